@@ -1,0 +1,190 @@
+"""From a configuration to the objects that train: data, network, objective, Trainer.
+
+Together with ``experiment`` this is all that reads a configuration.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import lightning.pytorch as pl
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from deltaflow.data import ReplicaDataModule, Samples
+from deltaflow.initializers import Initializer
+from deltaflow.module import StackedModule
+from deltaflow.network import FullyConnected
+from deltaflow.objectives import Objective
+
+_SERVING = ("batch_size", "split", "split_seed", "standardize")  # of data: not the source's
+_OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
+
+
+def seeds(config: DictConfig) -> list[int]:
+    """The replicas' seeds: ``seed``, ``seed + 1`` …."""
+    return list(range(config.seed, config.seed + config.n_seeds))
+
+
+def datamodule(config: DictConfig) -> ReplicaDataModule:
+    """The data, split and standardised.
+
+    Raises:
+        ValueError: if the source refuses its settings, or the split its data.
+    """
+    serving = {key: value for key, value in config.data.items() if key in _SERVING}
+    source = OmegaConf.masked_copy(config.data, [k for k in config.data if k not in _SERVING])
+    with _named(config, "data"):
+        samples = Samples.of(instantiate(source))
+    return ReplicaDataModule(samples, seeds(config), **serving, dtype=_dtype(config))
+
+
+def module(
+    config: DictConfig, data: ReplicaDataModule, choices: Mapping[str, str | None]
+) -> StackedModule:
+    """The network, initialized, and what it is trained for.
+
+    Raises:
+        ValueError: if the loss cannot serve the data, or a part refuses its settings.
+    """
+    with _named(config, "loss"):
+        objective: Objective = instantiate(config.loss, _partial_=True)(data.task)
+    with _named(config, "activation"):
+        activation = instantiate(config.activation)
+    with _named(config, "init"):
+        initializer: Initializer = instantiate(config.init)
+    with _named(config, "optimizer"):
+        optimizer = instantiate(config.optimizer, _partial_=True)
+    sizes = [data.n_features, *_hidden_sizes(config), objective.n_outputs]
+    network = FullyConnected(
+        sizes, activation, config.n_seeds, _output_activation(config, choices), _dtype(config)
+    )
+    network.initialize(initializer, seeds(config))
+    architecture = {
+        "sizes": sizes,
+        "n_replicas": config.n_seeds,
+        "activation": OmegaConf.to_container(config.activation, resolve=True),
+        "output_activation": config.network.output_activation,
+        "dtype": str(_dtype(config)).removeprefix("torch."),
+    }
+    return StackedModule(network, objective, optimizer, architecture)
+
+
+def loggers(config: DictConfig) -> list[Logger]:
+    """The loggers of the run, by name in the configuration."""
+    with _named(config, "logger"):
+        return [instantiate(logger) for logger in config.logger.values()]
+
+
+def trainer(
+    config: DictConfig,
+    directory: Path,
+    callbacks: Sequence[pl.Callback],
+    run_loggers: Sequence[Logger],
+) -> pl.Trainer:
+    """The Trainer: one device, checkpoints every few minutes, no output of its own.
+
+    Raises:
+        ValueError: if the accelerator is not there, or cannot work in this precision.
+    """
+    accelerator = _accelerator(config)
+    checkpoint = ModelCheckpoint(
+        directory / "checkpoints",
+        filename="last",
+        train_time_interval=timedelta(minutes=5),
+        enable_version_counter=False,
+    )
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision=config.trainer.precision,
+        max_epochs=config.trainer.max_epochs,
+        callbacks=[*callbacks, checkpoint],
+        logger=list(run_loggers),
+        default_root_dir=directory,
+        plugins=[LightningEnvironment()],  # a run is one process, also inside a SLURM job
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,  # what is logged is logged by epoch
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def _hidden_sizes(config: DictConfig) -> list[int]:
+    network = config.network
+    if network.hidden_sizes is not None:
+        return list(network.hidden_sizes)
+    return [network.width] * network.depth
+
+
+def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) -> nn.Module | None:
+    name = config.network.output_activation
+    if name is None:
+        return None
+    if name not in _OUTPUT_ACTIVATIONS:
+        raise ValueError(
+            f"`network.output_activation` must be one of {', '.join(_OUTPUT_ACTIVATIONS)}, or "
+            f"null. Found {name}. Use null: the losses take logits."
+        )
+    if (loss := choices.get("loss")) in ("ce", "bce"):
+        inside = "softmax" if loss == "ce" else "sigmoid"
+        warnings.warn(
+            f"`loss={loss}` has its {inside} inside, and `network.output_activation={name}` is "
+            "applied before it: the gradient is attenuated twice. Use it to see that.",
+            stacklevel=2,
+        )
+    return _OUTPUT_ACTIVATIONS[name]
+
+
+def _dtype(config: DictConfig) -> torch.dtype:
+    return torch.float64 if config.trainer.precision == "64-true" else torch.float32
+
+
+def _accelerator(config: DictConfig) -> str:
+    wanted = config.trainer.accelerator
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted not in ("cpu", "gpu", "auto", *found):
+        raise ValueError(
+            f"`trainer.accelerator` must be cpu, gpu or auto. Found {wanted}. "
+            "Use `accelerator=auto`."
+        )
+    usable = next((name for name, there in found.items() if there), "cpu")
+    if (wanted == "gpu" and usable == "cpu") or not found.get(wanted, True):
+        raise ValueError(
+            f"`accelerator={wanted}` needs a graphics card that PyTorch can use. Found none. "
+            "Use `accelerator=cpu`, or `accelerator=auto` to take what there is."
+        )
+    chosen = usable if wanted in ("gpu", "auto") else wanted
+    if chosen == "mps" and config.trainer.precision == "64-true":
+        raise ValueError(
+            "`trainer.precision=64-true` needs float64. Found MPS, which has none. "
+            "Use `accelerator=cpu`, or `trainer.precision=32-true`."
+        )
+    return cast(str, chosen)
+
+
+@contextmanager
+def _named(config: DictConfig, group: str) -> Iterator[None]:
+    """Say which group a part belongs to whose class refused its settings."""
+    try:
+        yield
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError):
+            raise cause from error
+        target = OmegaConf.select(config, f"{group}._target_")
+        reason = cause if cause is not None else str(error).splitlines()[0]
+        raise ValueError(
+            f"`{group}` must name a class or function and the arguments that it takes. Found "
+            f"`{group}._target_={target}`: {reason}. Correct the arguments, or the name."
+        ) from error

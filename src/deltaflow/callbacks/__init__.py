@@ -1,0 +1,7 @@
+"""Thin Lightning shells: they listen to a training, and hand on to records and screens."""
+
+from deltaflow.callbacks.flow import FlowRecorder
+from deltaflow.callbacks.metrics import MetricRecorder
+from deltaflow.callbacks.progress import Progress
+
+__all__ = ["FlowRecorder", "MetricRecorder", "Progress"]

@@ -1,0 +1,114 @@
+"""The command line: from what was typed to a run, and from any error to one message.
+
+torch is imported only when a run begins, so help and mistakes are quick.
+"""
+
+import os
+import secrets
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from deltaflow.config import RunConfig
+from deltaflow.messages import explain
+from deltaflow.report import terminal
+from deltaflow.sweep import slug
+
+INTERRUPTED = 130  # as shells give it after Ctrl-C
+
+
+def config_directory() -> Path:
+    """``conf/`` of the checkout, else the copy within the installed package."""
+    checkout = Path(__file__).parents[2] / "conf"
+    return checkout if (checkout / "train.yaml").exists() else Path(__file__).parent / "conf"
+
+
+def unique(kind: str = "") -> str:
+    """The name of a run or sweep directory that no other process gives, at any moment."""
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    return "_".join(filter(None, [kind, stamp, f"{os.getpid()}-{secrets.token_hex(3)}"]))
+
+
+def train(config: DictConfig, traceback: bool = False) -> None:
+    """One run, alone or as part of a sweep.
+
+    A run of a sweep never raises: the sweep goes on, and its end reports.
+
+    Args:
+        config: composed.
+        traceback: let errors through as they are.
+
+    Raises:
+        SystemExit: with status 1, if a run on its own fails.
+    """
+    settings = HydraConfig.get()
+    directory = Path(settings.runtime.output_dir)
+    alone = settings.mode == RunMode.RUN
+    out = terminal.console()
+    try:
+        from deltaflow import experiment
+
+        result = experiment.run(
+            config,
+            directory,
+            choices=dict(settings.runtime.choices),
+            overrides=list(settings.overrides.task),
+            command=sys.argv,
+            console=out if alone and out.is_terminal else None,
+        )
+    except Exception as error:
+        if traceback and alone:
+            raise
+        message = explain(error)
+        print_error(message if alone else f"{directory.name}: {message}")
+        if alone:
+            raise SystemExit(1) from error
+        return
+    if alone:
+        terminal.print_run(out, directory, result.summary, result.layers)
+    else:
+        line = f"{directory.name}: {terminal.describe_run(result.summary)}"
+        out.print(line, soft_wrap=True, markup=False)
+
+
+def print_error(message: str) -> None:
+    """Say on standard error what went wrong."""
+    print(f"deltaflow: {message}", file=sys.stderr)  # noqa: T201
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0 only if everything went well."""
+    traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
+    for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
+        warnings.simplefilter("ignore", category)
+    warnings.formatwarning = lambda message, *_, **__: f"deltaflow: warning: {message}\n"
+
+    @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="train")
+    def application(config: DictConfig) -> None:
+        train(config, traceback)
+
+    try:
+        application()
+    except KeyboardInterrupt:
+        print_error("interrupted. What was measured until then is kept.")
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        if traceback:
+            raise
+        print_error(explain(error))
+        raise SystemExit(1) from None
+
+
+# Worker processes of a parallel launcher import this module and nothing else of ours before
+# Hydra composes their configuration, so the names must be known once it is imported.
+ConfigStore.instance().store(name="schema", node=RunConfig)
+OmegaConf.register_new_resolver("deltaflow.unique", unique, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("deltaflow.slug", slug, replace=True)

@@ -1,0 +1,123 @@
+"""The typed part of the configuration: its fields, their types, and what values can be.
+
+Every field is MISSING here: values have one home, the YAML files in ``conf/``. Groups with
+a ``_target_`` are open dictionaries, so that a user's own class brings its own keys.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+
+@dataclass
+class NetworkConfig:
+    """The shape of the network: ``hidden_sizes``, or ``depth`` hidden layers of ``width``."""
+
+    depth: int = MISSING
+    width: int = MISSING
+    hidden_sizes: list[int] | None = MISSING
+    output_activation: str | None = MISSING
+
+
+@dataclass
+class TrainerConfig:
+    """How long, on what, and in which precision to train."""
+
+    accelerator: str = MISSING
+    max_epochs: int = MISSING
+    precision: str = MISSING
+
+
+@dataclass
+class DiagnosticsConfig:
+    """How often the gradient flow is measured; ``every_n_steps=null`` is never."""
+
+    every_n_steps: int | None = MISSING
+    probe_rows: int = MISSING
+
+
+@dataclass
+class RunConfig:
+    """Everything that a run is made of."""
+
+    seed: int = MISSING
+    n_seeds: int = MISSING
+    run_dir: str = MISSING
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+    activation: dict[str, Any] = field(default_factory=dict)
+    init: dict[str, Any] = field(default_factory=dict)
+    loss: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the value of one key must be.
+
+    Attributes:
+        key: dotted, as on the command line.
+        holds: whether a value is possible.
+        rule: the same in words, after «must».
+        advice: what to do instead.
+    """
+
+    key: str
+    holds: Callable[[Any], bool]
+    rule: str
+    advice: str
+
+
+def _at_least(minimum: int) -> Callable[[Any], bool]:
+    return lambda value: value >= minimum
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+
+
+LIMITS = (
+    Limit("seed", _at_least(0), "be at least 0", "Use `seed=0`."),
+    Limit("n_seeds", _at_least(1), "be at least 1", "Use `n_seeds=1` for one network."),
+    Limit("network.depth", _at_least(0), "be at least 0",
+          "Use `network.depth=0` for a linear model."),
+    Limit("network.width", _at_least(1), "be at least 1", "Use `network.width=32`."),
+    Limit("network.hidden_sizes", lambda sizes: all(size >= 1 for size in sizes),
+          "hold sizes of at least 1", "Use `network.hidden_sizes=[64,32]`."),
+    Limit("trainer.max_epochs", _at_least(1), "be at least 1", "Use `trainer.max_epochs=100`."),
+    Limit("trainer.precision", ("32-true", "64-true", "bf16-mixed").__contains__,
+          "be 32-true, 64-true or bf16-mixed", "Use `trainer.precision=32-true`."),
+    Limit("diagnostics.every_n_steps", _at_least(1), "be at least 1",
+          "Use `diagnostics=off` to measure nothing."),
+    Limit("diagnostics.probe_rows", _at_least(1), "be at least 1",
+          "Use `diagnostics.probe_rows=10000`."),
+    Limit("optimizer.lr", _positive, "be a finite number above 0", "Use `optimizer.lr=0.1`."),
+    Limit("data.split_seed", _at_least(0), "be at least 0", "Use `data.split_seed=0`."),
+)  # fmt: skip
+
+
+def check(config: DictConfig) -> None:
+    """Refuse values that no run can have.
+
+    Args:
+        config: composed.
+
+    Raises:
+        ValueError: for the first that breaks a limit; null is judged by the schema alone.
+    """
+    for limit in LIMITS:
+        value = OmegaConf.select(config, limit.key)
+        if value is None:
+            continue
+        try:
+            holds = limit.holds(value)
+        except TypeError:
+            holds = False
+        if not holds:
+            raise ValueError(f"`{limit.key}` must {limit.rule}. Found {value}. {limit.advice}")

@@ -1,0 +1,240 @@
+"""Splits, standardises, and serves every replica whole batches in its own order."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor
+
+from deltaflow.data.samples import Array, Samples
+from deltaflow.random_streams import Stream, generator
+from deltaflow.task import Regression, Task
+
+EVALUATION_ROWS = 10_000  # of a batch without gradients
+Batch = tuple[Tensor, Tensor]
+
+
+class ReplicaDataModule(pl.LightningDataModule):
+    """Samples for R replicas.
+
+    The split and the standardisation are the same for all replicas, so that they differ by
+    their own seed alone. Batches are gathered on the training device as a whole.
+
+    Args:
+        samples: from a source.
+        seeds: one per replica; each orders its own training batches.
+        batch_size: samples a step, or ``None`` for all at once (in their order).
+        split: shares of training, validation and test, which add up to 1; 0 leaves out.
+        split_seed: of the split.
+        standardize: subtract the training part's mean and divide by its standard deviation,
+            features and numeric targets alike.
+        dtype: of features and numeric targets.
+
+    Attributes:
+        task: what the samples ask for, its scale set if targets were standardised.
+
+    Raises:
+        ValueError: if the split leaves a part empty or a class out, or a batch is larger
+            than the training part.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        seeds: Sequence[int],
+        batch_size: int | None,
+        split: Sequence[float],
+        split_seed: int,
+        standardize: bool,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        parts = _split(samples, split, split_seed)
+        train = parts[0]
+        features, targets, self.task = samples.features, samples.targets, samples.task
+        if standardize:
+            features, _ = _standardize(features, train)
+            if isinstance(self.task, Regression):
+                targets, scale = _standardize(targets, train)
+                self.task = dataclasses.replace(self.task, scale=tuple(scale.tolist()))
+        if batch_size is not None and not 1 <= batch_size <= len(train):
+            raise ValueError(
+                f"`data.batch_size` must be 1 to {len(train)}, the rows of the training part. "
+                f"Found {batch_size}. Use `data.batch_size=null` for the full batch."
+            )
+        self.seeds = tuple(seeds)
+        self.batch_size = batch_size or len(train)
+        self._parts = [_tensors(features[part], targets[part], dtype) for part in parts]
+
+    @property
+    def n_features(self) -> int:
+        """Inputs of the network."""
+        return self._parts[0][0].shape[-1]
+
+    @property
+    def n_rows(self) -> tuple[int, int, int]:
+        """Rows of the training, validation and test part."""
+        train, validation, test = (len(x) for x, _ in self._parts)
+        return train, validation, test
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there are rows to choose by."""
+        return self.n_rows[1] > 0
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there are rows to judge by."""
+        return self.n_rows[2] > 0
+
+    def train_dataloader(self) -> "TrainingBatches":
+        """The training part, each replica in its own order."""
+        return TrainingBatches(self._on_device(0), self.seeds, self.batch_size)
+
+    def val_dataloader(self) -> "EvaluationBatches | list[object]":
+        """The validation part, for all replicas alike; empty if there is none."""
+        return self._evaluation(1)
+
+    def test_dataloader(self) -> "EvaluationBatches | list[object]":
+        """The test part, for all replicas alike; empty if there is none."""
+        return self._evaluation(2)
+
+    def probe(self, n_rows: int) -> Tensor:
+        """Features of the first training rows, ``[R, ≤ n_rows, n_features]``, on the device."""
+        x, _ = self._on_device(0)
+        return x[:n_rows].expand(len(self.seeds), -1, -1)
+
+    def _evaluation(self, part: int) -> "EvaluationBatches | list[object]":
+        if not self.n_rows[part]:
+            return []
+        return EvaluationBatches(self._on_device(part), len(self.seeds))
+
+    def _on_device(self, part: int) -> Batch:
+        if self.trainer is not None:
+            device = self.trainer.strategy.root_device
+            x, y = self._parts[part]
+            self._parts[part] = x.to(device), y.to(device)
+        return self._parts[part]
+
+
+class ReplicaOrder:
+    """The order in which each replica sees the training rows, an epoch at a time.
+
+    Lightning calls ``set_epoch`` before each epoch, as it does for any sampler.
+    """
+
+    def __init__(self, n_rows: int, seeds: Sequence[int]) -> None:
+        self.n_rows = n_rows
+        self.seeds = seeds
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch whose order comes next."""
+        self.epoch = epoch
+
+    def permutation(self) -> Tensor:
+        """Row indices ``[R, n_rows]``."""
+        return torch.from_numpy(
+            np.stack(
+                [
+                    generator(seed, Stream.ORDER, self.epoch).permutation(self.n_rows)
+                    for seed in self.seeds
+                ]
+            )
+        )
+
+
+class TrainingBatches:
+    """Batches ``([R, B, features], [R, B, …])``; the last may be short.
+
+    A full batch is not permuted.
+    """
+
+    def __init__(self, part: Batch, seeds: Sequence[int], batch_size: int) -> None:
+        self.part = part
+        self.batch_size = batch_size
+        self.sampler = ReplicaOrder(len(part[0]), seeds)
+
+    def __len__(self) -> int:
+        return -(-self.sampler.n_rows // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        x, y = self.part
+        if len(self) == 1:
+            n_replicas = len(self.sampler.seeds)
+            yield x.expand(n_replicas, *x.shape), y.expand(n_replicas, *y.shape)
+            return
+        order = self.sampler.permutation().to(x.device)
+        for rows in torch.split(order, self.batch_size, dim=1):
+            yield x[rows], y[rows]
+
+
+class EvaluationBatches:
+    """Batches of at most ``EVALUATION_ROWS`` rows in their order, the same for all replicas."""
+
+    def __init__(self, part: Batch, n_replicas: int) -> None:
+        self.part = part
+        self.n_replicas = n_replicas
+
+    def __len__(self) -> int:
+        return -(-len(self.part[0]) // EVALUATION_ROWS)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for x, y in zip(*(torch.split(t, EVALUATION_ROWS) for t in self.part), strict=True):
+            yield x.expand(self.n_replicas, *x.shape), y.expand(self.n_replicas, *y.shape)
+
+
+def _split(samples: Samples, shares: Sequence[float], seed: int) -> list[Array]:
+    """Row indices of training, validation and test, by class where there are classes."""
+    from sklearn.model_selection import train_test_split
+
+    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9 or shares[0] == 0:
+        raise ValueError(
+            "`data.split` must be three shares that add up to 1, the first above 0. Found "
+            f"{list(shares)}. Use `data.split=[0.6,0.2,0.2]`."
+        )
+    n = len(samples)
+    n_validation, n_test = round(n * shares[1]), round(n * shares[2])
+    if any(
+        count == 0 < share for count, share in zip((n_validation, n_test), shares[1:], strict=True)
+    ):
+        raise ValueError(
+            f"Each part of `data.split` must get at least one row. Found {n} rows for the shares "
+            f"{list(shares)}. Use more data, or `data.split=[1,0,0]`."
+        )
+    rest, empty = np.arange(n), np.arange(0)
+    parts = []
+    for count in (n_validation, n_test):
+        if count == 0:
+            parts.append(empty)
+            continue
+        classes = None if isinstance(samples.task, Regression) else samples.targets[rest]
+        try:
+            rest, part = train_test_split(
+                rest, test_size=count, stratify=classes, random_state=seed
+            )
+        except ValueError as error:
+            raise ValueError(
+                "Every class must have rows for each part of `data.split`. Found a data set of "
+                f"{n} rows where that fails: {error} Use more data, or `data.split=[1,0,0]`."
+            ) from error
+        parts.append(np.sort(part))
+    return [np.sort(rest), *parts]
+
+
+def _standardize(columns: Array, train: Array) -> tuple[Array, Array]:
+    """Columns with mean 0 and deviation 1 on the training rows, and what they were divided by."""
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(columns[train])
+    return scaler.transform(columns), scaler.scale_
+
+
+def _tensors(features: Array, targets: Array, dtype: torch.dtype) -> Batch:
+    y = torch.from_numpy(targets)
+    return torch.from_numpy(features).to(dtype), y.to(dtype) if y.is_floating_point() else y
+
+
+__all__ = ["ReplicaDataModule", "Task"]

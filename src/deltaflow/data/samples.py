@@ -1,0 +1,120 @@
+"""Samples: features and targets as a source delivers them, before any split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deltaflow.task import Classification, Regression, Task
+
+Array = np.typing.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Features and what is to be predicted from them.
+
+    Attributes:
+        features: ``[n_samples, n_features]``, float64.
+        targets: class indices ``[n_samples]``, int64; or numbers ``[n_samples, n_targets]``,
+            float64.
+        task: classification or regression, with names.
+    """
+
+    features: Array
+    targets: Array
+    task: Task
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @classmethod
+    def classes(cls, features: Any, labels: Any, names: Sequence[str] | None = None) -> "Samples":
+        """Samples to classify.
+
+        Args:
+            features: numbers, ``[n_samples, n_features]``.
+            labels: class indices from 0, ``[n_samples]``.
+            names: of the classes; their numbers if ``None``.
+
+        Returns:
+            The samples.
+
+        Raises:
+            ValueError: if features are not a finite matrix, or labels do not match them.
+        """
+        targets = np.asarray(labels)
+        names = [str(k) for k in np.unique(targets)] if names is None else names
+        known = np.isin(targets, np.arange(len(names)))
+        if targets.ndim != 1 or not known.all():
+            raise ValueError(
+                f"Class labels must be a list of indices 0 to {len(names) - 1}. Found "
+                f"{np.unique(targets)[:5].tolist()} … of shape {targets.shape}. Number the classes "
+                "from 0."
+            )
+        return cls(
+            _matrix(features, len(targets)), targets.astype(np.int64), Classification(tuple(names))
+        )
+
+    @classmethod
+    def numbers(cls, features: Any, targets: Any, names: Sequence[str] | None = None) -> "Samples":
+        """Samples with numeric targets.
+
+        Args:
+            features: numbers, ``[n_samples, n_features]``.
+            targets: numbers, ``[n_samples]`` or ``[n_samples, n_targets]``.
+            names: of the targets; ``y1``, ``y2`` … if ``None``.
+
+        Returns:
+            The samples.
+
+        Raises:
+            ValueError: if features or targets are not finite matrices of as many rows.
+        """
+        columns = np.asarray(targets, dtype=np.float64)
+        columns = columns[:, None] if columns.ndim == 1 else columns
+        names = [f"y{t + 1}" for t in range(columns.shape[1])] if names is None else names
+        task = Regression(tuple(names), scale=(1.0,) * len(names))
+        return cls(_matrix(features, len(columns)), _matrix(columns, len(columns)), task)
+
+    @classmethod
+    def of(cls, source: Any) -> "Samples":
+        """What a source returned, as samples.
+
+        Args:
+            source: samples, or a pair (features, targets): whole-number targets are classes,
+                others numbers.
+
+        Returns:
+            The samples.
+
+        Raises:
+            ValueError: if it is neither.
+        """
+        if isinstance(source, Samples):
+            return source
+        if not isinstance(source, tuple) or len(source) != 2:
+            raise ValueError(
+                "A data source must return deltaflow.data.Samples or a pair (features, targets). "
+                f"Found {type(source).__name__}. Return `X, y`."
+            )
+        features, targets = source
+        whole = np.issubdtype(np.asarray(targets).dtype, np.integer)
+        return cls.classes(features, targets) if whole else cls.numbers(features, targets)
+
+
+def _matrix(values: Any, n_rows: int) -> Array:
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.ndim != 2 or len(matrix) != n_rows or not matrix.size:
+        raise ValueError(
+            f"Features and targets must be matrices of as many rows. Found the shape "
+            f"{matrix.shape} for {n_rows} rows. Give each sample one row."
+        )
+    if not np.isfinite(matrix).all():
+        row, column = np.argwhere(~np.isfinite(matrix))[0]
+        raise ValueError(
+            f"Every value must be a finite number. Found {matrix[row, column]} in row {row}, "
+            f"column {column} (both counted from 0). Fill it in, or leave the row out."
+        )
+    return matrix

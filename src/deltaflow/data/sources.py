@@ -1,0 +1,112 @@
+"""Where samples come from: data sets that scikit-learn ships, and synthetic ones.
+
+Every synthetic source takes ``n_samples``, ``noise`` and ``seed``. The seed is that of the
+data, not of a replica: all replicas see the same samples.
+"""
+
+import numpy as np
+
+from deltaflow.data.samples import Samples
+
+
+def iris() -> Samples:
+    """Three species of iris by four lengths in centimetres, 150 flowers (Fisher 1936)."""
+    from sklearn.datasets import load_iris
+
+    bunch = load_iris()
+    return Samples.classes(bunch.data, bunch.target, bunch.target_names.tolist())
+
+
+def moons(n_samples: int, noise: float, seed: int) -> Samples:
+    """Two interleaved half circles; ``noise`` is the standard deviation of the points."""
+    from sklearn.datasets import make_moons
+
+    _check(n_samples, noise, seed)
+    return Samples.classes(*make_moons(n_samples, noise=noise, random_state=seed))
+
+
+def circles(n_samples: int, noise: float, seed: int) -> Samples:
+    """A circle of radius 1/2 within one of radius 1; ``noise`` as for moons."""
+    from sklearn.datasets import make_circles
+
+    _check(n_samples, noise, seed)
+    return Samples.classes(*make_circles(n_samples, noise=noise, factor=0.5, random_state=seed))
+
+
+def blobs(n_samples: int, noise: float, seed: int, n_classes: int) -> Samples:
+    """Round clouds on a circle of radius 2, a class each; ``noise`` is their deviation."""
+    from sklearn.datasets import make_blobs
+
+    _check(n_samples, noise, seed)
+    angle = 2 * np.pi * np.arange(n_classes) / n_classes
+    centres = 2 * np.column_stack([np.cos(angle), np.sin(angle)])
+    features, labels = make_blobs(n_samples, centers=centres, cluster_std=noise, random_state=seed)
+    return Samples.classes(features, labels, [str(k) for k in range(n_classes)])
+
+
+def xor(n_samples: int, noise: float, seed: int) -> Samples:
+    """Points on the square [−1, 1]², class 1 where the signs differ, then shaken by ``noise``.
+
+    No linear model can tell them apart (Minsky & Papert 1969).
+    """
+    _check(n_samples, noise, seed)
+    generator = np.random.default_rng(seed)
+    corners = np.array([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]])
+    corner = np.arange(n_samples) % 4
+    clean = corners[corner] * generator.uniform(0.1, 1.0, (n_samples, 2))
+    features = clean + noise * generator.standard_normal((n_samples, 2))
+    return Samples.classes(features, corner // 2, ["same sign", "different signs"])
+
+
+def spirals(n_samples: int, noise: float, seed: int, n_classes: int, turns: float) -> Samples:
+    """Archimedean arms around the origin, a class each (Lang & Witbrock 1988, with two).
+
+    Args:
+        n_samples: in all.
+        noise: standard deviation of the points.
+        seed: of the data.
+        n_classes: arms.
+        turns: of each arm, from the centre to radius 1.
+    """
+    _check(n_samples, noise, seed)
+    generator = np.random.default_rng(seed)
+    label = np.arange(n_samples) % n_classes
+    radius = np.sqrt(generator.uniform(0.01, 1.0, n_samples))  # as dense outside as inside
+    angle = 2 * np.pi * (turns * radius + label / n_classes)
+    arms = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+    features = arms + noise * generator.standard_normal((n_samples, 2))
+    return Samples.classes(features, label, [str(k) for k in range(n_classes)])
+
+
+def linear(n_samples: int, noise: float, seed: int, n_features: int) -> Samples:
+    """Y = w·x with normal w and x, plus normal noise: what a linear model can learn."""
+    _check(n_samples, noise, seed)
+    generator = np.random.default_rng(seed)
+    weight = generator.standard_normal(n_features) / np.sqrt(n_features)
+    features = generator.standard_normal((n_samples, n_features))
+    return Samples.numbers(
+        features, features @ weight + noise * generator.standard_normal(n_samples)
+    )
+
+
+def sine(n_samples: int, noise: float, seed: int) -> Samples:
+    """Y = sin(2πx) for x on [−1, 1], plus normal noise."""
+    _check(n_samples, noise, seed)
+    generator = np.random.default_rng(seed)
+    x = generator.uniform(-1, 1, n_samples)
+    y = np.sin(2 * np.pi * x) + noise * generator.standard_normal(n_samples)
+    return Samples.numbers(x[:, None], y)
+
+
+def _check(n_samples: int, noise: float, seed: int) -> None:
+    if n_samples < 1:
+        raise ValueError(
+            f"`data.n_samples` must be at least 1. Found {n_samples}. Use `data.n_samples=500`."
+        )
+    if not (np.isfinite(noise) and noise >= 0):
+        raise ValueError(
+            f"`data.noise` must be a finite number, at least 0. Found {noise}. "
+            "Use `data.noise=0.1`, or 0 for none."
+        )
+    if seed < 0:
+        raise ValueError(f"`data.seed` must be at least 0. Found {seed}. Use `data.seed=0`.")

@@ -1,0 +1,255 @@
+"""From a configuration to a result: train, record, and say how it ended.
+
+``summary.json`` is there from the start of a run, so that whatever happens to it leaves a
+trace: it says ``running`` until the end says otherwise.
+"""
+
+import importlib.metadata
+import logging
+import os
+import platform
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import polars
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+
+from deltaflow import assembly
+from deltaflow import config as configuration
+from deltaflow.callbacks import FlowRecorder, MetricRecorder, Progress
+from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture
+from deltaflow.module import StackedModule
+from deltaflow.network import FullyConnected
+from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
+from deltaflow.report import figures
+from deltaflow.report.aggregate import best_epoch, flow_numbers, intervals, metric_values
+
+_LIBRARIES = ("deltaflow", "torch", "lightning", "hydra-core", "numpy", "polars")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave.
+
+    Attributes:
+        directory: where its records are.
+        summary: as in ``summary.json``.
+        layers: the layers table.
+        metrics: the metrics table.
+        network: the trained network, R replicas.
+    """
+
+    directory: Path
+    summary: dict[str, Any]
+    layers: polars.DataFrame
+    metrics: polars.DataFrame
+    network: FullyConnected
+
+
+def run(
+    config: DictConfig,
+    directory: Path,
+    choices: Mapping[str, str | None],
+    overrides: Sequence[str] = (),
+    command: Sequence[str] = (),
+    console: Console | None = None,
+) -> Result:
+    """Train what a configuration describes, and leave its records.
+
+    Args:
+        config: composed from ``conf/``.
+        directory: the run directory.
+        choices: the option chosen in each config group.
+        overrides: of this run, for the record.
+        command: the command line, for the record.
+        console: where a progress bar is drawn; ``None`` for none.
+
+    Returns:
+        The result. A run whose replicas all diverged is a result too.
+
+    Raises:
+        ValueError: for settings that no run can have.
+        KeyboardInterrupt: if interrupted; what was measured is kept.
+    """
+    started = time.monotonic()
+    summary = _first_summary(choices, overrides, command)
+    write_summary(directory, summary)
+    tables = [TableWriter(directory, schema) for schema in (LAYERS, METRICS)]
+    try:
+        with _quiet_lightning():
+            result = _train(config, directory, choices, tables, console, summary)
+    except BaseException as error:
+        failed = isinstance(error, Exception)
+        summary |= {
+            "status": "failed" if failed else "interrupted",
+            "error": str(error) or type(error).__name__ if failed else None,
+        }
+        for table in tables:
+            table.close()
+        if isinstance(error, SystemExit):  # how Lightning leaves a training it was asked to stop
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        summary["wall_seconds"] = round(time.monotonic() - started, 3)
+        write_summary(directory, summary)
+    return result
+
+
+def _train(
+    config: DictConfig,
+    directory: Path,
+    choices: Mapping[str, str | None],
+    tables: Sequence[TableWriter],
+    console: Console | None,
+    summary: dict[str, Any],
+) -> Result:
+    configuration.check(config)
+    seeds = assembly.seeds(config)
+    data = assembly.datamodule(config)
+    module = assembly.module(config, data, choices)
+    layer_table, metric_table = tables
+    callbacks: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
+    if config.diagnostics.every_n_steps is not None:
+        callbacks.append(
+            FlowRecorder(
+                layer_table, seeds, config.diagnostics.every_n_steps, config.diagnostics.probe_rows
+            )
+        )
+    if console is not None:
+        callbacks.append(Progress(console))
+    loggers = assembly.loggers(config)
+    trainer = assembly.trainer(config, directory, callbacks, loggers)
+    summary |= {
+        "device": _device_name(trainer.strategy.root_device),
+        "n_parameters": module.network.n_parameters,
+    }
+    lay_out_charts(loggers)
+    trainer.fit(module, datamodule=data)
+    summary["n_steps"] = trainer.global_step
+    trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
+    if data.has_test:
+        trainer.test(module, datamodule=data, verbose=False)
+    for table in tables:
+        table.close()
+
+    layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
+    summary |= _results(seeds, module, layers, metrics)
+    if len(layers):
+        picture = directory / "flow.png"
+        figures.save(figures.flow(layers, title=_title(choices, config)), picture)
+        log_picture(loggers, "flow", picture, trainer.global_step)
+    for logger in loggers:
+        logger.finalize("success")
+    return Result(directory, summary, layers, metrics, module.network)
+
+
+def _first_summary(
+    choices: Mapping[str, str | None], overrides: Sequence[str], command: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "status": "running",
+        "error": None,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_seconds": None,
+        "process": os.getpid(),
+        "host": socket.gethostname(),
+        "command": list(command),
+        "overrides": list(overrides),
+        "choices": {group: choice for group, choice in choices.items() if "/" not in group},
+        "git_commit": _git_commit(),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "device": None,
+        "n_parameters": None,
+        "n_steps": None,
+        "replicas": [],
+        "metrics": {},
+        "flow": {},
+        "verdicts": [],
+    }
+
+
+def _results(
+    seeds: Sequence[int],
+    module: StackedModule,
+    layers: polars.DataFrame,
+    metrics: polars.DataFrame,
+) -> dict[str, Any]:
+    """The fields of the summary that say what came out."""
+    flow = flow_numbers(layers)
+    last = int(metrics["epoch"].max() or 0)  # type: ignore[arg-type]
+    judged = "validation" if (metrics["split"] == "validation").any() else "train"
+    replicas: list[dict[str, Any]] = []
+    for seed, step in zip(seeds, module.diverged_at.tolist(), strict=True):
+        best = best_epoch(metrics, seed)
+        replicas.append(
+            {
+                "seed": seed,
+                "status": "diverged" if step >= 0 else "completed",
+                "diverged_at_step": step if step >= 0 else None,
+                "best_epoch": best,
+                "final": metric_values(metrics, seed, judged, last),
+                "best": {} if best is None else metric_values(metrics, seed, "validation", best),
+                "test": metric_values(metrics, seed, "test", last),
+                "flow": flow.get(seed, {}),
+            }
+        )
+    going = [replica for replica in replicas if replica["status"] == "completed"]
+    return {
+        "status": "completed" if going else "diverged",
+        "replicas": replicas,
+        "metrics": {
+            moment: intervals(replica[moment] for replica in going)
+            for moment in ("final", "best", "test")
+        },
+        "flow": intervals(replica["flow"] for replica in going),
+    }
+
+
+def _title(choices: Mapping[str, str | None], config: DictConfig) -> str:
+    named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
+    seeds = f"{config.n_seeds} seeds" if config.n_seeds > 1 else f"seed {config.seed}"
+    return " · ".join([*filter(None, named), seeds])
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device.type} ({torch.cuda.get_device_name(device)})"
+    return device.type
+
+
+def _git_commit() -> str | None:
+    checkout = Path(__file__).parents[2]
+    if not (checkout / "train.py").exists():
+        return None
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40",
+               "--exclude=*"]  # fmt: skip
+    try:
+        described = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's remarks on devices and epochs out of the way; warnings still come."""
+    names = ("lightning.pytorch", "lightning.fabric")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,189 @@
+"""One measured step: what passed through each layer, and the kernels over it.
+
+A :class:`Tape` listens to one forward and backward pass through hooks. It changes nothing
+that the pass computes, so weights are bit for bit what they would be without it.
+
+>>> from deltaflow.initializers import He
+>>> network = FullyConnected([2, 8, 8, 1], torch.nn.ReLU(), n_replicas=3)
+>>> network.initialize(He(), seeds=[0, 1, 2])
+>>> with Tape(network) as tape:
+...     output = network(torch.ones(3, 5, 2))
+>>> output.square().mean(1).sum().backward()
+>>> quantities = measure(network, tape)
+>>> quantities["delta_norm"][0].shape  # of layer 1, per replica
+torch.Size([3])
+>>> quantities["activation_mean"][-1] is None  # the output layer has no φ
+True
+"""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deltaflow import statistics
+from deltaflow.activations import derivative
+from deltaflow.network import FullyConnected, StackedLinear
+
+Quantities = dict[str, list[Tensor | None]]
+"""Per column of the layers table, a value ``[R]`` for each layer; ``None`` = does not apply."""
+
+
+@dataclass
+class LayerPass:
+    """What went through one layer: ``[R, B, …]`` each.
+
+    Attributes:
+        fed: the layer's input h_{l−1}.
+        z: its pre-activation, the linear layer's output; ``z.grad`` after the backward pass.
+        h: φ(z), ``None`` without φ.
+    """
+
+    fed: Tensor
+    z: Tensor
+    h: Tensor | None = None
+
+
+class Tape:
+    """Remembers what goes through the layers of a network while it is entered.
+
+    Args:
+        network: to listen to.
+
+    Attributes:
+        layers: one entry per layer, input to output, after a forward pass.
+    """
+
+    def __init__(self, network: FullyConnected) -> None:
+        self.network = network
+        self.layers: list[LayerPass] = []
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> "Tape":
+        for linear in self.network.layers:
+            self._hooks.append(linear.register_forward_hook(self._linear))
+        for activation in self.network.activations:
+            self._hooks.append(activation.register_forward_hook(self._activation))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def _linear(self, module: nn.Module, inputs: tuple[Any, ...], z: Tensor) -> None:
+        if z.requires_grad:
+            z.retain_grad()
+        self.layers.append(LayerPass(inputs[0].detach(), z))
+
+    def _activation(self, module: nn.Module, inputs: tuple[Any, ...], h: Tensor) -> None:
+        self.layers[-1].h = h.detach()
+
+
+def measure(network: FullyConnected, tape: Tape) -> Quantities:
+    """All quantities of a step that its forward and backward pass determine.
+
+    Args:
+        network: with the gradients of the batch-mean loss, not yet clipped.
+        tape: of the forward pass that they come from.
+
+    Returns:
+        Per column of the layers table, a value ``[R]`` for each layer, in double precision.
+    """
+    quantities: Quantities = {}
+    for layer, passed in enumerate(tape.layers):
+        phi = network.activations[layer] if layer < network.depth else None
+        values = _backward(network.layers[layer], passed) | _forward(network, phi, passed)
+        for name, value in values.items():
+            quantities.setdefault(name, []).append(value)
+    return quantities
+
+
+def dead_fractions(network: FullyConnected, probe: Tensor) -> list[Tensor | None]:
+    """Share of dead units of each layer on the probe set.
+
+    Args:
+        network: R networks; run in evaluation mode, and left in the mode it was in.
+        probe: ``[R, n_samples, n_features]``.
+
+    Returns:
+        ``[R]`` for each layer; ``None`` without φ, or where φ has no flat part.
+    """
+    if not network.traits.has_flat_part:
+        return [None] * len(network.layers)
+    training = network.training
+    network.eval()
+    with Tape(network) as tape, torch.no_grad():
+        network(probe)
+    network.train(training)
+    hidden = zip(network.activations, tape.layers, strict=False)
+    return [exact(statistics.dead_fraction(derivative(phi, p.z))) for phi, p in hidden] + [None]
+
+
+def exact(x: Tensor | None) -> Tensor:
+    """``x`` in double precision, where the squares of tiny gradients do not underflow.
+
+    MPS has no float64, so its tensors come to the CPU.
+    """
+    if x is None:
+        raise ValueError(
+            "A measured step needs its gradients. Found none. Call backward() before measuring."
+        )
+    detached = x.detach()
+    return (detached.cpu() if detached.device.type == "mps" else detached).double()
+
+
+def _backward(linear: StackedLinear, passed: LayerPass) -> dict[str, Tensor | None]:
+    """The quantities that speak of gradients."""
+    n_samples = passed.z.shape[1]
+    delta = exact(passed.z.grad) * n_samples  # the batch mean undone
+    gradient = exact(linear.weight.grad)
+    second_moment = statistics.sample_gradient_second_moment(delta, exact(passed.fed))
+    trace = signal = None
+    if n_samples > 1:
+        trace, signal = statistics.gradient_noise(second_moment, gradient, n_samples)
+    return {
+        "delta_rms": statistics.rms(delta),
+        "delta_norm": statistics.delta_norm(delta),
+        "weight_grad_rms": statistics.rms(gradient),
+        "weight_grad_norm": statistics.frobenius(gradient),
+        "bias_grad_rms": statistics.rms(exact(linear.bias.grad)),
+        "sample_grad_rms": statistics.sample_grad_rms(second_moment, linear.fan_in, linear.fan_out),
+        "grad_noise_trace": trace,
+        "grad_signal": signal,
+        "weight_rms": statistics.rms(exact(linear.weight)),
+    }
+
+
+def _forward(
+    network: FullyConnected, phi: nn.Module | None, passed: LayerPass
+) -> dict[str, Tensor | None]:
+    """The quantities that speak of signals."""
+    mean, std, second_moment = statistics.moments(exact(passed.z))
+    values: dict[str, Tensor | None] = {
+        "preactivation_mean": mean,
+        "preactivation_std": std,
+        "preactivation_second_moment": second_moment,
+        "activation_mean": None,
+        "activation_std": None,
+        "saturated_fraction": None,
+        "inactive_fraction": None,
+    }
+    if phi is None or passed.h is None:
+        return values
+    values["activation_mean"], values["activation_std"], _ = statistics.moments(exact(passed.h))
+    slope = derivative(phi, passed.z)
+    if network.traits.saturates:
+        values["saturated_fraction"] = exact(
+            statistics.saturated_fraction(slope, network.traits.steepest)
+        )
+    if network.traits.has_flat_part:
+        values["inactive_fraction"] = exact(statistics.inactive_fraction(slope))
+    return values

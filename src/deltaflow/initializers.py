@@ -1,0 +1,124 @@
+"""How weights and biases start, and with what variance.
+
+An initializer says two things of a layer: the variance of its entries, which is what
+theory asks for, and how to draw them. Most are normal distributions, so saying the
+variance is all there is to do.
+
+>>> He().weight_variance(fan_in=50, fan_out=20)
+0.04
+>>> Torch().bias_variance(fan_in=3)
+0.1111111111111111
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.typing.NDArray[np.float64]
+
+
+class Initializer(ABC):
+    """A distribution of weights and biases: independent entries, mean 0."""
+
+    @abstractmethod
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """Variance of one weight of a layer with ``fan_in`` inputs and ``fan_out`` units."""
+
+    def bias_variance(self, fan_in: int) -> float:
+        """Variance of one bias; 0 unless an initializer says otherwise."""
+        return 0.0
+
+    def draw(
+        self, generator: np.random.Generator, fan_in: int, fan_out: int
+    ) -> tuple[Array, Array]:
+        """One layer's start: the weight ``[fan_out, fan_in]``, then the bias ``[fan_out]``."""
+        weight = self._entries(generator, self.weight_variance(fan_in, fan_out), (fan_out, fan_in))
+        return weight, self._entries(generator, self.bias_variance(fan_in), (fan_out,))
+
+    def _entries(
+        self, generator: np.random.Generator, variance: float, shape: tuple[int, ...]
+    ) -> Array:
+        return math.sqrt(variance) * generator.standard_normal(shape)
+
+
+@dataclass(frozen=True)
+class Torch(Initializer):
+    """What ``nn.Linear`` does: weight and bias uniform on ±1/√fan_in, variance 1/(3·fan_in)."""
+
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """1/(3·fan_in)."""
+        return 1 / (3 * fan_in)
+
+    def bias_variance(self, fan_in: int) -> float:
+        """1/(3·fan_in), as the weight's."""
+        return 1 / (3 * fan_in)
+
+    def _entries(
+        self, generator: np.random.Generator, variance: float, shape: tuple[int, ...]
+    ) -> Array:
+        bound = math.sqrt(3 * variance)
+        return generator.uniform(-bound, bound, shape)
+
+
+@dataclass(frozen=True)
+class Xavier(Initializer):
+    """Normal, variance 2/(fan_in + fan_out), zero bias (Glorot & Bengio 2010, eq. 12)."""
+
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """2/(fan_in + fan_out): forward and backward signal both nearly kept."""
+        return 2 / (fan_in + fan_out)
+
+
+@dataclass(frozen=True)
+class He(Initializer):
+    """Normal, variance 2/((1 + α²)·fan_in), zero bias (He et al. 2015, eq. 15).
+
+    Attributes:
+        negative_slope: α, the slope of the activation below 0; 0 for ReLU.
+    """
+
+    negative_slope: float = 0.0
+
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """Gain²/fan_in with gain = √(2/(1 + α²))."""
+        return 2 / (1 + self.negative_slope**2) / fan_in
+
+
+@dataclass(frozen=True)
+class Normal(Initializer):
+    """Normal, weight variance σ_w²/fan_in, bias variance σ_b²: the family that theory speaks of.
+
+    Attributes:
+        sigma_w: σ_w, at least 0.
+        sigma_b: σ_b, at least 0.
+    """
+
+    sigma_w: float
+    sigma_b: float
+
+    def __post_init__(self) -> None:
+        for name, value in (("sigma_w", self.sigma_w), ("sigma_b", self.sigma_b)):
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(
+                    f"`init.{name}` must be a finite number, at least 0. Found {value}. "
+                    f"Use `init.{name}=1.0`, or 0 for none."
+                )
+
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """σ_w²/fan_in."""
+        return self.sigma_w**2 / fan_in
+
+    def bias_variance(self, fan_in: int) -> float:
+        """σ_b², whatever the layer's size."""
+        return self.sigma_b**2
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All weights and biases 0: every unit of a layer stays the copy of its neighbour."""
+
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """0."""
+        return 0.0

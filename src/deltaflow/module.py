@@ -1,0 +1,105 @@
+"""The LightningModule: a stacked network and what it is trained for."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from deltaflow.network import FullyConnected
+from deltaflow.objectives import Objective
+
+_COUPLING = ("LBFGS", "Adafactor", "Muon")  # their update of an entry depends on others
+
+
+class StackedModule(pl.LightningModule):
+    """R replicas under one Trainer.
+
+    The training loss is the sum over replicas of the mean over the batch, so the gradient
+    of each replica is its own. A replica whose loss turns non-finite is marked diverged
+    and left to itself; the others go on untouched.
+
+    Args:
+        network: R networks, initialized.
+        objective: loss, predictions, metrics.
+        optimizer: from the parameters to an optimizer that works entry by entry.
+        architecture: how to build the network again, in primitives; kept in checkpoints.
+
+    Attributes:
+        diverged_at: ``[R]``, the step whose loss was not finite, −1 for none.
+    """
+
+    def __init__(
+        self,
+        network: FullyConnected,
+        objective: Objective,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        architecture: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = objective
+        self.optimizer = optimizer
+        self.architecture = dict(architecture or {})
+        self.diverged_at: Tensor
+        self.register_buffer("diverged_at", torch.full((network.n_replicas,), -1))
+
+    @property
+    def diverged(self) -> Tensor:
+        """Which replicas have diverged, ``[R]``, bool."""
+        return self.diverged_at >= 0
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimizer over all replicas.
+
+        Raises:
+            ValueError: if it would mix them.
+        """
+        optimizer = self.optimizer(self.network.parameters())
+        name = type(optimizer).__name__
+        if name in _COUPLING and self.network.n_replicas > 1:
+            raise ValueError(
+                f"With more than one seed the optimizer must update entry by entry. Found {name}. "
+                "Use `n_seeds=1`, or an optimizer such as sgd or adam."
+            )
+        return optimizer
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """One batch: its loss to descend, and what it predicted."""
+        outputs = self._evaluate(batch)
+        loss = outputs["sample_loss"].mean(1)
+        newly = ~loss.detach().isfinite() & ~self.diverged
+        self.diverged_at.masked_fill_(newly, self.global_step)
+        return outputs | {"loss": loss.sum()}
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """One batch of the validation part."""
+        return self._evaluate(batch)
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """One batch of the test part."""
+        return self._evaluate(batch)
+
+    def on_train_epoch_end(self) -> None:
+        """Mark replicas whose weights are not finite; stop when none is left."""
+        broken = torch.stack(
+            [~parameter.detach().flatten(1).isfinite().all(1) for parameter in self.parameters()]
+        ).any(0)
+        self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
+        if bool(self.diverged.all()):
+            self.trainer.should_stop = True
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what it takes to build the network again."""
+        checkpoint["architecture"] = self.architecture
+
+    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        x, target = batch
+        output = self.network(x)
+        return {
+            "sample_loss": self.objective.sample_loss(output, target),
+            "prediction": self.objective.predict(output.detach()),
+            "target": target,
+        }

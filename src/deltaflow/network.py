@@ -1,0 +1,191 @@
+"""The stacked network: R fully connected networks of one shape, trained side by side.
+
+The replica axis comes first everywhere: weight ``[R, fan_out, fan_in]``, bias
+``[R, fan_out]``, activations ``[R, batch, features]``. Replicas never mix.
+
+>>> from deltaflow.initializers import Torch
+>>> network = FullyConnected([4, 8, 3], nn.ReLU(), n_replicas=5)
+>>> network.initialize(Torch(), seeds=range(5))
+>>> network(torch.zeros(5, 16, 4)).shape
+torch.Size([5, 16, 3])
+>>> network.replica(2)
+Sequential(
+  (0): Linear(in_features=4, out_features=8, bias=True)
+  (1): ReLU()
+  (2): Linear(in_features=8, out_features=3, bias=True)
+)
+"""
+
+import copy
+import itertools
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from deltaflow.activations import traits
+from deltaflow.initializers import Initializer
+from deltaflow.random_streams import Stream, generator
+
+
+class StackedLinear(nn.Module):
+    """R linear layers of one shape: z = h Wᵀ + b within each replica.
+
+    The parameters hold no values until :meth:`FullyConnected.initialize` sets them.
+
+    Args:
+        fan_in: inputs of the layer.
+        fan_out: units of the layer.
+        n_replicas: R.
+        dtype: of the parameters.
+    """
+
+    def __init__(
+        self, fan_in: int, fan_out: int, n_replicas: int, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__()
+        self.fan_in = fan_in
+        self.fan_out = fan_out
+        self.weight = nn.Parameter(torch.zeros(n_replicas, fan_out, fan_in, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(n_replicas, fan_out, dtype=dtype))
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Pre-activations ``[R, batch, fan_out]`` of inputs ``[R, batch, fan_in]``."""
+        return torch.baddbmm(self.bias.unsqueeze(1), h, self.weight.transpose(1, 2))
+
+    def extra_repr(self) -> str:
+        """Shape of the layer, as ``nn.Linear`` prints it, and R."""
+        return f"fan_in={self.fan_in}, fan_out={self.fan_out}, n_replicas={len(self.weight)}"
+
+
+class FullyConnected(nn.Module):
+    """R replicas of a fully connected network.
+
+    Args:
+        sizes: units of the input, of each hidden layer and of the output, in this order.
+        activation: φ of every hidden layer.
+        n_replicas: R.
+        output_activation: applied to the output layer, for demonstration; ``None`` (the
+            rule) leaves the output as it is, which is what the losses expect.
+        dtype: of the parameters.
+
+    Attributes:
+        activations: φ of the hidden layers, in the same order: L − 1 of them.
+        traits: what is true of φ.
+
+    Raises:
+        ValueError: if a size is below 1, or φ has parameters of its own.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: nn.Module,
+        n_replicas: int = 1,
+        output_activation: nn.Module | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        if len(sizes) < 2 or min(sizes) < 1 or n_replicas < 1:
+            raise ValueError(
+                "A network needs at least an input and an output size, each at least 1, and "
+                f"at least 1 replica. Found sizes {list(sizes)}, {n_replicas} replicas. "
+                "Give every layer at least one unit."
+            )
+        self.traits = traits(activation)
+        self.sizes = tuple(sizes)
+        self.linears = nn.ModuleList(
+            StackedLinear(fan_in, fan_out, n_replicas, dtype)
+            for fan_in, fan_out in itertools.pairwise(sizes)
+        )
+        self.activations = nn.ModuleList(copy.deepcopy(activation) for _ in sizes[1:-1])
+        self.output_activation = output_activation
+
+    @property
+    def layers(self) -> list[StackedLinear]:
+        """The L linear layers, input to output."""
+        return cast(list[StackedLinear], list(self.linears))
+
+    @property
+    def depth(self) -> int:
+        """How many hidden layers there are."""
+        return len(self.activations)
+
+    @property
+    def n_replicas(self) -> int:
+        """R."""
+        return len(self.layers[0].weight)
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases of one replica."""
+        return sum(p[0].numel() for p in self.parameters())
+
+    def initialize(self, initializer: Initializer, seeds: Sequence[int]) -> None:
+        """Set every replica's weights and biases from its own seed.
+
+        Each layer draws from its own stream, in double precision, and is rounded to the
+        parameters' type: a layer's start depends neither on the other layers nor on R.
+
+        Args:
+            initializer: the distribution.
+            seeds: one per replica.
+
+        Raises:
+            ValueError: if there are not R seeds.
+        """
+        if len(seeds) != self.n_replicas:
+            raise ValueError(
+                f"Each replica needs a seed of its own. Found {len(seeds)} seeds for "
+                f"{self.n_replicas} replicas. Pass as many seeds as replicas."
+            )
+        with torch.no_grad():
+            for layer, linear in enumerate(self.layers, start=1):
+                for r, seed in enumerate(seeds):
+                    weight, bias = initializer.draw(
+                        generator(seed, Stream.INIT, layer), linear.fan_in, linear.fan_out
+                    )
+                    linear.weight[r] = torch.from_numpy(weight)
+                    linear.bias[r] = torch.from_numpy(bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs ``[R, batch, n_outputs]`` of inputs ``[R, batch, n_features]``."""
+        h = x
+        for linear, activation in zip(self.layers, self.activations, strict=False):
+            h = activation(linear(h))
+        z: Tensor = self.layers[-1](h)
+        return z if self.output_activation is None else self.output_activation(z)
+
+    def replica(self, r: int) -> nn.Sequential:
+        """Replica ``r`` as an ordinary network with the same outputs.
+
+        Args:
+            r: which one, 0 to R − 1.
+
+        Returns:
+            ``nn.Linear`` layers and activations in turn, with copies of the weights.
+
+        Raises:
+            ValueError: if there is no such replica.
+        """
+        if not 0 <= r < self.n_replicas:
+            raise ValueError(
+                f"A replica is numbered 0 to {self.n_replicas - 1}. Found {r}. "
+                "Replica r has the seed `seed + r`."
+            )
+        modules: list[nn.Module] = []
+        for layer, linear in enumerate(self.layers):
+            weight = linear.weight.detach()[r]
+            plain: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]  # no draw from PyTorch's global generator
+                nn.Linear, linear.fan_in, linear.fan_out, device=weight.device, dtype=weight.dtype
+            )
+            with torch.no_grad():
+                plain.weight.copy_(weight)
+                plain.bias.copy_(linear.bias[r])
+            modules.append(plain)
+            if layer < self.depth:
+                modules.append(copy.deepcopy(self.activations[layer]))
+        if self.output_activation is not None:
+            modules.append(copy.deepcopy(self.output_activation))
+        return nn.Sequential(*modules)

@@ -1,0 +1,30 @@
+"""What a run leaves behind: two tables and a summary, by one schema.
+
+``layers.parquet``
+    a row per (seed, step, layer): the gradient flow
+``metrics.parquet``
+    a row per (seed, epoch, split): loss and metrics
+``summary.json``
+    what was run, how it ended, and the numbers that matter
+
+While a run is going its tables are chunks below ``records/``, each written to a temporary
+file and renamed, so a run that is killed leaves all that it had flushed; :func:`read_table`
+reads either form. In a table, null means «does not apply here» and NaN «measured, and not
+a finite number».
+"""
+
+from deltaflow.records.schema import LAYERS, METRICS, Column, Schema
+from deltaflow.records.summary import SUMMARY_FIELDS, read_summary, write_summary
+from deltaflow.records.tables import TableWriter, read_table
+
+__all__ = [
+    "LAYERS",
+    "METRICS",
+    "SUMMARY_FIELDS",
+    "Column",
+    "Schema",
+    "TableWriter",
+    "read_summary",
+    "read_table",
+    "write_summary",
+]

@@ -1,0 +1,162 @@
+"""The columns of the tables: names, types, units, meaning. The one place that says so.
+
+>>> print(LAYERS.markdown().splitlines()[2])
+| `seed` | Int64 | – | the replica's seed |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: as it stands in the file.
+        unit: of its values; «–» for counts, names and ratios.
+        meaning: in one line.
+        dtype: its polars type.
+        nullable: whether it may not apply to a row.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    dtype: pl.DataType = field(default_factory=pl.Float64)
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of one table, and the columns that name a row.
+
+    Attributes:
+        name: of the table; its file is ``<name>.parquet``.
+        key: columns that together are unique, and the order of the rows.
+        columns: all columns, in the order of the file.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def types(self) -> dict[str, pl.DataType]:
+        """Column names and polars types, in order."""
+        return {column.name: column.dtype for column in self.columns}
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """The columns that hold measurements."""
+        return tuple(c.name for c in self.columns if c.dtype == pl.Float64)
+
+    def frame(self, data: Mapping[str, object]) -> pl.DataFrame:
+        """A table of this schema; columns that ``data`` lacks are null.
+
+        Args:
+            data: values by column name.
+
+        Returns:
+            The table, with all columns in order.
+
+        Raises:
+            ValueError: if a column is unknown, or is null where it must apply.
+        """
+        if unknown := set(data) - set(self.types):
+            raise ValueError(
+                f"Columns of the table `{self.name}` are named in its schema. Found "
+                f"{', '.join(sorted(unknown))}. Add them to the schema first."
+            )
+        frame = pl.DataFrame(data, schema_overrides={name: self.types[name] for name in data})
+        absent = [pl.lit(None, t).alias(n) for n, t in self.types.items() if n not in data]
+        return self.check(frame.with_columns(absent).select(list(self.types)))
+
+    def check(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The table itself, if it obeys the schema.
+
+        Args:
+            frame: a table.
+
+        Returns:
+            ``frame``.
+
+        Raises:
+            ValueError: if names, order or types differ, or a key is null.
+        """
+        if dict(frame.schema) != self.types or list(frame.columns) != list(self.types):
+            raise ValueError(
+                f"The table `{self.name}` must have the columns {self.types}. Found "
+                f"{dict(frame.schema)}. Build it with Schema.frame."
+            )
+        for column in self.columns:
+            if not column.nullable and frame[column.name].null_count():
+                raise ValueError(
+                    f"`{column.name}` of the table `{self.name}` applies to every row. Found "
+                    f"{frame[column.name].null_count()} nulls. Give each row its {column.name}."
+                )
+        return frame
+
+    def markdown(self) -> str:
+        """The schema as a table for the documentation."""
+        rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} |" for c in self.columns]
+        return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])
+
+
+def _index(name: str, meaning: str) -> Column:
+    return Column(name, "–", meaning, pl.Int64(), nullable=False)
+
+
+LAYERS = Schema(
+    "layers",
+    key=("seed", "step", "layer"),
+    columns=(
+        _index("seed", "the replica's seed"),
+        _index("step", "updates before this one; 0 is the first"),
+        _index("layer", "1 (next to the input) to L (the output layer)"),
+        _index("fan_in", "inputs of the layer"),
+        _index("fan_out", "units of the layer"),
+        Column("delta_rms", "loss/z", "RMS of δ over samples and units"),
+        Column("delta_norm", "loss/z", "√fan_out · delta_rms: RMS over samples of ‖δ‖₂"),
+        Column("weight_grad_rms", "loss/W", "RMS of the batch gradient G, before clipping"),
+        Column("weight_grad_norm", "loss/W", "‖G‖, Frobenius"),
+        Column("bias_grad_rms", "loss/b", "RMS of the bias gradient, before clipping"),
+        Column("sample_grad_rms", "loss/W", "RMS over entries and samples of the weight "
+               "gradients g_b of single samples"),
+        Column("grad_noise_trace", "(loss/W)²", "trΣ of g_b over samples; null for one sample"),
+        Column("grad_signal", "(loss/W)²", "unbiased ‖G‖²; null for one sample"),
+        Column("noise_scale", "samples", "trΣ / |G|²; null where |G|² ≤ 0"),
+        Column("update_ratio", "–", "‖ΔW‖ / ‖W‖ of the step taken"),
+        Column("weight_rms", "W", "RMS of the weights before the step"),
+        Column("preactivation_mean", "z", "mean of z"),
+        Column("preactivation_std", "z", "standard deviation of z over samples and units"),
+        Column("preactivation_second_moment", "z²", "mean of z²: theory's q"),
+        Column("activation_mean", "h", "mean of h = φ(z); null without φ"),
+        Column("activation_std", "h", "standard deviation of h; null without φ"),
+        Column("saturated_fraction", "–", "share of entries with |φ'(z)| < 0.05 max |φ'|; null "
+               "unless φ saturates"),
+        Column("inactive_fraction", "–", "share of entries with φ'(z) = 0; null unless φ has a "
+               "flat part"),
+        Column("dead_fraction", "–", "share of units with φ'(z) = 0 on the whole probe set; null "
+               "unless φ has a flat part"),
+    ),
+)  # fmt: skip
+
+METRICS = Schema(
+    "metrics",
+    key=("seed", "epoch", "split"),
+    columns=(
+        _index("seed", "the replica's seed"),
+        _index("epoch", "0 is the first; the test split has the last one trained"),
+        Column("split", "–", "train (during the epoch, as the weights move), validation (after "
+               "it) or test (after training)", pl.String(), nullable=False),
+        Column("loss", "loss", "mean over the samples"),
+        Column("accuracy", "–", "share of samples predicted right; null for regression"),
+        Column("macro_f1", "–", "F1 averaged over classes; null for regression"),
+        Column("r2", "–", "share of variance explained, mean over targets; null for classes"),
+        Column("rmse", "target", "root mean squared error in the data's own units; null for "
+               "classes"),
+    ),
+)  # fmt: skip

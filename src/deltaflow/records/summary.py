@@ -1,0 +1,94 @@
+"""``summary.json``: what was run, how it ended, and the numbers that matter."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deltaflow.records.tables import replace_file
+
+SUMMARY = "summary.json"
+
+SUMMARY_FIELDS = {
+    "status": "running, completed, diverged (every replica), failed or interrupted",
+    "error": "the message of a failed run, else null",
+    "started": "when, UTC, ISO 8601",
+    "wall_seconds": "from the start of the run to its end, imports not counted; null while running",
+    "process": "process id",
+    "host": "name of the machine",
+    "command": "the command line as typed, a list",
+    "overrides": "Hydra's overrides of this run, a list",
+    "choices": "the option chosen in each config group, by group",
+    "git_commit": "of the checkout, with «-dirty» if it had changes; null outside one",
+    "versions": "of Python, deltaflow and the libraries it trains with",
+    "device": "what it trained on",
+    "n_parameters": "weights and biases of one replica",
+    "n_steps": "updates made",
+    "replicas": "a list, one per seed: seed, status (completed, diverged), diverged_at_step, "
+    "best_epoch, final, best, test (metrics), flow (the numbers below)",
+    "metrics": "final, best and test, by metric: mean, low, high (95 % interval by t over seeds, "
+    "unadjusted; null for one seed), n (replicas counted: those that did not diverge)",
+    "flow": "by number, as in metrics: vanishing_index, vanishing_index_weight and decay_rate, "
+    "each with _start and _end, and loss_gain_start and _end",
+    "verdicts": "findings in words, most important first",
+}
+
+
+def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
+    """Write ``summary.json`` in one go, NaN and infinities as null.
+
+    Args:
+        directory: the run directory.
+        summary: exactly the fields of ``SUMMARY_FIELDS``.
+
+    Raises:
+        ValueError: if a field is missing or unknown.
+    """
+    if set(summary) != set(SUMMARY_FIELDS):
+        difference = sorted(set(summary) ^ set(SUMMARY_FIELDS))
+        raise ValueError(
+            f"A summary must have the fields of SUMMARY_FIELDS. Found a difference in "
+            f"{', '.join(difference)}. Document new fields there, and fill in old ones."
+        )
+    ordered = {name: summary[name] for name in SUMMARY_FIELDS}
+    text = json.dumps(_finite(ordered), indent=2, ensure_ascii=False, allow_nan=False)
+    replace_file(directory / SUMMARY, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+
+
+def read_summary(directory: Path) -> dict[str, Any]:
+    """Read ``summary.json``.
+
+    Args:
+        directory: the run directory.
+
+    Returns:
+        Its fields.
+
+    Raises:
+        ValueError: if there is none, or it cannot be read.
+    """
+    path = directory / SUMMARY
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"A run directory must hold a readable {SUMMARY}. Found {error} in {directory}. "
+            "Name a directory that train.py has written."
+        ) from error
+    if not isinstance(summary, dict) or "status" not in summary:
+        raise ValueError(
+            f"{path} must be the summary of a run. Found something else. "
+            "Name a directory that train.py has written."
+        )
+    return summary
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

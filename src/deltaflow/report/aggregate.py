@@ -1,0 +1,145 @@
+"""From tables to numbers: the best epoch, the flow numbers, intervals over seeds."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from deltaflow import statistics
+
+LEVEL = 0.95
+FLOW_NUMBERS = ("vanishing_index", "vanishing_index_weight", "decay_rate", "loss_gain")
+
+
+def interval(values: Iterable[float | None]) -> dict[str, float | int | None]:
+    """Mean of the seeds' values and its 95 % interval, by Student's t, unadjusted.
+
+    Args:
+        values: one per seed; None and NaN are left out.
+
+    Returns:
+        ``mean``, ``low``, ``high`` and ``n``, the seeds counted; no interval for fewer than
+        two, and no mean for none.
+
+    >>> interval([0.9, 1.0, None])
+    {'mean': 0.95, 'low': 0.3146897632, 'high': 1.5853102368, 'n': 2}
+    """
+    known = np.array([v for v in values if v is not None and math.isfinite(v)])
+    n = len(known)
+    if n == 0:
+        return {"mean": None, "low": None, "high": None, "n": 0}
+    mean = float(known.mean())
+    if n == 1:
+        return {"mean": mean, "low": None, "high": None, "n": 1}
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2) * known.std(ddof=1) / math.sqrt(n))
+    return {"mean": mean, "low": mean - half, "high": mean + half, "n": n}
+
+
+def intervals(rows: Iterable[Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
+    """:func:`interval` of every number that the seeds' rows share.
+
+    Args:
+        rows: one per seed, numbers by name.
+
+    Returns:
+        Intervals by name.
+    """
+    counted = list(rows)
+    names = dict.fromkeys(name for row in counted for name in row)
+    return {name: interval(row.get(name) for row in counted) for name in names}
+
+
+def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
+    """The flow of each seed's first and last recorded step in a few numbers.
+
+    Args:
+        layers: the layers table of one run.
+
+    Returns:
+        By seed: each of ``FLOW_NUMBERS`` with ``_start`` and ``_end``; None where it does
+        not apply or is not finite.
+    """
+    numbers: dict[int, dict[str, float | None]] = {}
+    for (seed,), rows in layers.group_by("seed", maintain_order=True):
+        first, last = first_and_last(rows)
+        numbers[int(seed)] = {
+            f"{name}_{moment}": value
+            for moment, step in (("start", first), ("end", last))
+            for name, value in _profile_numbers(rows.filter(pl.col("step") == step)).items()
+        }
+    return numbers
+
+
+def first_and_last(layers: pl.DataFrame) -> tuple[int, int]:
+    """The first and the last recorded step.
+
+    Args:
+        layers: the layers table, with at least one row.
+
+    Returns:
+        Their numbers.
+    """
+    return int(layers["step"].min()), int(layers["step"].max())  # type: ignore[arg-type]
+
+
+def metric_values(metrics: pl.DataFrame, seed: int, split: str, epoch: int) -> dict[str, float]:
+    """Loss and metrics of a seed after one epoch.
+
+    Args:
+        metrics: the metrics table.
+        seed: which replica.
+        split: train, validation or test.
+        epoch: counted from 0.
+
+    Returns:
+        Values by metric, those that apply; none if there is no such row.
+    """
+    rows = metrics.filter(
+        (pl.col("seed") == seed) & (pl.col("split") == split) & (pl.col("epoch") == epoch)
+    )
+    values = rows.drop("seed", "epoch", "split").row(0, named=True) if len(rows) else {}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def best_epoch(metrics: pl.DataFrame, seed: int) -> int | None:
+    """The epoch with the lowest validation loss, the first of equals.
+
+    Args:
+        metrics: the metrics table.
+        seed: which replica.
+
+    Returns:
+        The epoch, or ``None`` without a finite validation loss.
+    """
+    rows = metrics.filter(
+        (pl.col("seed") == seed) & (pl.col("split") == "validation") & pl.col("loss").is_finite()
+    ).sort("loss", "epoch")
+    return int(rows["epoch"][0]) if len(rows) else None
+
+
+def _profile_numbers(rows: pl.DataFrame) -> dict[str, float | None]:
+    """Flow numbers of one seed at one step; the rows are its layers."""
+    ordered = rows.sort("layer")
+    hidden, output = ordered[:-1], ordered[-1]
+    delta = torch.from_numpy(hidden["delta_norm"].to_numpy().copy())
+    entries = hidden["fan_in"] * hidden["fan_out"]
+    weight = torch.from_numpy((hidden["sample_grad_rms"] * entries.sqrt()).to_numpy().copy())
+    return {
+        "vanishing_index": _number(statistics.vanishing_index, delta),
+        "vanishing_index_weight": _number(statistics.vanishing_index, weight),
+        "decay_rate": _number(statistics.decay_rate, delta),
+        "loss_gain": _none_if_not_finite(float(output["delta_rms"][0])),
+    }
+
+
+def _number(kernel: Callable[[torch.Tensor], torch.Tensor], profile: torch.Tensor) -> float | None:
+    return _none_if_not_finite(float(kernel(profile)))
+
+
+def _none_if_not_finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

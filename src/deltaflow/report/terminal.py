@@ -1,0 +1,214 @@
+"""What a run and a sweep say in the terminal, from their records."""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deltaflow.report.aggregate import first_and_last
+
+_COLUMNS = {  # quantity: heading, whether it is a share
+    "delta_norm": ("δ norm", False),
+    "weight_grad_norm": ("weight gradient", False),
+    "update_ratio": ("update ratio", False),
+    "saturated_fraction": ("saturated", True),
+    "inactive_fraction": ("inactive", True),
+    "dead_fraction": ("dead", True),
+}
+_PLAIN_WIDTH = 120  # of a file or a pipe
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that wraps at the terminal's width, and writes plain wide text elsewhere."""
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH)
+
+
+def print_run(
+    out: Console, directory: Path, summary: Mapping[str, Any], layers: pl.DataFrame
+) -> None:
+    """Say how gradients flowed, how good the network is, and where the records are.
+
+    Args:
+        out: where to.
+        directory: the run directory.
+        summary: of the run.
+        layers: its layers table.
+    """
+    if len(layers):
+        out.print(_flow_table(out, layers))
+    out.print(_metric_table(out, summary))
+    diverged = [r for r in summary["replicas"] if r["status"] == "diverged"]
+    for replica in diverged:
+        out.print(
+            f"seed {replica['seed']} diverged: its loss or weights were not finite at step "
+            f"{replica['diverged_at_step']}."
+        )
+    if diverged and len(diverged) < len(summary["replicas"]):
+        out.print(f"Means leave the {len(diverged)} diverged of {len(summary['replicas'])} out.")
+    out.print(Text(f"\nRecords      {directory}", overflow="fold"))
+    if len(layers):
+        out.print(Text(f"Picture      {directory / 'flow.png'}", overflow="fold"))
+    if (directory / "tensorboard").is_dir():
+        logs = shlex.quote(str(directory.parent))
+        out.print(Text(f"TensorBoard  tensorboard --logdir {logs}", overflow="fold"))
+
+
+def describe_run(summary: Mapping[str, Any]) -> str:
+    """One line on a run of a sweep."""
+    if summary["status"] == "failed":
+        return f"failed: {summary['error']}"
+    test, flow = _judged(summary)[1], summary["flow"].get("vanishing_index_start")
+    said = [summary["status"], *(f"{name} {_spread(value)}" for name, value in test.items())]
+    if flow:
+        said.append(f"vanishing index {_spread(flow)}")
+    return ", ".join(said)
+
+
+def print_ranking(out: Console, runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Rank the runs of a sweep by their headline metric, failed ones last.
+
+    Args:
+        out: where to.
+        runs: names and summaries.
+    """
+    headline = next((name for _, s in runs if (name := _headline(s))), None)
+    table = _table(out, "Ranking")
+    table.add_column("", justify="right")
+    table.add_column("run", overflow="fold")
+    table.add_column(f"{headline or 'metric'}, 95 %", justify="right")
+    table.add_column("vanishing index start → end", justify="right")
+    table.add_column("decay rate start → end", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("status")
+    for place, (name, summary) in enumerate(sorted(runs, key=_order), start=1):
+        judged = _judged(summary)[1].get(headline or "")
+        flow = summary["flow"]
+        arrows = [
+            _arrow([_mean(flow, f"{number}_start"), _mean(flow, f"{number}_end")], _signed)
+            for number in ("vanishing_index", "decay_rate")
+        ]
+        seconds = summary["wall_seconds"]
+        table.add_row(
+            str(place),
+            name,
+            _spread(judged) if judged else "–",
+            *arrows,
+            "–" if seconds is None else f"{seconds:.1f}",
+            _status(summary),
+        )
+    out.print(table)
+
+
+def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
+    first, last = first_and_last(layers)
+    table = _table(out, f"Gradient flow, step {first} → step {last}, mean over seeds")
+    shown = [name for name in _COLUMNS if layers[name].count()]
+    table.add_column("layer", justify="right")
+    table.add_column("shape")
+    for name in shown:
+        table.add_column(_COLUMNS[name][0], justify="right")
+    finite = [pl.col(name).filter(pl.col(name).is_finite()).mean() for name in shown]
+    means = layers.group_by("layer", "fan_in", "fan_out", "step").agg(finite)
+    for (layer, fan_in, fan_out), rows in means.sort("layer").group_by(
+        ["layer", "fan_in", "fan_out"], maintain_order=True
+    ):
+        ends = [rows.filter(pl.col("step") == step) for step in (first, last)]
+        cells = [
+            _arrow([end[name][0] for end in ends], _percent if _COLUMNS[name][1] else _scientific)
+            for name in shown
+        ]
+        table.add_row(str(layer), f"{fan_in} → {fan_out}", *cells)
+    return table
+
+
+def _metric_table(out: Console, summary: Mapping[str, Any]) -> Table:
+    n = max((value["n"] for m in summary["metrics"].values() for value in m.values()), default=0)
+    note = f", mean and 95 % interval over {n} seeds" if n > 1 else ", one seed: no interval"
+    table = _table(out, f"Result{note if n else ''}")
+    table.add_column("")
+    names = list(dict.fromkeys(name for m in summary["metrics"].values() for name in m))
+    for name in names:
+        table.add_column(name, justify="right")
+    titles = {"final": "after the last epoch", "best": "after the best epoch", "test": "test"}
+    for moment, title in titles.items():
+        values = summary["metrics"].get(moment)
+        if values:
+            table.add_row(
+                title, *(_spread(values[name]) if name in values else "–" for name in names)
+            )
+    return table
+
+
+def _table(out: Console, title: str) -> Table:
+    style = box.SIMPLE_HEAD if out.is_terminal else box.ASCII2
+    return Table(title=title, title_justify="left", title_style="bold", box=style)
+
+
+def _judged(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The metrics that a run is judged by: of the test part, else after the last epoch."""
+    metrics = summary["metrics"]
+    moment = next((m for m in ("test", "final") if metrics.get(m)), "final")
+    return moment, metrics.get(moment, {})
+
+
+def _headline(summary: Mapping[str, Any]) -> str | None:
+    judged = _judged(summary)[1]
+    return next((name for name in ("accuracy", "r2", "loss") if name in judged), None)
+
+
+def _order(run: tuple[str, Mapping[str, Any]]) -> tuple[int, float, str]:
+    """Best first; then those without a result."""
+    name, summary = run
+    headline = _headline(summary)
+    value = _judged(summary)[1][headline]["mean"] if headline else None
+    if value is None:
+        return 1, 0.0, name
+    return 0, value if headline == "loss" else -value, name
+
+
+def _status(summary: Mapping[str, Any]) -> str:
+    if summary["status"] == "failed":
+        return f"failed: {summary['error']}"
+    n = sum(replica["status"] == "diverged" for replica in summary["replicas"])
+    if n and summary["status"] == "completed":
+        return f"completed, {n} of {len(summary['replicas'])} seeds diverged"
+    return str(summary["status"])
+
+
+def _mean(numbers: Mapping[str, Any], name: str) -> float | None:
+    mean: float | None = numbers.get(name, {}).get("mean")
+    return mean
+
+
+def _spread(value: Mapping[str, Any]) -> str:
+    if value["mean"] is None:
+        return "–"
+    if value["high"] is None:
+        return f"{value['mean']:.4g}"
+    return f"{value['mean']:.4g} ± {value['high'] - value['mean']:.2g}"
+
+
+def _arrow(values: Sequence[float | None], form: Any) -> str:
+    if all(value is None for value in values):
+        return "–"
+    return " → ".join(form(value) for value in values)
+
+
+def _scientific(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:.1e}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.0f}%"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:.2f}"

@@ -1,0 +1,230 @@
+"""The gradient-flow kernels: tensors in, tensors out.
+
+δ is ∂(loss of one sample)/∂z of one layer, ``[R, B, N]``: R replicas, B samples, N units;
+h, the input of that layer, ``[R, B, fan_in]``; G, the weight gradient of the batch-mean
+loss, ``[R, fan_out, fan_in]``. A kernel reduces all but the replica axis and returns
+``[R]``, unless it says otherwise. Nothing here knows Lightning or Hydra.
+
+Entries that are not finite stay so in their own replica and touch no other.
+
+>>> delta = torch.tensor([[[3.0, 4.0], [0.0, 0.0]]])
+>>> delta_norm(delta)  # √((5² + 0²) / 2)
+tensor([3.5355])
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def rms(x: Tensor) -> Tensor:
+    """Root mean square over all entries of a replica, in the unit of ``x``.
+
+    Args:
+        x: ``[R, ...]``.
+
+    Returns:
+        ``[R]``.
+    """
+    return x.flatten(1).square().mean(1).sqrt()
+
+
+def frobenius(x: Tensor) -> Tensor:
+    """Frobenius norm of each replica's entries, in the unit of ``x``.
+
+    Args:
+        x: ``[R, ...]``.
+
+    Returns:
+        ``[R]``.
+    """
+    norm: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1)
+    return norm
+
+
+def delta_norm(delta: Tensor) -> Tensor:
+    """Typical length of one sample's error signal in one layer.
+
+    RMS over samples of ‖δ‖₂, which is √N times the RMS over entries. In the mean-field
+    limit it changes from layer to layer by √χ alone, whatever the widths (Schoenholz et
+    al. 2017, arXiv:1611.01232).
+
+    Args:
+        delta: ∂(sample loss)/∂z, ``[R, B, N]``.
+
+    Returns:
+        ``[R]``, loss per unit of pre-activation.
+    """
+    return math.sqrt(delta.shape[-1]) * rms(delta)
+
+
+def sample_gradient_second_moment(delta: Tensor, h: Tensor) -> Tensor:
+    """S, the mean over samples of ‖g_b‖², g_b the weight gradient of sample b alone.
+
+    A linear layer's per-sample gradient is the outer product δ_b h_bᵀ, so its Frobenius
+    norm is ‖δ_b‖·‖h_b‖ and no further backward pass is needed (Goodfellow 2015,
+    arXiv:1510.01799).
+
+    Args:
+        delta: ∂(sample loss)/∂z, ``[R, B, fan_out]``.
+        h: what the layer was fed, ``[R, B, fan_in]``.
+
+    Returns:
+        ``[R]``, squared loss per squared unit of weight.
+    """
+    return (delta.square().sum(-1) * h.square().sum(-1)).mean(1)
+
+
+def sample_grad_rms(second_moment: Tensor, fan_in: int, fan_out: int) -> Tensor:
+    """RMS over entries and samples of the per-sample weight gradients.
+
+    Args:
+        second_moment: S of :func:`sample_gradient_second_moment`, ``[R]``.
+        fan_in: inputs of the layer.
+        fan_out: units of the layer.
+
+    Returns:
+        ``[R]``, loss per unit of weight.
+    """
+    return (second_moment / (fan_in * fan_out)).sqrt()
+
+
+def gradient_noise(
+    second_moment: Tensor, gradient: Tensor, n_samples: int
+) -> tuple[Tensor, Tensor]:
+    """Trace of the gradient's covariance over samples, and its unbiased squared mean.
+
+    With S = mean ‖g_b‖² and G the batch gradient, trΣ = B(S − ‖G‖²)/(B − 1) and
+    |G|² = (B‖G‖² − S)/(B − 1), which may be negative (McCandlish et al. 2018,
+    arXiv:1812.06162, appendix A.1 with batch sizes 1 and B).
+
+    Args:
+        second_moment: S, ``[R]``.
+        gradient: G, ``[R, fan_out, fan_in]``.
+        n_samples: B, at least 2.
+
+    Returns:
+        trΣ ``[R]`` and |G|² ``[R]``, squared loss per squared unit of weight.
+
+    Raises:
+        ValueError: if B is below 2: one sample has no spread.
+    """
+    if n_samples < 2:
+        raise ValueError(
+            f"Gradient noise needs at least 2 samples. Found {n_samples}. Use a larger batch."
+        )
+    squared_norm = frobenius(gradient).square()
+    trace = n_samples * (second_moment - squared_norm) / (n_samples - 1)
+    signal = (n_samples * squared_norm - second_moment) / (n_samples - 1)
+    return trace, signal
+
+
+def update_ratio(before: Tensor, after: Tensor) -> Tensor:
+    """‖ΔW‖_F / ‖W‖_F of one step, W the weights before it. No unit.
+
+    Args:
+        before: weights before the update, ``[R, fan_out, fan_in]``.
+        after: weights after it.
+
+    Returns:
+        ``[R]``; not finite where W was 0.
+    """
+    return frobenius(after - before) / frobenius(before)
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, standard deviation (of the entries, not an estimate) and mean square.
+
+    Args:
+        x: ``[R, B, N]``.
+
+    Returns:
+        ``[R]`` each.
+    """
+    flat = x.flatten(1)
+    return flat.mean(1), flat.std(1, correction=0), flat.square().mean(1)
+
+
+def saturated_fraction(slope: Tensor, steepest: float) -> Tensor:
+    """Share of entries whose φ' is below a twentieth of the steepest.
+
+    Args:
+        slope: φ'(z), ``[R, B, N]``.
+        steepest: max |φ'|.
+
+    Returns:
+        ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
+    """
+    return _share(slope.abs() < 0.05 * steepest, slope)
+
+
+def inactive_fraction(slope: Tensor) -> Tensor:
+    """Share of entries with φ'(z) = 0: units that pass nothing back for a sample.
+
+    Args:
+        slope: φ'(z) of a φ with a flat part, ``[R, B, N]``.
+
+    Returns:
+        ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
+    """
+    return _share(slope == 0, slope)
+
+
+def dead_fraction(slope: Tensor) -> Tensor:
+    """Share of units with φ'(z) = 0 on every sample.
+
+    Args:
+        slope: φ'(z) of a φ with a flat part on the probe set, ``[R, B, N]``.
+
+    Returns:
+        ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
+    """
+    return _share((slope == 0).all(1), slope)
+
+
+def vanishing_index(profile: Tensor) -> Tensor:
+    """Decades lost on the way from the last hidden layer back to the first.
+
+    log₁₀ of the quantity at the last hidden layer over the first: positive when gradients
+    vanish, negative when they explode, 0 for one hidden layer.
+
+    Args:
+        profile: a gradient norm of each hidden layer, input to output, ``[..., depth]``.
+
+    Returns:
+        ``[...]``, decades; NaN at depth 0, and where a norm is 0 or not finite.
+    """
+    if profile.shape[-1] == 0:
+        return profile.new_full(profile.shape[:-1], torch.nan)
+    return _finite_or_nan(profile[..., -1].log10() - profile[..., 0].log10())
+
+
+def decay_rate(profile: Tensor) -> Tensor:
+    """The factor by which a gradient norm changes per hidden layer going back.
+
+    exp of the slope of the least-squares line of ln(norm) against the distance from the
+    output: below 1 when gradients vanish. Its asymptote is √χ₁.
+
+    Args:
+        profile: a gradient norm of each hidden layer, input to output, ``[..., depth]``.
+
+    Returns:
+        ``[...]``, no unit; NaN below two hidden layers, and where a norm is 0 or not finite.
+    """
+    depth = profile.shape[-1]
+    if depth < 2:
+        return profile.new_full(profile.shape[:-1], torch.nan)
+    distance = torch.arange(depth, 0, -1, dtype=profile.dtype, device=profile.device)
+    centred = distance - distance.mean()
+    slope = (profile.log() * centred).sum(-1) / centred.square().sum()
+    return _finite_or_nan(slope.exp())
+
+
+def _share(hits: Tensor, slope: Tensor) -> Tensor:
+    share = hits.flatten(1).to(slope.dtype).mean(1)
+    return torch.where(slope.flatten(1).isnan().any(1), torch.nan, share)
+
+
+def _finite_or_nan(x: Tensor) -> Tensor:
+    return torch.where(x.isfinite(), x, torch.nan)

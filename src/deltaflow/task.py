@@ -1,0 +1,48 @@
+"""What a data set asks of a network: to tell classes apart, or to predict numbers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Tell classes apart. Targets are class indices, ``int64``, ``[..., n_samples]``.
+
+    Attributes:
+        classes: the names of the classes, by index; at least two.
+    """
+
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise ValueError(
+                f"A classification needs at least two classes. Found {len(self.classes)}: "
+                f"{', '.join(self.classes) or 'none'}. Choose a target with more values."
+            )
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Predict numbers. Targets are floating, ``[..., n_samples, n_targets]``.
+
+    Attributes:
+        targets: the names of the targets, by index.
+        scale: the length of one target unit in the data's own units, per target: the
+            standard deviation that the targets were divided by, 1 where they were not.
+    """
+
+    targets: tuple[str, ...]
+    scale: tuple[float, ...]
+
+    @property
+    def n_targets(self) -> int:
+        """How many numbers are to be predicted per sample."""
+        return len(self.targets)
+
+
+Task = Classification | Regression
