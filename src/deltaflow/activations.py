@@ -32,12 +32,12 @@ def derivative(activation: nn.Module, z: Tensor) -> Tensor:
         z: where to take it, any shape.
 
     Returns:
-        φ'(z), the shape and type of ``z``, outside any graph.
+        φ'(z), the shape and type of ``z``, outside any graph; NaN where ``z`` is NaN.
     """
     with torch.inference_mode(False), torch.enable_grad():
         point = z.detach().clone().requires_grad_()
         (slope,) = torch.autograd.grad(activation(point).sum(), point)
-    return slope
+    return torch.where(z.isnan(), torch.nan, slope)  # PyTorch's ReLU has a slope of 1 at NaN
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ def _train(
     summary |= _results(seeds, module, layers, metrics)
     if len(layers):
         picture = directory / "flow.png"
-        figures.save(figures.flow(layers, title=_title(choices, config)), picture)
+        figures.save(figures.flow(layers, title=_title(choices, config, module)), picture)
         log_picture(loggers, "flow", picture, trainer.global_step)
     for logger in loggers:
         logger.finalize("success")
@@ -216,8 +216,9 @@ def _results(
     }
 
 
-def _title(choices: Mapping[str, str | None], config: DictConfig) -> str:
+def _title(choices: Mapping[str, str | None], config: DictConfig, module: StackedModule) -> str:
     named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
+    named.append(f"depth {module.network.depth}")
     seeds = f"{config.n_seeds} seeds" if config.n_seeds > 1 else f"seed {config.seed}"
     return " · ".join([*filter(None, named), seeds])
 

@@ -1,7 +1,14 @@
 """Any error as one message: what was expected, what was found, what to do."""
 
+import re
+
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationError
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 
 def explain(error: BaseException) -> str:
@@ -16,7 +23,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
         return (
-            f"`{group}` must be one of {', '.join(error.options)}. Found {option}. "
+            f"`{group}` must be one of {', '.join(error.options)}. Found `{option}`. "
             f"Use `{group}={error.options[0]}`."
         )
     if isinstance(error, OverrideParseException):
@@ -25,7 +32,7 @@ def explain(error: BaseException) -> str:
             "Put values with spaces or commas into quotes: 'key=\"a, b\"'."
         )
     cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
-    if isinstance(cause, ConfigKeyError):
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return (
             f"An override must name a setting that exists. Found `{cause.full_key or cause.key}`. "
             "See all settings with --cfg job."
@@ -43,6 +50,15 @@ def explain(error: BaseException) -> str:
 
 
 def _wrong_type(error: ValidationError) -> str:
-    wanted = getattr(error.ref_type, "__name__", None) or str(error.ref_type)
-    first = str(error).splitlines()[0]
-    return f"`{error.full_key}` must be of the type {wanted}. Found another: {first}."
+    reason = str(error).splitlines()[0]
+    kind = re.search(r"could not be converted to (\w+)", reason)
+    value = re.search(r"Value '(.*?)'", reason)
+    if "not Optional" in reason:
+        return f"`{error.full_key}` must have a value. Found null. See --cfg job for the default."
+    if kind is None or value is None:
+        return f"`{error.full_key}` must have another type. Found: {reason}. See --cfg job."
+    names = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+    return (
+        f"`{error.full_key}` must be {names.get(kind[1], kind[1])}. Found {value[1]}. "
+        "See --cfg job for the value that it has by default."
+    )

@@ -8,9 +8,9 @@ a resumed run needs no random state.
 Draws are made by NumPy on the CPU, in double precision, whatever the accelerator.
 
 >>> generator(7, Stream.ORDER, 0).permutation(5).tolist()
-[0, 4, 3, 2, 1]
+[2, 1, 4, 3, 0]
 >>> generator(7, Stream.ORDER, 0).permutation(5).tolist()
-[0, 4, 3, 2, 1]
+[2, 1, 4, 3, 0]
 """
 
 from enum import IntEnum

@@ -218,7 +218,7 @@ def decay_rate(profile: Tensor) -> Tensor:
     distance = torch.arange(depth, 0, -1, dtype=profile.dtype, device=profile.device)
     centred = distance - distance.mean()
     slope = (profile.log() * centred).sum(-1) / centred.square().sum()
-    return _finite_or_nan(slope.exp())
+    return _finite_or_nan(slope).exp()
 
 
 def _share(hits: Tensor, slope: Tensor) -> Tensor:

@@ -42,14 +42,14 @@ class RankingCallback(Callback):
 
         directory = Path(config.hydra.sweep.dir)
         runs = [
-            (folder.name, read_summary(folder))
+            read_summary(folder)
             for folder in sorted(directory.iterdir(), key=_number)
             if (folder / SUMMARY).exists()
         ]
         out = console()
         print_ranking(out, runs)
         out.print(f"Records      {directory.absolute()}", soft_wrap=True)
-        if any(summary["status"] == "failed" for _, summary in runs):
+        if any(summary["status"] == "failed" for summary in runs):
             raise SystemExit(1)
 
 

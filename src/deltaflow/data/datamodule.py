@@ -215,6 +215,10 @@ def _split(samples: Samples, shares: Sequence[float], seed: int) -> list[Array]:
             rest, part = train_test_split(
                 rest, test_size=count, stratify=classes, random_state=seed
             )
+            if classes is not None and any(
+                not np.isin(classes, samples.targets[rows]).all() for rows in (rest, part)
+            ):  # stratifying rounds a rare class's share, perhaps to none
+                raise ValueError("A class has too few rows to be in all of them.")
         except ValueError as error:
             raise ValueError(
                 "Every class must have rows for each part of `data.split`. Found a data set of "

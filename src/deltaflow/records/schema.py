@@ -101,7 +101,10 @@ class Schema:
 
     def markdown(self) -> str:
         """The schema as a table for the documentation."""
-        rows = [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning} |" for c in self.columns]
+        rows = [
+            f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning.replace('|', chr(92) + '|')} |"
+            for c in self.columns
+        ]
         return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])
 
 

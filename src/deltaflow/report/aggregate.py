@@ -24,8 +24,8 @@ def interval(values: Iterable[float | None]) -> dict[str, float | int | None]:
         ``mean``, ``low``, ``high`` and ``n``, the seeds counted; no interval for fewer than
         two, and no mean for none.
 
-    >>> interval([0.9, 1.0, None])
-    {'mean': 0.95, 'low': 0.3146897632, 'high': 1.5853102368, 'n': 2}
+    >>> {name: round(value, 4) for name, value in interval([0.9, 1.0, None]).items()}
+    {'mean': 0.95, 'low': 0.3147, 'high': 1.5853, 'n': 2}
     """
     known = np.array([v for v in values if v is not None and math.isfinite(v)])
     n = len(known)

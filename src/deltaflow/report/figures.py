@@ -64,7 +64,8 @@ def _heatmap(figure: Figure, axes: Axes, logs: pl.DataFrame) -> None:
     axes.set_ylabel("layer (1 = next to the input)")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    axes.set_title("Error signal δ, layer by layer", loc="left", fontsize=11)
+    grey = "" if np.isfinite(values).all() else " (grey: δ is 0 or not finite)"
+    axes.set_title(f"Error signal δ, layer by layer{grey}", loc="left", fontsize=11)
     figure.colorbar(mesh, ax=axes, label="log₁₀ of the δ norm", pad=0.02)
 
 
@@ -94,6 +95,10 @@ def _profiles(axes: Axes, logs: pl.DataFrame, decay: dict[str, float | None]) ->
             low, high = (10 ** rows[name].to_numpy() for name in ("low", "high"))
             axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
     axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if axes.lines and high < 10 * low:  # a decade at least, or small wiggles look like flow
+        axes.set_ylim((low * high / 10) ** 0.5, (low * high * 10) ** 0.5)
+    axes.set_xlim(0.6, logs["layer"].max() + 0.4)  # type: ignore[operator]
     axes.set_xlabel("layer (input → output)")
     axes.set_ylabel("δ norm")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))

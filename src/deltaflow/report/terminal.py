@@ -72,23 +72,25 @@ def describe_run(summary: Mapping[str, Any]) -> str:
     return ", ".join(said)
 
 
-def print_ranking(out: Console, runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
     """Rank the runs of a sweep by their headline metric, failed ones last.
 
     Args:
         out: where to.
-        runs: names and summaries.
+        runs: their summaries.
     """
-    headline = next((name for _, s in runs if (name := _headline(s))), None)
-    table = _table(out, "Ranking")
+    headline = next((name for s in runs if (name := _headline(s))), None)
+    names = labels([summary["overrides"] for summary in runs])
+    table = _table(out, "Ranking (± 95 % interval over seeds; start → end of training)")
     table.add_column("", justify="right")
     table.add_column("run", overflow="fold")
-    table.add_column(f"{headline or 'metric'}, 95 %", justify="right")
-    table.add_column("vanishing index start → end", justify="right")
-    table.add_column("decay rate start → end", justify="right")
+    table.add_column(headline or "metric", justify="right")
+    table.add_column("vanishing index", justify="right")
+    table.add_column("decay rate", justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("status")
-    for place, (name, summary) in enumerate(sorted(runs, key=_order), start=1):
+    ranked = sorted(zip(names, runs, strict=True), key=_order)
+    for place, (name, summary) in enumerate(ranked, start=1):
         judged = _judged(summary)[1].get(headline or "")
         flow = summary["flow"]
         arrows = [
@@ -105,6 +107,22 @@ def print_ranking(out: Console, runs: Sequence[tuple[str, Mapping[str, Any]]]) -
             _status(summary),
         )
     out.print(table)
+
+
+def labels(overrides: Sequence[Sequence[str]]) -> list[str]:
+    """What sets each run of a sweep apart from the others.
+
+    Args:
+        overrides: of each run.
+
+    Returns:
+        Those of its overrides that not all runs share.
+
+    >>> labels([["activation=relu", "seed=1"], ["activation=tanh", "seed=1"]])
+    ['activation=relu', 'activation=tanh']
+    """
+    shared = set.intersection(*map(set, overrides)) if len(overrides) > 1 else set()
+    return [" ".join(o for o in run if o not in shared) or "defaults" for run in overrides]
 
 
 def _flow_table(out: Console, layers: pl.DataFrame) -> Table:

@@ -1,0 +1,243 @@
+"""Three ways to do the same training: a plain PyTorch loop, bare Lightning, a run of ours.
+
+The first two get ordinary ``nn.Linear`` networks with a replica's start, its batches in its
+order, and the optimizer, loss and metrics of the run: they must end with the replica's weights.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from torch import Tensor, nn
+from torch.nn import functional
+
+from deltaflow import assembly, cli, experiment
+from deltaflow import config as configuration
+from deltaflow.module import StackedModule
+from deltaflow.objectives import CrossEntropy
+from deltaflow.random_streams import Stream, generator
+
+Batch = tuple[Tensor, Tensor]
+Trained = tuple[float, list[nn.Sequential]]
+"""Seconds that the training took, and the networks that it gave."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do, for whoever does it.
+
+    Attributes:
+        train: features and targets of the training part, on the device.
+        validation: of the validation part; ``None`` if there is none.
+        module: R networks at their start, the objective and the optimizer; never trained.
+        seeds: of the replicas.
+        batch_size: samples a step.
+        epochs: how long.
+        precision: of the Trainer.
+        device: where.
+    """
+
+    train: Batch
+    validation: Batch | None
+    module: StackedModule
+    seeds: Sequence[int]
+    batch_size: int
+    epochs: int
+    precision: str
+    device: torch.device
+
+    @classmethod
+    def of(cls, overrides: Sequence[str]) -> "Work":
+        """The work that a run with these overrides does.
+
+        Raises:
+            ValueError: for settings that no run can have.
+        """
+        config, choices = _compose(overrides)
+        configuration.check(config)
+        data = assembly.datamodule(config)
+        trainer = assembly.trainer(config, Path(), callbacks=[], run_loggers=[])
+        validation = data.val_dataloader()
+        device = trainer.strategy.root_device
+        return cls(
+            train=_on_device(data.train_dataloader().part, device),
+            validation=None
+            if isinstance(validation, list)
+            else _on_device(validation.part, device),
+            module=assembly.module(config, data, choices),
+            seeds=data.seeds,
+            batch_size=data.batch_size,
+            epochs=config.trainer.max_epochs,
+            precision=config.trainer.precision,
+            device=device,
+        )
+
+    def network(self, r: int) -> nn.Sequential:
+        """Replica ``r`` at its start, on the device."""
+        return self.module.network.replica(r).to(self.device)
+
+    def batches(self, r: int) -> "Batches":
+        """The training batches of replica ``r``."""
+        return Batches(self.train, self.batch_size, self.seeds[r])
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """The batch-mean loss: PyTorch's own for classes, else the project's formula."""
+        if isinstance(self.module.objective, CrossEntropy):
+            return functional.cross_entropy(output, target)
+        return self.module.objective.sample_loss(output[None], target[None]).mean()
+
+    def score(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Loss and metrics of a network, without gradients."""
+        x, target = batch
+        output, objective = network(x), self.module.objective
+        metrics = objective.metrics(objective.predict(output[None]), target[None])
+        return {"loss": self.loss(output, target)} | {k: v[0] for k, v in metrics.items()}
+
+
+class Batches:
+    """Batches of one replica; each pass is the next epoch. A full batch is not permuted."""
+
+    def __init__(self, part: Batch, batch_size: int, seed: int) -> None:
+        self.part = part
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.part[0]) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        x, y = self.part
+        if len(self) == 1:
+            yield x, y
+            return
+        order = generator(self.seed, Stream.ORDER, self.epoch).permutation(len(x))
+        self.epoch += 1
+        for rows in torch.split(torch.from_numpy(order).to(x.device), self.batch_size):
+            yield x[rows], y[rows]
+
+
+class BareModule(pl.LightningModule):
+    """As little as Lightning asks for."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self.work = work
+        self.network = work.network(0)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of a batch."""
+        x, target = batch
+        return self.work.loss(self.network(x), target)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log loss and metrics."""
+        self.log_dict(self.work.score(self.network, batch), batch_size=len(batch[0]))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The run's."""
+        return self.work.module.optimizer(self.network.parameters())
+
+
+def train_by_loop(work: Work, n_networks: int) -> Trained:
+    """Train the first replicas one after the other, as any PyTorch tutorial does."""
+    networks = [work.network(r) for r in range(n_networks)]
+    with _stopwatch(work.device) as seconds:
+        for r, network in enumerate(networks):
+            optimizer = work.module.optimizer(network.parameters())
+            batches = work.batches(r)
+            for _ in range(work.epochs):
+                network.train()
+                for x, target in batches:
+                    optimizer.zero_grad()
+                    loss = work.loss(network(x), target)
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    optimizer.step()
+                network.eval()
+                if work.validation is not None:
+                    with torch.no_grad():
+                        scores = work.score(network, work.validation)
+                    {name: value.item() for name, value in scores.items()}
+    return seconds(), networks
+
+
+def train_by_lightning(work: Work) -> Trained:
+    """Train replica 0 by a plain Trainer: no loggers, no callbacks; ``Trainer.fit`` is timed."""
+    module = BareModule(work)
+    trainer = pl.Trainer(
+        accelerator=work.device.type,
+        devices=1,
+        precision=work.precision,  # type: ignore[arg-type]
+        max_epochs=work.epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    validation = None
+    if work.validation is not None:
+        validation = Batches(work.validation, len(work.validation[0]), seed=0)
+    with _stopwatch(work.device) as seconds:
+        trainer.fit(module, work.batches(0), validation)
+    return seconds(), [module.network]
+
+
+def train_by_run(work: Work, overrides: Sequence[str]) -> Trained:
+    """Train as the command line does; ``Trainer.fit`` is timed, where callbacks and logs are.
+
+    Args:
+        work: how long, and where.
+        overrides: of the run.
+    """
+    config, choices = _compose([*overrides, f"trainer.max_epochs={work.epochs}"])
+    fit, seconds = pl.Trainer.fit, 0.0
+
+    def timed_fit(*args: Any, **kwargs: Any) -> None:
+        nonlocal seconds
+        with _stopwatch(work.device) as clock:
+            fit(*args, **kwargs)
+        seconds = clock()
+
+    with tempfile.TemporaryDirectory() as directory:
+        config.run_dir = directory
+        pl.Trainer.fit = timed_fit  # type: ignore[method-assign]
+        try:
+            result = experiment.run(config, Path(directory), choices)
+        finally:
+            pl.Trainer.fit = fit  # type: ignore[method-assign]
+    return seconds, [result.network.replica(r) for r in range(config.n_seeds)]
+
+
+def _compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, str | None]]:
+    """The configuration of a run, and what was chosen in each group."""
+    with initialize_config_dir(str(cli.config_directory()), version_base="1.3"):
+        config = compose("train", overrides=list(overrides), return_hydra_config=True)
+    return config, dict(config.hydra.runtime.choices)
+
+
+def _on_device(batch: Batch, device: torch.device) -> Batch:
+    return batch[0].to(device), batch[1].to(device)
+
+
+@contextmanager
+def _stopwatch(device: torch.device) -> Iterator[Callable[[], float]]:
+    """Time what is done within, an accelerator's pending work included."""
+
+    def now() -> float:
+        if device.type != "cpu":
+            torch.accelerator.synchronize()
+        return time.perf_counter()
+
+    started = now()
+    ended = started
+    yield lambda: ended - started
+    ended = now()

@@ -1,0 +1,69 @@
+"""Whatever stands in conf/ must pass these; a new YAML is tested with no edit here."""
+
+import math
+
+import pytest
+import torch
+
+from deltaflow.activations import rebuild
+from deltaflow.records import read_summary
+from running import CONF, options, run
+
+# enough for ten steps of a small network on any data
+SMALL = ["logger=none", "trainer.max_epochs=2", "network.width=8"]
+REGRESSION = {"linear", "sine"}
+
+
+def _overrides(group: str, option: str) -> list[str]:
+    data = ["loss=mse"] if group == "data" and option in REGRESSION else []
+    return [f"{group}={option}", *data]
+
+
+CASES = [
+    pytest.param(_overrides(group, option), id=f"{group}={option}")
+    for group in ("activation", "init", "loss", "data", "network", "optimizer", "experiment")
+    for option in options(group)
+]
+
+
+@pytest.mark.parametrize("overrides", CASES)
+@pytest.mark.parametrize("precision", ["32-true", "64-true"])
+def test_every_option_trains_and_each_replica_is_the_lone_run(overrides, precision, tmp_path):
+    settings = [*overrides, *SMALL, f"trainer.precision={precision}"]
+    stack = run([*settings, "seed=5", "n_seeds=3"], tmp_path / "stack")
+    lone = run([*settings, "seed=6", "n_seeds=1"], tmp_path / "lone")
+
+    assert stack.summary["status"] == lone.summary["status"] == "completed"
+    assert stack.summary["n_steps"] >= 10
+    tolerance = 1e-9 if precision == "64-true" else 2e-2
+    for stacked, single in zip(stack.network.parameters(), lone.network.parameters(), strict=True):
+        scale = single.detach().abs().max().clamp(min=1)
+        assert (stacked[1] - single[0]).abs().max() <= tolerance * scale
+    _assert_complete(lone, n_replicas=1)
+    _assert_complete(stack, n_replicas=3)
+
+
+def _assert_complete(result, n_replicas):
+    assert read_summary(result.directory) == result.summary
+    assert len(result.summary["replicas"]) == n_replicas
+    for replica in result.summary["replicas"]:
+        assert replica["test"]
+        assert all(math.isfinite(value) for value in replica["test"].values())
+    assert (result.directory / "flow.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("option", options("activation"))
+def test_every_activation_is_rebuilt_from_a_checkpoint_without_unpickling(option, tmp_path):
+    result = run([f"activation={option}", *SMALL], tmp_path)
+    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    arguments = dict(checkpoint["architecture"]["activation"])
+    phi = rebuild(arguments.pop("_target_"), arguments)
+    z = torch.linspace(-3, 3, 101)
+    assert torch.equal(phi(z), result.network.activations[0](z))
+
+
+@pytest.mark.parametrize("option", options("experiment"))
+def test_every_experiment_says_what_to_watch(option):
+    first, *comments = (CONF / "experiment" / f"{option}.yaml").read_text().splitlines()
+    assert first == "# @package _global_"
+    assert any("Watch" in line or "Compare" in line for line in comments if line[0] == "#")
