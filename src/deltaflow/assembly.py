@@ -15,7 +15,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -85,10 +85,28 @@ def loggers(config: DictConfig) -> list[Logger]:
         return [instantiate(logger) for logger in config.logger.values()]
 
 
+def callbacks(config: DictConfig) -> list[pl.Callback]:
+    """The user's own callbacks, by name in the configuration.
+
+    Raises:
+        ValueError: for early stopping of more than one seed, which would couple them.
+    """
+    with _named(config, "callbacks"):
+        own: list[pl.Callback] = [instantiate(callback) for callback in config.callbacks.values()]
+    if config.n_seeds > 1 and any(isinstance(callback, EarlyStopping) for callback in own):
+        raise ValueError(
+            "Early stopping must judge one network. Found it with "
+            f"`n_seeds={config.n_seeds}`, where one replica would stop the others. "
+            "Use `n_seeds=1`, or read each replica's best epoch from summary.json."
+        )
+    return own
+
+
 def trainer(
     config: DictConfig,
+    data: ReplicaDataModule,
     directory: Path,
-    callbacks: Sequence[pl.Callback],
+    run_callbacks: Sequence[pl.Callback],
     run_loggers: Sequence[Logger],
 ) -> pl.Trainer:
     """The Trainer: one device, checkpoints every few minutes, no output of its own.
@@ -108,11 +126,12 @@ def trainer(
         devices=1,
         precision=config.trainer.precision,
         max_epochs=config.trainer.max_epochs,
-        callbacks=[*callbacks, checkpoint],
+        callbacks=[*run_callbacks, checkpoint],
         logger=list(run_loggers),
         default_root_dir=directory,
         plugins=[LightningEnvironment()],  # a run is one process, also inside a SLURM job
         num_sanity_val_steps=0,
+        limit_val_batches=None if data.has_validation else 0,
         log_every_n_steps=1,  # what is logged is logged by epoch
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -37,6 +37,7 @@ class DiagnosticsConfig:
 
     every_n_steps: int | None = MISSING
     probe_rows: int = MISSING
+    flush_seconds: float = MISSING
 
 
 @dataclass
@@ -55,6 +56,7 @@ class RunConfig:
     data: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     logger: dict[str, Any] = field(default_factory=dict)
+    callbacks: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ LIMITS = (
           "Use `diagnostics=off` to measure nothing."),
     Limit("diagnostics.probe_rows", _at_least(1), "be at least 1",
           "Use `diagnostics.probe_rows=10000`."),
+    Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0",
+          "Use `diagnostics.flush_seconds=10`."),
     Limit("optimizer.lr", _positive, "be a finite number above 0", "Use `optimizer.lr=0.1`."),
     Limit("data.split_seed", _at_least(0), "be at least 0", "Use `data.split_seed=0`."),
 )  # fmt: skip

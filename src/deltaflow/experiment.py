@@ -84,7 +84,8 @@ def run(
     started = time.monotonic()
     summary = _first_summary(choices, overrides, command)
     write_summary(directory, summary)
-    tables = [TableWriter(directory, schema) for schema in (LAYERS, METRICS)]
+    flush_seconds = config.diagnostics.flush_seconds
+    tables = [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
     try:
         with _quiet_lightning():
             result = _train(config, directory, choices, tables, console, summary)
@@ -127,8 +128,9 @@ def _train(
         )
     if console is not None:
         callbacks.append(Progress(console))
+    callbacks += assembly.callbacks(config)
     loggers = assembly.loggers(config)
-    trainer = assembly.trainer(config, directory, callbacks, loggers)
+    trainer = assembly.trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
         "n_parameters": module.network.n_parameters,

@@ -93,23 +93,18 @@ class ReplicaDataModule(pl.LightningDataModule):
         """The training part, each replica in its own order."""
         return TrainingBatches(self._on_device(0), self.seeds, self.batch_size)
 
-    def val_dataloader(self) -> "EvaluationBatches | list[object]":
-        """The validation part, for all replicas alike; empty if there is none."""
-        return self._evaluation(1)
+    def val_dataloader(self) -> "EvaluationBatches":
+        """The validation part, for all replicas alike."""
+        return EvaluationBatches(self._on_device(1), len(self.seeds))
 
-    def test_dataloader(self) -> "EvaluationBatches | list[object]":
-        """The test part, for all replicas alike; empty if there is none."""
-        return self._evaluation(2)
+    def test_dataloader(self) -> "EvaluationBatches":
+        """The test part, for all replicas alike."""
+        return EvaluationBatches(self._on_device(2), len(self.seeds))
 
     def probe(self, n_rows: int) -> Tensor:
         """Features of the first training rows, ``[R, ≤ n_rows, n_features]``, on the device."""
         x, _ = self._on_device(0)
         return x[:n_rows].expand(len(self.seeds), -1, -1)
-
-    def _evaluation(self, part: int) -> "EvaluationBatches | list[object]":
-        if not self.n_rows[part]:
-            return []
-        return EvaluationBatches(self._on_device(part), len(self.seeds))
 
     def _on_device(self, part: int) -> Batch:
         if self.trainer is not None:
@@ -182,7 +177,8 @@ class EvaluationBatches:
         return -(-len(self.part[0]) // EVALUATION_ROWS)
 
     def __iter__(self) -> Iterator[Batch]:
-        for x, y in zip(*(torch.split(t, EVALUATION_ROWS) for t in self.part), strict=True):
+        for start in range(0, len(self.part[0]), EVALUATION_ROWS):
+            x, y = (tensor[start : start + EVALUATION_ROWS] for tensor in self.part)
             yield x.expand(self.n_replicas, *x.shape), y.expand(self.n_replicas, *y.shape)
 
 

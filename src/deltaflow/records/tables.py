@@ -43,7 +43,7 @@ class TableWriter:
             run loses at most, but for the step it was in.
     """
 
-    def __init__(self, directory: Path, schema: Schema, flush_seconds: float = 10.0) -> None:
+    def __init__(self, directory: Path, schema: Schema, flush_seconds: float) -> None:
         self.directory = directory
         self.schema = schema
         self.flush_seconds = flush_seconds

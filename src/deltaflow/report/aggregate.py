@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import torch
 
-from deltaflow import statistics
+if TYPE_CHECKING:
+    import torch
 
 LEVEL = 0.95
 FLOW_NUMBERS = ("vanishing_index", "vanishing_index_weight", "decay_rate", "loss_gain")
@@ -124,6 +124,10 @@ def best_epoch(metrics: pl.DataFrame, seed: int) -> int | None:
 
 def _profile_numbers(rows: pl.DataFrame) -> dict[str, float | None]:
     """Flow numbers of one seed at one step; the rows are its layers."""
+    import torch  # here, since a ranking needs none of it
+
+    from deltaflow import statistics
+
     ordered = rows.sort("layer")
     hidden, output = ordered[:-1], ordered[-1]
     delta = torch.from_numpy(hidden["delta_norm"].to_numpy().copy())
@@ -137,7 +141,9 @@ def _profile_numbers(rows: pl.DataFrame) -> dict[str, float | None]:
     }
 
 
-def _number(kernel: Callable[[torch.Tensor], torch.Tensor], profile: torch.Tensor) -> float | None:
+def _number(
+    kernel: Callable[["torch.Tensor"], "torch.Tensor"], profile: "torch.Tensor"
+) -> float | None:
     return _none_if_not_finite(float(kernel(profile)))
 
 

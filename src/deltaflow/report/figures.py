@@ -98,7 +98,7 @@ def _profiles(axes: Axes, logs: pl.DataFrame, decay: dict[str, float | None]) ->
     low, high = axes.get_ylim()
     if axes.lines and high < 10 * low:  # a decade at least, or small wiggles look like flow
         axes.set_ylim((low * high / 10) ** 0.5, (low * high * 10) ** 0.5)
-    axes.set_xlim(0.6, logs["layer"].max() + 0.4)  # type: ignore[operator]
+    axes.set_xlim(0.6, logs["layer"].max() + 0.4)  # type: ignore[operator,arg-type]
     axes.set_xlabel("layer (input → output)")
     axes.set_ylabel("δ norm")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))

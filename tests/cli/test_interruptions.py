@@ -1,0 +1,86 @@
+"""Whatever stops a run, what it had measured stays, and nothing claims to be complete."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from running import ROOT
+
+STOP_AT = 57
+
+CALLBACK = f"""
+import os, signal
+from lightning.pytorch import Callback
+
+class Stop(Callback):
+    def __init__(self, signal_name):
+        self.number = getattr(signal, signal_name)
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == {STOP_AT}:
+            os.kill(os.getpid(), self.number)
+"""
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    def run(signal_name: str, *settings: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+        (tmp_path / "stopping.py").write_text(CALLBACK)
+        command = [
+            sys.executable, str(ROOT / "train.py"), "hydra.run.dir=here", "logger=none",
+            "+callbacks.stop._target_=stopping.Stop", f"+callbacks.stop.signal_name={signal_name}",
+            *settings,
+        ]  # fmt: skip
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+        return ran, tmp_path / "here"
+
+    return run
+
+
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_keeps_what_it_measured(signal_name, stopped):
+    ran, directory = stopped(signal_name)
+    assert ran.returncode == 130
+    assert "Traceback" not in ran.stderr
+    assert "interrupted" in ran.stderr
+    assert read_summary(directory)["status"] == "interrupted"
+    assert read_table(directory, LAYERS)["step"].max() == 50
+    assert read_table(directory, METRICS)["epoch"].max() == 8
+    assert not (directory / "records").exists()
+
+
+def test_a_killed_run_keeps_what_it_had_flushed(stopped):
+    ran, directory = stopped("SIGKILL", "diagnostics.flush_seconds=0")
+    assert ran.returncode == -signal.SIGKILL
+    assert read_summary(directory)["status"] == "running"
+    assert not (directory / "layers.parquet").exists()
+    assert read_table(directory, LAYERS)["step"].unique().sort().to_list() == [
+        0, 10, 20, 30, 40, 50,
+    ]  # fmt: skip
+    assert read_table(directory, METRICS)["epoch"].max() == 8
+
+
+def test_a_disk_that_fills_up_fails_the_run_with_one_message(stopped, tmp_path):
+    (tmp_path / "full.py").write_text(
+        "import os\n"
+        "from lightning.pytorch import Callback\n"
+        "from deltaflow.records import tables\n"
+        "class Disk(Callback):\n"
+        "    def on_train_epoch_end(self, trainer, *_):\n"
+        "        def full(path, write): raise OSError(28, 'No space left on device', str(path))\n"
+        "        tables.replace_file = full\n"
+    )
+    ran, directory = stopped(
+        "SIGCONT", "+callbacks.disk._target_=full.Disk", "diagnostics.flush_seconds=0"
+    )
+    assert ran.returncode == 1
+    assert "No space left on device" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert read_summary(directory)["status"] != "completed"
+    assert len(read_table(directory, LAYERS))

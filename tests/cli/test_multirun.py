@@ -1,0 +1,53 @@
+"""A sweep goes on whatever happens to a run, and its end says what came out."""
+
+import json
+
+SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
+
+
+def test_a_sweep_ends_with_a_ranking(deltaflow):
+    outcome = deltaflow("-m", "activation=relu,tanh", "loss=ce,bce", *SHORT)
+    assert outcome.status == 0
+    ranking = outcome.out[outcome.out.index("Ranking") :]
+    for run in ("relu loss=ce", "relu loss=bce", "tanh loss=ce", "tanh loss=bce"):
+        assert f"activation={run}" in ranking
+    assert "trainer.max_epochs" not in ranking  # shared by all runs
+    assert len(outcome.summaries) == 4
+
+
+def test_the_best_run_comes_first(deltaflow):
+    outcome = deltaflow("-m", "optimizer.lr=1e-9,0.1", "logger=none", "trainer.max_epochs=10")
+    ranking = outcome.out[outcome.out.index("Ranking") :]
+    assert ranking.index("optimizer.lr=0.1") < ranking.index("optimizer.lr=1e-09")
+
+
+def test_a_failed_run_is_a_row_and_decides_the_exit_status(deltaflow):
+    outcome = deltaflow("-m", "network.depth=-1,1", *SHORT)
+    assert outcome.status == 1
+    assert "0_" in outcome.err
+    assert "`network.depth` must be at least 0. Found -1." in outcome.err
+    assert "Traceback" not in outcome.err
+    statuses = [json.loads(path.read_text())["status"] for path in outcome.summaries]
+    assert statuses == ["failed", "completed"]
+    ranking = outcome.out[outcome.out.index("Ranking") :]
+    assert ranking.index("network.depth=1") < ranking.index("network.depth=-1")
+
+
+def test_a_sweep_with_an_unknown_option_is_refused_before_it_starts(deltaflow):
+    outcome = deltaflow("-m", "activation=relu,swish9", *SHORT)
+    assert outcome.status == 1
+    assert outcome.err.startswith("deltaflow: `activation` must be one of")
+    assert outcome.summaries == []
+
+
+def test_a_diverged_run_is_data(deltaflow):
+    outcome = deltaflow("-m", "optimizer.lr=1e30,0.1", "loss=mse", *SHORT[:1], "n_seeds=2")
+    assert outcome.status == 0
+    assert "diverged" in outcome.out
+
+
+def test_every_run_of_a_sweep_has_a_readable_directory(deltaflow):
+    outcome = deltaflow("-m", "activation=relu,tanh", *SHORT)
+    names = [path.parent.name for path in outcome.summaries]
+    assert [name.split(",")[0] for name in names] == ["0_activation=relu", "1_activation=tanh"]
+    assert all(len(name.encode()) <= 80 for name in names)

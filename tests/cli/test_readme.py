@@ -1,0 +1,65 @@
+"""The commands of the README, run as they stand, and its Python."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from running import ROOT, options, run
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", README, flags=re.DOTALL)
+LINES = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
+INLINE = re.findall(r"`(python train\.py [^`]*)`", README)
+TRAINING = [line.split("&&")[-1].strip() for line in LINES if "train.py" in line]
+COMMANDS = sorted({*TRAINING, *INLINE})
+GROUPS = sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir() and p.name != "hydra")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_training_command_runs(command, tmp_path):
+    program, script, *arguments = shlex.split(command)
+    assert (program, script) == ("python", "train.py")
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / script), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"COLUMNS": "100"},
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    assert ran.stdout
+    if "--help" not in arguments:
+        assert list(tmp_path.glob("outputs/**/summary.json"))
+        assert list(tmp_path.glob("outputs/**/flow.png"))
+
+
+def test_the_two_commands_of_the_set_up_stand_first():
+    assert LINES[0] == "pip install -e . && python train.py activation=relu"
+    assert LINES[1] == 'pip install -e ".[test]" && pytest'
+
+
+def test_the_python_runs(tmp_path, monkeypatch):
+    blocks = [block for kind, block in BLOCKS if kind == "python"]
+    run(["logger=none", "trainer.max_epochs=1"], tmp_path / "outputs" / "one")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    assert len(names["layers"]) > 0
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_is_named(group):
+    (row,) = re.findall(rf"^\| `{group}` \| (.*) \|$", README, flags=re.MULTILINE)
+    named = set(re.findall(r"[a-z_]+", re.sub(r"\(.*?\)", "", row)))
+    assert named == set(options(group))
+
+
+def test_every_file_it_links_to_exists():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target

@@ -1,0 +1,82 @@
+"""What the real TensorBoard shows of a run, asked over its HTTP interface."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from running import run
+
+RUN = "run/tensorboard"
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("outputs")
+
+
+@pytest.fixture(scope="module")
+def ask(logs) -> Iterator:
+    settings = ["trainer.max_epochs=5", "n_seeds=2", "logger.tensorboard.version=tensorboard"]
+    run(settings, logs / "run")
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs), "--port", "0",
+               "--host", "127.0.0.1", "--load_fast", "false", "--reload_interval", "0"]  # fmt: skip
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr is not None
+        line = next(line for line in server.stderr if "http://" in line)
+        address = line[line.index("http://") :].split()[0]
+
+        def get(path: str) -> bytes:
+            with urllib.request.urlopen(f"{address}data/{path}") as answer:
+                return answer.read()
+
+        yield get
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _scalars(ask, tag: str) -> list[list[float]]:
+    return json.loads(ask(f"plugin/scalars/scalars?run={RUN}&tag={tag}"))
+
+
+def test_losses_and_metrics_are_there_as_mean_and_by_seed(ask):
+    tags = json.loads(ask("plugin/scalars/tags"))[RUN]
+    for metric in ("loss", "accuracy", "macro_f1"):
+        for split in ("train", "validation"):
+            assert f"{metric}/{split}" in tags
+            assert {f"{metric}/{split}/seed_{seed}" for seed in (0, 1)} <= set(tags)
+    mean, *seeds = (
+        [value for _, _, value in _scalars(ask, f"loss/validation{suffix}")]
+        for suffix in ("", "/seed_0", "/seed_1")
+    )
+    assert len(mean) == 5
+    assert mean == pytest.approx([sum(pair) / 2 for pair in zip(*seeds, strict=True)], rel=1e-5)
+
+
+def test_each_quantity_has_one_chart_with_all_layers_in_it(ask):
+    layout = json.loads(ask("plugin/custom_scalars/layout"))
+    (flow,) = (c for c in layout["category"] if c["title"] == "Gradient flow")
+    charts = {chart["title"]: chart["multiline"]["tag"] for chart in flow["chart"]}
+    assert {"δ norm", "weight gradient norm", "update ratio ‖ΔW‖ / ‖W‖"} <= set(charts)
+    found = json.loads(
+        ask(
+            f"plugin/custom_scalars/scalars?run={RUN}&tag={charts['δ norm'][0].replace('+', '%2B')}"
+        )
+    )
+    assert found["regex_valid"]
+    assert sorted(found["tag_to_events"]) == [f"delta_norm/layer_{n:02d}" for n in (1, 2, 3)]
+    steps = [step for _, step, _ in found["tag_to_events"]["delta_norm/layer_01"]]
+    assert steps == [0, 10, 20, 29]
+
+
+def test_the_flow_picture_is_there(ask, logs):
+    assert "flow" in json.loads(ask("plugin/images/tags"))[RUN]
+    (picture,) = json.loads(ask(f"plugin/images/images?run={RUN}&tag=flow&sample=0"))
+    png = ask(f"plugin/images/individualImage?{picture['query']}")
+    assert png == (logs / "run" / "flow.png").read_bytes()

@@ -1,0 +1,70 @@
+"""What a person sees: a bar and a table in a terminal, plain text elsewhere."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from running import ROOT
+
+SHORT = ["logger=none", "trainer.max_epochs=30", "hydra.run.dir=here"]
+
+
+def test_elsewhere_there_is_no_bar_and_the_table_is_plain(deltaflow):
+    outcome = deltaflow(*SHORT, "n_seeds=3")
+    assert outcome.status == 0
+    assert outcome.err == ""
+    assert "\x1b" not in outcome.out
+    assert "epoch" not in outcome.out.replace("after the last epoch", "").replace(
+        "after the best epoch", ""
+    )
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("Gradient flow, step 0 → step 179")
+    rows = [line for line in lines if "→ 32" in line or "→ 3 " in line]
+    assert [row.split("|")[1].strip() for row in rows] == ["1", "2", "3"]
+    assert any("mean and 95 % interval over 3 seeds" in line for line in lines)
+    assert str(outcome.directory / "here") in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("activation", "shown", "hidden"),
+    [("relu", ["inactive", "dead"], ["saturated"]), ("tanh", ["saturated"], ["inactive", "dead"])],
+)
+def test_the_table_has_the_columns_that_apply(activation, shown, hidden, deltaflow):
+    heading = deltaflow(*SHORT, f"activation={activation}").out.splitlines()[2]
+    for name in ("layer", "shape", "δ norm", "weight gradient", "update ratio", *shown):
+        assert name in heading
+    for name in hidden:
+        assert name not in heading
+
+
+def test_the_command_for_tensorboard_is_given(deltaflow):
+    outcome = deltaflow("trainer.max_epochs=1", "hydra.run.dir=here")
+    assert f"tensorboard --logdir {outcome.directory}" in outcome.out
+
+
+def test_a_terminal_gets_a_bar_with_loss_and_accuracy(tmp_path):
+    master, slave = pty.openpty()
+    command = [sys.executable, str(ROOT / "train.py"), *SHORT]
+    process = subprocess.Popen(
+        command, stdout=slave, stderr=slave, cwd=tmp_path,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:  # Linux's way to say that the other side has closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    assert process.wait() == 0
+    text = seen.decode()
+    assert "epoch 1/30" in text
+    assert "loss/train" in text
+    assert "accuracy/validation" in text
+    assert "Gradient flow" in text

@@ -1,0 +1,41 @@
+"""An installed wheel trains in any folder: conf/ travels with it."""
+
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from running import CONF, ROOT
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_all_it_needs(tmp_path):
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
+             "--wheel-dir", str(tmp_path), str(ROOT)]  # fmt: skip
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("deltaflow-*.whl")
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    packaged = {p.relative_to(installed / "deltaflow" / "conf") for p in
+                (installed / "deltaflow" / "conf").rglob("*.yaml")}  # fmt: skip
+    assert packaged == {path.relative_to(CONF) for path in CONF.rglob("*.yaml")}
+    (points,) = installed.glob("*.dist-info/entry_points.txt")
+    assert "deltaflow-train = deltaflow.cli:main" in points.read_text()
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    script = (
+        "import sys, deltaflow.cli as cli; sys.argv = ['deltaflow-train', *sys.argv[1:]]; "
+        "print(cli.config_directory()); cli.main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, "trainer.max_epochs=1", "logger=none"],
+        capture_output=True, text=True, cwd=elsewhere,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith(str(installed / "deltaflow" / "conf"))
+    assert list(elsewhere.glob("outputs/*/layers.parquet"))

@@ -1,0 +1,39 @@
+import json
+import math
+
+import pytest
+
+from deltaflow.records import SUMMARY_FIELDS, read_summary, write_summary
+
+WHOLE = dict.fromkeys(SUMMARY_FIELDS) | {"status": "running"}
+
+
+def test_a_summary_comes_back_as_it_was(tmp_path):
+    write_summary(tmp_path, WHOLE | {"flow": {"decay_rate_start": {"mean": 0.5}}})
+    assert read_summary(tmp_path)["flow"] == {"decay_rate_start": {"mean": 0.5}}
+
+
+def test_json_has_null_never_nan(tmp_path):
+    write_summary(tmp_path, WHOLE | {"metrics": {"loss": [math.nan, math.inf, -math.inf, 1.0]}})
+    text = (tmp_path / "summary.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail)["metrics"] == {
+        "loss": [None, None, None, 1.0]
+    }
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [WHOLE | {"mood": "good"}, {k: v for k, v in WHOLE.items() if k != "status"}],
+    ids=["unknown", "missing"],
+)
+def test_fields_are_checked_on_write(summary, tmp_path):
+    with pytest.raises(ValueError, match="must have the fields"):
+        write_summary(tmp_path, summary)
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", "{}"], ids=["none", "cut", "list", "empty"])
+def test_what_is_no_summary_is_refused(content, tmp_path):
+    if content is not None:
+        (tmp_path / "summary.json").write_text(content)
+    with pytest.raises(ValueError, match=r"train\.py has written"):
+        read_summary(tmp_path)

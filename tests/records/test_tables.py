@@ -1,0 +1,83 @@
+import polars as pl
+import pytest
+
+from deltaflow.records import METRICS, TableWriter, read_table
+from deltaflow.records.tables import replace_file
+
+
+def _rows(epoch: int, seeds=(1, 0)) -> pl.DataFrame:
+    n = len(seeds)
+    return METRICS.frame(
+        {"seed": list(seeds), "epoch": [epoch] * n, "split": ["train"] * n, "loss": [0.5] * n}
+    )
+
+
+def _written(directory):
+    return sorted(path.name for path in directory.rglob("*.parquet"))
+
+
+def test_rows_are_consolidated_in_the_order_of_the_key(tmp_path):
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=0)
+    for epoch in (1, 0):
+        writer.append(_rows(epoch))
+    writer.close()
+    assert _written(tmp_path) == ["metrics.parquet"]
+    assert not (tmp_path / "records").exists()
+    table = read_table(tmp_path, METRICS)
+    assert table.select("seed", "epoch").rows() == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_what_was_flushed_can_be_read_while_the_run_is_going(tmp_path):
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=0)
+    writer.append(_rows(0))
+    writer.append(_rows(1))
+    assert _written(tmp_path) == ["metrics-00000.parquet", "metrics-00001.parquet"]
+    assert len(read_table(tmp_path, METRICS)) == 4
+
+
+def test_rows_wait_for_the_flush(tmp_path):
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=3600)
+    writer.append(_rows(0))
+    assert _written(tmp_path) == []
+    writer.flush()
+    assert _written(tmp_path) == ["metrics-00000.parquet"]
+
+
+def test_a_run_killed_while_consolidating_counts_no_row_twice(tmp_path):
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=0)
+    writer.append(_rows(0))
+    chunk = (tmp_path / "records" / "metrics-00000.parquet").read_bytes()
+    writer.close()
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "metrics-00000.parquet").write_bytes(chunk)
+    assert len(read_table(tmp_path, METRICS)) == 2
+
+
+def test_a_run_without_rows_has_an_empty_table(tmp_path):
+    TableWriter(tmp_path, METRICS, flush_seconds=0).close()
+    assert read_table(tmp_path, METRICS).equals(METRICS.frame({}))
+
+
+def test_rows_of_another_schema_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="must have the columns"):
+        TableWriter(tmp_path, METRICS, flush_seconds=0).append(_rows(0).drop("loss"))
+
+
+def test_a_file_that_is_no_table_is_named(tmp_path):
+    (tmp_path / "metrics.parquet").write_text("not a table")
+    with pytest.raises(ValueError, match=r"metrics\.parquet must be a Parquet file"):
+        read_table(tmp_path, METRICS)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "kept.txt"
+    path.write_text("before")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        replace_file(path, fail)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]

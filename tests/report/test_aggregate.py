@@ -1,0 +1,93 @@
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from deltaflow.records import LAYERS, METRICS
+from deltaflow.report.aggregate import best_epoch, flow_numbers, interval, metric_values
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40).filter(lambda v: np.std(v) > 1e-6))
+def test_the_interval_is_students(values):
+    low, high = stats.t.interval(
+        0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values)
+    )
+    found = interval(values)
+    assert found["mean"] == pytest.approx(np.mean(values))
+    assert (found["low"], found["high"]) == (pytest.approx(low), pytest.approx(high))
+    assert found["n"] == len(values)
+
+
+def test_one_seed_has_no_interval():
+    assert interval([0.7]) == {"mean": 0.7, "low": None, "high": None, "n": 1}
+
+
+def test_what_is_missing_or_not_finite_is_left_out():
+    assert interval([1.0, None, math.nan, math.inf, 3.0])["n"] == 2
+    assert interval([None, math.nan]) == {"mean": None, "low": None, "high": None, "n": 0}
+
+
+def _layers(norms: dict[int, list[float]], seed: int = 0) -> pl.DataFrame:
+    """A network of width 4 with these δ norms, by step, input to output."""
+    rows = [
+        {"seed": seed, "step": step, "layer": layer, "fan_in": 4, "fan_out": 4,
+         "delta_norm": norm, "delta_rms": norm / 2, "sample_grad_rms": norm / 8}
+        for step, profile in norms.items()
+        for layer, norm in enumerate(profile, start=1)
+    ]  # fmt: skip
+    return LAYERS.frame({name: [row[name] for row in rows] for name in rows[0]})
+
+
+def test_the_flow_of_a_geometric_profile_is_its_ratio():
+    numbers = flow_numbers(_layers({0: [1e-3, 1e-2, 1e-1, 1.0], 9: [8.0, 4.0, 2.0, 1.0]}))[0]
+    assert numbers["vanishing_index_start"] == pytest.approx(2)
+    assert numbers["vanishing_index_weight_start"] == pytest.approx(2)
+    assert numbers["decay_rate_start"] == pytest.approx(0.1)
+    assert numbers["loss_gain_start"] == pytest.approx(0.5)
+    assert numbers["vanishing_index_end"] == pytest.approx(-math.log10(4))
+    assert numbers["decay_rate_end"] == pytest.approx(2)
+
+
+def test_a_linear_model_has_no_profile():
+    numbers = flow_numbers(_layers({0: [1.0]}))[0]
+    assert numbers["vanishing_index_start"] is None
+    assert numbers["decay_rate_start"] is None
+    assert numbers["loss_gain_start"] == pytest.approx(0.5)
+
+
+def test_one_hidden_layer_loses_nothing_and_has_no_rate():
+    numbers = flow_numbers(_layers({0: [0.1, 1.0]}))[0]
+    assert numbers["vanishing_index_start"] == 0
+    assert numbers["decay_rate_start"] is None
+
+
+def test_a_dead_profile_has_no_numbers():
+    numbers = flow_numbers(_layers({0: [0.0, 0.0, 1.0]}))[0]
+    assert numbers["vanishing_index_start"] is None
+    assert numbers["decay_rate_start"] is None
+
+
+def _metrics(losses: list[float]) -> pl.DataFrame:
+    n = len(losses)
+    return METRICS.frame(
+        {"seed": [3] * n, "epoch": range(n), "split": ["validation"] * n, "loss": losses}
+    )
+
+
+def test_the_best_epoch_is_the_first_with_the_lowest_validation_loss():
+    assert best_epoch(_metrics([3.0, 1.0, math.nan, 1.0, 2.0]), seed=3) == 1
+
+
+def test_without_a_finite_loss_no_epoch_is_best():
+    assert best_epoch(_metrics([math.nan]), seed=3) is None
+    assert best_epoch(_metrics([1.0]), seed=4) is None
+
+
+def test_metrics_that_do_not_apply_are_left_out():
+    assert metric_values(_metrics([3.0, 1.0]), 3, "validation", 1) == {"loss": 1.0}
+    assert metric_values(_metrics([3.0]), 3, "test", 0) == {}

@@ -1,0 +1,201 @@
+"""What a run leaves behind, end to end."""
+
+import json
+import math
+import os
+
+import polars as pl
+import pytest
+import torch
+
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from running import run
+
+SHORT = ["logger=none", "trainer.max_epochs=4"]
+OF_THE_DAY = {"started", "wall_seconds", "process"}
+
+
+def test_the_same_command_gives_the_same_records(tmp_path):
+    first, second = (run([*SHORT, "n_seeds=2"], tmp_path / name) for name in "ab")
+    assert first.layers.equals(second.layers, null_equal=True)
+    assert first.metrics.equals(second.metrics, null_equal=True)
+    told = [
+        {name: value for name, value in result.summary.items() if name not in OF_THE_DAY}
+        for result in (first, second)
+    ]
+    assert json.dumps(told[0]) == json.dumps(told[1])
+
+
+def test_seed_0_is_a_seed(tmp_path):
+    torch.manual_seed(999)
+    first = run([*SHORT, "seed=0"], tmp_path / "a")
+    torch.manual_seed(1)
+    second = run([*SHORT, "seed=0"], tmp_path / "b")
+    other = run([*SHORT, "seed=1"], tmp_path / "c")
+    assert first.layers.equals(second.layers, null_equal=True)
+    assert not first.layers.drop("seed").equals(other.layers.drop("seed"), null_equal=True)
+
+
+def test_a_run_does_not_touch_the_global_generators(tmp_path):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run(SHORT, tmp_path)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_steps_are_recorded_from_the_first_to_the_last(tmp_path):
+    result = run([*SHORT, "diagnostics.every_n_steps=9"], tmp_path)  # 4 epochs of 6 steps
+    assert result.layers["step"].unique().sort().to_list() == [0, 9, 18, 23]
+    assert result.summary["n_steps"] == 24
+
+
+def test_tables_have_a_row_for_all_that_their_keys_name(tmp_path):
+    result = run([*SHORT, "n_seeds=3", "seed=7"], tmp_path)
+    assert read_table(tmp_path, LAYERS).equals(result.layers, null_equal=True)
+    assert read_table(tmp_path, METRICS).equals(result.metrics, null_equal=True)
+    assert result.layers.select("seed").unique().sort("seed")["seed"].to_list() == [7, 8, 9]
+    assert not result.layers.select(LAYERS.key).is_duplicated().any()
+    assert not result.metrics.select(METRICS.key).is_duplicated().any()
+    per_split = dict(result.metrics["split"].value_counts().iter_rows())
+    assert per_split == {"train": 12, "validation": 12, "test": 3}
+
+
+def test_null_is_for_what_does_not_apply(tmp_path):
+    layers = run([*SHORT, "activation=tanh"], tmp_path).layers
+    hidden, output = (layers.filter(condition) for condition in
+                      (pl.col("layer") < 3, pl.col("layer") == 3))  # fmt: skip
+    assert hidden["saturated_fraction"].null_count() == 0
+    assert output["saturated_fraction"].null_count() == len(output)
+    assert layers["dead_fraction"].null_count() == len(layers)
+    assert layers["inactive_fraction"].null_count() == len(layers)
+
+
+def test_a_single_sample_has_no_noise(tmp_path):
+    layers = run([*SHORT, "data.batch_size=1", "trainer.max_epochs=1"], tmp_path).layers
+    for name in ("grad_noise_trace", "grad_signal", "noise_scale"):
+        assert layers[name].null_count() == len(layers)
+    assert layers["sample_grad_rms"].null_count() == 0
+
+
+def test_the_noise_scale_is_null_where_the_noise_hides_the_gradient(tmp_path):
+    layers = run([*SHORT, "trainer.max_epochs=30", "n_seeds=4"], tmp_path).layers
+    hidden = layers["grad_signal"] <= 0
+    assert hidden.any()
+    assert layers["noise_scale"].is_null().equals(hidden)
+
+
+def test_a_replica_that_diverges_is_marked_and_left_out_of_means(tmp_path):
+    result = run(
+        [*SHORT, "n_seeds=6", "loss=mse", "optimizer.lr=3", "trainer.max_epochs=20"], tmp_path
+    )
+    replicas = result.summary["replicas"]
+    diverged = [r for r in replicas if r["status"] == "diverged"]
+    assert 0 < len(diverged) < 6, "the step size no longer splits the seeds"
+    assert result.summary["status"] == "completed"
+    assert result.summary["metrics"]["test"]["loss"]["n"] == 6 - len(diverged)
+    for replica in diverged:
+        assert 0 <= replica["diverged_at_step"] <= result.summary["n_steps"]
+        rows = result.metrics.filter(pl.col("seed") == replica["seed"]).sort("epoch")
+        assert math.isnan(rows["loss"][-1])
+
+
+def test_a_run_whose_replicas_all_diverge_is_a_result_and_stops(tmp_path):
+    result = run([*SHORT, "loss=mse", "optimizer.lr=1e30", "trainer.max_epochs=50"], tmp_path)
+    assert result.summary["status"] == "diverged"
+    assert result.summary["n_steps"] < 50 * 6
+    assert read_summary(tmp_path)["replicas"][0]["diverged_at_step"] >= 0
+
+
+def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):
+    seen = []
+
+    def look(*_):
+        seen.append(read_summary(tmp_path))
+        raise RuntimeError("stop here")
+
+    monkeypatch.setattr("deltaflow.assembly.datamodule", look)
+    with pytest.raises(RuntimeError):
+        run(SHORT, tmp_path)
+    assert seen[0]["status"] == "running"
+    assert seen[0]["process"] == os.getpid()
+    assert read_summary(tmp_path)["status"] == "failed"
+    assert read_summary(tmp_path)["error"] == "stop here"
+
+
+def test_the_checkpoint_holds_the_final_weights_and_needs_no_pickle(tmp_path):
+    result = run([*SHORT, "activation=leaky", "n_seeds=2"], tmp_path)
+    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    for name, value in result.network.state_dict().items():
+        assert torch.equal(checkpoint["state_dict"][f"network.{name}"], value)
+    assert checkpoint["architecture"] == {
+        "sizes": [4, 32, 32, 3],
+        "n_replicas": 2,
+        "activation": {"_target_": "torch.nn.LeakyReLU", "negative_slope": 0.01},
+        "output_activation": None,
+        "dtype": "float32",
+    }
+
+
+def test_test_metrics_are_those_of_the_final_weights(tmp_path):
+    result = run([*SHORT, "n_seeds=2"], tmp_path)
+    per_seed = [replica["test"]["accuracy"] for replica in result.summary["replicas"]]
+    assert result.summary["metrics"]["test"]["accuracy"]["mean"] == pytest.approx(sum(per_seed) / 2)
+    assert result.metrics.filter(split="test")["epoch"].to_list() == [3, 3]
+
+
+def test_without_validation_and_test_rows_a_run_has_neither(tmp_path):
+    result = run([*SHORT, "data.split=[1,0,0]"], tmp_path)
+    assert result.metrics["split"].unique().to_list() == ["train"]
+    replica = result.summary["replicas"][0]
+    assert (replica["best_epoch"], replica["best"], replica["test"]) == (None, {}, {})
+    assert replica["final"]["accuracy"] > 0.3
+
+
+ACCURACY = [
+    *([f"activation={name}", "loss=ce"] for name in ("sigmoid", "tanh", "relu", "leaky")),
+    ["activation=relu", "loss=bce"],
+    ["activation=relu", "loss=mse"],
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overrides", ACCURACY, ids=" ".join)
+def test_the_defaults_learn_iris(overrides, tmp_path):
+    result = run([*overrides, "logger=none", "n_seeds=10"], tmp_path)
+    assert result.summary["metrics"]["test"]["accuracy"]["mean"] >= 0.93
+
+
+@pytest.mark.slow
+def test_ten_sigmoid_layers_do_not_learn_and_the_flow_says_why(tmp_path):
+    result = run(["experiment=vanishing_sigmoid", "logger=none"], tmp_path)
+    assert result.summary["metrics"]["test"]["accuracy"]["mean"] < 0.4
+    assert result.summary["flow"]["vanishing_index_start"]["mean"] > 6
+
+
+@pytest.mark.slow
+def test_thirty_relu_layers_learn_with_he_initialisation(tmp_path):
+    result = run(["experiment=deep_relu_he", "logger=none"], tmp_path)
+    assert result.summary["metrics"]["test"]["accuracy"]["mean"] > 0.93
+    assert abs(result.summary["flow"]["vanishing_index_start"]["mean"]) < 1
+
+
+@pytest.mark.slow
+def test_a_step_size_far_too_large_kills_relu_units(tmp_path):
+    layers = run(["experiment=dead_relu", "logger=none"], tmp_path).layers
+    last_hidden = layers.filter(pl.col("layer") == 2).sort("step")
+    before, after = (
+        last_hidden.filter(pl.col("step") == step)["dead_fraction"].fill_nan(None).mean()
+        for step in (0, last_hidden["step"].max())
+    )
+    assert before < 0.3 < 0.7 < after
+
+
+@pytest.mark.slow
+def test_a_linear_model_cannot_learn_xor_and_tanh_can(tmp_path):
+    accuracy = {
+        network: run(["experiment=xor_tanh", f"network={network}", "logger=none"],
+                     tmp_path / network).summary["metrics"]["test"]["accuracy"]["mean"]
+        for network in ("mlp", "linear")
+    }  # fmt: skip
+    assert accuracy["linear"] < 0.65 < 0.95 < accuracy["mlp"]
