@@ -80,8 +80,16 @@ def _at_least(minimum: int) -> Callable[[Any], bool]:
     return lambda value: value >= minimum
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+    return _is_number(value) and math.isfinite(value) and value > 0
 
 
 LIMITS = (
@@ -102,7 +110,14 @@ LIMITS = (
     Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0",
           "Use `diagnostics.flush_seconds=10`."),
     Limit("optimizer.lr", _positive, "be a finite number above 0", "Use `optimizer.lr=0.1`."),
-    Limit("data.split_seed", _at_least(0), "be at least 0", "Use `data.split_seed=0`."),
+    Limit("data.batch_size", _is_whole, "be a whole number, or null",
+          "Use `data.batch_size=null` for the full batch."),
+    Limit("data.split", lambda shares: all(_is_number(share) for share in shares),
+          "hold three shares", "Use `data.split=[0.6,0.2,0.2]`."),
+    Limit("data.split_seed", lambda seed: _is_whole(seed) and seed >= 0,
+          "be a whole number, at least 0", "Use `data.split_seed=0`."),
+    Limit("data.standardize", lambda value: isinstance(value, bool), "be true or false",
+          "Use `data.standardize=true`."),
 )  # fmt: skip
 
 

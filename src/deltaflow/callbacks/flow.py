@@ -109,17 +109,11 @@ def layer_rows(
     """
     depth, n_replicas = len(network.layers), len(seeds)
     names = [name for name, values in quantities.items() if any(v is not None for v in values)]
-    empty = torch.full((n_replicas,), torch.nan, dtype=torch.float64)
+    empty = torch.full_like(
+        next(v for values in quantities.values() for v in values if v is not None), torch.nan
+    )
     stacked = torch.stack(
-        [
-            torch.stack(
-                [
-                    empty.to(network.layers[0].weight.device) if v is None else v
-                    for v in quantities[name]
-                ]
-            )
-            for name in names
-        ]
+        [torch.stack([empty if v is None else v for v in quantities[name]]) for name in names]
     )  # [columns, L, R] in one piece, so that an accelerator is waited for only once
     values = stacked.cpu().numpy().transpose(0, 2, 1)
     values = np.where(np.isfinite(values), values, np.nan)

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from polars.testing import assert_frame_equal
+
+from running import run
+
+SETTINGS = ["data=iris", "trainer.max_epochs=4", "n_seeds=3", "network.depth=3", "logger=none"]
+STEPS = 4 * 6
+
+
+def assert_measuring_changes_nothing(overrides, every_n_steps, directory):
+    measuring = f"diagnostics.every_n_steps={every_n_steps}"
+    on = run([*SETTINGS, *overrides, measuring], directory / "on")
+    off = run([*SETTINGS, *overrides, "diagnostics=off"], directory / "off")
+    expected = sorted({*range(0, STEPS, every_n_steps), STEPS - 1})
+    assert on.layers["step"].unique().sort().to_list() == expected
+    assert len(off.layers) == 0
+    for ours, theirs in zip(on.network.parameters(), off.network.parameters(), strict=True):
+        assert torch.equal(ours.nan_to_num(), theirs.nan_to_num())
+    assert_frame_equal(on.metrics, off.metrics, check_exact=True)
+    return on
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "leaky"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_weights_are_bit_identical(activation, optimizer, tmp_path):
+    overrides = [f"activation={activation}", f"optimizer={optimizer}"]
+    assert_measuring_changes_nothing(overrides, 1, tmp_path)
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
+def test_in_any_precision(precision, tmp_path):
+    assert_measuring_changes_nothing([f"trainer.precision={precision}"], 7, tmp_path)
+
+
+def test_with_charts_in_tensorboard(tmp_path):
+    assert_measuring_changes_nothing(["logger=tensorboard"], 10, tmp_path)
+
+
+def test_while_some_replicas_diverge(tmp_path):
+    wild = ["data=linear", "loss=mse", "data.n_samples=150", "init=normal", "init.sigma_w=4.0",
+            "optimizer.lr=5e-4", "trainer.precision=64-true"]  # fmt: skip
+    found = assert_measuring_changes_nothing(wild, 1, tmp_path)
+    statuses = [replica["status"] for replica in found.summary["replicas"]]
+    assert set(statuses) == {"completed", "diverged"}
+    for replica in found.summary["replicas"]:
+        final = found.layers.filter(seed=replica["seed"], step=STEPS - 1)["delta_norm"]
+        assert final.is_finite().all() == (replica["status"] == "completed")
+
+
+def test_a_run_of_which_all_replicas_diverge_stops_and_says_so(tmp_path):
+    wild = ["data=linear", "loss=mse", "optimizer.lr=1e6", "trainer.max_epochs=40"]
+    found = run([*SETTINGS, *wild], tmp_path)
+    assert found.summary["status"] == "diverged"
+    assert found.summary["n_steps"] < 40 * 19
+    for replica in found.summary["replicas"]:
+        assert replica["status"] == "diverged"
+        assert 0 <= replica["diverged_at_step"] < found.summary["n_steps"]

@@ -1,0 +1,71 @@
+import pytest
+import torch
+from torch import nn
+
+from deltaflow import assembly
+from running import composed, run
+
+STEPS, EPOCHS = 100, 25
+R = 3
+SETTINGS = [
+    "data.batch_size=24", f"trainer.max_epochs={EPOCHS}", "trainer.precision=64-true",
+    f"n_seeds={R}", "seed=4", "network.hidden_sizes=[9,7]", "logger=none", "diagnostics=off",
+]  # fmt: skip
+OPTIMIZERS = {  # as PyTorch has it, and the relative distance that rounding may bring
+    "sgd": (lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9), 1e-12),
+    "adam": (lambda parameters: torch.optim.Adam(parameters, lr=0.01), 1e-6),
+}
+LOSSES = {
+    "ce": nn.CrossEntropyLoss(),
+    "bce": lambda z, y: nn.functional.binary_cross_entropy_with_logits(z[:, 0], y.double()),
+    "mse": nn.MSELoss(),
+}
+
+
+def train_linear_layers(plain, batches, r, optimizer, loss):
+    """An ordinary loop over an ordinary network."""
+    optimizer = optimizer(plain.parameters())
+    n_steps = 0
+    for epoch in range(EPOCHS):
+        batches.sampler.set_epoch(epoch)
+        for x, y in batches:
+            optimizer.zero_grad()
+            loss(plain(x[r]), y[r]).backward()
+            optimizer.step()
+            n_steps += 1
+    assert n_steps == STEPS
+    return list(plain.parameters())
+
+
+def assert_trains_as_linear_layers(overrides, loss, optimizer, directory):
+    optimizer, tolerance = OPTIMIZERS[optimizer]
+    config = composed(overrides, directory)
+    data = assembly.datamodule(config)
+    start = assembly.module(config, data, choices={}).network
+    end = run(overrides, directory).network
+    for r in range(R):
+        expected = train_linear_layers(
+            start.replica(r), data.train_dataloader(), r, optimizer, LOSSES[loss]
+        )
+        first = list(start.replica(r).parameters())
+        found = list(end.replica(r).parameters())
+        for ours, theirs, initial in zip(found, expected, first, strict=True):
+            assert (ours - theirs).norm() <= tolerance * theirs.norm()
+            assert (theirs - initial).norm() > 1e-3 * theirs.norm()  # it did learn
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "leaky"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_replica_trains_as_linear_layers_do(activation, optimizer, tmp_path):
+    overrides = [*SETTINGS, "data=iris", f"activation={activation}", f"optimizer={optimizer}"]
+    assert_trains_as_linear_layers(overrides, "ce", optimizer, tmp_path)
+
+
+@pytest.mark.parametrize(("loss", "data"), [("bce", "xor"), ("ce", "moons"), ("mse", "sine")])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_on_any_kind_of_data(loss, data, optimizer, tmp_path):
+    overrides = [
+        *SETTINGS, f"data={data}", "data.n_samples=150", f"loss={loss}", "activation=tanh",
+        "init=xavier", f"optimizer={optimizer}",
+    ]  # fmt: skip
+    assert_trains_as_linear_layers(overrides, loss, optimizer, tmp_path)

@@ -1,0 +1,114 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from deltaflow.activations import derivative, rebuild, traits
+
+Z = torch.linspace(-4, 4, 41, dtype=torch.float64)
+
+CLOSED_FORMS = {
+    nn.Sigmoid(): lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2,
+    nn.Tanh(): lambda z: 1 - np.tanh(z) ** 2,
+    nn.ReLU(): lambda z: (z > 0).astype(float),
+    nn.LeakyReLU(0.2): lambda z: np.where(z > 0, 1, 0.2),
+    nn.ELU(): lambda z: np.where(z > 0, 1, np.exp(z)),
+    nn.Softplus(): lambda z: 1 / (1 + np.exp(-z)),
+}
+
+TRAITS = {  # steepest, saturates, has_flat_part
+    nn.Sigmoid(): (0.25, True, False),
+    nn.Tanh(): (1.0, True, False),
+    nn.ReLU(): (1.0, False, True),
+    nn.LeakyReLU(0.01): (1.0, False, False),
+    nn.Identity(): (1.0, False, False),
+    nn.ELU(): (1.0, True, False),
+    nn.SELU(): (1.7580993408473766, True, False),  # λα
+    nn.Hardtanh(): (1.0, True, True),
+    nn.ReLU6(): (1.0, True, True),
+}
+
+
+def name(value):
+    return type(value).__name__ if isinstance(value, nn.Module) else None
+
+
+class Bump(nn.Module):
+    """A φ that PyTorch does not ship: exp(−z²), steepest √(2/e) at 1/√2."""
+
+    def forward(self, z):
+        return torch.exp(-z.square())
+
+
+@pytest.mark.parametrize("phi", CLOSED_FORMS, ids=name)
+def test_the_derivative_is_that_of_calculus(phi):
+    np.testing.assert_allclose(derivative(phi, Z), CLOSED_FORMS[phi](Z.numpy()), rtol=1e-12)
+
+
+@pytest.mark.parametrize("phi", TRAITS, ids=name)
+def test_the_derivative_of_nan_is_nan_and_of_others_is_not(phi):
+    slope = derivative(phi, torch.tensor([1.0, torch.nan, 0.5]))
+    assert slope.isnan().tolist() == [False, True, False]
+
+
+def test_the_derivative_leaves_the_graph_alone():
+    z = Z.clone().requires_grad_()
+    with torch.no_grad():
+        slope = derivative(nn.Tanh(), z)
+    assert not slope.requires_grad
+    assert z.grad is None
+
+
+@pytest.mark.parametrize("phi", TRAITS, ids=name)
+def test_traits(phi):
+    found = traits(phi)
+    steepest, saturates, has_flat_part = TRAITS[phi]
+    assert found.steepest == pytest.approx(steepest, rel=1e-12)
+    assert (found.saturates, found.has_flat_part) == (saturates, has_flat_part)
+
+
+def test_traits_of_a_function_of_the_users_own():
+    found = traits(Bump())
+    assert found.steepest == pytest.approx(math.sqrt(2 / math.e), rel=1e-6)
+    assert (found.saturates, found.has_flat_part) == (True, False)
+
+
+class Bowl(nn.Module):
+    """φ = (z + 6)², level at z = −6 and nowhere else."""
+
+    def forward(self, z):
+        return (z + 6).square()
+
+
+def test_a_point_is_no_flat_part():
+    assert derivative(Bowl(), torch.tensor([-6.0])).item() == 0
+    assert not traits(Bowl()).has_flat_part
+
+
+def test_traits_of_a_constant():
+    constant = nn.Threshold(threshold=1e6, value=1.0)
+    assert traits(constant).steepest == 0
+    assert not traits(constant).saturates
+
+
+def test_an_activation_with_parameters_is_refused():
+    with pytest.raises(ValueError, match=r"no parameters of its own.*Found PReLU"):
+        traits(nn.PReLU())
+
+
+def test_a_shipped_activation_is_rebuilt_with_its_arguments():
+    for path in ("torch.nn.LeakyReLU", "torch.nn.modules.activation.LeakyReLU"):
+        phi = rebuild(path, {"negative_slope": 0.3})
+        assert isinstance(phi, nn.LeakyReLU)
+        assert phi.negative_slope == 0.3
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["os.system", "torch.nn.Linear", "evil.ReLU", "ReLU", "torch.nn.Module", "torch.nn.functional"],
+)
+def test_nothing_else_is_built_by_name(path):
+    with pytest.raises(ValueError, match=rf"Found '{path}'"):
+        rebuild(path, {})

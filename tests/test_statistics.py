@@ -1,0 +1,236 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deltaflow import statistics
+
+fixed = settings(derandomize=True, deadline=None, max_examples=40)
+seeds = st.integers(0, 1000)
+sizes = st.integers(1, 6)
+factors = st.sampled_from([0.5, 2.0, -3.0, 1e-3, 1e5])
+
+
+def numbers(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+KERNELS = {  # each reduces [R, B, N] to [R]
+    "rms": statistics.rms,
+    "frobenius": statistics.frobenius,
+    "delta_norm": statistics.delta_norm,
+    "mean": lambda x: statistics.moments(x)[0],
+    "std": lambda x: statistics.moments(x)[1],
+    "second_moment": lambda x: statistics.moments(x)[2],
+    "sample_gradient": lambda x: statistics.sample_gradient_second_moment(x, x),
+    "noise_trace": lambda x: statistics.gradient_noise(x.square().sum((1, 2)), x, 4)[0],
+    "noise_signal": lambda x: statistics.gradient_noise(x.square().sum((1, 2)), x, 4)[1],
+    "update_ratio": lambda x: statistics.update_ratio(x, 0.5 * x + 1),
+    "saturated": lambda x: statistics.saturated_fraction(x, 1.0),
+    "inactive": lambda x: statistics.inactive_fraction(x.relu()),
+    "dead": lambda x: statistics.dead_fraction(x.relu()),
+    "vanishing_index": lambda x: statistics.vanishing_index(x.abs().flatten(1)),
+    "decay_rate": lambda x: statistics.decay_rate(x.abs().flatten(1)),
+}
+of_each_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
+
+
+@of_each_kernel
+def test_a_replica_gets_the_number_that_it_gets_alone(kernel):
+    x = numbers(4, 5, 3)
+    found = kernel(x)
+    assert found.shape == (4,)
+    alone = torch.cat([kernel(x[r : r + 1]) for r in range(4)])
+    torch.testing.assert_close(found, alone, rtol=1e-13, atol=1e-15)
+
+
+@of_each_kernel
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf, -torch.inf])
+def test_a_broken_replica_leaves_the_numbers_of_the_others_bit_identical(kernel, poison):
+    x = numbers(4, 5, 3)
+    healthy = kernel(x)
+    x[1, 2, 0] = poison
+    assert torch.equal(kernel(x)[[0, 2, 3]], healthy[[0, 2, 3]])
+
+
+@of_each_kernel
+def test_nan_gives_nan_in_its_own_replica(kernel):
+    x = numbers(3, 5, 3)
+    x[1] = torch.nan
+    assert kernel(x).isnan().tolist() == [False, True, False]
+
+
+@given(seed=seeds, n=sizes, b=sizes, factor=factors)
+@fixed
+def test_norms_scale_with_their_argument(seed, n, b, factor):
+    x = numbers(2, b, n, seed=seed)
+    for kernel in (statistics.rms, statistics.frobenius, statistics.delta_norm):
+        torch.testing.assert_close(kernel(factor * x), abs(factor) * kernel(x))
+
+
+@given(seed=seeds, n=sizes, b=sizes)
+@fixed
+def test_the_norm_of_delta_is_the_rms_length_of_a_sample(seed, n, b):
+    delta = numbers(2, b, n, seed=seed)
+    for r in range(2):
+        lengths = [math.hypot(*row) for row in delta[r].tolist()]
+        expected = math.sqrt(sum(length**2 for length in lengths) / b)
+        assert statistics.delta_norm(delta)[r].item() == pytest.approx(expected)
+
+
+@given(seed=seeds, n=sizes, b=sizes)
+@fixed
+def test_copies_of_units_leave_the_rms_alone_and_lengthen_the_norm(seed, n, b):
+    delta = numbers(2, b, n, seed=seed)
+    twice = torch.cat([delta, delta], dim=-1)
+    torch.testing.assert_close(statistics.rms(twice), statistics.rms(delta))
+    torch.testing.assert_close(
+        statistics.delta_norm(twice), math.sqrt(2) * statistics.delta_norm(delta)
+    )
+
+
+@given(seed=seeds, n=sizes, m=sizes, b=sizes)
+@fixed
+def test_the_second_moment_is_that_of_the_outer_products(seed, n, m, b):
+    delta, h = numbers(2, b, n, seed=seed), numbers(2, b, m, seed=seed + 1)
+    found = statistics.sample_gradient_second_moment(delta, h)
+    rms = statistics.sample_grad_rms(found, fan_in=m, fan_out=n)
+    for r in range(2):
+        outer = np.stack([np.outer(delta[r, s], h[r, s]) for s in range(b)])
+        assert found[r].item() == pytest.approx((outer**2).sum((1, 2)).mean())
+        assert rms[r].item() == pytest.approx(np.sqrt((outer**2).mean()))
+
+
+@given(seed=seeds, b=st.integers(2, 7), n=sizes)
+@fixed
+def test_the_noise_trace_is_that_of_the_sample_covariance(seed, b, n):
+    gradients = numbers(1, b, n, 2, seed=seed)
+    second_moment = gradients.square().sum((2, 3)).mean(1)
+    trace, _ = statistics.gradient_noise(second_moment, gradients.mean(1), b)
+    covariance = np.cov(gradients[0].reshape(b, -1).T, ddof=1)
+    assert trace.item() == pytest.approx(np.trace(covariance), rel=1e-9)
+
+
+def test_signal_and_noise_are_unbiased_over_all_batches():
+    population = numbers(7, 3, 2)
+    size, mean = 3, population.mean(0)
+    batches = torch.cartesian_prod(*[torch.arange(7)] * size)  # drawn with replacement
+    drawn = population[batches]
+    trace, signal = statistics.gradient_noise(
+        drawn.square().sum((2, 3)).mean(1), drawn.mean(1), size
+    )
+    assert signal.mean().item() == pytest.approx(mean.square().sum().item(), rel=1e-12)
+    variance = (population - mean).square().sum((1, 2)).mean()
+    assert trace.mean().item() == pytest.approx(variance.item(), rel=1e-12)
+    assert (signal < 0).any()  # a fair estimate of something small is sometimes negative
+
+
+def test_equal_gradients_have_no_noise():
+    gradient = numbers(2, 3, 4)
+    second_moment = gradient.square().sum((1, 2))
+    trace, signal = statistics.gradient_noise(second_moment, gradient, 5)
+    torch.testing.assert_close(trace, torch.zeros_like(trace), rtol=0, atol=1e-13)
+    torch.testing.assert_close(signal, second_moment)
+
+
+@pytest.mark.parametrize("n_samples", [0, 1])
+def test_one_sample_has_no_noise_to_measure(n_samples):
+    with pytest.raises(ValueError, match=f"at least 2 samples. Found {n_samples}"):
+        statistics.gradient_noise(torch.ones(1), torch.ones(1, 2, 2), n_samples)
+
+
+def test_the_update_ratio_is_the_share_of_the_weights_that_a_step_moves():
+    before, after = numbers(2, 3, 4), numbers(2, 3, 4, seed=1)
+    found = statistics.update_ratio(before, after)
+    for r in range(2):
+        expected = np.linalg.norm(after[r] - before[r]) / np.linalg.norm(before[r])
+        assert found[r].item() == pytest.approx(expected)
+    assert not statistics.update_ratio(torch.zeros(1, 2, 2), torch.ones(1, 2, 2)).isfinite().any()
+
+
+@given(seed=seeds, b=sizes, n=sizes)
+@fixed
+def test_moments_are_those_of_numpy(seed, b, n):
+    x = numbers(2, b, n, seed=seed)
+    mean, std, second_moment = statistics.moments(x)
+    for r in range(2):
+        entries = x[r].numpy()
+        assert mean[r].item() == pytest.approx(entries.mean(), abs=1e-14)
+        assert std[r].item() == pytest.approx(entries.std(ddof=0), abs=1e-14)
+        assert second_moment[r].item() == pytest.approx((entries**2).mean())
+
+
+@given(seed=seeds, b=sizes, n=sizes)
+@fixed
+def test_shares_count_entries_and_units(seed, b, n):
+    slope = numbers(2, b, n, seed=seed)
+    slope[slope.abs() < 0.7] = 0
+    steepest = 20.0  # so that |slope| < 1 saturates
+    saturated = statistics.saturated_fraction(slope, steepest)
+    inactive = statistics.inactive_fraction(slope)
+    dead = statistics.dead_fraction(slope)
+    for r in range(2):
+        rows = slope[r].tolist()
+        entries = [s for row in rows for s in row]
+        units = list(zip(*rows, strict=True))
+        assert saturated[r].item() == pytest.approx(sum(abs(s) < 1 for s in entries) / (b * n))
+        assert inactive[r].item() == pytest.approx(sum(s == 0 for s in entries) / (b * n))
+        assert dead[r].item() == pytest.approx(sum(not any(unit) for unit in units) / n)
+
+
+def test_a_slope_on_the_limit_is_not_saturated():
+    slope = torch.tensor([[[0.05, -0.05, 0.049999, -0.049999]]], dtype=torch.float64)
+    assert statistics.saturated_fraction(slope, 1.0).item() == 0.5
+
+
+@given(seed=seeds, depth=st.integers(2, 9))
+@fixed
+def test_the_decay_rate_is_the_regression_of_numpy(seed, depth):
+    profile = numbers(2, depth, seed=seed).exp()
+    distance = np.arange(depth, 0, -1)
+    for r in range(2):
+        slope, _ = np.polyfit(distance, np.log(profile[r].numpy()), deg=1)
+        assert statistics.decay_rate(profile)[r].item() == pytest.approx(math.exp(slope))
+
+
+@given(rate=st.floats(0.01, 3), start=st.floats(1e-6, 1e3), depth=st.integers(2, 30))
+@fixed
+def test_a_geometric_profile_gives_its_own_rate_and_decades(rate, start, depth):
+    distance = torch.arange(depth, 0, -1, dtype=torch.float64)  # from the output, first layer far
+    profile = start * rate**distance
+    assert statistics.decay_rate(profile).item() == pytest.approx(rate, rel=1e-9)
+    decades = -(depth - 1) * math.log10(rate)  # positive when gradients vanish
+    assert statistics.vanishing_index(profile).item() == pytest.approx(decades, abs=1e-9)
+
+
+@given(seed=seeds, depth=st.integers(1, 9), factor=st.sampled_from([1e-12, 0.5, 1e9]))
+@fixed
+def test_the_unit_of_the_loss_changes_neither_index_nor_rate(seed, depth, factor):
+    profile = numbers(3, depth, seed=seed).exp()
+    for number in (statistics.vanishing_index, statistics.decay_rate):
+        torch.testing.assert_close(number(factor * profile), number(profile), equal_nan=True)
+
+
+def test_the_index_of_a_shallow_network():
+    assert statistics.vanishing_index(torch.ones(3, 0)).isnan().all()
+    assert statistics.vanishing_index(torch.full((3, 1), 0.2)).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_one_hidden_layer_has_no_rate(depth):
+    found = statistics.decay_rate(torch.ones(3, depth))
+    assert found.shape == (3,)
+    assert found.isnan().all()
+
+
+@pytest.mark.parametrize("poison", [0.0, torch.nan, torch.inf])
+@pytest.mark.parametrize("layer", [0, 2])
+@pytest.mark.parametrize("number", [statistics.vanishing_index, statistics.decay_rate])
+def test_norms_that_have_no_logarithm_give_nan(number, layer, poison):
+    profile = torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    profile[1, layer] = poison
+    assert number(profile).isnan().tolist() == [False, True]
