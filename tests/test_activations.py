@@ -112,3 +112,8 @@ def test_a_shipped_activation_is_rebuilt_with_its_arguments():
 def test_nothing_else_is_built_by_name(path):
     with pytest.raises(ValueError, match=rf"Found '{path}'"):
         rebuild(path, {})
+
+
+def test_an_activation_that_overwrites_its_input_is_refused():
+    with pytest.raises(ValueError, match="inplace=False"):
+        traits(nn.ReLU(inplace=True))

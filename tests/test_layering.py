@@ -12,6 +12,7 @@ PACKAGE = Path(deltaflow.__file__).parent
 # From the top down. A module may import modules further down, or its own package.
 ORDER = (
     "benchmark",
+    "contestants",
     "cli",
     "messages",
     "sweep",
@@ -33,7 +34,16 @@ ORDER = (
     "task",
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-KNOWS_CONFIG = {"benchmark", "cli", "messages", "sweep", "experiment", "assembly", "config"}
+KNOWS_CONFIG = {
+    "benchmark",
+    "contestants",
+    "cli",
+    "messages",
+    "sweep",
+    "experiment",
+    "assembly",
+    "config",
+}
 
 
 def _unit(path: Path) -> str:

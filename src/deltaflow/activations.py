@@ -67,13 +67,19 @@ def traits(activation: nn.Module) -> Traits:
         Its traits.
 
     Raises:
-        ValueError: if φ has parameters. Replicas would share them, and mix.
+        ValueError: if φ has parameters, which replicas would share, or overwrites its input,
+            which is measured.
     """
     if any(True for _ in activation.parameters()):
         raise ValueError(
             "An activation must have no parameters of its own, since replicas would share "
             f"them. Found {type(activation).__name__}. Use a fixed activation such as "
             "torch.nn.LeakyReLU."
+        )
+    if getattr(activation, "inplace", False):
+        raise ValueError(
+            "An activation must leave its input as it is, since pre-activations are measured. "
+            f"Found {type(activation).__name__} with inplace=True. Use inplace=False."
         )
     near = torch.linspace(-_NEAR, _NEAR, 12001, dtype=torch.float64)
     slope = derivative(activation, near).abs()

@@ -63,15 +63,19 @@ class Work:
         """
         config, choices = _compose(overrides)
         configuration.check(config)
+        if config.trainer.precision not in ("32-true", "64-true"):
+            raise ValueError(
+                "`trainer.precision` must be 32-true or 64-true, so that weights can be compared. "
+                f"Found {config.trainer.precision}. Use `trainer.precision=32-true`."
+            )
         data = assembly.datamodule(config)
-        trainer = assembly.trainer(config, Path(), callbacks=[], run_loggers=[])
-        validation = data.val_dataloader()
+        trainer = assembly.trainer(config, data, Path(), [], [])
         device = trainer.strategy.root_device
         return cls(
             train=_on_device(data.train_dataloader().part, device),
-            validation=None
-            if isinstance(validation, list)
-            else _on_device(validation.part, device),
+            validation=_on_device(data.val_dataloader().part, device)
+            if data.has_validation
+            else None,
             module=assembly.module(config, data, choices),
             seeds=data.seeds,
             batch_size=data.batch_size,

@@ -38,7 +38,7 @@ def ask(logs) -> Iterator:
         yield get
     finally:
         server.kill()
-        server.wait()
+        server.communicate()
 
 
 def _scalars(ask, tag: str) -> list[list[float]]:

@@ -78,3 +78,23 @@ def test_labels_that_are_no_indices_are_refused(labels):
 def test_a_single_class_is_refused():
     with pytest.raises(ValueError, match="at least two classes"):
         Samples.classes(X, [0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("targets", "classes"),
+    [
+        (["b", "a", "b"], ("a", "b")),
+        ([True, False, True], ("False", "True")),
+        ([7, 3, 7], ("3", "7")),
+    ],
+    ids=["words", "truth values", "numbers from anywhere"],
+)
+def test_a_pair_with_labels_of_any_kind_is_a_classification(targets, classes):
+    samples = Samples.of((np.zeros((3, 2)), np.array(targets)))
+    assert samples.task == Classification(classes)
+    assert samples.targets.tolist() == [1, 0, 1]
+
+
+def test_names_must_match_the_targets():
+    with pytest.raises(ValueError, match="Found 1 names for 2 targets"):
+        Samples.numbers(np.zeros((3, 1)), np.zeros((3, 2)), ["y"])

@@ -73,18 +73,23 @@ class Samples:
             ValueError: if features or targets are not finite matrices of as many rows.
         """
         columns = np.asarray(targets, dtype=np.float64)
-        columns = columns[:, None] if columns.ndim == 1 else columns
+        columns = _matrix(columns[:, None] if columns.ndim == 1 else columns, len(features))
         names = [f"y{t + 1}" for t in range(columns.shape[1])] if names is None else names
+        if len(names) != columns.shape[1]:
+            raise ValueError(
+                f"Each target needs one name. Found {len(names)} names for {columns.shape[1]} "
+                "targets. Give as many names as columns, or none."
+            )
         task = Regression(tuple(names), scale=(1.0,) * len(names))
-        return cls(_matrix(features, len(columns)), _matrix(columns, len(columns)), task)
+        return cls(_matrix(features, len(columns)), columns, task)
 
     @classmethod
     def of(cls, source: Any) -> "Samples":
         """What a source returned, as samples.
 
         Args:
-            source: samples, or a pair (features, targets): whole-number targets are classes,
-                others numbers.
+            source: samples, or a pair (features, targets): words, truth values and whole
+                numbers are classes, in sorted order; other numbers are predicted as such.
 
         Returns:
             The samples.
@@ -100,8 +105,10 @@ class Samples:
                 f"Found {type(source).__name__}. Return `X, y`."
             )
         features, targets = source
-        whole = np.issubdtype(np.asarray(targets).dtype, np.integer)
-        return cls.classes(features, targets) if whole else cls.numbers(features, targets)
+        if np.issubdtype(np.asarray(targets).dtype, np.floating):
+            return cls.numbers(features, targets)
+        names, labels = np.unique(targets, return_inverse=True)
+        return cls.classes(features, labels, [str(name) for name in names])
 
 
 def _matrix(values: Any, n_rows: int) -> Array:

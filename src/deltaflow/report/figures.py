@@ -95,9 +95,9 @@ def _profiles(axes: Axes, logs: pl.DataFrame, decay: dict[str, float | None]) ->
             low, high = (10 ** rows[name].to_numpy() for name in ("low", "high"))
             axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    if axes.lines and high < 10 * low:  # a decade at least, or small wiggles look like flow
-        axes.set_ylim((low * high / 10) ** 0.5, (low * high * 10) ** 0.5)
+    bottom, top = axes.get_ylim()
+    if axes.lines and top < 10 * bottom:  # a decade at least, or small wiggles look like flow
+        axes.set_ylim((bottom * top / 10) ** 0.5, (bottom * top * 10) ** 0.5)
     axes.set_xlim(0.6, logs["layer"].max() + 0.4)  # type: ignore[operator,arg-type]
     axes.set_xlabel("layer (input → output)")
     axes.set_ylabel("δ norm")

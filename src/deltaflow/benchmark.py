@@ -1,0 +1,249 @@
+"""What a run costs beside a plain PyTorch loop and bare Lightning, as ratios.
+
+    python scripts/benchmark.py accelerator=gpu repeats=9 output=gpu.json
+
+Settings of its own, with their defaults; every other override goes to the training:
+
+    repeats=5        rounds; each measures everything once, in turn
+    epochs=null      how long to train; null: as configured
+    n_seeds=32       replicas of the stack that is compared with one network
+    processes=true   whole processes too, imports and all
+    format=table     or markdown
+    output=null      a JSON file for all that was measured
+"""
+
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+from rich import box
+from rich.progress import track
+from rich.table import Table
+from torch.nn.utils import parameters_to_vector
+
+from deltaflow import cli
+from deltaflow.contestants import Trained, Work, train_by_lightning, train_by_loop, train_by_run
+from deltaflow.messages import explain
+from deltaflow.records.tables import replace_file
+from deltaflow.report import terminal
+
+WARM_UP_EPOCHS = 5  # few enough that rounding has not grown yet, whatever the network
+TOLERANCES = {"32-true": 1e-3, "64-true": 1e-10}  # of weights, relative to the largest
+OFF, BARE = ["diagnostics=off"], ["diagnostics=off", "logger=none"]
+LOOP, LIGHTNING, OURS, PROCESS = "plain loop", "bare Lightning", "deltaflow", "train.py"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The benchmark's own settings, as on the command line."""
+
+    repeats: int = 5
+    epochs: int | None = None
+    n_seeds: int = 32
+    processes: bool = True
+    format: str = "table"
+    output: str | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and report; the exit status is 0 only if everything went well."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(arguments):
+        print(__doc__)
+        return
+    try:
+        settings, overrides = parse(arguments)
+        with warnings.catch_warnings():
+            for category in (DeprecationWarning, FutureWarning):  # as a run does
+                warnings.simplefilter("ignore", category)
+            results = measure(settings, overrides)
+        show(results, markdown=settings.format == "markdown")
+        if output := settings.output:
+            replace_file(Path(output), lambda path: path.write_text(json.dumps(results, indent=2)))
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        cli.print_error(explain(error))
+        raise SystemExit(1) from None
+
+
+def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:
+    """The benchmark's own settings, and the overrides that belong to the training.
+
+    Raises:
+        ValueError: for settings that cannot be measured.
+    """
+    names = {field.name for field in fields(Settings)}
+    parsed = OverridesParser.create().parse_overrides(list(arguments))
+    if sweeps := [o.input_line for o in parsed if o.is_sweep_override()]:
+        raise ValueError(
+            f"The benchmark takes one value for each setting. Found `{sweeps[0]}`. Run it twice."
+        )
+    own = {o.key_or_group: o.value() for o in parsed if o.key_or_group in names}
+    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Settings), own))
+    assert isinstance(settings, Settings)
+    formats = ("table", "markdown")
+    if settings.repeats < 1 or settings.n_seeds < 2 or settings.format not in formats:
+        raise ValueError(
+            "`repeats` must be at least 1, `n_seeds` at least 2, `format` table or markdown. Found "
+            f"{own}. Use `repeats=5 n_seeds=32 format=table`."
+        )
+    overrides = [str(o.input_line) for o in parsed if o.key_or_group not in names]
+    epochs = [] if settings.epochs is None else [f"trainer.max_epochs={settings.epochs}"]
+    return settings, overrides + epochs
+
+
+def measure(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Train every contestant, round by round, and compare.
+
+    Returns:
+        In JSON's own types: ``settings``, ``machine``, ``same_work`` (how far apart weights
+        are after the warm-up), ``seconds`` of every round, and ``comparisons``.
+
+    Raises:
+        ValueError: for settings that no run can have, or if weights are too far apart.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # as a run does
+    n_seeds = settings.n_seeds
+    work = Work.of([*overrides, f"n_seeds={n_seeds}"])
+    warm_up = replace(work, epochs=min(work.epochs, WARM_UP_EPOCHS))
+    differences = _same_work(warm_up, _trainings(warm_up, overrides))
+    trainings = _trainings(work, overrides)
+    variants: list[list[str]] = [[], OFF, [f"n_seeds={n_seeds}"]] if settings.processes else []
+    processes = {_name(PROCESS, v): partial(_process, [*overrides, *v]) for v in variants}
+    seconds: dict[str, list[float]] = {name: [] for name in [*trainings, *processes]}
+    for _ in track(range(settings.repeats), console=terminal.console(True), transient=True):
+        for name, train in trainings.items():
+            seconds[name].append(train()[0])
+        for name, process in processes.items():
+            seconds[name].append(process())
+    return {
+        "settings": asdict(settings) | {"epochs": work.epochs, "overrides": list(overrides)},
+        "machine": _machine(work.device),
+        "same_work": {"epochs": warm_up.epochs, "largest_difference": differences},
+        "seconds": seconds,
+        "comparisons": _compare(seconds, n_seeds),
+    }
+
+
+def show(results: Mapping[str, Any], markdown: bool) -> None:
+    """Print ratios with what is claimed of them, then seconds; Markdown is for a page."""
+    frame = box.MARKDOWN if markdown else box.SIMPLE
+    ratios = Table("compared", "median", "lowest to highest", "claimed", "holds", box=frame)
+    for row in results["comparisons"]:
+        limit, median, unit = row["limit"], row["median"], "" if row["reference"] else " s"
+        claim = [] if limit is None else [f"≤ {limit}{unit}", "yes" if median <= limit else "no"]
+        name = " / ".join(filter(None, (row["measured"], row["reference"])))
+        spread = f"{row['lowest']:.2f} to {row['highest']:.2f}"
+        ratios.add_row(name, f"{median:.2f}{unit}", spread, *claim)
+    clocks = Table("seconds", "median", "lowest to highest", box=frame)
+    for name, values in results["seconds"].items():
+        median, lowest, highest = _spread(values).values()
+        clocks.add_row(name, f"{median:.3f}", f"{lowest:.3f} to {highest:.3f}")
+    facts = {"rounds": results["settings"]["repeats"], **results["machine"]}
+    out = terminal.console()
+    out.width = 200 if markdown else out.width  # a wrapped cell would be no Markdown
+    out.print(ratios, clocks, ", ".join(f"{k} {v}" for k, v in facts.items()))
+
+
+def _trainings(work: Work, overrides: Sequence[str]) -> dict[str, Callable[[], Trained]]:
+    """Whoever trains in this process, by name; the plain loops over all replicas come last."""
+    stack = [f"n_seeds={len(work.seeds)}"]
+    variants: list[list[str]] = [BARE, OFF, [], stack, BARE + stack]
+    return {
+        LOOP: partial(train_by_loop, work, 1),
+        LIGHTNING: partial(train_by_lightning, work),
+        **{_name(OURS, v): partial(train_by_run, work, [*overrides, *v]) for v in variants},
+        f"{LOOP} × {len(work.seeds)}": partial(train_by_loop, work, len(work.seeds)),
+    }
+
+
+def _same_work(work: Work, trainings: Mapping[str, Callable[[], Trained]]) -> dict[str, float]:
+    """How far each contestant's weights end from those of the plain loops, at most."""
+    weights = {
+        name: torch.stack([parameters_to_vector(n.parameters()).detach().cpu() for n in train()[1]])
+        for name, train in trainings.items()
+    }
+    *_, references = weights.values()
+    differences = {}
+    for name, reached in weights.items():
+        apart = (reached - references[: len(reached)]).abs().max() / references.abs().max()
+        differences[name] = apart.item()
+        if not differences[name] <= TOLERANCES[work.precision]:
+            raise ValueError(
+                "All that is compared must reach the same weights, up to "
+                f"{TOLERANCES[work.precision]} of the largest. Found {differences[name]:.1e} for "
+                f"«{name}» after {work.epochs} epochs. Use a step size that does not diverge."
+            )
+    return differences
+
+
+def _name(who: str, overrides: Sequence[str] = ()) -> str:
+    return " ".join([who, *overrides])
+
+
+def _process(overrides: Sequence[str]) -> float:
+    """Seconds that ``python train.py`` takes, from its start to its end."""
+    with tempfile.TemporaryDirectory() as directory:
+        program = "from deltaflow.cli import main; main()"  # train.py, without a checkout too
+        command = [sys.executable, "-c", program, f"hydra.run.dir='{directory}'", *overrides]
+        started = time.perf_counter()
+        ended = subprocess.run(command, capture_output=True, text=True)
+        seconds = time.perf_counter() - started
+    if ended.returncode:
+        raise ValueError(ended.stderr.strip().removeprefix("deltaflow: "))
+    return seconds
+
+
+def _compare(seconds: Mapping[str, Sequence[float]], n_seeds: int) -> list[dict[str, Any]]:
+    """Ratios within each round, so that what slows a whole round down cancels."""
+    stack = [f"n_seeds={n_seeds}"]
+    comparisons: list[tuple[str, str | None, float | None]] = [
+        (_name(OURS, BARE), LOOP, None),
+        (_name(OURS, BARE), LIGHTNING, None),
+        (LIGHTNING, LOOP, None),
+        (_name(OURS), LIGHTNING, None),
+        (_name(OURS), _name(OURS, OFF), None),
+        (_name(OURS, stack), _name(OURS), None),
+        (_name(OURS, BARE + stack), f"{LOOP} × {n_seeds}", None),
+        (_name(PROCESS), None, 20),
+        (_name(PROCESS), _name(PROCESS, OFF), 1.2),
+        (_name(PROCESS, stack), _name(PROCESS), 3),
+    ]
+    return [
+        {"measured": measured, "reference": reference, "limit": limit}
+        | _spread([a / (seconds[reference][i] if reference else 1) for i, a in enumerate(times)])
+        for measured, reference, limit in comparisons
+        if (times := seconds.get(measured))
+    ]
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+
+
+def _machine(device: torch.device) -> dict[str, str | int | None]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "device": f"{device.type} ({name})",
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "lightning": importlib.metadata.version("lightning"),
+    }
