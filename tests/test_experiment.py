@@ -4,6 +4,7 @@ import json
 import math
 import os
 
+import lightning.pytorch as pl_lightning
 import polars as pl
 import pytest
 import torch
@@ -105,6 +106,38 @@ def test_a_run_whose_replicas_all_diverge_is_a_result_and_stops(tmp_path):
     assert result.summary["status"] == "diverged"
     assert result.summary["n_steps"] < 50 * 6
     assert read_summary(tmp_path)["replicas"][0]["diverged_at_step"] >= 0
+
+
+def test_the_records_of_another_run_are_not_overwritten(tmp_path):
+    first = run(SHORT, tmp_path)
+    with pytest.raises(ValueError, match="needs a directory of its own"):
+        run([*SHORT, "seed=1"], tmp_path)
+    assert read_summary(tmp_path) == first.summary
+    assert read_table(tmp_path, LAYERS).equals(first.layers, null_equal=True)
+
+
+@pytest.mark.parametrize(("settings", "inside"), [
+    ([], 1),
+    (["trainer.threads=2"], 2),
+    (["network.width=2048", "data.batch_size=null", "trainer.max_epochs=1"], 3),
+])  # fmt: skip
+def test_small_networks_are_computed_by_one_thread(settings, inside, tmp_path, monkeypatch):
+    seen = []
+    fit = pl_lightning.Trainer.fit
+
+    def look(*arguments, **named):
+        seen.append(torch.get_num_threads())
+        return fit(*arguments, **named)
+
+    monkeypatch.setattr(pl_lightning.Trainer, "fit", look)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        run([*SHORT, "diagnostics=off", *settings], tmp_path)
+        assert seen == [inside]
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ from deltaflow.module import StackedModule
 from deltaflow.network import FullyConnected
 from deltaflow.objectives import Objective
 
+_WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
 _SERVING = ("batch_size", "split", "split_seed", "standardize")  # of data: not the source's
 _OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
 
@@ -137,6 +138,20 @@ def trainer(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+
+
+def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) -> int:
+    """How many threads PyTorch computes with on the processor.
+
+    Small layers are done before threads have met, and on cores that others use as well,
+    waiting for each other can cost ten times the computation. So a small stack gets one.
+    """
+    if config.trainer.threads is not None:
+        return int(config.trainer.threads)
+    network = module.network
+    products = max(layer.fan_in * layer.fan_out for layer in network.layers)
+    small = products * network.n_replicas * data.batch_size < _WORTH_THREADS
+    return 1 if small else torch.get_num_threads()
 
 
 def _hidden_sizes(config: DictConfig) -> list[int]:

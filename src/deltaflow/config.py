@@ -29,6 +29,7 @@ class TrainerConfig:
     accelerator: str = MISSING
     max_epochs: int = MISSING
     precision: str = MISSING
+    threads: int | None = MISSING
 
 
 @dataclass
@@ -103,6 +104,8 @@ LIMITS = (
     Limit("trainer.max_epochs", _at_least(1), "be at least 1", "Use `trainer.max_epochs=100`."),
     Limit("trainer.precision", ("32-true", "64-true", "bf16-mixed").__contains__,
           "be 32-true, 64-true or bf16-mixed", "Use `trainer.precision=32-true`."),
+    Limit("trainer.threads", _at_least(1), "be at least 1, or null",
+          "Use `trainer.threads=null` to let the size of the network decide."),
     Limit("diagnostics.every_n_steps", _at_least(1), "be at least 1",
           "Use `diagnostics=off` to measure nothing."),
     Limit("diagnostics.probe_rows", _at_least(1), "be at least 1",

@@ -31,6 +31,7 @@ from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture
 from deltaflow.module import StackedModule
 from deltaflow.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
+from deltaflow.records.summary import SUMMARY
 from deltaflow.report import figures
 from deltaflow.report.aggregate import best_epoch, flow_numbers, intervals, metric_values
 
@@ -81,6 +82,11 @@ def run(
         ValueError: for settings that no run can have.
         KeyboardInterrupt: if interrupted; what was measured is kept.
     """
+    if (directory / SUMMARY).exists():
+        raise ValueError(
+            f"A run needs a directory of its own. Found the records of another in {directory}. "
+            "Name a new one, or delete that."
+        )
     started = time.monotonic()
     summary = _first_summary(choices, overrides, command)
     write_summary(directory, summary)
@@ -136,11 +142,12 @@ def _train(
         "n_parameters": module.network.n_parameters,
     }
     lay_out_charts(loggers)
-    trainer.fit(module, datamodule=data)
-    summary["n_steps"] = trainer.global_step
-    trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
-    if data.has_test:
-        trainer.test(module, datamodule=data, verbose=False)
+    with _threads(assembly.threads(config, module, data)):
+        trainer.fit(module, datamodule=data)
+        summary["n_steps"] = trainer.global_step
+        trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
+        if data.has_test:
+            trainer.test(module, datamodule=data, verbose=False)
     for table in tables:
         table.close()
 
@@ -242,6 +249,17 @@ def _git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return described.stdout.strip()
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Let PyTorch compute with so many threads, and leave it as it was."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
