@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from deltaflow.initializers import He, Normal, Torch, Xavier, Zeros
+from deltaflow.initializers import He, LeCun, Normal, Orthogonal, Torch, Xavier, Zeros
 from deltaflow.network import FullyConnected
 from deltaflow.random_streams import Stream, generator
 
@@ -17,6 +17,7 @@ DOCUMENTED = {  # weight and bias variance
     He(): (2 / FAN_IN, 0),
     He(negative_slope=0.5): (2 / 1.25 / FAN_IN, 0),
     Normal(sigma_w=1.5, sigma_b=0.3): (1.5**2 / FAN_IN, 0.09),
+    LeCun(): (1 / FAN_IN, 0),
     Zeros(): (0, 0),
 }
 RANDOM = [initializer for initializer in DOCUMENTED if initializer != Zeros()]
@@ -119,3 +120,26 @@ def test_layers_of_equal_shape_and_seeds_start_differently(initializer):
 def test_impossible_deviations_are_refused(sigmas):
     with pytest.raises(ValueError, match=r"`init.sigma_[wb]` must be a finite number, at least 0"):
         Normal(*sigmas)
+
+
+@pytest.mark.parametrize(("fan_in", "fan_out"), [(6, 6), (4, 9), (9, 4), (1, 3)])
+def test_orthogonal_layers_keep_lengths(fan_in, fan_out):
+    weight, bias = draw(Orthogonal(gain=1.5), fan_in=fan_in, fan_out=fan_out)
+    assert weight.shape == (fan_out, fan_in)
+    assert not bias.any()
+    gram = weight.T @ weight if fan_out >= fan_in else weight @ weight.T
+    assert np.allclose(gram, 1.5**2 * np.eye(min(fan_in, fan_out)), atol=1e-12)
+    variance = Orthogonal(gain=1.5).weight_variance(fan_in, fan_out)
+    assert np.mean(weight**2) == pytest.approx(variance, rel=1e-12)
+
+
+def test_orthogonal_matrices_are_uniform():
+    traces = [np.trace(draw(Orthogonal(1.0), seed, 5, 5)[0]) for seed in range(4000)]
+    # Diaconis & Shahshahani 1994: E tr Q = 0, E (tr Q)^2 = 1, E (tr Q)^4 = 3 for n >= 2
+    assert abs(np.mean(traces)) < 5 / math.sqrt(4000)
+    assert abs(np.mean(np.square(traces)) - 1) < 5 * math.sqrt(2 / 4000)
+
+
+def test_a_negative_gain_is_refused():
+    with pytest.raises(ValueError, match=r"`init.gain` must be a finite number, at least 0"):
+        Orthogonal(gain=-1.0)

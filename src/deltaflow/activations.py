@@ -21,7 +21,7 @@ from torch import Tensor, nn
 _NEAR = 6.0  # where a flat part must show: φ' of tanh is still 2e-5 here, far above underflow
 _FAR = 30.0  # where a derivative that tends to 0 has got there: sigmoid's is 1e-13
 _VANISHED = 1e-3  # of the steepest slope
-_PACKAGES = ("torch.nn.modules.activation", "deltaflow.activations")
+_PACKAGES = ("torch.nn", "deltaflow.activations")
 
 
 def derivative(activation: nn.Module, z: Tensor) -> Tensor:
@@ -98,8 +98,8 @@ def traits(activation: nn.Module) -> Traits:
 def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:
     """An activation from the name of its class and primitives, for reading checkpoints.
 
-    Only classes that PyTorch or this package ships as activations are built, so that a
-    checkpoint from somebody else cannot run code.
+    Only activations that PyTorch or this package ships are built, so that a checkpoint from
+    somebody else cannot run code.
 
     Args:
         path: the dotted name of the class, e.g. ``torch.nn.LeakyReLU``.
@@ -109,19 +109,19 @@ def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:
         The activation.
 
     Raises:
-        ValueError: if it is not such a class.
+        ValueError: if it is none of these.
     """
-    name = path.rpartition(".")[2]
-    for package in _PACKAGES:
+    package, _, name = path.rpartition(".")
+    if package in _PACKAGES:
         found = getattr(importlib.import_module(package), name, None)
-        if (
-            isinstance(found, type)
-            and issubclass(found, nn.Module)
-            and found.__module__ == package
-            and path in (f"torch.nn.{name}", f"{package}.{name}")
-        ):
+        if isinstance(found, type) and issubclass(found, nn.Module) and _is_activation(found):
             return found(**arguments)
     raise ValueError(
         f"An activation is rebuilt by name only if PyTorch or deltaflow ships it. Found {path!r}. "
         "Build it yourself and hand it over."
     )
+
+
+def _is_activation(kind: type[nn.Module]) -> bool:
+    homes = ("torch.nn.modules.activation", "deltaflow.activations")
+    return kind.__module__ in homes or kind is nn.Identity  # PyTorch keeps it with the layers

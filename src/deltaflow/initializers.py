@@ -87,6 +87,45 @@ class He(Initializer):
 
 
 @dataclass(frozen=True)
+class LeCun(Initializer):
+    """Normal, variance 1/fan_in, zero bias (LeCun et al. 1998, «Efficient BackProp», eq. 16)."""
+
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """1/fan_in: a unit's pre-activation has the mean square of its inputs."""
+        return 1 / fan_in
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """Orthonormal rows (or columns, if there are more rows) times the gain, zero bias.
+
+    Uniform over all such matrices (Saxe et al. 2014, arXiv:1312.6120), so that a square
+    layer keeps the length of every signal, not only the mean of lengths.
+
+    Attributes:
+        gain: what lengths are multiplied by, at least 0.
+    """
+
+    gain: float
+
+    def __post_init__(self) -> None:
+        _check_scale("gain", self.gain)
+
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """Gain²/max(fan_in, fan_out), the mean square of an entry."""
+        return self.gain**2 / max(fan_in, fan_out)
+
+    def draw(
+        self, generator: np.random.Generator, fan_in: int, fan_out: int
+    ) -> tuple[Array, Array]:
+        """Q of a normal matrix's QR decomposition, signs such that it is uniform."""
+        tall = generator.standard_normal((max(fan_in, fan_out), min(fan_in, fan_out)))
+        q, r = np.linalg.qr(tall)
+        q *= np.sign(np.diag(r))  # without it Q depends on LAPACK's choice of signs
+        return self.gain * (q if fan_out >= fan_in else q.T), np.zeros(fan_out)
+
+
+@dataclass(frozen=True)
 class Normal(Initializer):
     """Normal, weight variance σ_w²/fan_in, bias variance σ_b²: the family that theory speaks of.
 
@@ -99,12 +138,8 @@ class Normal(Initializer):
     sigma_b: float
 
     def __post_init__(self) -> None:
-        for name, value in (("sigma_w", self.sigma_w), ("sigma_b", self.sigma_b)):
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(
-                    f"`init.{name}` must be a finite number, at least 0. Found {value}. "
-                    f"Use `init.{name}=1.0`, or 0 for none."
-                )
+        _check_scale("sigma_w", self.sigma_w)
+        _check_scale("sigma_b", self.sigma_b)
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
         """σ_w²/fan_in."""
@@ -122,3 +157,11 @@ class Zeros(Initializer):
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
         """0."""
         return 0.0
+
+
+def _check_scale(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(
+            f"`init.{name}` must be a finite number, at least 0. Found {value}. "
+            f"Use `init.{name}=1.0`, or 0 for none."
+        )

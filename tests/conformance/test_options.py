@@ -11,7 +11,7 @@ from running import CONF, options, run
 
 # enough for ten steps of a small network on any data
 SMALL = ["logger=none", "trainer.max_epochs=2", "network.width=8"]
-REGRESSION = {"linear", "sine"}
+REGRESSION = {"linear", "sine", "diabetes", "teacher"}
 
 
 def _overrides(group: str, option: str) -> list[str]:

@@ -1,6 +1,14 @@
+import math
+
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+)
 
 from deltaflow.data import sources
 from deltaflow.task import Classification, Regression
@@ -14,6 +22,7 @@ OPTIONS = {
     sources.spirals: {"n_classes": 3, "turns": 1.0},
     sources.linear: {"n_features": 5},
     sources.sine: {},
+    sources.teacher: {"n_features": 4, "hidden_sizes": [6]},
 }
 of_each_source = pytest.mark.parametrize("source", OPTIONS, ids=lambda source: source.__name__)
 
@@ -132,3 +141,28 @@ def test_sine_is_a_sine():
     samples = samples_of(sources.sine, noise=0)
     np.testing.assert_allclose(samples.targets, np.sin(2 * np.pi * samples.features))
     assert np.abs(samples.features).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("source", "loader", "settings"),
+    [
+        (sources.wine, load_wine, {}),
+        (sources.breast_cancer, load_breast_cancer, {}),
+        (sources.digits, load_digits, {}),
+        (sources.diabetes, load_diabetes, {"scaled": False}),
+    ],
+)
+def test_the_shipped_data_sets_are_scikit_learns(source, loader, settings):
+    bunch, samples = loader(**settings), source()
+    assert np.array_equal(samples.features, bunch.data)
+    assert np.array_equal(samples.targets.ravel(), bunch.target)
+
+
+def test_a_teacher_is_a_tanh_network_that_noise_hides():
+    clean, noisy = (
+        sources.teacher(5000, noise, 3, n_features=4, hidden_sizes=[6]) for noise in (0.0, 0.5)
+    )
+    assert np.array_equal(clean.features, noisy.features)
+    difference = (noisy.targets - clean.targets).std()
+    assert abs(difference - 0.5) < 5 * 0.5 / math.sqrt(2 * 5000)
+    assert np.abs(clean.targets).max() < 6  # six units, each below 1, with weights of 1/sqrt(6)

@@ -4,6 +4,8 @@ Every synthetic source takes ``n_samples``, ``noise`` and ``seed``. The seed is 
 data, not of a replica: all replicas see the same samples.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from deltaflow.data.samples import Samples
@@ -15,6 +17,38 @@ def iris() -> Samples:
 
     bunch = load_iris()
     return Samples.classes(bunch.data, bunch.target, bunch.target_names.tolist())
+
+
+def wine() -> Samples:
+    """Three growers of wine by 13 chemical measurements, 178 wines (Aeberhard & Forina 1992)."""
+    from sklearn.datasets import load_wine
+
+    bunch = load_wine()
+    return Samples.classes(bunch.data, bunch.target, bunch.target_names.tolist())
+
+
+def breast_cancer() -> Samples:
+    """Malignant or benign by 30 measurements of cell nuclei, 569 tumours (Wolberg et al. 1995)."""
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer()
+    return Samples.classes(bunch.data, bunch.target, bunch.target_names.tolist())
+
+
+def digits() -> Samples:
+    """Ten handwritten digits by 8 × 8 grey values, 1797 images (Alpaydin & Kaynak 1998)."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return Samples.classes(bunch.data, bunch.target, [str(name) for name in bunch.target_names])
+
+
+def diabetes() -> Samples:
+    """Progression of diabetes after a year by 10 measurements, 442 patients (Efron et al. 2004)."""
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(scaled=False)
+    return Samples.numbers(bunch.data, bunch.target, ["progression"])
 
 
 def moons(n_samples: int, noise: float, seed: int) -> Samples:
@@ -96,6 +130,31 @@ def sine(n_samples: int, noise: float, seed: int) -> Samples:
     x = generator.uniform(-1, 1, n_samples)
     y = np.sin(2 * np.pi * x) + noise * generator.standard_normal(n_samples)
     return Samples.numbers(x[:, None], y)
+
+
+def teacher(
+    n_samples: int, noise: float, seed: int, n_features: int, hidden_sizes: Sequence[int]
+) -> Samples:
+    """Outputs of a random tanh network on normal inputs, plus normal noise.
+
+    The teacher's weights are normal with variance 1/fan_in, its biases 0 (Gardner & Derrida
+    1989). A student of its size can reach an error of ``noise``.
+
+    Args:
+        n_samples: in all.
+        noise: standard deviation added to the output.
+        seed: of the teacher and of the samples.
+        n_features: inputs.
+        hidden_sizes: units of the teacher's hidden layers.
+    """
+    _check(n_samples, noise, seed)
+    generator = np.random.default_rng(seed)
+    features = generator.standard_normal((n_samples, n_features))
+    h = features
+    for size in hidden_sizes:
+        h = np.tanh(h @ generator.standard_normal((h.shape[1], size)) / np.sqrt(h.shape[1]))
+    output = h @ generator.standard_normal(h.shape[1]) / np.sqrt(h.shape[1])
+    return Samples.numbers(features, output + noise * generator.standard_normal(n_samples))
 
 
 def _check(n_samples: int, noise: float, seed: int) -> None:
