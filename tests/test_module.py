@@ -152,7 +152,7 @@ def test_optimizers_that_would_mix_replicas_are_refused(optimizer):
 def test_a_lone_network_may_use_any_optimizer():
     data = datamodule(seeds=[0])
     module = module_of(data, seeds=[0], optimizer=torch.optim.LBFGS)
-    assert isinstance(module.configure_optimizers(), torch.optim.LBFGS)
+    assert isinstance(module.configure_optimizers()["optimizer"], torch.optim.LBFGS)
 
 
 def test_the_checkpoint_holds_the_architecture_and_who_has_diverged(tmp_path):

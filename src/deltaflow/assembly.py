@@ -65,6 +65,8 @@ def module(
         initializer: Initializer = instantiate(config.init)
     with _named(config, "optimizer"):
         optimizer = instantiate(config.optimizer, _partial_=True)
+    with _named(config, "scheduler"):
+        scheduler = instantiate(config.scheduler, _partial_=True)
     sizes = [data.n_features, *_hidden_sizes(config), objective.n_outputs]
     network = FullyConnected(
         sizes, activation, config.n_seeds, _output_activation(config, choices), _dtype(config)
@@ -77,7 +79,8 @@ def module(
         "output_activation": config.network.output_activation,
         "dtype": str(_dtype(config)).removeprefix("torch."),
     }
-    return StackedModule(network, objective, optimizer, architecture)
+    clip_norm = config.trainer.gradient_clip_norm
+    return StackedModule(network, objective, optimizer, scheduler, clip_norm, architecture)
 
 
 def loggers(config: DictConfig) -> list[Logger]:

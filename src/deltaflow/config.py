@@ -29,6 +29,7 @@ class TrainerConfig:
     accelerator: str = MISSING
     max_epochs: int = MISSING
     precision: str = MISSING
+    gradient_clip_norm: float | None = MISSING
     threads: int | None = MISSING
 
 
@@ -56,6 +57,7 @@ class RunConfig:
     loss: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
+    scheduler: dict[str, Any] = field(default_factory=dict)
     logger: dict[str, Any] = field(default_factory=dict)
     callbacks: dict[str, Any] = field(default_factory=dict)
 
@@ -104,6 +106,8 @@ LIMITS = (
     Limit("trainer.max_epochs", _at_least(1), "be at least 1", "Use `trainer.max_epochs=100`."),
     Limit("trainer.precision", ("32-true", "64-true", "bf16-mixed").__contains__,
           "be 32-true, 64-true or bf16-mixed", "Use `trainer.precision=32-true`."),
+    Limit("trainer.gradient_clip_norm", _positive, "be a finite number above 0, or null",
+          "Use `trainer.gradient_clip_norm=1.0`, or null for none."),
     Limit("trainer.threads", _at_least(1), "be at least 1, or null",
           "Use `trainer.threads=null` to let the size of the network decide."),
     Limit("diagnostics.every_n_steps", _at_least(1), "be at least 1",

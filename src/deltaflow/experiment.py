@@ -11,6 +11,7 @@ import platform
 import socket
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -270,7 +271,10 @@ def _quiet_lightning() -> Iterator[None]:
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings():
+            # All schedules go by epoch here, the one-cycle too; Lightning would rather have steps.
+            warnings.filterwarnings("ignore", message=r".* scheduler is using 'interval': 'epoch'")
+            yield
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)

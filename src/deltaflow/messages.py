@@ -1,5 +1,6 @@
 """Any error as one message: what was expected, what was found, what to do."""
 
+import difflib
 import re
 
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
@@ -22,10 +23,9 @@ def explain(error: BaseException) -> str:
     """
     if isinstance(error, MissingConfigException) and error.options:
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
-        return (
-            f"`{group}` must be one of {', '.join(error.options)}. Found `{option}`. "
-            f"Use `{group}={error.options[0]}`."
-        )
+        nearest = difflib.get_close_matches(option, error.options, n=1)
+        advice = f"Did you mean `{group}={nearest[0]}`?" if nearest else "See --help."
+        return f"`{group}` must be one of {', '.join(error.options)}. Found `{option}`. {advice}"
     if isinstance(error, OverrideParseException):
         return (
             f"An override must read key=value. Found `{error.override}`. "

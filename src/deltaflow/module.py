@@ -5,8 +5,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from deltaflow.network import FullyConnected
 from deltaflow.objectives import Objective
@@ -25,6 +27,9 @@ class StackedModule(pl.LightningModule):
         network: R networks, initialized.
         objective: loss, predictions, metrics.
         optimizer: from the parameters to an optimizer that works entry by entry.
+        scheduler: from the optimizer to a schedule of its step size, an epoch at a time.
+        gradient_clip_norm: what the norm of each replica's gradient is cut to, all layers
+            together; ``None`` leaves it.
         architecture: how to build the network again, in primitives; kept in checkpoints.
 
     Attributes:
@@ -36,12 +41,16 @@ class StackedModule(pl.LightningModule):
         network: FullyConnected,
         objective: Objective,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        gradient_clip_norm: float | None = None,
         architecture: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.objective = objective
         self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.gradient_clip_norm = gradient_clip_norm
         self.architecture = dict(architecture or {})
         self.diverged_at: Tensor
         self.register_buffer("diverged_at", torch.full((network.n_replicas,), -1))
@@ -51,11 +60,11 @@ class StackedModule(pl.LightningModule):
         """Which replicas have diverged, ``[R]``, bool."""
         return self.diverged_at >= 0
 
-    def configure_optimizers(self) -> Optimizer:
-        """The optimizer over all replicas.
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimizer over all replicas, and the schedule of its step size.
 
         Raises:
-            ValueError: if it would mix them.
+            ValueError: if they would mix the replicas.
         """
         optimizer = self.optimizer(self.network.parameters())
         name = type(optimizer).__name__
@@ -64,7 +73,37 @@ class StackedModule(pl.LightningModule):
                 f"With more than one seed the optimizer must update entry by entry. Found {name}. "
                 "Use `n_seeds=1`, or an optimizer such as sgd or adam."
             )
-        return optimizer
+        if self.scheduler is None:
+            return {"optimizer": optimizer}
+        scheduler = self.scheduler(optimizer)
+        if isinstance(scheduler, ReduceLROnPlateau) and self.network.n_replicas > 1:
+            raise ValueError(
+                "With more than one seed the step size must follow a schedule. Found "
+                "ReduceLROnPlateau, which would judge all replicas by one loss. Use `n_seeds=1`, "
+                "or a schedule such as cosine or step."
+            )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "monitor": "loss/validation"},
+        }
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Cut each replica's gradient to the norm that is set (Pascanu et al. 2013).
+
+        As ``torch.nn.utils.clip_grad_norm_`` does for one network, its 10⁻⁶ included.
+        """
+        if self.gradient_clip_norm is None:
+            return
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
+        factors = (self.gradient_clip_norm / (norms + 1e-6)).clamp(max=1)
+        for gradient in gradients:
+            gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One batch: its loss to descend, and what it predicted."""

@@ -6,8 +6,9 @@ import pytest
 
 # what is typed, and what the message must name: the setting, what was found, what to do
 MISTAKES = {
-    "unknown option": (["activation=swish9"], "activation", "swish9", "activation=leaky"),
-    "empty option": (["activation="], "activation", "``", "activation=leaky"),
+    "unknown option": (["activation=swish9"], "activation", "swish9", "--help"),
+    "misspelt option": (["activation=leeky"], "activation", "leeky", "mean `activation=leaky`"),
+    "empty option": (["activation="], "activation", "``", "--help"),
     "unknown group": (["aktivation=relu"], "aktivation", "setting that exists", "--cfg job"),
     "unknown key": (["network.dept=3"], "network.dept", "setting that exists", "--cfg job"),
     "key of another option": (["init.gain=2"], "init.gain", "setting that exists", "--cfg job"),
@@ -53,6 +54,13 @@ MISTAKES = {
         ["n_seeds=2", "optimizer._target_=torch.optim.LBFGS", "~optimizer.momentum"],
         "entry by entry", "LBFGS", "n_seeds=1",
     ),
+    "coupling scheduler": (
+        ["n_seeds=2", "scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau",
+         "~scheduler.factor", "~scheduler.total_iters"],
+        "follow a schedule", "ReduceLROnPlateau", "n_seeds=1",
+    ),
+    "negative norm": (["trainer.gradient_clip_norm=-1"], "gradient_clip_norm", "-1", "null"),
+    "no threads": (["trainer.threads=0"], "trainer.threads", "0", "trainer.threads=null"),
     "folder that cannot be": (["hydra.run.dir=/dev/null/run"], "file", "/dev/null", "space"),
 }  # fmt: skip
 

@@ -21,7 +21,16 @@ def _overrides(group: str, option: str) -> list[str]:
 
 CASES = [
     pytest.param(_overrides(group, option), id=f"{group}={option}")
-    for group in ("activation", "init", "loss", "data", "network", "optimizer", "experiment")
+    for group in (
+        "activation",
+        "init",
+        "loss",
+        "data",
+        "network",
+        "optimizer",
+        "scheduler",
+        "experiment",
+    )
     for option in options(group)
 ]
 

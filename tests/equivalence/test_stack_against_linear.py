@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim import lr_scheduler
 
 from deltaflow import assembly
 from running import composed, run
@@ -22,22 +23,27 @@ LOSSES = {
 }
 
 
-def train_linear_layers(plain, batches, r, optimizer, loss):
+def train_linear_layers(plain, batches, r, optimizer, loss, schedule=None, clip_norm=None):
     """An ordinary loop over an ordinary network."""
     optimizer = optimizer(plain.parameters())
+    schedule = schedule and schedule(optimizer)
     n_steps = 0
     for epoch in range(EPOCHS):
         batches.sampler.set_epoch(epoch)
         for x, y in batches:
             optimizer.zero_grad()
             loss(plain(x[r]), y[r]).backward()
+            if clip_norm is not None:
+                nn.utils.clip_grad_norm_(plain.parameters(), clip_norm)
             optimizer.step()
             n_steps += 1
+        if schedule is not None:
+            schedule.step()
     assert n_steps == STEPS
     return list(plain.parameters())
 
 
-def assert_trains_as_linear_layers(overrides, loss, optimizer, directory):
+def assert_trains_as_linear_layers(overrides, loss, optimizer, directory, **extras):
     optimizer, tolerance = OPTIMIZERS[optimizer]
     config = composed(overrides, directory)
     data = assembly.datamodule(config)
@@ -45,7 +51,7 @@ def assert_trains_as_linear_layers(overrides, loss, optimizer, directory):
     end = run(overrides, directory).network
     for r in range(R):
         expected = train_linear_layers(
-            start.replica(r), data.train_dataloader(), r, optimizer, LOSSES[loss]
+            start.replica(r), data.train_dataloader(), r, optimizer, LOSSES[loss], **extras
         )
         first = list(start.replica(r).parameters())
         found = list(end.replica(r).parameters())
@@ -69,3 +75,25 @@ def test_on_any_kind_of_data(loss, data, optimizer, tmp_path):
         "init=xavier", f"optimizer={optimizer}",
     ]  # fmt: skip
     assert_trains_as_linear_layers(overrides, loss, optimizer, tmp_path)
+
+
+SCHEDULES = {
+    "cosine": lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS),
+    "step": lambda optimizer: lr_scheduler.StepLR(optimizer, 30, 0.1),
+    "onecycle": lambda optimizer: lr_scheduler.OneCycleLR(
+        optimizer, 0.1, EPOCHS, cycle_momentum=False
+    ),
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_with_a_schedule_of_the_step_size(schedule, tmp_path):
+    overrides = [*SETTINGS, "data=iris", "activation=tanh", f"scheduler={schedule}"]
+    extras = {"schedule": SCHEDULES[schedule]}
+    assert_trains_as_linear_layers(overrides, "ce", "sgd", tmp_path, **extras)
+
+
+@pytest.mark.parametrize("norm", [0.05, 0.5, 1e9], ids=["always", "sometimes", "never"])
+def test_with_each_replicas_gradient_clipped(norm, tmp_path):
+    overrides = [*SETTINGS, "data=iris", "activation=relu", f"trainer.gradient_clip_norm={norm}"]
+    assert_trains_as_linear_layers(overrides, "ce", "sgd", tmp_path, clip_norm=norm)
