@@ -2,26 +2,22 @@
 
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from deltaflow import cli, experiment
+from deltaflow.composition import compose_run
 
 CONF = cli.config_directory()
 ROOT = CONF.parent
 
 
 def composed(overrides: list[str], directory: Path) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", [*overrides, f"run_dir={directory}"])
+    return compose_run(overrides, directory)[0]
 
 
-def run(overrides: list[str], directory: Path) -> experiment.Result:
-    choices = {}
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        whole = compose("train", [*overrides, f"run_dir={directory}"], return_hydra_config=True)
-        choices = dict(whole.hydra.runtime.choices)
-    return experiment.run(composed(overrides, directory), directory, choices, overrides)
+def run(overrides: list[str], directory: Path, **named) -> experiment.Result:
+    config, choices = compose_run(overrides, directory)
+    return experiment.run(config, directory, choices, overrides, **named)
 
 
 def options(group: str) -> list[str]:

@@ -13,6 +13,7 @@ PACKAGE = Path(deltaflow.__file__).parent
 ORDER = (
     "benchmark",
     "contestants",
+    "composition",
     "cli",
     "messages",
     "sweep",
@@ -37,6 +38,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__
 KNOWS_CONFIG = {
     "benchmark",
     "contestants",
+    "composition",
     "cli",
     "messages",
     "sweep",

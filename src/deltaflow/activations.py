@@ -67,8 +67,8 @@ def traits(activation: nn.Module) -> Traits:
         Its traits.
 
     Raises:
-        ValueError: if φ has parameters, which replicas would share, or overwrites its input,
-            which is measured.
+        ValueError: if φ has parameters, which replicas would share; overwrites its input,
+            which is measured; or is random, or mixes entries.
     """
     if any(True for _ in activation.parameters()):
         raise ValueError(
@@ -82,6 +82,12 @@ def traits(activation: nn.Module) -> Traits:
             f"Found {type(activation).__name__} with inplace=True. Use inplace=False."
         )
     near = torch.linspace(-_NEAR, _NEAR, 12001, dtype=torch.float64)
+    if not torch.allclose(activation(near)[::2], activation(near[::2]), rtol=1e-9, atol=1e-12):
+        raise ValueError(
+            "An activation must be a function of one number, the same each time. Found "
+            f"{type(activation).__name__}, which is random or mixes entries. Use one such as "
+            "torch.nn.ReLU."
+        )
     slope = derivative(activation, near).abs()
     zero = slope == 0
     has_flat_part = bool((zero[1:] & zero[:-1]).any())

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
@@ -27,7 +27,7 @@ from deltaflow.network import FullyConnected
 from deltaflow.objectives import Objective
 
 _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
-_SERVING = ("batch_size", "split", "split_seed", "standardize")  # of data: not the source's
+SERVING = ("batch_size", "split", "split_seed", "standardize")  # of data: not the source's
 _OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
 
 
@@ -42,8 +42,8 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
     Raises:
         ValueError: if the source refuses its settings, or the split its data.
     """
-    serving = {key: value for key, value in config.data.items() if key in _SERVING}
-    source = OmegaConf.masked_copy(config.data, [k for k in config.data if k not in _SERVING])
+    serving = {key: value for key, value in config.data.items() if key in SERVING}
+    source = OmegaConf.masked_copy(config.data, [k for k in config.data if k not in SERVING])
     with _named(config, "data"):
         samples = Samples.of(instantiate(source))
     return ReplicaDataModule(samples, seeds(config), **serving, dtype=_dtype(config))
@@ -84,19 +84,21 @@ def module(
 
 
 def loggers(config: DictConfig) -> list[Logger]:
-    """The loggers of the run, by name in the configuration."""
-    with _named(config, "logger"):
-        return [instantiate(logger) for logger in config.logger.values()]
+    """The loggers of the run, by name in the configuration.
+
+    Raises:
+        ValueError: if one of them is none.
+    """
+    return _by_name(config, "logger", Logger)
 
 
 def callbacks(config: DictConfig) -> list[pl.Callback]:
     """The user's own callbacks, by name in the configuration.
 
     Raises:
-        ValueError: for early stopping of more than one seed, which would couple them.
+        ValueError: if one is none, or would stop several seeds early, which couples them.
     """
-    with _named(config, "callbacks"):
-        own: list[pl.Callback] = [instantiate(callback) for callback in config.callbacks.values()]
+    own = _by_name(config, "callbacks", pl.Callback)
     if config.n_seeds > 1 and any(isinstance(callback, EarlyStopping) for callback in own):
         raise ValueError(
             "Early stopping must judge one network. Found it with "
@@ -208,6 +210,20 @@ def _accelerator(config: DictConfig) -> str:
             "Use `accelerator=cpu`, or `trainer.precision=32-true`."
         )
     return cast(str, chosen)
+
+
+def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:
+    made = []
+    for name in config[group]:
+        with _named(config, f"{group}.{name}"):
+            part = instantiate(config[group][name])
+        if not isinstance(part, kind):
+            raise ValueError(
+                f"`{group}.{name}` must be a {kind.__name__} of Lightning's. Found "
+                f"{type(part).__name__}. Name a class with `{group}.{name}._target_=…`."
+            )
+        made.append(part)
+    return made
 
 
 @contextmanager

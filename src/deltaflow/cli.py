@@ -6,7 +6,9 @@ torch is imported only when a run begins, so help and mistakes are quick.
 import os
 import secrets
 import sys
+import threading
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -25,9 +27,9 @@ INTERRUPTED = 130  # as shells give it after Ctrl-C
 
 
 def config_directory() -> Path:
-    """``conf/`` of the checkout, else the copy within the installed package."""
-    checkout = Path(__file__).parents[2] / "conf"
-    return checkout if (checkout / "train.yaml").exists() else Path(__file__).parent / "conf"
+    """``conf/`` within the installed package, or of the checkout, where it has no copy."""
+    packaged = Path(__file__).parent / "conf"
+    return packaged if packaged.exists() else Path(__file__).parents[2] / "conf"
 
 
 def unique(kind: str = "") -> str:
@@ -36,14 +38,14 @@ def unique(kind: str = "") -> str:
     return "_".join(filter(None, [kind, stamp, f"{os.getpid()}-{secrets.token_hex(3)}"]))
 
 
-def train(config: DictConfig, traceback: bool = False) -> None:
+def train(config: DictConfig, with_traceback: bool = False) -> None:
     """One run, alone or as part of a sweep.
 
     A run of a sweep never raises: the sweep goes on, and its end reports.
 
     Args:
         config: composed.
-        traceback: let errors through as they are.
+        with_traceback: show where errors come from.
 
     Raises:
         SystemExit: with status 1, if a run on its own fails.
@@ -63,19 +65,20 @@ def train(config: DictConfig, traceback: bool = False) -> None:
             command=sys.argv,
             console=out if alone and out.is_terminal else None,
         )
+        if alone:
+            terminal.print_run(out, directory, result.summary, result.layers)
+        else:
+            line = f"{directory.name}: {terminal.describe_run(result.summary)}"
+            out.print(line, soft_wrap=True, markup=False)
     except Exception as error:
-        if traceback and alone:
+        if with_traceback and alone:
             raise
         message = explain(error)
         print_error(message if alone else f"{directory.name}: {message}")
+        if with_traceback:
+            traceback.print_exc()
         if alone:
             raise SystemExit(1) from error
-        return
-    if alone:
-        terminal.print_run(out, directory, result.summary, result.layers)
-    else:
-        line = f"{directory.name}: {terminal.describe_run(result.summary)}"
-        out.print(line, soft_wrap=True, markup=False)
 
 
 def print_error(message: str) -> None:
@@ -85,23 +88,28 @@ def print_error(message: str) -> None:
 
 def main() -> None:
     """Run the command line; the exit status is 0 only if everything went well."""
-    traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    with_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
     for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
         warnings.simplefilter("ignore", category)
-    warnings.formatwarning = lambda message, *_, **__: f"deltaflow: warning: {message}\n"
+    warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+    threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
 
     @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="train")
     def application(config: DictConfig) -> None:
-        train(config, traceback)
+        train(config, with_traceback)
 
     try:
         application()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print_error("interrupted. What was measured until then is kept.")
         raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:  # nobody reads any more, as after `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except Exception as error:
-        if traceback:
+        if with_traceback:
             raise
         print_error(explain(error))
         raise SystemExit(1) from None

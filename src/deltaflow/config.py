@@ -6,7 +6,8 @@ a ``_target_`` are open dictionaries, so that a user's own class brings its own 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -48,7 +49,6 @@ class RunConfig:
 
     seed: int = MISSING
     n_seeds: int = MISSING
-    run_dir: str = MISSING
     network: NetworkConfig = field(default_factory=NetworkConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
@@ -135,8 +135,10 @@ def check(config: DictConfig) -> None:
         config: composed.
 
     Raises:
-        ValueError: for the first that breaks a limit; null is judged by the schema alone.
+        ValueError: for a setting that nothing reads, and for the first that breaks a limit;
+            null is judged by the schema alone.
     """
+    _check_names(config, RunConfig, prefix="")
     for limit in LIMITS:
         value = OmegaConf.select(config, limit.key)
         if value is None:
@@ -147,3 +149,17 @@ def check(config: DictConfig) -> None:
             holds = False
         if not holds:
             raise ValueError(f"`{limit.key}` must {limit.rule}. Found {value}. {limit.advice}")
+
+
+def _check_names(config: DictConfig, schema: type, prefix: str) -> None:
+    """Refuse what was added with a plus where nothing would read it."""
+    known = {entry.name: entry.type for entry in fields(schema)}
+    for name in map(str, config):
+        if name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            advice = f"Did you mean `{prefix}{nearest[0]}`?" if nearest else "See --cfg job."
+            raise ValueError(
+                f"A setting must be one that a run reads. Found `{prefix}{name}`. {advice}"
+            )
+        if is_dataclass(known[name]):
+            _check_names(config[name], known[name], f"{prefix}{name}.")  # type: ignore[arg-type]

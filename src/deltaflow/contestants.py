@@ -14,13 +14,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deltaflow import assembly, cli, experiment
+from deltaflow import assembly, experiment
 from deltaflow import config as configuration
+from deltaflow.composition import compose_run
 from deltaflow.module import StackedModule
 from deltaflow.objectives import CrossEntropy
 from deltaflow.random_streams import Stream, generator
@@ -61,7 +60,7 @@ class Work:
         Raises:
             ValueError: for settings that no run can have.
         """
-        config, choices = _compose(overrides)
+        config, choices = compose_run(overrides, Path())
         configuration.check(config)
         if config.trainer.precision not in ("32-true", "64-true"):
             raise ValueError(
@@ -202,7 +201,6 @@ def train_by_run(work: Work, overrides: Sequence[str]) -> Trained:
         work: how long, and where.
         overrides: of the run.
     """
-    config, choices = _compose([*overrides, f"trainer.max_epochs={work.epochs}"])
     fit, seconds = pl.Trainer.fit, 0.0
 
     def timed_fit(*args: Any, **kwargs: Any) -> None:
@@ -212,20 +210,14 @@ def train_by_run(work: Work, overrides: Sequence[str]) -> Trained:
         seconds = clock()
 
     with tempfile.TemporaryDirectory() as directory:
-        config.run_dir = directory
+        epochs = f"trainer.max_epochs={work.epochs}"
+        config, choices = compose_run([*overrides, epochs], Path(directory))
         pl.Trainer.fit = timed_fit  # type: ignore[method-assign]
         try:
             result = experiment.run(config, Path(directory), choices)
         finally:
             pl.Trainer.fit = fit  # type: ignore[method-assign]
     return seconds, [result.network.replica(r) for r in range(config.n_seeds)]
-
-
-def _compose(overrides: Sequence[str]) -> tuple[DictConfig, dict[str, str | None]]:
-    """The configuration of a run, and what was chosen in each group."""
-    with initialize_config_dir(str(cli.config_directory()), version_base="1.3"):
-        config = compose("train", overrides=list(overrides), return_hydra_config=True)
-    return config, dict(config.hydra.runtime.choices)
 
 
 def _on_device(batch: Batch, device: torch.device) -> Batch:

@@ -13,7 +13,7 @@ import subprocess
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,13 @@ from deltaflow.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report import figures
-from deltaflow.report.aggregate import best_epoch, flow_numbers, intervals, metric_values
+from deltaflow.report.aggregate import (
+    best_epoch,
+    flow_numbers,
+    intervals,
+    metric_values,
+    without_diverged,
+)
 
 _LIBRARIES = ("deltaflow", "torch", "lightning", "hydra-core", "numpy", "polars")
 
@@ -102,8 +108,9 @@ def run(
             "status": "failed" if failed else "interrupted",
             "error": str(error) or type(error).__name__ if failed else None,
         }
-        for table in tables:
-            table.close()
+        with suppress(OSError):  # the disk may be what failed; chunks are there all the same
+            for table in tables:
+                table.close()
         if isinstance(error, SystemExit):  # how Lightning leaves a training it was asked to stop
             raise KeyboardInterrupt from error
         raise
@@ -156,7 +163,8 @@ def _train(
     summary |= _results(seeds, module, layers, metrics)
     if len(layers):
         picture = directory / "flow.png"
-        figures.save(figures.flow(layers, title=_title(choices, config, module)), picture)
+        shown = without_diverged(layers, summary["replicas"])
+        figures.save(figures.flow(shown, _title(choices, config, module)), picture)
         log_picture(loggers, "flow", picture, trainer.global_step)
     for logger in loggers:
         logger.finalize("success")
@@ -229,8 +237,10 @@ def _results(
 def _title(choices: Mapping[str, str | None], config: DictConfig, module: StackedModule) -> str:
     named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
     named.append(f"depth {module.network.depth}")
+    n_diverged = int(module.diverged.sum())
     seeds = f"{config.n_seeds} seeds" if config.n_seeds > 1 else f"seed {config.seed}"
-    return " · ".join([*filter(None, named), seeds])
+    note = f", {n_diverged} diverged" if n_diverged else ""
+    return " · ".join([*filter(None, named), seeds + note])
 
 
 def _device_name(device: torch.device) -> str:
@@ -241,7 +251,7 @@ def _device_name(device: torch.device) -> str:
 
 def _git_commit() -> str | None:
     checkout = Path(__file__).parents[2]
-    if not (checkout / "train.py").exists():
+    if not (checkout / "src" / "deltaflow").exists():  # installed: there is no commit to name
         return None
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40",
                "--exclude=*"]  # fmt: skip

@@ -31,6 +31,8 @@ def explain(error: BaseException) -> str:
             f"An override must read key=value. Found `{error.override}`. "
             "Put values with spaces or commas into quotes: 'key=\"a, b\"'."
         )
+    if misuse := _misused_group(str(error)):
+        return misuse
     cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return (
@@ -47,6 +49,21 @@ def explain(error: BaseException) -> str:
         f"{type(error).__name__}: {error}. This should not have come so far. "
         "HYDRA_FULL_ERROR=1 shows where it did."
     )
+
+
+def _misused_group(text: str) -> str | None:
+    """Hydra's two ways to say that a group was not given one option."""
+    if text.startswith("Config group override must be"):
+        return (
+            "A config group must be given one of its options. Found null or a number. "
+            "Use a name, such as `logger=none`; --help lists them."
+        )
+    if twice := re.match(r"Multiple values for (\S+?)\.", text):
+        return (
+            f"A group that has an option already takes another one without a plus. Found "
+            f"`+{twice[1]}=…`. Use `{twice[1]}=…`."
+        )
+    return None
 
 
 def _wrong_type(error: ValidationError) -> str:

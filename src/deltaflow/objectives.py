@@ -17,13 +17,12 @@ The loss of one sample is the mean over its outputs, as in PyTorch. Shapes: outp
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
+from torchmetrics.functional.classification import multiclass_stat_scores
 from torchmetrics.functional.regression import mean_squared_error, r2_score
 
 from deltaflow.task import Classification, Regression, Task
@@ -61,7 +60,8 @@ class Objective(ABC):
             target: as the data give it, of the same shape.
 
         Returns:
-            ``[R]`` each. Classes: ``accuracy``, ``macro_f1``. Regression: ``r2``, the mean
+            ``[R]`` each. Classes: ``accuracy``, ``macro_f1`` (over the classes that are
+            there or predicted), in double precision on the processor. Regression: ``r2``, the mean
             over targets (null of a single sample: NaN); ``rmse`` in the data's own units.
         """
         if isinstance(self.task, Classification):
@@ -195,20 +195,19 @@ def _check_shapes(output: Tensor, expected: tuple[int, ...], target: Tensor) -> 
 def _classification_metrics(
     prediction: Tensor, target: Tensor, n_classes: int
 ) -> dict[str, Tensor]:
-    def score(metric: Callable[..., Tensor], average: str) -> Tensor:
-        return metric(
-            prediction,
-            target,
-            num_classes=n_classes,
-            average=average,
-            multidim_average="samplewise",
-            validate_args=False,
-        )
-
-    return {
-        "accuracy": score(multiclass_accuracy, "micro"),
-        "macro_f1": score(multiclass_f1_score, "macro"),
-    }
+    """From counts, since torchmetrics' own shares are rounded to single precision."""
+    counts = multiclass_stat_scores(
+        prediction,
+        target,
+        num_classes=n_classes,
+        average=None,
+        multidim_average="samplewise",
+        validate_args=False,
+    )
+    hits, false_alarms, _, misses, _ = counts.cpu().double().unbind(-1)  # [R, n_classes] each
+    mentioned = 2 * hits + false_alarms + misses
+    f1 = torch.where(mentioned > 0, 2 * hits / mentioned, torch.nan)  # not of absent classes
+    return {"accuracy": hits.sum(1) / target.shape[1], "macro_f1": f1.nanmean(1)}
 
 
 def _regression_metrics(prediction: Tensor, target: Tensor, task: Regression) -> dict[str, Tensor]:

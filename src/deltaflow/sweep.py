@@ -1,6 +1,7 @@
-"""What happens around a multirun: names for its runs, and a ranking when all have ended."""
+"""What happens around runs: names and directories of their own, and a sweep's ranking."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,35 @@ def slug(number: int | str, overrides: str) -> str:
     return f"{number}_{readable}"[:SLUG_BYTES].rstrip("-_.,=")
 
 
+class OwnDirectoryCallback(Callback):
+    """Before Hydra writes anything: no run or sweep goes where another has been."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Refuse the directory of an earlier run.
+
+        Raises:
+            SystemExit: with status 1, if there is one.
+        """
+        self._refuse(Path(config.hydra.run.dir), SUMMARY)
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Refuse the directory of an earlier sweep.
+
+        Raises:
+            SystemExit: with status 1, if there is one.
+        """
+        self._refuse(Path(config.hydra.sweep.dir), f"*/{SUMMARY}")
+
+    def _refuse(self, directory: Path, records: str) -> None:
+        if directory.is_dir() and any(directory.glob(records)):
+            message = (
+                "A run or sweep needs a directory of its own. Found the records of another in "
+                f"{directory}. Name a new one, or delete that."
+            )
+            print(f"deltaflow: {message}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(1)  # Hydra swallows any other exception of a callback
+
+
 class RankingCallback(Callback):
     """At the end of a multirun: the ranking of all its runs, and the exit status."""
 
@@ -41,11 +71,8 @@ class RankingCallback(Callback):
         from deltaflow.report.terminal import console, print_ranking
 
         directory = Path(config.hydra.sweep.dir)
-        runs = [
-            read_summary(folder)
-            for folder in sorted(directory.iterdir(), key=_number)
-            if (folder / SUMMARY).exists()
-        ]
+        folders = sorted(directory.iterdir(), key=_number)
+        runs = [read_summary(folder) for folder in folders if (folder / SUMMARY).exists()]
         out = console()
         print_ranking(out, runs)
         out.print(f"Records      {directory.absolute()}", soft_wrap=True)

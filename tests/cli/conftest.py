@@ -1,4 +1,5 @@
 import sys
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,8 @@ def deltaflow(monkeypatch, tmp_path, capsys):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HYDRA_FULL_ERROR", full_error)
         monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-        monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+        monkeypatch.setattr(threading, "excepthook", threading.excepthook)
         status = 0
         try:
             cli.main()

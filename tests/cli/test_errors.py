@@ -61,6 +61,17 @@ MISTAKES = {
     ),
     "negative norm": (["trainer.gradient_clip_norm=-1"], "gradient_clip_norm", "-1", "null"),
     "no threads": (["trainer.threads=0"], "trainer.threads", "0", "trainer.threads=null"),
+    "key that nothing reads": (["+foo=1"], "one that a run reads", "foo", "--cfg job"),
+    "added key": (["+trainer.max_epoch=5"], "reads", "trainer.max_epoch", "trainer.max_epochs"),
+    "no option": (["logger=null"], "config group", "null", "logger=none"),
+    "one option too many": (["+loss=mse"], "without a plus", "+loss", "Use `loss=…`"),
+    "no callback": (["+callbacks.x._target_=builtins.dict"], "callbacks.x", "dict", "_target_"),
+    "unknown callback": (["+callbacks.x._target_=no.Such"], "callbacks.x", "no.Such", "Correct"),
+    "random activation": (["activation._target_=torch.nn.RReLU"], "each time", "RReLU", "ReLU"),
+    "activation of many": (
+        ["activation._target_=torch.nn.Softmax", "+activation.dim=-1"],
+        "one number", "Softmax", "torch.nn.ReLU",
+    ),
     "folder that cannot be": (["hydra.run.dir=/dev/null/run"], "file", "/dev/null", "space"),
 }  # fmt: skip
 
@@ -109,8 +120,10 @@ def test_the_traceback_is_shown_to_those_who_ask(deltaflow):
         deltaflow("network.depth=-1", full_error="1")
 
 
+@pytest.mark.filterwarnings("default")
 def test_a_doubled_softmax_is_warned_of(deltaflow):
     settings = ["network.output_activation=softmax", "trainer.max_epochs=1", "logger=none"]
-    with pytest.warns(UserWarning, match="has its softmax inside"):
-        outcome = deltaflow(*settings)
+    outcome = deltaflow(*settings)
     assert outcome.status == 0
+    assert outcome.err.startswith("deltaflow: warning: `loss=ce` has its softmax inside")
+    assert outcome.err.count("\n") == 1

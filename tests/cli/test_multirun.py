@@ -1,6 +1,10 @@
 """A sweep goes on whatever happens to a run, and its end says what came out."""
 
 import json
+import subprocess
+import sys
+
+from running import ROOT
 
 SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
 
@@ -51,3 +55,50 @@ def test_every_run_of_a_sweep_has_a_readable_directory(deltaflow):
     names = [path.parent.name for path in outcome.summaries]
     assert [name.split(",")[0] for name in names] == ["0_activation=relu", "1_activation=tanh"]
     assert all(len(name.encode()) <= 80 for name in names)
+
+
+def test_a_sweep_does_not_go_where_another_has_been(deltaflow):
+    first = deltaflow("-m", "hydra.sweep.dir=fixed", "seed=0", *SHORT)
+    before = {path: path.read_bytes() for path in first.directory.rglob("*") if path.is_file()}
+    second = deltaflow("-m", "hydra.sweep.dir=fixed", "seed=0,1", *SHORT)
+    assert second.status == 1
+    assert second.err.startswith("deltaflow: A run or sweep needs a directory of its own.")
+    after = {path: path.read_bytes() for path in first.directory.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_run_does_not_go_where_another_has_been(deltaflow):
+    first = deltaflow("hydra.run.dir=fixed", "seed=0", *SHORT)
+    before = {path: path.read_bytes() for path in first.directory.rglob("*") if path.is_file()}
+    second = deltaflow("hydra.run.dir=fixed", "seed=1", *SHORT)
+    assert second.status == 1
+    assert "needs a directory of its own" in second.err
+    after = {path: path.read_bytes() for path in first.directory.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_sweep_goes_on_when_nobody_reads_any_more(tmp_path):
+    command = [sys.executable, str(ROOT / "train.py"), "-m", "seed=0,1,2", "hydra.sweep.dir=here",
+               *SHORT]  # fmt: skip
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0
+    assert error == b""
+    assert len(list(tmp_path.glob("here/*/summary.json"))) == 3
+
+
+def test_the_traceback_of_a_failed_run_is_shown_to_those_who_ask(deltaflow):
+    outcome = deltaflow("-m", "network.depth=-1,1", *SHORT, full_error="1")
+    assert outcome.status == 1
+    assert "Traceback" in outcome.err
+
+
+def test_a_directory_may_have_any_name(deltaflow):
+    outcome = deltaflow("hydra.run.dir='a [b] *c? ü'", *SHORT)
+    assert outcome.status == 0, outcome.err
+    (path,) = outcome.directory.glob("a*/summary.json")
+    assert json.loads(path.read_text())["status"] == "completed"

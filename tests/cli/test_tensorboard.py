@@ -21,7 +21,7 @@ def logs(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def ask(logs) -> Iterator:
-    settings = ["trainer.max_epochs=5", "n_seeds=2", "logger.tensorboard.version=tensorboard"]
+    settings = ["trainer.max_epochs=5", "n_seeds=2", "hydra.job.name=train"]
     run(settings, logs / "run")
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs), "--port", "0",
                "--host", "127.0.0.1", "--load_fast", "false", "--reload_interval", "0"]  # fmt: skip

@@ -1,22 +1,30 @@
 """Whatever stands in conf/ must pass these; a new YAML is tested with no edit here."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from hydra.utils import instantiate
 
+from deltaflow import assembly
 from deltaflow.activations import rebuild
+from deltaflow.data import Samples
 from deltaflow.records import read_summary
-from running import CONF, options, run
+from deltaflow.task import Regression
+from running import CONF, composed, options, run
 
 # enough for ten steps of a small network on any data
 SMALL = ["logger=none", "trainer.max_epochs=2", "network.width=8"]
-REGRESSION = {"linear", "sine", "diabetes", "teacher"}
 
 
 def _overrides(group: str, option: str) -> list[str]:
-    data = ["loss=mse"] if group == "data" and option in REGRESSION else []
-    return [f"{group}={option}", *data]
+    if group != "data":
+        return [f"{group}={option}"]
+    source = composed([f"data={option}"], Path()).data
+    arguments = {name: source[name] for name in source if name not in assembly.SERVING}
+    is_regression = isinstance(Samples.of(instantiate(arguments)).task, Regression)
+    return [f"data={option}", f"loss={'mse' if is_regression else 'ce'}"]
 
 
 CASES = [

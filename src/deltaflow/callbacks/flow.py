@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-import polars as pl_frames
+import polars
 import torch
 from torch import Tensor
 
@@ -36,26 +36,26 @@ class FlowRecorder(pl.Callback):
         self.seeds = seeds
         self.every_n_steps = every_n_steps
         self.probe_rows = probe_rows
-        self._last_step = -1
         self._tape: Tape | None = None
-        self._quantities: Quantities = {}
         self._weights: list[Tensor] = []
-
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Learn which step will be the last."""
-        self._last_step = int(trainer.estimated_stepping_batches) - 1
+        self._quantities: Quantities = {}  # of the step under way, or held back
+        self._held_back: int | None = None
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Begin to listen, if this step is to be measured."""
-        step = trainer.global_step
-        if step % self.every_n_steps == 0 or step == self._last_step:
+        """Begin to listen, if this step is due or may turn out to be the last."""
+        self._held_back = None
+        if self._is_due(trainer.global_step) or batch_idx == trainer.num_training_batches - 1:
+            self._quantities = {}
             self._tape = Tape(pl_module.network).__enter__()
 
     def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
-        """Measure gradients before anything clips them, and keep the weights for comparison."""
-        if self._tape is None:
+        """Measure gradients before anything clips them, and keep the weights for comparison.
+
+        An optimizer may evaluate a step several times; the first is before it moves.
+        """
+        if self._tape is None or self._quantities:
             return
         self._tape.__exit__(None, None, None)
         network: FullyConnected = pl_module.network
@@ -72,7 +72,7 @@ class FlowRecorder(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Measure the update that was taken, and write the step's rows."""
+        """Measure the update that was taken; write the step's rows, or hold them back."""
         if self._tape is None:
             return
         self._tape = None
@@ -82,19 +82,36 @@ class FlowRecorder(pl.Callback):
             for before, linear in zip(self._weights, network.layers, strict=True)
         ]
         step = trainer.global_step - 1
-        frame = layer_rows(self._quantities, network, self.seeds, step)
-        self.table.append(frame)
-        log_layer_charts(trainer.loggers, frame, step)
+        if self._is_due(step):
+            self._write(trainer, pl_module, step)
+        else:
+            self._held_back = step
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Write the last step, whatever made it the last."""
+        if self._held_back is not None:
+            self._write(trainer, pl_module, self._held_back)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Let go of the network, so that it can be used on."""
         if self._tape is not None:
             self._tape.__exit__(None, None, None)
 
+    def _is_due(self, step: int) -> bool:
+        return step % self.every_n_steps == 0
+
+    def _write(self, trainer: Any, pl_module: Any, step: int) -> None:
+        frame = layer_rows(self._quantities, pl_module.network, self.seeds, step)
+        self.table.append(frame)
+        going = [
+            s for s, out in zip(self.seeds, pl_module.diverged.tolist(), strict=True) if not out
+        ]
+        log_layer_charts(trainer.loggers, frame.filter(polars.col("seed").is_in(going)), step)
+
 
 def layer_rows(
     quantities: Quantities, network: FullyConnected, seeds: Sequence[int], step: int
-) -> pl_frames.DataFrame:
+) -> polars.DataFrame:
     """The rows of one measured step: a row per replica and layer.
 
     Args:
@@ -118,10 +135,10 @@ def layer_rows(
     values = stacked.cpu().numpy().transpose(0, 2, 1)
     values = np.where(np.isfinite(values), values, np.nan)
 
-    def series(index: int, name: str) -> pl_frames.Series:
-        column = pl_frames.Series(name, values[index].ravel())
+    def series(index: int, name: str) -> polars.Series:
+        column = polars.Series(name, values[index].ravel())
         missing = np.array([value is None for value in quantities[name]])
-        return column.set(pl_frames.Series(np.tile(missing, n_replicas)), None)
+        return column.set(polars.Series(np.tile(missing, n_replicas)), None)
 
     index = {
         "seed": np.repeat(np.array(seeds, dtype=np.int64), depth),
@@ -136,7 +153,7 @@ def layer_rows(
     return LAYERS.frame({**index, **columns})
 
 
-def noise_scale(trace: pl_frames.Series, signal: pl_frames.Series) -> pl_frames.Series:
+def noise_scale(trace: polars.Series, signal: polars.Series) -> polars.Series:
     """trΣ / |G|², the batch size from which a larger one helps little (arXiv:1812.06162).
 
     Args:

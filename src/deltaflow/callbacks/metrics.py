@@ -65,9 +65,9 @@ class MetricRecorder(pl.Callback):
             torch.cat([batch[name] for batch in batches], dim=1) for name in batches[0]
         )
         metrics = {"loss": loss.mean(1)} | pl_module.objective.metrics(prediction, target)
-        finite = loss.isfinite().all(1)
+        finite = loss.isfinite().all(1).cpu()
         values = {
-            name: exact(torch.where(finite, value, torch.nan)).cpu()
+            name: torch.where(finite, exact(value).cpu(), torch.nan)
             for name, value in metrics.items()
         }
         epoch = trainer.current_epoch if split != "test" else max(trainer.current_epoch - 1, 0)

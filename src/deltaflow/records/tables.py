@@ -76,7 +76,7 @@ class TableWriter:
     def close(self) -> None:
         """Consolidate: one file, rows in the order of the key, chunks removed."""
         chunks = _chunks(self.directory, self.schema)
-        frames = [*map(pl.read_parquet, chunks), *self._frames]
+        frames = [*(pl.read_parquet(chunk, glob=False) for chunk in chunks), *self._frames]
         whole = pl.concat(frames) if frames else self.schema.frame({})
         target = self.directory / f"{self.schema.name}.parquet"
         replace_file(target, whole.sort(self.schema.key).write_parquet)
@@ -104,7 +104,7 @@ def read_table(directory: Path, schema: Schema) -> pl.DataFrame:
     whole = directory / f"{schema.name}.parquet"
     parts = [whole] if whole.exists() else _chunks(directory, schema)
     try:
-        frames = [schema.check(pl.read_parquet(part)) for part in parts]
+        frames = [schema.check(pl.read_parquet(part, glob=False)) for part in parts]
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ValueError(
             f"{whole} must be a Parquet file of the table `{schema.name}`. Found one that cannot "

@@ -75,6 +75,20 @@ def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
     return numbers
 
 
+def without_diverged(layers: pl.DataFrame, replicas: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """The rows of the replicas that did not diverge; all of them, if none is left.
+
+    Args:
+        layers: the layers table of one run.
+        replicas: as in its summary.
+
+    Returns:
+        Rows of the layers table, to take means over.
+    """
+    going = [replica["seed"] for replica in replicas if replica["status"] != "diverged"]
+    return layers.filter(pl.col("seed").is_in(going)) if going else layers
+
+
 def first_and_last(layers: pl.DataFrame) -> tuple[int, int]:
     """The first and the last recorded step.
 

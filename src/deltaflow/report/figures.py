@@ -2,40 +2,51 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from deltaflow.records.tables import replace_file
 from deltaflow.report.aggregate import first_and_last, flow_numbers, interval
 
 START, END = "#1b4f9c", "#d1601f"  # apart in hue and, for greyscale, in lightness
 QUIET = "#5f6368"
+SHARES = {"saturated_fraction": "^", "inactive_fraction": "o", "dead_fraction": "X"}
 
 
 def flow(layers: pl.DataFrame, title: str) -> Figure:
-    """The picture of a run: δ by layer and step, and the depth profile at start and end.
+    """The picture of a run: δ by layer and step, and profiles over depth at start and end.
 
     Args:
-        layers: the layers table of one run.
+        layers: the layers table of one run, without replicas that are not to be counted.
         title: what was run.
 
     Returns:
-        The figure: to the left log₁₀ of the δ norm, the mean over seeds of the logarithm; to
-        the right the profile, with a band for the middle half of the seeds.
+        The figure. Above, log₁₀ of the δ norm by layer and step (the mean over seeds of the
+        logarithm) and its profile; below, the profiles of the weight gradient, the update
+        ratio and the shares of units. Bands hold the middle half of the seeds.
     """
-    figure = Figure(figsize=(11, 5.2), dpi=150, layout="constrained")
-    heat, profile = figure.subplots(1, 2, width_ratios=[1.25, 1])
-    figure.suptitle(title, fontsize=14, fontweight="bold", x=0.01, ha="left")
-    logs = layers.with_columns(
-        log=pl.when(pl.col("delta_norm") > 0).then(pl.col("delta_norm").log10()).fill_nan(None)
-    )
-    _heatmap(figure, heat, logs)
-    _profiles(profile, logs, _decay(layers))
+    engine = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
+    figure = Figure(figsize=(11, 8), dpi=130, layout=engine)
+    above, below = figure.subfigures(2, 1, height_ratios=[1.35, 1])  # type: ignore[misc]
+    heat, profile = above.subplots(1, 2, width_ratios=[1.25, 1])
+    gradient, update, shares = below.subplots(1, 3)
+    bands = " (bands: the middle half of them)" if layers["seed"].n_unique() > 1 else ""
+    figure.suptitle(title + bands, fontsize=13, fontweight="bold", x=0.01, ha="left")
+
+    decay = _decay(layers)
+    _heatmap(figure, heat, layers)
+    _profile(profile, layers, "delta_norm", "Depth profile of the δ norm", decay)
+    _profile(gradient, layers, "weight_grad_norm", "Weight gradient norm")
+    _profile(update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
+    _shares(shares, layers)
+    profile.legend(frameon=False, fontsize=9)
     return figure
 
 
@@ -50,29 +61,35 @@ def save(figure: Figure, path: Path) -> None:
     replace_file(path, lambda p: figure.savefig(p, format=path.suffix[1:]))
 
 
-def _heatmap(figure: Figure, axes: Axes, logs: pl.DataFrame) -> None:
-    means = logs.group_by("layer", "step").agg(pl.col("log").mean())
+def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:
+    means = _logarithms(layers, "delta_norm").group_by("layer", "step").agg(pl.col("log").mean())
     grid = means.pivot("step", index="layer", values="log").sort("layer")
     steps = sorted(int(name) for name in grid.columns if name != "layer")
     values = grid.select(map(str, steps)).to_numpy().astype(float)
-    n_layers = len(values)
     mesh = axes.pcolormesh(
-        _edges(steps), np.arange(n_layers + 1) + 0.5, np.ma.masked_invalid(values), cmap="viridis"
-    )
+        _edges(steps), np.arange(len(values) + 1) + 0.5, np.ma.masked_invalid(values),
+        cmap="viridis",
+    )  # fmt: skip
     axes.set_facecolor("#d9d9d9")  # where δ is 0 or not finite
     axes.set_xlabel("training step")
     axes.set_ylabel("layer (1 = next to the input)")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    grey = "" if np.isfinite(values).all() else " (grey: δ is 0 or not finite)"
+    axes.yaxis.set_major_locator(_whole_numbers(1, len(values)))
+    axes.xaxis.set_major_locator(_whole_numbers(steps[0], steps[-1], most=6))
+    grey = "" if np.isfinite(values).all() else " (grey: 0 or not finite)"
     axes.set_title(f"Error signal δ, layer by layer{grey}", loc="left", fontsize=11)
     figure.colorbar(mesh, ax=axes, label="log₁₀ of the δ norm", pad=0.02)
 
 
-def _profiles(axes: Axes, logs: pl.DataFrame, decay: dict[str, float | None]) -> None:
-    first, last = first_and_last(logs)
-    moments = [("start", first, START, "o", "-"), ("end", last, END, "s", "--")]
-    for moment, step, colour, marker, line in moments if last != first else moments[:1]:
+def _profile(
+    axes: Axes,
+    layers: pl.DataFrame,
+    quantity: str,
+    title: str,
+    decay: dict[str, float | None] | None = None,
+) -> None:
+    """A quantity over depth on a logarithmic scale, at the first and the last step."""
+    logs = _logarithms(layers, quantity)
+    for moment, step, look in _moments(layers):
         rows = (
             logs.filter((pl.col("step") == step) & pl.col("log").is_not_null())
             .group_by("layer")
@@ -86,32 +103,81 @@ def _profiles(axes: Axes, logs: pl.DataFrame, decay: dict[str, float | None]) ->
         )
         if not len(rows):
             continue
-        rate = decay[moment]
+        rate = decay[moment] if decay else None
         label = f"{moment} (step {step})" + (f": ×{rate:.2g} per layer going back" if rate else "")
         x = rows["layer"].to_numpy()
-        axes.plot(x, 10 ** rows["log"].to_numpy(), line, marker=marker, ms=4.5, color=colour,
-                  label=label)  # fmt: skip
+        axes.plot(x, 10 ** rows["log"].to_numpy(), label=label, **look)
         if rows["n"].max() != 1:
             low, high = (10 ** rows[name].to_numpy() for name in ("low", "high"))
-            axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
-    axes.set_yscale("log")
-    bottom, top = axes.get_ylim()
-    if axes.lines and top < 10 * bottom:  # a decade at least, or small wiggles look like flow
-        axes.set_ylim((bottom * top / 10) ** 0.5, (bottom * top * 10) ** 0.5)
-    axes.set_xlim(0.6, logs["layer"].max() + 0.4)  # type: ignore[operator,arg-type]
+            axes.fill_between(x, low, high, color=look["color"], alpha=0.18, lw=0)
+    if axes.lines:
+        axes.set_yscale("log")
+        bottom, top = axes.get_ylim()
+        if top < 10 * bottom:  # a decade at least, or small wiggles look like flow
+            axes.set_ylim((bottom * top / 10) ** 0.5, (bottom * top * 10) ** 0.5)
+    _frame(axes, layers, title, missing="0 or not finite in every layer")
+
+
+def _shares(axes: Axes, layers: pl.DataFrame) -> None:
+    """The shares of units that pass little or nothing back, at the first and the last step."""
+    names = [name for name in SHARES if layers[name].count()]
+    for moment, step, look in _moments(layers):
+        rows = layers.filter(pl.col("step") == step).group_by("layer").agg(
+            pl.col(name).fill_nan(None).mean() for name in names
+        ).sort("layer")  # fmt: skip
+        for name in names:
+            axes.plot(
+                rows["layer"].to_numpy(), rows[name].to_numpy(), **look | {"marker": SHARES[name]},
+                label=f"{name.removesuffix('_fraction')}, {moment}",
+            )  # fmt: skip
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    title = "Units: " + (", ".join(n.removesuffix("_fraction") for n in names) or "none to count")
+    _frame(axes, layers, title, missing="φ neither saturates nor is flat")
+    if axes.lines:
+        axes.legend(frameon=False, fontsize=8)
+
+
+def _frame(axes: Axes, layers: pl.DataFrame, title: str, missing: str) -> None:
+    n_layers = int(layers["layer"].max())  # type: ignore[arg-type]
+    axes.set_xlim(0.6, n_layers + 0.4)
+    axes.xaxis.set_major_locator(_whole_numbers(1, n_layers))
     axes.set_xlabel("layer (input → output)")
-    axes.set_ylabel("δ norm")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     axes.grid(axis="y", color="#e4e4e4", lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    band = ", band: the middle half of the seeds" if logs["seed"].n_unique() > 1 else ""
-    axes.set_title(f"Depth profile{band}", loc="left", fontsize=11)
-    if axes.lines:
-        axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.14))
-    else:
-        axes.text(0.5, 0.5, "δ is 0 in every layer", transform=axes.transAxes, ha="center",
-                  color=QUIET)  # fmt: skip
+    axes.set_title(title, loc="left", fontsize=11)
+    if not axes.lines:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, missing, transform=axes.transAxes, ha="center", color=QUIET)
+
+
+def _moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
+    """Start and end: their steps, and how their lines look."""
+    first, last = first_and_last(layers)
+    size = 4.5 if layers["layer"].n_unique() <= 20 else 2.5
+    start = {"color": START, "ls": "-", "marker": "o", "ms": size}
+    end = {"color": END, "ls": "--", "marker": "s", "ms": size}
+    moments = [("start", first, start), ("end", last, end)]
+    return moments if last != first else moments[:1]
+
+
+def _logarithms(layers: pl.DataFrame, quantity: str) -> pl.DataFrame:
+    """Layer, step and log₁₀ of a quantity; null where it is 0 or not finite."""
+    value = pl.col(quantity)
+    log = pl.when((value > 0) & value.is_finite()).then(value.log10())
+    return layers.select("layer", "step", log=log)
+
+
+def _whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
+    """Ticks at whole numbers from the lowest to the highest, and not too many."""
+    stride = max(1, -(-(highest - lowest + 1) // most))
+    for round_stride in (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000):
+        if round_stride >= stride:
+            stride = round_stride
+            break
+    ticks = range(lowest - lowest % stride, highest + 1, stride)
+    return FixedLocator([tick for tick in ticks if tick >= lowest] or [lowest])
 
 
 def _decay(layers: pl.DataFrame) -> dict[str, float | None]:
@@ -125,8 +191,8 @@ def _decay(layers: pl.DataFrame) -> dict[str, float | None]:
 
 
 def _edges(steps: list[int]) -> list[float]:
-    """Cell borders half way between the steps, as far outside the first and the last."""
+    """Cell borders half way between the steps."""
     inner = [(a + b) / 2 for a, b in itertools.pairwise(steps)]
     if not inner:
         return [steps[0] - 0.5, steps[0] + 0.5]
-    return [2 * steps[0] - inner[0], *inner, 2 * steps[-1] - inner[-1]]
+    return [steps[0] - 0.5, *inner, steps[-1] + 0.5]

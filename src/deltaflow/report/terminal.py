@@ -1,7 +1,9 @@
 """What a run and a sweep say in the terminal, from their records."""
 
 import math
+import os
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deltaflow.report.aggregate import first_and_last
+from deltaflow.report.aggregate import first_and_last, without_diverged
 
 _COLUMNS = {  # quantity: heading, whether it is a share
     "delta_norm": ("δ norm", False),
@@ -27,8 +29,18 @@ _PLAIN_WIDTH = 120  # of a file or a pipe
 
 def console(stderr: bool = False) -> Console:
     """A console that wraps at the terminal's width, and writes plain wide text elsewhere."""
-    made = Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH)
+    made = _PatientConsole(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made.width = _PLAIN_WIDTH
+    return made
+
+
+class _PatientConsole(Console):
+    """Goes on in silence when nobody reads any more, as after ``| head``."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_run(
@@ -43,21 +55,25 @@ def print_run(
         layers: its layers table.
     """
     if len(layers):
-        out.print(_flow_table(out, layers))
-    out.print(_metric_table(out, summary))
+        out.print(_flow_table(out, without_diverged(layers, summary["replicas"])))
+    if any(summary["metrics"].values()):
+        out.print(_metric_table(out, summary))
     diverged = [r for r in summary["replicas"] if r["status"] == "diverged"]
     for replica in diverged:
         out.print(
-            f"seed {replica['seed']} diverged: its loss or weights were not finite at step "
+            f"Seed {replica['seed']} diverged: its loss or weights were not finite at step "
             f"{replica['diverged_at_step']}."
         )
     if diverged and len(diverged) < len(summary["replicas"]):
         out.print(f"Means leave the {len(diverged)} diverged of {len(summary['replicas'])} out.")
+    elif diverged:
+        out.print("No seed is left to judge. Try a smaller optimizer.lr.")
     out.print(Text(f"\nRecords      {directory}", overflow="fold"))
     if len(layers):
         out.print(Text(f"Picture      {directory / 'flow.png'}", overflow="fold"))
     if (directory / "tensorboard").is_dir():
-        logs = shlex.quote(str(directory.parent))
+        parent = directory.parent  # of our own making it shows all runs, else who knows what
+        logs = shlex.quote(str(parent if parent.name == "outputs" else directory))
         out.print(Text(f"TensorBoard  tensorboard --logdir {logs}", overflow="fold"))
 
 
@@ -66,7 +82,7 @@ def describe_run(summary: Mapping[str, Any]) -> str:
     if summary["status"] == "failed":
         return f"failed: {summary['error']}"
     test, flow = _judged(summary)[1], summary["flow"].get("vanishing_index_start")
-    said = [summary["status"], *(f"{name} {_spread(value)}" for name, value in test.items())]
+    said = [_status(summary), *(f"{name} {_spread(value)}" for name, value in test.items())]
     if flow:
         said.append(f"vanishing index {_spread(flow)}")
     return ", ".join(said)
@@ -91,6 +107,7 @@ def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
     table.add_column("status")
     ranked = sorted(zip(names, runs, strict=True), key=_order)
     for place, (name, summary) in enumerate(ranked, start=1):
+        has_result = _order((name, summary))[0] == 0
         judged = _judged(summary)[1].get(headline or "")
         flow = summary["flow"]
         arrows = [
@@ -99,7 +116,7 @@ def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
         ]
         seconds = summary["wall_seconds"]
         table.add_row(
-            str(place),
+            str(place) if has_result else "",
             name,
             _spread(judged) if judged else "–",
             *arrows,
@@ -127,7 +144,9 @@ def labels(overrides: Sequence[Sequence[str]]) -> list[str]:
 
 def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
     first, last = first_and_last(layers)
-    table = _table(out, f"Gradient flow, step {first} → step {last}, mean over seeds")
+    n_seeds = layers["seed"].n_unique()
+    note = f", mean over {n_seeds} seeds" if n_seeds > 1 else ""
+    table = _table(out, f"Gradient flow, step {first} → step {last}{note}")
     shown = [name for name in _COLUMNS if layers[name].count()]
     table.add_column("layer", justify="right")
     table.add_column("shape")
@@ -183,12 +202,12 @@ def _headline(summary: Mapping[str, Any]) -> str | None:
 
 
 def _order(run: tuple[str, Mapping[str, Any]]) -> tuple[int, float, str]:
-    """Best first; then those without a result."""
+    """Best first; then those that diverged; then those that failed."""
     name, summary = run
     headline = _headline(summary)
     value = _judged(summary)[1][headline]["mean"] if headline else None
     if value is None:
-        return 1, 0.0, name
+        return 2 if summary["status"] == "failed" else 1, 0.0, name
     return 0, value if headline == "loss" else -value, name
 
 

@@ -1,0 +1,129 @@
+"""Any error as one message: what was expected, what was found, what to do."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from deltaflow.messages import explain
+from running import composed
+
+
+@dataclass
+class Settings:
+    count: int = 1
+    share: float = 0.5
+    on: bool = True
+    sizes: list[int] = field(default_factory=lambda: [1])
+
+
+def refused(override, tmp_path) -> str:
+    """The message for an override that cannot be composed."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011, any: that is the point
+        composed([override], tmp_path)
+    return explain(caught.value)
+
+
+def misset(name, value) -> str:
+    """The message for a value that a setting cannot take."""
+    settings = OmegaConf.structured(Settings)
+    with pytest.raises(OmegaConfBaseException) as caught:
+        settings[name] = value
+    return explain(caught.value)
+
+
+def test_a_misspelt_option_gets_all_options_and_the_nearest(tmp_path):
+    message = refused("loss=mze", tmp_path)
+    assert message == (
+        "`loss` must be one of bce, ce, mse. Found `mze`. Did you mean `loss=mse`?"
+    )
+
+
+def test_an_option_that_is_like_none_gets_all_options(tmp_path):
+    message = refused("loss=hinge", tmp_path)
+    assert message == "`loss` must be one of bce, ce, mse. Found `hinge`. See --help."
+
+
+def test_the_option_of_a_nested_group_is_named_by_its_whole_group(tmp_path):
+    message = refused("hydra/job_logging=loud", tmp_path)
+    assert message.startswith("`hydra/job_logging` must be one of ")
+    assert "Found `loud`" in message
+
+
+def test_what_is_no_override_is_shown_how_one_reads(tmp_path):
+    message = refused("relu", tmp_path)
+    assert message.startswith("An override must read key=value. Found `relu`. Put values with ")
+
+
+@pytest.mark.parametrize("key", ["network.dept", "init.gain", "aktivation"])
+def test_an_unknown_setting_is_named_in_full(key, tmp_path):
+    message = refused(f"{key}=3", tmp_path)
+    if key == "aktivation":
+        assert key in message
+        return
+    assert message == (
+        f"An override must name a setting that exists. Found `{key}`. "
+        "See all settings with --cfg job."
+    )
+
+
+@pytest.mark.parametrize(("override", "rule"), [
+    ("network.depth=deep", "`network.depth` must be a whole number. Found deep. "),
+    ("n_seeds=1.5", "`n_seeds` must be a whole number. Found 1.5. "),
+    ("trainer.gradient_clip_norm=x", "`trainer.gradient_clip_norm` must be a number. Found x. "),
+])  # fmt: skip
+def test_a_value_of_the_wrong_type_is_told_the_right_one(override, rule, tmp_path):
+    message = refused(override, tmp_path)
+    assert message == f"{rule}See --cfg job for the value that it has by default."
+
+
+@pytest.mark.parametrize(("name", "value", "rule"), [
+    ("count", "many", "`count` must be a whole number. Found many. "),
+    ("share", "half", "`share` must be a number. Found half. "),
+])  # fmt: skip
+def test_types_are_told_in_plain_words(name, value, rule):
+    assert misset(name, value).startswith(rule)
+
+
+def test_a_switch_is_true_or_false():
+    message = misset("on", "maybe")
+    assert message.startswith("`on` must be true or false. Found maybe. ")
+
+
+def test_null_for_what_must_have_a_value(tmp_path):
+    assert refused("seed=null", tmp_path) == (
+        "`seed` must have a value. Found null. See --cfg job for the default."
+    )
+
+
+def test_what_is_of_another_kind_altogether_is_told_omegaconfs_reason():
+    message = misset("sizes", 3)
+    assert message.startswith("`sizes` must have another type. Found: ")
+    assert message.endswith(". See --cfg job.")
+    assert "\n" not in message
+
+
+def test_a_broken_reference_says_what_it_refers_to():
+    with pytest.raises(OmegaConfBaseException) as caught:
+        _ = OmegaConf.create({"a": "${nowhere}"}).a
+    assert explain(caught.value) == str(caught.value)
+    assert "nowhere" in explain(caught.value)
+
+
+def test_messages_of_our_own_stand_as_they_are():
+    assert explain(ValueError("Expected. Found. Do.")) == "Expected. Found. Do."
+
+
+def test_a_file_that_cannot_be_used_is_named():
+    message = explain(FileNotFoundError(2, "No such file", "table.csv"))
+    assert message.startswith("A file could not be used: ")
+    assert "table.csv" in message
+    assert message.endswith("Check that it is there, and the free space.")
+
+
+def test_what_nobody_foresaw_says_its_kind_and_how_to_see_more():
+    assert explain(RuntimeError("the lights went out")) == (
+        "RuntimeError: the lights went out. This should not have come so far. "
+        "HYDRA_FULL_ERROR=1 shows where it did."
+    )
