@@ -4,8 +4,7 @@ Together with ``experiment`` this is all that reads a configuration.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +12,7 @@ from typing import Any, cast
 import lightning.pytorch as pl
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
@@ -25,6 +24,7 @@ from deltaflow.initializers import Initializer
 from deltaflow.module import StackedModule
 from deltaflow.network import FullyConnected
 from deltaflow.objectives import Objective
+from deltaflow.signatures import check_arguments
 
 _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
 SERVING = ("batch_size", "split", "split_seed", "standardize")  # of data: not the source's
@@ -44,8 +44,7 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
     """
     serving = {key: value for key, value in config.data.items() if key in SERVING}
     source = OmegaConf.masked_copy(config.data, [k for k in config.data if k not in SERVING])
-    with _named(config, "data"):
-        samples = Samples.of(instantiate(source))
+    samples = Samples.of(_part(config, "data", source))
     return ReplicaDataModule(samples, seeds(config), **serving, dtype=_dtype(config))
 
 
@@ -57,16 +56,11 @@ def module(
     Raises:
         ValueError: if the loss cannot serve the data, or a part refuses its settings.
     """
-    with _named(config, "loss"):
-        objective: Objective = instantiate(config.loss, _partial_=True)(data.task)
-    with _named(config, "activation"):
-        activation = instantiate(config.activation)
-    with _named(config, "init"):
-        initializer: Initializer = instantiate(config.init)
-    with _named(config, "optimizer"):
-        optimizer = instantiate(config.optimizer, _partial_=True)
-    with _named(config, "scheduler"):
-        scheduler = instantiate(config.scheduler, _partial_=True)
+    objective: Objective = _part(config, "loss", partial=True)(data.task)
+    activation = _part(config, "activation")
+    initializer: Initializer = _part(config, "init")
+    optimizer = _part(config, "optimizer", partial=True)
+    scheduler = _part(config, "scheduler", partial=True)
     sizes = [data.n_features, *_hidden_sizes(config), objective.n_outputs]
     network = FullyConnected(
         sizes, activation, config.n_seeds, _output_activation(config, choices), _dtype(config)
@@ -215,8 +209,7 @@ def _accelerator(config: DictConfig) -> str:
 def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:
     made = []
     for name in config[group]:
-        with _named(config, f"{group}.{name}"):
-            part = instantiate(config[group][name])
+        part = _part(config, f"{group}.{name}")
         if not isinstance(part, kind):
             raise ValueError(
                 f"`{group}.{name}` must be a {kind.__name__} of Lightning's. Found "
@@ -226,18 +219,33 @@ def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:
     return made
 
 
-@contextmanager
-def _named(config: DictConfig, group: str) -> Iterator[None]:
-    """Say which group a part belongs to whose class refused its settings."""
+def _part(
+    config: DictConfig, group: str, node: DictConfig | None = None, partial: bool = False
+) -> Any:
+    """What a group's ``_target_`` makes of its arguments, or a function that waits for more.
+
+    Args:
+        config: the whole.
+        group: dotted, as on the command line.
+        node: its part of the configuration that the target gets, if not all.
+        partial: leave some arguments for later.
+
+    Raises:
+        ValueError: if there is no such target, or it refuses its arguments.
+    """
+    settings = OmegaConf.select(config, group) if node is None else node
+    target = settings.get("_target_") if isinstance(settings, DictConfig) else None
     try:
-        yield
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, ValueError):
+        made = get_object(str(target))
+        arguments = {str(k): v for k, v in settings.items() if not str(k).startswith("_")}
+        check_arguments(made, arguments, group)
+        return instantiate(settings, _partial_=partial)
+    except (AttributeError, ImportError, InstantiationException) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, ValueError) and not isinstance(cause, UnicodeError):
             raise cause from error
-        target = OmegaConf.select(config, f"{group}._target_")
-        reason = cause if cause is not None else str(error).splitlines()[0]
         raise ValueError(
             f"`{group}` must name a class or function and the arguments that it takes. Found "
-            f"`{group}._target_={target}`: {reason}. Correct the arguments, or the name."
+            f"`{group}._target_={target}`: {str(cause).splitlines()[0]}. Correct the arguments, "
+            "or the name."
         ) from error

@@ -96,7 +96,7 @@ def _positive(value: Any) -> bool:
 
 
 LIMITS = (
-    Limit("seed", _at_least(0), "be at least 0", "Use `seed=0`."),
+    Limit("seed", lambda seed: 0 <= seed < 2**62, "be at least 0 and below 2⁶²", "Use `seed=0`."),
     Limit("n_seeds", _at_least(1), "be at least 1", "Use `n_seeds=1` for one network."),
     Limit("network.depth", _at_least(0), "be at least 0",
           "Use `network.depth=0` for a linear model."),
@@ -121,8 +121,8 @@ LIMITS = (
           "Use `data.batch_size=null` for the full batch."),
     Limit("data.split", lambda shares: all(_is_number(share) for share in shares),
           "hold three shares", "Use `data.split=[0.6,0.2,0.2]`."),
-    Limit("data.split_seed", lambda seed: _is_whole(seed) and seed >= 0,
-          "be a whole number, at least 0", "Use `data.split_seed=0`."),
+    Limit("data.split_seed", lambda seed: _is_whole(seed) and 0 <= seed < 2**32,
+          "be a whole number, at least 0 and below 2³²", "Use `data.split_seed=0`."),
     Limit("data.standardize", lambda value: isinstance(value, bool), "be true or false",
           "Use `data.standardize=true`."),
 )  # fmt: skip

@@ -4,18 +4,12 @@
 trace: it says ``running`` until the end says otherwise.
 """
 
-import importlib.metadata
 import logging
-import os
-import platform
-import socket
-import subprocess
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +25,11 @@ from deltaflow.callbacks import FlowRecorder, MetricRecorder, Progress
 from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture
 from deltaflow.module import StackedModule
 from deltaflow.network import FullyConnected
+from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report import figures
-from deltaflow.report.aggregate import (
-    best_epoch,
-    flow_numbers,
-    intervals,
-    metric_values,
-    without_diverged,
-)
-
-_LIBRARIES = ("deltaflow", "torch", "lightning", "hydra-core", "numpy", "polars")
+from deltaflow.report.aggregate import results, without_diverged
 
 
 @dataclass(frozen=True)
@@ -95,7 +82,7 @@ def run(
             "Name a new one, or delete that."
         )
     started = time.monotonic()
-    summary = _first_summary(choices, overrides, command)
+    summary = first_summary(choices, overrides, command)
     write_summary(directory, summary)
     flush_seconds = config.diagnostics.flush_seconds
     tables = [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
@@ -160,7 +147,7 @@ def _train(
         table.close()
 
     layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
-    summary |= _results(seeds, module, layers, metrics)
+    summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
     if len(layers):
         picture = directory / "flow.png"
         shown = without_diverged(layers, summary["replicas"])
@@ -169,69 +156,6 @@ def _train(
     for logger in loggers:
         logger.finalize("success")
     return Result(directory, summary, layers, metrics, module.network)
-
-
-def _first_summary(
-    choices: Mapping[str, str | None], overrides: Sequence[str], command: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        "status": "running",
-        "error": None,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "wall_seconds": None,
-        "process": os.getpid(),
-        "host": socket.gethostname(),
-        "command": list(command),
-        "overrides": list(overrides),
-        "choices": {group: choice for group, choice in choices.items() if "/" not in group},
-        "git_commit": _git_commit(),
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        "device": None,
-        "n_parameters": None,
-        "n_steps": None,
-        "replicas": [],
-        "metrics": {},
-        "flow": {},
-        "verdicts": [],
-    }
-
-
-def _results(
-    seeds: Sequence[int],
-    module: StackedModule,
-    layers: polars.DataFrame,
-    metrics: polars.DataFrame,
-) -> dict[str, Any]:
-    """The fields of the summary that say what came out."""
-    flow = flow_numbers(layers)
-    last = int(metrics["epoch"].max() or 0)  # type: ignore[arg-type]
-    judged = "validation" if (metrics["split"] == "validation").any() else "train"
-    replicas: list[dict[str, Any]] = []
-    for seed, step in zip(seeds, module.diverged_at.tolist(), strict=True):
-        best = best_epoch(metrics, seed)
-        replicas.append(
-            {
-                "seed": seed,
-                "status": "diverged" if step >= 0 else "completed",
-                "diverged_at_step": step if step >= 0 else None,
-                "best_epoch": best,
-                "final": metric_values(metrics, seed, judged, last),
-                "best": {} if best is None else metric_values(metrics, seed, "validation", best),
-                "test": metric_values(metrics, seed, "test", last),
-                "flow": flow.get(seed, {}),
-            }
-        )
-    going = [replica for replica in replicas if replica["status"] == "completed"]
-    return {
-        "status": "completed" if going else "diverged",
-        "replicas": replicas,
-        "metrics": {
-            moment: intervals(replica[moment] for replica in going)
-            for moment in ("final", "best", "test")
-        },
-        "flow": intervals(replica["flow"] for replica in going),
-    }
 
 
 def _title(choices: Mapping[str, str | None], config: DictConfig, module: StackedModule) -> str:
@@ -247,19 +171,6 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device.type} ({torch.cuda.get_device_name(device)})"
     return device.type
-
-
-def _git_commit() -> str | None:
-    checkout = Path(__file__).parents[2]
-    if not (checkout / "src" / "deltaflow").exists():  # installed: there is no commit to name
-        return None
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40",
-               "--exclude=*"]  # fmt: skip
-    try:
-        described = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return described.stdout.strip()
 
 
 @contextmanager

@@ -72,6 +72,22 @@ MISTAKES = {
         ["activation._target_=torch.nn.Softmax", "+activation.dim=-1"],
         "one number", "Softmax", "torch.nn.ReLU",
     ),
+    "no step size": (["optimizer.lr=null"], "optimizer.lr", "null", "--cfg job"),
+    "word for a momentum": (["optimizer.momentum=some"], "optimizer.momentum", "some", "number"),
+    "negative momentum": (["optimizer.momentum=-1"], "momentum", "-1", "Invalid"),
+    "word for a slope": (["init=he", "init.negative_slope=x"], "init.negative_slope", "x", "numb"),
+    "word for a threshold": (["loss=bce", "loss.threshold=x"], "loss.threshold", "x", "number"),
+    "word for a count": (["data=moons", "data.n_samples=ten"], "data.n_samples", "ten", "whole"),
+    "half a sample": (["data=moons", "data.n_samples=4.5"], "data.n_samples", "4.5", "whole"),
+    "null noise": (["data=xor", "data.noise=null"], "data.noise", "null", "number"),
+    "one class": (["data=blobs", "data.n_classes=1"], "data.n_classes", "1", "n_classes=2"),
+    "no arms": (["data=spirals", "data.n_classes=0"], "data.n_classes", "0", "n_classes=2"),
+    "no inputs": (
+        ["data=linear", "loss=mse", "data.n_features=-1"], "n_features", "-1", "n_features=1",
+    ),
+    "huge seed of data": (["data=xor", "data.seed=4294967296"], "data.seed", "2³²", "data.seed=0"),
+    "huge seed of a split": (["data.split_seed=4294967296"], "split_seed", "2³²", "split_seed=0"),
+    "huge seed": (["seed=9223372036854775807"], "`seed`", "2⁶²", "seed=0"),
     "folder that cannot be": (["hydra.run.dir=/dev/null/run"], "file", "/dev/null", "space"),
 }  # fmt: skip
 

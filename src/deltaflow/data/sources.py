@@ -72,6 +72,7 @@ def blobs(n_samples: int, noise: float, seed: int, n_classes: int) -> Samples:
     from sklearn.datasets import make_blobs
 
     _check(n_samples, noise, seed)
+    _check_count("n_classes", n_classes, 2)
     angle = 2 * np.pi * np.arange(n_classes) / n_classes
     centres = 2 * np.column_stack([np.cos(angle), np.sin(angle)])
     features, labels = make_blobs(n_samples, centers=centres, cluster_std=noise, random_state=seed)
@@ -103,6 +104,7 @@ def spirals(n_samples: int, noise: float, seed: int, n_classes: int, turns: floa
         turns: of each arm, from the centre to radius 1.
     """
     _check(n_samples, noise, seed)
+    _check_count("n_classes", n_classes, 2)
     generator = np.random.default_rng(seed)
     label = np.arange(n_samples) % n_classes
     radius = np.sqrt(generator.uniform(0.01, 1.0, n_samples))  # as dense outside as inside
@@ -115,6 +117,7 @@ def spirals(n_samples: int, noise: float, seed: int, n_classes: int, turns: floa
 def linear(n_samples: int, noise: float, seed: int, n_features: int) -> Samples:
     """Y = w·x with normal w and x, plus normal noise: what a linear model can learn."""
     _check(n_samples, noise, seed)
+    _check_count("n_features", n_features, 1)
     generator = np.random.default_rng(seed)
     weight = generator.standard_normal(n_features) / np.sqrt(n_features)
     features = generator.standard_normal((n_samples, n_features))
@@ -148,6 +151,7 @@ def teacher(
         hidden_sizes: units of the teacher's hidden layers.
     """
     _check(n_samples, noise, seed)
+    _check_count("n_features", n_features, 1)
     generator = np.random.default_rng(seed)
     features = generator.standard_normal((n_samples, n_features))
     h = features
@@ -167,5 +171,14 @@ def _check(n_samples: int, noise: float, seed: int) -> None:
             f"`data.noise` must be a finite number, at least 0. Found {noise}. "
             "Use `data.noise=0.1`, or 0 for none."
         )
-    if seed < 0:
-        raise ValueError(f"`data.seed` must be at least 0. Found {seed}. Use `data.seed=0`.")
+    if not 0 <= seed < 2**32:
+        raise ValueError(
+            f"`data.seed` must be at least 0 and below 2³². Found {seed}. Use `data.seed=0`."
+        )
+
+
+def _check_count(name: str, count: int, minimum: int) -> None:
+    if count < minimum:
+        raise ValueError(
+            f"`data.{name}` must be at least {minimum}. Found {count}. Use `data.{name}={minimum}`."
+        )

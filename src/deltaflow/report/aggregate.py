@@ -1,7 +1,7 @@
 """From tables to numbers: the best epoch, the flow numbers, intervals over seeds."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,50 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 FLOW_NUMBERS = ("vanishing_index", "vanishing_index_weight", "decay_rate", "loss_gain")
+
+
+def results(
+    seeds: Sequence[int], diverged_at: Sequence[int], layers: pl.DataFrame, metrics: pl.DataFrame
+) -> dict[str, Any]:
+    """The fields of the summary that say what came out.
+
+    Args:
+        seeds: of the replicas.
+        diverged_at: the step at which each diverged, negative for none.
+        layers: the layers table.
+        metrics: the metrics table.
+
+    Returns:
+        ``status``, ``replicas``, ``metrics`` and ``flow``.
+    """
+    flow = flow_numbers(layers)
+    last = int(metrics["epoch"].max() or 0)  # type: ignore[arg-type]
+    judged = "validation" if (metrics["split"] == "validation").any() else "train"
+    replicas: list[dict[str, Any]] = []
+    for seed, step in zip(seeds, diverged_at, strict=True):
+        best = best_epoch(metrics, seed)
+        replicas.append(
+            {
+                "seed": seed,
+                "status": "diverged" if step >= 0 else "completed",
+                "diverged_at_step": step if step >= 0 else None,
+                "best_epoch": best,
+                "final": metric_values(metrics, seed, judged, last),
+                "best": {} if best is None else metric_values(metrics, seed, "validation", best),
+                "test": metric_values(metrics, seed, "test", last),
+                "flow": flow.get(seed, {}),
+            }
+        )
+    going = [replica for replica in replicas if replica["status"] == "completed"]
+    return {
+        "status": "completed" if going else "diverged",
+        "replicas": replicas,
+        "metrics": {
+            moment: intervals(replica[moment] for replica in going)
+            for moment in ("final", "best", "test")
+        },
+        "flow": intervals(replica["flow"] for replica in going),
+    }
 
 
 def interval(values: Iterable[float | None]) -> dict[str, float | int | None]:
