@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from deltaflow import cli, experiment
 from deltaflow.composition import compose_run
+from deltaflow.run import Run
 
 CONF = cli.config_directory()
 ROOT = CONF.parent
@@ -15,7 +16,7 @@ def composed(overrides: list[str], directory: Path) -> DictConfig:
     return compose_run(overrides, directory)[0]
 
 
-def run(overrides: list[str], directory: Path, **named) -> experiment.Result:
+def run(overrides: list[str], directory: Path, **named) -> Run:
     config, choices = compose_run(overrides, directory)
     return experiment.run(config, directory, choices, overrides, **named)
 

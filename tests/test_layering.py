@@ -13,6 +13,7 @@ PACKAGE = Path(deltaflow.__file__).parent
 ORDER = (
     "benchmark",
     "contestants",
+    "api",
     "composition",
     "cli",
     "messages",
@@ -21,6 +22,7 @@ ORDER = (
     "assembly",
     "config",
     "provenance",
+    "run",
     "report",
     "module",
     "callbacks",
@@ -40,6 +42,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__
 KNOWS_CONFIG = {
     "benchmark",
     "contestants",
+    "api",
     "composition",
     "cli",
     "messages",

@@ -4,16 +4,44 @@ The error that back-propagation carries to layer l, δ_l = ∂loss/∂z_l, is th
 that flows. The package trains R replicas of one network at once, each with its own seed,
 records δ and its companions layer by layer, and keeps them as tables.
 
+    from deltaflow import load_run, train
+
 Imports point down only. From the bottom:
 
-``task``, ``random_streams``, ``activations``, ``records``, ``statistics``
+``task``, ``random_streams``, ``activations``, ``signatures``, ``records``, ``statistics``
     what a data set asks for, where randomness comes from, φ, the tables, the kernels
 ``initializers``, ``objectives``, ``data``, ``network``
     what a run is made of
-``callbacks``, ``module``, ``report``
-    Lightning's shells around it, and what is shown of the records
-``experiment``, ``cli``
-    from a configuration to a result, and from a command line to a configuration
+``flow``, ``callbacks``, ``module``
+    one measured step, and Lightning's shells around it all
+``report``, ``run``, ``provenance``
+    what is shown of the records, and of one run
+``config``, ``assembly``, ``experiment``
+    from a configuration to objects, to a result
+``sweep``, ``messages``, ``cli``, ``composition``, ``api``
+    from a command line, or from Python, to a configuration
+``contestants``, ``benchmark``
+    what all this costs
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deltaflow.api import train
+    from deltaflow.run import Run, load_run
+
 __version__ = "0.1.0"
+__all__ = ["Run", "load_run", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that ``--help`` need not wait for torch."""
+    if name == "train":
+        from deltaflow.api import train
+
+        return train
+    if name in ("Run", "load_run"):
+        from deltaflow import run
+
+        return getattr(run, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

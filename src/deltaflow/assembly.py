@@ -22,13 +22,12 @@ from torch import nn
 from deltaflow.data import ReplicaDataModule, Samples
 from deltaflow.initializers import Initializer
 from deltaflow.module import StackedModule
-from deltaflow.network import FullyConnected
+from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.objectives import Objective
 from deltaflow.signatures import check_arguments
 
 _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
 SERVING = ("batch_size", "split", "split_seed", "standardize")  # of data: not the source's
-_OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
 
 
 def seeds(config: DictConfig) -> list[int]:
@@ -164,9 +163,9 @@ def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) ->
     name = config.network.output_activation
     if name is None:
         return None
-    if name not in _OUTPUT_ACTIVATIONS:
+    if name not in OUTPUT_ACTIVATIONS:
         raise ValueError(
-            f"`network.output_activation` must be one of {', '.join(_OUTPUT_ACTIVATIONS)}, or "
+            f"`network.output_activation` must be one of {', '.join(OUTPUT_ACTIVATIONS)}, or "
             f"null. Found {name}. Use null: the losses take logits."
         )
     if (loss := choices.get("loss")) in ("ce", "bce"):
@@ -176,7 +175,7 @@ def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) ->
             "applied before it: the gradient is attenuated twice. Use it to see that.",
             stacklevel=2,
         )
-    return _OUTPUT_ACTIVATIONS[name]
+    return OUTPUT_ACTIVATIONS[name]
 
 
 def _dtype(config: DictConfig) -> torch.dtype:

@@ -217,6 +217,7 @@ def train_by_run(work: Work, overrides: Sequence[str]) -> Trained:
             result = experiment.run(config, Path(directory), choices)
         finally:
             pl.Trainer.fit = fit  # type: ignore[method-assign]
+    assert result.network is not None
     return seconds, [result.network.replica(r) for r in range(config.n_seeds)]
 
 

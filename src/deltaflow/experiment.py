@@ -9,12 +9,10 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import polars
 import torch
 from omegaconf import DictConfig
 from rich.console import Console
@@ -23,32 +21,12 @@ from deltaflow import assembly
 from deltaflow import config as configuration
 from deltaflow.callbacks import FlowRecorder, MetricRecorder, Progress
 from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture
-from deltaflow.module import StackedModule
-from deltaflow.network import FullyConnected
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report import figures
-from deltaflow.report.aggregate import results, without_diverged
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run gave.
-
-    Attributes:
-        directory: where its records are.
-        summary: as in ``summary.json``.
-        layers: the layers table.
-        metrics: the metrics table.
-        network: the trained network, R replicas.
-    """
-
-    directory: Path
-    summary: dict[str, Any]
-    layers: polars.DataFrame
-    metrics: polars.DataFrame
-    network: FullyConnected
+from deltaflow.report.aggregate import results
+from deltaflow.run import Run
 
 
 def run(
@@ -58,7 +36,7 @@ def run(
     overrides: Sequence[str] = (),
     command: Sequence[str] = (),
     console: Console | None = None,
-) -> Result:
+) -> Run:
     """Train what a configuration describes, and leave its records.
 
     Args:
@@ -70,7 +48,7 @@ def run(
         console: where a progress bar is drawn; ``None`` for none.
 
     Returns:
-        The result. A run whose replicas all diverged is a result too.
+        The run. One whose replicas all diverged is a result too.
 
     Raises:
         ValueError: for settings that no run can have.
@@ -114,7 +92,7 @@ def _train(
     tables: Sequence[TableWriter],
     console: Console | None,
     summary: dict[str, Any],
-) -> Result:
+) -> Run:
     configuration.check(config)
     seeds = assembly.seeds(config)
     data = assembly.datamodule(config)
@@ -148,23 +126,14 @@ def _train(
 
     layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
     summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
+    done = Run(directory, summary, layers, metrics, module.network)
     if len(layers):
         picture = directory / "flow.png"
-        shown = without_diverged(layers, summary["replicas"])
-        figures.save(figures.flow(shown, _title(choices, config, module)), picture)
+        figures.save(done.draw(), picture)
         log_picture(loggers, "flow", picture, trainer.global_step)
     for logger in loggers:
         logger.finalize("success")
-    return Result(directory, summary, layers, metrics, module.network)
-
-
-def _title(choices: Mapping[str, str | None], config: DictConfig, module: StackedModule) -> str:
-    named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
-    named.append(f"depth {module.network.depth}")
-    n_diverged = int(module.diverged.sum())
-    seeds = f"{config.n_seeds} seeds" if config.n_seeds > 1 else f"seed {config.seed}"
-    note = f", {n_diverged} diverged" if n_diverged else ""
-    return " · ".join([*filter(None, named), seeds + note])
+    return done
 
 
 def _device_name(device: torch.device) -> str:

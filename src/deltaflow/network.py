@@ -28,6 +28,9 @@ from deltaflow.activations import traits
 from deltaflow.initializers import Initializer
 from deltaflow.random_streams import Stream, generator
 
+OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
+"""What can be put on the output layer, for demonstration: the losses take logits."""
+
 
 class StackedLinear(nn.Module):
     """R linear layers of one shape: z = h Wᵀ + b within each replica.

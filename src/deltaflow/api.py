@@ -1,0 +1,47 @@
+"""deltaflow from Python, in a script or a notebook.
+
+>>> import tempfile
+>>> from deltaflow import load_run, train
+>>> folder = tempfile.mkdtemp()
+>>> run = train(["activation=tanh", "network.depth=4", "trainer.max_epochs=2"], f"{folder}/tanh")
+>>> run.layers.filter(step=0, layer=1)["delta_norm"].len()
+1
+>>> run.summary["status"]
+'completed'
+>>> figure = run.draw()
+>>> load_run(f"{folder}/tanh").layers.equals(run.layers)
+True
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from deltaflow import cli, experiment
+from deltaflow.composition import compose_run
+from deltaflow.messages import explain
+from deltaflow.run import Run
+
+
+def train(overrides: Sequence[str] = (), directory: str | Path | None = None) -> Run:
+    """Train a network, as ``python train.py`` with the same overrides does.
+
+    Args:
+        overrides: such as ``["activation=tanh", "network.depth=10"]``.
+        directory: where the run leaves its records; a new one in ``outputs/`` if ``None``.
+
+    Returns:
+        The run: its tables as polars frames, its summary, its network, its picture.
+
+    Raises:
+        ValueError: for settings that no run can have, with the command line's message.
+    """
+    folder = Path(directory) if directory is not None else Path("outputs") / cli.unique()
+    try:
+        config, choices = compose_run(overrides, folder)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(explain(error)) from error
+    return experiment.run(config, folder, choices, overrides, command=sys.argv)

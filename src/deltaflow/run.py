@@ -1,0 +1,113 @@
+"""A run that has ended: its records, its network, its picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from matplotlib.figure import Figure
+
+from deltaflow.activations import rebuild
+from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from deltaflow.report import figures
+from deltaflow.report.aggregate import without_diverged
+
+CHECKPOINT = Path("checkpoints") / "last.ckpt"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gave.
+
+    Attributes:
+        directory: where its records are.
+        summary: as in ``summary.json``.
+        layers: the layers table, a row per seed, step and layer.
+        metrics: the metrics table, a row per seed, epoch and split.
+        network: the trained network, R replicas; ``None`` if it was not kept, or its
+            activation is not one that PyTorch or deltaflow ships.
+    """
+
+    directory: Path
+    summary: dict[str, Any]
+    layers: pl.DataFrame
+    metrics: pl.DataFrame
+    network: FullyConnected | None
+
+    def draw(self) -> Figure:
+        """The picture of the flow, as in ``flow.png``.
+
+        Returns:
+            A matplotlib figure, which a notebook shows by itself.
+
+        Raises:
+            ValueError: if no flow was recorded.
+        """
+        if not len(self.layers):
+            raise ValueError(
+                f"A picture of the flow needs its records. Found none in {self.directory}. "
+                "Run with `diagnostics=default`."
+            )
+        return figures.flow(without_diverged(self.layers, self.summary["replicas"]), self.title)
+
+    @property
+    def title(self) -> str:
+        """What was run, in a line."""
+        choices, replicas = self.summary["choices"], self.summary["replicas"]
+        named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
+        depth = self.layers["layer"].max()
+        shape = [f"depth {depth - 1}"] if isinstance(depth, int) else []
+        n_diverged = sum(replica["status"] == "diverged" for replica in replicas)
+        note = f", {n_diverged} diverged" if n_diverged else ""
+        seed = f"seed {replicas[0]['seed']}" if replicas else "no seed"
+        seeds = f"{len(replicas)} seeds" if len(replicas) > 1 else seed
+        return " · ".join([*filter(None, named), *shape, seeds + note])
+
+
+def load_run(directory: str | Path) -> Run:
+    """Read an old run, or what there is of one that is going or was stopped.
+
+    Nothing is unpickled, and no class of the directory's own choice is built.
+
+    Args:
+        directory: a run directory.
+
+    Returns:
+        The run.
+
+    Raises:
+        ValueError: if it is no run directory, or its records cannot be read.
+    """
+    folder = Path(directory)
+    return Run(
+        directory=folder,
+        summary=read_summary(folder),
+        layers=read_table(folder, LAYERS),
+        metrics=read_table(folder, METRICS),
+        network=_load_network(folder / CHECKPOINT),
+    )
+
+
+def _load_network(path: Path) -> FullyConnected | None:
+    if not path.exists():
+        return None
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    architecture = checkpoint["architecture"]
+    arguments = dict(architecture["activation"])
+    try:
+        activation = rebuild(arguments.pop("_target_"), arguments)
+    except ValueError:  # the user's own
+        return None
+    network = FullyConnected(
+        architecture["sizes"],
+        activation,
+        architecture["n_replicas"],
+        OUTPUT_ACTIVATIONS.get(architecture["output_activation"]),
+        getattr(torch, architecture["dtype"]),
+    )
+    prefix = "network."
+    state = checkpoint["state_dict"].items()
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in state if k.startswith(prefix)})
+    return network

@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from deltaflow import load_run, train
+
+SHORT = ["logger=none", "trainer.max_epochs=2"]
+
+
+@pytest.fixture
+def trained(tmp_path):
+    return train([*SHORT, "activation=leaky", "n_seeds=3", "seed=4"], tmp_path / "run")
+
+
+def test_an_old_run_is_what_it_was(trained):
+    again = load_run(trained.directory)
+    assert again.summary == trained.summary
+    assert again.layers.equals(trained.layers, null_equal=True)
+    assert again.metrics.equals(trained.metrics, null_equal=True)
+    x = torch.randn(3, 7, 4)
+    assert torch.equal(again.network(x), trained.network(x))
+    assert again.title == trained.title == "leaky · torch · iris · ce · depth 2 · 3 seeds"
+
+
+def test_python_and_the_command_line_train_the_same_network(trained, tmp_path):
+    command = [sys.executable, "-c", "from deltaflow.cli import main; main()"]
+    settings = [*SHORT, "activation=leaky", "n_seeds=3", "seed=4", "hydra.run.dir=there"]
+    subprocess.run([*command, *settings], cwd=tmp_path, check=True, capture_output=True)
+    there = load_run(tmp_path / "there")
+    assert there.layers.equals(trained.layers, null_equal=True)
+    assert there.summary["metrics"] == trained.summary["metrics"]
+    assert there.summary["choices"] == trained.summary["choices"]
+
+
+def test_the_flow_is_drawn_with_one_call(trained):
+    titles = [axes.get_title(loc="left") for axes in trained.draw().axes]
+    assert any(title.startswith("Depth profile") for title in titles)
+
+
+def test_without_a_flow_there_is_no_picture(tmp_path):
+    run = train([*SHORT, "diagnostics=off"], tmp_path / "run")
+    with pytest.raises(ValueError, match=r"Run with `diagnostics=default`\."):
+        run.draw()
+
+
+def test_a_mistake_has_the_command_lines_message(tmp_path):
+    with pytest.raises(ValueError, match=r"must name a setting that exists. Found `network.dept`"):
+        train(["network.dept=3"], tmp_path / "run")
+    with pytest.raises(ValueError, match="`network.depth` must be at least 0"):
+        train(["network.depth=-1"], tmp_path / "other")
+
+
+def test_runs_find_a_directory_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = train([*SHORT, "diagnostics=off"]), train([*SHORT, "diagnostics=off"])
+    assert first.directory != second.directory
+    assert first.directory.parent.name == "outputs"
+
+
+def test_a_checkpoint_with_an_activation_of_somebody_elses_gives_no_network(trained):
+    path = trained.directory / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["architecture"]["activation"] = {"_target_": "os.system", "command": "true"}
+    torch.save(checkpoint, path)
+    assert load_run(trained.directory).network is None
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="must hold a readable summary"):
+        load_run(tmp_path)
+
+
+def test_importing_the_package_does_not_wait_for_torch():
+    script = "import sys, deltaflow; print('torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
