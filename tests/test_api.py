@@ -48,7 +48,7 @@ def test_without_a_flow_there_is_no_picture(tmp_path):
 def test_a_mistake_has_the_command_lines_message(tmp_path):
     with pytest.raises(ValueError, match=r"must name a setting that exists. Found `network.dept`"):
         train(["network.dept=3"], tmp_path / "run")
-    with pytest.raises(ValueError, match="`network.depth` must be at least 0"):
+    with pytest.raises(ValueError, match=r"`network.depth` must be at least 0"):
         train(["network.depth=-1"], tmp_path / "other")
 
 

@@ -92,6 +92,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
     for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
         warnings.simplefilter("ignore", category)
+    sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
     warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
     threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
 

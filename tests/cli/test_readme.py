@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from deltaflow import load_run
 from running import ROOT, options, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,13 +45,31 @@ def test_the_two_commands_of_the_set_up_stand_first():
 
 
 def test_the_python_runs(tmp_path, monkeypatch):
-    blocks = [block for kind, block in BLOCKS if kind == "python"]
+    blocks = [block for kind, block in BLOCKS if kind == "python" and "my_parts" not in block]
     run(["logger=none", "trainer.max_epochs=1"], tmp_path / "outputs" / "one")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
     assert len(names["layers"]) > 0
+
+
+def test_parts_of_ones_own_come_in_as_it_says(tmp_path):
+    for name, content in re.findall(r"```(?:yaml|python)\n# (my_\S+)\n(.*?)```", README, re.DOTALL):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    (block,) = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
+    assert len(block.splitlines()) == 2
+    for command in block.splitlines():
+        arguments = [*shlex.split(command)[2:], "trainer.max_epochs=1", "logger=none"]
+        ran = subprocess.run(
+            [sys.executable, str(ROOT / "train.py"), *arguments],
+            capture_output=True, text=True, cwd=tmp_path,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stderr == ""
+    found = [load_run(path.parent) for path in tmp_path.glob("outputs/*/summary.json")]
+    assert {run.summary["choices"]["activation"] for run in found} == {"ramp", "relu"}
 
 
 @pytest.mark.parametrize("group", GROUPS)
