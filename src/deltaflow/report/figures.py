@@ -46,7 +46,8 @@ def flow(layers: pl.DataFrame, title: str) -> Figure:
     _profile(gradient, layers, "weight_grad_norm", "Weight gradient norm")
     _profile(update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
     _shares(shares, layers)
-    profile.legend(frameon=False, fontsize=9)
+    if profile.lines:
+        profile.legend(frameon=False, fontsize=9)
     return figure
 
 
@@ -114,7 +115,8 @@ def _profile(
         axes.set_yscale("log")
         bottom, top = axes.get_ylim()
         if top < 10 * bottom:  # a decade at least, or small wiggles look like flow
-            axes.set_ylim((bottom * top / 10) ** 0.5, (bottom * top * 10) ** 0.5)
+            middle = bottom**0.5 * top**0.5
+            axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
     _frame(axes, layers, title, missing="0 or not finite in every layer")
 
 

@@ -117,11 +117,11 @@ def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
         seconds = summary["wall_seconds"]
         table.add_row(
             str(place) if has_result else "",
-            name,
+            Text(name),
             _spread(judged) if judged else "–",
             *arrows,
             "–" if seconds is None else f"{seconds:.1f}",
-            _status(summary),
+            Text(_status(summary)),
         )
     out.print(table)
 

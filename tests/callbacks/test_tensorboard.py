@@ -1,0 +1,99 @@
+"""Event files, read back, against the layers table."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from matplotlib import image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from deltaflow.callbacks.tensorboard import (
+    CHARTS,
+    lay_out_charts,
+    log_layer_charts,
+    log_picture,
+)
+from deltaflow.records import LAYERS
+from running import run
+
+
+def events(directory) -> EventAccumulator:
+    keep_all = {"scalars": 0, "images": 0, "tensors": 0}
+    return EventAccumulator(str(directory), size_guidance=keep_all).Reload()
+
+
+def scalars(accumulator) -> dict[tuple[str, int], float]:
+    return {
+        (tag, event.step): event.value
+        for tag in accumulator.Tags()["scalars"]
+        if "/layer_" in tag
+        for event in accumulator.Scalars(tag)
+    }
+
+
+def means(layers: pl.DataFrame) -> dict[tuple[str, int], float]:
+    """By tag and step, the mean over the rows; nothing where no row has a finite value."""
+    found = {}
+    for (step, layer), rows in layers.group_by("step", "layer"):
+        for name in CHARTS:
+            finite = [v for v in rows[name].drop_nulls() if np.isfinite(v)]
+            if finite:
+                found[f"{name}/layer_{layer:02d}", step] = sum(finite) / len(finite)
+    return found
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_each_scalar_is_the_mean_over_seeds(activation, tmp_path):
+    settings = ["trainer.max_epochs=2", "n_seeds=3", "diagnostics.every_n_steps=5"]
+    layers = run([*settings, f"activation={activation}"], tmp_path).layers
+    found = scalars(events(tmp_path / "tensorboard"))
+    assert {step for _, step in found} == {0, 5, 10, 11}
+    assert found == pytest.approx(means(layers), rel=1e-6)
+
+
+def test_seeds_that_have_diverged_are_left_out_from_then_on(tmp_path):
+    settings = ["n_seeds=4", "loss=mse", "optimizer.lr=3", "diagnostics.every_n_steps=1"]
+    result = run([*settings, "trainer.max_epochs=4"], tmp_path)
+    at = {replica["seed"]: replica["diverged_at_step"] for replica in result.summary["replicas"]}
+    assert set(at.values()) == {None, 7, 8}, "the step size no longer splits the seeds"
+    going = [pl.col("step") < (10**9 if step is None else step) for step in map(at.get, range(4))]
+    healthy = pl.concat(
+        result.layers.filter(pl.col("seed") == seed, going[seed]) for seed in range(4)
+    )
+    assert scalars(events(tmp_path / "tensorboard")) == pytest.approx(means(healthy), rel=1e-6)
+
+
+@pytest.fixture
+def picture(tmp_path) -> Path:
+    """A PNG file of 31 × 17 pixels."""
+    image.imsave(tmp_path / "picture.png", np.zeros((17, 31)))
+    return tmp_path / "picture.png"
+
+
+def test_a_picture_has_its_own_width_and_height_and_bytes(picture, tmp_path):
+    board = TensorBoardLogger(tmp_path, name=None, version="board")
+    log_picture([board], "flow", picture, step=42)
+    board.finalize("success")
+    (shown,) = events(tmp_path / "board").Images("flow")
+    assert (shown.width, shown.height, shown.step) == (31, 17, 42)
+    assert shown.encoded_image_string == picture.read_bytes()
+
+
+def test_loggers_other_than_tensorboards_are_passed_over(picture, tmp_path):
+    csv = CSVLogger(tmp_path / "logs", name=None, version="csv")
+    frame = LAYERS.frame({name: [1] for name in ("seed", "step", "layer", "fan_in", "fan_out")})
+    for loggers in ([csv], []):
+        lay_out_charts(loggers)
+        log_layer_charts(loggers, frame, step=0)
+        log_picture(loggers, "flow", picture, step=0)
+    assert not list(tmp_path.rglob("*.csv"))
+    assert csv.experiment.metrics == []
+
+
+@pytest.mark.parametrize("logger", ["csv", "none"])
+def test_a_run_without_tensorboard_leaves_no_events(logger, tmp_path):
+    run([f"logger={logger}", "trainer.max_epochs=1"], tmp_path)
+    assert (tmp_path / "flow.png").exists()
+    assert not list(tmp_path.rglob("events.*"))

@@ -1,0 +1,230 @@
+"""What is drawn of hand-made tables, read back from the axes."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib import image
+from matplotlib.figure import Figure
+
+from deltaflow.records import LAYERS
+from deltaflow.report import figures
+
+STEPS, SEEDS, N_LAYERS = (0, 10, 20, 25), (3, 4, 5), 4
+OTHERS = ("weight_grad_norm", "update_ratio", "inactive_fraction", "dead_fraction")
+
+
+def layers(norm, steps=STEPS, seeds=SEEDS, n_layers=N_LAYERS) -> pl.DataFrame:
+    """A network of width 4; ``norm`` gives the δ norm by seed, step and layer."""
+    index = [
+        (seed, step, layer)
+        for step in reversed(steps)
+        for seed in seeds
+        for layer in range(1, n_layers + 1)
+    ]
+    keys = dict(zip(LAYERS.key, zip(*index, strict=True), strict=True))
+    norms = [norm(*key) for key in index]
+    n = len(index)
+    return LAYERS.frame(
+        {**keys, "fan_in": [4] * n, "fan_out": [4] * n, "delta_norm": norms}
+        | {"delta_rms": [value / 2 for value in norms], "sample_grad_rms": norms}
+        | {name: [0.25] * n for name in OTHERS}
+    )
+
+
+def scattered(seed, step, layer) -> float:
+    """Different for every seed, step and layer, and in no order."""
+    return 10 ** math.sin(100 * seed + 7 * step + 3 * layer * layer)
+
+
+def falling(seed, step, layer) -> float:
+    """Halved from layer to layer going back at step 0, doubled at any other."""
+    return seed * (2.0 if step == 0 else 0.5) ** layer
+
+
+def geometric_mean(step, layer) -> float:
+    return math.prod(scattered(seed, step, layer) for seed in SEEDS) ** (1 / len(SEEDS))
+
+
+def panel(figure, title):
+    (axes,) = (a for a in figure.axes if a.get_title(loc="left").startswith(title))
+    return axes
+
+
+def cell(axes, step, layer):
+    """The value of the heatmap over this point of the axes."""
+    (mesh,) = axes.collections
+    corners = mesh.get_coordinates()
+    column = np.searchsorted(corners[0, :, 0], step) - 1
+    row = np.searchsorted(corners[:, 0, 1], layer) - 1
+    return mesh.get_array()[row, column]
+
+
+def profile(figure, moment, title="Depth profile"):
+    """A panel's line of the start or the end."""
+    lines = panel(figure, title).lines
+    (line,) = (line for line in lines if line.get_label().startswith(moment))
+    return line
+
+
+def drawn(figure) -> Figure:
+    """The figure, all of it laid out: what axes show is settled only then."""
+    figure.draw_without_rendering()
+    return figure
+
+
+def test_a_cell_of_the_heatmap_is_the_mean_logarithm_over_seeds():
+    axes = panel(figures.flow(layers(scattered), "run"), "Error signal δ")
+    for step in STEPS:
+        for layer in range(1, N_LAYERS + 1):
+            expected = math.log10(geometric_mean(step, layer))
+            assert cell(axes, step, layer) == pytest.approx(expected)
+
+
+def test_the_first_layer_is_at_the_bottom_and_the_first_step_to_the_left():
+    axes = panel(drawn(figures.flow(layers(scattered), "run")), "Error signal δ")
+    bottom, top = axes.get_ylim()
+    left, right = axes.get_xlim()
+    assert bottom < 1 < N_LAYERS < top
+    assert left <= STEPS[0] < STEPS[-1] <= right
+
+
+@pytest.mark.parametrize(("moment", "step"), [("start", 0), ("end", 25)])
+def test_a_profile_is_the_geometric_mean_over_seeds(moment, step):
+    line = profile(figures.flow(layers(scattered), "run"), moment)
+    assert f"step {step}" in line.get_label()
+    assert line.get_xdata().tolist() == [1, 2, 3, 4]
+    expected = [geometric_mean(step, layer) for layer in (1, 2, 3, 4)]
+    assert line.get_ydata() == pytest.approx(expected)
+
+
+def test_start_and_end_carry_their_own_decay_rate():
+    figure = figures.flow(layers(falling), "run")
+    assert "×0.5 per layer" in profile(figure, "start").get_label()
+    assert "×2 per layer" in profile(figure, "end").get_label()
+
+
+@pytest.mark.parametrize(
+    ("title", "quantity"),
+    [("Weight gradient", "weight_grad_norm"), ("Update ratio", "update_ratio")],
+)
+def test_each_profile_is_of_its_own_quantity(title, quantity):
+    scatter = layers(scattered)["delta_norm"].alias(quantity)
+    figure = figures.flow(layers(lambda *_: 1.0).with_columns(scatter), "run")
+    for moment, step in (("start", 0), ("end", 25)):
+        expected = [geometric_mean(step, layer) for layer in (1, 2, 3, 4)]
+        assert profile(figure, moment, title).get_ydata() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("quantity", ["saturated_fraction", "inactive_fraction", "dead_fraction"])
+def test_shares_are_means_over_seeds(quantity):
+    share = layers(lambda seed, step, layer: (seed + layer) / (10 + step))["delta_norm"]
+    figure = figures.flow(layers(lambda *_: 1.0).with_columns(share.alias(quantity)), "run")
+    for moment, step in (("start", 0), ("end", 25)):
+        line = profile(figure, f"{quantity.removesuffix('_fraction')}, {moment}", "Units")
+        assert line.get_ydata() == pytest.approx([(4 + n) / (10 + step) for n in (1, 2, 3, 4)])
+
+
+def test_the_band_is_the_middle_half_of_the_seeds():
+    seeds = (1, 10, 100, 1000, 10000)
+    figure = figures.flow(layers(lambda seed, *_: float(seed), (0,), seeds), "run")
+    (band,) = panel(figure, "Depth profile").collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (pytest.approx(10), pytest.approx(1000))
+
+
+def test_the_title_says_what_was_run():
+    figure = figures.flow(layers(scattered), "relu · iris")
+    assert figure.get_suptitle().startswith("relu · iris")
+
+
+@pytest.mark.parametrize("n_layers", [1, 2, 4, 31])
+def test_layers_are_whole_numbers(n_layers):
+    figure = drawn(figures.flow(layers(scattered, n_layers=n_layers), "run"))
+    for axis in (panel(figure, "Error signal δ").yaxis, panel(figure, "Depth profile").xaxis):
+        low, high = axis.get_view_interval()
+        ticks = [tick for tick in axis.get_ticklocs() if low <= tick <= high]
+        assert ticks
+        assert all(tick == round(tick) and 1 <= tick <= n_layers for tick in ticks)
+
+
+def test_where_delta_is_zero_or_not_finite_there_is_no_colour_and_the_title_says_so():
+    values = {(0, 1): 0.0, (10, 2): math.nan}
+    frame = layers(lambda seed, step, layer: values.get((step, layer), 1.0))
+    axes = panel(figures.flow(frame, "run"), "Error signal δ")
+    for step in STEPS:
+        for layer in range(1, N_LAYERS + 1):
+            assert np.ma.is_masked(cell(axes, step, layer)) == ((step, layer) in values)
+    assert "grey" in axes.get_title(loc="left")
+
+
+def test_where_all_is_finite_nothing_is_grey():
+    axes = panel(figures.flow(layers(scattered), "run"), "Error signal δ")
+    assert "grey" not in axes.get_title(loc="left")
+
+
+def test_a_seed_without_a_finite_delta_is_left_out_of_the_mean():
+    frame = layers(lambda seed, step, layer: math.nan if seed == 4 else 100.0)
+    figure = figures.flow(frame, "run")
+    assert cell(panel(figure, "Error signal δ"), 10, 2) == pytest.approx(2)
+    assert profile(figure, "end").get_ydata() == pytest.approx([100] * 4)
+
+
+def test_one_step_has_a_start_and_no_end():
+    figure = figures.flow(layers(scattered, steps=(0,)), "run")
+    (line,) = panel(figure, "Depth profile").lines
+    assert line.get_label().startswith("start (step 0)")
+
+
+def test_one_seed_has_no_band():
+    figure = figures.flow(layers(scattered, seeds=(3,)), "run")
+    assert not panel(figure, "Depth profile").collections
+    assert "band" not in figure.get_suptitle()
+
+
+EXTREMES = {
+    "zeros": layers(lambda *_: 0.0),
+    "all NaN": layers(lambda *_: math.nan),
+    "zeros at the start": layers(lambda seed, step, layer: float(step)),
+    "NaN at the end": layers(lambda seed, step, layer: math.nan if step else 1.0),
+    "one step": layers(scattered, steps=(0,)),
+    "one seed": layers(scattered, seeds=(3,)),
+    "one layer": layers(scattered, n_layers=1),
+    "one of all": layers(scattered, (0,), (3,), 1),
+    "nothing but zeros of one": layers(lambda *_: 0.0, (0,), (3,), 1),
+    "all alike": layers(lambda *_: 1.0),
+    "hardly anything": layers(lambda seed, step, layer: 1e-200 * layer),
+    "very much": layers(lambda seed, step, layer: 1e200 * layer),
+    "only delta": layers(scattered).with_columns(
+        pl.lit(None, pl.Float64()).alias(name) for name in OTHERS
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("frame", EXTREMES.values(), ids=EXTREMES)
+def test_whatever_was_measured_is_drawn_without_a_warning(frame):
+    drawn(figures.flow(frame, "run"))
+
+
+def test_a_picture_is_written_whole(tmp_path):
+    figure = figures.flow(layers(scattered), "run")
+    figures.save(figure, tmp_path / "flow.png")
+    width, height = figure.get_size_inches() * figure.dpi
+    assert image.imread(tmp_path / "flow.png").shape[:2] == (round(height), round(width))
+    assert (tmp_path / "flow.png").read_bytes().endswith(b"IEND\xaeB`\x82")
+    assert [path.name for path in tmp_path.iterdir()] == ["flow.png"]
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    (tmp_path / "flow.png").write_text("the one before")
+
+    def half(self, path, **_):
+        path.write_bytes(b"\x89PNG")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Figure, "savefig", half)
+    with pytest.raises(OSError, match="no space"):
+        figures.save(Figure(), tmp_path / "flow.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["flow.png"]
+    assert (tmp_path / "flow.png").read_text() == "the one before"

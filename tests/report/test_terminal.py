@@ -1,0 +1,267 @@
+"""What is printed of hand-made records, as a file or a pipe gets it."""
+
+import io
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from deltaflow.records import LAYERS
+from deltaflow.report.terminal import describe_run, labels, print_ranking, print_run
+
+STEPS = (0, 5, 9)
+SHARES = ("saturated_fraction", "inactive_fraction", "dead_fraction")
+
+
+@pytest.fixture
+def out() -> Console:
+    return Console(file=io.StringIO(), width=160)
+
+
+def said(out: Console) -> str:
+    """All that was printed, in one line."""
+    return " ".join(out.file.getvalue().split())
+
+
+def rows(out: Console) -> list[list[str]]:
+    """The cells of all tables printed, their headings among them."""
+    lines = out.file.getvalue().splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+
+
+def table(out: Console, heading: str) -> list[dict[str, str]]:
+    """The rows of the table with this heading, cells by heading."""
+    found = rows(out)
+    (at,) = (i for i, row in enumerate(found) if heading in row)
+    body = [row for row in found[at + 1 :] if len(row) == len(found[at])]
+    return [dict(zip(found[at], row, strict=True)) for row in body]
+
+
+def column(out: Console, heading: str) -> list[str]:
+    return [row[heading] for row in table(out, heading)]
+
+
+def interval(mean, half=None, n=3):
+    """As a summary has it."""
+    if half is None:
+        return {"mean": mean, "low": None, "high": None, "n": 1}
+    return {"mean": mean, "low": mean - half, "high": mean + half, "n": n}
+
+
+def summary(status="completed", at=(None, None), metrics=None, flow=None, **more):
+    """Of a run whose seeds diverged at these steps, ``None`` for those that did not."""
+    names = {True: "completed", False: "diverged"}
+    replicas = [
+        {"seed": seed, "status": names[step is None], "diverged_at_step": step}
+        for seed, step in enumerate(at)
+    ]
+    return {
+        "status": status, "error": None, "overrides": [], "wall_seconds": 1.0,
+        "replicas": replicas, "metrics": metrics or {}, "flow": flow or {},
+    } | more  # fmt: skip
+
+
+def judged(accuracy, half=None):
+    return {"test": {"accuracy": interval(accuracy, half)}}
+
+
+def layers(values):
+    """A network 4 → 8 → 3; ``values`` gives a column's value by seed, step and layer."""
+    index = [(seed, step, layer) for step in reversed(STEPS) for seed in (0, 1) for layer in (2, 1)]
+    keys = dict(zip(LAYERS.key, zip(*index, strict=True), strict=True))
+    sizes = {"fan_in": [(4, 8)[key[2] - 1] for key in index],
+             "fan_out": [(8, 3)[key[2] - 1] for key in index]}  # fmt: skip
+    columns = {name: [value(*key) for key in index] for name, value in values.items()}
+    return LAYERS.frame({**keys, **sizes, **columns})
+
+
+def test_a_flow_cell_is_the_mean_over_seeds_at_the_start_and_at_the_end(out, tmp_path):
+    values = {0: 1.0, 5: 100.0, 9: 7.0}
+    frame = layers({"delta_norm": lambda seed, step, layer: values[step] * layer * (1 + 2 * seed)})
+    print_run(out, tmp_path, summary(), frame)
+    assert "step 0 → step 9, mean over 2 seeds" in said(out)
+    assert column(out, "δ norm") == ["2.0e+00 → 1.4e+01", "4.0e+00 → 2.8e+01"]
+
+
+def test_layers_go_from_the_input_to_the_output(out, tmp_path):
+    print_run(out, tmp_path, summary(), layers({"delta_norm": lambda *_: 1.0}))
+    assert column(out, "layer") == ["1", "2"]
+    assert column(out, "shape") == ["4 → 8", "8 → 3"]
+
+
+def test_each_quantity_stands_under_its_heading(out, tmp_path):
+    headings = {"delta_norm": "δ norm", "weight_grad_norm": "weight gradient",
+                "update_ratio": "update ratio"}  # fmt: skip
+    frame = layers({n: lambda *_, i=i: 10.0**i for i, n in enumerate(headings, start=1)})
+    print_run(out, tmp_path, summary(), frame)
+    for i, heading in enumerate(headings.values(), start=1):
+        assert column(out, heading)[0] == f"1.0e+0{i} → 1.0e+0{i}"
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_shares_are_percentages(name, out, tmp_path):
+    print_run(out, tmp_path, summary(), layers({name: lambda seed, step, _: step / 10 + seed / 50}))
+    assert column(out, name.removesuffix("_fraction"))[0] == "1% → 91%"
+
+
+def test_quantities_that_apply_to_no_layer_have_no_column(out, tmp_path):
+    print_run(out, tmp_path, summary(), layers({"delta_norm": lambda *_: 1.0}))
+    assert not {"saturated", "inactive", "dead"} & set(rows(out)[0])
+
+
+def test_a_quantity_that_does_not_apply_to_the_output_layer_is_a_dash_there(out, tmp_path):
+    frame = layers({"dead_fraction": lambda seed, step, layer: 0.5 if layer == 1 else None})
+    print_run(out, tmp_path, summary(), frame)
+    assert column(out, "dead") == ["50% → 50%", "–"]
+
+
+def test_what_is_not_finite_is_left_out_of_the_mean(out, tmp_path):
+    broken = {(1, 9): math.nan}
+    frame = layers({"delta_norm": lambda seed, step, layer: broken.get((seed, step), 3.0)})
+    print_run(out, tmp_path, summary(), frame)
+    assert column(out, "δ norm")[0] == "3.0e+00 → 3.0e+00"
+
+
+def test_a_mean_of_nothing_finite_is_a_dash(out, tmp_path):
+    frame = layers({"delta_norm": lambda seed, step, layer: math.nan if step else 3.0})
+    print_run(out, tmp_path, summary(), frame)
+    assert column(out, "δ norm")[0] == "3.0e+00 → –"
+
+
+def test_a_result_is_a_mean_and_half_the_width_of_its_interval(out, tmp_path):
+    metrics = {
+        "final": {"loss": interval(0.5, 0.25), "accuracy": interval(0.8, 0.02)},
+        "best": {"loss": interval(0.25, 0.125), "accuracy": interval(0.9, 0.03)},
+        "test": {"loss": interval(0.375, 0.0625), "accuracy": interval(0.85, 0.04)},
+    }
+    print_run(out, tmp_path, summary(metrics=metrics), LAYERS.frame({}))
+    assert "mean and 95 % interval over 3 seeds" in said(out)
+    assert [list(row.values()) for row in table(out, "accuracy")] == [
+        ["after the last epoch", "0.5 ± 0.25", "0.8 ± 0.02"],
+        ["after the best epoch", "0.25 ± 0.12", "0.9 ± 0.03"],
+        ["test", "0.375 ± 0.062", "0.85 ± 0.04"],
+    ]
+
+
+def test_one_seed_has_no_interval(out, tmp_path):
+    print_run(out, tmp_path, summary(metrics=judged(0.9)), LAYERS.frame({}))
+    assert "one seed: no interval" in said(out)
+    assert column(out, "accuracy") == ["0.9"]
+
+
+def test_diverged_seeds_are_named_with_their_step(out, tmp_path):
+    print_run(out, tmp_path, summary(at=[None, 17, None, 4]), LAYERS.frame({}))
+    assert "eed 1 diverged: its loss or weights were not finite at step 17." in said(out)
+    assert "eed 3 diverged: its loss or weights were not finite at step 4." in said(out)
+    assert "Means leave the 2 diverged of 4 out." in said(out)
+
+
+def test_where_none_is_left_there_are_no_means_to_speak_of(out, tmp_path):
+    print_run(out, tmp_path, summary("diverged", at=[3, 4]), LAYERS.frame({}))
+    assert said(out).count("diverged: its loss") == 2
+    assert "Means" not in said(out)
+
+
+def test_where_none_has_diverged_nobody_speaks_of_it(out, tmp_path):
+    print_run(out, tmp_path, summary(), LAYERS.frame({}))
+    assert "diverged" not in said(out).replace(str(tmp_path), "")
+
+
+def test_where_the_records_are_is_said_in_one_piece(out, tmp_path):
+    print_run(out, tmp_path, summary(), layers({"delta_norm": lambda *_: 1.0}))
+    assert f"Records {tmp_path} " in said(out)
+    assert f"Picture {tmp_path / 'flow.png'}" in said(out)
+
+
+@pytest.mark.parametrize(("run", "logs"), [
+    ("outputs/one", "outputs"),  # of our own making: all runs are there
+    ("one", "one"),
+    ("my one", "'my one'"),
+])  # fmt: skip
+def test_the_command_for_tensorboard_can_be_copied(run, logs, out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(run, "tensorboard").mkdir(parents=True)
+    print_run(out, Path(run), summary(), LAYERS.frame({}))
+    assert said(out).endswith(f"TensorBoard tensorboard --logdir {logs}")
+
+
+def test_without_its_logs_tensorboard_is_not_mentioned(out, tmp_path):
+    print_run(out, tmp_path, summary(), LAYERS.frame({}))
+    assert "TensorBoard" not in said(out)
+
+
+def test_the_best_run_comes_first_then_the_diverged_then_the_failed(out):
+    runs = [
+        summary("failed", error="no such file", overrides=["a=failed"]),
+        summary("diverged", at=[3, 4], overrides=["a=lost"]),
+        summary(metrics=judged(0.7, 0.1), overrides=["a=good"]),
+        summary(metrics=judged(0.9, 0.05), overrides=["a=best"]),
+    ]
+    print_ranking(out, runs)
+    assert column(out, "run") == ["a=best", "a=good", "a=lost", "a=failed"]
+    assert [row[""] for row in table(out, "run")][:2] == ["1", "2"]
+    assert column(out, "accuracy") == ["0.9 ± 0.05", "0.7 ± 0.1", "–", "–"]
+    assert column(out, "status") == ["completed", "completed", "diverged", "failed: no such file"]
+
+
+def test_of_losses_the_lowest_is_best(out):
+    runs = [
+        summary(metrics={"final": {"loss": interval(loss)}}, overrides=[f"a={loss}"])
+        for loss in (3.0, 1.0, 2.0)
+    ]
+    print_ranking(out, runs)
+    assert column(out, "run") == ["a=1.0", "a=2.0", "a=3.0"]
+
+
+def test_without_a_test_part_runs_are_ranked_by_the_last_epoch(out):
+    runs = [
+        summary(metrics={"test": {}, "final": {"r2": interval(r2)}}, overrides=[f"a={r2}"])
+        for r2 in (0.25, 0.5)
+    ]
+    print_ranking(out, runs)
+    assert column(out, "run") == ["a=0.5", "a=0.25"]
+
+
+def test_a_ranking_shows_how_the_flow_began_and_ended(out):
+    flow = {
+        "vanishing_index_start": interval(3.0), "vanishing_index_end": interval(1.5),
+        "decay_rate_start": interval(0.25), "decay_rate_end": interval(None),
+    }  # fmt: skip
+    print_ranking(out, [summary(metrics=judged(0.9), flow=flow, wall_seconds=12.34)])
+    assert column(out, "vanishing index") == ["3.00 → 1.50"]
+    assert column(out, "decay rate") == ["0.25 → –"]
+    assert column(out, "seconds") == ["12.3"]
+
+
+def test_a_run_that_lost_some_seeds_says_how_many(out):
+    print_ranking(out, [summary(at=[None, 4, 5], metrics=judged(0.9))])
+    assert column(out, "status") == ["completed, 2 of 3 seeds diverged"]
+
+
+def test_brackets_are_shown_as_they_are(out):
+    runs = [
+        summary(metrics=judged(0.9), overrides=["data.columns=[width,length]"]),
+        summary("failed", error="Found [most, 0].", overrides=["data.split=[most,0]"]),
+    ]
+    print_ranking(out, runs)
+    assert column(out, "run") == ["data.columns=[width,length]", "data.split=[most,0]"]
+    assert column(out, "status")[1] == "failed: Found [most, 0]."
+
+
+def test_a_label_is_what_sets_a_run_apart():
+    sweep = [["a=1", "lr=2", "s=0"], ["a=1", "lr=3", "s=0"], ["a=1", "s=0"]]
+    assert labels(sweep) == ["lr=2", "lr=3", "defaults"]
+
+
+def test_a_run_on_its_own_is_labelled_by_all_that_was_typed():
+    assert labels([["a=1", "lr=2"]]) == ["a=1 lr=2"]
+    assert labels([[]]) == ["defaults"]
+
+
+def test_a_run_of_a_sweep_in_one_line():
+    flow = {"vanishing_index_start": interval(2.0, 0.5)}
+    done = summary(metrics=judged(0.9, 0.05), flow=flow)
+    assert describe_run(done) == "completed, accuracy 0.9 ± 0.05, vanishing index 2 ± 0.5"
+    assert describe_run(summary("failed", error="no such file")) == "failed: no such file"
+    assert describe_run(summary("diverged", at=[3, 4])) == "diverged"
