@@ -98,16 +98,14 @@ def _train(
     data = assembly.datamodule(config)
     module = assembly.module(config, data, choices)
     layer_table, metric_table = tables
+    own = assembly.callbacks(config)
     callbacks: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
     if config.diagnostics.every_n_steps is not None:
-        callbacks.append(
-            FlowRecorder(
-                layer_table, seeds, config.diagnostics.every_n_steps, config.diagnostics.probe_rows
-            )
-        )
+        n, rows = config.diagnostics.every_n_steps, config.diagnostics.probe_rows
+        callbacks.append(FlowRecorder(layer_table, seeds, n, rows, may_end_early=bool(own)))
     if console is not None:
         callbacks.append(Progress(console))
-    callbacks += assembly.callbacks(config)
+    callbacks += own
     loggers = assembly.loggers(config)
     trainer = assembly.trainer(config, data, directory, callbacks, loggers)
     summary |= {

@@ -27,26 +27,40 @@ class FlowRecorder(pl.Callback):
         seeds: of the replicas.
         every_n_steps: n.
         probe_rows: training rows, at most, on which a unit must be off to count as dead.
+        may_end_early: whether something may stop the training after any epoch. Then the last
+            step of each is measured and held back, until it is known to be the last of all.
     """
 
     def __init__(
-        self, table: TableWriter, seeds: Sequence[int], every_n_steps: int, probe_rows: int
+        self,
+        table: TableWriter,
+        seeds: Sequence[int],
+        every_n_steps: int,
+        probe_rows: int,
+        may_end_early: bool = False,
     ) -> None:
         self.table = table
         self.seeds = seeds
         self.every_n_steps = every_n_steps
         self.probe_rows = probe_rows
+        self.may_end_early = may_end_early
+        self._planned_end = -1
         self._tape: Tape | None = None
         self._weights: list[Tensor] = []
         self._quantities: Quantities = {}  # of the step under way, or held back
         self._held_back: int | None = None
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Learn which step will be the last, if nothing stops the training before."""
+        self._planned_end = int(trainer.estimated_stepping_batches) - 1
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
         """Begin to listen, if this step is due or may turn out to be the last."""
         self._held_back = None
-        if self._is_due(trainer.global_step) or batch_idx == trainer.num_training_batches - 1:
+        may_be_last = self.may_end_early and batch_idx == trainer.num_training_batches - 1
+        if self._is_due(trainer.global_step) or may_be_last:
             self._quantities = {}
             self._tape = Tape(pl_module.network).__enter__()
 
@@ -98,7 +112,7 @@ class FlowRecorder(pl.Callback):
             self._tape.__exit__(None, None, None)
 
     def _is_due(self, step: int) -> bool:
-        return step % self.every_n_steps == 0
+        return step % self.every_n_steps == 0 or step == self._planned_end
 
     def _write(self, trainer: Any, pl_module: Any, step: int) -> None:
         frame = layer_rows(self._quantities, pl_module.network, self.seeds, step)
@@ -138,6 +152,8 @@ def layer_rows(
     def series(index: int, name: str) -> polars.Series:
         column = polars.Series(name, values[index].ravel())
         missing = np.array([value is None for value in quantities[name]])
+        if not missing.any():
+            return column
         return column.set(polars.Series(np.tile(missing, n_replicas)), None)
 
     index = {

@@ -9,8 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FixedLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
 
 from deltaflow.records.tables import replace_file
 from deltaflow.report.aggregate import first_and_last, flow_numbers, interval
@@ -32,11 +31,14 @@ def flow(layers: pl.DataFrame, title: str) -> Figure:
         logarithm) and its profile; below, the profiles of the weight gradient, the update
         ratio and the shares of units. Bands hold the middle half of the seeds.
     """
-    engine = ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.08)
-    figure = Figure(figsize=(11, 8), dpi=130, layout=engine)
-    above, below = figure.subfigures(2, 1, height_ratios=[1.35, 1])  # type: ignore[misc]
-    heat, profile = above.subplots(1, 2, width_ratios=[1.25, 1])
-    gradient, update, shares = below.subplots(1, 3)
+    # Fixed margins: a layout that measures its texts would take as long as all the drawing.
+    figure = Figure(figsize=(11, 8), dpi=130)
+    above = figure.add_gridspec(
+        1, 2, left=0.055, right=0.985, bottom=0.485, top=0.91, wspace=0.22, width_ratios=[1.3, 1]
+    )
+    below = figure.add_gridspec(1, 3, left=0.065, right=0.985, bottom=0.07, top=0.36, wspace=0.25)
+    heat, profile = above.subplots()  # type: ignore[misc]
+    gradient, update, shares = below.subplots()  # type: ignore[misc]
     bands = " (bands: the middle half of them)" if layers["seed"].n_unique() > 1 else ""
     figure.suptitle(title + bands, fontsize=13, fontweight="bold", x=0.01, ha="left")
 
@@ -113,6 +115,7 @@ def _profile(
             axes.fill_between(x, low, high, color=look["color"], alpha=0.18, lw=0)
     if axes.lines:
         axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         bottom, top = axes.get_ylim()
         if top < 10 * bottom:  # a decade at least, or small wiggles look like flow
             middle = bottom**0.5 * top**0.5
