@@ -14,8 +14,7 @@ from deltaflow.records import read_summary
 from deltaflow.task import Regression
 from running import CONF, composed, options, run
 
-# enough for ten steps of a small network on any data
-SMALL = ["logger=none", "trainer.max_epochs=2", "network.width=8"]
+SMALL = ["logger=none", "network.width=8"]
 
 
 def _overrides(group: str, option: str) -> list[str]:
@@ -43,10 +42,16 @@ CASES = [
 ]
 
 
+def _for_ten_steps(overrides: list[str]) -> list[str]:
+    data = assembly.datamodule(composed(overrides, Path()))
+    return [f"trainer.max_epochs={math.ceil(10 / len(data.train_dataloader()))}"]
+
+
+@pytest.mark.filterwarnings("ignore:.*has its softmax inside")  # what a preset is there to show
 @pytest.mark.parametrize("overrides", CASES)
 @pytest.mark.parametrize("precision", ["32-true", "64-true"])
 def test_every_option_trains_and_each_replica_is_the_lone_run(overrides, precision, tmp_path):
-    settings = [*overrides, *SMALL, f"trainer.precision={precision}"]
+    settings = [*overrides, *SMALL, f"trainer.precision={precision}", *_for_ten_steps(overrides)]
     stack = run([*settings, "seed=5", "n_seeds=3"], tmp_path / "stack")
     lone = run([*settings, "seed=6", "n_seeds=1"], tmp_path / "lone")
 
@@ -64,14 +69,15 @@ def _assert_complete(result, n_replicas):
     assert read_summary(result.directory) == result.summary
     assert len(result.summary["replicas"]) == n_replicas
     for replica in result.summary["replicas"]:
-        assert replica["test"]
-        assert all(math.isfinite(value) for value in replica["test"].values())
+        judged = replica["test"] or replica["final"]  # a preset may leave no rows to test
+        assert judged
+        assert all(math.isfinite(value) for value in judged.values())
     assert (result.directory / "flow.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("option", options("activation"))
 def test_every_activation_is_rebuilt_from_a_checkpoint_without_unpickling(option, tmp_path):
-    result = run([f"activation={option}", *SMALL], tmp_path)
+    result = run([f"activation={option}", *SMALL, "trainer.max_epochs=1"], tmp_path)
     checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     arguments = dict(checkpoint["architecture"]["activation"])
     phi = rebuild(arguments.pop("_target_"), arguments)

@@ -11,12 +11,17 @@ import numpy as np
 from deltaflow.data.samples import Samples
 
 
-def iris() -> Samples:
-    """Three species of iris by four lengths in centimetres, 150 flowers (Fisher 1936)."""
+def iris(n_samples: int | None = None) -> Samples:
+    """Three species of iris by four lengths in centimetres, 150 flowers (Fisher 1936).
+
+    Args:
+        n_samples: only the first so many, which are sorted by species; all if ``None``.
+    """
     from sklearn.datasets import load_iris
 
     bunch = load_iris()
-    return Samples.classes(bunch.data, bunch.target, bunch.target_names.tolist())
+    rows = slice(n_samples)
+    return Samples.classes(bunch.data[rows], bunch.target[rows], bunch.target_names.tolist())
 
 
 def wine() -> Samples:
