@@ -39,18 +39,7 @@ ORDER = (
     "task",
 )
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-KNOWS_CONFIG = {
-    "benchmark",
-    "contestants",
-    "api",
-    "composition",
-    "cli",
-    "messages",
-    "sweep",
-    "experiment",
-    "assembly",
-    "config",
-}
+KNOWS_CONFIG = set(ORDER[: ORDER.index("config") + 1])
 
 
 def _unit(path: Path) -> str:

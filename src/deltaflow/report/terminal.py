@@ -220,9 +220,8 @@ def _status(summary: Mapping[str, Any]) -> str:
     return str(summary["status"])
 
 
-def _mean(numbers: Mapping[str, Any], name: str) -> float | None:
-    mean: float | None = numbers.get(name, {}).get("mean")
-    return mean
+def _mean(numbers: Mapping[str, Any], name: str) -> Any:
+    return numbers.get(name, {}).get("mean")
 
 
 def _spread(value: Mapping[str, Any]) -> str:
