@@ -66,11 +66,17 @@ def test_a_second_option_of_a_group_is_told_to_replace_the_first(tmp_path):
     assert "Found `+activation=…`. Use `activation=…`." in message
 
 
-@pytest.mark.parametrize("key", ["network.dept", "init.gain", "aktivation"])
-def test_an_unknown_setting_is_named_in_full(key, tmp_path):
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("network.dept", "Did you mean `network.depth`?"),
+        ("aktivation", "Did you mean `activation`?"),
+        ("init.gain", "See all settings with --cfg job."),
+    ],
+)
+def test_an_unknown_setting_is_named_in_full(key, advice, tmp_path):
     assert refused(f"{key}=3", tmp_path) == (
-        f"An override must name a setting that exists. Found `{key}`. "
-        "See all settings with --cfg job."
+        f"An override must name a setting that exists. Found `{key}`. {advice}"
     )
 
 

@@ -128,6 +128,16 @@ LIMITS = (
 )  # fmt: skip
 
 
+def settings(schema: type = RunConfig, prefix: str = "") -> list[str]:
+    """The names of all typed settings, dotted as on the command line."""
+    names = []
+    for entry in fields(schema):
+        names.append(prefix + entry.name)
+        if isinstance(entry.type, type) and is_dataclass(entry.type):
+            names += settings(entry.type, f"{prefix}{entry.name}.")
+    return names
+
+
 def check(config: DictConfig) -> None:
     """Refuse values that no run can have.
 

@@ -11,6 +11,8 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from deltaflow.config import settings
+
 
 def explain(error: BaseException) -> str:
     """What to tell the person who typed the command.
@@ -35,10 +37,10 @@ def explain(error: BaseException) -> str:
         return misuse
     cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
-        return (
-            f"An override must name a setting that exists. Found `{cause.full_key or cause.key}`. "
-            "See all settings with --cfg job."
-        )
+        name = str(cause.full_key or cause.key)
+        nearest = difflib.get_close_matches(name, settings(), n=1, cutoff=0.75)
+        advice = f"Did you mean `{nearest[0]}`?" if nearest else "See all settings with --cfg job."
+        return f"An override must name a setting that exists. Found `{name}`. {advice}"
     if isinstance(cause, ValidationError):
         return _wrong_type(cause)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException | ValueError):
