@@ -28,6 +28,7 @@ ORDER = (
     "callbacks",
     "flow",
     "network",
+    "layers",
     "data",
     "objectives",
     "initializers",

@@ -10,7 +10,7 @@ Imports point down only. From the bottom:
 
 ``task``, ``random_streams``, ``activations``, ``signatures``, ``records``, ``statistics``
     what a data set asks for, where randomness comes from, φ, the tables, the kernels
-``initializers``, ``objectives``, ``data``, ``network``
+``initializers``, ``objectives``, ``data``, ``layers``, ``network``
     what a run is made of
 ``flow``, ``callbacks``, ``module``
     one measured step, and Lightning's shells around it all

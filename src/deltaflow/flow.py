@@ -25,7 +25,8 @@ from torch import Tensor, nn
 
 from deltaflow import statistics
 from deltaflow.activations import derivative
-from deltaflow.network import FullyConnected, StackedLinear
+from deltaflow.layers import StackedLinear
+from deltaflow.network import FullyConnected
 
 Quantities = dict[str, list[Tensor | None]]
 """Per column of the layers table, a value ``[R]`` for each layer; ``None`` = does not apply."""

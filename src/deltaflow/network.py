@@ -26,40 +26,11 @@ from torch import Tensor, nn
 
 from deltaflow.activations import traits
 from deltaflow.initializers import Initializer
+from deltaflow.layers import StackedLinear
 from deltaflow.random_streams import Stream, generator
 
 OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
 """What can be put on the output layer, for demonstration: the losses take logits."""
-
-
-class StackedLinear(nn.Module):
-    """R linear layers of one shape: z = h Wᵀ + b within each replica.
-
-    The parameters hold no values until :meth:`FullyConnected.initialize` sets them.
-
-    Args:
-        fan_in: inputs of the layer.
-        fan_out: units of the layer.
-        n_replicas: R.
-        dtype: of the parameters.
-    """
-
-    def __init__(
-        self, fan_in: int, fan_out: int, n_replicas: int, dtype: torch.dtype = torch.float32
-    ) -> None:
-        super().__init__()
-        self.fan_in = fan_in
-        self.fan_out = fan_out
-        self.weight = nn.Parameter(torch.zeros(n_replicas, fan_out, fan_in, dtype=dtype))
-        self.bias = nn.Parameter(torch.zeros(n_replicas, fan_out, dtype=dtype))
-
-    def forward(self, h: Tensor) -> Tensor:
-        """Pre-activations ``[R, batch, fan_out]`` of inputs ``[R, batch, fan_in]``."""
-        return torch.baddbmm(self.bias.unsqueeze(1), h, self.weight.transpose(1, 2))
-
-    def extra_repr(self) -> str:
-        """Shape of the layer, as ``nn.Linear`` prints it, and R."""
-        return f"fan_in={self.fan_in}, fan_out={self.fan_out}, n_replicas={len(self.weight)}"
 
 
 class FullyConnected(nn.Module):
@@ -179,14 +150,7 @@ class FullyConnected(nn.Module):
             )
         modules: list[nn.Module] = []
         for layer, linear in enumerate(self.layers):
-            weight = linear.weight.detach()[r]
-            plain: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]  # no draw from PyTorch's global generator
-                nn.Linear, linear.fan_in, linear.fan_out, device=weight.device, dtype=weight.dtype
-            )
-            with torch.no_grad():
-                plain.weight.copy_(weight)
-                plain.bias.copy_(linear.bias[r])
-            modules.append(plain)
+            modules.append(linear.replica(r))
             if layer < self.depth:
                 modules.append(copy.deepcopy(self.activations[layer]))
         if self.output_activation is not None:
