@@ -34,6 +34,17 @@ def test_python_and_the_command_line_train_the_same_network(trained, tmp_path):
     assert there.summary["choices"] == trained.summary["choices"]
 
 
+@pytest.mark.parametrize("normalization", ["layer", "batch"])
+def test_a_network_is_read_with_its_normalisation_and_dropout(normalization, tmp_path):
+    block = [f"network.normalization={normalization}", "network.dropout=0.2", "n_seeds=2"]
+    run = train([*SHORT, *block, "seed=3"], tmp_path / "run")
+    network = load_run(run.directory).network
+    assert network.seeds == run.network.seeds == (3, 4)
+    x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network(x), run.network(x))
+    assert torch.equal(network.train()(x, step=5), run.network.train()(x, step=5))
+
+
 def test_the_flow_is_drawn_with_one_call(trained):
     titles = [axes.get_title(loc="left") for axes in trained.draw().axes]
     assert any(title.startswith("Depth profile") for title in titles)

@@ -163,10 +163,12 @@ def test_the_checkpoint_holds_the_final_weights_and_needs_no_pickle(tmp_path):
         assert torch.equal(checkpoint["state_dict"][f"network.{name}"], value)
     assert checkpoint["architecture"] == {
         "sizes": [4, 32, 32, 3],
-        "n_replicas": 2,
+        "seeds": [0, 1],
         "activation": {"_target_": "torch.nn.LeakyReLU", "negative_slope": 0.01},
         "output_activation": None,
         "dtype": "float32",
+        "normalization": None,
+        "dropout": 0.0,
     }
 
 

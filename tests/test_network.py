@@ -39,6 +39,37 @@ def test_a_replica_consists_of_linear_layers_and_activations_in_turn(sizes):
     assert [type(module) for module in plain] == [*hidden, nn.Linear]
 
 
+@pytest.mark.parametrize("normalization", ["layer", "batch"])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_replica_is_normalised_in_the_mode_of_the_stack(normalization, training):
+    network = network_of([4, 6, 5, 3], normalization=normalization)
+    x = inputs(3, 7, 4)
+    network(x)  # moves running averages
+    network.train(training)
+    for r in range(3):
+        plain = network.replica(r)
+        assert plain.training == training
+        torch.testing.assert_close(plain(x[r]), network(x)[r], rtol=1e-12, atol=1e-13)
+
+
+def test_a_hidden_block_is_linear_normalised_activated_and_dropped():
+    network = network_of([4, 6, 3], normalization="batch", dropout=0.2)
+    block = [nn.Linear, nn.BatchNorm1d, nn.Tanh, nn.Dropout]
+    assert [type(module) for module in network.replica(0)] == [*block, nn.Linear]
+
+
+def test_units_are_dropped_by_the_seeds_that_weights_were_drawn_with():
+    network = FullyConnected([3, 9, 2], nn.Tanh(), 2, dropout=0.5)
+    network.initialize(Normal(1.5, 0.5), seeds=[7, 8])
+    alone = FullyConnected([3, 9, 2], nn.Tanh(), 1, dropout=0.5)
+    alone.initialize(Normal(1.5, 0.5), seeds=[8])
+    x = inputs(2, 5, 3).float()
+    assert network.seeds == (7, 8)
+    assert torch.equal(network(x, step=3)[1], alone(x[1:], step=3)[0])
+    assert not torch.equal(network(x, step=3), network(x, step=4))
+    assert torch.equal(network.eval()(x, step=3), network(x, step=4))
+
+
 def test_the_output_activation_comes_last():
     network = network_of([4, 5, 3], output_activation=nn.Softmax(dim=-1))
     x = inputs(3, 6, 4)
@@ -86,6 +117,8 @@ def test_the_parameters_of_one_replica_are_counted():
     network = network_of([4, 8, 3], n_replicas=5)
     assert network.n_parameters == (4 * 8 + 8) + (8 * 3 + 3)
     assert network.n_parameters == sum(p.numel() for p in network.replica(0).parameters())
+    normalised = network_of([4, 8, 3], n_replicas=5, normalization="layer")
+    assert normalised.n_parameters == network.n_parameters + 8 + 8
 
 
 def test_what_a_network_says_of_itself():

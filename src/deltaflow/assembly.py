@@ -61,16 +61,26 @@ def module(
     optimizer = _part(config, "optimizer", partial=True)
     scheduler = _part(config, "scheduler", partial=True)
     sizes = [data.n_features, *_hidden_sizes(config), objective.n_outputs]
+    _check_batches(config, data)
+    dtype, normalization = _dtype(config), config.network.normalization
     network = FullyConnected(
-        sizes, activation, config.n_seeds, _output_activation(config, choices), _dtype(config)
+        sizes,
+        activation,
+        n_replicas=config.n_seeds,
+        output_activation=_output_activation(config, choices),
+        dtype=dtype,
+        normalization=normalization,
+        dropout=config.network.dropout,
     )
     network.initialize(initializer, seeds(config))
     architecture = {
         "sizes": sizes,
-        "n_replicas": config.n_seeds,
+        "seeds": seeds(config),
         "activation": OmegaConf.to_container(config.activation, resolve=True),
         "output_activation": config.network.output_activation,
-        "dtype": str(_dtype(config)).removeprefix("torch."),
+        "dtype": str(dtype).removeprefix("torch."),
+        "normalization": normalization,
+        "dropout": config.network.dropout,
     }
     clip_norm = config.trainer.gradient_clip_norm
     return StackedModule(network, objective, optimizer, scheduler, clip_norm, architecture)
@@ -176,6 +186,16 @@ def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) ->
             stacklevel=2,
         )
     return OUTPUT_ACTIVATIONS[name]
+
+
+def _check_batches(config: DictConfig, data: ReplicaDataModule) -> None:
+    last = data.n_rows[0] % data.batch_size or data.batch_size
+    if config.network.normalization == "batch" and last == 1:
+        raise ValueError(
+            "`network.normalization=batch` needs at least 2 samples in each batch. Found 1 in the "
+            f"last, with {data.n_rows[0]} rows and `data.batch_size={data.batch_size}`. Use "
+            "another `data.batch_size`, or `network.normalization=layer`."
+        )
 
 
 def _dtype(config: DictConfig) -> torch.dtype:

@@ -20,6 +20,8 @@ class NetworkConfig:
     depth: int = MISSING
     width: int = MISSING
     hidden_sizes: list[int] | None = MISSING
+    normalization: str | None = MISSING
+    dropout: float = MISSING
     output_activation: str | None = MISSING
 
 
@@ -103,6 +105,10 @@ LIMITS = (
     Limit("network.width", _at_least(1), "be at least 1", "Use `network.width=32`."),
     Limit("network.hidden_sizes", lambda sizes: all(size >= 1 for size in sizes),
           "hold sizes of at least 1", "Use `network.hidden_sizes=[64,32]`."),
+    Limit("network.normalization", ("layer", "batch").__contains__, "be layer, batch or null",
+          "Use `network.normalization=null` for none."),
+    Limit("network.dropout", lambda rate: 0 <= rate < 1, "be at least 0 and below 1",
+          "Use `network.dropout=0.2`, or 0 for none."),
     Limit("trainer.max_epochs", _at_least(1), "be at least 1", "Use `trainer.max_epochs=100`."),
     Limit("trainer.precision", ("32-true", "64-true", "bf16-mixed").__contains__,
           "be 32-true, 64-true or bf16-mixed", "Use `trainer.precision=32-true`."),

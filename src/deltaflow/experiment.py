@@ -124,7 +124,7 @@ def _train(
 
     layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
     summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
-    done = Run(directory, summary, layers, metrics, module.network)
+    done = Run(directory, summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"
         figures.save(done.draw(), picture)

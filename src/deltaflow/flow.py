@@ -14,8 +14,13 @@ that the pass computes, so weights are bit for bit what they would be without it
 torch.Size([3])
 >>> quantities["activation_mean"][-1] is None  # the output layer has no φ
 True
+
+Under batch normalisation a sample's loss moves with the whole batch. δ is then what the
+batch loss says of z, and gradients of single samples do not exist: their columns are null.
+Layer normalisation works within a sample, so there they stay.
 """
 
+import itertools
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -39,11 +44,13 @@ class LayerPass:
     Attributes:
         fed: the layer's input h_{l−1}.
         z: its pre-activation, the linear layer's output; ``z.grad`` after the backward pass.
-        h: φ(z), ``None`` without φ.
+        u: what φ was given: z, or what normalisation made of it; ``None`` without φ.
+        h: φ(u), ``None`` without φ.
     """
 
     fed: Tensor
     z: Tensor
+    u: Tensor | None = None
     h: Tensor | None = None
 
 
@@ -85,7 +92,7 @@ class Tape:
         self.layers.append(LayerPass(inputs[0].detach(), z))
 
     def _activation(self, module: nn.Module, inputs: tuple[Any, ...], h: Tensor) -> None:
-        self.layers[-1].h = h.detach()
+        self.layers[-1].u, self.layers[-1].h = inputs[0].detach(), h.detach()
 
 
 def measure(network: FullyConnected, tape: Tape) -> Quantities:
@@ -99,9 +106,12 @@ def measure(network: FullyConnected, tape: Tape) -> Quantities:
         Per column of the layers table, a value ``[R]`` for each layer, in double precision.
     """
     quantities: Quantities = {}
-    for layer, passed in enumerate(tape.layers):
+    for layer, (linear, passed) in enumerate(zip(network.layers, tape.layers, strict=True)):
         phi = network.activations[layer] if layer < network.depth else None
-        values = _backward(network.layers[layer], passed) | _forward(network, phi, passed)
+        delta = exact(passed.z.grad) * passed.z.shape[1]  # the batch mean undone
+        values = _backward(linear, delta) | _forward(network, phi, passed)
+        if not network.mixes_samples:
+            values |= _by_sample(linear, delta, exact(passed.fed))
         for name, value in values.items():
             quantities.setdefault(name, []).append(value)
     return quantities
@@ -124,8 +134,10 @@ def dead_fractions(network: FullyConnected, probe: Tensor) -> list[Tensor | None
     with Tape(network) as tape, torch.no_grad():
         network(probe)
     network.train(training)
-    hidden = zip(network.activations, tape.layers, strict=False)
-    return [exact(statistics.dead_fraction(derivative(phi, p.z))) for phi, p in hidden] + [None]
+    return [
+        None if p.u is None else exact(statistics.dead_fraction(derivative(phi, p.u)))
+        for phi, p in itertools.zip_longest(network.activations, tape.layers)
+    ]
 
 
 def exact(x: Tensor | None) -> Tensor:
@@ -141,25 +153,30 @@ def exact(x: Tensor | None) -> Tensor:
     return (detached.cpu() if detached.device.type == "mps" else detached).double()
 
 
-def _backward(linear: StackedLinear, passed: LayerPass) -> dict[str, Tensor | None]:
-    """The quantities that speak of gradients."""
-    n_samples = passed.z.shape[1]
-    delta = exact(passed.z.grad) * n_samples  # the batch mean undone
+def _backward(linear: StackedLinear, delta: Tensor) -> dict[str, Tensor | None]:
+    """The quantities that speak of the batch's gradient."""
     gradient = exact(linear.weight.grad)
-    second_moment = statistics.sample_gradient_second_moment(delta, exact(passed.fed))
-    trace = signal = None
-    if n_samples > 1:
-        trace, signal = statistics.gradient_noise(second_moment, gradient, n_samples)
     return {
         "delta_rms": statistics.rms(delta),
         "delta_norm": statistics.delta_norm(delta),
         "weight_grad_rms": statistics.rms(gradient),
         "weight_grad_norm": statistics.frobenius(gradient),
         "bias_grad_rms": statistics.rms(exact(linear.bias.grad)),
+        "weight_rms": statistics.rms(exact(linear.weight)),
+    }
+
+
+def _by_sample(linear: StackedLinear, delta: Tensor, fed: Tensor) -> dict[str, Tensor | None]:
+    """The quantities that speak of single samples' gradients."""
+    second_moment = statistics.sample_gradient_second_moment(delta, fed)
+    trace = signal = None
+    if (n_samples := delta.shape[1]) > 1:
+        gradient = exact(linear.weight.grad)
+        trace, signal = statistics.gradient_noise(second_moment, gradient, n_samples)
+    return {
         "sample_grad_rms": statistics.sample_grad_rms(second_moment, linear.fan_in, linear.fan_out),
         "grad_noise_trace": trace,
         "grad_signal": signal,
-        "weight_rms": statistics.rms(exact(linear.weight)),
     }
 
 
@@ -177,10 +194,10 @@ def _forward(
         "saturated_fraction": None,
         "inactive_fraction": None,
     }
-    if phi is None or passed.h is None:
+    if phi is None or passed.u is None or passed.h is None:
         return values
     values["activation_mean"], values["activation_std"], _ = statistics.moments(exact(passed.h))
-    slope = derivative(phi, passed.z)
+    slope = derivative(phi, passed.u)
     if network.traits.saturates:
         values["saturated_fraction"] = exact(
             statistics.saturated_fraction(slope, network.traits.steepest)

@@ -107,7 +107,7 @@ class StackedModule(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One batch: its loss to descend, and what it predicted."""
-        outputs = self._evaluate(batch)
+        outputs = self._evaluate(batch, step=self.global_step)
         loss = outputs["sample_loss"].mean(1)
         newly = ~loss.detach().isfinite() & ~self.diverged
         self.diverged_at.masked_fill_(newly, self.global_step)
@@ -134,9 +134,9 @@ class StackedModule(pl.LightningModule):
         """Keep what it takes to build the network again."""
         checkpoint["architecture"] = self.architecture
 
-    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def _evaluate(self, batch: tuple[Tensor, Tensor], step: int = 0) -> dict[str, Tensor]:
         x, target = batch
-        output = self.network(x)
+        output = self.network(x, step)
         return {
             "sample_loss": self.objective.sample_loss(output, target),
             "prediction": self.objective.predict(output.detach()),

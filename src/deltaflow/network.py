@@ -26,8 +26,15 @@ from torch import Tensor, nn
 
 from deltaflow.activations import traits
 from deltaflow.initializers import Initializer
-from deltaflow.layers import StackedLinear
+from deltaflow.layers import StackedBatchNorm, StackedDropout, StackedLayerNorm, StackedLinear
 from deltaflow.random_streams import Stream, generator
+
+Normalization = StackedLayerNorm | StackedBatchNorm
+NORMALIZATIONS: dict[str, type[Normalization]] = {
+    "layer": StackedLayerNorm,
+    "batch": StackedBatchNorm,
+}
+"""What can stand between a hidden layer's z and its φ: over a sample's units, or over the batch."""
 
 OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
 """What can be put on the output layer, for demonstration: the losses take logits."""
@@ -36,6 +43,9 @@ OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "t
 class FullyConnected(nn.Module):
     """R replicas of a fully connected network.
 
+    A hidden layer is linear, normalised if asked for, then φ, then dropout if asked for; the
+    output layer is linear.
+
     Args:
         sizes: units of the input, of each hidden layer and of the output, in this order.
         activation: φ of every hidden layer.
@@ -43,10 +53,13 @@ class FullyConnected(nn.Module):
         output_activation: applied to the output layer, for demonstration; ``None`` (the
             rule) leaves the output as it is, which is what the losses expect.
         dtype: of the parameters.
+        normalization: a name in ``NORMALIZATIONS``, or ``None``.
+        dropout: share of each hidden layer's units to drop in training, below 1.
 
     Attributes:
         activations: φ of the hidden layers, in the same order: L − 1 of them.
         traits: what is true of φ.
+        seeds: of the replicas, which decide what is dropped.
 
     Raises:
         ValueError: if a size is below 1, or φ has parameters of its own.
@@ -59,6 +72,8 @@ class FullyConnected(nn.Module):
         n_replicas: int = 1,
         output_activation: nn.Module | None = None,
         dtype: torch.dtype = torch.float32,
+        normalization: str | None = None,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if len(sizes) < 2 or min(sizes) < 1 or n_replicas < 1:
@@ -73,8 +88,21 @@ class FullyConnected(nn.Module):
             StackedLinear(fan_in, fan_out, n_replicas, dtype)
             for fan_in, fan_out in itertools.pairwise(sizes)
         )
-        self.activations = nn.ModuleList(copy.deepcopy(activation) for _ in sizes[1:-1])
+        hidden = sizes[1:-1]
+        self.activations = nn.ModuleList(copy.deepcopy(activation) for _ in hidden)
+        self.normalizations = nn.ModuleList(
+            NORMALIZATIONS[normalization](size, n_replicas, dtype)
+            if normalization
+            else nn.Identity()
+            for size in hidden
+        )
+        self.dropouts = nn.ModuleList(
+            StackedDropout(dropout, layer) for layer in range(1, len(hidden) + 1)
+        )
         self.output_activation = output_activation
+        self.normalization = normalization
+        self.dropout = dropout
+        self.seeds = tuple(range(n_replicas))
 
     @property
     def layers(self) -> list[StackedLinear]:
@@ -92,8 +120,13 @@ class FullyConnected(nn.Module):
         return len(self.layers[0].weight)
 
     @property
+    def mixes_samples(self) -> bool:
+        """Whether, in training, what a sample gives depends on the rest of its batch."""
+        return self.normalization == "batch"
+
+    @property
     def n_parameters(self) -> int:
-        """Weights and biases of one replica."""
+        """How many one replica has."""
         return sum(p[0].numel() for p in self.parameters())
 
     def initialize(self, initializer: Initializer, seeds: Sequence[int]) -> None:
@@ -114,6 +147,7 @@ class FullyConnected(nn.Module):
                 f"Each replica needs a seed of its own. Found {len(seeds)} seeds for "
                 f"{self.n_replicas} replicas. Pass as many seeds as replicas."
             )
+        self.seeds = tuple(seeds)
         with torch.no_grad():
             for layer, linear in enumerate(self.layers, start=1):
                 for r, seed in enumerate(seeds):
@@ -123,11 +157,22 @@ class FullyConnected(nn.Module):
                     linear.weight[r] = torch.from_numpy(weight)
                     linear.bias[r] = torch.from_numpy(bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Outputs ``[R, batch, n_outputs]`` of inputs ``[R, batch, n_features]``."""
+    def forward(self, x: Tensor, step: int = 0) -> Tensor:
+        """Outputs of all replicas.
+
+        Args:
+            x: ``[R, batch, n_features]``.
+            step: of the training, which decides what is dropped.
+
+        Returns:
+            ``[R, batch, n_outputs]``.
+        """
         h = x
-        for linear, activation in zip(self.layers, self.activations, strict=False):
-            h = activation(linear(h))
+        hidden = zip(
+            self.layers, self.normalizations, self.activations, self.dropouts, strict=False
+        )
+        for linear, normalization, activation, dropout in hidden:
+            h = dropout(activation(normalization(linear(h))), self.seeds, step)
         z: Tensor = self.layers[-1](h)
         return z if self.output_activation is None else self.output_activation(z)
 
@@ -138,7 +183,8 @@ class FullyConnected(nn.Module):
             r: which one, 0 to R − 1.
 
         Returns:
-            ``nn.Linear`` layers and activations in turn, with copies of the weights.
+            ``nn.Linear`` layers and activations in turn, with copies of the weights, in the
+            same mode (training or evaluation).
 
         Raises:
             ValueError: if there is no such replica.
@@ -152,7 +198,11 @@ class FullyConnected(nn.Module):
         for layer, linear in enumerate(self.layers):
             modules.append(linear.replica(r))
             if layer < self.depth:
+                if self.normalization is not None:
+                    modules.append(cast(Normalization, self.normalizations[layer]).replica(r))
                 modules.append(copy.deepcopy(self.activations[layer]))
+                if self.dropout > 0:  # drawn from PyTorch's global generator
+                    modules.append(nn.Dropout(self.dropout))
         if self.output_activation is not None:
             modules.append(copy.deepcopy(self.output_activation))
-        return nn.Sequential(*modules)
+        return nn.Sequential(*modules).train(self.training)

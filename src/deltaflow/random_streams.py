@@ -1,7 +1,7 @@
 """Where every random number comes from.
 
 A draw is a function of the replica's seed, the stream that it belongs to, and an index
-(the layer, the epoch or the step): never of what was drawn before. So replica r of a
+(the layer, the epoch, or step and layer): never of what was drawn before. So replica r of a
 stack draws what the lone run with its seed draws, measuring cannot disturb training, and
 a resumed run needs no random state.
 
@@ -23,16 +23,16 @@ class Stream(IntEnum):
 
     INIT = 0  # index: layer, 1 to L
     ORDER = 1  # index: epoch
-    DROPOUT = 2  # index: step
+    DROPOUT = 2  # index: step, layer
 
 
-def generator(seed: int, stream: Stream, index: int) -> np.random.Generator:
+def generator(seed: int, stream: Stream, *index: int) -> np.random.Generator:
     """The generator of one stream of one replica at one index.
 
     Args:
         seed: the replica's seed, at least 0. 0 is a seed like any other.
         stream: what the numbers are for.
-        index: layer, epoch or step, at least 0.
+        index: layer, epoch, or step and layer, each at least 0.
 
     Returns:
         A fresh PCG-64 generator, seeded through ``numpy.random.SeedSequence`` with the
@@ -41,9 +41,9 @@ def generator(seed: int, stream: Stream, index: int) -> np.random.Generator:
     Raises:
         ValueError: if the seed or the index is negative.
     """
-    if seed < 0 or index < 0:
+    if seed < 0 or min(index) < 0:
         raise ValueError(
-            f"A seed and an index must be at least 0. Found seed {seed}, index {index}. "
-            "Count both from 0."
+            "A seed and an index must be at least 0. Found seed "
+            f"{seed}, index {', '.join(map(str, index))}. Count both from 0."
         )
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(stream), index)))
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(stream), *index)))

@@ -26,8 +26,8 @@ class Run:
         summary: as in ``summary.json``.
         layers: the layers table, a row per seed, step and layer.
         metrics: the metrics table, a row per seed, epoch and split.
-        network: the trained network, R replicas; ``None`` if it was not kept, or its
-            activation is not one that PyTorch or deltaflow ships.
+        network: the trained network, R replicas, in evaluation mode; ``None`` if it was not
+            kept, or its activation is not one that PyTorch or deltaflow ships.
     """
 
     directory: Path
@@ -103,11 +103,14 @@ def _load_network(path: Path) -> FullyConnected | None:
     network = FullyConnected(
         architecture["sizes"],
         activation,
-        architecture["n_replicas"],
-        OUTPUT_ACTIVATIONS.get(architecture["output_activation"]),
-        getattr(torch, architecture["dtype"]),
+        n_replicas=len(architecture["seeds"]),
+        output_activation=OUTPUT_ACTIVATIONS.get(architecture["output_activation"]),
+        dtype=getattr(torch, architecture["dtype"]),
+        normalization=architecture["normalization"],
+        dropout=architecture["dropout"],
     )
+    network.seeds = tuple(architecture["seeds"])
     prefix = "network."
     state = checkpoint["state_dict"].items()
     network.load_state_dict({k.removeprefix(prefix): v for k, v in state if k.startswith(prefix)})
-    return network
+    return network.eval()

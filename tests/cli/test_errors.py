@@ -59,6 +59,14 @@ MISTAKES = {
          "~scheduler.factor", "~scheduler.total_iters"],
         "follow a schedule", "ReduceLROnPlateau", "n_seeds=1",
     ),
+    "everything dropped": (["network.dropout=1"], "network.dropout", "1", "0.2"),
+    "word for a normalisation": (
+        ["network.normalization=group"], "network.normalization", "group", "null",
+    ),
+    "batch of one to normalise": (
+        ["network.normalization=batch", "data.batch_size=89"],
+        "at least 2 samples", "data.batch_size=89", "normalization=layer",
+    ),
     "negative norm": (["trainer.gradient_clip_norm=-1"], "gradient_clip_norm", "-1", "null"),
     "no threads": (["trainer.threads=0"], "trainer.threads", "0", "trainer.threads=null"),
     "key that nothing reads": (["+foo=1"], "one that a run reads", "foo", "--cfg job"),

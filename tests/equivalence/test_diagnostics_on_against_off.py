@@ -17,6 +17,8 @@ def assert_measuring_changes_nothing(overrides, every_n_steps, directory):
     assert len(off.layers) == 0
     for ours, theirs in zip(on.network.parameters(), off.network.parameters(), strict=True):
         assert torch.equal(ours.nan_to_num(), theirs.nan_to_num())
+    for ours, theirs in zip(on.network.buffers(), off.network.buffers(), strict=True):
+        assert torch.equal(ours, theirs)
     assert_frame_equal(on.metrics, off.metrics, check_exact=True)
     return on
 
@@ -31,6 +33,12 @@ def test_weights_are_bit_identical(activation, optimizer, tmp_path):
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
 def test_in_any_precision(precision, tmp_path):
     assert_measuring_changes_nothing([f"trainer.precision={precision}"], 7, tmp_path)
+
+
+@pytest.mark.parametrize("normalization", ["layer", "batch"])
+def test_with_normalisation_and_dropout(normalization, tmp_path):
+    block = [f"network.normalization={normalization}", "network.dropout=0.3"]
+    assert_measuring_changes_nothing(block, 1, tmp_path)
 
 
 def test_with_charts_in_tensorboard(tmp_path):

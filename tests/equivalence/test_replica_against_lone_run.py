@@ -31,6 +31,19 @@ def test_a_replica_ends_where_the_lone_run_does(activation, optimizer, tmp_path)
         assert (ours - theirs).norm() <= TOLERANCES[optimizer] * theirs.norm()
 
 
+@pytest.mark.parametrize("normalization", ["null", "layer", "batch"])
+def test_dropout_and_normalisation_stay_within_a_replica(normalization, tmp_path):
+    block = [f"network.normalization={normalization}", "network.dropout=0.4"]
+    r = 1
+    stack, alone = stack_and_lone_run([*block, "diagnostics=off"], r, tmp_path)
+    found, expected = stack.network.replica(r), alone.network.replica(0)
+    for name, theirs in expected.state_dict().items():
+        ours = found.state_dict()[name]
+        assert (ours - theirs).double().norm() <= 1e-12 * theirs.double().norm()
+    kept = polars.col("seed") == SEED + r
+    assert_frame_equal(stack.metrics.filter(kept), alone.metrics, rel_tol=1e-9, check_exact=False)
+
+
 @each_replica
 def test_a_replica_leaves_the_records_of_the_lone_run(r, tmp_path):
     stack, alone = stack_and_lone_run(["activation=tanh"], r, tmp_path)
