@@ -33,6 +33,7 @@ ORDER = (
     "objectives",
     "initializers",
     "statistics",
+    "profiles",
     "records",
     "signatures",
     "activations",

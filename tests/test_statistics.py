@@ -33,8 +33,6 @@ KERNELS = {  # each reduces [R, B, N] to [R]
     "saturated": lambda x: statistics.saturated_fraction(x, 1.0),
     "inactive": lambda x: statistics.inactive_fraction(x.relu()),
     "dead": lambda x: statistics.dead_fraction(x.relu()),
-    "vanishing_index": lambda x: statistics.vanishing_index(x.abs().flatten(1)),
-    "decay_rate": lambda x: statistics.decay_rate(x.abs().flatten(1)),
 }
 of_each_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 
@@ -185,52 +183,3 @@ def test_shares_count_entries_and_units(seed, b, n):
 def test_a_slope_on_the_limit_is_not_saturated():
     slope = torch.tensor([[[0.05, -0.05, 0.049999, -0.049999]]], dtype=torch.float64)
     assert statistics.saturated_fraction(slope, 1.0).item() == 0.5
-
-
-@given(seed=seeds, depth=st.integers(2, 9))
-@fixed
-def test_the_decay_rate_is_the_regression_of_numpy(seed, depth):
-    profile = numbers(2, depth, seed=seed).exp()
-    distance = np.arange(depth, 0, -1)
-    for r in range(2):
-        slope, _ = np.polyfit(distance, np.log(profile[r].numpy()), deg=1)
-        assert statistics.decay_rate(profile)[r].item() == pytest.approx(math.exp(slope))
-
-
-@given(rate=st.floats(0.01, 3), start=st.floats(1e-6, 1e3), depth=st.integers(2, 30))
-@fixed
-def test_a_geometric_profile_gives_its_own_rate_and_decades(rate, start, depth):
-    distance = torch.arange(depth, 0, -1, dtype=torch.float64)  # from the output, first layer far
-    profile = start * rate**distance
-    assert statistics.decay_rate(profile).item() == pytest.approx(rate, rel=1e-9)
-    decades = -(depth - 1) * math.log10(rate)  # positive when gradients vanish
-    assert statistics.vanishing_index(profile).item() == pytest.approx(decades, abs=1e-9)
-
-
-@given(seed=seeds, depth=st.integers(1, 9), factor=st.sampled_from([1e-12, 0.5, 1e9]))
-@fixed
-def test_the_unit_of_the_loss_changes_neither_index_nor_rate(seed, depth, factor):
-    profile = numbers(3, depth, seed=seed).exp()
-    for number in (statistics.vanishing_index, statistics.decay_rate):
-        torch.testing.assert_close(number(factor * profile), number(profile), equal_nan=True)
-
-
-def test_the_index_of_a_shallow_network():
-    assert statistics.vanishing_index(torch.ones(3, 0)).isnan().all()
-    assert statistics.vanishing_index(torch.full((3, 1), 0.2)).tolist() == [0, 0, 0]
-
-
-@pytest.mark.parametrize("depth", [0, 1])
-def test_one_hidden_layer_has_no_rate(depth):
-    found = statistics.decay_rate(torch.ones(3, depth))
-    assert found.shape == (3,)
-    assert found.isnan().all()
-
-
-@pytest.mark.parametrize("poison", [0.0, torch.nan, torch.inf])
-@pytest.mark.parametrize("layer", [0, 2])
-@pytest.mark.parametrize("number", [statistics.vanishing_index, statistics.decay_rate])
-def test_norms_that_have_no_logarithm_give_nan(number, layer, poison):
-    profile = torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-    profile[1, layer] = poison
-    assert number(profile).isnan().tolist() == [False, True]

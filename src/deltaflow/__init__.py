@@ -8,8 +8,10 @@ records δ and its companions layer by layer, and keeps them as tables.
 
 Imports point down only. From the bottom:
 
-``task``, ``random_streams``, ``activations``, ``signatures``, ``records``, ``statistics``
-    what a data set asks for, where randomness comes from, φ, the tables, the kernels
+``task``, ``random_streams``, ``activations``, ``signatures``, ``records``
+    what a data set asks for, where randomness comes from, φ, the tables
+``profiles``, ``statistics``
+    the kernels: of a depth profile, of a layer
 ``initializers``, ``objectives``, ``data``, ``layers``, ``network``
     what a run is made of
 ``flow``, ``callbacks``, ``module``

@@ -183,48 +183,6 @@ def dead_fraction(slope: Tensor) -> Tensor:
     return _share((slope == 0).all(1), slope)
 
 
-def vanishing_index(profile: Tensor) -> Tensor:
-    """Decades lost on the way from the last hidden layer back to the first.
-
-    log₁₀ of the quantity at the last hidden layer over the first: positive when gradients
-    vanish, negative when they explode, 0 for one hidden layer.
-
-    Args:
-        profile: a gradient norm of each hidden layer, input to output, ``[..., depth]``.
-
-    Returns:
-        ``[...]``, decades; NaN at depth 0, and where a norm is 0 or not finite.
-    """
-    if profile.shape[-1] == 0:
-        return profile.new_full(profile.shape[:-1], torch.nan)
-    return _finite_or_nan(profile[..., -1].log10() - profile[..., 0].log10())
-
-
-def decay_rate(profile: Tensor) -> Tensor:
-    """The factor by which a gradient norm changes per hidden layer going back.
-
-    exp of the slope of the least-squares line of ln(norm) against the distance from the
-    output: below 1 when gradients vanish. Its asymptote is √χ₁.
-
-    Args:
-        profile: a gradient norm of each hidden layer, input to output, ``[..., depth]``.
-
-    Returns:
-        ``[...]``, no unit; NaN below two hidden layers, and where a norm is 0 or not finite.
-    """
-    depth = profile.shape[-1]
-    if depth < 2:
-        return profile.new_full(profile.shape[:-1], torch.nan)
-    distance = torch.arange(depth, 0, -1, dtype=profile.dtype, device=profile.device)
-    centred = distance - distance.mean()
-    slope = (profile.log() * centred).sum(-1) / centred.square().sum()
-    return _finite_or_nan(slope).exp()
-
-
 def _share(hits: Tensor, slope: Tensor) -> Tensor:
     share = hits.flatten(1).to(slope.dtype).mean(1)
     return torch.where(slope.flatten(1).isnan().any(1), torch.nan, share)
-
-
-def _finite_or_nan(x: Tensor) -> Tensor:
-    return torch.where(x.isfinite(), x, torch.nan)

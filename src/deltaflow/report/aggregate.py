@@ -1,14 +1,13 @@
 """From tables to numbers: the best epoch, the flow numbers, intervals over seeds."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-if TYPE_CHECKING:
-    import torch
+from deltaflow.profiles import decay_rate, vanishing_index
 
 LEVEL = 0.95
 FLOW_NUMBERS = ("vanishing_index", "vanishing_index_weight", "decay_rate", "loss_gain")
@@ -182,28 +181,15 @@ def best_epoch(metrics: pl.DataFrame, seed: int) -> int | None:
 
 def _profile_numbers(rows: pl.DataFrame) -> dict[str, float | None]:
     """Flow numbers of one seed at one step; the rows are its layers."""
-    import torch  # here, since a ranking needs none of it
-
-    from deltaflow import statistics
-
     ordered = rows.sort("layer")
     hidden, output = ordered[:-1], ordered[-1]
-    delta = torch.from_numpy(hidden["delta_norm"].to_numpy().copy())
+    delta = hidden["delta_norm"].to_numpy()
     entries = hidden["fan_in"] * hidden["fan_out"]
-    weight = torch.from_numpy((hidden["sample_grad_rms"] * entries.sqrt()).to_numpy().copy())
-    return {
-        "vanishing_index": _number(statistics.vanishing_index, delta),
-        "vanishing_index_weight": _number(statistics.vanishing_index, weight),
-        "decay_rate": _number(statistics.decay_rate, delta),
-        "loss_gain": _none_if_not_finite(float(output["delta_rms"][0])),
+    weight = (hidden["sample_grad_rms"] * entries.sqrt()).to_numpy()
+    numbers = {
+        "vanishing_index": vanishing_index(delta),
+        "vanishing_index_weight": vanishing_index(weight),
+        "decay_rate": decay_rate(delta),
+        "loss_gain": output["delta_rms"][0],
     }
-
-
-def _number(
-    kernel: Callable[["torch.Tensor"], "torch.Tensor"], profile: "torch.Tensor"
-) -> float | None:
-    return _none_if_not_finite(float(kernel(profile)))
-
-
-def _none_if_not_finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return {name: float(value) if math.isfinite(value) else None for name, value in numbers.items()}
