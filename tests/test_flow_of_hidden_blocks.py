@@ -49,11 +49,11 @@ def batch():
     return x, torch.arange(R * B).view(R, B) % 3
 
 
-def measured(network, x, target):
+def measured(network, x, target, **options):
     with flow.Tape(network) as tape:
         output = network(x, STEP)
     CE.sample_loss(output, target).mean(1).sum().backward()
-    return flow.measure(network, tape)
+    return flow.measure(network, tape, **options)
 
 
 def plain_replica(network, r):
@@ -175,3 +175,17 @@ def test_the_probe_leaves_running_averages_and_dropped_units_as_they_are():
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
     assert torch.equal(network(x, STEP), expected)
+
+
+def test_the_effective_rank_is_that_of_the_activations_before_dropout():
+    network = network_of(nn.Tanh(), dropout=0.4)
+    x, target = batch()
+    found = measured(network, x, target, effective_rank=True)["effective_rank"]
+    for r in range(R):
+        _, _, u = passed_through(plain_replica(network, r), x[r], target[r])
+        for layer, activations in enumerate(entries.detach().tanh() for entries in u):
+            values = torch.linalg.svdvals(activations)
+            entropy = torch.distributions.Categorical(values / values.sum()).entropy()
+            assert found[layer][r].item() == pytest.approx(entropy.exp().item())
+    assert found[-1] is None
+    assert "effective_rank" not in measured(network, x, target)

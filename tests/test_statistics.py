@@ -183,3 +183,32 @@ def test_shares_count_entries_and_units(seed, b, n):
 def test_a_slope_on_the_limit_is_not_saturated():
     slope = torch.tensor([[[0.05, -0.05, 0.049999, -0.049999]]], dtype=torch.float64)
     assert statistics.saturated_fraction(slope, 1.0).item() == 0.5
+
+
+@given(seed=seeds, n=sizes, units=sizes)
+@fixed
+def test_the_effective_rank_is_the_entropy_of_the_singular_values(seed, n, units):
+    h = numbers(3, n, units, seed=seed)
+    for r in range(3):
+        values = np.linalg.svd(h[r].numpy(), compute_uv=False)
+        shares = [value / values.sum() for value in values]
+        expected = math.exp(-sum(share * math.log(share) for share in shares if share > 0))
+        assert statistics.effective_rank(h)[r].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_equal_directions_are_counted(k):
+    h = torch.zeros(2, 6, 5)
+    h[:, range(k), range(k)] = 3.0
+    assert statistics.effective_rank(h).tolist() == pytest.approx([k, k])
+
+
+def test_what_is_0_everywhere_has_no_direction_and_what_is_not_finite_no_rank():
+    h = numbers(4, 6, 5)
+    whole = statistics.effective_rank(h)
+    h[1] = 0
+    h[2, 3, 1] = torch.nan
+    h[3, 0, 0] = torch.inf
+    found = statistics.effective_rank(h)
+    assert found[:2].tolist() == [whole[0].item(), 0]
+    assert found[2:].isnan().all()

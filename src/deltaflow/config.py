@@ -42,6 +42,7 @@ class DiagnosticsConfig:
 
     every_n_steps: int | None = MISSING
     probe_rows: int = MISSING
+    effective_rank: bool = MISSING
     flush_seconds: float = MISSING
 
 

@@ -100,9 +100,17 @@ def _train(
     layer_table, metric_table = tables
     own = assembly.callbacks(config)
     callbacks: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
-    if config.diagnostics.every_n_steps is not None:
-        n, rows = config.diagnostics.every_n_steps, config.diagnostics.probe_rows
-        callbacks.append(FlowRecorder(layer_table, seeds, n, rows, may_end_early=bool(own)))
+    diagnostics = config.diagnostics
+    if diagnostics.every_n_steps is not None:
+        recorder = FlowRecorder(
+            layer_table,
+            seeds,
+            diagnostics.every_n_steps,
+            diagnostics.probe_rows,
+            diagnostics.effective_rank,
+            may_end_early=bool(own),
+        )
+        callbacks.append(recorder)
     if console is not None:
         callbacks.append(Progress(console))
     callbacks += own

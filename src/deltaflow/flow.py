@@ -95,12 +95,13 @@ class Tape:
         self.layers[-1].u, self.layers[-1].h = inputs[0].detach(), h.detach()
 
 
-def measure(network: FullyConnected, tape: Tape) -> Quantities:
+def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -> Quantities:
     """All quantities of a step that its forward and backward pass determine.
 
     Args:
         network: with the gradients of the batch-mean loss, not yet clipped.
         tape: of the forward pass that they come from.
+        effective_rank: measure it too, which takes a singular value decomposition a layer.
 
     Returns:
         Per column of the layers table, a value ``[R]`` for each layer, in double precision.
@@ -112,6 +113,9 @@ def measure(network: FullyConnected, tape: Tape) -> Quantities:
         values = _backward(linear, delta) | _forward(network, phi, passed)
         if not network.mixes_samples:
             values |= _by_sample(linear, delta, exact(passed.fed))
+        if effective_rank:
+            rank = None if passed.h is None else statistics.effective_rank(exact(passed.h))
+            values["effective_rank"] = rank
         for name, value in values.items():
             quantities.setdefault(name, []).append(value)
     return quantities

@@ -183,6 +183,29 @@ def dead_fraction(slope: Tensor) -> Tensor:
     return _share((slope == 0).all(1), slope)
 
 
+def effective_rank(h: Tensor) -> Tensor:
+    """How many directions the samples' activations spread over.
+
+    The exponential of the entropy of the singular values, taken as shares of their sum: k
+    if k of them are equal and the others 0 (Roy & Vetterli 2007, definition 1).
+
+    Args:
+        h: a layer's activations, ``[R, B, N]``, not centred.
+
+    Returns:
+        ``[R]``, 1 to min(B, N); 0 where all activations are 0, NaN where one is not finite.
+
+    >>> effective_rank(torch.eye(3).expand(1, 3, 3)).round(decimals=4)
+    tensor([3.])
+    """
+    finite = h.isfinite().flatten(1).all(1)
+    values = torch.linalg.svdvals(h.nan_to_num(0, 0, 0))
+    shares = values / values.sum(1, keepdim=True)
+    rank = torch.special.entr(shares).sum(1).exp()
+    rank = torch.where(values[:, 0] > 0, rank, 0)
+    return torch.where(finite, rank, torch.nan)
+
+
 def _share(hits: Tensor, slope: Tensor) -> Tensor:
     share = hits.flatten(1).to(slope.dtype).mean(1)
     return torch.where(slope.flatten(1).isnan().any(1), torch.nan, share)

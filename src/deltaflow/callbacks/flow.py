@@ -27,6 +27,7 @@ class FlowRecorder(pl.Callback):
         seeds: of the replicas.
         every_n_steps: n.
         probe_rows: training rows, at most, on which a unit must be off to count as dead.
+        effective_rank: measure it too.
         may_end_early: whether something may stop the training after any epoch. Then the last
             step of each is measured and held back, until it is known to be the last of all.
     """
@@ -37,12 +38,14 @@ class FlowRecorder(pl.Callback):
         seeds: Sequence[int],
         every_n_steps: int,
         probe_rows: int,
+        effective_rank: bool = False,
         may_end_early: bool = False,
     ) -> None:
         self.table = table
         self.seeds = seeds
         self.every_n_steps = every_n_steps
         self.probe_rows = probe_rows
+        self.effective_rank = effective_rank
         self.may_end_early = may_end_early
         self._planned_end = -1
         self._tape: Tape | None = None
@@ -73,7 +76,7 @@ class FlowRecorder(pl.Callback):
             return
         self._tape.__exit__(None, None, None)
         network: FullyConnected = pl_module.network
-        self._quantities = flow.measure(network, self._tape)
+        self._quantities = flow.measure(network, self._tape, self.effective_rank)
         probe = trainer.datamodule.probe(self.probe_rows)
         self._quantities["dead_fraction"] = flow.dead_fractions(network, probe)
         self._weights = [linear.weight.detach().clone() for linear in network.layers]

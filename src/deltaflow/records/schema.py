@@ -144,6 +144,8 @@ LAYERS = Schema(
                "flat part"),
         Column("dead_fraction", "–", "share of units with φ'(z) = 0 on the whole probe set; null "
                "unless φ has a flat part"),
+        Column("effective_rank", "–", "exp of the entropy of the singular values of h, as shares; "
+               "null without φ, and unless diagnostics=full"),
     ),
 )  # fmt: skip
 
