@@ -41,7 +41,7 @@ from deltaflow import cli
 from deltaflow.contestants import Trained, Work, train_by_lightning, train_by_loop, train_by_run
 from deltaflow.messages import explain
 from deltaflow.records.tables import replace_file
-from deltaflow.report import terminal
+from deltaflow.report.screen import console
 
 WARM_UP_EPOCHS = 5  # few enough that rounding has not grown yet, whatever the network
 TOLERANCES = {"32-true": 1e-3, "64-true": 1e-10}  # of weights, relative to the largest
@@ -128,7 +128,7 @@ def measure(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]
     variants: list[list[str]] = [[], OFF, [f"n_seeds={n_seeds}"]] if settings.processes else []
     processes = {_name(PROCESS, v): partial(_process, [*overrides, *v]) for v in variants}
     seconds: dict[str, list[float]] = {name: [] for name in [*trainings, *processes]}
-    for _ in track(range(settings.repeats), console=terminal.console(True), transient=True):
+    for _ in track(range(settings.repeats), console=console(True), transient=True):
         for name, train in trainings.items():
             seconds[name].append(train()[0])
         for name, process in processes.items():
@@ -157,7 +157,7 @@ def show(results: Mapping[str, Any], markdown: bool) -> None:
         median, lowest, highest = _spread(values).values()
         clocks.add_row(name, f"{median:.3f}", f"{lowest:.3f} to {highest:.3f}")
     facts = {"rounds": results["settings"]["repeats"], **results["machine"]}
-    out = terminal.console()
+    out = console()
     out.width = 200 if markdown else out.width  # a wrapped cell would be no Markdown
     out.print(ratios, clocks, ", ".join(f"{k} {v}" for k, v in facts.items()))
 

@@ -20,7 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config import RunConfig
 from deltaflow.messages import explain
-from deltaflow.report import terminal
+from deltaflow.report import ranking, terminal
+from deltaflow.report.screen import console
 from deltaflow.sweep import slug
 
 INTERRUPTED = 130  # as shells give it after Ctrl-C
@@ -53,7 +54,7 @@ def train(config: DictConfig, with_traceback: bool = False) -> None:
     settings = HydraConfig.get()
     directory = Path(settings.runtime.output_dir)
     alone = settings.mode == RunMode.RUN
-    out = terminal.console()
+    out = console()
     try:
         from deltaflow import experiment
 
@@ -68,7 +69,7 @@ def train(config: DictConfig, with_traceback: bool = False) -> None:
         if alone:
             terminal.print_run(out, directory, result.summary, result.layers)
         else:
-            line = f"{directory.name}: {terminal.describe_run(result.summary)}"
+            line = f"{directory.name}: {ranking.describe_run(result.summary)}"
             out.print(line, soft_wrap=True, markup=False)
     except Exception as error:
         if with_traceback and alone:

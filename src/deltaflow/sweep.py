@@ -68,7 +68,8 @@ class RankingCallback(Callback):
         Raises:
             SystemExit: with status 1 if a run failed.
         """
-        from deltaflow.report.terminal import console, print_ranking
+        from deltaflow.report.ranking import print_ranking
+        from deltaflow.report.screen import console
 
         directory = Path(config.hydra.sweep.dir)
         folders = sorted(directory.iterdir(), key=_number)

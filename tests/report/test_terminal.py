@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from deltaflow.records import LAYERS
-from deltaflow.report.terminal import describe_run, labels, print_ranking, print_run
+from deltaflow.report.ranking import describe_run, labels, print_ranking
+from deltaflow.report.terminal import print_run
 
 STEPS = (0, 5, 9)
 SHARES = ("saturated_fraction", "inactive_fraction", "dead_fraction")
