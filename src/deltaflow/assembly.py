@@ -16,6 +16,7 @@ from hydra.utils import get_object, instantiate
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -27,7 +28,9 @@ from deltaflow.objectives import Objective
 from deltaflow.signatures import check_arguments
 
 _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
-SERVING = ("batch_size", "split", "split_seed", "standardize")  # of data: not the source's
+SERVING = (  # of data: not the source's
+    "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
+)  # fmt: skip
 
 
 def seeds(config: DictConfig) -> list[int]:
@@ -130,6 +133,7 @@ def trainer(
         train_time_interval=timedelta(minutes=5),
         enable_version_counter=False,
     )
+    limit = config.trainer.max_batches
     return pl.Trainer(
         accelerator=accelerator,
         devices=1,
@@ -140,7 +144,10 @@ def trainer(
         default_root_dir=directory,
         plugins=[LightningEnvironment()],  # a run is one process, also inside a SLURM job
         num_sanity_val_steps=0,
-        limit_val_batches=None if data.has_validation else 0,
+        limit_train_batches=limit,
+        limit_val_batches=limit if data.has_validation else 0,
+        limit_test_batches=limit,
+        profiler=_profiler(config, directory),
         log_every_n_steps=1,  # what is logged is logged by epoch
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -223,6 +230,12 @@ def _accelerator(config: DictConfig) -> str:
             "Use `accelerator=cpu`, or `trainer.precision=32-true`."
         )
     return cast(str, chosen)
+
+
+def _profiler(config: DictConfig, directory: Path) -> Profiler | None:
+    kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+    name = config.trainer.profiler
+    return None if name is None else kinds[name](directory, filename="profile")
 
 
 def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:

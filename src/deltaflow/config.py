@@ -31,9 +31,11 @@ class TrainerConfig:
 
     accelerator: str = MISSING
     max_epochs: int = MISSING
+    max_batches: int | None = MISSING
     precision: str = MISSING
     gradient_clip_norm: float | None = MISSING
     threads: int | None = MISSING
+    profiler: str | None = MISSING
 
 
 @dataclass
@@ -111,12 +113,16 @@ LIMITS = (
     Limit("network.dropout", lambda rate: 0 <= rate < 1, "be at least 0 and below 1",
           "Use `network.dropout=0.2`, or 0 for none."),
     Limit("trainer.max_epochs", _at_least(1), "be at least 1", "Use `trainer.max_epochs=100`."),
+    Limit("trainer.max_batches", _at_least(1), "be at least 1, or null",
+          "Use `trainer.max_batches=null` for all."),
     Limit("trainer.precision", ("32-true", "64-true", "bf16-mixed").__contains__,
           "be 32-true, 64-true or bf16-mixed", "Use `trainer.precision=32-true`."),
     Limit("trainer.gradient_clip_norm", _positive, "be a finite number above 0, or null",
           "Use `trainer.gradient_clip_norm=1.0`, or null for none."),
     Limit("trainer.threads", _at_least(1), "be at least 1, or null",
           "Use `trainer.threads=null` to let the size of the network decide."),
+    Limit("trainer.profiler", ("simple", "advanced").__contains__, "be simple, advanced or null",
+          "Use `trainer.profiler=simple`."),
     Limit("diagnostics.every_n_steps", _at_least(1), "be at least 1",
           "Use `diagnostics=off` to measure nothing."),
     Limit("diagnostics.probe_rows", _at_least(1), "be at least 1",
@@ -132,6 +138,10 @@ LIMITS = (
           "be a whole number, at least 0 and below 2³²", "Use `data.split_seed=0`."),
     Limit("data.standardize", lambda value: isinstance(value, bool), "be true or false",
           "Use `data.standardize=true`."),
+    Limit("data.train_rows", lambda rows: _is_whole(rows) and rows >= 1,
+          "be a whole number, at least 1, or null", "Use `data.train_rows=null` for all."),
+    Limit("data.label_noise", lambda share: _is_number(share) and 0 <= share <= 1,
+          "be a share, 0 to 1", "Use `data.label_noise=0`."),
 )  # fmt: skip
 
 

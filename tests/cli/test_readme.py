@@ -17,7 +17,9 @@ LINES = [line for kind, block in BLOCKS if kind == "bash" for line in block.spli
 INLINE = re.findall(r"`(python train\.py [^`]*)`", README)
 TRAINING = [line.split("&&")[-1].strip() for line in LINES if "train.py" in line]
 COMMANDS = sorted({*TRAINING, *INLINE})
-GROUPS = sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir() and p.name != "hydra")
+GROUPS = sorted(
+    p.name for p in (ROOT / "conf").iterdir() if p.is_dir() and p.name not in ("hydra", "local")
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

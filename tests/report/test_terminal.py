@@ -139,10 +139,16 @@ def test_a_result_is_a_mean_and_half_the_width_of_its_interval(out, tmp_path):
     print_run(out, tmp_path, summary(metrics=metrics), LAYERS.frame({}))
     assert "mean and 95 % interval over 3 seeds" in said(out)
     assert [list(row.values()) for row in table(out, "accuracy")] == [
-        ["after the last epoch", "0.5 ± 0.25", "0.8 ± 0.02"],
-        ["after the best epoch", "0.25 ± 0.12", "0.9 ± 0.03"],
-        ["test", "0.375 ± 0.062", "0.85 ± 0.04"],
+        ["validation, last epoch", "0.5 ± 0.25", "0.8 ± 0.02"],
+        ["validation, best epoch", "0.25 ± 0.12", "0.9 ± 0.03"],
+        ["test, last epoch", "0.375 ± 0.062", "0.85 ± 0.04"],
     ]
+
+
+def test_without_a_validation_part_the_result_is_that_of_training(out, tmp_path):
+    metrics = {"final": {"loss": interval(0.5)}, "best": {}, "test": {}}
+    print_run(out, tmp_path, summary(metrics=metrics), LAYERS.frame({}))
+    assert [list(row.values()) for row in table(out, "loss")] == [["training, last epoch", "0.5"]]
 
 
 def test_one_seed_has_no_interval(out, tmp_path):

@@ -8,7 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaflow.data.preparation import split_rows, standardize_columns
+from deltaflow.data.preparation import (
+    confuse_labels,
+    split_rows,
+    standardize_columns,
+    thin_out,
+)
 from deltaflow.data.samples import Array, Samples
 from deltaflow.random_streams import Stream, generator
 from deltaflow.task import Regression
@@ -31,14 +36,16 @@ class ReplicaDataModule(pl.LightningDataModule):
         split_seed: of the split.
         standardize: subtract the training part's mean and divide by its standard deviation,
             features and numeric targets alike.
+        train_rows: only so many rows of the training part, or ``None`` for all.
+        label_noise: share of the training labels that become another class.
         dtype: of features and numeric targets.
 
     Attributes:
         task: what the samples ask for, its scale set if targets were standardised.
 
     Raises:
-        ValueError: if the split leaves a part empty or a class out, or a batch is larger
-            than the training part.
+        ValueError: if the split leaves a part empty or a class out, a batch is larger
+            than the training part, or labels are to be replaced where there are none.
     """
 
     def __init__(
@@ -49,12 +56,17 @@ class ReplicaDataModule(pl.LightningDataModule):
         split: Sequence[float],
         split_seed: int,
         standardize: bool,
+        train_rows: int | None = None,
+        label_noise: float = 0.0,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         parts = split_rows(samples, split, split_seed)
+        if train_rows is not None:
+            parts[0] = thin_out(samples, parts[0], train_rows, split_seed)
         train = parts[0]
-        features, targets, self.task = samples.features, samples.targets, samples.task
+        features, self.task = samples.features, samples.task
+        targets = confuse_labels(samples, train, label_noise, split_seed)
         if standardize:
             features, _ = standardize_columns(features, train)
             if isinstance(self.task, Regression):

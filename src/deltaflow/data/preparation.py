@@ -1,4 +1,4 @@
-"""What is done to samples once, before they are served: split and standardise."""
+"""What is done to samples once, before they are served: split, thin out, confuse, standardise."""
 
 from collections.abc import Sequence
 
@@ -48,6 +48,72 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
             ) from error
         parts.append(np.sort(part))
     return [np.sort(rest), *parts]
+
+
+def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
+    """Only so many of the rows, at random, each class in its share.
+
+    scikit-learn's own splitter would refuse where the rest is too small to hold all classes.
+
+    Args:
+        samples: all of them.
+        rows: indices to choose from.
+        count: how many to keep.
+        seed: of the choice.
+
+    Returns:
+        Indices, sorted.
+
+    Raises:
+        ValueError: if there are not so many.
+    """
+    if count > len(rows):
+        raise ValueError(
+            f"`data.train_rows` must be at most {len(rows)}, the rows of the training part. Found "
+            f"{count}. Use `data.train_rows=null` for all of them."
+        )
+    shuffled = np.random.default_rng(seed).permutation(rows)
+    if isinstance(samples.task, Regression):
+        return np.sort(shuffled[:count])
+    classes = samples.targets[shuffled]
+    quantile = np.empty(len(rows))  # of each row within its class
+    for label in np.unique(classes):
+        members = np.flatnonzero(classes == label)
+        quantile[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.sort(shuffled[np.argsort(quantile, kind="stable")[:count]])
+
+
+def confuse_labels(samples: Samples, rows: Array, share: float, seed: int) -> Array:
+    """Targets of all samples, in a share of the rows another class than the true one.
+
+    Networks that are large enough learn such labels by heart (Zhang et al. 2017,
+    arXiv:1611.03530).
+
+    Args:
+        samples: all of them.
+        rows: whose labels may change.
+        share: of them, 0 to 1, whose labels do.
+        seed: of the choice.
+
+    Returns:
+        Targets, a copy if any changed.
+
+    Raises:
+        ValueError: if targets are numbers.
+    """
+    if share == 0:
+        return samples.targets
+    if isinstance(samples.task, Regression):
+        raise ValueError(
+            f"`data.label_noise` replaces classes by others. Found {share} for a numeric target. "
+            "Use `data.label_noise=0`; most synthetic sources have `data.noise`."
+        )
+    generator = np.random.default_rng(seed)
+    chosen = generator.choice(rows, size=round(share * len(rows)), replace=False)
+    targets, n_classes = samples.targets.copy(), samples.task.n_classes
+    shift = generator.integers(1, n_classes, size=len(chosen))
+    targets[chosen] = (targets[chosen] + shift) % n_classes
+    return targets
 
 
 def standardize_columns(columns: Array, train: Array) -> tuple[Array, Array]:

@@ -51,6 +51,8 @@ def print_run(
     out.print(Text(f"\nRecords      {directory}", overflow="fold"))
     if len(layers):
         out.print(Text(f"Picture      {directory / 'flow.png'}", overflow="fold"))
+    if (profile := directory / "fit-profile.txt").exists():
+        out.print(Text(f"Profile      {profile}", overflow="fold"))
     if (directory / "tensorboard").is_dir():
         parent = directory.parent  # of our own making it shows all runs, else who knows what
         logs = shlex.quote(str(parent if parent.name == "outputs" else directory))
@@ -89,7 +91,12 @@ def _metric_table(out: Console, summary: Mapping[str, Any]) -> Table:
     names = list(dict.fromkeys(name for m in summary["metrics"].values() for name in m))
     for name in names:
         table.add_column(name, justify="right")
-    titles = {"final": "after the last epoch", "best": "after the best epoch", "test": "test"}
+    judged = "validation" if summary["metrics"].get("best") else "training"
+    titles = {
+        "final": f"{judged}, last epoch",
+        "best": "validation, best epoch",
+        "test": "test, last epoch",
+    }
     for moment, title in titles.items():
         values = summary["metrics"].get(moment)
         if values:
