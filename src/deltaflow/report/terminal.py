@@ -97,7 +97,7 @@ def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
     """
     headline = next((name for s in runs if (name := _headline(s))), None)
     names = labels([summary["overrides"] for summary in runs])
-    table = _table(out, "Ranking (± 95 % interval over seeds; start → end of training)")
+    table = titled_table(out, "Ranking (± 95 % interval over seeds; start → end of training)")
     table.add_column("", justify="right")
     table.add_column("run", overflow="fold")
     table.add_column(headline or "metric", justify="right")
@@ -142,11 +142,17 @@ def labels(overrides: Sequence[Sequence[str]]) -> list[str]:
     return [" ".join(o for o in run if o not in shared) or "defaults" for run in overrides]
 
 
+def titled_table(out: Console, title: str) -> Table:
+    """An empty table, drawn with lines on a terminal and in plain characters elsewhere."""
+    style = box.SIMPLE_HEAD if out.is_terminal else box.ASCII2
+    return Table(title=title, title_justify="left", title_style="bold", box=style)
+
+
 def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
     first, last = first_and_last(layers)
     n_seeds = layers["seed"].n_unique()
     note = f", mean over {n_seeds} seeds" if n_seeds > 1 else ""
-    table = _table(out, f"Gradient flow, step {first} → step {last}{note}")
+    table = titled_table(out, f"Gradient flow, step {first} → step {last}{note}")
     shown = [name for name in _COLUMNS if layers[name].count()]
     table.add_column("layer", justify="right")
     table.add_column("shape")
@@ -169,7 +175,7 @@ def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
 def _metric_table(out: Console, summary: Mapping[str, Any]) -> Table:
     n = max((value["n"] for m in summary["metrics"].values() for value in m.values()), default=0)
     note = f", mean and 95 % interval over {n} seeds" if n > 1 else ", one seed: no interval"
-    table = _table(out, f"Result{note if n else ''}")
+    table = titled_table(out, f"Result{note if n else ''}")
     table.add_column("")
     names = list(dict.fromkeys(name for m in summary["metrics"].values() for name in m))
     for name in names:
@@ -182,11 +188,6 @@ def _metric_table(out: Console, summary: Mapping[str, Any]) -> Table:
                 title, *(_spread(values[name]) if name in values else "–" for name in names)
             )
     return table
-
-
-def _table(out: Console, title: str) -> Table:
-    style = box.SIMPLE_HEAD if out.is_terminal else box.ASCII2
-    return Table(title=title, title_justify="left", title_style="bold", box=style)
 
 
 def _judged(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
