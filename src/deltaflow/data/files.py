@@ -108,7 +108,8 @@ def open_table(path: str) -> TableFile:
     try:
         _refuse_path(path, file)
         if file.suffix.lower() in PARQUET:
-            return TableFile(path, tuple(pl.read_parquet_schema(file)), None)
+            schema = pl.scan_parquet(file, glob=False).collect_schema()
+            return TableFile(path, tuple(schema), None)
         return _open_text(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _unreadable(path, error) from error
@@ -216,7 +217,7 @@ def _local(path: str) -> Path:
 
 
 def _unreadable(path: str, error: Exception) -> ValueError:
-    reason = literal(str(error).splitlines()[0]) if str(error) else type(error).__name__
+    reason = literal(str(error).partition("\n")[0].rstrip(".")) or type(error).__name__
     return ValueError(
         f"`data.path` must be a table that can be read. Found {literal(path)}: {reason}. "
         "Save it anew as CSV (UTF-8) or Parquet."
