@@ -27,7 +27,7 @@ def rows_of(name, columns=None):
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.TSV", "t.txt", "a [1] *?.csv"])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_every_text_file_is_read_whatever_separates_it(name, separator, save):
     save(FRAME.write_csv(separator=separator, decimal_comma=separator == ";"), name)
     assert open_table(name).names == ("a", "b", "c")

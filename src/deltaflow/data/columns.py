@@ -14,6 +14,7 @@ MISSING_WORDS = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "?")
 
 MAX_CATEGORIES = 1000
 
+_GREATEST = 3e38  # about the greatest number of single precision
 _FEW = 20  # categories, which may be rare in a small table
 _NUMERIC = r"^[-+]?[$€£]?\s*\.?\d[\d.,'\s]*([eE][-+]?\d+)?\s*%?$"  # perhaps not plainly so
 _DATE = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ,]+\d.*)?$"
@@ -107,12 +108,13 @@ def _read_text(text: pl.Series, place: Place) -> tuple[Kind, pl.Series]:
 
 def _finite(numbers: pl.Series, place: Place) -> pl.Series:
     _refuse_missing(numbers.is_nan(), place, "NaN")
-    infinite = numbers.is_infinite()
+    infinite = numbers.abs() > _GREATEST
     if infinite.any():
         row = int(infinite.arg_true()[0])
         raise ValueError(
-            f"Every number must be finite. Found {numbers[row]} in {place.row(row)}. Correct it, "
-            f"leave the row out, or {place.alternative}."
+            f"Every number must be finite, in single precision too: at most {_GREATEST:g} in "
+            f"magnitude. Found {numbers[row]} in {place.row(row)}. Correct it, leave the row out, "
+            f"or {place.alternative}."
         )
     return numbers
 

@@ -1,7 +1,7 @@
 """Tables as files: CSV, TSV and Parquet, read by polars; what cannot be read is refused.
 
 The separator of a text file is found, not asked for: a comma, a semicolon (as spreadsheets
-write it where the comma is the decimal sign, which is then read as one) or a tab.
+write it where the comma is the decimal sign, which is then read as one), a tab or a bar.
 """
 
 import csv
@@ -144,7 +144,7 @@ def _open_text(path: str) -> TableFile:
             f"`data.path` must be text in UTF-8, or Parquet. Found {literal(path)}, which is "
             "binary, or text in UTF-16. Save it as «CSV UTF-8»."
         )
-    separators = "\t,;" if path.lower().endswith(".tsv") else ",;\t"
+    separators = "\t,;|" if path.lower().endswith(".tsv") else ",;\t|"
     heads = {s: list(islice(_records(path, s), _SNIFFED)) for s in separators}
 
     def fit(separator: str) -> tuple[bool, int]:
