@@ -172,6 +172,11 @@ def test_what_is_wrong_with_a_column_that_is_left_out_does_not_matter(read):
     assert samples.features.shape == (N, 5)
 
 
+def test_the_name_of_a_target_cannot_steer_the_terminal(read):
+    samples = read({"x": range(N), "y\x1b[31m": [k / 3 for k in range(N)]}, "y\x1b[31m")
+    assert samples.task.targets == (r"y\x1b[31m",)
+
+
 def test_columns_may_be_named_by_numbers(read):
     samples = read({"1": range(N), "2": range(N), "3": [0, 1] * (N // 2)}, 3, features=[2])
     assert [column.name for column in samples.reading.columns if column.n_inputs] == ["2"]

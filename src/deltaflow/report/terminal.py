@@ -105,8 +105,7 @@ def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
     table.add_column("decay rate", justify="right")
     table.add_column("seconds", justify="right")
     table.add_column("status")
-    ranked = sorted(zip(names, runs, strict=True), key=_order)
-    for place, (name, summary) in enumerate(ranked, start=1):
+    for place, (name, summary) in enumerate(sorted(zip(names, runs, strict=True), key=_order), 1):
         has_result = _order((name, summary))[0] == 0
         judged = _judged(summary)[1].get(headline or "")
         flow = summary["flow"]
