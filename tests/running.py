@@ -10,6 +10,7 @@ from deltaflow.run import Run
 
 CONF = cli.config_directory()
 ROOT = CONF.parent
+TABLE = ROOT / "tests" / "my.csv"
 
 
 def composed(overrides: list[str], directory: Path) -> DictConfig:

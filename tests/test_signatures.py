@@ -14,6 +14,7 @@ def target(
     word: str = "",
     maybe: int | None = None,
     sizes: Sequence[int] = (),
+    maybe_sizes: Sequence[int] | None = None,
     one_of: Literal["a", "b"] = "a",
     anything: Any = None,
     module: torch.nn.Module | None = None,
@@ -56,6 +57,7 @@ def test_what_fits_or_cannot_be_told_passes(arguments):
         ({"word": 3}, "`group.word` must be a word. Found 3."),
         ({"maybe": "x"}, "`group.maybe` must be a whole number or null. Found x."),
         ({"sizes": 3}, "`group.sizes` must be a list. Found 3."),
+        ({"maybe_sizes": 3}, "`group.maybe_sizes` must be a list or null. Found 3."),
     ],
     ids=str,
 )

@@ -26,6 +26,7 @@ from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_su
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report import figures
 from deltaflow.report.aggregate import results
+from deltaflow.report.inputs import print_reading
 from deltaflow.run import Run
 
 
@@ -45,7 +46,8 @@ def run(
         choices: the option chosen in each config group.
         overrides: of this run, for the record.
         command: the command line, for the record.
-        console: where a progress bar is drawn; ``None`` for none.
+        console: where to say how a table was read, and, on a terminal, to draw a progress bar;
+            ``None`` for silence.
 
     Returns:
         The run. One whose replicas all diverged is a result too.
@@ -96,6 +98,8 @@ def _train(
     configuration.check(config)
     seeds = assembly.seeds(config)
     data = assembly.datamodule(config)
+    if console is not None and data.reading is not None:
+        print_reading(console, data.reading, config.data.standardize)
     module = assembly.module(config, data, choices)
     layer_table, metric_table = tables
     own = assembly.callbacks(config)
@@ -111,7 +115,7 @@ def _train(
             may_end_early=bool(own),
         )
         callbacks.append(recorder)
-    if console is not None:
+    if console is not None and console.is_terminal:
         callbacks.append(Progress(console))
     callbacks += own
     loggers = assembly.loggers(config)

@@ -45,7 +45,7 @@ def check_arguments(target: Callable[..., Any], arguments: Mapping[str, Any], wh
     for name, value in arguments.items():
         kinds = _kinds(hints.get(name, Any))
         if kinds and not any(_is(value, kind) for kind in kinds):
-            wanted = " or ".join(_WORDS[kind] for kind in kinds if kind in _WORDS) or "a list"
+            wanted = " or ".join(_WORDS.get(kind, "a list") for kind in kinds)
             found = "null" if value is None else value
             raise ValueError(
                 f"`{where}.{name}` must be {wanted}. Found {found}. See --cfg job for the default."

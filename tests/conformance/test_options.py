@@ -12,18 +12,20 @@ from deltaflow.activations import rebuild
 from deltaflow.data import Samples
 from deltaflow.records import read_summary
 from deltaflow.task import Regression
-from running import CONF, composed, options, run
+from running import CONF, TABLE, composed, options, run
 
 SMALL = ["logger=none", "network.width=8"]
+NEEDED = {"table": [f"data.path={TABLE}", "data.target=species"]}  # what has no default
 
 
 def _overrides(group: str, option: str) -> list[str]:
     if group != "data":
         return [f"{group}={option}"]
-    source = composed([f"data={option}"], Path()).data
+    given = [f"data={option}", *NEEDED.get(option, [])]
+    source = composed(given, Path()).data
     arguments = {name: source[name] for name in source if name not in assembly.SERVING}
     is_regression = isinstance(Samples.of(instantiate(arguments)).task, Regression)
-    return [f"data={option}", f"loss={'mse' if is_regression else 'ce'}"]
+    return [*given, f"loss={'mse' if is_regression else 'ce'}"]
 
 
 CASES = [

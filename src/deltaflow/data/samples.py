@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from deltaflow.data.reading import Reading
 from deltaflow.task import Classification, Regression, Task
 
 Array = np.typing.NDArray[Any]
@@ -20,11 +21,16 @@ class Samples:
         targets: class indices ``[n_samples]``, int64; or numbers ``[n_samples, n_targets]``,
             float64.
         task: classification or regression, with names.
+        numeric: which features are measured numbers, to be standardised, ``[n_features]``;
+            ``None`` for all. Those that stand for a category or a truth value are not.
+        reading: how they were read, if from a table.
     """
 
     features: Array
     targets: Array
     task: Task
+    numeric: Array | None = None
+    reading: Reading | None = None
 
     def __len__(self) -> int:
         return len(self.features)
