@@ -20,6 +20,7 @@ from rich.console import Console
 from deltaflow import assembly
 from deltaflow import config as configuration
 from deltaflow.callbacks import FlowRecorder, MetricRecorder, Progress
+from deltaflow.callbacks.metrics import SHOWN_SEEDS
 from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
@@ -112,7 +113,9 @@ def _train(
         "device": _device_name(trainer.strategy.root_device),
         "n_parameters": module.network.n_parameters,
     }
-    lay_out_charts(loggers)
+    metrics = [*module.objective.metric_names, "loss"]
+    by_seed = 1 < len(seeds) <= SHOWN_SEEDS
+    lay_out_charts(loggers, module.network.traits, metrics, by_seed)
     with _threads(assembly.threads(config, module, data)):
         trainer.fit(module, datamodule=data)
         summary["n_steps"] = trainer.global_step
@@ -122,9 +125,9 @@ def _train(
     for table in tables:
         table.close()
 
-    layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
-    summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
-    done = Run(directory, summary, layers, metrics, module.network)
+    layers, metric_rows = read_table(directory, LAYERS), read_table(directory, METRICS)
+    summary |= results(seeds, module.diverged_at.tolist(), layers, metric_rows)
+    done = Run(directory, summary, layers, metric_rows, module.network)
     if len(layers):
         picture = directory / "flow.png"
         figures.save(done.draw(), picture)

@@ -21,8 +21,9 @@ def logs(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def ask(logs) -> Iterator:
-    settings = ["trainer.max_epochs=5", "n_seeds=2", "hydra.job.name=train"]
-    run(settings, logs / "run")
+    run(["trainer.max_epochs=5", "n_seeds=2"], logs / "run")
+    for activation in ("sigmoid", "leaky"):
+        run(["trainer.max_epochs=2", f"activation={activation}"], logs / activation)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs), "--port", "0",
                "--host", "127.0.0.1", "--load_fast", "false", "--reload_interval", "0"]  # fmt: skip
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -31,8 +32,11 @@ def ask(logs) -> Iterator:
         line = next(line for line in server.stderr if "http://" in line)
         address = line[line.index("http://") :].split()[0]
 
-        def get(path: str) -> bytes:
-            with urllib.request.urlopen(f"{address}data/{path}") as answer:
+        def get(path: str, **wanted) -> bytes:
+            body = json.dumps(wanted).encode() if wanted else None
+            kind = {"Content-Type": "application/json"}
+            asked = urllib.request.Request(f"{address}data/{path}", body, kind)
+            with urllib.request.urlopen(asked) as answer:
                 return answer.read()
 
         yield get
@@ -50,10 +54,10 @@ def test_losses_and_metrics_are_there_as_mean_and_by_seed(ask):
     for metric in ("loss", "accuracy", "macro_f1"):
         for split in ("train", "validation"):
             assert f"{metric}/{split}" in tags
-            assert {f"{metric}/{split}/seed_{seed}" for seed in (0, 1)} <= set(tags)
+            assert {f"seeds/{metric}/{split}/seed_{seed}" for seed in (0, 1)} <= set(tags)
     mean, *seeds = (
-        [value for _, _, value in _scalars(ask, f"loss/validation{suffix}")]
-        for suffix in ("", "/seed_0", "/seed_1")
+        [value for _, _, value in _scalars(ask, tag)]
+        for tag in ("loss/validation", *(f"seeds/loss/validation/seed_{n}" for n in (0, 1)))
     )
     assert len(mean) == 5
     assert mean == pytest.approx([sum(pair) / 2 for pair in zip(*seeds, strict=True)], rel=1e-5)
@@ -70,8 +74,8 @@ def test_each_quantity_has_one_chart_with_all_layers_in_it(ask):
         )
     )
     assert found["regex_valid"]
-    assert sorted(found["tag_to_events"]) == [f"delta_norm/layer_{n:02d}" for n in (1, 2, 3)]
-    steps = [step for _, step, _ in found["tag_to_events"]["delta_norm/layer_01"]]
+    assert sorted(found["tag_to_events"]) == [f"delta_norm/layer_{n:03d}" for n in (1, 2, 3)]
+    steps = [step for _, step, _ in found["tag_to_events"]["delta_norm/layer_001"]]
     assert steps == [0, 10, 20, 29]
 
 
