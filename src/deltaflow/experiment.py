@@ -14,14 +14,15 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from rich.console import Console
 
 from deltaflow import assembly
 from deltaflow import config as configuration
-from deltaflow.callbacks import FlowRecorder, MetricRecorder, Progress
+from deltaflow.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.callbacks.metrics import SHOWN_SEEDS
-from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture
+from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorboards
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import SUMMARY
@@ -98,16 +99,8 @@ def _train(
     seeds = assembly.seeds(config)
     data = assembly.datamodule(config)
     module = assembly.module(config, data, choices)
-    layer_table, metric_table = tables
-    own = assembly.callbacks(config)
-    callbacks: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
-    if config.diagnostics.every_n_steps is not None:
-        n, rows = config.diagnostics.every_n_steps, config.diagnostics.probe_rows
-        callbacks.append(FlowRecorder(layer_table, seeds, n, rows, may_end_early=bool(own)))
-    if console is not None:
-        callbacks.append(Progress(console))
-    callbacks += own
     loggers = assembly.loggers(config)
+    callbacks = _callbacks(config, tables, loggers, console)
     trainer = assembly.trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
@@ -135,6 +128,26 @@ def _train(
     for logger in loggers:
         logger.finalize("success")
     return done
+
+
+def _callbacks(
+    config: DictConfig,
+    tables: Sequence[TableWriter],
+    loggers: Sequence[Logger],
+    console: Console | None,
+) -> list[pl.Callback]:
+    layer_table, metric_table = tables
+    seeds, own = assembly.seeds(config), assembly.callbacks(config)
+    made: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
+    diagnostics = config.diagnostics
+    if (n := diagnostics.every_n_steps) is not None:
+        rows = diagnostics.probe_rows
+        made.append(FlowRecorder(layer_table, seeds, n, rows, may_end_early=bool(own)))
+    if (n := diagnostics.histogram_every_n_steps) is not None and tensorboards(loggers):
+        made.append(HistogramRecorder(n, may_end_early=bool(own)))
+    if console is not None:
+        made.append(Progress(console))
+    return made + own
 
 
 def _device_name(device: torch.device) -> str:

@@ -79,6 +79,15 @@ def test_each_quantity_has_one_chart_with_all_layers_in_it(ask):
     assert steps == [0, 10, 20, 29]
 
 
+def test_histograms_of_weights_and_gradients_are_there(ask):
+    tags = json.loads(ask("plugin/histograms/tags"))[RUN]
+    assert set(tags) == {
+        f"{name}/layer_{n:03d}" for name in ("weight", "weight_grad") for n in (1, 2, 3)
+    }
+    drawn = json.loads(ask(f"plugin/histograms/histograms?run={RUN}&tag=weight/layer_001"))
+    assert [step for _, step, _ in drawn] == [0, 29]
+
+
 def test_the_flow_picture_is_there(ask, logs):
     assert "flow" in json.loads(ask("plugin/images/tags"))[RUN]
     (picture,) = json.loads(ask(f"plugin/images/images?run={RUN}&tag=flow&sample=0"))
