@@ -21,13 +21,16 @@ from rich.console import Console
 from deltaflow import assembly
 from deltaflow import config as configuration
 from deltaflow.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
+from deltaflow.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
 from deltaflow.callbacks.metrics import SHOWN_SEEDS
 from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorboards
+from deltaflow.hyperparameters import hyperparameters, varied
+from deltaflow.module import StackedModule
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report import figures
-from deltaflow.report.aggregate import results
+from deltaflow.report.aggregate import FLOW_NUMBERS, results
 from deltaflow.run import Run
 
 
@@ -106,9 +109,7 @@ def _train(
         "device": _device_name(trainer.strategy.root_device),
         "n_parameters": module.network.n_parameters,
     }
-    metrics = [*module.objective.metric_names, "loss"]
-    by_seed = 1 < len(seeds) <= SHOWN_SEEDS
-    lay_out_charts(loggers, module.network.traits, metrics, by_seed)
+    _open_board(config, choices, module, data.has_test, loggers, summary)
     with _threads(assembly.threads(config, module, data)):
         trainer.fit(module, datamodule=data)
         summary["n_steps"] = trainer.global_step
@@ -118,13 +119,14 @@ def _train(
     for table in tables:
         table.close()
 
-    layers, metric_rows = read_table(directory, LAYERS), read_table(directory, METRICS)
-    summary |= results(seeds, module.diverged_at.tolist(), layers, metric_rows)
-    done = Run(directory, summary, layers, metric_rows, module.network)
+    layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
+    summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
+    done = Run(directory, summary, layers, metrics, module.network)
     if len(layers):
         picture = directory / "flow.png"
         figures.save(done.draw(), picture)
         log_picture(loggers, "flow", picture, trainer.global_step)
+    log_outcome(loggers, summary, trainer.global_step)
     for logger in loggers:
         logger.finalize("success")
     return done
@@ -148,6 +150,27 @@ def _callbacks(
     if console is not None:
         made.append(Progress(console))
     return made + own
+
+
+def _open_board(
+    config: DictConfig,
+    choices: Mapping[str, str | None],
+    module: StackedModule,
+    has_test: bool,
+    loggers: Sequence[Logger],
+    summary: Mapping[str, Any],
+) -> None:
+    """Tell the loggers, before any number comes, what was set and what will come."""
+    metrics = [*module.objective.metric_names, "loss"]
+    by_seed = 1 < config.n_seeds <= SHOWN_SEEDS
+    lay_out_charts(loggers, module.network.traits, metrics, by_seed)
+    of_any_task = list(dict.fromkeys([*metrics, *METRICS.quantities]))
+    log_hyperparameters(
+        loggers,
+        hyperparameters(config, choices),
+        varied(summary["overrides"], summary["command"]),
+        result_tags(of_any_task, FLOW_NUMBERS, "test" if has_test else "final"),
+    )
 
 
 def _device_name(device: torch.device) -> str:

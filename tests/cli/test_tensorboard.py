@@ -79,6 +79,40 @@ def test_each_quantity_has_one_chart_with_all_layers_in_it(ask):
     assert steps == [0, 10, 20, 29]
 
 
+def test_hyperparameters_and_results_sort_the_runs(ask, logs):
+    """The table of the HParams page, as the page itself asks for it."""
+    experiment = json.loads(ask("plugin/hparams/experiment", experimentName="", hparamsLimit=0))
+    tags = [info["name"]["tag"] for info in experiment["metricInfos"]]
+    assert {info["name"] for info in experiment["hparamInfos"]} >= {"activation", "network.depth"}
+    for tag, part, number in (
+        ("accuracy/test", "metrics", "accuracy"),
+        ("flow/decay_rate_start", "flow", "decay_rate_start"),
+    ):
+        assert tag in tags
+        names = [{"hparam": "activation"}, {"metric": {"tag": tag}, "order": "ORDER_DESC"}]
+        answer = ask(
+            "plugin/hparams/session_groups",
+            startIndex=0,
+            sliceSize=100,
+            allowedStatuses=["STATUS_SUCCESS"],
+            colParams=names,
+        )
+        rows = json.loads(answer)["sessionGroups"]
+        summaries = {
+            path.parent.name: json.loads(path.read_text()) for path in logs.glob("*/summary.json")
+        }
+        values = {
+            name: (s[part]["test"] if part == "metrics" else s[part])[number]["mean"]
+            for name, s in summaries.items()
+        }
+        assert len(set(values.values())) == 3, "the runs no longer differ"
+        ranking = sorted(values, key=values.__getitem__, reverse=True)
+        assert [row["name"] for row in rows] == [f"{name}/tensorboard" for name in ranking]
+        assert [row["hparams"]["activation"] for row in rows] == [
+            summaries[name]["choices"]["activation"] for name in ranking
+        ]
+
+
 def test_histograms_of_weights_and_gradients_are_there(ask):
     tags = json.loads(ask("plugin/histograms/tags"))[RUN]
     assert set(tags) == {

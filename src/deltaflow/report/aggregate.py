@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 LEVEL = 0.95
-FLOW_NUMBERS = ("vanishing_index", "vanishing_index_weight", "decay_rate", "loss_gain")
+FLOW_NUMBERS = ("vanishing_index", "decay_rate", "loss_gain", "vanishing_index_weight")
 
 
 def results(
