@@ -19,6 +19,7 @@ ORDER = (
     "messages",
     "sweep",
     "experiment",
+    "hyperparameters",
     "assembly",
     "config",
     "provenance",

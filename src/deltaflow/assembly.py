@@ -1,7 +1,4 @@
-"""From a configuration to the objects that train: data, network, objective, Trainer.
-
-Together with ``experiment`` this is all that reads a configuration.
-"""
+"""From a configuration to the objects that train: data, network, objective, Trainer."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -63,7 +60,7 @@ def module(
     initializer: Initializer = _part(config, "init")
     optimizer = _part(config, "optimizer", partial=True)
     scheduler = _part(config, "scheduler", partial=True)
-    sizes = [data.n_features, *_hidden_sizes(config), objective.n_outputs]
+    sizes = [data.n_features, *hidden_sizes(config), objective.n_outputs]
     _check_batches(config, data)
     dtype, normalization = _dtype(config), config.network.normalization
     network = FullyConnected(
@@ -87,6 +84,14 @@ def module(
     }
     clip_norm = config.trainer.gradient_clip_norm
     return StackedModule(network, objective, optimizer, scheduler, clip_norm, architecture)
+
+
+def hidden_sizes(config: DictConfig) -> list[int]:
+    """Units of each hidden layer, input to output."""
+    network = config.network
+    if network.hidden_sizes is not None:
+        return list(network.hidden_sizes)
+    return [network.width] * network.depth
 
 
 def loggers(config: DictConfig) -> list[Logger]:
@@ -167,13 +172,6 @@ def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) 
     products = max(layer.fan_in * layer.fan_out for layer in network.layers)
     small = products * network.n_replicas * data.batch_size < _WORTH_THREADS
     return 1 if small else torch.get_num_threads()
-
-
-def _hidden_sizes(config: DictConfig) -> list[int]:
-    network = config.network
-    if network.hidden_sizes is not None:
-        return list(network.hidden_sizes)
-    return [network.width] * network.depth
 
 
 def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) -> nn.Module | None:

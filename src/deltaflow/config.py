@@ -40,9 +40,10 @@ class TrainerConfig:
 
 @dataclass
 class DiagnosticsConfig:
-    """How often the gradient flow is measured; ``every_n_steps=null`` is never."""
+    """How often the flow is measured and histograms are drawn; null is never."""
 
     every_n_steps: int | None = MISSING
+    histogram_every_n_steps: int | None = MISSING
     probe_rows: int = MISSING
     effective_rank: bool = MISSING
     flush_seconds: float = MISSING
@@ -125,6 +126,8 @@ LIMITS = (
           "Use `trainer.profiler=simple`."),
     Limit("diagnostics.every_n_steps", _at_least(1), "be at least 1",
           "Use `diagnostics=off` to measure nothing."),
+    Limit("diagnostics.histogram_every_n_steps", _at_least(1), "be at least 1, or null",
+          "Use `diagnostics.histogram_every_n_steps=100`, or null for none."),
     Limit("diagnostics.probe_rows", _at_least(1), "be at least 1",
           "Use `diagnostics.probe_rows=10000`."),
     Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0",
