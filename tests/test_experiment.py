@@ -153,7 +153,7 @@ def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):
     assert seen[0]["status"] == "running"
     assert seen[0]["process"] == os.getpid()
     assert read_summary(tmp_path)["status"] == "failed"
-    assert read_summary(tmp_path)["error"] == "stop here"
+    assert read_summary(tmp_path)["error"].startswith("RuntimeError: stop here. ")
 
 
 def test_the_checkpoint_holds_the_final_weights_and_needs_no_pickle(tmp_path):

@@ -43,7 +43,7 @@ MISTAKES = {
     "never measured": (["diagnostics.every_n_steps=0"], "every_n_steps", "0", "diagnostics=off"),
     "unknown accelerator": (["trainer.accelerator=tpu"], "accelerator", "tpu", "auto"),
     "unknown class": (["activation._target_=torch.nn.Swish9"], "activation", "Swish9", "Correct"),
-    "unknown argument": (["+activation.slope=1"], "activation", "slope", "Correct"),
+    "unknown argument": (["+activation.slope=1"], "activation", "slope", "Leave"),
     "doubtful output": (["network.output_activation=relu9"], "output_activation", "relu9", "null"),
     "one network to judge": (
         ["n_seeds=2", "+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping",
@@ -72,7 +72,7 @@ MISTAKES = {
         ["activation._target_=torch.nn.Softmax", "+activation.dim=-1"],
         "one number", "Softmax", "torch.nn.ReLU",
     ),
-    "no step size": (["optimizer.lr=null"], "optimizer.lr", "null", "--cfg job"),
+    "no step size": (["optimizer.lr=null"], "optimizer.lr", "null", "optimizer.lr=0.1"),
     "word for a momentum": (["optimizer.momentum=some"], "optimizer.momentum", "some", "number"),
     "negative momentum": (["optimizer.momentum=-1"], "momentum", "-1", "Invalid"),
     "word for a slope": (["init=he", "init.negative_slope=x"], "init.negative_slope", "x", "numb"),

@@ -23,7 +23,7 @@ def test_the_wheel_carries_all_it_needs(tmp_path):
                 (installed / "deltaflow" / "conf").rglob("*.yaml")}  # fmt: skip
     assert packaged == {path.relative_to(CONF) for path in CONF.rglob("*.yaml")}
     (points,) = installed.glob("*.dist-info/entry_points.txt")
-    assert "deltaflow-train = deltaflow.cli:main" in points.read_text()
+    assert "deltaflow-train = deltaflow.__main__:main" in points.read_text()
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deltaflow.data.samples import Samples
+from deltaflow.memory import require
 
 
 def iris(n_samples: int | None = None) -> Samples:
@@ -167,6 +168,9 @@ def teacher(
 
 
 def _check(n_samples: int, noise: float, seed: int) -> None:
+    require(
+        16 * n_samples, "The data", f"`data.n_samples={n_samples}`", "Use `data.n_samples=500`."
+    )
     if n_samples < 1:
         raise ValueError(
             f"`data.n_samples` must be at least 1. Found {n_samples}. Use `data.n_samples=500`."
