@@ -120,6 +120,12 @@ def _check_form(activation: nn.Module, z: Tensor) -> None:
                 f"{type(activation).__name__}, which makes {form} of {dtype} of the shape "
                 f"{list(z.shape)}. Return one number per entry, and keep `z.dtype`."
             )
+        if not value.isfinite().all():
+            raise ValueError(
+                f"An activation must be finite from {-_NEAR:g} to {_NEAR:g}. Found "
+                f"{type(activation).__name__}, which is not. Use finite arguments, or another "
+                "function."
+            )
         if not value.requires_grad:
             raise ValueError(
                 "An activation must have a derivative that PyTorch can take. Found "

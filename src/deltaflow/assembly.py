@@ -79,9 +79,8 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
             f"Leave `~data.{removed[0]}` out of the command."
         )
     serving = {key: value for key, value in config.data.items() if key in SERVING}
-    source = OmegaConf.masked_copy(config.data, [k for k in config.data if k not in SERVING])
     with named(config, "data"):
-        samples = Samples.of(make(config, "data", object, source))
+        samples = Samples.of(make(config, "data", object, without=SERVING))
     return ReplicaDataModule(samples, seeds(config), **serving, dtype=_dtype(config))
 
 

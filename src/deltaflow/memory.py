@@ -9,7 +9,7 @@ ValueError: `network` must fit into memory. Found `network.width=1000000000`, ..
 
 import os
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB")
 _EXHAUSTED = (  # how libraries say it that have no exception of its own for it
     "can't allocate memory",
     "not enough memory",
@@ -17,7 +17,7 @@ _EXHAUSTED = (  # how libraries say it that have no exception of its own for it
     "ALLOC_FAILED",
     "Unable to allocate",
     "array is too big",
-    "Maximum allowed dimension",
+    "Maximum allowed",
     "Storage size calculation overflow",
     "multiplication overflow",
     "int too large to convert",

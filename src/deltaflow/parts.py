@@ -6,10 +6,10 @@ of training, becomes one message that says which part it was, and where in its f
 
 import inspect
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
@@ -24,21 +24,21 @@ NAMED_GROUPS = ("logger", "callbacks")  # of parts by name
 _PACKAGE = Path(__file__).parent
 
 
-def make(config: DictConfig, group: str, kind: type, source: DictConfig | None = None) -> Any:
+def make(config: DictConfig, group: str, kind: type, without: Sequence[str] = ()) -> Any:
     """What a group's ``_target_`` makes of its arguments.
 
     Args:
         config: the whole.
         group: dotted, as on the command line.
         kind: what it must be.
-        source: the part of the group that the target gets, if not all.
+        without: what of the group the target does not get.
 
     Raises:
         ValueError: if there is no such target, or it refuses its arguments, or makes
             something else.
     """
     with named(config, group):
-        return _checked(_instantiated(config, group, source), group, kind)
+        return _checked(_instantiated(config, group, without), group, kind)
 
 
 def maker(config: DictConfig, group: str, kind: type) -> Callable[[Any], Any]:
@@ -121,10 +121,12 @@ def with_culprit(config: DictConfig, error: Exception) -> Exception:
 
 
 def _instantiated(
-    config: DictConfig, group: str, source: DictConfig | None = None, partial: bool = False
+    config: DictConfig, group: str, without: Sequence[str] = (), partial: bool = False
 ) -> Any:
-    settings = OmegaConf.select(config, group) if source is None else source
-    name = settings.get("_target_") if isinstance(settings, DictConfig) else None
+    node = OmegaConf.select(config, group)
+    resolved = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_dict(node) else {}
+    settings = cast(dict[str, Any], resolved)
+    name = settings.get("_target_")
     target = get_object(name) if isinstance(name, str) and name else None
     if not callable(target):
         raise ValueError(
@@ -132,12 +134,14 @@ def _instantiated(
             f"{shown(name)}. See --help for the options that there are."
         )
     taken = argument_names(target)
-    if taken is not None:  # null is how an option of the group said «not given»
-        idle = [key for key, value in settings.items() if value is None and key not in taken]
-        settings = OmegaConf.masked_copy(settings, [str(key) for key in settings if key not in idle])
-    arguments = {str(k): v for k, v in settings.items() if not str(k).startswith("_")}
+    given = {
+        key: value
+        for key, value in settings.items()
+        if key not in without and (value is not None or taken is None or key in taken)
+    }  # null is how another option of the group says «not given»
+    arguments = {key: value for key, value in given.items() if not str(key).startswith("_")}
     check_arguments(target, arguments, group, n_later=int(partial))
-    return instantiate(settings, _partial_=partial)
+    return instantiate(given, _partial_=partial)
 
 
 def _checked(made: Any, group: str, kind: type) -> Any:

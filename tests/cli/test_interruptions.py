@@ -70,11 +70,11 @@ def test_a_disk_that_fills_up_fails_the_run_with_one_message(stopped, tmp_path):
     (tmp_path / "full.py").write_text(
         "import os\n"
         "from lightning.pytorch import Callback\n"
-        "from deltaflow.records import tables\n"
+        "from deltaflow.records import summary, tables\n"
         "class Disk(Callback):\n"
         "    def on_train_epoch_end(self, trainer, *_):\n"
         "        def full(path, write): raise OSError(28, 'No space left on device', str(path))\n"
-        "        tables.replace_file = full\n"
+        "        tables.replace_file = summary.replace_file = full\n"
     )
     ran, directory = stopped(
         "SIGCONT", "+callbacks.disk._target_=full.Disk", "diagnostics.flush_seconds=0"
@@ -82,5 +82,6 @@ def test_a_disk_that_fills_up_fails_the_run_with_one_message(stopped, tmp_path):
     assert ran.returncode == 1
     assert "No space left on device" in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert read_summary(directory)["status"] != "completed"
+    assert read_summary(directory)["status"] == "failed"
+    assert "No space left on device" in read_summary(directory)["error"]
     assert len(read_table(directory, LAYERS))
