@@ -87,6 +87,7 @@ MISTAKES = {
     "half a unit": (["network.hidden_sizes=[1.5]"], "hidden_sizes[0]", "1.5", "whole number"),
     "number for a list": (["network.hidden_sizes=8"], "network.hidden_sizes", "8", "[64,32]"),
     "names for a list": (["network.hidden_sizes={a:1}"], "hidden_sizes", "names with", "--cfg"),
+    "list for names": (["callbacks=[1]"], "`callbacks`", "Found a list", "--cfg job"),
     "list for a word": (["trainer.precision=[32]"], "precision", "[32]", "a word"),
     "list for a group": (["network=[1,2]"], "config group", "a list of numbers", "--help"),
     "no choice": (["loss=???"], "loss", "???", "--help"),
@@ -140,7 +141,22 @@ MISTAKES = {
         "smaller",
     ),
     "slope that is none": (
-        ["activation=leaky", "activation.negative_slope=nan"], "finite", "LeakyReLU", "Use finite",
+        ["activation=leaky", "activation.negative_slope=nan"], "activation.negative_slope", "nan",
+        "--cfg job",
+    ),
+    "slope without end": (
+        ["activation=leaky", "activation.negative_slope=inf"], "finite", "LeakyReLU", "Use finite",
+    ),
+    "momentum that is none": (["optimizer.momentum=nan"], "optimizer.momentum", "nan", "--cfg"),
+    "rate that is none": (
+        ["scheduler=cosine", "scheduler.eta_min=nan"], "scheduler.eta_min", "nan", "--cfg job",
+    ),
+    "endless slope": (
+        ["init=he", "init.negative_slope=inf"], "init.negative_slope", "inf", "negative_slope=1.0",
+    ),
+    "fewer than no flowers": (["data.n_samples=-1"], "data.n_samples", "-1", "n_samples=1"),
+    "word for sizes": (
+        ["data=teacher", "loss=mse", "data.hidden_sizes='8'"], "hidden_sizes", "'8'", "--cfg job",
     ),
     "no steps": (["scheduler=step", "scheduler.step_size=0"], "scheduler", "StepLR", "arguments"),
     "share above 1": (

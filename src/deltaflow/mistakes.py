@@ -147,9 +147,10 @@ def _explain_value(error: BaseException) -> str | None:
     if "does not support deletion" in reason:
         return f"`{key}` must have a value. Found `~{key}`. Leave that out."
     if "Cannot merge DictConfig with ListConfig" in reason:
-        wanted = f"`{key}` must be a list" if key else "A configuration file must hold names"
-        found = "names with values" if key else "a list"
-        return f"{wanted}. Found {found}. See --cfg job."
+        if error.object_type is list:
+            return f"`{key}` must be a list. Found names with values. See --cfg job."
+        what = f"`{key}`" if key else "A configuration file"
+        return f"{what} must hold names with values. Found a list. See --cfg job."
     return f"`{key}` must have another value. Found: {reason}. See --cfg job." if key else reason
 
 

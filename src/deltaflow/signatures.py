@@ -12,6 +12,7 @@ ValueError: `data.n_samples` must be a whole number. Found ten. See --cfg job fo
 """
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,13 +45,18 @@ def check_arguments(
     """
     names = argument_names(target)
     taken = None if names is None else names[n_later:]
-    for name in arguments:
+    for name, value in arguments.items():
         if taken is not None and name not in taken:
             close = nearest(name, taken)
             advice = f"Did you mean `{where}.{close}`?" if close else f"Leave `{where}.{name}` out."
             raise ValueError(
                 f"`{where}` must get arguments that `{target.__name__}` takes: "
                 f"{', '.join(taken) or 'none'}. Found `{where}.{name}`. {advice}"
+            )
+        if isinstance(value, float) and math.isnan(value):
+            raise ValueError(
+                f"`{where}.{name}` must have a value that means something. Found nan. "
+                "See --cfg job for the default."
             )
     function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     try:
@@ -132,4 +138,6 @@ def _is(value: Any, kind: type) -> bool:
         return kind is bool
     if kind is float:
         return isinstance(value, int | float)
+    if isinstance(value, str):
+        return kind is str  # which is a sequence too, but of what
     return isinstance(value, kind)

@@ -20,6 +20,8 @@ def iris(n_samples: int | None = None) -> Samples:
     """
     from sklearn.datasets import load_iris
 
+    if n_samples is not None:
+        _check_count("n_samples", n_samples, 1)
     bunch = load_iris()
     rows = slice(n_samples)
     return Samples.classes(bunch.data[rows], bunch.target[rows], bunch.target_names.tolist())
