@@ -37,7 +37,6 @@ def target(
         {"one_of": "z"},
         {"anything": [None]},
         {"unannotated": "whatever"},
-        {"not_an_argument": 1},
     ],
     ids=str,
 )
@@ -50,7 +49,7 @@ def test_what_fits_or_cannot_be_told_passes(arguments):
     [
         ({"whole": "ten"}, "`group.whole` must be a whole number. Found ten."),
         ({"whole": 4.5}, "`group.whole` must be a whole number. Found 4.5."),
-        ({"whole": True}, "`group.whole` must be a whole number. Found True."),
+        ({"whole": True}, "`group.whole` must be a whole number. Found true."),
         ({"whole": None}, "`group.whole` must be a whole number. Found null."),
         ({"number": "fast"}, "`group.number` must be a number. Found fast."),
         ({"flag": "maybe"}, "`group.flag` must be true or false. Found maybe."),
@@ -58,6 +57,10 @@ def test_what_fits_or_cannot_be_told_passes(arguments):
         ({"maybe": "x"}, "`group.maybe` must be a whole number or null. Found x."),
         ({"sizes": 3}, "`group.sizes` must be a list. Found 3."),
         ({"maybe_sizes": 3}, "`group.maybe_sizes` must be a list or null. Found 3."),
+        ({"sizes": "12"}, "`group.sizes` must be a list. Found '12'."),
+        ({"number": float("nan")}, "`group.number` must have a value that means something."),
+        ({"number": "0.1"}, "`group.number` must be a number. Found '0.1'."),
+        ({"numbr": 1}, r"`group` must get .* `target` takes: whole, number.*mean `group.number`?"),
     ],
     ids=str,
 )

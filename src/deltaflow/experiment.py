@@ -25,7 +25,9 @@ from deltaflow.callbacks.hparams import log_hyperparameters, log_outcome, result
 from deltaflow.callbacks.metrics import SHOWN_SEEDS
 from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorboards
 from deltaflow.hyperparameters import hyperparameters, varied
+from deltaflow.messages import explain
 from deltaflow.module import StackedModule
+from deltaflow.parts import with_culprit
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import SUMMARY
@@ -67,28 +69,39 @@ def run(
             "Name a new one, or delete that."
         )
     started = time.monotonic()
-    summary = first_summary(choices, overrides, command)
-    write_summary(directory, summary)
-    flush_seconds = config.diagnostics.flush_seconds
-    tables = [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
+    first = first_summary(choices, overrides, command)
+    write_summary(directory, first)
+    summary = dict(first)
+    tables: list[TableWriter] = []
     try:
+        configuration.check(config)
+        flush_seconds = config.diagnostics.flush_seconds
+        tables += [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
         with _quiet_lightning():
             result = _train(config, directory, choices, tables, console, summary)
-    except BaseException as error:
+        summary["wall_seconds"] = round(time.monotonic() - started, 3)
+        write_summary(directory, summary)
+    except BaseException as caught:
+        error = with_culprit(config, caught) if isinstance(caught, Exception) else caught
         failed = isinstance(error, Exception)
-        summary |= {
-            "status": "failed" if failed else "interrupted",
-            "error": str(error) or type(error).__name__ if failed else None,
-        }
         with suppress(OSError):  # the disk may be what failed; chunks are there all the same
             for table in tables:
                 table.close()
+        ending = {
+            "status": "failed" if failed else "interrupted",
+            "error": explain(error) if failed else None,
+            "wall_seconds": round(time.monotonic() - started, 3),
+        }
+        try:
+            write_summary(directory, summary | ending)
+        except OSError:
+            with suppress(OSError):  # a short summary still fits where the first one is
+                write_summary(directory, first | ending)
         if isinstance(error, SystemExit):  # how Lightning leaves a training it was asked to stop
             raise KeyboardInterrupt from error
+        if error is not caught:
+            raise error from caught
         raise
-    finally:
-        summary["wall_seconds"] = round(time.monotonic() - started, 3)
-        write_summary(directory, summary)
     return result
 
 
@@ -100,7 +113,7 @@ def _train(
     console: Console | None,
     summary: dict[str, Any],
 ) -> Run:
-    configuration.check(config)
+    assembly.check_size(config)
     seeds = assembly.seeds(config)
     data = assembly.datamodule(config)
     if console is not None and data.reading is not None:
