@@ -2,7 +2,7 @@
 
 A preset trains once, in one test, whichever worker has it; what it is compared with trains
 there as well. Presets are found by glob: a new one must beat the majority class, or be named
-here with what it shows instead.
+here as one that does not, and every preset has its lesson below.
 """
 
 import polars as pl
@@ -34,8 +34,7 @@ def test_a_preset_shows_what_its_comment_says(name, preset, tmp_path):
     if data.has_test and isinstance(data.task, Classification):
         learns = _accuracy(result) > _majority(data) + MARGIN
         assert learns is (name not in NOT_LEARNING)
-    if lesson := LESSONS.get(name):
-        lesson(result, lambda *overrides: preset(name, *overrides))
+    LESSONS[name](result, lambda *overrides: preset(name, *overrides))
 
 
 def _majority(data: assembly.ReplicaDataModule) -> float:
@@ -136,6 +135,15 @@ def overfits(result, _):
     assert _loss(result, last, "validation") > 5 * best
 
 
+def wrong_labels_are_learnt_by_heart(result, but):
+    accuracy = result.metrics.group_by("split", "epoch").agg(pl.col("accuracy").mean())
+    validation = accuracy.filter(split="validation").sort("epoch")["accuracy"]
+    train = accuracy.filter(split="train").sort("epoch")["accuracy"]
+    assert train[-1] > 0.99
+    assert validation[-1] < validation.max() - 0.04
+    assert _accuracy(but("data.label_noise=0")) > _accuracy(result) + 0.05
+
+
 def the_loss_falls_and_nothing_is_left_to_judge_by(result, _):
     assert _loss(result, result.metrics["epoch"].max()) < 0.5 * _loss(result, 0)
     assert result.metrics["split"].unique().to_list() == ["train"]
@@ -150,6 +158,7 @@ LESSONS = {
     "iris_linear_mse": the_loss_falls_and_nothing_is_left_to_judge_by,
     "iris_relu": healthy,
     "leaky_alpha": a_slope_of_1_is_the_identity,
+    "noisy_labels": wrong_labels_are_learnt_by_heart,
     "overfit": overfits,
     "spirals_deep": needs_depth,
     "tanh_chaos": wide_weights_are_chaotic,

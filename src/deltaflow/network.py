@@ -99,7 +99,7 @@ class FullyConnected(nn.Module):
         self.dropouts = nn.ModuleList(
             StackedDropout(dropout, layer) for layer in range(1, len(hidden) + 1)
         )
-        self.output_activation = output_activation
+        self.output_activation = copy.deepcopy(output_activation)
         self.normalization = normalization
         self.dropout = dropout
         self.seeds = tuple(range(n_replicas))
