@@ -1,17 +1,13 @@
 """A table of one's own on the command line: what it says first, and what it refuses."""
 
 import json
-import os
-import pty
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 
 import pytest
 
-from running import ROOT, TABLE, run
+from running import ROOT, TABLE, in_a_terminal, run
 
 SHORT = ["trainer.max_epochs=1", "logger=none"]
 GIVEN = ["data=table", "data.path=my.csv", "data.target=species"]
@@ -39,24 +35,7 @@ def test_what_the_readme_shows_is_what_is_said_before_the_result(deltaflow, writ
 
 
 def test_in_a_terminal_it_stands_above_the_bar(tmp_path, write):
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *GIVEN, *SHORT], stdout=slave, stderr=slave,
-        cwd=tmp_path, env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"},
-    )  # fmt: skip
-    os.close(slave)
-    seen = b""
-    while True:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:  # Linux's way to say that the other side has closed
-            break
-        if not chunk:
-            break
-        seen += chunk
-    os.close(master)
-    assert process.wait() == 0
-    text = seen.decode()
+    text = in_a_terminal([*GIVEN, *SHORT], tmp_path)
     places = [text.index(part) for part in ("my.csv, 90 rows", "one-hot", "epoch 1/1", "Result")]
     assert places == sorted(places)
 
