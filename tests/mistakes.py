@@ -71,6 +71,22 @@ MISTAKES = {
     "noise in labels that are none": (
         ["data=sine", "loss=mse", "data.label_noise=0.1"], "replaces classes", "0.1", "data.noise",
     ),
+    "too wide a start": (["init=normal", "init.sigma_w=1e300"], "init.sigma_w", "1e+300", "1.0"),
+    "too steep a slope": (["init=he", "init.negative_slope=1e200"], "_slope", "1e+200", "1"),
+    "endless spiral": (["data=spirals", "data.turns=inf"], "data.turns", "inf", "data.turns=1"),
+    "empty layer of a teacher": (
+        ["data=teacher", "loss=mse", "data.hidden_sizes=[8,0]"], "data.hidden_sizes", "0", "[16]",
+    ),
+    "coupling optimizer by another name": (
+        ["n_seeds=2", "optimizer._target_=broken.OwnLBFGS", "~optimizer.momentum"],
+        "entry by entry", "OwnLBFGS", "n_seeds=1",
+    ),
+    "plateau of nothing": (
+        ["data.split=[1,0,0]", "scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau",
+         "~scheduler.factor", "~scheduler.total_iters"],
+        "validation loss", "no validation part", "data.split=[0.6,0.2,0.2]",
+    ),
+    "path with a tilde": (["data=table", "data.path=~/my.csv"], "key=value", "~/my.csv", "quotes"),
     "negative norm": (["trainer.gradient_clip_norm=-1"], "gradient_clip_norm", "-1", "null"),
     "no threads": (["trainer.threads=0"], "trainer.threads", "0", "trainer.threads=null"),
     "key that nothing reads": (["+foo=1"], "one that a run reads", "foo", "--cfg job"),

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from deltaflow import cli, experiment
+from deltaflow import experiment
 from deltaflow.composition import compose_run
+from deltaflow.options import config_directory
 from deltaflow.run import Run
 
-CONF = cli.config_directory()
+CONF = config_directory()
 ROOT = CONF.parent
 TABLE = ROOT / "tests" / "my.csv"
 

@@ -1,3 +1,5 @@
+import dataclasses
+import shutil
 import subprocess
 import sys
 
@@ -87,3 +89,40 @@ def test_importing_the_package_does_not_wait_for_torch():
     script = "import sys, deltaflow; print('torch' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("content", [b"junk", b"", b"PK\x03\x04 and so on"])
+def test_a_checkpoint_that_cannot_be_read_is_refused(content, trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained.directory, copy)
+    (copy / "checkpoints" / "last.ckpt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"last.ckpt must be the checkpoint of a run"):
+        load_run(copy)
+
+
+def test_a_checkpoint_of_something_else_is_refused(trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained.directory, copy)
+    torch.save({"state_dict": {}}, copy / "checkpoints" / "last.ckpt")
+    with pytest.raises(ValueError, match=r"must be the checkpoint of a run. .* 'architecture'"):
+        load_run(copy)
+
+
+def test_a_run_that_was_killed_is_titled_by_the_seeds_it_measured(trained, tmp_path):
+    killed = dataclasses.replace(trained, summary=trained.summary | {"replicas": []})
+    assert killed.title == trained.title
+
+
+@pytest.mark.parametrize("overrides", ["activation=tanh", ["hydra.run.dir=here"]])
+def test_what_is_no_list_of_settings_is_refused(overrides):
+    with pytest.raises(ValueError, match="must be given a list of a run's settings"):
+        train(overrides)
+
+
+def test_python_hears_no_warnings_of_libraries_among_themselves(tmp_path):
+    script = (
+        "from deltaflow import train; "
+        f"train(['trainer.max_epochs=1', 'logger=none'], {str(tmp_path / 'run')!r})"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("", "")

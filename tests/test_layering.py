@@ -23,6 +23,8 @@ ORDER = (
     "messages",
     "mistakes",
     "assembly",
+    "training",
+    "options",
     "parts",
     "config",
     "provenance",
@@ -90,3 +92,8 @@ def test_only_the_top_knows_configurations(path):
 @pytest.mark.parametrize("unit", ["statistics", "activations", "network", "flow", "initializers"])
 def test_the_kernels_know_no_trainer(unit):
     assert not {name for name in _imported(PACKAGE / f"{unit}.py") if name.startswith("lightning")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_tells_one_story(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250

@@ -45,7 +45,8 @@ def test_the_definition_of_a_stream_is_pinned():
     sequence = np.random.SeedSequence(5, spawn_key=(1, 3))
     expected = np.random.Generator(np.random.PCG64(sequence)).permutation(10).tolist()
     assert generator(5, Stream.ORDER, 3).permutation(10).tolist() == expected
-    assert {stream.name: stream.value for stream in Stream} == {"INIT": 0, "ORDER": 1, "DROPOUT": 2}
+    values = {"INIT": 0, "ORDER": 1, "DROPOUT": 2, "ROWS": 3, "LABELS": 4}
+    assert {stream.name: stream.value for stream in Stream} == values
 
 
 @pytest.mark.parametrize(("seed", "index"), [(-1, 0), (0, -1)])

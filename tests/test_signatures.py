@@ -77,3 +77,11 @@ def test_a_class_is_judged_by_how_it_is_made():
 def test_another_librarys_annotations_count_as_well():
     with pytest.raises(ValueError, match=r"`optimizer.momentum` must be a number. Found null"):
         check_arguments(torch.optim.SGD, {"lr": 0.1, "momentum": None}, "optimizer")
+
+
+def test_a_list_fits_where_a_tuple_is_asked_for():
+    def optimizer(betas: tuple[float, float], sizes: Sequence[int] | None = None) -> None: ...
+
+    check_arguments(optimizer, {"betas": [0.9, 0.99], "sizes": [1]}, "optimizer")
+    with pytest.raises(ValueError, match=r"`optimizer.betas` must be a list\. Found 0\.9"):
+        check_arguments(optimizer, {"betas": 0.9}, "optimizer")

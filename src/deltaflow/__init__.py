@@ -18,7 +18,8 @@ Imports point down only. From the bottom:
     one measured step, and Lightning's shells around it all
 ``report``, ``run``, ``provenance``
     what is shown of the records, and of one run
-``config``, ``parts``, ``assembly``, ``mistakes``, ``messages``, ``experiment``
+``config``, ``parts``, ``options``, ``training``, ``assembly``, ``mistakes``, ``messages``,
+``hyperparameters``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not
 ``sweep``, ``cli``, ``composition``, ``api``
     from a command line, or from Python, to a configuration

@@ -39,6 +39,11 @@ def train(overrides: Sequence[str] = (), directory: str | Path | None = None) ->
     Raises:
         ValueError: for settings that no run can have, with the command line's message.
     """
+    if isinstance(overrides, str) or any(o.startswith("hydra.") for o in overrides):
+        raise ValueError(
+            "`train` must be given a list of a run's settings, and where its records go as "
+            f'`directory`. Found {overrides!r}. Use `train(["activation=tanh"], "a/folder")`.'
+        )
     folder = Path(directory) if directory is not None else Path("outputs") / cli.unique()
     try:
         config, choices = compose_run(overrides, folder)

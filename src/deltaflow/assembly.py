@@ -2,17 +2,12 @@
 
 import itertools
 import warnings
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import lightning.pytorch as pl
-import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
@@ -25,9 +20,9 @@ from deltaflow.module import StackedModule
 from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.objectives import Objective
 from deltaflow.parts import make, maker, named
+from deltaflow.training import dtype
 
 _LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
-_WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
 SERVING = (  # of data: not the source's
     "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
 )  # fmt: skip
@@ -59,7 +54,7 @@ def check_size(config: DictConfig) -> None:
         asked, layers = "`network.depth=0`", [(1, 1, 1)]
     parameters = sum((fan_in + 1) * fan_out * times for fan_in, fan_out, times in layers)
     require(
-        n_seeds * parameters * 3 * _dtype(config).itemsize
+        n_seeds * parameters * 3 * dtype(config).itemsize
         + _LAYER_BYTES * sum(times for *_, times in layers),
         "The network",
         f"{asked} with `n_seeds={n_seeds}`",
@@ -81,7 +76,7 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
     serving = {key: value for key, value in config.data.items() if key in SERVING}
     with named(config, "data"):
         samples = Samples.of(make(config, "data", object, without=SERVING))
-    return ReplicaDataModule(samples, seeds(config), **serving, dtype=_dtype(config))
+    return ReplicaDataModule(samples, seeds(config), **serving, dtype=dtype(config))
 
 
 def module(
@@ -99,13 +94,13 @@ def module(
     scheduler = maker(config, "scheduler", LRScheduler)
     sizes = [data.n_features, *hidden_sizes(config), objective.n_outputs]
     _check_batches(config, data)
-    dtype, normalization = _dtype(config), config.network.normalization
+    precision, normalization = dtype(config), config.network.normalization
     network = FullyConnected(
         sizes,
         activation,
         n_replicas=config.n_seeds,
         output_activation=_output_activation(config, choices),
-        dtype=dtype,
+        dtype=precision,
         normalization=normalization,
         dropout=config.network.dropout,
     )
@@ -115,7 +110,7 @@ def module(
         "seeds": seeds(config),
         "activation": OmegaConf.to_container(config.activation, resolve=True),
         "output_activation": config.network.output_activation,
-        "dtype": str(dtype).removeprefix("torch."),
+        "dtype": str(precision).removeprefix("torch."),
         "normalization": normalization,
         "dropout": config.network.dropout,
     }
@@ -156,61 +151,6 @@ def callbacks(config: DictConfig) -> list[pl.Callback]:
     return own
 
 
-def trainer(
-    config: DictConfig,
-    data: ReplicaDataModule,
-    directory: Path,
-    run_callbacks: Sequence[pl.Callback],
-    run_loggers: Sequence[Logger],
-) -> pl.Trainer:
-    """The Trainer: one device, checkpoints every few minutes, no output of its own.
-
-    Raises:
-        ValueError: if the accelerator is not there, or cannot work in this precision.
-    """
-    accelerator = _accelerator(config)
-    checkpoint = ModelCheckpoint(
-        directory / "checkpoints",
-        filename="last",
-        train_time_interval=timedelta(minutes=5),
-        enable_version_counter=False,
-    )
-    limit = config.trainer.max_batches
-    return pl.Trainer(
-        accelerator=accelerator,
-        devices=1,
-        precision=config.trainer.precision,
-        max_epochs=config.trainer.max_epochs,
-        callbacks=[*run_callbacks, checkpoint],
-        logger=list(run_loggers),
-        default_root_dir=directory,
-        plugins=[LightningEnvironment()],  # a run is one process, also inside a SLURM job
-        num_sanity_val_steps=0,
-        limit_train_batches=limit,
-        limit_val_batches=limit if data.has_validation else 0,
-        limit_test_batches=limit,
-        profiler=_profiler(config, directory),
-        log_every_n_steps=1,  # what is logged is logged by epoch
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
-
-
-def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) -> int:
-    """How many threads PyTorch computes with on the processor.
-
-    Small layers are done before threads have met, and on cores that others use as well,
-    waiting for each other can cost ten times the computation. So a small stack gets one.
-    """
-    if config.trainer.threads is not None:
-        return int(config.trainer.threads)
-    network = module.network
-    products = max(layer.fan_in * layer.fan_out for layer in network.layers)
-    small = products * network.n_replicas * data.batch_size < _WORTH_THREADS
-    return 1 if small else torch.get_num_threads()
-
-
 def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) -> nn.Module | None:
     name = config.network.output_activation
     if name is None:
@@ -238,39 +178,6 @@ def _check_batches(config: DictConfig, data: ReplicaDataModule) -> None:
             f"last, with {data.n_rows[0]} rows and `data.batch_size={data.batch_size}`. Use "
             "another `data.batch_size`, or `network.normalization=layer`."
         )
-
-
-def _dtype(config: DictConfig) -> torch.dtype:
-    return torch.float64 if config.trainer.precision == "64-true" else torch.float32
-
-
-def _accelerator(config: DictConfig) -> str:
-    wanted = config.trainer.accelerator
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted not in ("cpu", "gpu", "auto", *found):
-        raise ValueError(
-            f"`trainer.accelerator` must be cpu, gpu or auto. Found {wanted}. "
-            "Use `accelerator=auto`."
-        )
-    usable = next((name for name, there in found.items() if there), "cpu")
-    if (wanted == "gpu" and usable == "cpu") or not found.get(wanted, True):
-        raise ValueError(
-            f"`accelerator={wanted}` needs a graphics card that PyTorch can use. Found none. "
-            "Use `accelerator=cpu`, or `accelerator=auto` to take what there is."
-        )
-    chosen = usable if wanted in ("gpu", "auto") else wanted
-    if chosen == "mps" and config.trainer.precision == "64-true":
-        raise ValueError(
-            "`trainer.precision=64-true` needs float64. Found MPS, which has none. "
-            "Use `accelerator=cpu`, or `trainer.precision=32-true`."
-        )
-    return cast(str, chosen)
-
-
-def _profiler(config: DictConfig, directory: Path) -> Profiler | None:
-    kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
-    name = config.trainer.profiler
-    return None if name is None else kinds[name](directory, filename="profile")
 
 
 def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:

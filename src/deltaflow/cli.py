@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config import RunConfig
 from deltaflow.messages import explain, print_error
+from deltaflow.options import config_directory
 from deltaflow.report import ranking, terminal
 from deltaflow.report.screen import console
 from deltaflow.sweep import slug
@@ -30,12 +31,6 @@ INTERRUPTED = 130  # as shells give it after Ctrl-C
 _ENDINGS = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]  # a batch system's, and a closed terminal's: ends as Ctrl-C is one
-
-
-def config_directory() -> Path:
-    """``conf/`` within the installed package, or of the checkout, where it has no copy."""
-    packaged = Path(__file__).parent / "conf"
-    return packaged if packaged.exists() else Path(__file__).parents[2] / "conf"
 
 
 def unique(kind: str = "") -> str:

@@ -13,7 +13,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from deltaflow import cli
+from deltaflow import cli  # noqa: F401  # registers the schema and resolvers
+from deltaflow.options import config_directory
 
 
 def compose_run(
@@ -31,7 +32,7 @@ def compose_run(
     Raises:
         hydra.errors.HydraException: for overrides that the command line would refuse.
     """
-    with initialize_config_dir(str(cli.config_directory()), version_base="1.3"):
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
         whole = compose("train", list(overrides), return_hydra_config=True)
     with open_dict(whole):
         whole.hydra.runtime.output_dir = str(directory.absolute())

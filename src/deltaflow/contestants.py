@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deltaflow import assembly, experiment
+from deltaflow import assembly, experiment, training
 from deltaflow import config as configuration
 from deltaflow.composition import compose_run
 from deltaflow.module import StackedModule
@@ -68,7 +68,7 @@ class Work:
                 f"Found {config.trainer.precision}. Use `trainer.precision=32-true`."
             )
         data = assembly.datamodule(config)
-        trainer = assembly.trainer(config, data, Path(), [], [])
+        trainer = training.trainer(config, data, Path(), [], [])
         device = trainer.strategy.root_device
         return cls(
             train=_on_device(data.train_dataloader().part, device),

@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from rich.console import Console
 
-from deltaflow import assembly
+from deltaflow import assembly, training
 from deltaflow import config as configuration
 from deltaflow.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
@@ -27,14 +27,17 @@ from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorb
 from deltaflow.hyperparameters import hyperparameters, varied
 from deltaflow.messages import explain
 from deltaflow.module import StackedModule
+from deltaflow.options import told
 from deltaflow.parts import with_culprit
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
-from deltaflow.records.summary import SUMMARY
+from deltaflow.records.summary import claim
 from deltaflow.report import figures
 from deltaflow.report.aggregate import FLOW_NUMBERS, results
 from deltaflow.report.inputs import print_reading
 from deltaflow.run import Run
+
+_LIBRARIES = r"(lightning|torch|tensorboard)\b"
 
 
 def run(
@@ -63,12 +66,9 @@ def run(
         ValueError: for settings that no run can have.
         KeyboardInterrupt: if interrupted; what was measured is kept.
     """
-    if (directory / SUMMARY).exists():
-        raise ValueError(
-            f"A run needs a directory of its own. Found the records of another in {directory}. "
-            "Name a new one, or delete that."
-        )
+    claim(directory)
     started = time.monotonic()
+    choices = told(config, choices)
     first = first_summary(choices, overrides, command)
     write_summary(directory, first)
     summary = dict(first)
@@ -118,16 +118,17 @@ def _train(
     data = assembly.datamodule(config)
     if console is not None and data.reading is not None:
         print_reading(console, data.reading, config.data.standardize)
+    summary["table"] = None if data.reading is None else data.reading.record()
     module = assembly.module(config, data, choices)
     loggers = assembly.loggers(config)
     callbacks = _callbacks(config, tables, loggers, console)
-    trainer = assembly.trainer(config, data, directory, callbacks, loggers)
+    trainer = training.trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
         "n_parameters": module.network.n_parameters,
     }
     _open_board(config, choices, module, data.has_test, loggers, summary)
-    with _threads(assembly.threads(config, module, data)):
+    with _threads(training.threads(config, module, data)):
         trainer.fit(module, datamodule=data)
         summary["n_steps"] = trainer.global_step
         trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
@@ -217,6 +218,8 @@ def _quiet_lightning() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             # All schedules go by epoch here, the one-cycle too; Lightning would rather have steps.
+            for category in (DeprecationWarning, FutureWarning):  # of libraries among themselves
+                warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
             warnings.filterwarnings("ignore", message=r".* scheduler is using 'interval': 'epoch'")
             yield
     finally:

@@ -66,11 +66,11 @@ def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:
     >>> typed = ["train.py", "-m", "data=moons", "+data.tag=1", "network.depth=2,10"]
     >>> varied(["data=moons", "+data.tag=1", "network.depth=10"], typed)
     {'network.depth'}
-    >>> sorted(varied(["data=moons", "+data.tag=1"], []))
+    >>> sorted(varied(["data._target_=my.points", "+data.tag=1"], []))
     ['data', 'data.tag']
     """
     swept = [override for override in _parsed(command[1:]) if override.is_sweep_override()]
-    return {override.key_or_group for override in swept or _parsed(overrides)}
+    return {o.key_or_group.removesuffix("._target_") for o in swept or _parsed(overrides)}
 
 
 def _parsed(arguments: Iterable[str]) -> list[Override]:

@@ -18,6 +18,8 @@ import numpy as np
 
 Array = np.typing.NDArray[np.float64]
 
+_GREATEST = 1e18  # its square is still a number in single precision
+
 
 class Initializer(ABC):
     """A distribution of weights and biases: independent entries, mean 0."""
@@ -163,8 +165,8 @@ class Zeros(Initializer):
 
 
 def _check_scale(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
+    if not 0 <= value <= _GREATEST:
         raise ValueError(
-            f"`init.{name}` must be a finite number, at least 0. Found {value}. "
+            f"`init.{name}` must be at least 0 and at most {_GREATEST:g}. Found {value}. "
             f"Use `init.{name}=1.0`, or 0 for none."
         )

@@ -21,6 +21,7 @@ from omegaconf.errors import (
 )
 from yaml import MarkedYAMLError
 
+from deltaflow.options import config_directory
 from deltaflow.signatures import argument_names, nearest, shown
 
 _HYDRAS_WORDS = {  # as Hydra begins its message: the whole of ours, with what it found
@@ -108,14 +109,26 @@ def explain_composition(error: BaseException) -> str | None:
         )
     if isinstance(error, OverrideParseException):
         return (
-            f"An override must read key=value. Found `{error.override}`. Put values with spaces, "
-            "commas or letters beyond ASCII into quotes: 'key=\"a, b\"'."
+            f"An override must read key=value. Found `{error.override}`. Put values with spaces or "
+            "any of , = ~ ( ) into quotes, and letters beyond ASCII: 'key=\"a, b\"'."
         )
     if isinstance(error, ConfigCompositionException):
         cause = error.__cause__ or error.__context__
         if cause is not None and (said := _explain_value(cause)):
             where = re.match(r"In '(.*?)'", text)
+            if where and "setting that exists" in said:
+                return (
+                    f"{said} It stands in {where[1]}.yaml, which must begin with `# @package "
+                    "_global_` if it speaks of several groups."
+                )
             return f"{said} It stands in {where[1]}.yaml." if where else said
+    narrow = re.match(r"In '(?P<file>.*?)': Could not override '(?P<group>[^']*)@", text)
+    if narrow and (config_directory() / narrow["group"]).is_dir():
+        return (
+            "A file that sets several groups must say that it speaks of all of them. Found "
+            f"`{narrow['group']}` in {narrow['file']}.yaml, which does not. Begin that file with "
+            "`# @package _global_`."
+        )
     for pattern, message in _HYDRAS_WORDS.items():
         if found := re.match(pattern, text):
             return message.format(**found.groupdict())

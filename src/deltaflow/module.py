@@ -68,7 +68,8 @@ class StackedModule(pl.LightningModule):
         """
         optimizer = self.optimizer(self.network.parameters())
         name = type(optimizer).__name__
-        if name in _COUPLING and self.network.n_replicas > 1:
+        kinds = {kind.__name__ for kind in type(optimizer).__mro__}
+        if kinds & set(_COUPLING) and self.network.n_replicas > 1:
             raise ValueError(
                 f"With more than one seed the optimizer must update entry by entry. Found {name}. "
                 "Use `n_seeds=1`, or an optimizer such as sgd or adam."
@@ -76,7 +77,13 @@ class StackedModule(pl.LightningModule):
         if self.scheduler is None:
             return {"optimizer": optimizer}
         scheduler = self.scheduler(optimizer)
-        if isinstance(scheduler, ReduceLROnPlateau) and self.network.n_replicas > 1:
+        plateau = isinstance(scheduler, ReduceLROnPlateau)
+        if plateau and not self.trainer.enable_validation:
+            raise ValueError(
+                "ReduceLROnPlateau watches the validation loss. Found no validation part. "
+                "Use `data.split=[0.6,0.2,0.2]`, or a schedule such as cosine or step."
+            )
+        if plateau and self.network.n_replicas > 1:
             raise ValueError(
                 "With more than one seed the step size must follow a schedule. Found "
                 "ReduceLROnPlateau, which would judge all replicas by one loss. Use `n_seeds=1`, "

@@ -39,6 +39,7 @@ def first_summary(
         "git_commit": _git_commit(),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "table": None,
         "device": None,
         "n_parameters": None,
         "n_steps": None,

@@ -24,6 +24,8 @@ class Stream(IntEnum):
     INIT = 0  # index: layer, 1 to L
     ORDER = 1  # index: epoch
     DROPOUT = 2  # index: step, layer
+    ROWS = 3  # which training rows are kept; the seed is the split's
+    LABELS = 4  # which training labels change; the seed is the split's
 
 
 def generator(seed: int, stream: Stream, *index: int) -> np.random.Generator:
@@ -41,7 +43,7 @@ def generator(seed: int, stream: Stream, *index: int) -> np.random.Generator:
     Raises:
         ValueError: if the seed or the index is negative.
     """
-    if seed < 0 or min(index) < 0:
+    if seed < 0 or min(index, default=0) < 0:
         raise ValueError(
             "A seed and an index must be at least 0. Found seed "
             f"{seed}, index {', '.join(map(str, index))}. Count both from 0."

@@ -1,7 +1,9 @@
 """A run that has ended: its records, its network, its picture."""
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import polars as pl
@@ -15,6 +17,9 @@ from deltaflow.report import figures
 from deltaflow.report.aggregate import without_diverged
 
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
+_UNREADABLE = (  # as PyTorch has it of files that are none of its own
+    OSError, EOFError, RuntimeError, LookupError, TypeError, struct.error, UnpicklingError
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,8 @@ class Run:
         shape = [f"depth {depth - 1}"] if isinstance(depth, int) else []
         n_diverged = sum(replica["status"] == "diverged" for replica in replicas)
         note = f", {n_diverged} diverged" if n_diverged else ""
-        seed = f"seed {replicas[0]['seed']}" if replicas else "no seed"
-        seeds = f"{len(replicas)} seeds" if len(replicas) > 1 else seed
+        own = self.layers["seed"].unique().sort().to_list()  # a run that was killed has no others
+        seeds = f"{len(own)} seeds" if len(own) > 1 else f"seed {own[0]}" if own else "no seed"
         return " · ".join([*filter(None, named), *shape, seeds + note])
 
 
@@ -93,12 +98,22 @@ def load_run(directory: str | Path) -> Run:
 def _load_network(path: Path) -> FullyConnected | None:
     if not path.exists():
         return None
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        return _rebuilt(torch.load(path, map_location="cpu", weights_only=True))
+    except _UNREADABLE as error:
+        raise ValueError(
+            f"{path} must be the checkpoint of a run. Found one that cannot be read: "
+            f"{' '.join(str(error).split())[:200]}. Delete it, or run again."
+        ) from error
+
+
+def _rebuilt(checkpoint: dict[str, Any]) -> FullyConnected | None:
+    """The network of a checkpoint; ``None`` if its activation is the user's own."""
     architecture = checkpoint["architecture"]
     arguments = dict(architecture["activation"])
     try:
         activation = rebuild(arguments.pop("_target_"), arguments)
-    except ValueError:  # the user's own
+    except ValueError:
         return None
     network = FullyConnected(
         architecture["sizes"],

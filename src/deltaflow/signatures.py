@@ -140,4 +140,6 @@ def _is(value: Any, kind: type) -> bool:
         return isinstance(value, int | float)
     if isinstance(value, str):
         return kind is str  # which is a sequence too, but of what
+    if issubclass(kind, Sequence) and kind is not str:
+        return isinstance(value, list | tuple)  # YAML has no tuples
     return isinstance(value, kind)

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from deltaflow import assembly
+from deltaflow import training
 from deltaflow.callbacks.histograms import N_BINS, layer_histograms
 from deltaflow.initializers import Torch
 from deltaflow.network import FullyConnected
@@ -34,12 +34,12 @@ class Witness(Callback):
 @pytest.fixture
 def witness(monkeypatch) -> Witness:
     watch = Witness()
-    made = assembly.trainer
+    made = training.trainer
 
     def trainer(config, data, directory, callbacks, loggers):
         return made(config, data, directory, [*callbacks, watch], loggers)
 
-    monkeypatch.setattr(assembly, "trainer", trainer)
+    monkeypatch.setattr(training, "trainer", trainer)
     return watch
 
 

@@ -97,3 +97,20 @@ def test_a_reference_to_another_group_reaches_it_in_a_part(deltaflow):
     settings = ["data=moons", "data.seed=${seed}", "scheduler=onecycle", "seed=3"]
     outcome = deltaflow(*settings, "trainer.max_epochs=1", "logger=none", "diagnostics=off")
     assert outcome.status == 0, outcome.err
+
+
+def test_a_file_of_several_groups_that_does_not_say_so_is_told_how(deltaflow, tmp_path):
+    for name, content in {
+        "experiment/mine": "defaults:\n  - override /activation: tanh\n",
+        "local/default": "trainer: {threads: 1}\n",
+    }.items():
+        file = tmp_path / "my_conf" / f"{name}.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text(content)
+        chosen = ["experiment=mine"] if name.startswith("experiment") else []
+        outcome = deltaflow("--config-dir", "my_conf", *chosen)
+        assert outcome.status == 1
+        assert "# @package _global_" in outcome.err
+        assert f"{name}.yaml" in outcome.err
+        assert outcome.err.count("deltaflow: ") == 1
+        file.unlink()

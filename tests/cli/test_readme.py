@@ -50,9 +50,10 @@ def test_the_python_runs(tmp_path, monkeypatch):
 
 
 def test_parts_of_ones_own_come_in_as_it_says(tmp_path):
-    for name, content in re.findall(r"```(?:yaml|python)\n# (my_\S+)\n(.*?)```", README, re.DOTALL):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content)
+    for content in re.findall(r"```(?:yaml|python)\n(.*?)```", README, re.DOTALL):
+        if name := re.search(r"^# (my_\S+)$", content, re.MULTILINE):
+            (tmp_path / name[1]).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name[1]).write_text(content)  # whole, as one copies it
     (block,) = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
     assert len(block.splitlines()) == 3
     for command in block.splitlines():

@@ -131,3 +131,14 @@ def test_a_mistake_gets_one_message(mistake, deltaflow, write):
     assert message.isprintable()
     for part in (rule, found, advice):
         assert part in message
+
+
+def test_the_summary_keeps_how_the_table_was_read(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run([*GIVEN, *SHORT], tmp_path / "run")
+    kept = result.summary["table"]
+    assert (kept["path"], kept["rows"], kept["target"]) == ("my.csv", 90, "species")
+    columns = {column.pop("name"): column for column in kept["columns"]}
+    assert columns["colour"] == {"read_as": "category", "inputs": 3, "left_out": None}
+    assert columns["planet"]["left_out"] == "always earth"
+    assert run(SHORT, tmp_path / "iris").summary["table"] is None

@@ -101,6 +101,18 @@ def _assert_complete(result, n_replicas):
         assert all(math.isfinite(value) for value in judged.values())
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [[f"{group}={option}"] for group in ("activation", "init", "loss", "optimizer")
+     for option in options(group)] + [["network.normalization=batch", "network.dropout=0.2"]],
+    ids=str,
+)  # fmt: skip
+def test_every_part_of_a_network_trains_in_half_precision(overrides, tmp_path):
+    settings = [*SMALL, *overrides, "trainer.precision=bf16-mixed", "diagnostics=off"]
+    half = run([*settings, "trainer.max_epochs=2", "n_seeds=2"], tmp_path / "half")
+    _assert_complete(half, n_replicas=2)
+
+
 @pytest.mark.parametrize("option", options("activation"))
 def test_every_activation_is_rebuilt_from_a_checkpoint_without_unpickling(option, tmp_path):
     result = run([f"activation={option}", *SMALL, "trainer.max_epochs=1"], tmp_path)

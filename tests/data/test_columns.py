@@ -125,6 +125,7 @@ def test_numbers_that_are_dressed_up_are_refused(values):
 @pytest.mark.parametrize(
     "date",
     ["2024-05-06", "2024-05-06 12:30", "2024-05-06T12:30:00Z", "6/5/2024", "06.05.24", "12:30",
+     "2024-05", "Jan 05 2024", "05-Jan-2024", "January 2024", "5 May", "05:30 PM",
      "12:30:05.25"],
 )  # fmt: skip
 def test_a_date_in_words_is_refused(date):

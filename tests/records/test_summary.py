@@ -4,6 +4,7 @@ import math
 import pytest
 
 from deltaflow.records import SUMMARY_FIELDS, read_summary, write_summary
+from deltaflow.records.summary import claim
 
 WHOLE = dict.fromkeys(SUMMARY_FIELDS) | {"status": "running"}
 
@@ -37,3 +38,9 @@ def test_what_is_no_summary_is_refused(content, tmp_path):
         (tmp_path / "summary.json").write_text(content)
     with pytest.raises(ValueError, match=r"train\.py has written"):
         read_summary(tmp_path)
+
+
+def test_a_directory_is_claimed_once(tmp_path):
+    claim(tmp_path / "run")
+    with pytest.raises(ValueError, match="needs a directory of its own"):
+        claim(tmp_path / "run")

@@ -17,8 +17,15 @@ MAX_CATEGORIES = 1000
 _GREATEST = 3e38  # about the greatest number of single precision
 _FEW = 20  # categories, which may be rare in a small table
 _NUMERIC = r"^[-+]?[$€£]?\s*\.?\d[\d.,'\s]*([eE][-+]?\d+)?\s*%?$"  # perhaps not plainly so
-_DATE = r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ,]+\d.*)?$"
-_TIME = r"^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$"
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = (
+    r"(?i)^(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?"  # 2024-01-05, 2024-01
+    r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"  # 5.1.2024
+    rf"|\d{{1,2}}[-/ .]+{_MONTH}([-/ .,]+\d{{2,4}})?"  # 05-Jan-2024
+    rf"|{_MONTH}[-/ .]+\d{{1,4}}([, ]+\d{{4}})?"  # Jan 05 2024, January 2024
+    r")([T ,]+\d.*)?$"
+)
+_TIME = r"(?i)^\d{1,2}(:\d{2}){1,2}(\.\d+)?( ?[ap]\.?m\.?)?$"
 _DURATIONS_AND_DATES = (pl.Date, pl.Datetime, pl.Time, pl.Duration)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from deltaflow.data.reading import Place, brief
 from deltaflow.data.samples import Array, Samples
+from deltaflow.random_streams import Stream, generator
 from deltaflow.task import Classification, Regression
 
 
@@ -70,7 +71,7 @@ def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
             f"`data.train_rows` must be at most {len(rows)}, the rows of the training part. Found "
             f"{count}. Use `data.train_rows=null` for all of them."
         )
-    shuffled = np.random.default_rng(seed).permutation(rows)
+    shuffled = generator(seed, Stream.ROWS).permutation(rows)
     if isinstance(samples.task, Regression):
         return np.sort(shuffled[:count])
     classes = samples.targets[shuffled]
@@ -106,10 +107,10 @@ def confuse_labels(samples: Samples, rows: Array, share: float, seed: int) -> Ar
             f"`data.label_noise` replaces classes by others. Found {share} for a numeric target. "
             "Use `data.label_noise=0`; most synthetic sources have `data.noise`."
         )
-    generator = np.random.default_rng(seed)
-    chosen = generator.choice(rows, size=round(share * len(rows)), replace=False)
+    draw = generator(seed, Stream.LABELS)
+    chosen = draw.choice(rows, size=round(share * len(rows)), replace=False)
     targets, n_classes = samples.targets.copy(), samples.task.n_classes
-    shift = generator.integers(1, n_classes, size=len(chosen))
+    shift = draw.integers(1, n_classes, size=len(chosen))
     targets[chosen] = (targets[chosen] + shift) % n_classes
     return targets
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 _LONGEST = 60  # characters of a name or value that are shown
 
@@ -51,6 +52,23 @@ class Reading:
     columns: tuple[Column, ...]
     class_counts: dict[str, int] = field(default_factory=dict)
     target_range: tuple[float, float] | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The same in JSON's own types, with the same words."""
+        return {
+            "path": self.path,
+            "rows": self.n_rows,
+            "target": self.target,
+            "columns": [
+                {
+                    "name": column.name,
+                    "read_as": None if column.kind is None else column.kind.value,
+                    "inputs": column.n_inputs,
+                    "left_out": column.left_out or None,
+                }
+                for column in self.columns
+            ],
+        }
 
 
 @dataclass(frozen=True)

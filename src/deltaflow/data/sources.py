@@ -113,6 +113,10 @@ def spirals(n_samples: int, noise: float, seed: int, n_classes: int, turns: floa
     """
     _check(n_samples, noise, seed)
     _check_count("n_classes", n_classes, 2)
+    if not np.isfinite(turns):
+        raise ValueError(
+            f"`data.turns` must be a finite number. Found {turns}. Use `data.turns=1`."
+        )
     generator = np.random.default_rng(seed)
     label = np.arange(n_samples) % n_classes
     radius = np.sqrt(generator.uniform(0.01, 1.0, n_samples))  # as dense outside as inside
@@ -160,6 +164,8 @@ def teacher(
     """
     _check(n_samples, noise, seed)
     _check_count("n_features", n_features, 1)
+    for size in hidden_sizes:
+        _check_count("hidden_sizes", size, 1, example="[16]")
     generator = np.random.default_rng(seed)
     features = generator.standard_normal((n_samples, n_features))
     h = features
@@ -188,8 +194,9 @@ def _check(n_samples: int, noise: float, seed: int) -> None:
         )
 
 
-def _check_count(name: str, count: int, minimum: int) -> None:
+def _check_count(name: str, count: int, minimum: int, example: str | None = None) -> None:
     if count < minimum:
         raise ValueError(
-            f"`data.{name}` must be at least {minimum}. Found {count}. Use `data.{name}={minimum}`."
+            f"`data.{name}` must be at least {minimum}. Found {count}. "
+            f"Use `data.{name}={example or minimum}`."
         )

@@ -23,6 +23,7 @@ from deltaflow.data.columns import read_column, refuse_identifiers
 from deltaflow.data.files import TableFile, open_table
 from deltaflow.data.reading import Column, Kind, Place, Reading, brief, listing, literal
 from deltaflow.data.samples import Array, Samples
+from deltaflow.memory import require
 
 MAX_NUMERIC_CLASSES = 20
 TASKS = ("classification", "regression")
@@ -32,8 +33,8 @@ def table(
     path: str | None,
     target: str | int | None,
     task: str | None,
-    features: Sequence[str | int] | None,
-    drop: Sequence[str | int] | None,
+    features: str | Sequence[str | int] | None,
+    drop: str | Sequence[str | int] | None,
 ) -> Samples:
     """Samples from a CSV, TSV or Parquet file.
 
@@ -95,8 +96,8 @@ def _target(file: TableFile, target: str | int | None) -> str:
 def _left_out(
     file: TableFile,
     target: str,
-    features: Sequence[str | int] | None,
-    drop: Sequence[str | int] | None,
+    features: str | Sequence[str | int] | None,
+    drop: str | Sequence[str | int] | None,
 ) -> dict[str, str]:
     """The columns that are not looked at, and why."""
     chosen = {"features": _names(features), "drop": _names(drop)}
@@ -113,7 +114,7 @@ def _left_out(
     return left_out | dict.fromkeys(chosen["drop"], "data.drop") | unnamed
 
 
-def _names(names: Sequence[str | int] | None) -> list[str]:
+def _names(names: str | Sequence[str | int] | None) -> list[str]:
     if isinstance(names, str):
         return [names]
     return [str(name) for name in names or ()]
@@ -194,6 +195,9 @@ def _encode(frame: pl.DataFrame, path: str) -> tuple[list[Column], Array]:
         contents.append((content, values))
     ends = np.cumsum([column.n_inputs for column in columns], dtype=int)
     n_rows = len(contents[0][0]) if contents else 0
+    n_bytes = 8 * n_rows * sum(column.n_inputs for column in columns)
+    advice = "Leave columns of many categories out with `data.drop`."
+    require(n_bytes, "The table", f"{n_rows} rows of {literal(path)}", advice)
     matrix = np.zeros((n_rows, ends[-1] if contents else 0))
     for column, end in zip(columns, ends, strict=True):
         content, values = contents.pop(0)

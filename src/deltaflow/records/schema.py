@@ -121,13 +121,15 @@ LAYERS = Schema(
         _index("layer", "1 (next to the input) to L (the output layer)"),
         _index("fan_in", "inputs of the layer"),
         _index("fan_out", "units of the layer"),
-        Column("delta_rms", "loss/z", "RMS of δ over samples and units"),
+        Column("delta_rms", "loss/z", "RMS of δ over samples and units; under batch normalisation "
+               "δ is what the loss of the whole batch says of z"),
         Column("delta_norm", "loss/z", "√fan_out · delta_rms: RMS over samples of ‖δ‖₂"),
         Column("weight_grad_rms", "loss/W", "RMS of the batch gradient G, before clipping"),
         Column("weight_grad_norm", "loss/W", "‖G‖, Frobenius"),
         Column("bias_grad_rms", "loss/b", "RMS of the bias gradient, before clipping"),
         Column("sample_grad_rms", "loss/W", "RMS over entries and samples of the weight "
-               "gradients g_b of single samples"),
+               "gradients g_b of single samples; this and the three below are null under batch "
+               "normalisation, which knows no single samples"),
         Column("grad_noise_trace", "(loss/W)²", "trΣ of g_b over samples; null for one sample"),
         Column("grad_signal", "(loss/W)²", "unbiased ‖G‖²; null for one sample"),
         Column("noise_scale", "samples", "trΣ / |G|²; null where |G|² ≤ 0"),

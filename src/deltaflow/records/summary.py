@@ -23,6 +23,8 @@ SUMMARY_FIELDS = {
     "choices": "the option chosen in each config group, by group",
     "git_commit": "of the checkout, with «-dirty» if it had changes; null outside one",
     "versions": "of Python, deltaflow and the libraries it trains with",
+    "table": "how the user's own table was read, null for other data: path, rows, target, and of "
+    "each column its name, what it was read as, the inputs it gives, and why it was left_out",
     "device": "what it trained on",
     "n_parameters": "weights and biases of one replica",
     "n_steps": "updates made",
@@ -34,6 +36,25 @@ SUMMARY_FIELDS = {
     "each with _start and _end, and loss_gain_start and _end",
     "verdicts": "findings in words, most important first",
 }
+
+
+def claim(directory: Path) -> None:
+    """Take a directory for a run, before any other can.
+
+    Args:
+        directory: the run directory; made if it is not there.
+
+    Raises:
+        ValueError: if another run has it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        (directory / SUMMARY).touch(exist_ok=False)
+    except FileExistsError:
+        raise ValueError(
+            f"A run needs a directory of its own. Found the records of another in {directory}. "
+            "Name a new one, or delete that."
+        ) from None
 
 
 def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:

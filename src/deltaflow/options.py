@@ -1,0 +1,36 @@
+"""The options of the config groups: where they are, and by what name a part goes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from deltaflow.parts import GROUPS
+
+
+def config_directory() -> Path:
+    """``conf/`` within the installed package, or of the checkout, where it has no copy."""
+    packaged = Path(__file__).parent / "conf"
+    return packaged if packaged.exists() else Path(__file__).parents[2] / "conf"
+
+
+def told(config: DictConfig, choices: Mapping[str, str | None]) -> dict[str, str | None]:
+    """By what name each group's part goes.
+
+    Args:
+        config: composed.
+        choices: the option chosen in each group.
+
+    Returns:
+        The options; where a ``_target_`` was put in place of the option's own, the short name
+        of what it names.
+    """
+    names = dict(choices)
+    for group in GROUPS:
+        file = config_directory() / group / f"{choices.get(group)}.yaml"
+        if not file.exists():
+            continue
+        target = OmegaConf.select(config, f"{group}._target_")
+        if target != OmegaConf.select(OmegaConf.load(file), "_target_"):
+            names[group] = str(target).rpartition(".")[2]
+    return names

@@ -1,0 +1,108 @@
+"""The Trainer: on what, how precisely, how long, and with how many threads."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
+from omegaconf import DictConfig
+
+from deltaflow.data import ReplicaDataModule
+from deltaflow.module import StackedModule
+
+_WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
+
+
+def trainer(
+    config: DictConfig,
+    data: ReplicaDataModule,
+    directory: Path,
+    run_callbacks: Sequence[pl.Callback],
+    run_loggers: Sequence[Logger],
+) -> pl.Trainer:
+    """The Trainer: one device, checkpoints every few minutes, no output of its own.
+
+    Raises:
+        ValueError: if the accelerator is not there, or cannot work in this precision.
+    """
+    accelerator = _accelerator(config)
+    checkpoint = ModelCheckpoint(
+        directory / "checkpoints",
+        filename="last",
+        train_time_interval=timedelta(minutes=5),
+        enable_version_counter=False,
+    )
+    limit = config.trainer.max_batches
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision=config.trainer.precision,
+        max_epochs=config.trainer.max_epochs,
+        callbacks=[*run_callbacks, checkpoint],
+        logger=list(run_loggers),
+        default_root_dir=directory,
+        plugins=[LightningEnvironment()],  # a run is one process, also inside a SLURM job
+        num_sanity_val_steps=0,
+        limit_train_batches=limit,
+        limit_val_batches=limit if data.has_validation else 0,
+        limit_test_batches=limit,
+        profiler=_profiler(config, directory),
+        log_every_n_steps=1,  # what is logged is logged by epoch
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) -> int:
+    """How many threads PyTorch computes with on the processor.
+
+    Small layers are done before threads have met, and on cores that others use as well,
+    waiting for each other can cost ten times the computation. So a small stack gets one.
+    """
+    if config.trainer.threads is not None:
+        return int(config.trainer.threads)
+    network = module.network
+    products = max(layer.fan_in * layer.fan_out for layer in network.layers)
+    small = products * network.n_replicas * data.batch_size < _WORTH_THREADS
+    return 1 if small else torch.get_num_threads()
+
+
+def dtype(config: DictConfig) -> torch.dtype:
+    """Of the parameters and the data."""
+    return torch.float64 if config.trainer.precision == "64-true" else torch.float32
+
+
+def _accelerator(config: DictConfig) -> str:
+    wanted = config.trainer.accelerator
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted not in ("cpu", "gpu", "auto", *found):
+        raise ValueError(
+            f"`trainer.accelerator` must be cpu, gpu or auto. Found {wanted}. "
+            "Use `accelerator=auto`."
+        )
+    usable = next((name for name, there in found.items() if there), "cpu")
+    if (wanted == "gpu" and usable == "cpu") or not found.get(wanted, True):
+        raise ValueError(
+            f"`accelerator={wanted}` needs a graphics card that PyTorch can use. Found none. "
+            "Use `accelerator=cpu`, or `accelerator=auto` to take what there is."
+        )
+    chosen = usable if wanted in ("gpu", "auto") else wanted
+    if chosen == "mps" and config.trainer.precision == "64-true":
+        raise ValueError(
+            "`trainer.precision=64-true` needs float64. Found MPS, which has none. "
+            "Use `accelerator=cpu`, or `trainer.precision=32-true`."
+        )
+    return cast(str, chosen)
+
+
+def _profiler(config: DictConfig, directory: Path) -> Profiler | None:
+    kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+    name = config.trainer.profiler
+    return None if name is None else kinds[name](directory, filename="profile")
