@@ -87,6 +87,9 @@ MISTAKES = {
         "validation loss", "no validation part", "data.split=[0.6,0.2,0.2]",
     ),
     "path with a tilde": (["data=table", "data.path=~/my.csv"], "key=value", "~/my.csv", "quotes"),
+    "shares too small for the classes": (
+        ["data.split=[0.98,0.01,0.01]"], "each of the 3 classes", "146, 2, 2 of 150", "larger",
+    ),
     "negative norm": (["trainer.gradient_clip_norm=-1"], "gradient_clip_norm", "-1", "null"),
     "no threads": (["trainer.threads=0"], "trainer.threads", "0", "trainer.threads=null"),
     "key that nothing reads": (["+foo=1"], "one that a run reads", "foo", "--cfg job"),

@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 
@@ -49,7 +47,7 @@ def test_the_python_runs(tmp_path, monkeypatch):
     assert len(names["layers"]) > 0
 
 
-def test_parts_of_ones_own_come_in_as_it_says(tmp_path):
+def test_parts_of_ones_own_come_in_as_it_says(deltaflow, tmp_path):
     for content in re.findall(r"```(?:yaml|python)\n(.*?)```", README, re.DOTALL):
         if name := re.search(r"^# (my_\S+)$", content, re.MULTILINE):
             (tmp_path / name[1]).parent.mkdir(parents=True, exist_ok=True)
@@ -58,12 +56,9 @@ def test_parts_of_ones_own_come_in_as_it_says(tmp_path):
     assert len(block.splitlines()) == 3
     for command in block.splitlines():
         arguments = [*shlex.split(command)[2:], "trainer.max_epochs=1", "logger=none"]
-        ran = subprocess.run(
-            [sys.executable, str(ROOT / "train.py"), *arguments],
-            capture_output=True, text=True, cwd=tmp_path,
-        )  # fmt: skip
-        assert ran.returncode == 0, ran.stderr
-        assert ran.stderr == ""
+        outcome = deltaflow(*arguments)
+        assert outcome.status == 0, outcome.err
+        assert outcome.err == ""
     found = [load_run(path.parent) for path in tmp_path.glob("outputs/*/summary.json")]
     chosen = [run.summary["choices"] for run in found]
     assert sorted(choice["activation"] for choice in chosen) == ["ramp", "ramp", "relu"]

@@ -257,5 +257,5 @@ def test_a_rare_class_is_in_every_part_or_refused():
 
 
 def test_more_classes_than_rows_of_a_part_are_refused():
-    with pytest.raises(ValueError, match=r"Every class must have rows"):
+    with pytest.raises(ValueError, match=r"must have a row for each of the 10 classes"):
         module_of(numbered(n=20, n_classes=10), batch_size=None)

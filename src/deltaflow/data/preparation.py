@@ -28,6 +28,12 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
             f"{list(shares)}. Use more data, or `data.split=[1,0,0]`."
         )
     names = samples.task.classes if isinstance(samples.task, Classification) else ()
+    if any(0 < count < len(names) for count in n_rows):
+        raise ValueError(
+            f"Each part of `data.split` must have a row for each of the {len(names)} classes. "
+            f"Found {', '.join(map(str, n_rows))} of {n} rows for the shares {list(shares)}. Use "
+            "larger shares, more data, or `data.split=[1,0,0]`."
+        )
     rest, empty = np.arange(n), np.arange(0)
     parts = []
     for count in (n_validation, n_test):
