@@ -64,7 +64,8 @@ def train(config: DictConfig, with_traceback: bool = False) -> None:
             choices=dict(settings.runtime.choices),
             overrides=list(settings.overrides.task),
             command=sys.argv,
-            console=out if alone else None,
+            console=out if alone or settings.job.num == 0 else None,  # once for a sweep
+            bar=out if alone and out.is_terminal else None,
         )
         if alone:
             terminal.print_run(out, directory, result.summary, result.layers)

@@ -47,6 +47,7 @@ def run(
     overrides: Sequence[str] = (),
     command: Sequence[str] = (),
     console: Console | None = None,
+    bar: Console | None = None,
 ) -> Run:
     """Train what a configuration describes, and leave its records.
 
@@ -56,8 +57,8 @@ def run(
         choices: the option chosen in each config group.
         overrides: of this run, for the record.
         command: the command line, for the record.
-        console: where to say how a table was read, and, on a terminal, to draw a progress bar;
-            ``None`` for silence.
+        console: where to say how a table was read; ``None`` for silence.
+        bar: where to draw a progress bar; ``None`` for none.
 
     Returns:
         The run. One whose replicas all diverged is a result too.
@@ -78,7 +79,7 @@ def run(
         flush_seconds = config.diagnostics.flush_seconds
         tables += [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
         with _quiet_lightning():
-            result = _train(config, directory, choices, tables, console, summary)
+            result = _train(config, directory, choices, tables, console, bar, summary)
         summary["wall_seconds"] = round(time.monotonic() - started, 3)
         write_summary(directory, summary)
     except BaseException as caught:
@@ -111,6 +112,7 @@ def _train(
     choices: Mapping[str, str | None],
     tables: Sequence[TableWriter],
     console: Console | None,
+    bar: Console | None,
     summary: dict[str, Any],
 ) -> Run:
     assembly.check_size(config)
@@ -121,7 +123,7 @@ def _train(
     summary["table"] = None if data.reading is None else data.reading.record()
     module = assembly.module(config, data, choices)
     loggers = assembly.loggers(config)
-    callbacks = _callbacks(config, tables, loggers, console)
+    callbacks = _callbacks(config, tables, loggers, bar)
     trainer = training.trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
@@ -154,7 +156,7 @@ def _callbacks(
     config: DictConfig,
     tables: Sequence[TableWriter],
     loggers: Sequence[Logger],
-    console: Console | None,
+    bar: Console | None,
 ) -> list[pl.Callback]:
     layer_table, metric_table = tables
     seeds, own = assembly.seeds(config), assembly.callbacks(config)
@@ -165,8 +167,8 @@ def _callbacks(
         made.append(FlowRecorder(layer_table, seeds, n, rows, ranks, may_end_early=bool(own)))
     if (n := diagnostics.histogram_every_n_steps) is not None and tensorboards(loggers):
         made.append(HistogramRecorder(n, may_end_early=bool(own)))
-    if console is not None and console.is_terminal:
-        made.append(Progress(console))
+    if bar is not None:
+        made.append(Progress(bar))
     return made + own
 
 

@@ -67,14 +67,14 @@ def broken(console, tmp_path, monkeypatch):
     """The metrics of a run that breaks when the third of its four epochs begins."""
     monkeypatch.setattr("deltaflow.assembly.callbacks", lambda config: [Fail(epoch=2)])
     with pytest.raises(RuntimeError, match="lights"):
-        run([*SHORT, "trainer.max_epochs=4"], tmp_path, console=console)
+        run([*SHORT, "trainer.max_epochs=4"], tmp_path, bar=console)
     return read_table(tmp_path, METRICS)
 
 
 @pytest.mark.parametrize("n_epochs", [1, 3])
 def test_the_bar_shows_what_the_epoch_led_to(n_epochs, console, tmp_path):
     settings = [*SHORT, f"trainer.max_epochs={n_epochs}"]
-    metrics = run(settings, tmp_path, console=console).metrics
+    metrics = run(settings, tmp_path, bar=console).metrics
     bar = last_bar(console)
     assert f"epoch {n_epochs}/{n_epochs}" in bar
     assert "100%" in bar
@@ -96,12 +96,12 @@ def test_half_way_it_shows_half_the_steps_and_the_epoch_before(broken, console):
 ])  # fmt: skip
 def test_how_good_the_network_is_depends_on_what_there_is(settings, shown, console, tmp_path):
     settings = [*SHORT, "trainer.max_epochs=2", *settings]
-    metrics = run(settings, tmp_path, console=console).metrics
+    metrics = run(settings, tmp_path, bar=console).metrics
     assert_shows(last_bar(console), shown, metrics, 1)
 
 
 def test_at_the_end_the_bar_is_gone(console, tmp_path):
-    run([*SHORT, "trainer.max_epochs=2"], tmp_path, console=console)
+    run([*SHORT, "trainer.max_epochs=2"], tmp_path, bar=console)
     assert screen(console) == ""
 
 

@@ -49,14 +49,15 @@ def test_a_regression_says_its_range_and_trains(deltaflow, write):
     assert " r2 " in outcome.out
 
 
-def test_a_sweep_over_files_keeps_to_a_line_each(deltaflow, write):
+def test_a_sweep_shows_its_first_table_and_then_a_line_each(deltaflow, write):
     write(TABLE.read_text().replace("violet", "white"), "other.csv")
     outcome = deltaflow("-m", *GIVEN, "data.path=my.csv,other.csv", *SHORT)
     assert (outcome.status, outcome.err) == (0, "")
-    lines = outcome.out.splitlines()
-    assert lines[0].startswith("0_data.path=my.csv,")
-    assert lines[1].startswith("1_data.path=other.csv,")
-    assert "rows" not in outcome.out
+    shown, _, rest = outcome.out.partition("0_data.path=my.csv,")
+    assert shown.startswith("Table        my.csv, 90 rows")
+    assert "one-hot" in shown
+    assert rest.splitlines()[1].startswith("1_data.path=other.csv,")
+    assert "rows" not in rest
     summaries = [json.loads(path.read_text()) for path in outcome.summaries]
     first, second = (summary["n_parameters"] for summary in summaries)
     assert first - second == 32  # an input fewer

@@ -116,6 +116,6 @@ def test_with_each_replicas_gradient_clipped(norm, tmp_path):
 def test_with_normalisation(normalization, optimizer, tmp_path):
     overrides = [
         *SETTINGS, "data=iris", "activation=tanh", f"network.normalization={normalization}",
-        f"optimizer={optimizer}",
+        f"optimizer={optimizer}", "trainer.gradient_clip_norm=0.5",
     ]  # fmt: skip
-    assert_trains_as_linear_layers(overrides, "ce", optimizer, tmp_path)
+    assert_trains_as_linear_layers(overrides, "ce", optimizer, tmp_path, clip_norm=0.5)
