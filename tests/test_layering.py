@@ -29,6 +29,7 @@ ORDER = (
     "flow",
     "network",
     "layers",
+    "mean_field",
     "data",
     "objectives",
     "initializers",
