@@ -1,5 +1,9 @@
 """How tests compose and run a configuration: in this process, as the command line would."""
 
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -10,6 +14,7 @@ from deltaflow.run import Run
 
 CONF = cli.config_directory()
 ROOT = CONF.parent
+TABLE = ROOT / "tests" / "my.csv"
 
 
 def composed(overrides: list[str], directory: Path) -> DictConfig:
@@ -23,3 +28,25 @@ def run(overrides: list[str], directory: Path, **named) -> Run:
 
 def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def in_a_terminal(arguments: list[str], directory: Path) -> str:
+    """All that ``train.py`` writes to a terminal of its own."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *arguments], stdout=slave, stderr=slave,
+        cwd=directory, env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"},
+    )  # fmt: skip
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(master, 65536)
+        except OSError:  # Linux's way to say that the other side has closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(master)
+    assert process.wait() == 0
+    return seen.decode()

@@ -153,7 +153,7 @@ def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):
     assert seen[0]["status"] == "running"
     assert seen[0]["process"] == os.getpid()
     assert read_summary(tmp_path)["status"] == "failed"
-    assert read_summary(tmp_path)["error"] == "stop here"
+    assert read_summary(tmp_path)["error"].startswith("RuntimeError: stop here. ")
 
 
 def test_the_checkpoint_holds_the_final_weights_and_needs_no_pickle(tmp_path):
@@ -199,38 +199,3 @@ ACCURACY = [
 def test_the_defaults_learn_iris(overrides, tmp_path):
     result = run([*overrides, "logger=none", "n_seeds=10"], tmp_path)
     assert result.summary["metrics"]["test"]["accuracy"]["mean"] >= 0.93
-
-
-@pytest.mark.slow
-def test_ten_sigmoid_layers_do_not_learn_and_the_flow_says_why(tmp_path):
-    result = run(["experiment=vanishing_sigmoid", "logger=none"], tmp_path)
-    assert result.summary["metrics"]["test"]["accuracy"]["mean"] < 0.4
-    assert result.summary["flow"]["vanishing_index_start"]["mean"] > 6
-
-
-@pytest.mark.slow
-def test_thirty_relu_layers_learn_with_he_initialisation(tmp_path):
-    result = run(["experiment=deep_relu_he", "logger=none"], tmp_path)
-    assert result.summary["metrics"]["test"]["accuracy"]["mean"] > 0.93
-    assert abs(result.summary["flow"]["vanishing_index_start"]["mean"]) < 1
-
-
-@pytest.mark.slow
-def test_a_step_size_far_too_large_kills_relu_units(tmp_path):
-    layers = run(["experiment=dead_relu", "logger=none"], tmp_path).layers
-    last_hidden = layers.filter(pl.col("layer") == 2).sort("step")
-    before, after = (
-        last_hidden.filter(pl.col("step") == step)["dead_fraction"].fill_nan(None).mean()
-        for step in (0, last_hidden["step"].max())
-    )
-    assert before < 0.3 < 0.7 < after
-
-
-@pytest.mark.slow
-def test_a_linear_model_cannot_learn_xor_and_tanh_can(tmp_path):
-    accuracy = {
-        network: run(["experiment=xor_tanh", f"network={network}", "logger=none"],
-                     tmp_path / network).summary["metrics"]["test"]["accuracy"]["mean"]
-        for network in ("mlp", "linear")
-    }  # fmt: skip
-    assert accuracy["linear"] < 0.65 < 0.95 < accuracy["mlp"]

@@ -77,6 +77,13 @@ def test_the_output_activation_comes_last():
     torch.testing.assert_close(network.replica(2)(x[2]), network(x)[2])
 
 
+def test_networks_share_no_module():
+    phi, last = nn.Tanh(), nn.Softmax(dim=-1)
+    network_of([4, 5, 3], phi, output_activation=last).eval()
+    assert phi.training
+    assert last.training
+
+
 def test_a_replica_holds_copies():
     network = network_of([2, 3, 1])
     before = network.layers[0].weight.detach().clone()

@@ -1,11 +1,21 @@
-"""Each preset shows what its comment says."""
+"""Each preset shows what its comment says, and learns unless that is its very point.
+
+A preset trains once, in one test, whichever worker has it; what it is compared with trains
+there as well. Presets are found by glob: a new one must beat the majority class, or be named
+here as one that does not, and every preset has its lesson below.
+"""
 
 import polars as pl
 import pytest
 
-from running import run
+from deltaflow import assembly
+from deltaflow.task import Classification
+from running import composed, options, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*has its softmax inside")]
+
+MARGIN = 0.1  # of accuracy above the majority class's share of the test part
+NOT_LEARNING = ("vanishing_sigmoid", "dead_relu", "leaky_alpha", "zero_init")
 
 
 @pytest.fixture
@@ -17,6 +27,24 @@ def preset(tmp_path):
     return train
 
 
+@pytest.mark.parametrize("name", options("experiment"))
+def test_a_preset_shows_what_its_comment_says(name, preset, tmp_path):
+    result = preset(name)
+    data = assembly.datamodule(composed([f"experiment={name}", "data.batch_size=null"], tmp_path))
+    if data.has_test and isinstance(data.task, Classification):
+        learns = _accuracy(result) > _majority(data) + MARGIN
+        assert learns is (name not in NOT_LEARNING)
+    LESSONS[name](result, lambda *overrides: preset(name, *overrides))
+
+
+def _majority(data: assembly.ReplicaDataModule) -> float:
+    """The accuracy on the test part of always saying the training part's commonest class."""
+    train, test = (
+        next(iter(loader))[1][0] for loader in (data.train_dataloader(), data.test_dataloader())
+    )
+    return float((test == train.mode().values).double().mean())
+
+
 def _mean(result, moment: str, name: str) -> float:
     return result.summary[moment][name]["mean"]
 
@@ -25,63 +53,117 @@ def _accuracy(result) -> float:
     return result.summary["metrics"]["test"]["accuracy"]["mean"]
 
 
-def test_wine_needs_standardisation(preset):
-    assert _accuracy(preset("wine")) > 0.95
-    assert _accuracy(preset("wine", "data.standardize=false")) < 0.75
+def _loss(result, epoch: int, split: str = "train") -> float:
+    return result.metrics.filter(epoch=epoch, split=split)["loss"].mean()
 
 
-def test_deep_digits_learn_with_relu_and_not_with_sigmoid(preset):
-    assert _accuracy(preset("digits_deep")) > 0.9
-    assert _accuracy(preset("digits_deep", "activation=sigmoid")) < 0.3
+def healthy(result, _):
+    assert _accuracy(result) > 0.95
+    first = result.layers.filter(step=0).group_by("layer").agg(pl.col("delta_norm").mean())
+    assert first["delta_norm"].max() < 10 * first["delta_norm"].min()
 
 
-def test_spirals_need_depth(preset):
-    deep, linear = preset("spirals_deep"), preset("spirals_deep", "network.depth=0")
-    assert _accuracy(linear) < 0.75 < 0.95 < _accuracy(deep)
+def needs_standardisation(result, but):
+    assert _accuracy(result) > 0.95
+    assert _accuracy(but("data.standardize=false")) < 0.75
 
 
-def test_wide_tanh_weights_are_chaotic(preset):
-    chaotic, ordered = preset("tanh_chaos"), preset("tanh_chaos", "init.sigma_w=1")
-    assert _mean(chaotic, "flow", "vanishing_index_start") < -1
-    assert _mean(ordered, "flow", "vanishing_index_start") > 0
-    saturated = chaotic.layers.filter(pl.col("step") == 0)["saturated_fraction"].mean()
-    assert saturated > 0.2
+def does_not_learn_and_the_flow_says_why(result, _):
+    assert _mean(result, "flow", "vanishing_index_start") > 6
 
 
-def test_wide_relu_weights_explode(preset):
-    wide, he = preset("exploding_relu"), preset("exploding_relu", "init.sigma_w=1.414")
-    assert _mean(wide, "flow", "decay_rate_start") == pytest.approx(2**0.5, rel=0.1)
+def thirty_layers_learn(result, _):
+    assert _accuracy(result) > 0.93
+    assert abs(_mean(result, "flow", "vanishing_index_start")) < 1
+
+
+def units_die(result, _):
+    last_hidden = result.layers.filter(pl.col("layer") == 2).sort("step")
+    before, after = (
+        last_hidden.filter(pl.col("step") == step)["dead_fraction"].fill_nan(None).mean()
+        for step in (0, last_hidden["step"].max())
+    )
+    assert before < 0.3 < 0.7 < after
+
+
+def no_linear_model_learns_xor(result, but):
+    assert _accuracy(but("network=linear")) < 0.65 < 0.95 < _accuracy(result)
+
+
+def not_with_sigmoid(result, but):
+    assert _accuracy(but("activation=sigmoid")) < 0.3 < 0.9 < _accuracy(result)
+
+
+def needs_depth(result, but):
+    assert _accuracy(but("network.depth=0")) < 0.75 < 0.95 < _accuracy(result)
+
+
+def wide_weights_are_chaotic(result, but):
+    assert _mean(result, "flow", "vanishing_index_start") < -1
+    assert _mean(but("init.sigma_w=1"), "flow", "vanishing_index_start") > 0
+    assert result.layers.filter(pl.col("step") == 0)["saturated_fraction"].mean() > 0.2
+
+
+def wide_weights_explode(result, but):
+    he = but("init.sigma_w=1.414")
+    assert _mean(result, "flow", "decay_rate_start") == pytest.approx(2**0.5, rel=0.1)
     assert _mean(he, "flow", "decay_rate_start") == pytest.approx(1, rel=0.1)
 
 
-@pytest.mark.filterwarnings("ignore:.*has its softmax inside")
-def test_a_second_softmax_attenuates_the_gradient(preset):
-    doubled = preset("double_softmax")
-    single = preset("double_softmax", "network.output_activation=null")
-    gains = [_mean(result, "flow", "loss_gain_start") for result in (doubled, single)]
+def a_second_softmax_attenuates(result, but):
+    single = but("network.output_activation=null")
+    gains = [_mean(each, "flow", "loss_gain_start") for each in (result, single)]
     assert gains[0] < 0.5 * gains[1]
-    losses = [result.summary["metrics"]["final"]["loss"]["mean"] for result in (doubled, single)]
+    losses = [each.summary["metrics"]["final"]["loss"]["mean"] for each in (result, single)]
     assert losses[0] > 5 * losses[1]
 
 
-def test_zero_weights_stay_zero(preset):
-    result = preset("zero_init")
+def zero_weights_stay_zero(result, _):
     assert all(not layer.weight.any() for layer in result.network.layers)
     assert result.network.layers[-1].bias.any()
     assert not any(layer.bias.any() for layer in result.network.layers[:-1])
 
 
-def test_a_slope_of_1_cannot_learn_xor(preset):
-    assert _accuracy(preset("leaky_alpha")) < 0.65
-    assert _accuracy(preset("leaky_alpha", "activation.negative_slope=0.01")) > 0.95
+def a_slope_of_1_is_the_identity(_, but):
+    assert _accuracy(but("activation.negative_slope=0.01")) > 0.95
 
 
-def test_a_wide_network_overfits_few_samples(preset):
-    result = preset("overfit")
+def overfits(result, _):
     last = result.metrics["epoch"].max()
-    at_the_end = result.metrics.filter(pl.col("epoch") == last).group_by("split").agg(
-        pl.col("loss").mean()
-    )  # fmt: skip
-    losses = dict(at_the_end.iter_rows())
-    assert losses["train"] < 0.05
-    assert losses["validation"] > 5 * result.summary["metrics"]["best"]["loss"]["mean"]
+    assert _loss(result, last) < 0.05
+    best = result.summary["metrics"]["best"]["loss"]["mean"]
+    assert _loss(result, last, "validation") > 5 * best
+
+
+def wrong_labels_are_learnt_by_heart(result, but):
+    accuracy = result.metrics.group_by("split", "epoch").agg(pl.col("accuracy").mean())
+    validation = accuracy.filter(split="validation").sort("epoch")["accuracy"]
+    train = accuracy.filter(split="train").sort("epoch")["accuracy"]
+    assert train[-1] > 0.99
+    assert validation[-1] < validation.max() - 0.04
+    assert _accuracy(but("data.label_noise=0")) > _accuracy(result) + 0.05
+
+
+def the_loss_falls_and_nothing_is_left_to_judge_by(result, _):
+    assert _loss(result, result.metrics["epoch"].max()) < 0.5 * _loss(result, 0)
+    assert result.metrics["split"].unique().to_list() == ["train"]
+
+
+LESSONS = {
+    "dead_relu": units_die,
+    "deep_relu_he": thirty_layers_learn,
+    "digits_deep": not_with_sigmoid,
+    "double_softmax": a_second_softmax_attenuates,
+    "exploding_relu": wide_weights_explode,
+    "iris_linear_mse": the_loss_falls_and_nothing_is_left_to_judge_by,
+    "iris_relu": healthy,
+    "leaky_alpha": a_slope_of_1_is_the_identity,
+    "noisy_labels": wrong_labels_are_learnt_by_heart,
+    "overfit": overfits,
+    "spirals_deep": needs_depth,
+    "tanh_chaos": wide_weights_are_chaotic,
+    "vanishing_sigmoid": does_not_learn_and_the_flow_says_why,
+    "wine": needs_standardisation,
+    "xor_tanh": no_linear_model_learns_xor,
+    "zero_init": zero_weights_stay_zero,
+}

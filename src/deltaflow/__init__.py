@@ -8,19 +8,19 @@ records δ and its companions layer by layer, and keeps them as tables.
 
 Imports point down only. From the bottom:
 
-``task``, ``random_streams``, ``activations``, ``signatures``, ``records``
-    what a data set asks for, where randomness comes from, φ, the tables
-``profiles``, ``statistics``
-    the kernels: of a depth profile, of a layer
+``task``, ``random_streams``, ``activations``, ``memory``, ``signatures``
+    what a data set asks for, where randomness comes from, φ, what fits
+``records``, ``profiles``, ``statistics``
+    the tables; the kernels: of a depth profile, of a layer
 ``initializers``, ``objectives``, ``data``, ``layers``, ``network``
     what a run is made of
 ``flow``, ``callbacks``, ``module``
     one measured step, and Lightning's shells around it all
 ``report``, ``run``, ``provenance``
     what is shown of the records, and of one run
-``config``, ``assembly``, ``experiment``
-    from a configuration to objects, to a result
-``sweep``, ``messages``, ``cli``, ``composition``, ``api``
+``config``, ``parts``, ``assembly``, ``mistakes``, ``messages``, ``experiment``
+    from a configuration to objects, to a result, or to a message that says why not
+``sweep``, ``cli``, ``composition``, ``api``
     from a command line, or from Python, to a configuration
 ``contestants``, ``benchmark``
     what all this costs

@@ -68,7 +68,8 @@ def traits(activation: nn.Module) -> Traits:
 
     Raises:
         ValueError: if φ has parameters, which replicas would share; overwrites its input,
-            which is measured; or is random, or mixes entries.
+            which is measured; changes shape or type; has no derivative; or is random, or
+            mixes entries.
     """
     if any(True for _ in activation.parameters()):
         raise ValueError(
@@ -82,6 +83,7 @@ def traits(activation: nn.Module) -> Traits:
             f"Found {type(activation).__name__} with inplace=True. Use inplace=False."
         )
     near = torch.linspace(-_NEAR, _NEAR, 12001, dtype=torch.float64)
+    _check_form(activation, near)
     if not torch.allclose(activation(near)[::2], activation(near[::2]), rtol=1e-9, atol=1e-12):
         raise ValueError(
             "An activation must be a function of one number, the same each time. Found "
@@ -99,6 +101,37 @@ def traits(activation: nn.Module) -> Traits:
         bounded = bool((activation(2 * far) - activation(far)).abs().max() < _VANISHED * _FAR)
     saturates = steepest > 0 and bool(vanishes.any()) and (bounded or not has_flat_part)
     return Traits(steepest, saturates, has_flat_part)
+
+
+def _check_form(activation: nn.Module, z: Tensor) -> None:
+    """Refuse a φ that does not give one number for each, of the same type, with a slope."""
+    for dtype in (torch.float64, torch.float32):
+        point = z.to(dtype, copy=True).requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            value = activation(point)
+        if not isinstance(value, Tensor) or value.shape != z.shape or value.dtype != dtype:
+            form = (
+                f"{value.dtype} of the shape {list(value.shape)}"
+                if isinstance(value, Tensor)
+                else type(value).__name__
+            )
+            raise ValueError(
+                f"An activation must give as many numbers as it gets, of the same type. Found "
+                f"{type(activation).__name__}, which makes {form} of {dtype} of the shape "
+                f"{list(z.shape)}. Return one number per entry, and keep `z.dtype`."
+            )
+        if not value.isfinite().all():
+            raise ValueError(
+                f"An activation must be finite from {-_NEAR:g} to {_NEAR:g}. Found "
+                f"{type(activation).__name__}, which is not. Use finite arguments, or another "
+                "function."
+            )
+        if not value.requires_grad:
+            raise ValueError(
+                "An activation must have a derivative that PyTorch can take. Found "
+                f"{type(activation).__name__}, whose result does not depend on its input through "
+                "tensors. Compute it with PyTorch alone, without `detach` or NumPy."
+            )
 
 
 def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:

@@ -1,8 +1,6 @@
-"""From a configuration to the objects that train: data, network, objective, Trainer.
+"""From a configuration to the objects that train: data, network, objective, Trainer."""
 
-Together with ``experiment`` this is all that reads a configuration.
-"""
-
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -11,22 +9,24 @@ from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow.data import ReplicaDataModule, Samples
 from deltaflow.initializers import Initializer
+from deltaflow.memory import require
 from deltaflow.module import StackedModule
 from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.objectives import Objective
-from deltaflow.signatures import check_arguments
+from deltaflow.parts import make, maker, named
 
+_LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
 _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
 SERVING = (  # of data: not the source's
     "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
@@ -38,15 +38,49 @@ def seeds(config: DictConfig) -> list[int]:
     return list(range(config.seed, config.seed + config.n_seeds))
 
 
+def check_size(config: DictConfig) -> None:
+    """Refuse a network that the machine cannot hold, before anything of its size is made.
+
+    Counted are weights, gradients and one average per weight, as optimizers keep; the data's
+    features and targets are not known yet and count as one each.
+
+    Raises:
+        ValueError: if that is more than there is.
+    """
+    network, n_seeds = config.network, config.n_seeds
+    width, depth, sizes = network.width, network.depth, network.hidden_sizes
+    if sizes is not None:
+        asked = f"`network.hidden_sizes=[{','.join(map(str, sizes))}]`"
+        layers = [(*pair, 1) for pair in itertools.pairwise([1, *sizes, 1])]
+    elif depth > 0:
+        asked = f"`network.depth={depth}` and `network.width={width}`"
+        layers = [(1, width, 1), (width, width, depth - 1), (width, 1, 1)]
+    else:
+        asked, layers = "`network.depth=0`", [(1, 1, 1)]
+    parameters = sum((fan_in + 1) * fan_out * times for fan_in, fan_out, times in layers)
+    require(
+        n_seeds * parameters * 3 * _dtype(config).itemsize
+        + _LAYER_BYTES * sum(times for *_, times in layers),
+        "The network",
+        f"{asked} with `n_seeds={n_seeds}`",
+        "Make one of them smaller.",
+    )
+
+
 def datamodule(config: DictConfig) -> ReplicaDataModule:
     """The data, split and standardised.
 
     Raises:
         ValueError: if the source refuses its settings, or the split its data.
     """
+    if removed := [key for key in SERVING if key not in config.data]:
+        raise ValueError(
+            f"`data.{removed[0]}` must have a value. Found none. "
+            f"Leave `~data.{removed[0]}` out of the command."
+        )
     serving = {key: value for key, value in config.data.items() if key in SERVING}
-    source = OmegaConf.masked_copy(config.data, [k for k in config.data if k not in SERVING])
-    samples = Samples.of(_part(config, "data", source))
+    with named(config, "data"):
+        samples = Samples.of(make(config, "data", object, without=SERVING))
     return ReplicaDataModule(samples, seeds(config), **serving, dtype=_dtype(config))
 
 
@@ -58,12 +92,12 @@ def module(
     Raises:
         ValueError: if the loss cannot serve the data, or a part refuses its settings.
     """
-    objective: Objective = _part(config, "loss", partial=True)(data.task)
-    activation = _part(config, "activation")
-    initializer: Initializer = _part(config, "init")
-    optimizer = _part(config, "optimizer", partial=True)
-    scheduler = _part(config, "scheduler", partial=True)
-    sizes = [data.n_features, *_hidden_sizes(config), objective.n_outputs]
+    objective: Objective = maker(config, "loss", Objective)(data.task)
+    activation = make(config, "activation", nn.Module)
+    initializer: Initializer = make(config, "init", Initializer)
+    optimizer = maker(config, "optimizer", Optimizer)
+    scheduler = maker(config, "scheduler", LRScheduler)
+    sizes = [data.n_features, *hidden_sizes(config), objective.n_outputs]
     _check_batches(config, data)
     dtype, normalization = _dtype(config), config.network.normalization
     network = FullyConnected(
@@ -87,6 +121,14 @@ def module(
     }
     clip_norm = config.trainer.gradient_clip_norm
     return StackedModule(network, objective, optimizer, scheduler, clip_norm, architecture)
+
+
+def hidden_sizes(config: DictConfig) -> list[int]:
+    """Units of each hidden layer, input to output."""
+    network = config.network
+    if network.hidden_sizes is not None:
+        return list(network.hidden_sizes)
+    return [network.width] * network.depth
 
 
 def loggers(config: DictConfig) -> list[Logger]:
@@ -169,13 +211,6 @@ def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) 
     return 1 if small else torch.get_num_threads()
 
 
-def _hidden_sizes(config: DictConfig) -> list[int]:
-    network = config.network
-    if network.hidden_sizes is not None:
-        return list(network.hidden_sizes)
-    return [network.width] * network.depth
-
-
 def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) -> nn.Module | None:
     name = config.network.output_activation
     if name is None:
@@ -239,45 +274,4 @@ def _profiler(config: DictConfig, directory: Path) -> Profiler | None:
 
 
 def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:
-    made = []
-    for name in config[group]:
-        part = _part(config, f"{group}.{name}")
-        if not isinstance(part, kind):
-            raise ValueError(
-                f"`{group}.{name}` must be a {kind.__name__} of Lightning's. Found "
-                f"{type(part).__name__}. Name a class with `{group}.{name}._target_=…`."
-            )
-        made.append(part)
-    return made
-
-
-def _part(
-    config: DictConfig, group: str, node: DictConfig | None = None, partial: bool = False
-) -> Any:
-    """What a group's ``_target_`` makes of its arguments, or a function that waits for more.
-
-    Args:
-        config: the whole.
-        group: dotted, as on the command line.
-        node: its part of the configuration that the target gets, if not all.
-        partial: leave some arguments for later.
-
-    Raises:
-        ValueError: if there is no such target, or it refuses its arguments.
-    """
-    settings = OmegaConf.select(config, group) if node is None else node
-    target = settings.get("_target_") if isinstance(settings, DictConfig) else None
-    try:
-        made = get_object(str(target))
-        arguments = {str(k): v for k, v in settings.items() if not str(k).startswith("_")}
-        check_arguments(made, arguments, group)
-        return instantiate(settings, _partial_=partial)
-    except (AttributeError, ImportError, InstantiationException) as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, ValueError) and not isinstance(cause, UnicodeError):
-            raise cause from error
-        raise ValueError(
-            f"`{group}` must name a class or function and the arguments that it takes. Found "
-            f"`{group}._target_={target}`: {str(cause).splitlines()[0]}. Correct the arguments, "
-            "or the name."
-        ) from error
+    return [make(config, f"{group}.{name}", kind) for name in config[group]]

@@ -37,9 +37,8 @@ from rich.progress import track
 from rich.table import Table
 from torch.nn.utils import parameters_to_vector
 
-from deltaflow import cli
 from deltaflow.contestants import Trained, Work, train_by_lightning, train_by_loop, train_by_run
-from deltaflow.messages import explain
+from deltaflow.messages import explain, print_error
 from deltaflow.records.tables import replace_file
 from deltaflow.report.screen import console
 
@@ -79,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        cli.print_error(explain(error))
+        print_error(explain(error))
         raise SystemExit(1) from None
 
 

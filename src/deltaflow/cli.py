@@ -5,6 +5,7 @@ torch is imported only when a run begins, so help and mistakes are quick.
 
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -13,18 +14,22 @@ import warnings
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config import RunConfig
-from deltaflow.messages import explain
+from deltaflow.messages import explain, print_error
 from deltaflow.report import ranking, terminal
 from deltaflow.report.screen import console
 from deltaflow.sweep import slug
 
 INTERRUPTED = 130  # as shells give it after Ctrl-C
+_ENDINGS = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+]  # a batch system's, and a closed terminal's: ends as Ctrl-C is one
 
 
 def config_directory() -> Path:
@@ -64,7 +69,7 @@ def train(config: DictConfig, with_traceback: bool = False) -> None:
             choices=dict(settings.runtime.choices),
             overrides=list(settings.overrides.task),
             command=sys.argv,
-            console=out if alone and out.is_terminal else None,
+            console=out if alone else None,
         )
         if alone:
             terminal.print_run(out, directory, result.summary, result.layers)
@@ -82,11 +87,6 @@ def train(config: DictConfig, with_traceback: bool = False) -> None:
             raise SystemExit(1) from error
 
 
-def print_error(message: str) -> None:
-    """Say on standard error what went wrong."""
-    print(f"deltaflow: {message}", file=sys.stderr)  # noqa: T201
-
-
 def main() -> None:
     """Run the command line; the exit status is 0 only if everything went well."""
     with_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -97,11 +97,16 @@ def main() -> None:
     warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
     threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
 
+    for number in _ENDINGS:
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored, and so it stays
+            signal.signal(number, signal.default_int_handler)
+
     @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="train")
     def application(config: DictConfig) -> None:
         train(config, with_traceback)
 
     try:
+        _refuse_stray_arguments()
         application()
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -115,6 +120,25 @@ def main() -> None:
             raise
         print_error(explain(error))
         raise SystemExit(1) from None
+
+
+def _refuse_stray_arguments() -> None:
+    """Refuse flags that do not exist, and those that stand between overrides.
+
+    Raises:
+        ValueError: for the first.
+    """
+    _, stray = get_args_parser().parse_known_args()
+    for argument in stray:
+        if argument.startswith("-"):
+            raise ValueError(
+                f"A flag must be one that there is. Found `{argument}`. --help lists the usual "
+                "ones, --hydra-help all of them."
+            )
+        raise ValueError(
+            f"Flags must stand before or after all overrides. Found `{argument}` behind a flag "
+            "that is behind other overrides. Move the flags to the end."
+        )
 
 
 # Worker processes of a parallel launcher import this module and nothing else of ours before

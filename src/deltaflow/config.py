@@ -7,10 +7,11 @@ a ``_target_`` are open dictionaries, so that a user's own class brings its own 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
+
+from deltaflow.signatures import nearest, shown
 
 
 @dataclass
@@ -40,9 +41,10 @@ class TrainerConfig:
 
 @dataclass
 class DiagnosticsConfig:
-    """How often the gradient flow is measured; ``every_n_steps=null`` is never."""
+    """How often the flow is measured and histograms are drawn; null is never."""
 
     every_n_steps: int | None = MISSING
+    histogram_every_n_steps: int | None = MISSING
     probe_rows: int = MISSING
     effective_rank: bool = MISSING
     flush_seconds: float = MISSING
@@ -76,12 +78,14 @@ class Limit:
         holds: whether a value is possible.
         rule: the same in words, after «must».
         advice: what to do instead.
+        null: whether it may be null as well.
     """
 
     key: str
     holds: Callable[[Any], bool]
     rule: str
     advice: str
+    null: bool = False
 
 
 def _at_least(minimum: int) -> Callable[[Any], bool]:
@@ -107,52 +111,45 @@ LIMITS = (
           "Use `network.depth=0` for a linear model."),
     Limit("network.width", _at_least(1), "be at least 1", "Use `network.width=32`."),
     Limit("network.hidden_sizes", lambda sizes: all(size >= 1 for size in sizes),
-          "hold sizes of at least 1", "Use `network.hidden_sizes=[64,32]`."),
+          "hold sizes of at least 1, or be null", "Use `network.hidden_sizes=[64,32]`.", null=True),
     Limit("network.normalization", ("layer", "batch").__contains__, "be layer, batch or null",
-          "Use `network.normalization=null` for none."),
+          "Use `network.normalization=null` for none.", null=True),
     Limit("network.dropout", lambda rate: 0 <= rate < 1, "be at least 0 and below 1",
           "Use `network.dropout=0.2`, or 0 for none."),
     Limit("trainer.max_epochs", _at_least(1), "be at least 1", "Use `trainer.max_epochs=100`."),
     Limit("trainer.max_batches", _at_least(1), "be at least 1, or null",
-          "Use `trainer.max_batches=null` for all."),
+          "Use `trainer.max_batches=null` for all.", null=True),
     Limit("trainer.precision", ("32-true", "64-true", "bf16-mixed").__contains__,
           "be 32-true, 64-true or bf16-mixed", "Use `trainer.precision=32-true`."),
     Limit("trainer.gradient_clip_norm", _positive, "be a finite number above 0, or null",
-          "Use `trainer.gradient_clip_norm=1.0`, or null for none."),
-    Limit("trainer.threads", _at_least(1), "be at least 1, or null",
-          "Use `trainer.threads=null` to let the size of the network decide."),
+          "Use `trainer.gradient_clip_norm=1.0`, or null for none.", null=True),
+    Limit("trainer.threads", lambda number: 1 <= number <= 1024, "be 1 to 1024, or null",
+          "Use `trainer.threads=null` to let the size of the network decide.", null=True),
     Limit("trainer.profiler", ("simple", "advanced").__contains__, "be simple, advanced or null",
-          "Use `trainer.profiler=simple`."),
-    Limit("diagnostics.every_n_steps", _at_least(1), "be at least 1",
-          "Use `diagnostics=off` to measure nothing."),
+          "Use `trainer.profiler=simple`.", null=True),
+    Limit("diagnostics.every_n_steps", _at_least(1), "be at least 1, or null",
+          "Use `diagnostics=off` to measure nothing.", null=True),
+    Limit("diagnostics.histogram_every_n_steps", _at_least(1), "be at least 1, or null",
+          "Use `diagnostics.histogram_every_n_steps=100`, or null for none.", null=True),
     Limit("diagnostics.probe_rows", _at_least(1), "be at least 1",
           "Use `diagnostics.probe_rows=10000`."),
     Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0",
           "Use `diagnostics.flush_seconds=10`."),
     Limit("optimizer.lr", _positive, "be a finite number above 0", "Use `optimizer.lr=0.1`."),
     Limit("data.batch_size", _is_whole, "be a whole number, or null",
-          "Use `data.batch_size=null` for the full batch."),
-    Limit("data.split", lambda shares: all(_is_number(share) for share in shares),
-          "hold three shares", "Use `data.split=[0.6,0.2,0.2]`."),
+          "Use `data.batch_size=null` for the full batch.", null=True),
+    Limit("data.split", lambda shares: all(_is_number(s) and math.isfinite(s) for s in shares),
+          "hold three finite shares", "Use `data.split=[0.6,0.2,0.2]`."),
     Limit("data.split_seed", lambda seed: _is_whole(seed) and 0 <= seed < 2**32,
           "be a whole number, at least 0 and below 2³²", "Use `data.split_seed=0`."),
     Limit("data.standardize", lambda value: isinstance(value, bool), "be true or false",
           "Use `data.standardize=true`."),
     Limit("data.train_rows", lambda rows: _is_whole(rows) and rows >= 1,
-          "be a whole number, at least 1, or null", "Use `data.train_rows=null` for all."),
+          "be a whole number, at least 1, or null",
+          "Use `data.train_rows=null` for all.", null=True),
     Limit("data.label_noise", lambda share: _is_number(share) and 0 <= share <= 1,
           "be a share, 0 to 1", "Use `data.label_noise=0`."),
 )  # fmt: skip
-
-
-def settings(schema: type = RunConfig, prefix: str = "") -> list[str]:
-    """The names of all typed settings, dotted as on the command line."""
-    names = []
-    for entry in fields(schema):
-        names.append(prefix + entry.name)
-        if isinstance(entry.type, type) and is_dataclass(entry.type):
-            names += settings(entry.type, f"{prefix}{entry.name}.")
-    return names
 
 
 def check(config: DictConfig) -> None:
@@ -162,31 +159,40 @@ def check(config: DictConfig) -> None:
         config: composed.
 
     Raises:
-        ValueError: for a setting that nothing reads, and for the first that breaks a limit;
-            null is judged by the schema alone.
+        ValueError: for a setting that nothing reads or that has no value, and for the first
+            that breaks a limit.
     """
     _check_names(config, RunConfig, prefix="")
     for limit in LIMITS:
-        value = OmegaConf.select(config, limit.key)
-        if value is None:
+        value = OmegaConf.select(config, limit.key, default=limit)
+        if value is limit or (value is None and limit.null):  # what is not there breaks no limit
             continue
         try:
             holds = limit.holds(value)
         except TypeError:
             holds = False
         if not holds:
-            raise ValueError(f"`{limit.key}` must {limit.rule}. Found {value}. {limit.advice}")
+            raise ValueError(
+                f"`{limit.key}` must {limit.rule}. Found {shown(value)}. {limit.advice}"
+            )
 
 
 def _check_names(config: DictConfig, schema: type, prefix: str) -> None:
-    """Refuse what was added with a plus where nothing would read it."""
+    """Refuse what was added with a plus where nothing would read it, and what was removed."""
     known = {entry.name: entry.type for entry in fields(schema)}
-    for name in map(str, config):
+    there = [str(name) for name in config if not OmegaConf.is_missing(config, name)]
+    for name in there:
         if name not in known:
-            nearest = get_close_matches(name, known, n=1)
-            advice = f"Did you mean `{prefix}{nearest[0]}`?" if nearest else "See --cfg job."
+            close = nearest(name, known)
+            advice = f"Did you mean `{prefix}{close}`?" if close else "See --cfg job."
             raise ValueError(
                 f"A setting must be one that a run reads. Found `{prefix}{name}`. {advice}"
             )
-        if is_dataclass(known[name]):
-            _check_names(config[name], known[name], f"{prefix}{name}.")  # type: ignore[arg-type]
+    for name, kind in known.items():
+        if name not in there:
+            raise ValueError(
+                f"`{prefix}{name}` must have a value. Found none. Leave `~{prefix}{name}` and "
+                "`???` out of the command and the configuration."
+            )
+        if is_dataclass(kind):
+            _check_names(config[name], kind, f"{prefix}{name}.")  # type: ignore[arg-type]

@@ -14,18 +14,26 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from rich.console import Console
 
 from deltaflow import assembly
 from deltaflow import config as configuration
-from deltaflow.callbacks import FlowRecorder, MetricRecorder, Progress
-from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture
+from deltaflow.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
+from deltaflow.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
+from deltaflow.callbacks.metrics import SHOWN_SEEDS
+from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorboards
+from deltaflow.hyperparameters import hyperparameters, varied
+from deltaflow.messages import explain
+from deltaflow.module import StackedModule
+from deltaflow.parts import with_culprit
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report import figures
-from deltaflow.report.aggregate import results
+from deltaflow.report.aggregate import FLOW_NUMBERS, results
+from deltaflow.report.inputs import print_reading
 from deltaflow.run import Run
 
 
@@ -45,7 +53,8 @@ def run(
         choices: the option chosen in each config group.
         overrides: of this run, for the record.
         command: the command line, for the record.
-        console: where a progress bar is drawn; ``None`` for none.
+        console: where to say how a table was read, and, on a terminal, to draw a progress bar;
+            ``None`` for silence.
 
     Returns:
         The run. One whose replicas all diverged is a result too.
@@ -60,28 +69,39 @@ def run(
             "Name a new one, or delete that."
         )
     started = time.monotonic()
-    summary = first_summary(choices, overrides, command)
-    write_summary(directory, summary)
-    flush_seconds = config.diagnostics.flush_seconds
-    tables = [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
+    first = first_summary(choices, overrides, command)
+    write_summary(directory, first)
+    summary = dict(first)
+    tables: list[TableWriter] = []
     try:
+        configuration.check(config)
+        flush_seconds = config.diagnostics.flush_seconds
+        tables += [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
         with _quiet_lightning():
             result = _train(config, directory, choices, tables, console, summary)
-    except BaseException as error:
+        summary["wall_seconds"] = round(time.monotonic() - started, 3)
+        write_summary(directory, summary)
+    except BaseException as caught:
+        error = with_culprit(config, caught) if isinstance(caught, Exception) else caught
         failed = isinstance(error, Exception)
-        summary |= {
-            "status": "failed" if failed else "interrupted",
-            "error": str(error) or type(error).__name__ if failed else None,
-        }
         with suppress(OSError):  # the disk may be what failed; chunks are there all the same
             for table in tables:
                 table.close()
+        ending = {
+            "status": "failed" if failed else "interrupted",
+            "error": explain(error) if failed else None,
+            "wall_seconds": round(time.monotonic() - started, 3),
+        }
+        try:
+            write_summary(directory, summary | ending)
+        except OSError:
+            with suppress(OSError):  # a short summary still fits where the first one is
+                write_summary(directory, first | ending)
         if isinstance(error, SystemExit):  # how Lightning leaves a training it was asked to stop
             raise KeyboardInterrupt from error
+        if error is not caught:
+            raise error from caught
         raise
-    finally:
-        summary["wall_seconds"] = round(time.monotonic() - started, 3)
-        write_summary(directory, summary)
     return result
 
 
@@ -93,34 +113,20 @@ def _train(
     console: Console | None,
     summary: dict[str, Any],
 ) -> Run:
-    configuration.check(config)
+    assembly.check_size(config)
     seeds = assembly.seeds(config)
     data = assembly.datamodule(config)
+    if console is not None and data.reading is not None:
+        print_reading(console, data.reading, config.data.standardize)
     module = assembly.module(config, data, choices)
-    layer_table, metric_table = tables
-    own = assembly.callbacks(config)
-    callbacks: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
-    diagnostics = config.diagnostics
-    if diagnostics.every_n_steps is not None:
-        recorder = FlowRecorder(
-            layer_table,
-            seeds,
-            diagnostics.every_n_steps,
-            diagnostics.probe_rows,
-            diagnostics.effective_rank,
-            may_end_early=bool(own),
-        )
-        callbacks.append(recorder)
-    if console is not None:
-        callbacks.append(Progress(console))
-    callbacks += own
     loggers = assembly.loggers(config)
+    callbacks = _callbacks(config, tables, loggers, console)
     trainer = assembly.trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
         "n_parameters": module.network.n_parameters,
     }
-    lay_out_charts(loggers)
+    _open_board(config, choices, module, data.has_test, loggers, summary)
     with _threads(assembly.threads(config, module, data)):
         trainer.fit(module, datamodule=data)
         summary["n_steps"] = trainer.global_step
@@ -137,9 +143,51 @@ def _train(
         picture = directory / "flow.png"
         figures.save(done.draw(), picture)
         log_picture(loggers, "flow", picture, trainer.global_step)
+    log_outcome(loggers, summary, trainer.global_step)
     for logger in loggers:
         logger.finalize("success")
     return done
+
+
+def _callbacks(
+    config: DictConfig,
+    tables: Sequence[TableWriter],
+    loggers: Sequence[Logger],
+    console: Console | None,
+) -> list[pl.Callback]:
+    layer_table, metric_table = tables
+    seeds, own = assembly.seeds(config), assembly.callbacks(config)
+    made: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
+    diagnostics = config.diagnostics
+    if (n := diagnostics.every_n_steps) is not None:
+        rows, ranks = diagnostics.probe_rows, diagnostics.effective_rank
+        made.append(FlowRecorder(layer_table, seeds, n, rows, ranks, may_end_early=bool(own)))
+    if (n := diagnostics.histogram_every_n_steps) is not None and tensorboards(loggers):
+        made.append(HistogramRecorder(n, may_end_early=bool(own)))
+    if console is not None and console.is_terminal:
+        made.append(Progress(console))
+    return made + own
+
+
+def _open_board(
+    config: DictConfig,
+    choices: Mapping[str, str | None],
+    module: StackedModule,
+    has_test: bool,
+    loggers: Sequence[Logger],
+    summary: Mapping[str, Any],
+) -> None:
+    """Tell the loggers, before any number comes, what was set and what will come."""
+    metrics = [*module.objective.metric_names, "loss"]
+    by_seed = 1 < config.n_seeds <= SHOWN_SEEDS
+    lay_out_charts(loggers, module.network.traits, metrics, by_seed)
+    of_any_task = list(dict.fromkeys([*metrics, *METRICS.quantities]))
+    log_hyperparameters(
+        loggers,
+        hyperparameters(config, choices),
+        varied(summary["overrides"], summary["command"]),
+        result_tags(of_any_task, FLOW_NUMBERS, "test" if has_test else "final"),
+    )
 
 
 def _device_name(device: torch.device) -> str:

@@ -81,6 +81,9 @@ class He(Initializer):
 
     negative_slope: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check_scale("negative_slope", abs(self.negative_slope))
+
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
         """Gain²/fan_in with gain = √(2/(1 + α²))."""
         return 2 / (1 + self.negative_slope**2) / fan_in

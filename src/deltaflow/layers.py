@@ -58,11 +58,8 @@ class StackedLinear(nn.Module):
         return f"fan_in={self.fan_in}, fan_out={self.fan_out}, n_replicas={len(self.weight)}"
 
 
-class StackedLayerNorm(nn.Module):
-    """Each sample's units shifted and scaled to mean 0 and variance 1 (Ba et al. 2016).
-
-    Then multiplied by γ and shifted by β, unit by unit, which start at 1 and 0
-    (arXiv:1607.06450, eq. 4, with PyTorch's ε of 10⁻⁵).
+class StackedNormalization(nn.Module):
+    """What follows a normalisation: each unit times γ plus β, which start at 1 and 0.
 
     Args:
         n_units: N.
@@ -73,52 +70,53 @@ class StackedLayerNorm(nn.Module):
         weight: γ, ``[R, N]``.
         bias: β, ``[R, N]``.
     """
+
+    plain: type[nn.LayerNorm | nn.BatchNorm1d]
 
     def __init__(self, n_units: int, n_replicas: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(n_replicas, n_units, dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(n_replicas, n_units, dtype=dtype))
 
+    def replica(self, r: int) -> nn.LayerNorm | nn.BatchNorm1d:
+        """Replica ``r`` as a plain layer, with copies of its parameters and averages."""
+        weight = self.weight[r]
+        return _filled(self.plain(len(weight), device=weight.device, dtype=weight.dtype), self, r)
+
+
+class StackedLayerNorm(StackedNormalization):
+    """Each sample's units shifted and scaled to mean 0 and variance 1 (Ba et al. 2016).
+
+    arXiv:1607.06450, eq. 4, with PyTorch's ε of 10⁻⁵.
+    """
+
+    plain = nn.LayerNorm
+
     def forward(self, z: Tensor) -> Tensor:
         """Normalised pre-activations ``[R, batch, N]``."""
         normalised = functional.layer_norm(z, z.shape[-1:])
         return torch.addcmul(self.bias.unsqueeze(1), self.weight.unsqueeze(1), normalised)
 
-    def replica(self, r: int) -> nn.LayerNorm:
-        """Replica ``r`` as a plain layer, with copies of its parameters."""
-        weight = self.weight[r]
-        return _filled(nn.LayerNorm(len(weight), device=weight.device, dtype=weight.dtype), self, r)
 
-
-class StackedBatchNorm(nn.Module):
+class StackedBatchNorm(StackedNormalization):
     """Each unit shifted and scaled to mean 0 and variance 1 over its replica's batch.
 
-    Then multiplied by γ and shifted by β (Ioffe & Szegedy 2015, arXiv:1502.03167,
-    algorithm 1). In evaluation mode running averages take the place of the batch's, as in
-    PyTorch, whose ε (10⁻⁵) and momentum (0.1) are used.
-
-    Args:
-        n_units: N.
-        n_replicas: R.
-        dtype: of the parameters.
+    Ioffe & Szegedy 2015 (arXiv:1502.03167), algorithm 1. In evaluation mode running averages
+    take the place of the batch's, as in PyTorch, whose ε (10⁻⁵) and momentum (0.1) are used.
 
     Attributes:
-        weight: γ, ``[R, N]``.
-        bias: β, ``[R, N]``.
         running_mean: ``[R, N]``.
         running_var: ``[R, N]``.
     """
 
+    plain = nn.BatchNorm1d
     running_mean: Tensor
     running_var: Tensor
 
     def __init__(self, n_units: int, n_replicas: int, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        shape = (n_replicas, n_units)
-        self.weight = nn.Parameter(torch.ones(shape, dtype=dtype))
-        self.bias = nn.Parameter(torch.zeros(shape, dtype=dtype))
-        self.register_buffer("running_mean", torch.zeros(shape, dtype=dtype))
-        self.register_buffer("running_var", torch.ones(shape, dtype=dtype))
+        super().__init__(n_units, n_replicas, dtype)
+        self.register_buffer("running_mean", torch.zeros(n_replicas, n_units, dtype=dtype))
+        self.register_buffer("running_var", torch.ones(n_replicas, n_units, dtype=dtype))
 
     def forward(self, z: Tensor) -> Tensor:
         """Normalised pre-activations ``[R, batch, N]``; in training, of at least 2 samples."""
@@ -132,13 +130,6 @@ class StackedBatchNorm(nn.Module):
             training=self.training,
         )
         return channels.view(n_samples, n_replicas, n_units).transpose(0, 1)
-
-    def replica(self, r: int) -> nn.BatchNorm1d:
-        """Replica ``r`` as a plain layer, with copies of its parameters and averages."""
-        weight = self.weight[r]
-        return _filled(
-            nn.BatchNorm1d(len(weight), device=weight.device, dtype=weight.dtype), self, r
-        )
 
 
 class StackedDropout(nn.Module):

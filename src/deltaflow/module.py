@@ -137,8 +137,19 @@ class StackedModule(pl.LightningModule):
     def _evaluate(self, batch: tuple[Tensor, Tensor], step: int = 0) -> dict[str, Tensor]:
         x, target = batch
         output = self.network(x, step)
-        return {
-            "sample_loss": self.objective.sample_loss(output, target),
-            "prediction": self.objective.predict(output.detach()),
-            "target": target,
-        }
+        sample_loss = self.objective.sample_loss(output, target)
+        prediction = self.objective.predict(output.detach())
+        _check_shape("sample_loss", sample_loss, target.shape[:2])
+        _check_shape("predict", prediction, target.shape)
+        return {"sample_loss": sample_loss, "prediction": prediction, "target": target}
+
+
+def _check_shape(method: str, returned: Any, expected: torch.Size) -> None:
+    """Refuse what an objective of the user's own must not return: it might broadcast."""
+    shape = getattr(returned, "shape", None)
+    if shape != expected:
+        found = type(returned).__name__ if shape is None else list(shape)
+        raise ValueError(
+            f"An objective's `{method}` must return the shape {list(expected)}. Found {found}. "
+            "Keep the axes of replicas and samples: no mean or sum over them."
+        )

@@ -26,11 +26,16 @@ from torch import Tensor, nn
 
 from deltaflow.activations import traits
 from deltaflow.initializers import Initializer
-from deltaflow.layers import StackedBatchNorm, StackedDropout, StackedLayerNorm, StackedLinear
+from deltaflow.layers import (
+    StackedBatchNorm,
+    StackedDropout,
+    StackedLayerNorm,
+    StackedLinear,
+    StackedNormalization,
+)
 from deltaflow.random_streams import Stream, generator
 
-Normalization = StackedLayerNorm | StackedBatchNorm
-NORMALIZATIONS: dict[str, type[Normalization]] = {
+NORMALIZATIONS: dict[str, type[StackedNormalization]] = {
     "layer": StackedLayerNorm,
     "batch": StackedBatchNorm,
 }
@@ -99,7 +104,7 @@ class FullyConnected(nn.Module):
         self.dropouts = nn.ModuleList(
             StackedDropout(dropout, layer) for layer in range(1, len(hidden) + 1)
         )
-        self.output_activation = output_activation
+        self.output_activation = copy.deepcopy(output_activation)
         self.normalization = normalization
         self.dropout = dropout
         self.seeds = tuple(range(n_replicas))
@@ -199,7 +204,9 @@ class FullyConnected(nn.Module):
             modules.append(linear.replica(r))
             if layer < self.depth:
                 if self.normalization is not None:
-                    modules.append(cast(Normalization, self.normalizations[layer]).replica(r))
+                    modules.append(
+                        cast(StackedNormalization, self.normalizations[layer]).replica(r)
+                    )
                 modules.append(copy.deepcopy(self.activations[layer]))
                 if self.dropout > 0:  # drawn from PyTorch's global generator
                     modules.append(nn.Dropout(self.dropout))

@@ -44,6 +44,11 @@ class Objective(ABC):
     def __init__(self, task: Task) -> None:
         self.task = task
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """What :meth:`metrics` returns, the most telling first."""
+        return ("accuracy", "macro_f1") if isinstance(self.task, Classification) else ("r2", "rmse")
+
     @abstractmethod
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Each sample's loss, ``[R, B]``: the mean over the sample's outputs."""

@@ -1,8 +1,8 @@
-"""Do values fit what a class or function asks for?
+"""Do arguments fit what a class or function asks for?
 
-Groups with a ``_target_`` have no schema, but what they name has a signature. Its
-annotations are enough to refuse a word where a number belongs, before Python does so in
-the middle of somebody else's code.
+Groups with a ``_target_`` have no schema, but what they name has a signature. Its names and
+annotations are enough to refuse a misspelt argument, or a word where a number belongs,
+before Python does so in the middle of somebody else's code.
 
 >>> def source(n_samples: int, noise: float = 0.1) -> None: ...
 >>> check_arguments(source, {"n_samples": 10, "noise": 0}, "data")
@@ -11,9 +11,12 @@ Traceback (most recent call last):
 ValueError: `data.n_samples` must be a whole number. Found ten. See --cfg job for the default.
 """
 
+import inspect
+import math
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 _WORDS = {
@@ -25,18 +28,36 @@ _WORDS = {
 }
 
 
-def check_arguments(target: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> None:
-    """Refuse values of another kind than the target's annotations name.
+def check_arguments(
+    target: Callable[..., Any], arguments: Mapping[str, Any], where: str, n_later: int = 0
+) -> None:
+    """Refuse arguments that a target does not take, or of another kind than it says.
 
     Args:
         target: a class or function.
         arguments: its keyword arguments, in the types that YAML has.
         where: how to name them, as on the command line.
+        n_later: how many of the target's first arguments it will be given by itself.
 
     Raises:
         ValueError: for the first that does not fit. What has no annotation, or one that
             YAML has no values of, is left to the target.
     """
+    names = argument_names(target)
+    taken = None if names is None else names[n_later:]
+    for name, value in arguments.items():
+        if taken is not None and name not in taken:
+            close = nearest(name, taken)
+            advice = f"Did you mean `{where}.{close}`?" if close else f"Leave `{where}.{name}` out."
+            raise ValueError(
+                f"`{where}` must get arguments that `{target.__name__}` takes: "
+                f"{', '.join(taken) or 'none'}. Found `{where}.{name}`. {advice}"
+            )
+        if isinstance(value, float) and math.isnan(value):
+            raise ValueError(
+                f"`{where}.{name}` must have a value that means something. Found nan. "
+                "See --cfg job for the default."
+            )
     function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     try:
         hints = typing.get_type_hints(function)
@@ -45,11 +66,58 @@ def check_arguments(target: Callable[..., Any], arguments: Mapping[str, Any], wh
     for name, value in arguments.items():
         kinds = _kinds(hints.get(name, Any))
         if kinds and not any(_is(value, kind) for kind in kinds):
-            wanted = " or ".join(_WORDS[kind] for kind in kinds if kind in _WORDS) or "a list"
-            found = "null" if value is None else value
+            wanted = " or ".join(_WORDS.get(kind, "a list") for kind in kinds)
             raise ValueError(
-                f"`{where}.{name}` must be {wanted}. Found {found}. See --cfg job for the default."
+                f"`{where}.{name}` must be {wanted}. Found {shown(value)}. "
+                "See --cfg job for the default."
             )
+
+
+def argument_names(target: Callable[..., Any]) -> list[str] | None:
+    """The arguments that a target takes by name; ``None`` if any, or if it cannot be told."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):  # some that are written in C do not say
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [parameter.name for parameter in parameters if parameter.kind in by_name]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant.
+
+    Args:
+        name: as typed.
+        known: those that there are.
+
+    Returns:
+        One that is spelt alike, that the typed one abbreviates or spells out, or ``None``.
+
+    >>> nearest("weigth_decay", ["lr", "weight_decay"]), nearest("learning_rate", ["lr"])
+    ('weight_decay', 'lr')
+    """
+    names = list(known)
+    initials = "".join(word[:1] for word in name.split("_"))
+    parts = [other for other in names if min(len(name), len(other)) > 2
+             and (name in other or other in name)]  # fmt: skip
+    alike = get_close_matches(name, names, n=1, cutoff=0.65)
+    spelt_out = [initials] if "_" in name and initials in names else []
+    return next(iter([*alike, *spelt_out, *parts]), None)
+
+
+def shown(value: Any) -> str:
+    """A value as one would type it; in quotes where it would read as something else.
+
+    >>> shown(None), shown(True), shown("ten"), shown("0.1"), shown("")
+    ('null', 'true', 'ten', "'0.1'", "''")
+    """
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, str) and not value.strip(" .:+-0123456789eE_"):
+        return repr(value)
+    return str(value)
 
 
 def _kinds(hint: Any) -> list[type]:
@@ -70,4 +138,6 @@ def _is(value: Any, kind: type) -> bool:
         return kind is bool
     if kind is float:
         return isinstance(value, int | float)
+    if isinstance(value, str):
+        return kind is str  # which is a sequence too, but of what
     return isinstance(value, kind)

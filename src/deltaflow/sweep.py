@@ -1,13 +1,14 @@
 """What happens around runs: names and directories of their own, and a sweep's ranking."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
+from deltaflow.messages import print_error
 from deltaflow.records.summary import SUMMARY, read_summary
 
 SLUG_BYTES = 80
@@ -39,7 +40,7 @@ class OwnDirectoryCallback(Callback):
         Raises:
             SystemExit: with status 1, if there is one.
         """
-        self._refuse(Path(config.hydra.run.dir), SUMMARY)
+        self._refuse(config.hydra.run, SUMMARY)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse the directory of an earlier sweep.
@@ -47,15 +48,18 @@ class OwnDirectoryCallback(Callback):
         Raises:
             SystemExit: with status 1, if there is one.
         """
-        self._refuse(Path(config.hydra.sweep.dir), f"*/{SUMMARY}")
+        self._refuse(config.hydra.sweep, f"*/{SUMMARY}")
 
-    def _refuse(self, directory: Path, records: str) -> None:
+    def _refuse(self, where: DictConfig, records: str) -> None:
+        try:
+            directory = Path(where.dir)
+        except OmegaConfBaseException:  # Hydra will meet the same error, and say so
+            return
         if directory.is_dir() and any(directory.glob(records)):
-            message = (
+            print_error(
                 "A run or sweep needs a directory of its own. Found the records of another in "
                 f"{directory}. Name a new one, or delete that."
             )
-            print(f"deltaflow: {message}", file=sys.stderr)  # noqa: T201
             raise SystemExit(1)  # Hydra swallows any other exception of a callback
 
 
@@ -66,7 +70,7 @@ class RankingCallback(Callback):
         """Print the ranking.
 
         Raises:
-            SystemExit: with status 1 if a run failed.
+            SystemExit: with status 1 if a run failed, or there was none.
         """
         from deltaflow.report.ranking import print_ranking
         from deltaflow.report.screen import console
@@ -74,6 +78,12 @@ class RankingCallback(Callback):
         directory = Path(config.hydra.sweep.dir)
         folders = sorted(directory.iterdir(), key=_number)
         runs = [read_summary(folder) for folder in folders if (folder / SUMMARY).exists()]
+        if not runs:
+            print_error(
+                f"A sweep must make at least one run. Found none in {directory}. Give each setting "
+                "that varies a value, such as `network.depth=1,2,5`."
+            )
+            raise SystemExit(1)
         out = console()
         print_ranking(out, runs)
         out.print(f"Records      {directory.absolute()}", soft_wrap=True)

@@ -1,14 +1,18 @@
 """Event files, read back, against the layers table."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from matplotlib import image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
+from deltaflow.activations import traits
 from deltaflow.callbacks.tensorboard import (
     CHARTS,
     lay_out_charts,
@@ -40,15 +44,27 @@ def means(layers: pl.DataFrame) -> dict[tuple[str, int], float]:
         for name in CHARTS:
             finite = [v for v in rows[name].drop_nulls() if np.isfinite(v)]
             if finite:
-                found[f"{name}/layer_{layer:02d}", step] = sum(finite) / len(finite)
+                found[f"{name}/layer_{layer:03d}", step] = sum(finite) / len(finite)
     return found
+
+
+def assert_each_chart_has_lines(read) -> None:
+    """No chart is empty, and each quantity that applies has one."""
+    (event,) = read.Tensors("custom_scalars__config__")
+    layout = Layout.FromString(event.tensor_proto.string_val[0])
+    charts = {chart.title: chart.multiline.tag for part in layout.category for chart in part.chart}
+    tags = read.Tags()["scalars"]
+    assert all(any(re.search(r, tag) for tag in tags) for (r,) in charts.values())
+    assert {title for name, title in CHARTS.items() if f"{name}/layer_001" in tags} <= set(charts)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_each_scalar_is_the_mean_over_seeds(activation, tmp_path):
     settings = ["trainer.max_epochs=2", "n_seeds=3", "diagnostics.every_n_steps=5"]
     layers = run([*settings, f"activation={activation}"], tmp_path).layers
-    found = scalars(events(tmp_path / "tensorboard"))
+    read = events(tmp_path / "tensorboard")
+    assert_each_chart_has_lines(read)
+    found = scalars(read)
     assert {step for _, step in found} == {0, 5, 10, 11}
     assert found == pytest.approx(means(layers), rel=1e-6)
 
@@ -85,7 +101,7 @@ def test_loggers_other_than_tensorboards_are_passed_over(picture, tmp_path):
     csv = CSVLogger(tmp_path / "logs", name=None, version="csv")
     frame = LAYERS.frame({name: [1] for name in ("seed", "step", "layer", "fan_in", "fan_out")})
     for loggers in ([csv], []):
-        lay_out_charts(loggers)
+        lay_out_charts(loggers, traits(torch.nn.ReLU()), ["loss"], by_seed=True)
         log_layer_charts(loggers, frame, step=0)
         log_picture(loggers, "flow", picture, step=0)
     assert not list(tmp_path.rglob("*.csv"))

@@ -4,108 +4,7 @@ import json
 
 import pytest
 
-# what is typed, and what the message must name: the setting, what was found, what to do
-MISTAKES = {
-    "unknown option": (["activation=swish9"], "activation", "swish9", "--help"),
-    "misspelt option": (["activation=leeky"], "activation", "leeky", "mean `activation=leaky`"),
-    "empty option": (["activation="], "activation", "``", "--help"),
-    "unknown group": (["aktivation=relu"], "aktivation", "that exists", "mean `activation`?"),
-    "unknown key": (["network.dept=3"], "network.dept", "that exists", "mean `network.depth`?"),
-    "key of another option": (["init.gain=2"], "init.gain", "setting that exists", "--cfg job"),
-    "no key at all": (["relu"], "key=value", "relu", "quotes"),
-    "wrong type": (["network.depth=deep"], "network.depth", "deep", "whole number"),
-    "fraction for a count": (["n_seeds=1.5"], "n_seeds", "1.5", "whole number"),
-    "null for a number": (["seed=null"], "seed", "null", "--cfg job"),
-    "negative depth": (["network.depth=-1"], "network.depth", "-1", "network.depth=0"),
-    "no width": (["network.width=0"], "network.width", "0", "network.width=32"),
-    "empty layer": (["network.hidden_sizes=[8,0]"], "network.hidden_sizes", "0", "[64,32]"),
-    "no seeds": (["n_seeds=0"], "n_seeds", "0", "n_seeds=1"),
-    "negative seed": (["seed=-3"], "seed", "-3", "seed=0"),
-    "no epochs": (["trainer.max_epochs=0"], "trainer.max_epochs", "0", "max_epochs=100"),
-    "unknown precision": (["trainer.precision=8"], "trainer.precision", "8", "32-true"),
-    "step size of 0": (["optimizer.lr=0"], "optimizer.lr", "0", "optimizer.lr=0.1"),
-    "endless step size": (["optimizer.lr=inf"], "optimizer.lr", "inf", "optimizer.lr=0.1"),
-    "word for a step size": (["optimizer.lr=fast"], "optimizer.lr", "fast", "optimizer.lr=0.1"),
-    "batch beyond the data": (["data.batch_size=91"], "data.batch_size", "91", "null"),
-    "word for a batch": (["data.batch_size=big"], "data.batch_size", "big", "null"),
-    "word for a share": (["data.split=[most,0,0]"], "data.split", "most", "[0.6,0.2,0.2]"),
-    "split by word": (["data.split_seed=x"], "data.split_seed", "x", "data.split_seed=0"),
-    "maybe": (["data.standardize=maybe"], "data.standardize", "maybe", "true"),
-    "two shares": (["data.split=[0.5,0.5]"], "data.split", "[0.5, 0.5]", "[0.6,0.2,0.2]"),
-    "classes for numbers": (["data=sine"], "loss=ce", "numeric target", "loss=mse"),
-    "logits for numbers": (["data=linear", "loss=bce"], "loss=bce", "numeric", "loss=mse"),
-    "threshold of 1": (["loss=bce", "loss.threshold=1"], "loss.threshold", "1", "0.5"),
-    "unknown target": (["loss=mse", "loss.target=rank"], "loss.target", "rank", "onehot"),
-    "negative deviation": (["init=normal", "init.sigma_w=-1"], "init.sigma_w", "-1", "1.0"),
-    "negative noise": (["data=moons", "data.noise=-1"], "data.noise", "-1", "data.noise=0.1"),
-    "no samples": (["data=xor", "data.n_samples=0"], "data.n_samples", "0", "500"),
-    "too few samples": (["data=moons", "data.n_samples=4"], "data.split", "4 rows", "[1,0,0]"),
-    "never measured": (["diagnostics.every_n_steps=0"], "every_n_steps", "0", "diagnostics=off"),
-    "unknown accelerator": (["trainer.accelerator=tpu"], "accelerator", "tpu", "auto"),
-    "unknown class": (["activation._target_=torch.nn.Swish9"], "activation", "Swish9", "Correct"),
-    "unknown argument": (["+activation.slope=1"], "activation", "slope", "Correct"),
-    "doubtful output": (["network.output_activation=relu9"], "output_activation", "relu9", "null"),
-    "one network to judge": (
-        ["n_seeds=2", "+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping",
-         "+callbacks.stop.monitor=loss/validation"],
-        "Early stopping", "n_seeds=2", "n_seeds=1",
-    ),
-    "coupling optimizer": (
-        ["n_seeds=2", "optimizer._target_=torch.optim.LBFGS", "~optimizer.momentum"],
-        "entry by entry", "LBFGS", "n_seeds=1",
-    ),
-    "coupling scheduler": (
-        ["n_seeds=2", "scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau",
-         "~scheduler.factor", "~scheduler.total_iters"],
-        "follow a schedule", "ReduceLROnPlateau", "n_seeds=1",
-    ),
-    "everything dropped": (["network.dropout=1"], "network.dropout", "1", "0.2"),
-    "word for a normalisation": (
-        ["network.normalization=group"], "network.normalization", "group", "null",
-    ),
-    "batch of one to normalise": (
-        ["network.normalization=batch", "data.batch_size=89"],
-        "at least 2 samples", "data.batch_size=89", "normalization=layer",
-    ),
-    "unknown profiler": (["trainer.profiler=deep"], "trainer.profiler", "deep", "simple"),
-    "no batches": (["trainer.max_batches=0"], "trainer.max_batches", "0", "null"),
-    "no training rows": (["data.train_rows=0"], "data.train_rows", "0", "null"),
-    "too many training rows": (["data.train_rows=91"], "at most 90", "91", "null"),
-    "more noise than labels": (["data.label_noise=1.5"], "data.label_noise", "1.5", "noise=0"),
-    "noise in labels that are none": (
-        ["data=sine", "loss=mse", "data.label_noise=0.1"], "replaces classes", "0.1", "data.noise",
-    ),
-    "negative norm": (["trainer.gradient_clip_norm=-1"], "gradient_clip_norm", "-1", "null"),
-    "no threads": (["trainer.threads=0"], "trainer.threads", "0", "trainer.threads=null"),
-    "key that nothing reads": (["+foo=1"], "one that a run reads", "foo", "--cfg job"),
-    "added key": (["+trainer.max_epoch=5"], "reads", "trainer.max_epoch", "trainer.max_epochs"),
-    "no option": (["logger=null"], "config group", "null", "logger=none"),
-    "one option too many": (["+loss=mse"], "without a plus", "+loss", "Use `loss=…`"),
-    "no callback": (["+callbacks.x._target_=builtins.dict"], "callbacks.x", "dict", "_target_"),
-    "unknown callback": (["+callbacks.x._target_=no.Such"], "callbacks.x", "no.Such", "Correct"),
-    "random activation": (["activation._target_=torch.nn.RReLU"], "each time", "RReLU", "ReLU"),
-    "activation of many": (
-        ["activation._target_=torch.nn.Softmax", "+activation.dim=-1"],
-        "one number", "Softmax", "torch.nn.ReLU",
-    ),
-    "no step size": (["optimizer.lr=null"], "optimizer.lr", "null", "--cfg job"),
-    "word for a momentum": (["optimizer.momentum=some"], "optimizer.momentum", "some", "number"),
-    "negative momentum": (["optimizer.momentum=-1"], "momentum", "-1", "Invalid"),
-    "word for a slope": (["init=he", "init.negative_slope=x"], "init.negative_slope", "x", "numb"),
-    "word for a threshold": (["loss=bce", "loss.threshold=x"], "loss.threshold", "x", "number"),
-    "word for a count": (["data=moons", "data.n_samples=ten"], "data.n_samples", "ten", "whole"),
-    "half a sample": (["data=moons", "data.n_samples=4.5"], "data.n_samples", "4.5", "whole"),
-    "null noise": (["data=xor", "data.noise=null"], "data.noise", "null", "number"),
-    "one class": (["data=blobs", "data.n_classes=1"], "data.n_classes", "1", "n_classes=2"),
-    "no arms": (["data=spirals", "data.n_classes=0"], "data.n_classes", "0", "n_classes=2"),
-    "no inputs": (
-        ["data=linear", "loss=mse", "data.n_features=-1"], "n_features", "-1", "n_features=1",
-    ),
-    "huge seed of data": (["data=xor", "data.seed=4294967296"], "data.seed", "2³²", "data.seed=0"),
-    "huge seed of a split": (["data.split_seed=4294967296"], "split_seed", "2³²", "split_seed=0"),
-    "huge seed": (["seed=9223372036854775807"], "`seed`", "2⁶²", "seed=0"),
-    "folder that cannot be": (["hydra.run.dir=/dev/null/run"], "file", "/dev/null", "space"),
-}  # fmt: skip
+from mistakes import MISTAKES
 
 
 @pytest.mark.parametrize(("typed", "rule", "found", "advice"), MISTAKES.values(), ids=MISTAKES)
@@ -159,3 +58,42 @@ def test_a_doubled_softmax_is_warned_of(deltaflow):
     assert outcome.status == 0
     assert outcome.err.startswith("deltaflow: warning: `loss=ce` has its softmax inside")
     assert outcome.err.count("\n") == 1
+
+
+FILES = {  # of the user's own: what is in it, and what the message must name
+    "broken": ("_target_: torch.nn.ReLU\n  slope: [1\n", "must be YAML", "own.yaml, line 2"),
+    "tab": ("_target_: torch.nn.ReLU\n\tslope: 1\n", "must be YAML", "own.yaml, line 2"),
+    "twice": ("_target_: a\n_target_: b\n", "must be YAML", "duplicate key"),
+    "list": ("- 1\n- 2\n", "must hold names", "activation/own.yaml"),
+    "word": ("relu\n", "must name a class", "Found null"),
+    "empty": ("", "must name a class", "Found null"),
+    "reference": ("_target_: ${nope}\n", "lead to a value", "${nope}"),
+    "no default": ("defaults: [nope]\n", "must name files", "activation/nope"),
+    "no group": ("defaults: [override /nope: relu]\n", "config group that exists", "nope@"),
+    "not UTF-8": ("# \xe9\n", "UTF-8", "0xe9"),
+}
+
+
+@pytest.mark.parametrize(("content", "rule", "found"), FILES.values(), ids=FILES)
+def test_a_mistake_in_a_file_names_it(content, rule, found, deltaflow, tmp_path):
+    (tmp_path / "own" / "activation").mkdir(parents=True)
+    (tmp_path / "own" / "activation" / "own.yaml").write_bytes(content.encode("latin-1"))
+    outcome = deltaflow("activation=own", "--config-dir", "own")
+    assert outcome.status == 1
+    message = outcome.err.strip()
+    assert message.startswith("deltaflow: ")
+    assert message.count("\n") == 0
+    assert rule in message
+    assert found in message
+
+
+def test_a_sweep_over_nothing_is_no_success(deltaflow):
+    outcome = deltaflow("-m", "network.depth=range(3,1)")
+    assert outcome.status == 1
+    assert "A sweep must make at least one run. Found none in " in outcome.err
+
+
+def test_a_reference_to_another_group_reaches_it_in_a_part(deltaflow):
+    settings = ["data=moons", "data.seed=${seed}", "scheduler=onecycle", "seed=3"]
+    outcome = deltaflow(*settings, "trainer.max_epochs=1", "logger=none", "diagnostics=off")
+    assert outcome.status == 0, outcome.err

@@ -27,6 +27,11 @@ class Stop(Callback):
 """
 
 
+def with_modules_from(folder: Path) -> dict[str, str]:
+    path = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+
+
 @pytest.fixture
 def stopped(tmp_path):
     def run(signal_name: str, *settings: str) -> tuple[subprocess.CompletedProcess[str], Path]:
@@ -36,14 +41,14 @@ def stopped(tmp_path):
             "+callbacks.stop._target_=stopping.Stop", f"+callbacks.stop.signal_name={signal_name}",
             *settings,
         ]  # fmt: skip
-        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        environment = with_modules_from(tmp_path)
         ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
         return ran, tmp_path / "here"
 
     return run
 
 
-@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupted_run_keeps_what_it_measured(signal_name, stopped):
     ran, directory = stopped(signal_name)
     assert ran.returncode == 130
@@ -70,11 +75,11 @@ def test_a_disk_that_fills_up_fails_the_run_with_one_message(stopped, tmp_path):
     (tmp_path / "full.py").write_text(
         "import os\n"
         "from lightning.pytorch import Callback\n"
-        "from deltaflow.records import tables\n"
+        "from deltaflow.records import summary, tables\n"
         "class Disk(Callback):\n"
         "    def on_train_epoch_end(self, trainer, *_):\n"
         "        def full(path, write): raise OSError(28, 'No space left on device', str(path))\n"
-        "        tables.replace_file = full\n"
+        "        tables.replace_file = summary.replace_file = full\n"
     )
     ran, directory = stopped(
         "SIGCONT", "+callbacks.disk._target_=full.Disk", "diagnostics.flush_seconds=0"
@@ -82,5 +87,45 @@ def test_a_disk_that_fills_up_fails_the_run_with_one_message(stopped, tmp_path):
     assert ran.returncode == 1
     assert "No space left on device" in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert read_summary(directory)["status"] != "completed"
+    assert read_summary(directory)["status"] == "failed"
+    assert "No space left on device" in read_summary(directory)["error"]
     assert len(read_table(directory, LAYERS))
+
+
+def test_an_interruption_of_the_imports_is_no_traceback(tmp_path):
+    (tmp_path / "hydra.py").write_text("raise KeyboardInterrupt\n")  # as if Ctrl-C came just then
+    environment = with_modules_from(tmp_path)
+    command = [sys.executable, str(ROOT / "train.py")]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert ran.returncode == 130
+    assert ran.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
+def test_a_terminal_that_is_closed_interrupts_the_run(tmp_path):
+    import pty
+
+    (tmp_path / "stopping.py").write_text(
+        "import os\n"
+        "from lightning.pytorch import Callback\n"
+        "class Tell(Callback):\n"
+        "    def on_train_batch_end(self, trainer, *_):\n"
+        f"        if trainer.global_step == {STOP_AT}:\n"
+        "            open('going', 'w').close()\n"
+        "            os.read(0, 1)\n"  # until the terminal is gone
+    )
+    command = [
+        sys.executable, str(ROOT / "train.py"), "hydra.run.dir=here", "logger=none",
+        "+callbacks.tell._target_=stopping.Tell",
+    ]  # fmt: skip
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(tmp_path)
+        os.execvpe(command[0], command, with_modules_from(tmp_path))
+    while not (tmp_path / "going").exists():
+        os.read(terminal, 4096)
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert read_summary(tmp_path / "here")["status"] == "interrupted"
+    assert read_table(tmp_path / "here", LAYERS)["step"].max() == 50

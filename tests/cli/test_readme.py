@@ -1,6 +1,5 @@
 """The commands of the README, run as they stand, and its Python."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -23,22 +22,16 @@ GROUPS = sorted(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_training_command_runs(command, tmp_path):
+def test_every_training_command_runs(command, deltaflow):
     program, script, *arguments = shlex.split(command)
     assert (program, script) == ("python", "train.py")
-    ran = subprocess.run(
-        [sys.executable, str(ROOT / script), *arguments],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=os.environ | {"COLUMNS": "100"},
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == ""
-    assert ran.stdout
+    outcome = deltaflow(*arguments)
+    assert outcome.status == 0, outcome.err
+    assert outcome.err == ""
+    assert outcome.out
     if "--help" not in arguments:
-        assert list(tmp_path.glob("outputs/**/summary.json"))
-        assert list(tmp_path.glob("outputs/**/flow.png"))
+        assert outcome.summaries
+        assert list(outcome.directory.glob("outputs/**/flow.png"))
 
 
 def test_the_two_commands_of_the_set_up_stand_first():
@@ -61,7 +54,7 @@ def test_parts_of_ones_own_come_in_as_it_says(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     (block,) = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
-    assert len(block.splitlines()) == 2
+    assert len(block.splitlines()) == 3
     for command in block.splitlines():
         arguments = [*shlex.split(command)[2:], "trainer.max_epochs=1", "logger=none"]
         ran = subprocess.run(
@@ -71,7 +64,9 @@ def test_parts_of_ones_own_come_in_as_it_says(tmp_path):
         assert ran.returncode == 0, ran.stderr
         assert ran.stderr == ""
     found = [load_run(path.parent) for path in tmp_path.glob("outputs/*/summary.json")]
-    assert {run.summary["choices"]["activation"] for run in found} == {"ramp", "relu"}
+    chosen = [run.summary["choices"] for run in found]
+    assert sorted(choice["activation"] for choice in chosen) == ["ramp", "ramp", "relu"]
+    assert {choice["experiment"] for choice in chosen} == {None, "smooth_ramp"}
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -1,13 +1,8 @@
 """What a person sees: a bar and a table in a terminal, plain text elsewhere."""
 
-import os
-import pty
-import subprocess
-import sys
-
 import pytest
 
-from running import ROOT
+from running import in_a_terminal
 
 SHORT = ["logger=none", "trainer.max_epochs=30", "hydra.run.dir=here"]
 
@@ -44,24 +39,7 @@ def test_the_command_for_tensorboard_is_given(deltaflow):
 
 
 def test_a_terminal_gets_a_bar_with_loss_and_accuracy(tmp_path):
-    master, slave = pty.openpty()
-    command = [sys.executable, str(ROOT / "train.py"), *SHORT]
-    process = subprocess.Popen(
-        command, stdout=slave, stderr=slave, cwd=tmp_path,
-        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"},
-    )  # fmt: skip
-    os.close(slave)
-    seen = b""
-    while True:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:  # Linux's way to say that the other side has closed
-            break
-        if not chunk:
-            break
-        seen += chunk
-    assert process.wait() == 0
-    text = seen.decode()
+    text = in_a_terminal(SHORT, tmp_path)
     assert "epoch 1/30" in text
     assert "loss/train" in text
     assert "accuracy/validation" in text

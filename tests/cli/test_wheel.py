@@ -24,7 +24,7 @@ def test_the_wheel_carries_all_it_needs(tmp_path):
     shipped = {path.relative_to(CONF) for path in CONF.rglob("*.yaml")}
     assert packaged == {path for path in shipped if path.parts[0] != "local"}
     (points,) = installed.glob("*.dist-info/entry_points.txt")
-    assert "deltaflow-train = deltaflow.cli:main" in points.read_text()
+    assert "deltaflow-train = deltaflow.__main__:main" in points.read_text()
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

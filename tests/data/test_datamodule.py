@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 
 import numpy as np
 import pytest
@@ -90,6 +91,20 @@ def test_standardisation_knows_the_training_part_alone():
         for (x, y), (x_scaled, y_scaled) in zip(raw, scaled, strict=True):
             torch.testing.assert_close(x_scaled, (x - mean) / std)
             assert torch.equal(y, y_scaled)
+
+
+def test_only_numeric_features_are_standardised():
+    draw = np.random.default_rng(0)
+    features = np.column_stack([draw.integers(0, 2, N), 5 + 3 * draw.standard_normal((N, 2))])
+    samples = Samples.classes(features, np.arange(N) % 2)
+    masked = dataclasses.replace(samples, numeric=np.array([False, True, True]))
+    all_numeric, some, plain = (
+        module_of(source, batch_size=None, standardize=standardize).probe(N)[0]
+        for source, standardize in ((samples, True), (masked, True), (masked, False))
+    )
+    assert torch.equal(some[:, 0], plain[:, 0])
+    assert torch.equal(some[:, 1:], all_numeric[:, 1:])
+    assert not torch.equal(some[:, 1:], plain[:, 1:])
 
 
 def test_numeric_targets_are_standardised_and_their_scale_is_kept():
@@ -210,9 +225,10 @@ def test_impossible_shares_are_refused(split):
         module_of(numbered(), split=split)
 
 
-def test_an_empty_part_is_refused():
+@pytest.mark.parametrize("split", [(0.998, 0.001, 0.001), (0.002, 0.499, 0.499)])
+def test_an_empty_part_is_refused(split):
     with pytest.raises(ValueError, match=r"at least one row. Found 150 rows"):
-        module_of(numbered(), split=(0.998, 0.001, 0.001))
+        module_of(numbered(n_targets=1), split=split)
 
 
 def classes_of_parts(n_rare, split_seed):
@@ -225,6 +241,11 @@ def classes_of_parts(n_rare, split_seed):
 def test_a_class_with_fewer_rows_than_parts_is_refused(n_rare):
     with pytest.raises(ValueError, match="Every class must have rows for each part"):
         classes_of_parts(n_rare, split_seed=0)
+
+
+def test_the_rarest_class_is_named():
+    with pytest.raises(ValueError, match=r"Found 3 classes in 300 rows, .*, `2`, has 2\. Use more"):
+        classes_of_parts(n_rare=2, split_seed=0)
 
 
 def test_a_rare_class_is_in_every_part_or_refused():

@@ -6,11 +6,12 @@ from running import run
 
 SETTINGS = ["data=iris", "trainer.max_epochs=4", "n_seeds=3", "network.depth=3", "logger=none"]
 STEPS = 4 * 6
+CADENCES = ("every_n_steps", "histogram_every_n_steps")
 
 
 def assert_measuring_changes_nothing(overrides, every_n_steps, directory):
-    measuring = f"diagnostics.every_n_steps={every_n_steps}"
-    on = run([*SETTINGS, *overrides, measuring], directory / "on")
+    cadence = [f"diagnostics.{key}={every_n_steps}" for key in CADENCES]
+    on = run([*SETTINGS, *overrides, *cadence], directory / "on")
     off = run([*SETTINGS, *overrides, "diagnostics=off"], directory / "off")
     expected = sorted({*range(0, STEPS, every_n_steps), STEPS - 1})
     assert on.layers["step"].unique().sort().to_list() == expected
@@ -41,8 +42,10 @@ def test_with_normalisation_and_dropout(normalization, tmp_path):
     assert_measuring_changes_nothing(block, 1, tmp_path)
 
 
-def test_with_charts_in_tensorboard(tmp_path):
-    assert_measuring_changes_nothing(["logger=tensorboard"], 10, tmp_path)
+@pytest.mark.parametrize("clip", ["null", "0.01"])
+def test_with_charts_and_histograms_in_tensorboard(clip, tmp_path):
+    settings = ["logger=tensorboard", f"trainer.gradient_clip_norm={clip}"]
+    assert_measuring_changes_nothing(settings, 5, tmp_path)
 
 
 def test_while_some_replicas_diverge(tmp_path):

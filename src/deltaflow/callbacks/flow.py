@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from deltaflow import flow, statistics
+from deltaflow.callbacks.cadence import Cadence
 from deltaflow.callbacks.tensorboard import log_layer_charts
 from deltaflow.flow import Quantities, Tape
 from deltaflow.network import FullyConnected
@@ -28,8 +29,7 @@ class FlowRecorder(pl.Callback):
         every_n_steps: n.
         probe_rows: training rows, at most, on which a unit must be off to count as dead.
         effective_rank: measure it too.
-        may_end_early: whether something may stop the training after any epoch. Then the last
-            step of each is measured and held back, until it is known to be the last of all.
+        may_end_early: whether something may stop the training after any epoch.
     """
 
     def __init__(
@@ -43,11 +43,9 @@ class FlowRecorder(pl.Callback):
     ) -> None:
         self.table = table
         self.seeds = seeds
-        self.every_n_steps = every_n_steps
         self.probe_rows = probe_rows
         self.effective_rank = effective_rank
-        self.may_end_early = may_end_early
-        self._planned_end = -1
+        self.cadence = Cadence(every_n_steps, may_end_early)
         self._tape: Tape | None = None
         self._weights: list[Tensor] = []
         self._quantities: Quantities = {}  # of the step under way, or held back
@@ -55,15 +53,14 @@ class FlowRecorder(pl.Callback):
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Learn which step will be the last, if nothing stops the training before."""
-        self._planned_end = int(trainer.estimated_stepping_batches) - 1
+        self.cadence.start(trainer)
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
         """Begin to listen, if this step is due or may turn out to be the last."""
         self._held_back = None
-        may_be_last = self.may_end_early and batch_idx == trainer.num_training_batches - 1
-        if self._is_due(trainer.global_step) or may_be_last:
+        if self.cadence.may_be_due(trainer, batch_idx):
             self._quantities = {}
             self._tape = Tape(pl_module.network).__enter__()
 
@@ -99,7 +96,7 @@ class FlowRecorder(pl.Callback):
             for before, linear in zip(self._weights, network.layers, strict=True)
         ]
         step = trainer.global_step - 1
-        if self._is_due(step):
+        if self.cadence.is_due(step):
             self._write(trainer, pl_module, step)
         else:
             self._held_back = step
@@ -113,9 +110,6 @@ class FlowRecorder(pl.Callback):
         """Let go of the network, so that it can be used on."""
         if self._tape is not None:
             self._tape.__exit__(None, None, None)
-
-    def _is_due(self, step: int) -> bool:
-        return step % self.every_n_steps == 0 or step == self._planned_end
 
     def _write(self, trainer: Any, pl_module: Any, step: int) -> None:
         frame = layer_rows(self._quantities, pl_module.network, self.seeds, step)

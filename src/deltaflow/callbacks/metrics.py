@@ -17,7 +17,8 @@ class MetricRecorder(pl.Callback):
     """Collects what each batch predicted and writes the metrics table.
 
     The mean over the replicas that have not diverged is logged under ``<metric>/<split>``,
-    where Lightning's own callbacks find it; single seeds under ``<metric>/<split>/seed_<n>``.
+    where Lightning's own callbacks find it, for the test part if it is finite; the courses of
+    single seeds under ``seeds/<metric>/<split>/seed_<n>``.
 
     Args:
         table: where rows go.
@@ -95,10 +96,12 @@ class MetricRecorder(pl.Callback):
         means = {
             f"{name}/{split}": value[going].nanmean().float() for name, value in values.items()
         }
+        if split == "test":  # no number is worse than any, and none can be put in order
+            means = {tag: mean for tag, mean in means.items() if mean.isfinite()}
         pl_module.log_dict(means, on_step=False, on_epoch=True, batch_size=1)
-        if 1 < len(self.seeds) <= SHOWN_SEEDS:
+        if 1 < len(self.seeds) <= SHOWN_SEEDS and split != "test":
             single = {
-                f"{name}/{split}/seed_{seed}": float(value[r])
+                f"seeds/{name}/{split}/seed_{seed}": float(value[r])
                 for name, value in values.items()
                 for r, seed in enumerate(self.seeds)
             }

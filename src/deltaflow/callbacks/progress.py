@@ -1,5 +1,6 @@
 """One bar for the whole training, with the loss and how good the network is."""
 
+from contextlib import suppress
 from typing import Any
 
 import lightning.pytorch as pl
@@ -62,5 +63,6 @@ class Progress(pl.Callback):
 
     def _stop(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # a terminal that was closed meanwhile
+                self._bar.stop()
             self._bar = None

@@ -35,13 +35,14 @@ class ReplicaDataModule(pl.LightningDataModule):
         split: shares of training, validation and test, which add up to 1; 0 leaves out.
         split_seed: of the split.
         standardize: subtract the training part's mean and divide by its standard deviation,
-            features and numeric targets alike.
+            numeric features and numeric targets alike.
         train_rows: only so many rows of the training part, or ``None`` for all.
         label_noise: share of the training labels that become another class.
         dtype: of features and numeric targets.
 
     Attributes:
         task: what the samples ask for, its scale set if targets were standardised.
+        reading: how the samples were read, if from a table.
 
     Raises:
         ValueError: if the split leaves a part empty or a class out, a batch is larger
@@ -68,7 +69,7 @@ class ReplicaDataModule(pl.LightningDataModule):
         features, self.task = samples.features, samples.task
         targets = confuse_labels(samples, train, label_noise, split_seed)
         if standardize:
-            features, _ = standardize_columns(features, train)
+            features, _ = standardize_columns(features, train, samples.numeric)
             if isinstance(self.task, Regression):
                 targets, scale = standardize_columns(targets, train)
                 self.task = dataclasses.replace(self.task, scale=tuple(scale.tolist()))
@@ -77,6 +78,7 @@ class ReplicaDataModule(pl.LightningDataModule):
                 f"`data.batch_size` must be 1 to {len(train)}, the rows of the training part. "
                 f"Found {batch_size}. Use `data.batch_size=null` for the full batch."
             )
+        self.reading = samples.reading
         self.seeds = tuple(seeds)
         self.batch_size = batch_size or len(train)
         self._parts = [_tensors(features[part], targets[part], dtype) for part in parts]

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from deltaflow.data.reading import Place, brief
 from deltaflow.data.samples import Array, Samples
-from deltaflow.task import Regression
+from deltaflow.task import Classification, Regression
 
 
 def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Array]:
@@ -19,20 +20,20 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
         )
     n = len(samples)
     n_validation, n_test = round(n * shares[1]), round(n * shares[2])
-    if any(
-        count == 0 < share for count, share in zip((n_validation, n_test), shares[1:], strict=True)
-    ):
+    n_rows = n - n_validation - n_test, n_validation, n_test
+    if any(count == 0 < share for count, share in zip(n_rows, shares, strict=True)):
         raise ValueError(
             f"Each part of `data.split` must get at least one row. Found {n} rows for the shares "
             f"{list(shares)}. Use more data, or `data.split=[1,0,0]`."
         )
+    names = samples.task.classes if isinstance(samples.task, Classification) else ()
     rest, empty = np.arange(n), np.arange(0)
     parts = []
     for count in (n_validation, n_test):
         if count == 0:
             parts.append(empty)
             continue
-        classes = None if isinstance(samples.task, Regression) else samples.targets[rest]
+        classes = samples.targets[rest] if names else None
         try:
             rest, part = train_test_split(
                 rest, test_size=count, stratify=classes, random_state=seed
@@ -42,10 +43,7 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
             ):  # stratifying rounds a rare class's share, perhaps to none
                 raise ValueError("A class has too few rows to be in all of them.")
         except ValueError as error:
-            raise ValueError(
-                "Every class must have rows for each part of `data.split`. Found a data set of "
-                f"{n} rows where that fails: {error} Use more data, or `data.split=[1,0,0]`."
-            ) from error
+            raise ValueError(_rarest_class(samples, names)) from error
         parts.append(np.sort(part))
     return [np.sort(rest), *parts]
 
@@ -116,9 +114,35 @@ def confuse_labels(samples: Samples, rows: Array, share: float, seed: int) -> Ar
     return targets
 
 
-def standardize_columns(columns: Array, train: Array) -> tuple[Array, Array]:
-    """Columns with mean 0 and deviation 1 on the training rows, and what they were divided by."""
+def standardize_columns(
+    columns: Array, train: Array, numeric: Array | None = None
+) -> tuple[Array, Array]:
+    """Columns with mean 0 and deviation 1 on the training rows, and what they were divided by.
+
+    Args:
+        columns: ``[n_rows, n_columns]``.
+        train: indices of the training rows.
+        numeric: which columns to change, ``[n_columns]``; all if ``None``.
+    """
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(columns[train])
+    if numeric is not None:
+        scaler.mean_[~numeric], scaler.scale_[~numeric] = 0, 1
     return scaler.transform(columns), scaler.scale_
+
+
+def _rarest_class(samples: Samples, names: Sequence[str]) -> str:
+    """What to say of classes that cannot all be in each part."""
+    counts = np.bincount(samples.targets, minlength=len(names))
+    rarest, reading = int(counts.argmin()), samples.reading
+    where = ""
+    if reading is not None:
+        first = int((samples.targets == rarest).argmax())
+        where = f", the first in {Place(reading.path, reading.target).row(first)}"
+    return (
+        "Every class must have rows for each part of `data.split`. Found "
+        f"{len(names)} classes in {len(samples)} rows, the rarest of which, "
+        f"`{brief(names[rarest])}`, has {counts[rarest]}{where}. Use more data, leave such a "
+        "class out, or use `data.split=[1,0,0]`."
+    )

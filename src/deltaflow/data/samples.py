@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from deltaflow.data.reading import Reading
 from deltaflow.task import Classification, Regression, Task
 
 Array = np.typing.NDArray[Any]
@@ -20,11 +21,16 @@ class Samples:
         targets: class indices ``[n_samples]``, int64; or numbers ``[n_samples, n_targets]``,
             float64.
         task: classification or regression, with names.
+        numeric: which features are measured numbers, to be standardised, ``[n_features]``;
+            ``None`` for all. Those that stand for a category or a truth value are not.
+        reading: how they were read, if from a table.
     """
 
     features: Array
     targets: Array
     task: Task
+    numeric: Array | None = None
+    reading: Reading | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -72,7 +78,7 @@ class Samples:
         Raises:
             ValueError: if features or targets are not finite matrices of as many rows.
         """
-        columns = np.asarray(targets, dtype=np.float64)
+        columns = _numbers(targets)
         columns = _matrix(columns[:, None] if columns.ndim == 1 else columns, len(features))
         names = [f"y{t + 1}" for t in range(columns.shape[1])] if names is None else names
         if len(names) != columns.shape[1]:
@@ -112,7 +118,7 @@ class Samples:
 
 
 def _matrix(values: Any, n_rows: int) -> Array:
-    matrix = np.asarray(values, dtype=np.float64)
+    matrix = _numbers(values)
     if matrix.ndim != 2 or len(matrix) != n_rows or not matrix.size:
         raise ValueError(
             f"Features and targets must be matrices of as many rows. Found the shape "
@@ -125,3 +131,13 @@ def _matrix(values: Any, n_rows: int) -> Array:
             f"column {column} (both counted from 0). Fill it in, or leave the row out."
         )
     return matrix
+
+
+def _numbers(values: Any) -> Array:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Features and numeric targets must be numbers. Found a {type(values).__name__} that "
+            f"NumPy cannot read: {error}. Give each sample as many numbers."
+        ) from error

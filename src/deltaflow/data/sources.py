@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deltaflow.data.samples import Samples
+from deltaflow.memory import require
 
 
 def iris(n_samples: int | None = None) -> Samples:
@@ -19,6 +20,8 @@ def iris(n_samples: int | None = None) -> Samples:
     """
     from sklearn.datasets import load_iris
 
+    if n_samples is not None:
+        _check_count("n_samples", n_samples, 1)
     bunch = load_iris()
     rows = slice(n_samples)
     return Samples.classes(bunch.data[rows], bunch.target[rows], bunch.target_names.tolist())
@@ -167,6 +170,9 @@ def teacher(
 
 
 def _check(n_samples: int, noise: float, seed: int) -> None:
+    require(
+        16 * n_samples, "The data", f"`data.n_samples={n_samples}`", "Use `data.n_samples=500`."
+    )
     if n_samples < 1:
         raise ValueError(
             f"`data.n_samples` must be at least 1. Found {n_samples}. Use `data.n_samples=500`."

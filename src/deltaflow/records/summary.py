@@ -9,6 +9,7 @@ from typing import Any
 from deltaflow.records.tables import replace_file
 
 SUMMARY = "summary.json"
+_BLOCK = 4096  # bytes, what file systems give a file at least
 
 SUMMARY_FIELDS = {
     "status": "running, completed, diverged (every replica), failed or interrupted",
@@ -53,7 +54,16 @@ def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
         )
     ordered = {name: summary[name] for name in SUMMARY_FIELDS}
     text = json.dumps(_finite(ordered), indent=2, ensure_ascii=False, allow_nan=False)
-    replace_file(directory / SUMMARY, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    content = f"{text}\n".encode()
+    path = directory / SUMMARY
+    try:
+        replace_file(path, lambda temporary: temporary.write_bytes(content))
+    except OSError:  # a full disk; but the block of the summary that is there is ours already
+        if not path.exists() or len(content) > _BLOCK:
+            raise
+        with path.open("r+b") as file:
+            file.write(content)
+            file.truncate()
 
 
 def read_summary(directory: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Tables on disk: written in chunks while a run is going, consolidated at its end."""
 
+import io
 import os
 import shutil
 import tempfile
@@ -69,7 +70,7 @@ class TableWriter:
         self._flushed_at = time.monotonic()
         if self._frames:
             chunk = self.directory / _CHUNKS / f"{self.schema.name}-{self._n_chunks:05d}.parquet"
-            replace_file(chunk, pl.concat(self._frames).write_parquet)
+            replace_file(chunk, _parquet(pl.concat(self._frames)))
             self._n_chunks += 1
             self._frames = []
 
@@ -79,7 +80,7 @@ class TableWriter:
         frames = [*(pl.read_parquet(chunk, glob=False) for chunk in chunks), *self._frames]
         whole = pl.concat(frames) if frames else self.schema.frame({})
         target = self.directory / f"{self.schema.name}.parquet"
-        replace_file(target, whole.sort(self.schema.key).write_parquet)
+        replace_file(target, _parquet(whole.sort(self.schema.key)))
         self._frames = []
         for chunk in chunks:
             chunk.unlink()
@@ -111,6 +112,13 @@ def read_table(directory: Path, schema: Schema) -> pl.DataFrame:
             f"be read: {error}. Delete it, or run again."
         ) from error
     return pl.concat(frames).sort(schema.key) if frames else schema.frame({})
+
+
+def _parquet(frame: pl.DataFrame) -> Callable[[Path], object]:
+    """What writes a frame; bytes first, since polars has no OSError for a full disk."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return lambda path: path.write_bytes(buffer.getvalue())
 
 
 def _chunks(directory: Path, schema: Schema) -> list[Path]:

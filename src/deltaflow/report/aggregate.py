@@ -10,7 +10,7 @@ import polars as pl
 from deltaflow.profiles import decay_rate, vanishing_index
 
 LEVEL = 0.95
-FLOW_NUMBERS = ("vanishing_index", "vanishing_index_weight", "decay_rate", "loss_gain")
+FLOW_NUMBERS = ("vanishing_index", "decay_rate", "loss_gain", "vanishing_index_weight")
 
 
 def results(

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from deltaflow.report.screen import arrow, new_table, signed, spread
+from deltaflow.report.screen import arrow, signed, spread, titled_table
 
 
 def describe_run(summary: Mapping[str, Any]) -> str:
@@ -29,7 +29,7 @@ def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
     """
     headline = next((name for s in runs if (name := _headline(s))), None)
     names = labels([summary["overrides"] for summary in runs])
-    table = new_table(out, "Ranking (± 95 % interval over seeds; start → end of training)")
+    table = titled_table(out, "Ranking (± 95 % interval over seeds; start → end of training)")
     table.add_column("", justify="right")
     table.add_column("run", overflow="fold")
     table.add_column(headline or "metric", justify="right")

@@ -29,7 +29,7 @@ class _PatientConsole(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def new_table(out: Console, title: str) -> Table:
+def titled_table(out: Console, title: str) -> Table:
     """An empty table in the style of the console."""
     style = box.SIMPLE_HEAD if out.is_terminal else box.ASCII2
     return Table(title=title, title_justify="left", title_style="bold", box=style)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deltaflow.report.aggregate import first_and_last, without_diverged
-from deltaflow.report.screen import arrow, new_table, percent, scientific, spread
+from deltaflow.report.screen import arrow, percent, scientific, spread, titled_table
 
 _COLUMNS = {  # quantity: heading, whether it is a share
     "delta_norm": ("δ norm", False),
@@ -63,7 +63,7 @@ def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
     first, last = first_and_last(layers)
     n_seeds = layers["seed"].n_unique()
     note = f", mean over {n_seeds} seeds" if n_seeds > 1 else ""
-    table = new_table(out, f"Gradient flow, step {first} → step {last}{note}")
+    table = titled_table(out, f"Gradient flow, step {first} → step {last}{note}")
     shown = [name for name in _COLUMNS if layers[name].count()]
     table.add_column("layer", justify="right")
     table.add_column("shape")
@@ -86,7 +86,7 @@ def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
 def _metric_table(out: Console, summary: Mapping[str, Any]) -> Table:
     n = max((value["n"] for m in summary["metrics"].values() for value in m.values()), default=0)
     note = f", mean and 95 % interval over {n} seeds" if n > 1 else ", one seed: no interval"
-    table = new_table(out, f"Result{note if n else ''}")
+    table = titled_table(out, f"Result{note if n else ''}")
     table.add_column("")
     names = list(dict.fromkeys(name for m in summary["metrics"].values() for name in m))
     for name in names:

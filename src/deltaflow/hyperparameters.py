@@ -1,0 +1,104 @@
+"""The hyperparameters of a run: what one may vary to get another result.
+
+They are not listed anywhere. They are the option chosen in each config group and the values
+that the configuration gives to the parts of a run, whatever these are, by their names on the
+command line. What only watches a run or says where it is computed is none.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from deltaflow.assembly import hidden_sizes
+
+Hyperparameters = dict[str, str | float | None]
+"""Values by name: finite numbers, which sort, texts, or ``None`` for what is not in use."""
+
+_WATCHING = {"logger", "callbacks", "diagnostics"}
+_PLACE = {"accelerator", "trainer.accelerator", "trainer.threads", "trainer.profiler", "local"}
+_NO_CHOICE = _WATCHING | _PLACE | {"trainer", "debug"}  # their values say it all
+
+
+def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hyperparameters:
+    """The hyperparameters of one run, options before values.
+
+    Hidden layers are given by their sizes or by depth and width, and are told in both ways.
+
+    Args:
+        config: composed.
+        choices: the option chosen in each config group; «none» stands for no option.
+
+    Returns:
+        Values by name, ``activation`` or ``network.depth``; lists as on the command line.
+    """
+    options: Hyperparameters = {
+        group: choices[group] or "none"
+        for group in [*map(str, config), *choices]  # in the order of the configuration
+        if group in choices and "/" not in group and group not in _NO_CHOICE
+    }
+    parts = OmegaConf.masked_copy(config, [str(key) for key in config if key not in _WATCHING])
+    tree = cast(dict[str, Any], OmegaConf.to_container(parts, resolve=True))
+    sizes = hidden_sizes(config)
+    tree["network"] |= {
+        "depth": len(sizes),
+        "width": sizes[0] if len(set(sizes)) == 1 else None,
+        "hidden_sizes": sizes,
+    }
+    return options | {name: value for name, value in _leaves(tree) if name not in _PLACE}
+
+
+def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:
+    """The names that set a run apart: what its sweep varies, else what is set for it.
+
+    Args:
+        overrides: of this run.
+        command: as typed, the program first; in a sweep it has all the values.
+
+    Returns:
+        Names of groups and settings.
+
+    >>> typed = ["train.py", "-m", "data=moons", "+data.tag=1", "network.depth=2,10"]
+    >>> varied(["data=moons", "+data.tag=1", "network.depth=10"], typed)
+    {'network.depth'}
+    >>> sorted(varied(["data=moons", "+data.tag=1"], []))
+    ['data', 'data.tag']
+    """
+    swept = [override for override in _parsed(command[1:]) if override.is_sweep_override()]
+    return {override.key_or_group for override in swept or _parsed(overrides)}
+
+
+def _parsed(arguments: Iterable[str]) -> list[Override]:
+    """Those of the arguments that are overrides."""
+    parser = OverridesParser.create()
+    found = []
+    for argument in arguments:
+        with suppress(HydraException):
+            found += parser.parse_overrides([argument])
+    return found
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str | float | None]]:
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if str(key).startswith("_") or key == "path":
+            continue  # what makes a part, and where a machine keeps its data
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{name}.")
+        else:
+            yield name, _value(value)
+
+
+def _value(value: Any) -> str | float | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return value if math.isfinite(value) else None  # a text among numbers would not sort
+    if isinstance(value, list):
+        return f"[{','.join(map(str, value))}]"
+    return None if value is None else str(value)

@@ -1,0 +1,65 @@
+"""Does it fit into memory? Better asked before than found out halfway.
+
+>>> in_words(3_600_000_000)
+'3.6 GB'
+>>> require(10**18, "`network`", "`network.width=1000000000`", "Make it smaller.")
+Traceback (most recent call last):
+ValueError: `network` must fit into memory. Found `network.width=1000000000`, ...
+"""
+
+import os
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB")
+_EXHAUSTED = (  # how libraries say it that have no exception of its own for it
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "ALLOC_FAILED",
+    "Unable to allocate",
+    "array is too big",
+    "Maximum allowed",
+    "Storage size calculation overflow",
+    "multiplication overflow",
+    "int too large to convert",
+    "index-sized integer",
+)
+
+
+def require(n_bytes: int, what: str, found: str, advice: str) -> None:
+    """Refuse what cannot fit.
+
+    Args:
+        n_bytes: that it needs at least.
+        what: needs them.
+        found: the settings that ask for them.
+        advice: what to do.
+
+    Raises:
+        ValueError: if the machine has less; one that does not say what it has has enough.
+    """
+    there = installed()
+    if there is not None and n_bytes > there:
+        raise ValueError(
+            f"{what} must fit into memory. Found {found}, which needs at least "
+            f"{in_words(n_bytes)} where this machine has {in_words(there)}. {advice}"
+        )
+
+
+def installed() -> int | None:
+    """Bytes of memory that this machine has; ``None`` where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not a POSIX system, or one without the name
+        return None
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether memory was what an error lacked, on the processor or a graphics card."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or any(words in str(error) for words in _EXHAUSTED)
+
+
+def in_words(n_bytes: int) -> str:
+    """A number of bytes with the unit in which it is short."""
+    power = min((len(str(n_bytes)) - 1) // 3, len(_UNITS) - 1)
+    return f"{n_bytes / 1000**power:.3g} {_UNITS[power]}"

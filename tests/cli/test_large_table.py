@@ -1,0 +1,35 @@
+"""How much memory a large table takes, from the file to the trained network."""
+
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+
+TRAINED = """
+import sys
+from deltaflow.cli import main
+sys.argv = ["train.py", "data=table", "data.path=big.parquet", "data.target=y", "logger=none",
+            "data.batch_size=1024", "trainer.max_epochs=1"]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_a_million_rows_train_within_four_gigabytes(tmp_path):
+    draw, n = np.random.default_rng(0), 1_000_000
+    frame = pl.DataFrame({f"x{k}": draw.standard_normal(n) for k in range(50)})
+    frame.with_columns(y=(pl.col("x0") > 0).cast(pl.Int8)).write_parquet(tmp_path / "big.parquet")
+    del frame
+    measure = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', sys.argv[1]], check=True,\n"
+        "               stdout=subprocess.DEVNULL)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    ran = subprocess.run([sys.executable, "-c", measure, TRAINED], cwd=tmp_path, check=True,
+                         capture_output=True, text=True)  # fmt: skip
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    assert int(ran.stdout) * unit < 4 * 2**30
+    assert list(tmp_path.glob("outputs/*/layers.parquet"))

@@ -1,0 +1,133 @@
+"""A table of one's own on the command line: what it says first, and what it refuses."""
+
+import json
+import re
+import shlex
+import shutil
+
+import pytest
+
+from running import ROOT, TABLE, in_a_terminal, run
+
+SHORT = ["trainer.max_epochs=1", "logger=none"]
+GIVEN = ["data=table", "data.path=my.csv", "data.target=species"]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Put a file where the command runs."""
+
+    def put(content: str, name: str = "my.csv") -> None:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+
+    shutil.copy(TABLE, tmp_path / "my.csv")
+    return put
+
+
+def test_what_the_readme_shows_is_what_is_said_before_the_result(deltaflow, write):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    ((command, shown),) = re.findall(r"```console\n\$ python train\.py (.*?)\n(.*?)```", readme,
+                                     re.DOTALL)  # fmt: skip
+    outcome = deltaflow(*shlex.split(command), *SHORT)
+    assert (outcome.status, outcome.err) == (0, "")
+    said, _, _ = outcome.out.partition("Gradient flow")
+    assert [line.rstrip() for line in said.splitlines()] == shown.splitlines()
+
+
+def test_in_a_terminal_it_stands_above_the_bar(tmp_path, write):
+    text = in_a_terminal([*GIVEN, *SHORT], tmp_path)
+    places = [text.index(part) for part in ("my.csv, 90 rows", "one-hot", "epoch 1/1", "Result")]
+    assert places == sorted(places)
+
+
+def test_a_regression_says_its_range_and_trains(deltaflow, write):
+    typed = ["data.target=petal_length", "data.drop=[planet]", "loss=mse", *SHORT]
+    outcome = deltaflow(*GIVEN[:2], *typed)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "petal_length: regression, from 1 to 6.9" in outcome.out
+    assert "left out: data.drop" in outcome.out
+    assert " r2 " in outcome.out
+
+
+def test_a_sweep_over_files_keeps_to_a_line_each(deltaflow, write):
+    write(TABLE.read_text().replace("violet", "white"), "other.csv")
+    outcome = deltaflow("-m", *GIVEN, "data.path=my.csv,other.csv", *SHORT)
+    assert (outcome.status, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("0_data.path=my.csv,")
+    assert lines[1].startswith("1_data.path=other.csv,")
+    assert "rows" not in outcome.out
+    summaries = [json.loads(path.read_text()) for path in outcome.summaries]
+    first, second = (summary["n_parameters"] for summary in summaries)
+    assert first - second == 32  # an input fewer
+
+
+def test_python_is_silent(tmp_path, capsys):
+    run(["data=table", f"data.path={TABLE}", "data.target=species", *SHORT], tmp_path)
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_a_loss_that_does_not_fit_is_refused_below_what_was_inferred(deltaflow, write):
+    outcome = deltaflow(*GIVEN[:2], "data.target=sepal_length", *SHORT)
+    assert outcome.status == 1
+    assert "sepal_length: regression" in outcome.out
+    assert "`loss=ce` needs classes" in outcome.err
+
+
+ROWS = "".join(f"{k}.5,{'ab'[k % 2]},{'xyz'[k % 3]}\n" for k in range(30))
+NAMED = "size,colour,kind\n" + ROWS
+
+# the file; what is typed; and what the message must name: the rule, what was found, what to do
+MISTAKES = {
+    "no file": (NAMED, [], "a file and the column", "no `data.path`", "data.target=name"),
+    "no target": (NAMED, ["data.path=my.csv"], "data.target", "null", "`size`, `colour`, `kind`"),
+    "other file": (NAMED, ["data.path=mi.csv"], "exists", "no mi.csv", "Did you mean my.csv?"),
+    "folder": (NAMED, ["data.path=."], "must be a file", "folder .", "Name a table"),
+    "spreadsheet": (NAMED, ["data.path=train.xlsx"], "exists", "train.xlsx", "Check"),
+    "number for a path": (NAMED, ["data.path=3"], "data.path", "Found 3", "a word or null"),
+    "other column": (NAMED, ["data.target=kin"], "data.target", "`kin`", "mean `kind`?"),
+    "target dropped": (NAMED, ["data.drop=[kind]"], "data.drop", "target `kind`", "Take it out"),
+    "nothing left": (NAMED, ["data.drop=[size,colour]"], "to predict", "none in", "features"),
+    "number for names": (NAMED, ["data.features=3"], "data.features", "Found 3", "list or null"),
+    "other task": (NAMED, ["data.task=rank"], "data.task", "rank", "classification or regr"),
+    "empty": ("", [], "header and rows", "nothing in my.csv", "Name a file"),
+    "header alone": ("size,kind\n", [], "below its header", "none in my.csv", "Name a file"),
+    "twice": ("a,a,kind\n1,2,x\n", [], "each once", "`a` more than once in my.csv", "Rename"),
+    "ragged": (NAMED + "1,2,3,4\n", [], "as many fields", "4 in row 31 of my.csv", "Correct"),
+    "gap": (NAMED + "1,,x\n", [], "a value", "nothing in column `colour`, row 31 of my.csv",
+            "data.drop=[colour]"),
+    "word": (NAMED + "tall,a,x\n", [], "plain numbers", "`tall` in column `size`, row 31 of my.csv",
+             "leave the row out"),
+    "infinite": (NAMED + "inf,a,x\n", [], "finite", "inf in column `size`, row 31 of my.csv",
+                 "leave the row out"),
+    "date": ("day,kind\n" + "2024-05-06,x\n2024-05-07,y\n" * 9, [], "numbers, true and false",
+             "`2024-05-06` in column `day`, row 1 of my.csv", "data.drop=[day]"),
+    "constant": ("size,kind\n" + "1,x\n2,x\n" * 9, [], "at least two values",
+                 "`x` in each of the 18 rows of column `kind` of my.csv", "another `data.target`"),
+    "rare": (NAMED + "1,a,rare\n", [], "each part of `data.split`",
+             "`rare`, has 1, the first in column `kind`, row 31 of my.csv", "data.split=[1,0,0]"),
+    "names": ("id,kind\n" + "".join(f"n{k},{k % 2}\n" for k in range(30)), [], "must come back",
+              "30 different values in 30 rows, like identifiers, in column `id` of my.csv",
+              "data.drop=[id]"),
+    "control characters": ("\x1b[31msize\x07,kind\n1,x\n,y\n2,x\n3,y\n", [], "a value",
+                           r"`\x1b[31msize\x07`, row 2", "Fill"),
+}  # fmt: skip
+WHOLE = {"no file", "no target"}  # typed as it stands; the others correct what is complete
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_message(mistake, deltaflow, write):
+    content, typed, rule, found, advice = MISTAKES[mistake]
+    write(content)
+    complete = [] if mistake in WHOLE else ["data.path=my.csv", "data.target=kind"]
+    outcome = deltaflow("data=table", *complete, *typed)
+
+    assert outcome.status == 1
+    assert outcome.out == ""
+    message = outcome.err.strip()
+    assert message.startswith("deltaflow: ")
+    assert message.count("deltaflow: ") == 1
+    assert message.isprintable()
+    for part in (rule, found, advice):
+        assert part in message

@@ -1,0 +1,194 @@
+import datetime
+
+import polars as pl
+import pytest
+
+from deltaflow.data import columns
+from deltaflow.data.columns import read_column, refuse_identifiers
+from deltaflow.data.reading import Kind, Place
+
+PLACE = Place("t.csv", "x")
+DAY = datetime.datetime(2024, 5, 6, 12, 30)
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (pl.Series([1, 2], dtype=pl.UInt8), [1.0, 2.0]),
+        (pl.Series([1, 2**70], dtype=pl.Int128), [1.0, 2.0**70]),
+        (pl.Series([0.5, 2], dtype=pl.Float32), [0.5, 2.0]),
+        (pl.Series(["0.5", "2"]).cast(pl.Decimal(10, 2)), [0.5, 2.0]),
+        (pl.Series([" 1", "+2 ", "1e-3", ".5", "-4."]), [1.0, 2.0, 0.001, 0.5, -4.0]),
+        (pl.Series(["1", "2"], dtype=pl.Categorical), [1.0, 2.0]),
+    ],
+    ids=["whole", "huge", "single", "decimal", "in words", "in categories"],
+)
+def test_numbers_are_numbers_however_they_are_stored(values, numbers):
+    kind, read = read_column(values, PLACE)
+    assert kind is Kind.NUMBER
+    assert read.dtype == pl.Float64
+    assert read.to_list() == numbers
+
+
+@pytest.mark.parametrize(
+    "values", [pl.Series([True, False, True]), pl.Series(["True", " false", "TRUE"])]
+)
+def test_truth_values_are_true_or_false(values):
+    kind, read = read_column(values, PLACE)
+    assert kind is Kind.TRUTH
+    assert read.to_list() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([" red", "blue", "red "]),
+        pl.Series(["red", "blue", "red"], dtype=pl.Enum(["red", "blue"])),
+        pl.Series(["red", "blue", "red"], dtype=pl.Categorical),
+    ],
+    ids=["text", "enum", "categorical"],
+)
+def test_text_is_a_category_without_the_spaces_around_it(values):
+    kind, read = read_column(values, PLACE)
+    assert kind is Kind.CATEGORY
+    assert read.to_list() == ["red", "blue", "red"]
+
+
+@pytest.mark.parametrize("values", [["20-29", "30-39", "20-29"], ["A1", "10", "B2"], ["1.2b", "x"]])
+def test_text_with_some_digits_in_it_is_a_category(values):
+    assert read_column(pl.Series(values), PLACE)[0] is Kind.CATEGORY
+
+
+@pytest.mark.parametrize("word", ["", "  ", "NA", "n/a", "#N/A", "<NA>", "NaN", "null", "?"])
+@pytest.mark.parametrize("others", [["red", "blue"], ["1", "2.5"]], ids=["text", "numbers"])
+def test_a_missing_value_in_words_is_refused(word, others):
+    with pytest.raises(ValueError, match=r"`x`, row 3 of t\.csv.*; 2 of 4 values are missing") as e:
+        read_column(pl.Series([*others, word, word]), PLACE)
+    assert (f"Found `{word}` in" if word.strip() else "Found nothing in") in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([1, None, 3]),
+        pl.Series([1.5, None, 3]),
+        pl.Series([1.5, float("nan"), 3]),
+        pl.Series([True, None, False]),
+        pl.Series(["red", None, "blue"]),
+        pl.Series(["red", None, "blue"], dtype=pl.Categorical),
+        pl.Series([1, None, 3]).cast(pl.Decimal(10, 2)),
+    ],
+    ids=lambda values: f"{values.dtype}",
+)
+def test_a_missing_value_is_refused(values):
+    with pytest.raises(ValueError, match=r"must have a value\. Found (nothing|NaN) in column `x`, "
+                       r"row 2 of t\.csv .*; 1 of 3 .* use `data\.drop=\[x\]`"):  # fmt: skip
+        read_column(values, PLACE)
+
+
+def test_a_column_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"row 1 of t\.csv.*; 2 of 2 values are missing"):
+        read_column(pl.Series([None, None], dtype=pl.Null), PLACE)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (pl.Series([1.0, float("inf")]), "inf"),
+        (pl.Series([1.0, float("-inf")]), "-inf"),
+        (pl.Series(["1", "-Inf"]), "-inf"),
+        (pl.Series([1.0, -4e38]), "-4e\\+38"),
+    ],
+)
+def test_an_infinite_value_is_refused(values, found):
+    with pytest.raises(
+        ValueError, match=rf"finite, .*\. Found {found} in column `x`, row 2 of t\.csv"
+    ):
+        read_column(values, PLACE)
+
+
+@pytest.mark.parametrize("odd", ["unknown", "3+", "1.5.", "12 %", "$1,200", "1,5", "1 234", "x1"])
+def test_a_word_among_numbers_is_refused(odd):
+    values = pl.Series(["1", "2.5", odd, "4", "-7", odd])
+    with pytest.raises(ValueError, match=r"plain numbers throughout") as refused:
+        read_column(values, PLACE)
+    assert f"Found `{odd}` in column `x`, row 3 of t.csv" in str(refused.value)
+    assert "leave the row out, or use `data.drop=[x]`" in str(refused.value)
+
+
+@pytest.mark.parametrize("values", [["1,5", "2,5", "3"], ["$10", "$20", "€7"], ["1,200", "3,400"]])
+def test_numbers_that_are_dressed_up_are_refused(values):
+    with pytest.raises(ValueError, match=r"plain numbers throughout.*row 1 of t\.csv"):
+        read_column(pl.Series(values), PLACE)
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["2024-05-06", "2024-05-06 12:30", "2024-05-06T12:30:00Z", "6/5/2024", "06.05.24", "12:30",
+     "12:30:05.25"],
+)  # fmt: skip
+def test_a_date_in_words_is_refused(date):
+    with pytest.raises(ValueError, match="date or time") as refused:
+        read_column(pl.Series(["never", date, date]), PLACE)
+    assert f"`{date}` in column `x`, row 2 of t.csv" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([None, DAY]),
+        pl.Series([None, DAY.date()]),
+        pl.Series([None, DAY.time()]),
+        pl.Series([None, DAY - DAY]),
+    ],
+    ids=lambda values: f"{values.dtype}",
+)
+def test_a_date_is_refused(values):
+    with pytest.raises(ValueError, match=r"dates or times in column `x` of t\.csv, as `") as e:
+        read_column(values, PLACE)
+    assert f"`{values[1]}` in row 2" in str(e.value)
+    assert "use `data.drop=[x]`" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (pl.Series([[1, 2], [3]]), "List(Int64)"),
+        (pl.Series([{"a": 1}]), "Struct("),
+        (pl.Series([b"x"]), "Binary"),
+        (pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2)), "Array("),
+    ],
+    ids=["list", "struct", "binary", "array"],
+)
+def test_what_is_no_single_value_is_refused(values, found):
+    with pytest.raises(ValueError, match=r"or text\. Found .* in column `x` of t\.csv") as refused:
+        read_column(values, PLACE)
+    assert found in str(refused.value)
+
+
+def test_a_target_cannot_be_dropped():
+    with pytest.raises(ValueError, match=r"or choose another `data\.target`\.$"):
+        read_column(pl.Series([1, None]), Place("t.csv", "x", is_target=True))
+
+
+@pytest.mark.parametrize(
+    ("n_different", "n_rows", "refused"),
+    [(3, 3, True), (2, 3, False), (20, 21, False), (21, 41, True), (21, 42, False),
+     (50, 99, True), (50, 100, False), (60, 1000, False), (61, 1000, True)],
+)  # fmt: skip
+def test_names_that_hardly_come_back_are_refused(n_different, n_rows, refused, monkeypatch):
+    monkeypatch.setattr(columns, "MAX_CATEGORIES", 60)
+    names = pl.Series([f"name {row % n_different}" for row in range(n_rows)])
+    if not refused:
+        refuse_identifiers(names, PLACE)
+        return
+    with pytest.raises(ValueError, match=rf"Found {n_different} different values in {n_rows} rows"):
+        refuse_identifiers(names, PLACE)
+
+
+def test_what_a_file_says_cannot_steer_the_terminal():
+    names = pl.Series([f"\x1b[31m{'x' * 100}\n{row}" for row in range(30)])
+    with pytest.raises(ValueError, match="like identifiers") as refused:
+        refuse_identifiers(names, Place("t\r.csv", "re\x1bd"))
+    assert str(refused.value).isprintable()
+    assert "x" * 100 not in str(refused.value)

@@ -1,0 +1,64 @@
+"""What cannot fit is refused, and an error is told from one that lacked memory."""
+
+import numpy as np
+import pytest
+import torch
+
+from deltaflow.memory import in_words, installed, ran_out, require
+
+
+def test_what_fits_passes():
+    require(1, "It", "`width=1`", "Smaller.")
+
+
+def test_what_does_not_fit_is_told_in_words(monkeypatch):
+    monkeypatch.setattr("deltaflow.memory.installed", lambda: 8_000_000_000)
+    with pytest.raises(ValueError, match=r"^It must fit into memory\. Found `width=9`, which needs "
+                       r"at least 8 GB where this machine has 8 GB\. Smaller\.$"):  # fmt: skip
+        require(8_000_000_001, "It", "`width=9`", "Smaller.")
+
+
+def test_a_machine_that_does_not_say_what_it_has_has_enough(monkeypatch):
+    monkeypatch.delattr("os.sysconf")
+    assert installed() is None
+    require(10**30, "It", "", "")
+
+
+@pytest.mark.parametrize(("n_bytes", "words"), [
+    (999, "999 bytes"), (1_000, "1 kB"), (25_300_000_000, "25.3 GB"), (10**24, "1e+03 ZB"),
+])  # fmt: skip
+def test_sizes_in_words(n_bytes, words):
+    assert in_words(n_bytes) == words
+
+
+def _asked_of_numpy():
+    np.empty(10**15)
+
+
+def _asked_of_torch():
+    torch.empty(10**15)
+
+
+def _asked_of_python():
+    [0] * 10**20
+
+
+def _asked_for_overflow():
+    torch.empty(2**62, 2**62)
+
+
+@pytest.mark.parametrize(
+    "ask", [_asked_of_numpy, _asked_of_torch, _asked_of_python, _asked_for_overflow]
+)
+def test_what_libraries_say_without_memory(ask):
+    with pytest.raises((MemoryError, OverflowError, RuntimeError)) as caught:
+        ask()
+    assert ran_out(caught.value)
+
+
+def test_a_full_graphics_card():
+    assert ran_out(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."))
+
+
+def test_another_error_lacked_no_memory():
+    assert not ran_out(ValueError("`network.width` must be at least 1."))
