@@ -30,6 +30,7 @@ ORDER = (
     "report",
     "module",
     "callbacks",
+    "overlay",
     "flow",
     "network",
     "layers",

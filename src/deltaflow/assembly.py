@@ -24,6 +24,7 @@ from deltaflow.memory import require
 from deltaflow.module import StackedModule
 from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.objectives import Objective
+from deltaflow.overlay import Theory
 from deltaflow.parts import make, maker, named
 
 _LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
@@ -129,6 +130,15 @@ def hidden_sizes(config: DictConfig) -> list[int]:
     if network.hidden_sizes is not None:
         return list(network.hidden_sizes)
     return [network.width] * network.depth
+
+
+def theory(config: DictConfig, network: FullyConnected) -> Theory | None:
+    """What to predict of the network as it is set up; nothing under normalisation."""
+    if network.normalization is not None:
+        return None
+    activation = make(config, "activation", nn.Module)
+    initializer: Initializer = make(config, "init", Initializer)
+    return Theory(network.sizes, activation, initializer, network.dropout)
 
 
 def loggers(config: DictConfig) -> list[Logger]:

@@ -27,12 +27,13 @@ from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorb
 from deltaflow.hyperparameters import hyperparameters, varied
 from deltaflow.messages import explain
 from deltaflow.module import StackedModule
+from deltaflow.overlay import Theory
 from deltaflow.parts import with_culprit
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report import figures
-from deltaflow.report.aggregate import FLOW_NUMBERS, results
+from deltaflow.report.aggregate import FLOW_NUMBERS, results, theory_fit
 from deltaflow.report.inputs import print_reading
 from deltaflow.run import Run
 
@@ -120,7 +121,8 @@ def _train(
         print_reading(console, data.reading, config.data.standardize)
     module = assembly.module(config, data, choices)
     loggers = assembly.loggers(config)
-    callbacks = _callbacks(config, tables, loggers, console)
+    theory = assembly.theory(config, module.network)
+    callbacks = _callbacks(config, tables, loggers, console, theory)
     trainer = assembly.trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
@@ -138,6 +140,7 @@ def _train(
 
     layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
     summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
+    summary["theory"] = theory_fit(layers)
     done = Run(directory, summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"
@@ -154,6 +157,7 @@ def _callbacks(
     tables: Sequence[TableWriter],
     loggers: Sequence[Logger],
     console: Console | None,
+    theory: Theory | None,
 ) -> list[pl.Callback]:
     layer_table, metric_table = tables
     seeds, own = assembly.seeds(config), assembly.callbacks(config)
@@ -161,7 +165,8 @@ def _callbacks(
     diagnostics = config.diagnostics
     if (n := diagnostics.every_n_steps) is not None:
         rows, ranks = diagnostics.probe_rows, diagnostics.effective_rank
-        made.append(FlowRecorder(layer_table, seeds, n, rows, ranks, may_end_early=bool(own)))
+        recorder = FlowRecorder(layer_table, seeds, n, rows, ranks, theory, bool(own))
+        made.append(recorder)
     if (n := diagnostics.histogram_every_n_steps) is not None and tensorboards(loggers):
         made.append(HistogramRecorder(n, may_end_early=bool(own)))
     if console is not None and console.is_terminal:

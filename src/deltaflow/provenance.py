@@ -45,6 +45,7 @@ def first_summary(
         "replicas": [],
         "metrics": {},
         "flow": {},
+        "theory": None,
         "verdicts": [],
     }
 

@@ -80,7 +80,8 @@ class Edge:
         sigma_w: on it.
         q: the variance that pre-activations end up with there.
         attracting: whether signals of another q are drawn to it, or else driven away.
-        saturated_fraction: share of pre-activations there with |φ'| < 0.05 max |φ'|.
+        saturated_fraction: share of pre-activations there with |φ'| < 0.05 max |φ'|; 0 if φ
+            does not saturate.
     """
 
     sigma_w: float
@@ -158,13 +159,19 @@ def _edge(moments: Moments, q: float, slope: float) -> Edge:
     at = np.array([q if q > 0 else math.exp(_LOG_Q[0])])
     growth = _growth(moments, 1 / slope, 0.0, np.array([1e-3])) if q == 0 else None
     contraction = moments.second_moment_slope(at)[0] / slope
-    steepest = traits(moments.activation).steepest
-    saturated = expectation(
-        lambda u: (np.abs(moments.slope(u)) < SATURATED * steepest).astype(np.float64),
-        np.zeros(1), at, moments.kinks,
-    )  # fmt: skip
     attracting = bool(contraction <= 1 + _EQUAL) if growth is None else bool(growth[0] <= _EQUAL)
-    return Edge(1 / math.sqrt(slope), q, attracting, float(saturated[0]))
+    return Edge(1 / math.sqrt(slope), q, attracting, _saturated(moments, at))
+
+
+def _saturated(moments: Moments, q: Array) -> float:
+    true = traits(moments.activation)
+    if not true.saturates:
+        return 0.0
+
+    def lost(u: Array) -> Array:
+        return (np.abs(moments.slope(u)) < SATURATED * true.steepest).astype(np.float64)
+
+    return float(expectation(lost, np.zeros_like(q), q, moments.kinks)[0])
 
 
 def _growth(moments: Moments, weight: float, bias: float, q: Array) -> Array:

@@ -55,6 +55,7 @@ def predict(
     moments: Moments,
     initializer: Initializer,
     input_second_moment: Array,
+    dropout: float = 0.0,
 ) -> Prediction:
     """The mean-field prediction for one network and one batch, or several batches at once.
 
@@ -63,6 +64,8 @@ def predict(
         moments: of φ.
         initializer: whose variances are taken at each layer's own size.
         input_second_moment: mean(x²) over a sample's features, ``[..., n_samples]``.
+        dropout: share of hidden units dropped; the others are scaled up, which multiplies
+            second moments of h and δ alike (Schoenholz et al. 2017, section 3.2).
 
     Returns:
         Profiles ``[..., L]``, or ``[..., depth]`` of hidden layers.
@@ -76,7 +79,8 @@ def predict(
     chi, spread = [], []
     for sigma, shift, width in zip(weight[1:], bias[1:], sizes[1:-1], strict=True):
         layer = moments.of_layer(q[-1])
-        fed.append(layer.second_moment)
+        sigma /= 1 - dropout
+        fed.append(layer.second_moment / (1 - dropout))
         q.append(sigma * layer.second_moment + shift)
         own = layer.fourth_moment - layer.second_moment**2
         carried = layer.second_moment_slope**2 * noise[-1] if noise[-1].any() else 0
@@ -114,7 +118,7 @@ def _backwards(
 def _scatter(spread: Sequence[Array], batches: tuple[int, ...]) -> Array:
     """Deviation of ln δ norm, which gathers from the last hidden layer back to the first."""
     relative = _means([np.zeros_like(v) for v in spread[-1:]] + list(spread[-2::-1]), batches)
-    return np.asarray(np.sqrt(np.cumsum(relative, axis=-1)) / 2)[..., ::-1]
+    return np.ascontiguousarray(np.sqrt(np.cumsum(relative, axis=-1))[..., ::-1] / 2)
 
 
 def _means(layers: Iterable[Array], batches: tuple[int, ...] = ()) -> Array:

@@ -32,6 +32,10 @@ SUMMARY_FIELDS = {
     "unadjusted; null for one seed), n (replicas counted: those that did not diverge)",
     "flow": "by number, as in metrics: vanishing_index, vanishing_index_weight and decay_rate, "
     "each with _start and _end, and loss_gain_start and _end",
+    "theory": "of step 0, null where theory says nothing: decay_rate and vanishing_index of the "
+    "predicted profile; theory_error, the RMS over hidden layers of log₁₀(measured / predicted) "
+    "δ norm, measured the geometric mean over seeds; band, twice what that RMS would be if it were "
+    "for finite width and the number of seeds alone",
     "verdicts": "findings in words, most important first",
 }
 

@@ -118,6 +118,42 @@ def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
     return numbers
 
 
+def theory_fit(layers: pl.DataFrame) -> dict[str, float | None] | None:
+    """How near the prediction the measured δ profile of step 0 is.
+
+    Args:
+        layers: the layers table of one run.
+
+    Returns:
+        As in the summary's field ``theory``; ``None`` if nothing was predicted.
+    """
+    ratio = (pl.col("delta_norm") / pl.col("predicted_delta_norm")).log10()
+    rows = (
+        layers.filter(pl.col("step") == 0, pl.col("predicted_delta_norm") > 0)
+        .with_columns(ratio=ratio)
+        .filter(pl.col("ratio").is_finite())
+        .group_by("layer")
+        .agg(
+            pl.col("ratio").mean(),
+            pl.col("predicted_delta_norm").log().mean().exp(),
+            variance=(pl.col("predicted_delta_norm_spread") ** 2).mean() / pl.len(),
+        )
+        .sort("layer")
+    )
+    if not len(rows):
+        return None
+    profile, ratios, variance = (
+        rows[name].to_numpy() for name in ("predicted_delta_norm", "ratio", "variance")
+    )
+    numbers = {
+        "decay_rate": float(decay_rate(profile)),
+        "vanishing_index": float(vanishing_index(profile)),
+        "theory_error": float(np.sqrt(np.square(ratios).mean())),
+        "band": float(2 * np.sqrt(variance.mean()) / math.log(10)),
+    }
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
 def without_diverged(layers: pl.DataFrame, replicas: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     """The rows of the replicas that did not diverge; all of them, if none is left.
 
