@@ -11,6 +11,7 @@ PACKAGE = Path(deltaflow.__file__).parent
 
 # From the top down. A module may import modules further down, or its own package.
 ORDER = (
+    "theory",
     "benchmark",
     "contestants",
     "api",
@@ -23,6 +24,7 @@ ORDER = (
     "messages",
     "mistakes",
     "assembly",
+    "blueprint",
     "parts",
     "config",
     "provenance",

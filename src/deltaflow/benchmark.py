@@ -24,19 +24,18 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 from rich import box
 from rich.progress import track
 from rich.table import Table
 from torch.nn.utils import parameters_to_vector
 
+from deltaflow.composition import split_settings
 from deltaflow.contestants import Trained, Work, train_by_lightning, train_by_loop, train_by_run
 from deltaflow.messages import explain, print_error
 from deltaflow.records.tables import replace_file
@@ -88,22 +87,14 @@ def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:
     Raises:
         ValueError: for settings that cannot be measured.
     """
-    names = {field.name for field in fields(Settings)}
-    parsed = OverridesParser.create().parse_overrides(list(arguments))
-    if sweeps := [o.input_line for o in parsed if o.is_sweep_override()]:
-        raise ValueError(
-            f"The benchmark takes one value for each setting. Found `{sweeps[0]}`. Run it twice."
-        )
-    own = {o.key_or_group: o.value() for o in parsed if o.key_or_group in names}
-    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Settings), own))
-    assert isinstance(settings, Settings)
+    settings, overrides = split_settings(arguments, Settings, "The benchmark")
     formats = ("table", "markdown")
     if settings.repeats < 1 or settings.n_seeds < 2 or settings.format not in formats:
         raise ValueError(
             "`repeats` must be at least 1, `n_seeds` at least 2, `format` table or markdown. Found "
-            f"{own}. Use `repeats=5 n_seeds=32 format=table`."
+            f"`repeats={settings.repeats} n_seeds={settings.n_seeds} format={settings.format}`. "
+            "Use `repeats=5 n_seeds=32 format=table`."
         )
-    overrides = [str(o.input_line) for o in parsed if o.key_or_group not in names]
     epochs = [] if settings.epochs is None else [f"trainer.max_epochs={settings.epochs}"]
     return settings, overrides + epochs
 

@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import polars
 import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from rich.console import Console
 
-from deltaflow import assembly
+from deltaflow import assembly, blueprint
 from deltaflow import config as configuration
 from deltaflow.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
 from deltaflow.callbacks.metrics import SHOWN_SEEDS
 from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorboards
+from deltaflow.data import ReplicaDataModule
 from deltaflow.hyperparameters import hyperparameters, varied
 from deltaflow.messages import explain
 from deltaflow.module import StackedModule
@@ -114,14 +116,14 @@ def _train(
     console: Console | None,
     summary: dict[str, Any],
 ) -> Run:
-    assembly.check_size(config)
+    blueprint.check_size(config)
     seeds = assembly.seeds(config)
     data = assembly.datamodule(config)
     if console is not None and data.reading is not None:
         print_reading(console, data.reading, config.data.standardize)
     module = assembly.module(config, data, choices)
     loggers = assembly.loggers(config)
-    theory = assembly.theory(config, module.network)
+    theory = blueprint.theory(config, data, module.objective)
     callbacks = _callbacks(config, tables, loggers, console, theory)
     trainer = assembly.trainer(config, data, directory, callbacks, loggers)
     summary |= {
@@ -140,7 +142,7 @@ def _train(
 
     layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
     summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
-    summary["theory"] = theory_fit(layers)
+    summary["theory"] = _theory(theory, data, layers)
     done = Run(directory, summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"
@@ -193,6 +195,14 @@ def _open_board(
         varied(summary["overrides"], summary["command"]),
         result_tags(of_any_task, FLOW_NUMBERS, "test" if has_test else "final"),
     )
+
+
+def _theory(
+    theory: Theory | None, data: ReplicaDataModule, layers: polars.DataFrame
+) -> dict[str, Any] | None:
+    """What was predicted, and how near it is to what was measured, if anything was."""
+    fields = theory.fields(blueprint.input_second_moment(data)) if theory else None
+    return fields and fields | theory_fit(layers)
 
 
 def _device_name(device: torch.device) -> str:

@@ -5,18 +5,33 @@ weight gradient of a sample are predicted up to their scale, which the loss sets
 aligned with what was measured at the last hidden layer.
 """
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from deltaflow.flow import Quantities, Tape, exact
 from deltaflow.initializers import Initializer
-from deltaflow.mean_field import Moments, predict
+from deltaflow.mean_field import (
+    FixedPoint,
+    Moments,
+    Prediction,
+    fixed_point,
+    predict,
+    typical_variances,
+    variances,
+)
+
+Array = np.typing.NDArray[np.float64]
 
 
 class Theory:
     """What mean-field theory says of a network that has not been trained.
+
+    A deep network's end, its phase and its scales are those of σ_w² and σ_b² that are
+    typical of it: :func:`deltaflow.mean_field.typical_variances`.
 
     Args:
         sizes: units of the input, of each hidden layer and of the output.
@@ -37,6 +52,61 @@ class Theory:
         self.initializer = initializer
         self.dropout = dropout
 
+    @property
+    def depth(self) -> int:
+        """How many hidden layers there are."""
+        return len(self.sizes) - 2
+
+    def predict(self, input_second_moment: Array) -> Prediction:
+        """The prediction layer by layer.
+
+        Args:
+            input_second_moment: mean(x²) over each sample's features, ``[..., n_samples]``.
+        """
+        return predict(
+            self.sizes, self.moments, self.initializer, input_second_moment, self.dropout
+        )
+
+    def typical_variances(self) -> tuple[float, float]:
+        """σ_w² and σ_b² that stand for all layers between hidden layers."""
+        return typical_variances(self.sizes, self.initializer)
+
+    def limit(self, input_second_moment: Array) -> FixedPoint:
+        """Where signals would end, were there more and more layers like the typical one.
+
+        Args:
+            input_second_moment: mean(x²) over each sample's features.
+
+        Returns:
+            The end; only for a network with a hidden layer.
+        """
+        (first, *_), (shift, *_) = variances(self.sizes[:2], self.initializer)
+        start = first * float(np.mean(input_second_moment)) + shift
+        weight, bias = map(math.sqrt, self.typical_variances())
+        return fixed_point(self.moments, weight, bias, start or 1.0, self.dropout)
+
+    def fields(self, input_second_moment: Array) -> dict[str, float | str] | None:
+        """What a run's summary says of it; ``None`` for a network without a hidden layer.
+
+        Args:
+            input_second_moment: mean(x²) over each sample's features.
+        """
+        if not self.depth:
+            return None
+        weight, bias = self.typical_variances()
+        point = self.limit(input_second_moment)
+        return {
+            "activation": repr(self.moments.activation),
+            "dropout": self.dropout,
+            "weight_variance": weight,
+            "bias_variance": bias,
+            "phase": point.phase,
+            "q": point.q,
+            "chi": point.chi,
+            "c": point.c,
+            "trainable_depth": point.trainable_depth,
+        }
+
     def beside(self, tape: Tape, measured: Quantities) -> Quantities:
         """Predictions for the samples of a step, aligned with what was measured.
 
@@ -49,7 +119,7 @@ class Theory:
             layer where it has no prediction.
         """
         second_moment = exact(tape.layers[0].fed).square().mean(-1).cpu().numpy()
-        found = predict(self.sizes, self.moments, self.initializer, second_moment, self.dropout)
+        found = self.predict(second_moment)
         like = exact(tape.layers[0].z)
 
         def tensors(profile: object) -> list[Tensor]:

@@ -131,8 +131,9 @@ def test_a_replica_that_is_not_finite_does_not_spoil_the_error():
 
 
 def test_without_a_prediction_there_is_nothing_to_fit():
-    assert theory_fit(LAYERS.frame({})) is None
+    nothing = dict.fromkeys(["decay_rate", "vanishing_index", "theory_error", "band"])
+    assert theory_fit(LAYERS.frame({})) == nothing
     bare = predicted([[1.0, 1.0]]).with_columns(
         pl.lit(None, pl.Float64).alias("predicted_delta_norm")
     )
-    assert theory_fit(bare) is None
+    assert theory_fit(bare) == nothing

@@ -157,3 +157,31 @@ def test_in_the_ordered_phase_correlations_and_gradients_share_a_scale():
     assert point.xi_c == pytest.approx(-1 / math.log(point.chi))
     assert point.trainable_depth == pytest.approx(6 * point.xi_c)
     assert point.layers_per_decade == pytest.approx(2 / -math.log10(point.chi))
+
+
+@pytest.mark.parametrize(("sigma_w", "sigma_b"), [(0.9, 0.3), (1.8, 0.2)])
+def test_dropout_grows_second_moments_but_no_covariance(sigma_w, sigma_b):
+    point = fixed_point(TANH, sigma_w, sigma_b, dropout=0.3)
+    q, c = np.array([1.0]), 0.9
+    for _ in range(100):
+        q = sigma_w**2 * TANH.second_moment(q) / 0.7 + sigma_b**2
+        c = float(sigma_w**2 * TANH.covariance(point.q, np.array(c)) + sigma_b**2) / point.q
+    assert point.q == pytest.approx(float(q[0]), rel=1e-9)
+    assert point.c == pytest.approx(c, rel=1e-7)
+    assert point.chi == pytest.approx(sigma_w**2 * TANH.slope_second_moment(q)[0] / 0.7)
+    assert point.xi_c < math.inf
+    assert fixed_point(TANH, sigma_w, sigma_b, dropout=1e-12).c == pytest.approx(
+        fixed_point(TANH, sigma_w, sigma_b).c, abs=1e-5
+    )
+
+
+def test_where_q_runs_away_δ_alone_has_a_scale():
+    assert fixed_point(RELU, 1.5, 0.0).xi_c == pytest.approx(1 / math.log(1.125))
+    assert fixed_point(RELU, 1.2, 0.0).xi_c == pytest.approx(-1 / math.log(0.72))
+    assert fixed_point(RELU, math.sqrt(2), 0.3).xi_c == math.inf
+
+
+def test_a_linear_network_keeps_every_correlation():
+    point = fixed_point(Moments(nn.Identity()), 1.0, 0.0)
+    assert point.neutral
+    assert math.isnan(point.c)

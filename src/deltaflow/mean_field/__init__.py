@@ -12,7 +12,9 @@ the activation and the variances of weights and biases follow how q, c and the e
 ``recursion``
     layer by layer, for a network as it is configured
 ``fixed_points``
-    where it ends in a deep one: phase, depth scales, the edge of chaos
+    where it ends in a deep one: phase, depth scales
+``edge``
+    where the phases meet
 
 >>> from torch import nn
 >>> from deltaflow.initializers import Xavier
@@ -22,9 +24,10 @@ the activation and the variances of weights and biases follow how q, c and the e
 array([0.238, 0.236])
 """
 
-from deltaflow.mean_field.fixed_points import Edge, FixedPoint, edge_of_chaos, fixed_point
+from deltaflow.mean_field.edge import Edge, edge_of_chaos
+from deltaflow.mean_field.fixed_points import FixedPoint, fixed_point
 from deltaflow.mean_field.moments import Moments
-from deltaflow.mean_field.recursion import Prediction, predict
+from deltaflow.mean_field.recursion import Prediction, predict, typical_variances, variances
 
 __all__ = [
     "Edge",
@@ -34,4 +37,6 @@ __all__ = [
     "edge_of_chaos",
     "fixed_point",
     "predict",
+    "typical_variances",
+    "variances",
 ]

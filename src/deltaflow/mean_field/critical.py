@@ -15,10 +15,8 @@ import warnings
 from torch import nn
 
 from deltaflow.initializers import Initializer
-from deltaflow.mean_field.fixed_points import Edge, edge_of_chaos
+from deltaflow.mean_field.edge import Edge, edge_of_chaos
 from deltaflow.mean_field.moments import Moments
-
-_MANY = 0.3  # of the units; where so many are saturated, training does not begin
 
 
 class Critical(Initializer):
@@ -64,7 +62,7 @@ class Critical(Initializer):
 
 def _warn(name: str, sigma_b: float, edge: Edge) -> None:
     where = f"the edge of chaos of {name} with `init.sigma_b={sigma_b:g}`, σ_w = {edge.sigma_w:.4g}"
-    if edge.saturated_fraction > _MANY:
+    if edge.saturated:
         warnings.warn(
             f"On {where}, {edge.saturated_fraction:.0%} of the units are saturated. "
             "Use another activation to train.",

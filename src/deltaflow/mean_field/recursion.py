@@ -70,9 +70,7 @@ def predict(
     Returns:
         Profiles ``[..., L]``, or ``[..., depth]`` of hidden layers.
     """
-    layers = list(itertools.pairwise(sizes))
-    weight = [fan_in * initializer.weight_variance(fan_in, fan_out) for fan_in, fan_out in layers]
-    bias = [initializer.bias_variance(fan_in) for fan_in, _ in layers]
+    weight, bias = variances(sizes, initializer)
     fed = [np.asarray(input_second_moment, dtype=np.float64)]
     q = [weight[0] * fed[0] + bias[0]]
     noise = [np.zeros_like(q[0])]
@@ -86,7 +84,9 @@ def predict(
         carried = layer.second_moment_slope**2 * noise[-1] if noise[-1].any() else 0
         noise.append(sigma**2 * (own / width + carried))
         chi.append(sigma * layer.slope_second_moment)
-        spread.append((3 * layer.slope_fourth_moment / layer.slope_second_moment**2 - 1) / width)
+        with np.errstate(invalid="ignore"):  # of a layer that passes nothing back
+            flatness = layer.slope_fourth_moment / layer.slope_second_moment**2
+        spread.append((3 * flatness - 1) / width)
     measured = [v + 2 * z**2 / n for v, z, n in zip(noise, q, sizes[1:], strict=True)]
     delta, gradient = _backwards(sizes, chi, fed)
     return Prediction(
@@ -97,6 +97,30 @@ def predict(
         log_delta_norm_deviation=_scatter(spread, fed[0].shape[:-1]),
         chi=_means(chi, fed[0].shape[:-1]),
     )
+
+
+def variances(sizes: Sequence[int], initializer: Initializer) -> tuple[list[float], list[float]]:
+    """σ_w² and σ_b² of each layer: fan_in times a weight's variance, and a bias's."""
+    layers = list(itertools.pairwise(sizes))
+    weight = [fan_in * initializer.weight_variance(fan_in, fan_out) for fan_in, fan_out in layers]
+    return weight, [initializer.bias_variance(fan_in) for fan_in, _ in layers]
+
+
+def typical_variances(sizes: Sequence[int], initializer: Initializer) -> tuple[float, float]:
+    """σ_w² and σ_b² that stand for all layers between hidden layers.
+
+    Args:
+        sizes: units of the input, of each hidden layer and of the output; at least one hidden.
+        initializer: of the layers.
+
+    Returns:
+        The geometric mean of σ_w², whose product over layers is what δ feels, and the mean
+        of σ_b². With one hidden layer: those of another one of its size behind it.
+    """
+    hidden = list(sizes[1:-1])
+    weight, bias = variances(hidden if len(hidden) > 1 else hidden * 2, initializer)
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.log(weight).mean())), float(np.mean(bias))
 
 
 def _backwards(

@@ -11,6 +11,7 @@ from deltaflow.profiles import decay_rate, vanishing_index
 
 LEVEL = 0.95
 FLOW_NUMBERS = ("vanishing_index", "decay_rate", "loss_gain", "vanishing_index_weight")
+FIT_NUMBERS = ("decay_rate", "vanishing_index", "theory_error", "band")
 
 
 def results(
@@ -118,14 +119,15 @@ def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
     return numbers
 
 
-def theory_fit(layers: pl.DataFrame) -> dict[str, float | None] | None:
+def theory_fit(layers: pl.DataFrame) -> dict[str, float | None]:
     """How near the prediction the measured δ profile of step 0 is.
 
     Args:
         layers: the layers table of one run.
 
     Returns:
-        As in the summary's field ``theory``; ``None`` if nothing was predicted.
+        As in the summary's field ``theory``: each of ``FIT_NUMBERS``, ``None`` where it does
+        not apply or nothing was measured.
     """
     ratio = (pl.col("delta_norm") / pl.col("predicted_delta_norm")).log10()
     rows = (
@@ -141,17 +143,20 @@ def theory_fit(layers: pl.DataFrame) -> dict[str, float | None] | None:
         .sort("layer")
     )
     if not len(rows):
-        return None
+        return dict.fromkeys(FIT_NUMBERS)
     profile, ratios, variance = (
         rows[name].to_numpy() for name in ("predicted_delta_norm", "ratio", "variance")
     )
-    numbers = {
-        "decay_rate": float(decay_rate(profile)),
-        "vanishing_index": float(vanishing_index(profile)),
-        "theory_error": float(np.sqrt(np.square(ratios).mean())),
-        "band": float(2 * np.sqrt(variance.mean()) / math.log(10)),
+    numbers = (
+        decay_rate(profile),
+        vanishing_index(profile),
+        np.sqrt(np.square(ratios).mean()),
+        2 * np.sqrt(variance.mean()) / math.log(10),
+    )
+    return {
+        name: float(value) if math.isfinite(value) else None
+        for name, value in zip(FIT_NUMBERS, numbers, strict=True)
     }
-    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 
 def without_diverged(layers: pl.DataFrame, replicas: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
