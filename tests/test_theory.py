@@ -17,8 +17,9 @@ from deltaflow.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.mean_field import Moments, edge_of_chaos, fixed_point, predict, typical_variances
 from deltaflow.overlay import Theory
 from deltaflow.parts import make
+from deltaflow.records import read_summary
 from deltaflow.report.prediction import print_prediction
-from running import CONF, TABLE, composed, options
+from running import CONF, TABLE, composed, options, run
 
 TANH = ["activation=tanh", "init=normal", "init.sigma_w=1.2", "init.sigma_b=0.2"]
 
@@ -232,6 +233,12 @@ def test_activations_of_ones_own_are_predicted(said, tmp_path, flag):
         ("--config-dir=nowhere", "must be a folder. Found nowhere"),
         ("init.sigma_w=2", "sigma_w"),
         ("loss=bce data=sine", "`loss=bce`"),
+        ("picture=x.bmp", "Found x.bmp"),
+        ("runs=[nowhere]", "`runs` are points of a picture"),
+        ("picture=x.png runs=[nowhere]", "Found no summary.json in nowhere"),
+        ("picture=x.png network.depth=0", "Found `network.depth=0`"),
+        ("picture=[a]", "picture"),
+        ("runs=5", "runs"),
     ],
 )
 def test_a_mistake_gives_one_message(said, argument, message):
@@ -245,3 +252,50 @@ def test_a_mistake_gives_one_message(said, argument, message):
 def test_help_says_what_can_be_set(said):
     found = said("--help")
     assert all(f"{name}=" in found.out for name in theory.Settings.__dataclass_fields__)
+
+
+def test_a_picture_with_the_runs_of_a_sweep(said, tmp_path):
+    settings = [*TANH, "logger=none", "trainer.max_epochs=1", "diagnostics=off"]
+    for name, extra in (("0", []), ("1", ["activation=relu"])):
+        directory = tmp_path / "sweep" / name
+        summary = run([*settings, *extra], directory).summary
+        assert summary["theory"]["weight_variance"] == pytest.approx(1.44)
+        assert summary["theory"]["decay_rate"] is None
+    found = said(*TANH, "picture=new/phase.svg", "runs=[sweep]")
+    assert (found.status, found.err) == (0, "")
+    assert found["Picture"] == "new/phase.svg"
+    assert found["Runs"].startswith("1 in the picture.")
+    assert found["Runs"].endswith("in their records: 1.")
+    assert "<svg" in (tmp_path / "new" / "phase.svg").read_text()
+
+
+def test_a_summary_says_where_its_network_stands(tmp_path):
+    settings = [*TANH, "network.dropout=0.1", "logger=none", "trainer.max_epochs=1"]
+    fields = run(settings, tmp_path).summary["theory"]
+    point = fixed_point(Moments(nn.Tanh()), 1.2, 0.2, dropout=0.1)
+    assert fields["activation"] == "Tanh()"
+    assert (fields["depth"], fields["dropout"], fields["phase"]) == (2, 0.1, point.phase)
+    for name in ("q", "chi", "c", "trainable_depth"):
+        assert fields[name] == pytest.approx(getattr(point, name), rel=1e-6)
+    assert (fields["weight_variance"], fields["bias_variance"]) == pytest.approx((1.44, 0.04))
+
+
+def test_what_runs_away_is_null_or_0_in_the_records(tmp_path):
+    for sigma_w, q in ((1.8, None), (1.0, 0)):
+        settings = ["init=normal", f"init.sigma_w={sigma_w}", "logger=none", "trainer.max_epochs=1"]
+        run(settings, tmp_path / f"{sigma_w}")
+        fields = read_summary(tmp_path / f"{sigma_w}")["theory"]
+        assert (fields["q"], fields["c"]) == (q, None)
+
+
+class Exponential(nn.Module):
+    def forward(self, z):
+        return z.exp()
+
+
+def test_an_activation_that_grows_exponentially_runs_away_without_a_warning():
+    found = printed(Exponential(), Normal(1.0, 0.0))
+    assert found["Signals"] == "q runs to infinity: signals grow without bound"
+    of = Theory([4, 8, 8, 3], Exponential(), Normal(1.0, 0.0))
+    figure = theory.picture(theory.forecast("it", of, np.ones(3)), np.ones(3), [])
+    assert any("chaotic" in text.get_text() for text in figure.axes[0].texts)

@@ -17,8 +17,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import ValidationError
 
 from deltaflow import cli
+from deltaflow.signatures import shown
 
 Own = TypeVar("Own")
 
@@ -77,8 +79,7 @@ def split_settings(
         The settings, of the types that the dataclass gives them, and the overrides.
 
     Raises:
-        ValueError: for several values of a setting.
-        omegaconf.errors.ValidationError: for a value of another type.
+        ValueError: for several values of a setting, or one of another type.
     """
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     parsed = OverridesParser.create().parse_overrides(list(arguments))
@@ -88,6 +89,15 @@ def split_settings(
             "put [ ] around a list."
         )
     own = {o.key_or_group: o.value() for o in parsed if o.key_or_group in names}
-    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), own))
+    typed = OmegaConf.structured(kind)
+    for name, value in own.items():
+        try:
+            typed = OmegaConf.merge(typed, {name: value})
+        except ValidationError as error:
+            raise ValueError(
+                f"`{name}` must be such as --help shows. Found {shown(value)}. "
+                "Leave it out for its default."
+            ) from error
+    settings = OmegaConf.to_object(typed)
     assert isinstance(settings, kind)
     return settings, [str(o.input_line) for o in parsed if o.key_or_group not in names]

@@ -71,6 +71,15 @@ class Theory:
         """σ_w² and σ_b² that stand for all layers between hidden layers."""
         return typical_variances(self.sizes, self.initializer)
 
+    def start(self, input_second_moment: Array) -> float:
+        """Q of layer 1, the mean over samples; 1 where it is 0, as with all weights 0.
+
+        Args:
+            input_second_moment: mean(x²) over each sample's features.
+        """
+        (weight,), (bias,) = variances(self.sizes[:2], self.initializer)
+        return weight * float(np.mean(input_second_moment)) + bias or 1.0
+
     def limit(self, input_second_moment: Array) -> FixedPoint:
         """Where signals would end, were there more and more layers like the typical one.
 
@@ -80,10 +89,9 @@ class Theory:
         Returns:
             The end; only for a network with a hidden layer.
         """
-        (first, *_), (shift, *_) = variances(self.sizes[:2], self.initializer)
-        start = first * float(np.mean(input_second_moment)) + shift
         weight, bias = map(math.sqrt, self.typical_variances())
-        return fixed_point(self.moments, weight, bias, start or 1.0, self.dropout)
+        start = self.start(input_second_moment)
+        return fixed_point(self.moments, weight, bias, start, self.dropout)
 
     def fields(self, input_second_moment: Array) -> dict[str, float | str] | None:
         """What a run's summary says of it; ``None`` for a network without a hidden layer.
@@ -96,6 +104,7 @@ class Theory:
         weight, bias = self.typical_variances()
         point = self.limit(input_second_moment)
         return {
+            "depth": self.depth,
             "activation": repr(self.moments.activation),
             "dropout": self.dropout,
             "weight_variance": weight,

@@ -17,18 +17,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
+from rich.text import Text
 
 from deltaflow import assembly, blueprint
 from deltaflow import config as configuration
 from deltaflow.composition import compose_run, split_settings
-from deltaflow.mean_field import edge_of_chaos, fixed_point
+from deltaflow.mean_field import edge_of_chaos, fixed_point, phase_diagram
 from deltaflow.messages import explain, print_error
 from deltaflow.overlay import Array, Theory
 from deltaflow.parts import with_culprit
+from deltaflow.report.figures import save
+from deltaflow.report.phase_picture import phase_picture
+from deltaflow.report.placed_runs import PlacedRun, placed_runs
 from deltaflow.report.prediction import Forecast, print_prediction
 from deltaflow.report.screen import console
 
 INTERRUPTED = 130  # as shells give it after Ctrl-C
+_FORMATS = (".png", ".svg", ".pdf")
 _HUGE = np.array([1e24])  # a q at which φ' has reached its limits
 
 
@@ -83,9 +89,41 @@ def forecast(title: str, theory: Theory, input_second_moment: Array) -> Forecast
     return Forecast(title, theory, profile, theory.limit(input_second_moment), edge, limit)
 
 
+def picture(forecast: Forecast, input_second_moment: Array, runs: Sequence[PlacedRun]) -> Figure:
+    """The phase diagram of a network's activation, with the network in it.
+
+    Args:
+        forecast: of the network.
+        input_second_moment: mean(x²) over each sample's features.
+        runs: to show as points.
+
+    Raises:
+        ValueError: for a network without a hidden layer, which has no place in it.
+    """
+    theory = forecast.theory
+    if not theory.depth:
+        raise ValueError(
+            "A phase diagram is of layers between hidden layers. Found `network.depth=0`. "
+            "Use `network.depth=1` or more."
+        )
+    here = theory.typical_variances()
+    edge = forecast.edge.sigma_w * (1 - theory.dropout) ** 0.5 if forecast.edge else forecast.limit
+    weights = [here[0], *(run.weight_variance for run in runs)]
+    biases = [here[1], *(run.bias_variance for run in runs)]
+    diagram = phase_diagram(
+        theory.moments,
+        np.linspace(0, max(3.0, 2 * (edge or 0) ** 2, 1.25 * max(weights)), 241),
+        np.linspace(0, max(0.5, 1.25 * max(biases)), 161),
+        theory.start(input_second_moment),
+        theory.dropout,
+    )
+    return phase_picture(diagram, forecast.title, here, forecast.edge, runs)
+
+
 def _run(arguments: Sequence[str]) -> None:
     overrides, config_dir = _without_flags(arguments)
-    _settings, overrides = split_settings(overrides, Settings, "A prediction")
+    settings, overrides = split_settings(overrides, Settings, "A prediction")
+    _check(settings)
     config, choices = compose_run(overrides, Path(), config_dir)
     configuration.check(config)
     if config.network.normalization is not None:
@@ -99,10 +137,41 @@ def _run(arguments: Sequence[str]) -> None:
         theory = blueprint.theory(config, data, blueprint.objective(config, data))
         assert theory is not None
         title = _title(theory, choices, overrides)
-        found = forecast(title, theory, blueprint.input_second_moment(data))
+        inputs = blueprint.input_second_moment(data)
+        found = forecast(title, theory, inputs)
+        runs, n_others = placed_runs(settings.runs, repr(theory.moments.activation), theory.dropout)
+        figure = picture(found, inputs, runs) if settings.picture else None
     except Exception as error:
         raise with_culprit(config, error) from error
-    print_prediction(console(), found)
+    out = console()
+    print_prediction(out, found)
+    if n_others:
+        out.print(
+            f"{'Runs':<15}{len(runs)} in the picture. Of another activation or dropout, or without "
+            f"a prediction in their records: {n_others}.",
+            soft_wrap=True,
+        )
+    if figure is not None and settings.picture:
+        save(figure, Path(settings.picture))
+        out.print(Text(f"{'Picture':<15}{settings.picture}"), soft_wrap=True)
+
+
+def _check(settings: Settings) -> None:
+    """Refuse settings before anything is computed.
+
+    Raises:
+        ValueError: for a picture of an unknown kind, or runs without a picture.
+    """
+    if settings.picture is None and settings.runs:
+        raise ValueError(
+            f"`runs` are points of a picture. Found {len(settings.runs)} without one. "
+            "Add `picture=phase.png`."
+        )
+    if settings.picture is not None and Path(settings.picture).suffix not in _FORMATS:
+        raise ValueError(
+            f"`picture` must end in {', '.join(_FORMATS)}. Found {settings.picture}. "
+            "Use `picture=phase.png`."
+        )
 
 
 def _without_flags(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
@@ -115,7 +184,7 @@ def _without_flags(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
     for argument in rest:
         flag, _, value = argument.partition("=")
         if flag in ("--config-dir", "-cd"):
-            config_dir = Path(value or next(rest, ""))
+            config_dir = Path(value or next(rest, "nothing"))
         elif argument.startswith("-"):
             raise ValueError(
                 "A prediction is of one configuration, and takes --config-dir and --help. Found "

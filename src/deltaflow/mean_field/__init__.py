@@ -13,8 +13,8 @@ the activation and the variances of weights and biases follow how q, c and the e
     layer by layer, for a network as it is configured
 ``fixed_points``
     where it ends in a deep one: phase, depth scales
-``edge``
-    where the phases meet
+``edge``, ``phase_diagram``
+    where the phases meet; the whole plane of variances
 
 >>> from torch import nn
 >>> from deltaflow.initializers import Xavier
@@ -27,15 +27,18 @@ array([0.238, 0.236])
 from deltaflow.mean_field.edge import Edge, edge_of_chaos
 from deltaflow.mean_field.fixed_points import FixedPoint, fixed_point
 from deltaflow.mean_field.moments import Moments
+from deltaflow.mean_field.phase_diagram import PhaseDiagram, phase_diagram
 from deltaflow.mean_field.recursion import Prediction, predict, typical_variances, variances
 
 __all__ = [
     "Edge",
     "FixedPoint",
     "Moments",
+    "PhaseDiagram",
     "Prediction",
     "edge_of_chaos",
     "fixed_point",
+    "phase_diagram",
     "predict",
     "typical_variances",
     "variances",

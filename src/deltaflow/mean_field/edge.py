@@ -47,6 +47,7 @@ class Edge:
         return self.saturated_fraction > _MANY
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
 def edge_of_chaos(moments: Moments, sigma_b: float) -> Edge | None:
     """The σ_w at which gradients neither vanish nor explode, for a σ_b.
 

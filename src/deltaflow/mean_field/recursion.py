@@ -50,6 +50,7 @@ class Prediction:
     chi: Array
 
 
+@np.errstate(over="ignore", invalid="ignore")  # fast-growing φ; φ' = 0
 def predict(
     sizes: Sequence[int],
     moments: Moments,
@@ -84,9 +85,7 @@ def predict(
         carried = layer.second_moment_slope**2 * noise[-1] if noise[-1].any() else 0
         noise.append(sigma**2 * (own / width + carried))
         chi.append(sigma * layer.slope_second_moment)
-        with np.errstate(invalid="ignore"):  # of a layer that passes nothing back
-            flatness = layer.slope_fourth_moment / layer.slope_second_moment**2
-        spread.append((3 * flatness - 1) / width)
+        spread.append((3 * layer.slope_fourth_moment / layer.slope_second_moment**2 - 1) / width)
     measured = [v + 2 * z**2 / n for v, z, n in zip(noise, q, sizes[1:], strict=True)]
     delta, gradient = _backwards(sizes, chi, fed)
     return Prediction(

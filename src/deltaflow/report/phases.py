@@ -11,7 +11,7 @@ import math
 from deltaflow.mean_field import Edge, FixedPoint
 from deltaflow.profiles import Array
 
-_PHASES = {
+PHASES = {
     "ordered": "gradients vanish",
     "critical": "gradients neither vanish nor explode",
     "chaotic": "gradients explode",
@@ -20,7 +20,7 @@ _PHASES = {
 
 def phase(name: str) -> str:
     """A phase, and what it does to gradients."""
-    return f"{name}: {_PHASES[name]}"
+    return f"{name}: {PHASES[name]}"
 
 
 def delta(point: FixedPoint) -> str:
