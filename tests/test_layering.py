@@ -11,9 +11,10 @@ PACKAGE = Path(deltaflow.__file__).parent
 
 # From the top down. A module may import modules further down, or its own package.
 ORDER = (
-    "theory",
     "benchmark",
     "contestants",
+    "predictions",
+    "theory",
     "api",
     "composition",
     "__main__",

@@ -22,10 +22,10 @@ Imports point down only. From the bottom:
     from a configuration to objects, to a result, or to a message that says why not
 ``sweep``, ``cli``, ``composition``, ``api``
     from a command line, or from Python, to a configuration
-``contestants``, ``benchmark``
-    what all this costs
 ``theory``
     a prediction without any training
+``predictions``, ``contestants``, ``benchmark``
+    what all this costs
 """
 
 from typing import TYPE_CHECKING, Any

@@ -38,6 +38,7 @@ from torch.nn.utils import parameters_to_vector
 from deltaflow.composition import split_settings
 from deltaflow.contestants import Trained, Work, train_by_lightning, train_by_loop, train_by_run
 from deltaflow.messages import explain, print_error
+from deltaflow.predictions import DIAGRAM, PREDICTION, predictions
 from deltaflow.records.tables import replace_file
 from deltaflow.report.screen import console
 
@@ -117,12 +118,13 @@ def measure(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]
     trainings = _trainings(work, overrides)
     variants: list[list[str]] = [[], OFF, [f"n_seeds={n_seeds}"]] if settings.processes else []
     processes = {_name(PROCESS, v): partial(_process, [*overrides, *v]) for v in variants}
-    seconds: dict[str, list[float]] = {name: [] for name in [*trainings, *processes]}
+    clocks = predictions(overrides) | processes
+    seconds: dict[str, list[float]] = {name: [] for name in [*trainings, *clocks]}
     for _ in track(range(settings.repeats), console=console(True), transient=True):
         for name, train in trainings.items():
             seconds[name].append(train()[0])
-        for name, process in processes.items():
-            seconds[name].append(process())
+        for name, clock in clocks.items():
+            seconds[name].append(clock())
     return {
         "settings": asdict(settings) | {"epochs": work.epochs, "overrides": list(overrides)},
         "machine": _machine(work.device),
@@ -215,6 +217,8 @@ def _compare(seconds: Mapping[str, Sequence[float]], n_seeds: int) -> list[dict[
         (_name(PROCESS), None, 20),
         (_name(PROCESS), _name(PROCESS, OFF), 1.2),
         (_name(PROCESS, stack), _name(PROCESS), 3),
+        (PREDICTION, None, 0.2),
+        (DIAGRAM, None, 5),
     ]
     return [
         {"measured": measured, "reference": reference, "limit": limit}
