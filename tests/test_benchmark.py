@@ -7,6 +7,7 @@ from torch import nn
 
 from deltaflow import benchmark, contestants
 from deltaflow.benchmark import Settings
+from deltaflow.predictions import DIAGRAM, PREDICTION, predictions
 
 TINY = ["epochs=2", "repeats=1", "n_seeds=2", "processes=false", "trainer.precision=64-true"]
 
@@ -19,7 +20,7 @@ def measured(tmp_path_factory):
 
 
 def test_every_contestant_is_measured_in_every_round(measured):
-    assert len(measured["seconds"]) == 8
+    assert len(measured["seconds"]) == 10
     assert all(len(values) == 1 and values[0] > 0 for values in measured["seconds"].values())
     assert measured["settings"]["overrides"] == [
         "trainer.precision=64-true", "network.width=8", "trainer.max_epochs=2",
@@ -29,15 +30,23 @@ def test_every_contestant_is_measured_in_every_round(measured):
 def test_all_contestants_reach_the_same_weights(measured):
     assert measured["same_work"]["epochs"] == 2
     differences = measured["same_work"]["largest_difference"]
-    assert differences.keys() == measured["seconds"].keys()
+    assert differences.keys() == measured["seconds"].keys() - {PREDICTION, DIAGRAM}
     assert max(differences.values()) < 1e-12
 
 
 def test_ratios_are_of_the_seconds_of_one_round(measured):
-    assert len(measured["comparisons"]) == 7
+    assert len(measured["comparisons"]) == 9
     for row in measured["comparisons"]:
+        if row["reference"] is None:
+            continue
         ratio = measured["seconds"][row["measured"]][0] / measured["seconds"][row["reference"]][0]
         assert row["median"] == row["lowest"] == row["highest"] == pytest.approx(ratio)
+
+
+def test_predictions_are_timed_where_theory_says_something(measured):
+    limits = {row["measured"]: row["limit"] for row in measured["comparisons"]}
+    assert (limits["prediction, 50 layers"], limits["phase diagram"]) == (0.2, 5)
+    assert predictions(["network.normalization=layer"]) == {}
 
 
 def test_training_is_what_changes_the_weights():

@@ -12,18 +12,20 @@ Imports point down only. From the bottom:
     what a data set asks for, where randomness comes from, φ, what fits
 ``records``, ``profiles``, ``statistics``
     the tables; the kernels: of a depth profile, of a layer
-``initializers``, ``objectives``, ``data``, ``layers``, ``network``
-    what a run is made of
-``flow``, ``callbacks``, ``module``
-    one measured step, and Lightning's shells around it all
+``initializers``, ``objectives``, ``data``, ``mean_field``, ``layers``, ``network``
+    what a run is made of, and what theory says of it
+``flow``, ``overlay``, ``callbacks``, ``module``
+    one measured step, theory beside it, and Lightning's shells around it all
 ``report``, ``run``, ``provenance``
     what is shown of the records, and of one run
-``config``, ``parts``, ``options``, ``training``, ``assembly``, ``mistakes``, ``messages``,
-``hyperparameters``, ``experiment``
+``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``mistakes``,
+``messages``, ``hyperparameters``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not
 ``sweep``, ``cli``, ``composition``, ``api``
     from a command line, or from Python, to a configuration
-``contestants``, ``benchmark``
+``theory``
+    a prediction without any training
+``predictions``, ``contestants``, ``benchmark``
     what all this costs
 """
 

@@ -1,6 +1,5 @@
 """From a configuration to the objects that train: data, network, objective, Trainer."""
 
-import itertools
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -13,16 +12,13 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from deltaflow import blueprint
 from deltaflow.data import ReplicaDataModule, Samples
 from deltaflow.initializers import Initializer
-from deltaflow.memory import require
 from deltaflow.module import StackedModule
 from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
-from deltaflow.objectives import Objective
 from deltaflow.parts import make, maker, named
-from deltaflow.training import dtype
 
-_LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
 SERVING = (  # of data: not the source's
     "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
 )  # fmt: skip
@@ -31,35 +27,6 @@ SERVING = (  # of data: not the source's
 def seeds(config: DictConfig) -> list[int]:
     """The replicas' seeds: ``seed``, ``seed + 1`` …."""
     return list(range(config.seed, config.seed + config.n_seeds))
-
-
-def check_size(config: DictConfig) -> None:
-    """Refuse a network that the machine cannot hold, before anything of its size is made.
-
-    Counted are weights, gradients and one average per weight, as optimizers keep; the data's
-    features and targets are not known yet and count as one each.
-
-    Raises:
-        ValueError: if that is more than there is.
-    """
-    network, n_seeds = config.network, config.n_seeds
-    width, depth, sizes = network.width, network.depth, network.hidden_sizes
-    if sizes is not None:
-        asked = f"`network.hidden_sizes=[{','.join(map(str, sizes))}]`"
-        layers = [(*pair, 1) for pair in itertools.pairwise([1, *sizes, 1])]
-    elif depth > 0:
-        asked = f"`network.depth={depth}` and `network.width={width}`"
-        layers = [(1, width, 1), (width, width, depth - 1), (width, 1, 1)]
-    else:
-        asked, layers = "`network.depth=0`", [(1, 1, 1)]
-    parameters = sum((fan_in + 1) * fan_out * times for fan_in, fan_out, times in layers)
-    require(
-        n_seeds * parameters * 3 * dtype(config).itemsize
-        + _LAYER_BYTES * sum(times for *_, times in layers),
-        "The network",
-        f"{asked} with `n_seeds={n_seeds}`",
-        "Make one of them smaller.",
-    )
 
 
 def datamodule(config: DictConfig) -> ReplicaDataModule:
@@ -76,7 +43,7 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
     serving = {key: value for key, value in config.data.items() if key in SERVING}
     with named(config, "data"):
         samples = Samples.of(make(config, "data", object, without=SERVING))
-    return ReplicaDataModule(samples, seeds(config), **serving, dtype=dtype(config))
+    return ReplicaDataModule(samples, seeds(config), **serving, dtype=blueprint.dtype(config))
 
 
 def module(
@@ -87,20 +54,20 @@ def module(
     Raises:
         ValueError: if the loss cannot serve the data, or a part refuses its settings.
     """
-    objective: Objective = maker(config, "loss", Objective)(data.task)
+    objective = blueprint.objective(config, data)
     activation = make(config, "activation", nn.Module)
     initializer: Initializer = make(config, "init", Initializer)
     optimizer = maker(config, "optimizer", Optimizer)
     scheduler = maker(config, "scheduler", LRScheduler)
-    sizes = [data.n_features, *hidden_sizes(config), objective.n_outputs]
+    sizes = blueprint.layer_sizes(config, data, objective)
     _check_batches(config, data)
-    precision, normalization = dtype(config), config.network.normalization
+    dtype, normalization = blueprint.dtype(config), config.network.normalization
     network = FullyConnected(
         sizes,
         activation,
         n_replicas=config.n_seeds,
         output_activation=_output_activation(config, choices),
-        dtype=precision,
+        dtype=dtype,
         normalization=normalization,
         dropout=config.network.dropout,
     )
@@ -110,20 +77,12 @@ def module(
         "seeds": seeds(config),
         "activation": OmegaConf.to_container(config.activation, resolve=True),
         "output_activation": config.network.output_activation,
-        "dtype": str(precision).removeprefix("torch."),
+        "dtype": str(dtype).removeprefix("torch."),
         "normalization": normalization,
         "dropout": config.network.dropout,
     }
     clip_norm = config.trainer.gradient_clip_norm
     return StackedModule(network, objective, optimizer, scheduler, clip_norm, architecture)
-
-
-def hidden_sizes(config: DictConfig) -> list[int]:
-    """Units of each hidden layer, input to output."""
-    network = config.network
-    if network.hidden_sizes is not None:
-        return list(network.hidden_sizes)
-    return [network.width] * network.depth
 
 
 def loggers(config: DictConfig) -> list[Logger]:

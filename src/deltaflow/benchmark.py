@@ -24,21 +24,21 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 from rich import box
 from rich.progress import track
 from rich.table import Table
 from torch.nn.utils import parameters_to_vector
 
+from deltaflow.composition import split_settings
 from deltaflow.contestants import Trained, Work, train_by_lightning, train_by_loop, train_by_run
 from deltaflow.messages import explain, print_error
+from deltaflow.predictions import DIAGRAM, PREDICTION, predictions
 from deltaflow.records.tables import replace_file
 from deltaflow.report.screen import console
 
@@ -88,22 +88,14 @@ def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:
     Raises:
         ValueError: for settings that cannot be measured.
     """
-    names = {field.name for field in fields(Settings)}
-    parsed = OverridesParser.create().parse_overrides(list(arguments))
-    if sweeps := [o.input_line for o in parsed if o.is_sweep_override()]:
-        raise ValueError(
-            f"The benchmark takes one value for each setting. Found `{sweeps[0]}`. Run it twice."
-        )
-    own = {o.key_or_group: o.value() for o in parsed if o.key_or_group in names}
-    settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Settings), own))
-    assert isinstance(settings, Settings)
+    settings, overrides = split_settings(arguments, Settings, "The benchmark")
     formats = ("table", "markdown")
     if settings.repeats < 1 or settings.n_seeds < 2 or settings.format not in formats:
         raise ValueError(
             "`repeats` must be at least 1, `n_seeds` at least 2, `format` table or markdown. Found "
-            f"{own}. Use `repeats=5 n_seeds=32 format=table`."
+            f"`repeats={settings.repeats} n_seeds={settings.n_seeds} format={settings.format}`. "
+            "Use `repeats=5 n_seeds=32 format=table`."
         )
-    overrides = [str(o.input_line) for o in parsed if o.key_or_group not in names]
     epochs = [] if settings.epochs is None else [f"trainer.max_epochs={settings.epochs}"]
     return settings, overrides + epochs
 
@@ -126,12 +118,13 @@ def measure(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]
     trainings = _trainings(work, overrides)
     variants: list[list[str]] = [[], OFF, [f"n_seeds={n_seeds}"]] if settings.processes else []
     processes = {_name(PROCESS, v): partial(_process, [*overrides, *v]) for v in variants}
-    seconds: dict[str, list[float]] = {name: [] for name in [*trainings, *processes]}
+    clocks = predictions(overrides) | processes
+    seconds: dict[str, list[float]] = {name: [] for name in [*trainings, *clocks]}
     for _ in track(range(settings.repeats), console=console(True), transient=True):
         for name, train in trainings.items():
             seconds[name].append(train()[0])
-        for name, process in processes.items():
-            seconds[name].append(process())
+        for name, clock in clocks.items():
+            seconds[name].append(clock())
     return {
         "settings": asdict(settings) | {"epochs": work.epochs, "overrides": list(overrides)},
         "machine": _machine(work.device),
@@ -224,6 +217,8 @@ def _compare(seconds: Mapping[str, Sequence[float]], n_seeds: int) -> list[dict[
         (_name(PROCESS), None, 20),
         (_name(PROCESS), _name(PROCESS, OFF), 1.2),
         (_name(PROCESS, stack), _name(PROCESS), 3),
+        (PREDICTION, None, 0.2),
+        (DIAGRAM, None, 5),
     ]
     return [
         {"measured": measured, "reference": reference, "limit": limit}

@@ -13,27 +13,30 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import polars
 import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from rich.console import Console
 
-from deltaflow import assembly, training
+from deltaflow import assembly, blueprint, training
 from deltaflow import config as configuration
 from deltaflow.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
 from deltaflow.callbacks.metrics import SHOWN_SEEDS
 from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorboards
+from deltaflow.data import ReplicaDataModule
 from deltaflow.hyperparameters import hyperparameters, varied
 from deltaflow.messages import explain
 from deltaflow.module import StackedModule
 from deltaflow.options import told
+from deltaflow.overlay import Theory
 from deltaflow.parts import with_culprit
 from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import claim
 from deltaflow.report import figures
-from deltaflow.report.aggregate import FLOW_NUMBERS, results
+from deltaflow.report.aggregate import FLOW_NUMBERS, results, theory_fit
 from deltaflow.report.inputs import print_reading
 from deltaflow.run import Run
 
@@ -115,7 +118,7 @@ def _train(
     bar: Console | None,
     summary: dict[str, Any],
 ) -> Run:
-    assembly.check_size(config)
+    blueprint.check_size(config)
     seeds = assembly.seeds(config)
     data = assembly.datamodule(config)
     if console is not None and data.reading is not None:
@@ -123,7 +126,8 @@ def _train(
     summary["table"] = None if data.reading is None else data.reading.record()
     module = assembly.module(config, data, choices)
     loggers = assembly.loggers(config)
-    callbacks = _callbacks(config, tables, loggers, bar)
+    theory = blueprint.theory(config, data, module.objective)
+    callbacks = _callbacks(config, tables, loggers, bar, theory)
     trainer = training.trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
@@ -141,6 +145,7 @@ def _train(
 
     layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
     summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
+    summary["theory"] = _theory(theory, data, layers)
     done = Run(directory, summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"
@@ -157,6 +162,7 @@ def _callbacks(
     tables: Sequence[TableWriter],
     loggers: Sequence[Logger],
     bar: Console | None,
+    theory: Theory | None,
 ) -> list[pl.Callback]:
     layer_table, metric_table = tables
     seeds, own = assembly.seeds(config), assembly.callbacks(config)
@@ -164,7 +170,8 @@ def _callbacks(
     diagnostics = config.diagnostics
     if (n := diagnostics.every_n_steps) is not None:
         rows, ranks = diagnostics.probe_rows, diagnostics.effective_rank
-        made.append(FlowRecorder(layer_table, seeds, n, rows, ranks, may_end_early=bool(own)))
+        recorder = FlowRecorder(layer_table, seeds, n, rows, ranks, theory, bool(own))
+        made.append(recorder)
     if (n := diagnostics.histogram_every_n_steps) is not None and tensorboards(loggers):
         made.append(HistogramRecorder(n, may_end_early=bool(own)))
     if bar is not None:
@@ -191,6 +198,14 @@ def _open_board(
         varied(summary["overrides"], summary["command"]),
         result_tags(of_any_task, FLOW_NUMBERS, "test" if has_test else "final"),
     )
+
+
+def _theory(
+    theory: Theory | None, data: ReplicaDataModule, layers: polars.DataFrame
+) -> dict[str, Any] | None:
+    """What was predicted, and how near it is to what was measured, if anything was."""
+    fields = theory.fields(blueprint.input_second_moment(data)) if theory else None
+    return fields and fields | theory_fit(layers)
 
 
 def _device_name(device: torch.device) -> str:

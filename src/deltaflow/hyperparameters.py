@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.assembly import hidden_sizes
+from deltaflow.blueprint import hidden_sizes
 
 Hyperparameters = dict[str, str | float | None]
 """Values by name: finite numbers, which sort, texts, or ``None`` for what is not in use."""

@@ -46,6 +46,7 @@ def first_summary(
         "replicas": [],
         "metrics": {},
         "flow": {},
+        "theory": None,
         "verdicts": [],
     }
 

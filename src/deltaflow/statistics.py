@@ -17,6 +17,9 @@ import math
 import torch
 from torch import Tensor
 
+SATURATED = 0.05
+"""Below this share of the steepest slope a unit is saturated: its gradient is all but lost."""
+
 
 def rms(x: Tensor) -> Tensor:
     """Root mean square over all entries of a replica, in the unit of ``x``.
@@ -156,7 +159,7 @@ def saturated_fraction(slope: Tensor, steepest: float) -> Tensor:
     Returns:
         ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
     """
-    return _share(slope.abs() < 0.05 * steepest, slope)
+    return _share(slope.abs() < SATURATED * steepest, slope)
 
 
 def inactive_fraction(slope: Tensor) -> Tensor:

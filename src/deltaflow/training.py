@@ -74,11 +74,6 @@ def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) 
     return 1 if small else torch.get_num_threads()
 
 
-def dtype(config: DictConfig) -> torch.dtype:
-    """Of the parameters and the data."""
-    return torch.float64 if config.trainer.precision == "64-true" else torch.float32
-
-
 def _accelerator(config: DictConfig) -> str:
     wanted = config.trainer.accelerator
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from deltaflow import load_run
+from deltaflow import load_run, theory
 from running import ROOT, options, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -14,6 +14,7 @@ LINES = [line for kind, block in BLOCKS if kind == "bash" for line in block.spli
 INLINE = re.findall(r"`(python train\.py [^`]*)`", README)
 TRAINING = [line.split("&&")[-1].strip() for line in LINES if "train.py" in line]
 COMMANDS = sorted({*TRAINING, *INLINE})
+PREDICTIONS = [line for line in LINES if "theory.py" in line]
 GROUPS = sorted(
     p.name for p in (ROOT / "conf").iterdir() if p.is_dir() and p.name not in ("hydra", "local")
 )
@@ -30,6 +31,23 @@ def test_every_training_command_runs(command, deltaflow):
     if "--help" not in arguments:
         assert outcome.summaries
         assert list(outcome.directory.glob("outputs/**/flow.png"))
+
+
+@pytest.mark.parametrize("command", PREDICTIONS)
+def test_every_prediction_runs(command, capsys, tmp_path, monkeypatch):
+    program, script, *arguments = shlex.split(command)
+    assert (program, script) == ("python", "scripts/theory.py")
+    monkeypatch.chdir(tmp_path)
+    theory.main(arguments)
+    out, err = capsys.readouterr()
+    assert "Phase" in out
+    assert err == ""
+    pictures = [a.partition("=")[2] for a in arguments if a.startswith("picture=")]
+    assert [path.name for path in tmp_path.iterdir()] == pictures
+
+
+def test_theory_is_asked_with_and_without_a_picture():
+    assert len({"picture=" in command for command in PREDICTIONS}) == 2
 
 
 def test_the_two_commands_of_the_set_up_stand_first():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from deltaflow.records import LAYERS, METRICS
-from deltaflow.report.aggregate import best_epoch, flow_numbers, interval, metric_values
+from deltaflow.report.aggregate import best_epoch, flow_numbers, interval, metric_values, theory_fit
 
 
 @settings(derandomize=True, deadline=None)
@@ -91,3 +91,49 @@ def test_without_a_finite_loss_no_epoch_is_best():
 def test_metrics_that_do_not_apply_are_left_out():
     assert metric_values(_metrics([3.0, 1.0]), 3, "validation", 1) == {"loss": 1.0}
     assert metric_values(_metrics([3.0]), 3, "test", 0) == {}
+
+
+def predicted(ratios, spread=0.2):
+    """Step 0 of hidden layers 1 … and an output layer, measured so many times the prediction."""
+    n_layers = len(ratios[0]) + 1
+    index = [(seed, layer) for seed in range(len(ratios)) for layer in range(1, n_layers + 1)]
+    hidden = [layer < n_layers for _, layer in index]
+    theory = [0.5 ** (n_layers - layer) for _, layer in index]
+    measured = [
+        theory[i] * (ratios[seed][layer - 1] if hidden[i] else 1)
+        for i, (seed, layer) in enumerate(index)
+    ]
+    return LAYERS.frame(
+        {
+            "seed": [seed for seed, _ in index],
+            "step": [0] * len(index),
+            "layer": [layer for _, layer in index],
+            "fan_in": [4] * len(index),
+            "fan_out": [4] * len(index),
+            "delta_norm": measured,
+            "predicted_delta_norm": [t if h else None for t, h in zip(theory, hidden, strict=True)],
+            "predicted_delta_norm_spread": [spread if h else None for h in hidden],
+        }
+    )
+
+
+def test_the_error_of_theory_is_in_decades_over_hidden_layers_of_the_mean_over_seeds():
+    fit = theory_fit(predicted([[10.0, 1.0], [1000.0, 1.0]]))
+    assert fit["theory_error"] == pytest.approx(math.sqrt((2**2 + 0) / 2))
+    assert fit["band"] == pytest.approx(2 * 0.2 / math.sqrt(2) / math.log(10))
+    assert fit["decay_rate"] == pytest.approx(0.5)
+    assert fit["vanishing_index"] == pytest.approx(math.log10(2))
+
+
+def test_a_replica_that_is_not_finite_does_not_spoil_the_error():
+    fit = theory_fit(predicted([[10.0, 1.0], [math.nan, math.nan]]))
+    assert fit["theory_error"] == pytest.approx(math.sqrt(1 / 2))
+
+
+def test_without_a_prediction_there_is_nothing_to_fit():
+    nothing = dict.fromkeys(["decay_rate", "vanishing_index", "theory_error", "band"])
+    assert theory_fit(LAYERS.frame({})) == nothing
+    bare = predicted([[1.0, 1.0]]).with_columns(
+        pl.lit(None, pl.Float64).alias("predicted_delta_norm")
+    )
+    assert theory_fit(bare) == nothing

@@ -59,7 +59,7 @@ def summary(status="completed", at=(None, None), metrics=None, flow=None, **more
     ]
     return {
         "status": status, "error": None, "overrides": [], "wall_seconds": 1.0,
-        "replicas": replicas, "metrics": metrics or {}, "flow": flow or {},
+        "replicas": replicas, "metrics": metrics or {}, "flow": flow or {}, "theory": None,
     } | more  # fmt: skip
 
 
@@ -272,3 +272,20 @@ def test_a_run_of_a_sweep_in_one_line():
     assert describe_run(done) == "completed, accuracy 0.9 ± 0.05, vanishing index 2 ± 0.5"
     assert describe_run(summary("failed", error="no such file")) == "failed: no such file"
     assert describe_run(summary("diverged", at=[3, 4])) == "diverged"
+
+
+@pytest.mark.parametrize(("error", "place"), [(0.04, "within"), (0.4, "beyond")])
+def test_theory_stands_beside_what_was_measured(error, place, out, tmp_path):
+    fit = {"decay_rate": 0.237, "vanishing_index": 2.0, "theory_error": error, "band": 0.1}
+    flow = {"decay_rate_start": interval(0.24)}
+    frame = layers({"delta_norm": lambda *_: 1.0, "predicted_delta_norm": lambda *_: 0.5})
+    print_run(out, tmp_path, summary(flow=flow, theory=fit), frame)
+    assert column(out, "theory") == ["5.0e-01", "5.0e-01"]
+    assert "×0.237 per layer going back, measured ×0.24;" in said(out)
+    assert f"differ by {error:.2f} decades, {place} the 0.10" in said(out)
+
+
+def test_without_a_rate_theory_is_not_spoken_of(out, tmp_path):
+    for fit in (None, {"decay_rate": None, "theory_error": 0.0, "band": 0.0}):
+        print_run(out, tmp_path, summary(theory=fit), layers({"delta_norm": lambda *_: 1.0}))
+    assert "Theory" not in said(out)

@@ -14,6 +14,7 @@ from deltaflow.callbacks.cadence import Cadence
 from deltaflow.callbacks.tensorboard import log_layer_charts
 from deltaflow.flow import Quantities, Tape
 from deltaflow.network import FullyConnected
+from deltaflow.overlay import Theory
 from deltaflow.records import LAYERS, TableWriter
 
 
@@ -29,6 +30,7 @@ class FlowRecorder(pl.Callback):
         every_n_steps: n.
         probe_rows: training rows, at most, on which a unit must be off to count as dead.
         effective_rank: measure it too.
+        theory: what to predict of step 0, if anything.
         may_end_early: whether something may stop the training after any epoch.
     """
 
@@ -39,12 +41,14 @@ class FlowRecorder(pl.Callback):
         every_n_steps: int,
         probe_rows: int,
         effective_rank: bool = False,
+        theory: Theory | None = None,
         may_end_early: bool = False,
     ) -> None:
         self.table = table
         self.seeds = seeds
         self.probe_rows = probe_rows
         self.effective_rank = effective_rank
+        self.theory = theory
         self.cadence = Cadence(every_n_steps, may_end_early)
         self._tape: Tape | None = None
         self._weights: list[Tensor] = []
@@ -74,6 +78,8 @@ class FlowRecorder(pl.Callback):
         self._tape.__exit__(None, None, None)
         network: FullyConnected = pl_module.network
         self._quantities = flow.measure(network, self._tape, self.effective_rank)
+        if self.theory is not None and trainer.global_step == 0:
+            self._quantities |= self.theory.beside(self._tape, self._quantities)
         probe = trainer.datamodule.probe(self.probe_rows)
         self._quantities["dead_fraction"] = flow.dead_fractions(network, probe)
         self._weights = [linear.weight.detach().clone() for linear in network.layers]

@@ -148,6 +148,14 @@ LAYERS = Schema(
                "unless φ has a flat part"),
         Column("effective_rank", "–", "exp of the entropy of the singular values of h, as shares; "
                "null without φ, and unless diagnostics=full"),
+        Column("predicted_preactivation_second_moment", "z²", "theory's q for the step's samples; "
+               "this and the columns below are of step 0, null under normalisation"),
+        Column("predicted_delta_norm", "loss/z", "theory's profile of delta_norm, aligned at the "
+               "last hidden layer; null for the output layer"),
+        Column("predicted_delta_norm_spread", "–", "standard deviation of ln delta_norm that the "
+               "width gives one network around it; null for the output layer"),
+        Column("predicted_sample_grad_rms", "loss/W", "theory's profile of sample_grad_rms, "
+               "aligned at the last hidden layer; null for the output layer"),
     ),
 )  # fmt: skip
 

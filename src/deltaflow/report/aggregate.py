@@ -11,6 +11,7 @@ from deltaflow.profiles import decay_rate, vanishing_index
 
 LEVEL = 0.95
 FLOW_NUMBERS = ("vanishing_index", "decay_rate", "loss_gain", "vanishing_index_weight")
+FIT_NUMBERS = ("decay_rate", "vanishing_index", "theory_error", "band")
 
 
 def results(
@@ -116,6 +117,46 @@ def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
             for name, value in _profile_numbers(rows.filter(pl.col("step") == step)).items()
         }
     return numbers
+
+
+def theory_fit(layers: pl.DataFrame) -> dict[str, float | None]:
+    """How near the prediction the measured δ profile of step 0 is.
+
+    Args:
+        layers: the layers table of one run.
+
+    Returns:
+        As in the summary's field ``theory``: each of ``FIT_NUMBERS``, ``None`` where it does
+        not apply or nothing was measured.
+    """
+    ratio = (pl.col("delta_norm") / pl.col("predicted_delta_norm")).log10()
+    rows = (
+        layers.filter(pl.col("step") == 0, pl.col("predicted_delta_norm") > 0)
+        .with_columns(ratio=ratio)
+        .filter(pl.col("ratio").is_finite())
+        .group_by("layer")
+        .agg(
+            pl.col("ratio").mean(),
+            pl.col("predicted_delta_norm").log().mean().exp(),
+            variance=(pl.col("predicted_delta_norm_spread") ** 2).mean() / pl.len(),
+        )
+        .sort("layer")
+    )
+    if not len(rows):
+        return dict.fromkeys(FIT_NUMBERS)
+    profile, ratios, variance = (
+        rows[name].to_numpy() for name in ("predicted_delta_norm", "ratio", "variance")
+    )
+    numbers = (
+        decay_rate(profile),
+        vanishing_index(profile),
+        np.sqrt(np.square(ratios).mean()),
+        2 * np.sqrt(variance.mean()) / math.log(10),
+    )
+    return {
+        name: float(value) if math.isfinite(value) else None
+        for name, value in zip(FIT_NUMBERS, numbers, strict=True)
+    }
 
 
 def without_diverged(layers: pl.DataFrame, replicas: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

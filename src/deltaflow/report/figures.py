@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
 
+from deltaflow.profiles import decay_rate
 from deltaflow.records.tables import replace_file
 from deltaflow.report.aggregate import first_and_last, flow_numbers, interval
 
@@ -113,6 +114,8 @@ def _profile(
         if rows["n"].max() != 1:
             low, high = (10 ** rows[name].to_numpy() for name in ("low", "high"))
             axes.fill_between(x, low, high, color=look["color"], alpha=0.18, lw=0)
+    if decay:
+        _prediction(axes, layers, f"predicted_{quantity}")
     if axes.lines:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
@@ -121,6 +124,17 @@ def _profile(
             middle = bottom**0.5 * top**0.5
             axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
     _frame(axes, layers, title, missing="0 or not finite in every layer")
+
+
+def _prediction(axes: Axes, layers: pl.DataFrame, quantity: str) -> None:
+    """Theory's profile of step 0, over what it predicts."""
+    logs = _logarithms(layers, quantity).filter(pl.col("step") == 0).drop_nulls()
+    rows = logs.group_by("layer").agg(pl.col("log").mean()).sort("layer")
+    if len(rows):
+        x, y = rows["layer"].to_numpy(), 10 ** rows["log"].to_numpy()
+        rate = float(decay_rate(y))
+        label = "theory (step 0)" + (f": ×{rate:.2g}" if np.isfinite(rate) else "")
+        axes.plot(x, y, label=label, color="black", ls=":", lw=1.8, zorder=3)
 
 
 def _shares(axes: Axes, layers: pl.DataFrame) -> None:

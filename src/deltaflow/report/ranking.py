@@ -20,6 +20,15 @@ def describe_run(summary: Mapping[str, Any]) -> str:
     return ", ".join(said)
 
 
+def outcome(summary: Mapping[str, Any]) -> str:
+    """The headline metric of a run, or how it ended if it did not complete."""
+    headline = _headline(summary)
+    value = _judged(summary)[1][headline]["mean"] if headline else None
+    if summary["status"] != "completed" or value is None:
+        return str(summary["status"])
+    return f"{headline} {value:.3g}"
+
+
 def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
     """Rank the runs of a sweep by their headline metric, failed ones last.
 

@@ -1,7 +1,7 @@
 """What a run says in the terminal, from its records."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from deltaflow.report.screen import arrow, percent, scientific, spread, titled_t
 
 _COLUMNS = {  # quantity: heading, whether it is a share
     "delta_norm": ("δ norm", False),
+    "predicted_delta_norm": ("theory", False),
     "weight_grad_norm": ("weight gradient", False),
     "update_ratio": ("update ratio", False),
     "saturated_fraction": ("saturated", True),
@@ -36,6 +37,8 @@ def print_run(
     """
     if len(layers):
         out.print(_flow_table(out, without_diverged(layers, summary["replicas"])))
+        if said := _theory(summary):
+            out.print(said)
     if any(summary["metrics"].values()):
         out.print(_metric_table(out, summary))
     diverged = [r for r in summary["replicas"] if r["status"] == "diverged"]
@@ -75,12 +78,30 @@ def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
         ["layer", "fan_in", "fan_out"], maintain_order=True
     ):
         ends = [rows.filter(pl.col("step") == step) for step in (first, last)]
-        cells = [
-            arrow([end[name][0] for end in ends], percent if _COLUMNS[name][1] else scientific)
-            for name in shown
-        ]
+        cells = [_cell(name, [end[name][0] for end in ends]) for name in shown]
         table.add_row(str(layer), f"{fan_in} → {fan_out}", *cells)
     return table
+
+
+def _cell(name: str, values: Sequence[float | None]) -> str:
+    if name.startswith("predicted"):  # of the start alone
+        return scientific(values[0])
+    return arrow(values, percent if _COLUMNS[name][1] else scientific)
+
+
+def _theory(summary: Mapping[str, Any]) -> str | None:
+    """What theory made of the first step, in a sentence."""
+    theory = summary["theory"]
+    if not theory or theory["decay_rate"] is None:
+        return None
+    measured = summary["flow"].get("decay_rate_start", {}).get("mean")
+    beside = "" if measured is None else f", measured ×{measured:.3g}"
+    within = "within" if theory["theory_error"] <= theory["band"] else "beyond"
+    return (
+        f"Theory at step 0: δ changes ×{theory['decay_rate']:.3g} per layer going back{beside}; "
+        f"profiles differ by {theory['theory_error']:.2f} decades, {within} the "
+        f"{theory['band']:.2f} that width and seeds explain."
+    )
 
 
 def _metric_table(out: Console, summary: Mapping[str, Any]) -> Table:

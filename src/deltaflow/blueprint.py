@@ -1,0 +1,98 @@
+"""The network that a configuration describes, and what theory says of it, before it is made."""
+
+import itertools
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from deltaflow.activations import traits
+from deltaflow.data import ReplicaDataModule
+from deltaflow.initializers import Initializer
+from deltaflow.memory import require
+from deltaflow.objectives import Objective
+from deltaflow.overlay import Array, Theory
+from deltaflow.parts import make, maker
+
+_LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
+_ENOUGH_ROWS = 10_000  # to know how large inputs are
+
+
+def check_size(config: DictConfig) -> None:
+    """Refuse a network that the machine cannot hold, before anything of its size is made.
+
+    Counted are weights, gradients and one average per weight, as optimizers keep; the data's
+    features and targets are not known yet and count as one each.
+
+    Raises:
+        ValueError: if that is more than there is.
+    """
+    network, n_seeds = config.network, config.n_seeds
+    width, depth, sizes = network.width, network.depth, network.hidden_sizes
+    if sizes is not None:
+        asked = f"`network.hidden_sizes=[{','.join(map(str, sizes))}]`"
+        layers = [(*pair, 1) for pair in itertools.pairwise([1, *sizes, 1])]
+    elif depth > 0:
+        asked = f"`network.depth={depth}` and `network.width={width}`"
+        layers = [(1, width, 1), (width, width, depth - 1), (width, 1, 1)]
+    else:
+        asked, layers = "`network.depth=0`", [(1, 1, 1)]
+    parameters = sum((fan_in + 1) * fan_out * times for fan_in, fan_out, times in layers)
+    require(
+        n_seeds * parameters * 3 * dtype(config).itemsize
+        + _LAYER_BYTES * sum(times for *_, times in layers),
+        "The network",
+        f"{asked} with `n_seeds={n_seeds}`",
+        "Make one of them smaller.",
+    )
+
+
+def hidden_sizes(config: DictConfig) -> list[int]:
+    """Units of each hidden layer, input to output."""
+    network = config.network
+    if network.hidden_sizes is not None:
+        return list(network.hidden_sizes)
+    return [network.width] * network.depth
+
+
+def objective(config: DictConfig, data: ReplicaDataModule) -> Objective:
+    """What the network is trained for.
+
+    Raises:
+        ValueError: if the loss cannot serve the data.
+    """
+    made: Objective = maker(config, "loss", Objective)(data.task)
+    return made
+
+
+def layer_sizes(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> list[int]:
+    """Units of the input, of each hidden layer and of the output."""
+    return [data.n_features, *hidden_sizes(config), goal.n_outputs]
+
+
+def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theory | None:
+    """What to predict of the network as it is set up; nothing under normalisation.
+
+    Raises:
+        ValueError: if the activation or the initializer refuses its settings, or cannot work
+            in any network.
+    """
+    network = config.network
+    if network.normalization is not None:
+        return None
+    activation = make(config, "activation", nn.Module)
+    traits(activation)
+    initializer: Initializer = make(config, "init", Initializer)
+    return Theory(layer_sizes(config, data, goal), activation, initializer, network.dropout)
+
+
+def input_second_moment(data: ReplicaDataModule) -> Array:
+    """Mean(x²) over the features of each training sample, of many samples the first."""
+    x = data.probe(_ENOUGH_ROWS)[0].double()
+    return np.asarray(x.square().mean(-1).cpu().numpy())
+
+
+def dtype(config: DictConfig) -> torch.dtype:
+    """The precision of weights and data."""
+    return torch.float64 if config.trainer.precision == "64-true" else torch.float32

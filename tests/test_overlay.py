@@ -1,0 +1,93 @@
+"""What the records say theory predicts, against the prediction made by hand."""
+
+import numpy as np
+import polars as pl
+import pytest
+from torch import nn
+
+from deltaflow import assembly
+from deltaflow.initializers import Torch, Xavier
+from deltaflow.mean_field import Moments, predict
+from running import composed, run
+
+SETTINGS = ["network.hidden_sizes=[9,7,8]", "trainer.max_epochs=2", "logger=none", "n_seeds=3"]
+PREDICTED = [
+    "predicted_preactivation_second_moment", "predicted_delta_norm",
+    "predicted_delta_norm_spread", "predicted_sample_grad_rms",
+]  # fmt: skip
+
+
+def batch_of(overrides, directory):
+    return next(iter(assembly.datamodule(composed(overrides, directory)).train_dataloader()))[0]
+
+
+@pytest.mark.parametrize(("activation", "phi"), [("tanh", nn.Tanh()), ("relu", nn.ReLU())])
+@pytest.mark.parametrize(("init", "initializer"), [("torch", Torch()), ("xavier", Xavier())])
+def test_step_0_has_the_prediction_for_its_own_samples(
+    activation, phi, init, initializer, tmp_path
+):
+    overrides = [*SETTINGS, f"activation={activation}", f"init={init}"]
+    layers = run(overrides, tmp_path / "run").layers
+    x = batch_of(overrides, tmp_path)
+    for r in range(3):
+        rows = layers.filter(seed=r, step=0).sort("layer")
+        square = x[r].double().square().mean(-1).numpy()
+        expected = predict([4, 9, 7, 8, 3], Moments(phi), initializer, square)
+        np.testing.assert_allclose(
+            rows["predicted_preactivation_second_moment"], expected.preactivation_second_moment
+        )
+        for quantity in ("delta_norm", "sample_grad_rms"):
+            found = rows[f"predicted_{quantity}"].to_list()
+            assert found[-1] is None
+            scale = rows[quantity][2]
+            np.testing.assert_allclose(found[:-1], scale * getattr(expected, quantity))
+        spread = rows["predicted_delta_norm_spread"].to_list()
+        np.testing.assert_allclose(spread[:-1], expected.log_delta_norm_deviation)
+        assert spread[-1] is None
+
+
+def test_later_steps_are_not_predicted(tmp_path):
+    layers = run(SETTINGS, tmp_path).layers
+    later = layers.filter(pl.col("step") > 0)
+    assert len(later)
+    assert later.select(PREDICTED).null_count().row(0) == (len(later),) * 4
+
+
+@pytest.mark.parametrize("normalization", ["layer", "batch"])
+def test_under_normalisation_nothing_is_predicted(normalization, tmp_path):
+    result = run([*SETTINGS, f"network.normalization={normalization}"], tmp_path)
+    assert result.layers.select(PREDICTED).null_count().row(0) == (len(result.layers),) * 4
+    assert result.summary["theory"] is None
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_shallow_networks_have_a_prediction_of_their_pre_activations(depth, tmp_path):
+    result = run([*SETTINGS, "network.hidden_sizes=null", f"network.depth={depth}"], tmp_path)
+    rows = result.layers.filter(step=0)
+    assert rows["predicted_preactivation_second_moment"].null_count() == 0
+    hidden = rows.filter(pl.col("layer") <= depth)
+    assert hidden["predicted_delta_norm"].to_list() == hidden["delta_norm"].to_list()
+    theory = result.summary["theory"]
+    assert theory is None if depth == 0 else theory["theory_error"] == 0
+
+
+def test_dropout_scatters_δ_as_predicted(tmp_path):
+    wide = ["network.depth=8", "network.width=300", "network.dropout=0.4", "activation=relu"]
+    many = ["init=he", "n_seeds=8", "data.batch_size=null", "trainer.max_epochs=1", "logger=none"]
+    theory = run([*wide, *many], tmp_path).summary["theory"]
+    assert theory["decay_rate"] == pytest.approx((1 / 0.6) ** 0.5, rel=1e-6)
+    assert theory["theory_error"] < 0.05
+
+
+def test_an_activation_of_ones_own_is_predicted_too(tmp_path):
+    own = [
+        "activation._target_=torch.nn.Hardshrink",
+        "+activation.lambd=0.3",
+        "init=he",
+        "optimizer.lr=0.001",
+    ]
+    result = run([*SETTINGS, *own, "network.hidden_sizes=[200,200,200,200]"], tmp_path)
+    theory = result.summary["theory"]
+    assert theory["theory_error"] < 2 * theory["band"]
+    measured = result.summary["flow"]["decay_rate_start"]["mean"]
+    assert measured == pytest.approx(theory["decay_rate"], rel=0.15)

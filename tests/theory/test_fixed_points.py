@@ -1,0 +1,187 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from deltaflow.mean_field import Moments, edge_of_chaos, fixed_point
+
+
+class Erf(nn.Module):
+    def forward(self, z):
+        return torch.erf(z)
+
+
+TANH, RELU, ERF, SIGMOID = (Moments(phi) for phi in (nn.Tanh(), nn.ReLU(), Erf(), nn.Sigmoid()))
+
+
+def iterated(moments, sigma_w, sigma_b, n_layers=4000, start=1.0):
+    """The slow and obvious way: through so many layers."""
+    q = np.array([start])
+    for _ in range(n_layers):
+        q = sigma_w**2 * moments.second_moment(q) + sigma_b**2
+    return float(q[0])
+
+
+@pytest.mark.parametrize("moments", [TANH, ERF, SIGMOID, Moments(nn.SELU()), Moments(nn.GELU())])
+@pytest.mark.parametrize(("sigma_w", "sigma_b"), [(0.7, 0.3), (1.5, 0.1), (3.0, 0.0), (1.0, 1.0)])
+def test_the_fixed_point_is_where_many_layers_lead(moments, sigma_w, sigma_b):
+    found = fixed_point(moments, sigma_w, sigma_b)
+    expected = iterated(moments, sigma_w, sigma_b, n_layers=300)
+    if 0 < found.q < math.inf:
+        assert found.q == pytest.approx(expected, rel=1e-8)
+        chi = sigma_w**2 * moments.slope_second_moment(np.array([expected]))[0]
+        assert found.chi == pytest.approx(chi, rel=1e-8)
+    else:
+        assert expected < 1e-6 if found.q == 0 else expected > 1e6
+
+
+def test_selu_keeps_mean_0_and_variance_1():
+    """Klambauer et al. 2017: with weights of mean 0 and variance 1/n, (0, 1) is attracting."""
+    selu = Moments(nn.SELU())
+    assert selu.second_moment(np.array([1.0]))[0] == pytest.approx(1, abs=1e-6)
+    mean = selu.covariance(1.0, np.array(0.0))  # of independent inputs: the mean, squared
+    assert mean == pytest.approx(0, abs=1e-12)
+    point = fixed_point(selu, sigma_w=1.0, sigma_b=0.0, start=3.0)
+    assert point.q == pytest.approx(1, abs=1e-5)
+    assert 0 < point.xi_q < math.inf
+
+
+@pytest.mark.parametrize(
+    ("phi", "sigma_b", "sigma_w"),
+    [
+        (nn.ReLU(), 0.0, math.sqrt(2)),  # He et al. 2015
+        (nn.LeakyReLU(0.2), 0.0, math.sqrt(2 / 1.04)),
+        (nn.Identity(), 0.0, 1.0),
+        (nn.Tanh(), 0.0, 1.0),
+        (nn.Tanh(), math.sqrt(0.05), math.sqrt(1.76)),  # Schoenholz et al. 2017, figure 5
+        (nn.Sigmoid(), 0.0, 10.15),
+        (nn.ELU(), 0.2, 1.2293),  # Hayou et al. 2019 plot it at about 1.22
+    ],
+    ids=str,
+)
+def test_published_edges_of_chaos(phi, sigma_b, sigma_w):
+    assert edge_of_chaos(Moments(phi), sigma_b).sigma_w == pytest.approx(sigma_w, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    "phi", [nn.Tanh(), Erf(), nn.ELU(), nn.SELU(), nn.Sigmoid(), nn.Hardtanh()], ids=str
+)
+@pytest.mark.parametrize("sigma_b", [0.05, 0.3])
+def test_on_the_edge_gradients_neither_vanish_nor_explode(phi, sigma_b):
+    moments = Moments(phi)
+    edge = edge_of_chaos(moments, sigma_b)
+    point = fixed_point(moments, edge.sigma_w, sigma_b, start=edge.q)
+    assert point.q == pytest.approx(edge.q, rel=1e-6)
+    assert point.chi == pytest.approx(1, abs=1e-8)
+    assert point.phase == "critical"
+    assert edge.attracting
+    assert fixed_point(moments, 0.95 * edge.sigma_w, sigma_b).phase == "ordered"
+    if not isinstance(phi, nn.Sigmoid):
+        assert fixed_point(moments, 1.1 * edge.sigma_w, sigma_b, edge.q).phase == "chaotic"
+
+
+@pytest.mark.parametrize("phi", [nn.ReLU(), nn.LeakyReLU(0.1), nn.Identity(), nn.Softplus()])
+def test_rectifiers_with_a_bias_have_no_edge(phi):
+    """χ₁ = 1 at σ_w² = 2, but q grows without bound there."""
+    assert edge_of_chaos(Moments(phi), sigma_b=0.2) is None
+
+
+@pytest.mark.parametrize("phi", [nn.GELU(), nn.SiLU()], ids=str)
+@pytest.mark.parametrize("sigma_b", [0.0, 0.1])
+def test_where_only_a_repelling_edge_exists_it_says_so(phi, sigma_b):
+    moments = Moments(phi)
+    edge = edge_of_chaos(moments, sigma_b)
+    assert not edge.attracting
+    assert iterated(moments, edge.sigma_w, sigma_b, 40, 1.1 * edge.q or 0.01) > 1.2 * edge.q
+
+
+def test_sigmoids_edge_is_saturated():
+    edge = edge_of_chaos(SIGMOID, sigma_b=0.0)
+    assert edge.q == pytest.approx(45.6, abs=0.05)
+    assert edge.saturated_fraction == pytest.approx(0.5, abs=0.05)
+    assert edge_of_chaos(TANH, 0.1).saturated_fraction < 0.01
+
+
+@pytest.mark.parametrize(
+    ("moments", "sigma_w", "sigma_b", "q", "chi"),
+    [
+        (RELU, 1.2, 0.0, 0.0, 0.72),
+        (RELU, 1.5, 0.0, math.inf, 1.125),
+        (RELU, math.sqrt(2), 0.3, math.inf, 1.0),
+        (TANH, 0.9, 0.0, 0.0, 0.81),
+        (TANH, 1.0, 0.0, 0.0, 1.0),  # as slowly as 1/layers, which no iteration tells
+        (TANH, 0.0, 0.0, 0.0, 0.0),
+        (Moments(nn.ELU()), 1.6, 0.0, math.inf, 1.28),
+    ],
+)
+def test_where_q_runs_away_the_limit_is_told(moments, sigma_w, sigma_b, q, chi):
+    point = fixed_point(moments, sigma_w, sigma_b)
+    assert point.q == q
+    assert not point.neutral
+    assert point.chi == pytest.approx(chi, abs=1e-9)
+
+
+def test_where_every_q_stays_what_it_is():
+    for start in (0.1, 7.0):
+        point = fixed_point(RELU, math.sqrt(2), 0.0, start)
+        assert (point.q, point.neutral, point.phase) == (start, True, "critical")
+        assert point.trainable_depth == math.inf
+
+
+def test_the_correlation_that_inputs_end_up_with():
+    for moments, sigma_w, sigma_b in ((TANH, 2.5, 0.2), (ERF, 2.0, 0.4), (ERF, 3.0, 0.0)):
+        point = fixed_point(moments, sigma_w, sigma_b)
+        c = 0.3
+        for _ in range(400):
+            c = float(sigma_w**2 * moments.covariance(point.q, np.array(c)) + sigma_b**2) / point.q
+        assert point.c == pytest.approx(c, abs=1e-8)
+        assert point.phase == "chaotic"
+    assert fixed_point(TANH, 1.2, 0.3).c == 1
+
+
+@pytest.mark.parametrize(("sigma_w", "sigma_b"), [(1.2, 0.3), (2.5, 0.2)])
+def test_distances_fall_by_e_within_their_depth_scales(sigma_w, sigma_b):
+    point = fixed_point(TANH, sigma_w, sigma_b)
+    q, c, n = point.q * 1.001, point.c - 1e-4, 3
+    for _ in range(n):
+        q = float(sigma_w**2 * TANH.second_moment(np.array([q]))[0]) + sigma_b**2
+        c = float(sigma_w**2 * TANH.covariance(point.q, np.array(c)) + sigma_b**2) / point.q
+    assert (q - point.q) / (0.001 * point.q) == pytest.approx(math.exp(-n / point.xi_q), rel=5e-3)
+    assert (point.c - c) / 1e-4 == pytest.approx(math.exp(-n / point.xi_c), rel=2e-2)
+
+
+def test_in_the_ordered_phase_correlations_and_gradients_share_a_scale():
+    point = fixed_point(TANH, 1.1, 0.4)
+    assert point.xi_c == pytest.approx(-1 / math.log(point.chi))
+    assert point.trainable_depth == pytest.approx(6 * point.xi_c)
+    assert point.layers_per_decade == pytest.approx(2 / -math.log10(point.chi))
+
+
+@pytest.mark.parametrize(("sigma_w", "sigma_b"), [(0.9, 0.3), (1.8, 0.2)])
+def test_dropout_grows_second_moments_but_no_covariance(sigma_w, sigma_b):
+    point = fixed_point(TANH, sigma_w, sigma_b, dropout=0.3)
+    q, c = np.array([1.0]), 0.9
+    for _ in range(100):
+        q = sigma_w**2 * TANH.second_moment(q) / 0.7 + sigma_b**2
+        c = float(sigma_w**2 * TANH.covariance(point.q, np.array(c)) + sigma_b**2) / point.q
+    assert point.q == pytest.approx(float(q[0]), rel=1e-9)
+    assert point.c == pytest.approx(c, rel=1e-7)
+    assert point.chi == pytest.approx(sigma_w**2 * TANH.slope_second_moment(q)[0] / 0.7)
+    assert point.xi_c < math.inf
+    assert fixed_point(TANH, sigma_w, sigma_b, dropout=1e-12).c == pytest.approx(
+        fixed_point(TANH, sigma_w, sigma_b).c, abs=1e-5
+    )
+
+
+def test_where_q_runs_away_δ_alone_has_a_scale():
+    assert fixed_point(RELU, 1.5, 0.0).xi_c == pytest.approx(1 / math.log(1.125))
+    assert fixed_point(RELU, 1.2, 0.0).xi_c == pytest.approx(-1 / math.log(0.72))
+    assert fixed_point(RELU, math.sqrt(2), 0.3).xi_c == math.inf
+
+
+def test_a_linear_network_keeps_every_correlation():
+    point = fixed_point(Moments(nn.Identity()), 1.0, 0.0)
+    assert point.neutral
+    assert math.isnan(point.c)
