@@ -283,8 +283,8 @@ def test_a_summary_says_where_its_network_stands(tmp_path):
 def test_what_runs_away_is_null_or_0_in_the_records(tmp_path):
     for sigma_w, q in ((1.8, None), (1.0, 0)):
         settings = ["init=normal", f"init.sigma_w={sigma_w}", "logger=none", "trainer.max_epochs=1"]
-        run(settings, tmp_path / f"{sigma_w}")
-        fields = read_summary(tmp_path / f"{sigma_w}")["theory"]
+        fields = run(settings, tmp_path / f"{sigma_w}").summary["theory"]
+        assert read_summary(tmp_path / f"{sigma_w}")["theory"] == fields
         assert (fields["q"], fields["c"]) == (q, None)
 
 

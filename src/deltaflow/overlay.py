@@ -93,11 +93,14 @@ class Theory:
         start = self.start(input_second_moment)
         return fixed_point(self.moments, weight, bias, start, self.dropout)
 
-    def fields(self, input_second_moment: Array) -> dict[str, float | str] | None:
+    def fields(self, input_second_moment: Array) -> dict[str, float | str | None] | None:
         """What a run's summary says of it; ``None`` for a network without a hidden layer.
 
         Args:
             input_second_moment: mean(x²) over each sample's features.
+
+        Returns:
+            As in the summary's field ``theory``; ``None`` for what is not a finite number.
         """
         if not self.depth:
             return None
@@ -110,10 +113,10 @@ class Theory:
             "weight_variance": weight,
             "bias_variance": bias,
             "phase": point.phase,
-            "q": point.q,
-            "chi": point.chi,
-            "c": point.c,
-            "trainable_depth": point.trainable_depth,
+            **{
+                name: value if math.isfinite(value := getattr(point, name)) else None
+                for name in ("q", "chi", "c", "trainable_depth")
+            },
         }
 
     def beside(self, tape: Tape, measured: Quantities) -> Quantities:
