@@ -13,6 +13,7 @@ from deltaflow.activations import rebuild
 from deltaflow.data import Samples
 from deltaflow.records import read_summary
 from deltaflow.report import figures
+from deltaflow.run import Run
 from deltaflow.task import Regression
 from running import CONF, TABLE, composed, options, run
 
@@ -78,8 +79,11 @@ def test_every_option_trains_and_each_replica_is_the_lone_run(
     if overrides == ["accelerator=gpu"] and WITHOUT_A_CARD:
         pytest.skip("no graphics card")
     settings = [*SMALL, *overrides, f"trainer.precision={precision}", _for_ten_steps(*overrides)]
-    lone = run([*settings, "seed=6", "n_seeds=1"], tmp_path / "lone")
-    monkeypatch.setattr(figures, "save", lambda figure, path: path.touch())  # one picture will do
+    with monkeypatch.context() as patched:
+        if precision == "64-true":  # one picture of each option will do
+            _draw_nothing(patched)
+        lone = run([*settings, "seed=6", "n_seeds=1"], tmp_path / "lone")
+    _draw_nothing(monkeypatch)
     stack = run([*settings, "seed=5", "n_seeds=3"], tmp_path / "stack")
 
     assert stack.summary["status"] == lone.summary["status"] == "completed"
@@ -90,8 +94,13 @@ def test_every_option_trains_and_each_replica_is_the_lone_run(
         assert (stacked[1] - single[0]).abs().max() <= tolerance * scale
     _assert_complete(lone, n_replicas=1)
     _assert_complete(stack, n_replicas=3)
-    if len(lone.layers):
+    if len(lone.layers) and precision == "32-true":
         assert (lone.directory / "flow.png").stat().st_size > 10_000
+
+
+def _draw_nothing(monkeypatch):
+    monkeypatch.setattr(Run, "draw", lambda self: None)
+    monkeypatch.setattr(figures, "save", lambda figure, path: path.touch())
 
 
 def _assert_complete(result, n_replicas):
