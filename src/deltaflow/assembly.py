@@ -1,7 +1,6 @@
 """From a configuration to the objects that train: data, network, objective, Trainer."""
 
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,6 +16,7 @@ from deltaflow.data import ReplicaDataModule, Samples
 from deltaflow.initializers import Initializer
 from deltaflow.module import StackedModule
 from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
+from deltaflow.objectives import Objective
 from deltaflow.parts import make, maker, named
 
 SERVING = (  # of data: not the source's
@@ -46,9 +46,7 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
     return ReplicaDataModule(samples, seeds(config), **serving, dtype=blueprint.dtype(config))
 
 
-def module(
-    config: DictConfig, data: ReplicaDataModule, choices: Mapping[str, str | None]
-) -> StackedModule:
+def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
     """The network, initialized, and what it is trained for.
 
     Raises:
@@ -66,7 +64,7 @@ def module(
         sizes,
         activation,
         n_replicas=config.n_seeds,
-        output_activation=_output_activation(config, choices),
+        output_activation=_output_activation(config, objective),
         dtype=dtype,
         normalization=normalization,
         dropout=config.network.dropout,
@@ -110,7 +108,7 @@ def callbacks(config: DictConfig) -> list[pl.Callback]:
     return own
 
 
-def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) -> nn.Module | None:
+def _output_activation(config: DictConfig, objective: Objective) -> nn.Module | None:
     name = config.network.output_activation
     if name is None:
         return None
@@ -119,10 +117,9 @@ def _output_activation(config: DictConfig, choices: Mapping[str, str | None]) ->
             f"`network.output_activation` must be one of {', '.join(OUTPUT_ACTIVATIONS)}, or "
             f"null. Found {name}. Use null: the losses take logits."
         )
-    if (loss := choices.get("loss")) in ("ce", "bce"):
-        inside = "softmax" if loss == "ce" else "sigmoid"
+    if objective.link is not None:
         warnings.warn(
-            f"`loss={loss}` has its {inside} inside, and `network.output_activation={name}` is "
+            f"The loss has its {objective.link} inside, and `network.output_activation={name}` is "
             "applied before it: the gradient is attenuated twice. Use it to see that.",
             stacklevel=2,
         )

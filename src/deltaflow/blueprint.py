@@ -71,20 +71,18 @@ def layer_sizes(config: DictConfig, data: ReplicaDataModule, goal: Objective) ->
     return [data.n_features, *hidden_sizes(config), goal.n_outputs]
 
 
-def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theory | None:
-    """What to predict of the network as it is set up; nothing under normalisation.
+def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theory:
+    """What to predict of the network as it is set up; it knows of no normalisation.
 
     Raises:
         ValueError: if the activation or the initializer refuses its settings, or cannot work
             in any network.
     """
-    network = config.network
-    if network.normalization is not None:
-        return None
     activation = make(config, "activation", nn.Module)
     traits(activation)
     initializer: Initializer = make(config, "init", Initializer)
-    return Theory(layer_sizes(config, data, goal), activation, initializer, network.dropout)
+    sizes = layer_sizes(config, data, goal)
+    return Theory(sizes, activation, initializer, config.network.dropout)
 
 
 def input_second_moment(data: ReplicaDataModule) -> Array:

@@ -60,7 +60,7 @@ class Work:
         Raises:
             ValueError: for settings that no run can have.
         """
-        config, choices = compose_run(overrides, Path())
+        config, _ = compose_run(overrides, Path())
         configuration.check(config)
         if config.trainer.precision not in ("32-true", "64-true"):
             raise ValueError(
@@ -75,7 +75,7 @@ class Work:
             validation=_on_device(data.val_dataloader().part, device)
             if data.has_validation
             else None,
-            module=assembly.module(config, data, choices),
+            module=assembly.module(config, data),
             seeds=data.seeds,
             batch_size=data.batch_size,
             epochs=config.trainer.max_epochs,

@@ -124,9 +124,10 @@ def _train(
     if console is not None and data.reading is not None:
         print_reading(console, data.reading, config.data.standardize)
     summary["table"] = None if data.reading is None else data.reading.record()
-    module = assembly.module(config, data, choices)
+    module = assembly.module(config, data)
     loggers = assembly.loggers(config)
-    theory = blueprint.theory(config, data, module.objective)
+    said = blueprint.theory(config, data, module.objective)
+    theory = None if module.network.normalization else said
     callbacks = _callbacks(config, tables, loggers, bar, theory)
     trainer = training.trainer(config, data, directory, callbacks, loggers)
     summary |= {

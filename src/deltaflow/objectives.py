@@ -37,9 +37,11 @@ class Objective(ABC):
     Attributes:
         task: the same.
         n_outputs: units of the output layer.
+        link: what the loss itself makes probabilities with, softmax or sigmoid, if anything.
     """
 
     n_outputs: int
+    link: str | None = None
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -77,6 +79,8 @@ class Objective(ABC):
 class CrossEntropy(Objective):
     """−log softmax(output)[class]: one logit per class."""
 
+    link = "softmax"
+
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self.n_outputs = _classes(task, "ce").n_classes
@@ -98,6 +102,8 @@ class BinaryCrossEntropy(Objective):
         task: what the data ask for.
         threshold: with two classes, the probability from which class 1 is predicted.
     """
+
+    link = "sigmoid"
 
     def __init__(self, task: Task, threshold: float) -> None:
         super().__init__(task)

@@ -33,7 +33,6 @@ def _seconds(config: DictConfig, with_picture: bool) -> float:
     started = time.perf_counter()
     data = assembly.datamodule(config)
     network = blueprint.theory(config, data, blueprint.objective(config, data))
-    assert network is not None
     inputs = blueprint.input_second_moment(data)
     found = theory.forecast("benchmark", network, inputs)
     if with_picture:

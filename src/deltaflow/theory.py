@@ -135,7 +135,6 @@ def _run(arguments: Sequence[str]) -> None:
     try:
         data = assembly.datamodule(config)
         theory = blueprint.theory(config, data, blueprint.objective(config, data))
-        assert theory is not None
         title = _title(theory, choices, overrides)
         inputs = blueprint.input_second_moment(data)
         found = forecast(title, theory, inputs)

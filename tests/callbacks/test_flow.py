@@ -53,7 +53,7 @@ class Training:
         overrides = [*SETTINGS, f"n_seeds={n_seeds}", *overrides]
         config = composed(overrides, directory)
         self.data = assembly.datamodule(config)
-        start = assembly.module(config, self.data, choices={}).network
+        start = assembly.module(config, self.data).network
         self.layers = run(overrides, directory).layers
         self.steps = set(self.layers["step"])
         self.expected = {
@@ -182,7 +182,7 @@ def test_dead_units_are_off_on_the_whole_training_part(training):
 def test_the_validation_part_would_give_other_dead_units(tmp_path):
     config = composed([*SETTINGS, "n_seeds=2"], tmp_path)
     data = assembly.datamodule(config)
-    network = assembly.module(config, data, choices={}).network
+    network = assembly.module(config, data).network
     training, validation = (
         [dead_fractions(network.replica(r), part) for r in range(2)]
         for part in (data.train_dataloader().part[0], data.val_dataloader().part[0])

@@ -74,7 +74,7 @@ def table_and_loops(request, tmp_path_factory):
     data = assembly.datamodule(config)
     data.steps = {"lr": config.optimizer.lr, "momentum": config.optimizer.momentum}
     data.scale = getattr(data.task, "scale", None)
-    start = assembly.module(config, data, choices={}).network
+    start = assembly.module(config, data).network
     loops = {r: plain_rows(start.replica(r), data, r, loss, judge) for r in range(R)}
     return run(overrides, directory).metrics, loops
 

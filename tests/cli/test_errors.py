@@ -56,7 +56,7 @@ def test_a_doubled_softmax_is_warned_of(deltaflow):
     settings = ["network.output_activation=softmax", "trainer.max_epochs=1", "logger=none"]
     outcome = deltaflow(*settings)
     assert outcome.status == 0
-    assert outcome.err.startswith("deltaflow: warning: `loss=ce` has its softmax inside")
+    assert outcome.err.startswith("deltaflow: warning: The loss has its softmax inside")
     assert outcome.err.count("\n") == 1
 
 

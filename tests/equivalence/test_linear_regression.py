@@ -28,7 +28,7 @@ def losses_of_ten_lines(model):
 
 def test_a_linear_layer_on_five_flowers_has_the_loss_curve_of_ten_lines(tmp_path):
     config = composed(PRESET, tmp_path)
-    start = assembly.module(config, assembly.datamodule(config), {}).network.replica(0)
+    start = assembly.module(config, assembly.datamodule(config)).network.replica(0)
     expected = losses_of_ten_lines(start)
 
     result = run(PRESET, tmp_path)

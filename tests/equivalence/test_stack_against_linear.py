@@ -60,7 +60,7 @@ def assert_trains_as_linear_layers(overrides, loss, optimizer, directory, **extr
     optimizer, tolerance = OPTIMIZERS[optimizer]
     config = composed(overrides, directory)
     data = assembly.datamodule(config)
-    start = assembly.module(config, data, choices={}).network
+    start = assembly.module(config, data).network
     end = run(overrides, directory).network
     for r in range(R):
         expected = train_linear_layers(

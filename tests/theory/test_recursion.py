@@ -107,7 +107,7 @@ def measured(tmp_path_factory):
         ]  # fmt: skip
         config = composed(overrides, tmp_path_factory.mktemp("at"))
         data = assembly.datamodule(config)
-        module = assembly.module(config, data, {})
+        module = assembly.module(config, data)
         ((x, target),) = data.train_dataloader()
         with flow.Tape(module.network) as tape:
             output = module.network(x)

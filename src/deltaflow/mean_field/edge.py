@@ -15,11 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from deltaflow.activations import traits
 from deltaflow.mean_field.fixed_points import EQUAL, LOG_Q, growth
-from deltaflow.mean_field.gaussian import Array, expectation
 from deltaflow.mean_field.moments import Moments
-from deltaflow.statistics import SATURATED
 
 _MANY = 0.3  # of the units; where so many are saturated, training does not begin
 
@@ -90,15 +87,5 @@ def _edge(moments: Moments, q: float, slope: float) -> Edge:
     grown = growth(moments, 1 / slope, 0.0, np.array([1e-3])) if q == 0 else None
     contraction = moments.second_moment_slope(at)[0] / slope
     attracting = bool(contraction <= 1 + EQUAL) if grown is None else bool(grown[0] <= EQUAL)
-    return Edge(1 / math.sqrt(slope), q, attracting, _saturated(moments, at))
-
-
-def _saturated(moments: Moments, q: Array) -> float:
-    true = traits(moments.activation)
-    if not true.saturates:
-        return 0.0
-
-    def lost(u: Array) -> Array:
-        return (np.abs(moments.slope(u)) < SATURATED * true.steepest).astype(np.float64)
-
-    return float(expectation(lost, np.zeros_like(q), q, moments.kinks)[0])
+    saturated = float(moments.saturated_fraction(at)[0])
+    return Edge(1 / math.sqrt(slope), q, attracting, saturated)

@@ -19,8 +19,9 @@ import torch
 from numpy.polynomial.chebyshev import chebfit, chebval
 from torch import Tensor, nn
 
-from deltaflow.activations import derivative
+from deltaflow.activations import derivative, traits
 from deltaflow.mean_field.gaussian import Array, expectation, rule
+from deltaflow.statistics import SATURATED
 
 _POINTS = 33
 _WIDEST = 1e3  # range of q within which so many points do
@@ -84,6 +85,14 @@ class Moments:
     def second_moment_slope(self, q: Array) -> Array:
         """D E φ(u)² / dq, by parts: E[(u²/q − 1) φ(u)²] / (2q), which asks for no φ''."""
         return self._at(np.asarray(q)).second_moment_slope
+
+    def saturated_fraction(self, q: Array) -> Array:
+        """Share of u of variance q with |φ'| < 0.05 max |φ'|; 0 if φ does not saturate."""
+        true = traits(self.activation)
+        if not true.saturates:
+            return np.zeros_like(q)
+        steep = SATURATED * true.steepest
+        return self._of(lambda u: (np.abs(self.slope(u)) < steep).astype(np.float64), q)
 
     def of_layer(self, q: Array) -> LayerMoments:
         """All moments at once, for many variances q, of any shape.
