@@ -14,12 +14,14 @@ Imports point down only. From the bottom:
     the tables; the kernels: of a depth profile, of a layer
 ``initializers``, ``objectives``, ``data``, ``mean_field``, ``layers``, ``network``
     what a run is made of, and what theory says of it
-``flow``, ``overlay``, ``callbacks``, ``module``
-    one measured step, theory beside it, and Lightning's shells around it all
+``flow``, ``overlay``, ``verdicts``
+    one measured step, theory beside it, and what is wrong with it
+``callbacks``, ``module``
+    Lightning's shells around it all
 ``report``, ``run``, ``provenance``
     what is shown of the records, and of one run
 ``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``mistakes``,
-``messages``, ``hyperparameters``, ``experiment``
+``messages``, ``hyperparameters``, ``conclusion``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not
 ``sweep``, ``cli``, ``composition``, ``api``
     from a command line, or from Python, to a configuration

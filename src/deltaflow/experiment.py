@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import polars
 import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
@@ -24,8 +23,13 @@ from deltaflow import config as configuration
 from deltaflow.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
 from deltaflow.callbacks.metrics import SHOWN_SEEDS
-from deltaflow.callbacks.tensorboard import lay_out_charts, log_picture, tensorboards
-from deltaflow.data import ReplicaDataModule
+from deltaflow.callbacks.tensorboard import (
+    lay_out_charts,
+    log_picture,
+    log_verdicts,
+    tensorboards,
+)
+from deltaflow.conclusion import conclude
 from deltaflow.hyperparameters import hyperparameters, varied
 from deltaflow.messages import explain
 from deltaflow.module import StackedModule
@@ -36,9 +40,10 @@ from deltaflow.provenance import first_summary
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
 from deltaflow.records.summary import claim
 from deltaflow.report import figures
-from deltaflow.report.aggregate import FLOW_NUMBERS, results, theory_fit
+from deltaflow.report.aggregate import FLOW_NUMBERS
 from deltaflow.report.inputs import print_reading
 from deltaflow.run import Run
+from deltaflow.verdicts import copied_layers
 
 _LIBRARIES = r"(lightning|torch|tensorboard)\b"
 
@@ -119,16 +124,16 @@ def _train(
     summary: dict[str, Any],
 ) -> Run:
     blueprint.check_size(config)
-    seeds = assembly.seeds(config)
     data = assembly.datamodule(config)
     if console is not None and data.reading is not None:
         print_reading(console, data.reading, config.data.standardize)
     summary["table"] = None if data.reading is None else data.reading.record()
     module = assembly.module(config, data)
     loggers = assembly.loggers(config)
-    said = blueprint.theory(config, data, module.objective)
-    theory = None if module.network.normalization else said
-    callbacks = _callbacks(config, tables, loggers, bar, theory)
+    theory = blueprint.theory(config, data, module.objective)
+    copies = copied_layers(module.network)
+    beside = None if module.network.normalization else theory
+    callbacks = _callbacks(config, tables, loggers, bar, beside)
     trainer = training.trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
@@ -145,14 +150,15 @@ def _train(
         table.close()
 
     layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
-    summary |= results(seeds, module.diverged_at.tolist(), layers, metrics)
-    summary["theory"] = _theory(theory, data, layers)
+    n_steps = trainer.global_step
+    summary |= conclude(config, data, module, theory, copies, layers, metrics, n_steps)
     done = Run(directory, summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"
         figures.save(done.draw(), picture)
-        log_picture(loggers, "flow", picture, trainer.global_step)
-    log_outcome(loggers, summary, trainer.global_step)
+        log_picture(loggers, "flow", picture, n_steps)
+    log_verdicts(loggers, summary["verdicts"], n_steps)
+    log_outcome(loggers, summary, n_steps)
     for logger in loggers:
         logger.finalize("success")
     return done
@@ -199,14 +205,6 @@ def _open_board(
         varied(summary["overrides"], summary["command"]),
         result_tags(of_any_task, FLOW_NUMBERS, "test" if has_test else "final"),
     )
-
-
-def _theory(
-    theory: Theory | None, data: ReplicaDataModule, layers: polars.DataFrame
-) -> dict[str, Any] | None:
-    """What was predicted, and how near it is to what was measured, if anything was."""
-    fields = theory.fields(blueprint.input_second_moment(data)) if theory else None
-    return fields and fields | theory_fit(layers)
 
 
 def _device_name(device: torch.device) -> str:

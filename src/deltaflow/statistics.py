@@ -186,6 +186,21 @@ def dead_fraction(slope: Tensor) -> Tensor:
     return _share((slope == 0).all(1), slope)
 
 
+def are_copies(weight: Tensor, bias: Tensor, outgoing: Tensor) -> Tensor:
+    """Whether all units of a layer have the same weights in and out.
+
+    Args:
+        weight: of the layer, ``[R, N, fan_in]``.
+        bias: of the layer, ``[R, N]``.
+        outgoing: weight of the next layer, ``[R, fan_out, N]``.
+
+    Returns:
+        ``[R]``, bool; never for a layer of one unit.
+    """
+    every = torch.cat([weight, bias.unsqueeze(-1), outgoing.transpose(1, 2)], dim=-1)
+    return (every == every[:, :1]).flatten(1).all(1) & (every.shape[1] > 1)
+
+
 def effective_rank(h: Tensor) -> Tensor:
     """How many directions the samples' activations spread over.
 

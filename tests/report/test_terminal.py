@@ -60,6 +60,7 @@ def summary(status="completed", at=(None, None), metrics=None, flow=None, **more
     return {
         "status": status, "error": None, "overrides": [], "wall_seconds": 1.0,
         "replicas": replicas, "metrics": metrics or {}, "flow": flow or {}, "theory": None,
+        "verdicts": [],
     } | more  # fmt: skip
 
 

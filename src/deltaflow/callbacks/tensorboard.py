@@ -3,7 +3,7 @@
 Histograms and hyperparameters have pages, and modules, of their own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,21 @@ def log_picture(loggers: Iterable[Logger], tag: str, png: Path, step: int) -> No
     for board in boards:
         value = Summary.Value(tag=tag, image=image)
         write(board, Summary(value=[value]), step)
+
+
+def log_verdicts(
+    loggers: Iterable[Logger], verdicts: Iterable[Mapping[str, str]], step: int
+) -> None:
+    """Show the verdicts on the text page.
+
+    Args:
+        loggers: of the run; those other than TensorBoard's are passed over.
+        verdicts: as in the summary.
+        step: the number of updates made.
+    """
+    if text := "\n".join(f"- {verdict['words']}" for verdict in verdicts):
+        for board in tensorboards(loggers):
+            board.experiment.add_text("verdicts", text, step)
 
 
 def layer_tag(name: str, layer: int) -> str:

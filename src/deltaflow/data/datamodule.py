@@ -121,6 +121,10 @@ class ReplicaDataModule(pl.LightningDataModule):
         x, _ = self._on_device(0)
         return x[:n_rows].expand(len(self.seeds), -1, -1)
 
+    def training_targets(self, n_rows: int) -> Tensor:
+        """Targets of the first training rows, ``[≤ n_rows, ...]``."""
+        return self._parts[0][1][:n_rows].cpu()
+
     def _on_device(self, part: int) -> Batch:
         if self.trainer is not None:
             device = self.trainer.strategy.root_device

@@ -94,6 +94,10 @@ class Moments:
         steep = SATURATED * true.steepest
         return self._of(lambda u: (np.abs(self.slope(u)) < steep).astype(np.float64), q)
 
+    def flat_fraction(self, q: Array) -> Array:
+        """Share of u of variance q with φ' = 0."""
+        return self._of(lambda u: (self.slope(u) == 0).astype(np.float64), q)
+
     def of_layer(self, q: Array) -> LayerMoments:
         """All moments at once, for many variances q, of any shape.
 

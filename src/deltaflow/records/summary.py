@@ -46,7 +46,8 @@ SUMMARY_FIELDS = {
     "activations end up with, 0 if it runs there, null if it grows without bound; chi, χ₁ "
     "there, its limit if q runs away; c, the correlation that two inputs end up with, null if q"
     " runs away or every one stays; trainable_depth, 6 ξ_c in layers, null if unlimited",
-    "verdicts": "findings in words, most important first",
+    "verdicts": "a list, most important first, of kind and words: findings, or the one verdict "
+    "healthy; empty where nothing was measured",
 }
 
 

@@ -23,6 +23,8 @@ _COLUMNS = {  # quantity: heading, whether it is a share
     "dead_fraction": ("dead", True),
 }
 
+_STYLES = {"healthy": "green"}
+
 
 def print_run(
     out: Console, directory: Path, summary: Mapping[str, Any], layers: pl.DataFrame
@@ -41,6 +43,8 @@ def print_run(
             out.print(said)
     if any(summary["metrics"].values()):
         out.print(_metric_table(out, summary))
+    for verdict in summary["verdicts"]:
+        out.print(Text(verdict["words"], style=_STYLES.get(verdict["kind"], "bold yellow")))
     diverged = [r for r in summary["replicas"] if r["status"] == "diverged"]
     for replica in diverged:
         out.print(
@@ -50,7 +54,7 @@ def print_run(
     if diverged and len(diverged) < len(summary["replicas"]):
         out.print(f"Means leave the {len(diverged)} diverged of {len(summary['replicas'])} out.")
     elif diverged:
-        out.print("No seed is left to judge. Try a smaller optimizer.lr.")
+        out.print("No seed is left to judge.")
     out.print(Text(f"\nRecords      {directory}", overflow="fold"))
     if len(layers):
         out.print(Text(f"Picture      {directory / 'flow.png'}", overflow="fold"))

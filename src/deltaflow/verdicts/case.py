@@ -1,0 +1,215 @@
+"""What a run is judged by, and the numbers that several findings look at."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from deltaflow.mean_field.fixed_points import TRAINABLE
+from deltaflow.overlay import Array, Theory
+from deltaflow.profiles import decay_rate, vanishing_index
+from deltaflow.verdicts.constants import Constants
+
+KEPT = math.exp(-TRAINABLE / 2)
+"""What ‖δ‖ keeps over the trainable depth of an ordered network: e⁻³."""
+DECADES = -math.log10(KEPT)
+"""The same as decades lost. Beyond it gradients vanish; if they are gained, they explode."""
+MAJORITY = 0.5
+"""Share of a layer's units, or of its pre-activations, beyond which it is the rule."""
+FEWEST_STEPS = 50
+"""Updates of the usual 10⁻³ of the weights' length that move them by ``KEPT`` of it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One finding.
+
+    Attributes:
+        kind: a name for it, ``healthy`` for none.
+        words: a sentence or a few.
+    """
+
+    kind: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run to be judged.
+
+    Attributes:
+        layers: its layers table.
+        metrics: its metrics table.
+        replicas: as in its summary: at least ``seed``, ``status``, ``diverged_at_step``.
+        theory: of its network, normalisation left out.
+        fields: what the summary says of it; ``None`` where theory does not apply.
+        input_second_moment: mean(x²) over the features of each sample.
+        normalization: of the network, if any.
+        standardized: whether features were standardised.
+        lr: the optimizer's step size, if it has one.
+        copies: hidden layers, from 1, whose units all start as copies of one.
+        constants: what the loss is for outputs that do not look at inputs.
+        output_activation: the name of what stands on the output layer, if anything.
+        n_steps: updates made.
+    """
+
+    layers: pl.DataFrame
+    metrics: pl.DataFrame
+    replicas: Sequence[Mapping[str, Any]]
+    theory: Theory
+    fields: Mapping[str, Any] | None
+    input_second_moment: Array
+    normalization: str | None
+    standardized: bool
+    lr: float | None
+    copies: Sequence[int]
+    constants: Constants
+    output_activation: str | None
+    n_steps: int
+
+    @property
+    def depth(self) -> int:
+        """How many hidden layers there are."""
+        return self.theory.depth
+
+    @cached_property
+    def going(self) -> list[int]:
+        """The seeds that did not diverge."""
+        return [r["seed"] for r in self.replicas if r["status"] != "diverged"]
+
+    @cached_property
+    def start(self) -> "Moment":
+        """The first step, of all seeds."""
+        return Moment(self.layers.filter(pl.col("step") == 0))
+
+    @cached_property
+    def end(self) -> "Moment":
+        """The last recorded step, of the seeds that did not diverge."""
+        rows = self.layers.filter(pl.col("seed").is_in(self.going))
+        return Moment(rows.filter(pl.col("step") == pl.col("step").max()))
+
+    @cached_property
+    def updates(self) -> pl.DataFrame:
+        """Lengths of updates, the mean over seeds that did not diverge, by layer and step.
+
+        ``length`` is relative to the weights then or at the start, whichever are longer: weights
+        that training has made small say nothing of the step. Layers that start at 0 are left out.
+        """
+        first = self.layers.filter(pl.col("step") == 0).select("seed", "layer", first="weight_rms")
+        size = pl.col("weight_rms")
+        return (
+            self.layers.filter(pl.col("seed").is_in(self.going))
+            .join(first.filter(pl.col("first") > 0), on=["seed", "layer"])
+            .with_columns(length=pl.col("update_ratio") * size / pl.max_horizontal(size, "first"))
+            .filter(pl.col("length").is_finite())
+            .group_by("layer", "step")
+            .agg(pl.col("length").mean())
+            .sort("step", "layer")
+        )
+
+    @cached_property
+    def first_update(self) -> float:
+        """The longest update of the first step, relative to the weights; NaN if unknown."""
+        first = self.layers.filter(pl.col("step") == 0, pl.col("update_ratio").is_finite())
+        return float(first["update_ratio"].to_numpy().max(initial=0.0)) or math.nan
+
+    @cached_property
+    def losses(self) -> Array:
+        """Training loss after each epoch, the mean over seeds that did not diverge."""
+        rows = self.metrics.filter(pl.col("seed").is_in(self.going), pl.col("split") == "train")
+        means = rows.group_by("epoch").agg(pl.col("loss").mean()).sort("epoch")
+        return means["loss"].to_numpy()
+
+    @property
+    def learnt(self) -> float | None:
+        """Share of the best constant output's loss that training took away."""
+        best = self.constants.loss
+        if not len(self.losses) or not best or not math.isfinite(self.losses[-1]):
+            return None
+        return float((best - self.losses[-1]) / abs(best))
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether more of the loss has gone than would count as nothing."""
+        return self.learnt is None or self.learnt > KEPT
+
+    @property
+    def recovered(self) -> bool:
+        """Whether training brought δ back within the limits, and learnt something."""
+        return abs(self.end.decades) <= DECADES and self.has_learnt and bool(self.going)
+
+
+class Moment:
+    """One recorded step.
+
+    Args:
+        rows: of the layers table, all layers of some seeds.
+    """
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        is_output = pl.col("layer") == pl.col("layer").max()
+        self.output = rows.filter(is_output)
+        self.hidden = rows.filter(~is_output).sort("seed", "layer")
+
+    @cached_property
+    def profiles(self) -> Array:
+        """δ norm, ``[seeds, depth]``."""
+        return self._profiles("delta_norm")
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a δ to speak of in a hidden layer."""
+        return bool(self.profiles.size and np.isfinite(self.profiles).any())
+
+    @cached_property
+    def decades(self) -> float:
+        """Decades lost from the last hidden layer back to the first, the median over seeds.
+
+        Infinite where nothing is left; NaN where there is no δ in the last hidden layer either.
+        """
+        if not self.profiles.size:
+            return math.nan
+        first, last = self.profiles[:, 0], self.profiles[:, -1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lost = np.log10(last / first)
+        known = lost[~np.isnan(lost)]
+        return float(np.median(known)) if len(known) else math.nan
+
+    @cached_property
+    def weight_decades(self) -> float:
+        """Decades that the per-sample weight gradient loses, the mean over seeds."""
+        entries = (self.hidden["fan_in"] * self.hidden["fan_out"]).sqrt().to_numpy()
+        norms = self._profiles("sample_grad_rms") * entries.reshape(self.profiles.shape)
+        return _mean(vanishing_index(norms))
+
+    @cached_property
+    def rate(self) -> float:
+        """By what δ changes per layer going back, the mean over seeds; NaN if unknown."""
+        return _mean(decay_rate(self.profiles)) if self.profiles.size else math.nan
+
+    def worst(self, column: str) -> tuple[int, float]:
+        """The hidden layer with the largest value, and that value, the mean over seeds.
+
+        Args:
+            column: of the layers table.
+
+        Returns:
+            Layer 0 and NaN where there is none.
+        """
+        rows = self.hidden.filter(pl.col(column).is_finite()).group_by("layer")
+        means = rows.agg(pl.col(column).mean()).sort(column, "layer", descending=[True, False])
+        return (means["layer"][0], means[column][0]) if len(means) else (0, math.nan)
+
+    def _profiles(self, column: str) -> Array:
+        n_seeds = self.hidden["seed"].n_unique()
+        values = self.hidden[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        return values.reshape(n_seeds, -1) if n_seeds else np.empty((0, 0))
+
+
+def _mean(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else math.nan

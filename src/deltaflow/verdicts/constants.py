@@ -1,0 +1,100 @@
+"""What a loss can be for outputs that do not look at their inputs.
+
+>>> from deltaflow.objectives import CrossEntropy
+>>> from deltaflow.task import Classification
+>>> balanced = torch.tensor([0, 1, 2])
+>>> found = constants(CrossEntropy(Classification(("a", "b", "c"))), balanced)
+>>> round(found.loss, 4)  # ln 3
+1.0986
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from deltaflow.objectives import Objective
+from deltaflow.statistics import rms
+
+_SURE = 30.0  # a logit at which softmax and sigmoid have reached their ends
+_ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What outputs give that do not look at inputs.
+
+    Attributes:
+        loss: the mean over samples for the best constant output; NaN if it cannot be found.
+        delta: RMS of δ at the output where all outputs are 0, loss per unit of output.
+        delta_alone: the same without what stands on the output layer.
+        floor: the loss where every sample's outputs are right and as sure as can be, of a
+            loss that makes probabilities; else NaN.
+    """
+
+    loss: float
+    delta: float
+    delta_alone: float
+    floor: float
+
+
+def constants(
+    objective: Objective, target: Tensor, output_activation: nn.Module | None = None
+) -> Constants:
+    """Find them, for the targets of some samples.
+
+    Args:
+        objective: whose loss.
+        target: as the data give it, without the axis of replicas.
+        output_activation: what stands on the output layer.
+
+    Returns:
+        The numbers, in the unit of the loss.
+    """
+    squash = output_activation or nn.Identity()
+    target = target.double() if target.is_floating_point() else target
+    sure = _sure(objective, target)
+    return Constants(
+        loss=_best(objective, target, squash),
+        delta=_delta(objective, target, squash),
+        delta_alone=_delta(objective, target, nn.Identity()),
+        floor=math.nan if sure is None else float(_losses(objective, squash(sure), target).mean()),
+    )
+
+
+def _losses(objective: Objective, output: Tensor, target: Tensor) -> Tensor:
+    return objective.sample_loss(output.expand(1, len(target), -1), target[None])
+
+
+def _best(objective: Objective, target: Tensor, squash: nn.Module) -> float:
+    """By a quasi-Newton method: the losses that are shipped are convex in a constant logit."""
+    output = torch.zeros(objective.n_outputs, dtype=torch.float64, requires_grad=True)
+    search = torch.optim.LBFGS([output], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        search.zero_grad()
+        mean = _losses(objective, squash(output), target).mean()
+        mean.backward()  # type: ignore[no-untyped-call]
+        return mean
+
+    search.step(loss)  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        return float(_losses(objective, squash(output), target).mean())
+
+
+def _delta(objective: Objective, target: Tensor, squash: nn.Module) -> float:
+    size = len(target), objective.n_outputs
+    output = torch.zeros(size, dtype=torch.float64, requires_grad=True)
+    loss = _losses(objective, squash(output), target).sum()
+    return float(rms(torch.autograd.grad(loss, output)[0][None]))
+
+
+def _sure(objective: Objective, target: Tensor) -> Tensor | None:
+    """Logits that say of each sample, as firmly as can be, what is right."""
+    if objective.link is None:
+        return None
+    if objective.n_outputs == 1:
+        return _SURE * (2.0 * target.double()[:, None] - 1)
+    return _SURE * (2.0 * functional.one_hot(target, objective.n_outputs).double() - 1)

@@ -1,0 +1,232 @@
+"""What to try instead, and what theory predicts of it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from deltaflow.initializers import He, Initializer, Normal, Orthogonal, Xavier
+from deltaflow.mean_field import edge_of_chaos
+from deltaflow.overlay import Array, Theory
+from deltaflow.profiles import decay_rate, vanishing_index
+from deltaflow.verdicts.case import DECADES, MAJORITY, Case
+
+_SAME = 0.05  # decades; predictions that differ by less are equally good
+_SCALES = (0.1, 10.0)  # of mean(x²), between which inputs are of ordinary size
+USUAL = 1e-3
+"""Of the weights' length, what an update is long that trains well."""
+_LONG = 1e-2  # likewise, at its longest
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Overrides, and what theory says of the network with them.
+
+    Attributes:
+        overrides: as on the command line.
+        rate: by what δ changes per layer going back; NaN below two hidden layers.
+        decades: that δ loses in all.
+        saturated: the largest share of saturated pre-activations of a hidden layer.
+    """
+
+    overrides: str
+    rate: float
+    decades: float
+    saturated: float
+
+    @property
+    def heals(self) -> bool:
+        """Whether gradients neither vanish nor explode, and units are not saturated."""
+        return abs(self.decades) <= DECADES and self.saturated <= MAJORITY
+
+    @property
+    def words(self) -> str:
+        """A sentence."""
+        if math.isnan(self.rate):
+            return f"Try {self.overrides}, predicted {self.saturated:.0%} saturated."
+        return f"Try {self.overrides}, predicted ×{self.rate:.3g} per layer."
+
+
+def remedy(case: Case) -> str:
+    """The smallest change that theory predicts to help, in words.
+
+    Looked for in this order: the inputs' scale, no dropout, the initialisation, another
+    activation, fewer layers.
+    """
+    ways = (_inputs, _without_dropout, _initializations, _activations, _shallower)
+    for candidates in (list(way(case)) for way in ways):
+        best = _least(candidates)
+        if best is not None and best.heals:
+            return best.words
+    return f"Try {_shape(case.theory.sizes[:2])}, where δ has one layer to cross."
+
+
+def narrow(case: Case) -> str | None:
+    """What to say where theory finds no fault, so that few units per layer are the cause."""
+    if case.normalization is not None or not case.depth:
+        return None
+    found = case.theory.predict(case.input_second_moment)
+    scatter = 2 * float(found.log_delta_norm_deviation[0]) / math.log(10)
+    if abs(float(vanishing_index(found.delta_norm))) > DECADES or scatter < DECADES:
+        return None
+    width = min(case.theory.sizes[1:-1])
+    enough = 2 ** math.ceil(math.log2(width * (scatter / DECADES) ** 2))
+    asked, then = _shape((0, *[enough] * case.depth), "width"), scatter * math.sqrt(width / enough)
+    return (
+        f"Layers of {width} units scatter by ±{scatter:.1f} decades. "
+        f"Try {asked}, predicted ±{then:.1f}."
+    )
+
+
+def smaller_step(case: Case) -> str:
+    """Inputs, or else a step size, with which the first update has a length that trains well.
+
+    It is proportional to the step size, with any optimizer.
+    """
+    if unusual_inputs(case):
+        size = case.input_second_moment.mean()
+        return f"Try data.standardize=true, predicted mean(x²) = 1 instead of {size:.3g}."
+    length = case.first_update
+    factor = 0.1 if math.isnan(length) else min(_LONG / length, 0.1)
+    if case.lr is None:
+        return f"Try a step size {_round(1 / factor):g} times smaller."
+    lr = _round(case.lr * factor)
+    if math.isnan(length):
+        return f"Try optimizer.lr={lr:g}."
+    predicted = length * lr / case.lr
+    return (
+        f"Try optimizer.lr={lr:g}, predicted first update {predicted:.1g} of the weights' length."
+    )
+
+
+def larger_step(case: Case, length: float) -> str:
+    """Likewise for updates that are too short.
+
+    Args:
+        case: the run.
+        length: of its usual update, relative to the weights.
+    """
+    if case.lr is None or length <= 0:
+        return "Try a larger step size."
+    lr = _round(case.lr * USUAL / length)
+    return f"Try optimizer.lr={lr:g}, predicted update {length * lr / case.lr:.1g}."
+
+
+def unusual_inputs(case: Case) -> bool:
+    """Whether inputs are of a size that standardising would change much."""
+    size = float(np.mean(case.input_second_moment))
+    return not case.standardized and not _SCALES[0] <= size <= _SCALES[1]
+
+
+def _inputs(case: Case) -> Iterator[Remedy]:
+    if unusual_inputs(case):
+        yield _predicted(case, "data.standardize=true", case.theory, np.ones(1))
+
+
+def _initializations(case: Case) -> Iterator[Remedy]:
+    for overrides, initializer in _own(case.theory):
+        yield _with(case, overrides, case.theory.moments.activation, initializer)
+
+
+def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
+    """Initialisations for the network's own φ; of its own family, if that has a scale."""
+    activation, own = theory.moments.activation, theory.initializer
+    slope = float(getattr(activation, "negative_slope", 0.0))
+    if isinstance(own, Normal):
+        for shift in dict.fromkeys((own.sigma_b, 0.0)):
+            without = "" if shift == own.sigma_b else " init.sigma_b=0"
+            if (edge := _edge(theory, shift)) is not None:
+                yield f"init.sigma_w={edge:.4g}{without}", Normal(edge, shift)
+    elif isinstance(own, Orthogonal):
+        if (edge := _edge(theory, 0.0)) is not None:
+            yield f"init.gain={edge:.4g}", Orthogonal(edge)
+    else:
+        yield "init=he", He(slope)
+        yield "init=xavier", Xavier()
+        if (edge := _edge(theory, 0.0)) is not None:
+            yield "init=critical", Normal(edge, 0.0)
+
+
+def _edge(theory: Theory, sigma_b: float) -> float | None:
+    edge = edge_of_chaos(theory.moments, sigma_b)
+    return None if edge is None or edge.saturated else edge.sigma_w
+
+
+def _without_dropout(case: Case) -> Iterator[Remedy]:
+    old = case.theory
+    if old.dropout:
+        theory = Theory(old.sizes, old.moments.activation, old.initializer)
+        yield _predicted(case, "network.dropout=0", theory, case.input_second_moment)
+
+
+def _activations(case: Case) -> Iterator[Remedy]:
+    """Those with a usual initialisation on their edge of chaos, whatever the present one."""
+    own = case.theory.initializer
+    usual: tuple[tuple[str, nn.Module, str, Initializer, float], ...] = (
+        ("tanh", nn.Tanh(), "xavier", Xavier(), 1.0),
+        ("relu", nn.ReLU(), "he", He(), math.sqrt(2)),
+    )
+    for name, activation, init, start, edge in usual:
+        if isinstance(own, Normal):
+            shift = " init.sigma_b=0" if own.sigma_b else ""
+            overrides, start = f"init.sigma_w={edge:.4g}{shift}", Normal(edge, 0.0)
+        elif isinstance(own, Orthogonal):
+            overrides, start = f"init.gain={edge:.4g}", Orthogonal(edge)
+        else:
+            overrides = f"init={init}"
+        yield _with(case, f"activation={name} {overrides}", activation, start)
+
+
+def _shallower(case: Case) -> Iterator[Remedy]:
+    """The deepest network like this one that theory finds nothing wrong with."""
+    old = case.theory
+    for depth in range(case.depth - 1, 0, -1):
+        sizes = *old.sizes[: depth + 1], old.sizes[-1]
+        theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
+        found = _predicted(case, _shape(sizes[:-1]), theory, case.input_second_moment)
+        if found.heals:
+            yield found
+            return
+
+
+def _shape(sizes: Sequence[int], of_equal: str = "depth") -> str:
+    """The override that gives hidden layers these sizes; the input's comes first."""
+    hidden = sizes[1:]
+    if len(set(hidden)) > 1:
+        return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
+    return f"network.{of_equal}={len(hidden) if of_equal == 'depth' else hidden[0]}"
+
+
+def _with(case: Case, overrides: str, activation: nn.Module, initializer: Initializer) -> Remedy:
+    theory = Theory(case.theory.sizes, activation, initializer, case.theory.dropout)
+    return _predicted(case, overrides, theory, case.input_second_moment)
+
+
+def _predicted(case: Case, overrides: str, theory: Theory, inputs: Array) -> Remedy:
+    found = theory.predict(inputs)
+    if case.normalization is not None:
+        overrides += " network.normalization=null"
+    saturated = theory.moments.saturated_fraction(found.preactivation_second_moment[:-1])
+    with np.errstate(divide="ignore"):
+        decades = float(vanishing_index(found.delta_norm))
+    return Remedy(
+        overrides,
+        rate=float(decay_rate(found.delta_norm)),
+        decades=decades if math.isfinite(decades) else math.inf,
+        saturated=float(saturated.max(initial=0.0)),
+    )
+
+
+def _least(candidates: list[Remedy]) -> Remedy | None:
+    """The one that changes δ least; of those about as good, the first."""
+    if not candidates:
+        return None
+    least = min(abs(candidate.decades) for candidate in candidates)
+    return next(c for c in candidates if abs(c.decades) <= least + _SAME)
+
+
+def _round(value: float) -> float:
+    """To one significant digit."""
+    return float(f"{value:.0e}")

@@ -1,0 +1,123 @@
+"""What training did, or could not do."""
+
+import math
+
+import numpy as np
+import polars as pl
+
+from deltaflow.verdicts.case import FEWEST_STEPS, KEPT, MAJORITY, Case
+from deltaflow.verdicts.remedies import USUAL, larger_step, smaller_step
+
+
+def most_diverged(case: Case) -> str | None:
+    """Losses or weights of most seeds are not finite."""
+    n_diverged = len(case.replicas) - len(case.going)
+    return _diverged(case) if n_diverged > MAJORITY * len(case.replicas) else None
+
+
+def some_diverged(case: Case) -> str | None:
+    """Losses or weights of a seed are not finite."""
+    return _diverged(case) if len(case.going) < len(case.replicas) else None
+
+
+def _diverged(case: Case) -> str:
+    steps = [r["diverged_at_step"] for r in case.replicas if r["status"] == "diverged"]
+    n = len(case.replicas)
+    who = "the network" if n == 1 else f"{len(steps)} of {n} seeds"
+    moved = "" if math.isnan(case.first_update) else (
+        f", after a first update {case.first_update:.2g} of the weights' length"
+    )  # fmt: skip
+    return (
+        f"Training diverges: loss or weights of {who} are not finite from step {min(steps)} on"
+        f"{moved}. {smaller_step(case)}"
+    )
+
+
+def doubled(case: Case) -> str | None:
+    """A softmax or sigmoid in front of a loss that has its own."""
+    found = case.constants
+    if case.output_activation not in ("softmax", "sigmoid") or math.isnan(found.floor):
+        return None
+    first = case.start.output["delta_rms"].to_numpy()
+    measured = f"{first.mean():.2g} at the output, " if len(first) else ""
+    return (
+        f"The output has a {case.output_activation} and the loss has its own: δ is {measured}"
+        f"where theory gives {found.delta:.2g} for both and {found.delta_alone:.2g} for one, and "
+        f"the loss cannot fall below {found.floor:.2g}. Try network.output_activation=null, "
+        f"predicted δ ×{found.delta_alone / found.delta:.2g}."
+    )
+
+
+def violent(case: Case) -> str | None:
+    """A step as long as the weights themselves, or a loss that training made worse."""
+    if not len(case.updates):
+        return None
+    row = case.updates.row(case.updates["length"].arg_max(), named=True)
+    worse = _worse(case)
+    if row["length"] < 1 and not worse:
+        return None
+    return (
+        f"Updates are violent: {worse}at step {row['step']} layer {row['layer']} moved by "
+        f"{row['length']:.2g} of its weights' length. {smaller_step(case)}"
+    )
+
+
+def stalled(case: Case) -> str | None:
+    """Nothing was learnt, and no weight can have moved far.
+
+    The updates of a layer add up to at least the distance it went, so their mean tells how far
+    it cannot have gone.
+    """
+    if case.has_learnt or case.n_steps < FEWEST_STEPS or not len(case.updates):
+        return None
+    means = case.updates.group_by("layer").agg(pl.col("length").mean())
+    pace = float(means["length"].to_numpy().max())
+    if pace * case.n_steps > KEPT or pace > USUAL:
+        return None
+    return (
+        f"Updates stall: {pace:.1g} of the weights' length a step ({USUAL:g} is usual), so "
+        f"{case.n_steps} steps moved no layer by more than {pace * case.n_steps:.1%}, and nothing "
+        f"was learnt. {larger_step(case, pace)}"
+    )
+
+
+def plateau(case: Case) -> str | None:
+    """Nothing was learnt and nothing is on the way, though gradients flow."""
+    losses = case.losses
+    if case.has_learnt or case.n_steps < FEWEST_STEPS or not len(case.layers):
+        return None
+    half_way = losses[(len(losses) - 1) // 2]
+    if len(losses) > 1 and half_way - losses[-1] > KEPT * abs(case.constants.loss):
+        return None
+    rate = case.start.rate
+    flow = "" if math.isnan(rate) else f" (δ changes ×{rate:.3g} per layer going back)"
+    return (
+        f"The loss stays where it was although gradients flow{flow}: {losses[-1]:.3g} at the end, "
+        f"and {case.constants.loss:.3g} is what the best constant output has. The cause lies "
+        f"elsewhere. {_elsewhere(case)}"
+    )
+
+
+def _worse(case: Case) -> str:
+    """How training made the loss worse than it began, and than a constant; empty if not."""
+    losses, best = case.losses, case.constants.loss
+    if len(losses) < 2 or not math.isfinite(losses[-1]) or math.isnan(best):
+        return ""
+    if losses[-1] <= max(losses[0], best) + KEPT * abs(best):
+        return ""
+    return (
+        f"the loss ends at {losses[-1]:.3g}, having begun at {losses[0]:.3g} (the best constant "
+        f"output has {best:.3g}), and "
+    )
+
+
+def _elsewhere(case: Case) -> str:
+    if not case.depth:
+        return "Without a hidden layer it is a linear model: try network=mlp."
+    slope = case.theory.moments.slope(np.linspace(-3, 3, 13))
+    if np.ptp(slope) == 0:
+        return "φ is linear, so all layers are one linear map in theory: try activation=relu."
+    return (
+        "Look at data and labels: try debug=overfit, sixteen rows that a sound network learns by "
+        "heart."
+    )
