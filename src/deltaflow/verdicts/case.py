@@ -137,11 +137,6 @@ class Case:
         """Whether more of the loss has gone than would count as nothing."""
         return self.learnt is None or self.learnt > KEPT
 
-    @property
-    def recovered(self) -> bool:
-        """Whether training brought δ back within the limits, and learnt something."""
-        return abs(self.end.decades) <= DECADES and self.has_learnt and bool(self.going)
-
 
 class Moment:
     """One recorded step.
@@ -181,10 +176,8 @@ class Moment:
 
     @cached_property
     def weight_decades(self) -> float:
-        """Decades that the per-sample weight gradient loses, the mean over seeds."""
-        entries = (self.hidden["fan_in"] * self.hidden["fan_out"]).sqrt().to_numpy()
-        norms = self._profiles("sample_grad_rms") * entries.reshape(self.profiles.shape)
-        return _mean(vanishing_index(norms))
+        """Decades that a weight's per-sample gradient loses, RMS, the mean over seeds."""
+        return _mean(vanishing_index(self._profiles("sample_grad_rms")))
 
     @cached_property
     def rate(self) -> float:

@@ -46,7 +46,8 @@ def hidden_vanishing(case: Case) -> str | None:
         return None
     return (
         f"Gradients vanish unseen: {_change(case)}, {_lost(case)}, while weight gradients stay "
-        f"within {max(abs(case.start.weight_decades), 0.1):.1f}. {narrow(case) or remedy(case)}"
+        f"within {max(abs(case.start.weight_decades), 0.1):.1f}{_made_up(case)}. "
+        f"{narrow(case) or remedy(case)}"
     )
 
 
@@ -54,18 +55,18 @@ def vanishing(case: Case) -> str | None:
     """δ in the first hidden layer is e⁻³ of that in the last, or less."""
     if not _vanishes(case) or _is_hidden(case):
         return None
-    return f"Gradients vanish: {_change(case)}, {_lost(case)}. {narrow(case) or remedy(case)}"
+    return (
+        f"Gradients vanish: {_change(case)}, {_lost(case)}{_made_up(case)}. "
+        f"{narrow(case) or remedy(case)}"
+    )
 
 
 def healthy(case: Case) -> str | None:
     """What to say of a run without a finding; nothing if no flow was measured."""
     if not len(case.layers):
         return None
-    if not case.depth:
-        return "Healthy: no fault was found. Without a hidden layer, δ has nowhere to get lost."
-    change = _change(case) if case.depth > 1 else "δ has one hidden layer to cross"
-    if abs(case.start.decades) > DECADES:
-        change += " at the start, which training made up for"
+    crossed = ("δ has no hidden layer to cross", "δ has one hidden layer to cross")
+    change = _change(case) if case.depth > 1 else crossed[case.depth]
     learnt = "" if case.learnt is None else f", {_learnt(case, case.learnt)}"
     return f"Healthy: {change}{learnt}."
 
@@ -80,7 +81,7 @@ def _is_chaotic(case: Case) -> bool:
 
 
 def _vanishes(case: Case) -> bool:
-    return case.start.decades > DECADES and not case.recovered
+    return case.start.decades > DECADES
 
 
 def _is_hidden(case: Case) -> bool:
@@ -102,6 +103,13 @@ def _lost(case: Case) -> str:
     lost = case.start.decades
     said = "all of it" if math.isinf(lost) else f"{lost:.1f} decades"
     return f"{said} over {case.depth} hidden layers"
+
+
+def _made_up(case: Case) -> str:
+    """Whether δ flows at the end all the same."""
+    lost = case.end.decades
+    recovered = abs(lost) <= DECADES and case.has_learnt and case.going
+    return f" (training made up for it: {max(lost, 0.0):.1f} at the end)" if recovered else ""
 
 
 def _learnt(case: Case, share: float) -> str:

@@ -38,8 +38,8 @@ class Remedy:
 
     @property
     def heals(self) -> bool:
-        """Whether gradients neither vanish nor explode, and units are not saturated."""
-        return abs(self.decades) <= DECADES and self.saturated <= MAJORITY
+        """Whether δ stays well within its limits, and units are not saturated."""
+        return abs(self.decades) <= DECADES / 2 and self.saturated <= MAJORITY
 
     @property
     def words(self) -> str:

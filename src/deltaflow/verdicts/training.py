@@ -63,12 +63,15 @@ def violent(case: Case) -> str | None:
 
 
 def stalled(case: Case) -> str | None:
-    """Nothing was learnt, and no weight can have moved far.
+    """Nothing was learnt, or not by training, and no weight can have moved far.
 
     The updates of a layer add up to at least the distance it went, so their mean tells how far
     it cannot have gone.
     """
-    if case.has_learnt or case.n_steps < FEWEST_STEPS or not len(case.updates):
+    if case.n_steps < FEWEST_STEPS or not len(case.updates) or not len(case.losses):
+        return None
+    first, last = case.losses[0], case.losses[-1]
+    if case.has_learnt and first - last > KEPT * max(abs(first), abs(case.constants.loss)):
         return None
     means = case.updates.group_by("layer").agg(pl.col("length").mean())
     pace = float(means["length"].to_numpy().max())
@@ -76,8 +79,8 @@ def stalled(case: Case) -> str | None:
         return None
     return (
         f"Updates stall: {pace:.1g} of the weights' length a step ({USUAL:g} is usual), so "
-        f"{case.n_steps} steps moved no layer by more than {pace * case.n_steps:.1%}, and nothing "
-        f"was learnt. {larger_step(case, pace)}"
+        f"{case.n_steps} steps moved no layer by more than {pace * case.n_steps:.1g} of it, and "
+        f"the loss went from {first:.3g} to {last:.3g}. {larger_step(case, pace)}"
     )
 
 
