@@ -28,6 +28,16 @@ def test_what_a_finding_says_to_try_makes_it_go_away(kind):
     assert judge(first, with_advice=True).cured
 
 
+def test_five_healthy_relu_layers_get_one_line():
+    """Half of their activations are 0 and their outputs are sure, which is as it should be."""
+    network = LabelledRun("healthy", {
+        "activation": "relu", "init": "he", "network.depth": "5", "optimizer": "adam",
+        "optimizer.lr": "0.002", "trainer.max_epochs": "60",
+    })  # fmt: skip
+    (only,) = judge(network).verdicts
+    assert only["kind"] == "healthy"
+
+
 def test_there_are_networks_enough_of_many_kinds():
     kinds = [network.kind for network in NETWORKS]
     assert len(NETWORKS) >= 40
