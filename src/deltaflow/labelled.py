@@ -179,9 +179,16 @@ def _vanishing_with_biases(draw: _Draw) -> dict[str, str]:
 
 
 def _hidden_vanishing(draw: _Draw) -> dict[str, str]:
-    made = {"activation": draw.one(("relu", "leaky", "identity"))}
-    init = {"init": "normal", "init.sigma_w": draw.number(0.5, 0.75)}
-    return made | init | draw.shape(8, 12) | draw.data(_LABELLED) | _descent("0.01")
+    activation = draw.one(("relu", "leaky", "identity"))  # which keep σ_w/√2 of δ, or σ_w
+    narrow = draw.number(0.4, 0.55) if activation == "identity" else draw.number(0.5, 0.75)
+    init = {"init": "normal", "init.sigma_w": narrow}
+    return (
+        {"activation": activation}
+        | init
+        | draw.shape(8, 12)
+        | draw.data(_LABELLED)
+        | _descent("0.01")
+    )
 
 
 def _hidden_by_xavier(draw: _Draw) -> dict[str, str]:
