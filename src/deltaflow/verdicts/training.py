@@ -38,13 +38,14 @@ def doubled(case: Case) -> str | None:
     found = case.constants
     if case.output_activation not in ("softmax", "sigmoid") or math.isnan(found.floor):
         return None
-    first = case.start.output["delta_rms"].to_numpy()
-    measured = f"{first.mean():.2g} at the output, " if len(first) else ""
+    first = case.start.output["delta_rms"].drop_nans().to_numpy()
+    measured = f"δ is {first.mean():.2g} at the output, where " if len(first) else ""
+    then = f"×{found.delta_alone / found.delta:.2g}" if found.delta else f"{found.delta_alone:.2g}"
     return (
-        f"The output has a {case.output_activation} and the loss has its own: δ is {measured}"
-        f"where theory gives {found.delta:.2g} for both and {found.delta_alone:.2g} for one, and "
-        f"the loss cannot fall below {found.floor:.2g}. Try network.output_activation=null, "
-        f"predicted δ ×{found.delta_alone / found.delta:.2g}."
+        f"The output has a {case.output_activation} and the loss has its own: {measured}theory "
+        f"gives δ = {found.delta:.2g} for both and {found.delta_alone:.2g} for one, and the loss "
+        f"cannot fall below {found.floor:.2g}. Try network.output_activation=null, predicted "
+        f"δ {then}."
     )
 
 
