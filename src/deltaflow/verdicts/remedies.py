@@ -69,8 +69,8 @@ def narrow(case: Case) -> str | None:
         return None
     found = case.theory.predict(case.input_second_moment)
     scatter = 2 * float(found.log_delta_norm_deviation[0]) / math.log(10)
-    if abs(float(vanishing_index(found.delta_norm))) > DECADES or scatter < DECADES:
-        return None
+    if not (abs(float(vanishing_index(found.delta_norm))) <= DECADES <= scatter):
+        return None  # so for NaN too: no δ is left to lose decades or to scatter
     width = min(case.theory.sizes[1:-1])
     enough = 2 ** math.ceil(math.log2(width * (scatter / DECADES) ** 2))
     asked, then = _shape((0, *[enough] * case.depth), "width"), scatter * math.sqrt(width / enough)
