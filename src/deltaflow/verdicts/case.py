@@ -155,11 +155,6 @@ class Moment:
         """δ norm, ``[seeds, depth]``."""
         return self._profiles("delta_norm")
 
-    @property
-    def measured(self) -> bool:
-        """Whether there is a δ to speak of in a hidden layer."""
-        return bool(self.profiles.size and np.isfinite(self.profiles).any())
-
     @cached_property
     def decades(self) -> float:
         """Decades lost from the last hidden layer back to the first, the median over seeds.

@@ -15,7 +15,7 @@ def chaotic(case: Case) -> str | None:
     2017); a δ that is measured to explode is enough as well.
     """
     fields = case.fields
-    if fields is None or not _is_chaotic(case):
+    if fields is None or not _is_chaotic(case) or math.isnan(case.start.decades):
         return None
     deepest = fields["trainable_depth"]
     beyond = f", of which {deepest:.0f} are trainable" if case.depth > deepest else ""
