@@ -126,9 +126,9 @@ class Case:
 
     @property
     def learnt(self) -> float | None:
-        """Share of the best constant output's loss that training took away."""
+        """Share of the best constant output's loss that training took away, if known."""
         best = self.constants.loss
-        if not len(self.losses) or not best or not math.isfinite(self.losses[-1]):
+        if not len(self.losses) or not best or not math.isfinite(best - self.losses[-1]):
             return None
         return float((best - self.losses[-1]) / abs(best))
 
