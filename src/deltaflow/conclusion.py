@@ -61,6 +61,7 @@ def conclude(
             module.objective,
             data.training_targets(_ENOUGH_ROWS),
             module.network.output_activation,
+            blueprint.dtype(config),
         ),
         output_activation=config.network.output_activation,
         n_steps=n_steps,
