@@ -65,6 +65,7 @@ def conclude(
         ),
         output_activation=config.network.output_activation,
         n_steps=n_steps,
+        sizes_listed=config.network.hidden_sizes is not None,
     )
     found["verdicts"] = [
         {"kind": verdict.kind, "words": verdict.words} for verdict in verdicts.judge(case)

@@ -55,6 +55,8 @@ class Case:
         constants: what the loss is for outputs that do not look at inputs.
         output_activation: the name of what stands on the output layer, if anything.
         n_steps: updates made.
+        sizes_listed: whether hidden sizes are listed one by one, so that depth and width alone
+            change nothing.
     """
 
     layers: pl.DataFrame
@@ -70,6 +72,7 @@ class Case:
     constants: Constants
     output_activation: str | None
     n_steps: int
+    sizes_listed: bool
 
     @property
     def depth(self) -> int:

@@ -60,7 +60,7 @@ def remedy(case: Case) -> str:
         best = _least(candidates)
         if best is not None and best.heals:
             return best.words
-    return f"Try {_shape(case.theory.sizes[:2])}, where δ has one layer to cross."
+    return f"Try {_shape(case, case.theory.sizes[1:2])}, where δ has one layer to cross."
 
 
 def narrow(case: Case) -> str | None:
@@ -73,10 +73,10 @@ def narrow(case: Case) -> str | None:
         return None  # so for NaN too: no δ is left to lose decades or to scatter
     width = min(case.theory.sizes[1:-1])
     enough = 2 ** math.ceil(math.log2(width * (scatter / DECADES) ** 2))
-    asked, then = _shape((0, *[enough] * case.depth), "width"), scatter * math.sqrt(width / enough)
+    asked = _shape(case, [enough] * case.depth, "width")
     return (
         f"Layers of {width} units scatter by ±{scatter:.1f} decades. "
-        f"Try {asked}, predicted ±{then:.1f}."
+        f"Try {asked}, predicted ±{scatter * math.sqrt(width / enough):.1f}."
     )
 
 
@@ -185,16 +185,15 @@ def _shallower(case: Case) -> Iterator[Remedy]:
     for depth in range(case.depth - 1, 0, -1):
         sizes = *old.sizes[: depth + 1], old.sizes[-1]
         theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
-        found = _predicted(case, _shape(sizes[:-1]), theory, case.input_second_moment)
+        found = _predicted(case, _shape(case, sizes[1:-1]), theory, case.input_second_moment)
         if found.heals:
             yield found
             return
 
 
-def _shape(sizes: Sequence[int], of_equal: str = "depth") -> str:
-    """The override that gives hidden layers these sizes; the input's comes first."""
-    hidden = sizes[1:]
-    if len(set(hidden)) > 1:
+def _shape(case: Case, hidden: Sequence[int], of_equal: str = "depth") -> str:
+    """The override that gives hidden layers these sizes."""
+    if case.sizes_listed:
         return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
     return f"network.{of_equal}={len(hidden) if of_equal == 'depth' else hidden[0]}"
 
