@@ -150,7 +150,7 @@ class Moment:
 
     def __init__(self, rows: pl.DataFrame) -> None:
         is_output = pl.col("layer") == pl.col("layer").max()
-        self.output = rows.filter(is_output)
+        self.output = rows.filter(is_output).sort("seed")
         self.hidden = rows.filter(~is_output).sort("seed", "layer")
 
     @cached_property
@@ -162,13 +162,15 @@ class Moment:
     def decades(self) -> float:
         """Decades lost from the last hidden layer back to the first, the median over seeds.
 
-        Infinite where nothing is left; NaN where there is no δ in the last hidden layer either.
+        Infinite where nothing is left, were it behind the output layer already; NaN where the
+        output has no δ to lose.
         """
         if not self.profiles.size:
             return math.nan
         first, last = self.profiles[:, 0], self.profiles[:, -1]
         with np.errstate(divide="ignore", invalid="ignore"):
             lost = np.log10(last / first)
+        lost[(first == 0) & (_numbers(self.output, "delta_norm") > 0)] = math.inf
         known = lost[~np.isnan(lost)]
         return float(np.median(known)) if len(known) else math.nan
 
@@ -197,8 +199,12 @@ class Moment:
 
     def _profiles(self, column: str) -> Array:
         n_seeds = self.hidden["seed"].n_unique()
-        values = self.hidden[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        values = _numbers(self.hidden, column)
         return values.reshape(n_seeds, -1) if n_seeds else np.empty((0, 0))
+
+
+def _numbers(rows: pl.DataFrame, column: str) -> Array:
+    return rows[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
 
 
 def _mean(values: Array) -> float:
