@@ -60,7 +60,7 @@ def remedy(case: Case) -> str:
         best = _least(candidates)
         if best is not None and best.heals:
             return best.words
-    return f"Try {_shape(case, case.theory.sizes[1:2])}, where δ has one layer to cross."
+    return f"Try {shape(case, case.theory.sizes[1:2])}, where δ has one layer to cross."
 
 
 def narrow(case: Case) -> str | None:
@@ -73,7 +73,7 @@ def narrow(case: Case) -> str | None:
         return None  # so for NaN too: no δ is left to lose decades or to scatter
     width = min(case.theory.sizes[1:-1])
     enough = 2 ** math.ceil(math.log2(width * (scatter / DECADES) ** 2))
-    asked = _shape(case, [enough] * case.depth, "width")
+    asked = shape(case, [enough] * case.depth, "width")
     return (
         f"Layers of {width} units scatter by ±{scatter:.1f} decades. "
         f"Try {asked}, predicted ±{scatter * math.sqrt(width / enough):.1f}."
@@ -118,6 +118,19 @@ def unusual_inputs(case: Case) -> bool:
     """Whether inputs are of a size that standardising would change much."""
     size = float(np.mean(case.input_second_moment))
     return not case.standardized and not _SCALES[0] <= size <= _SCALES[1]
+
+
+def shape(case: Case, hidden: Sequence[int], of_equal: str = "depth") -> str:
+    """The override that gives hidden layers other sizes.
+
+    Args:
+        case: the run.
+        hidden: units of each hidden layer.
+        of_equal: what to change where sizes are not listed, and so all equal: depth or width.
+    """
+    if case.sizes_listed:
+        return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
+    return f"network.{of_equal}={len(hidden) if of_equal == 'depth' else hidden[0]}"
 
 
 def _inputs(case: Case) -> Iterator[Remedy]:
@@ -185,17 +198,10 @@ def _shallower(case: Case) -> Iterator[Remedy]:
     for depth in range(case.depth - 1, 0, -1):
         sizes = *old.sizes[: depth + 1], old.sizes[-1]
         theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
-        found = _predicted(case, _shape(case, sizes[1:-1]), theory, case.input_second_moment)
+        found = _predicted(case, shape(case, sizes[1:-1]), theory, case.input_second_moment)
         if found.heals:
             yield found
             return
-
-
-def _shape(case: Case, hidden: Sequence[int], of_equal: str = "depth") -> str:
-    """The override that gives hidden layers these sizes."""
-    if case.sizes_listed:
-        return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
-    return f"network.{of_equal}={len(hidden) if of_equal == 'depth' else hidden[0]}"
 
 
 def _with(case: Case, overrides: str, activation: nn.Module, initializer: Initializer) -> Remedy:

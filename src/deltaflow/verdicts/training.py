@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.verdicts.case import FEWEST_STEPS, KEPT, MAJORITY, Case
-from deltaflow.verdicts.remedies import USUAL, larger_step, smaller_step
+from deltaflow.verdicts.remedies import USUAL, larger_step, shape, smaller_step
 
 
 def most_diverged(case: Case) -> str | None:
@@ -117,10 +117,12 @@ def _worse(case: Case) -> str:
 
 def _elsewhere(case: Case) -> str:
     if not case.depth:
-        return "Without a hidden layer it is a linear model: try network=mlp."
-    slope = case.theory.moments.slope(np.linspace(-3, 3, 13))
-    if np.ptp(slope) == 0:
-        return "φ is linear, so all layers are one linear map in theory: try activation=relu."
+        return f"Without a hidden layer it is a linear model: try {shape(case, [32, 32])}."
+    moments = case.theory.moments
+    if np.ptp(moments.slope(np.linspace(-3, 3, 13))) == 0:
+        bent = hasattr(moments.activation, "negative_slope")
+        other = "activation.negative_slope=0.01" if bent else "activation=relu"
+        return f"φ is linear, so all layers are one linear map in theory: try {other}."
     return (
         "Look at data and labels: try debug=overfit, sixteen rows that a sound network learns by "
         "heart."
