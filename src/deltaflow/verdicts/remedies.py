@@ -151,10 +151,12 @@ def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
         for shift in dict.fromkeys((own.sigma_b, 0.0)):
             without = "" if shift == own.sigma_b else " init.sigma_b=0"
             if (edge := _edge(theory, shift)) is not None:
-                yield f"init.sigma_w={edge:.4g}{without}", Normal(edge, shift)
+                edge = _stated(edge)
+                yield f"init.sigma_w={edge:g}{without}", Normal(edge, shift)
     elif isinstance(own, Orthogonal):
         if (edge := _edge(theory, 0.0)) is not None:
-            yield f"init.gain={edge:.4g}", Orthogonal(edge)
+            edge = _stated(edge)
+            yield f"init.gain={edge:g}", Orthogonal(edge)
     else:
         yield "init=he", He(slope)
         yield "init=xavier", Xavier()
@@ -179,14 +181,14 @@ def _activations(case: Case) -> Iterator[Remedy]:
     own = case.theory.initializer
     usual: tuple[tuple[str, nn.Module, str, Initializer, float], ...] = (
         ("tanh", nn.Tanh(), "xavier", Xavier(), 1.0),
-        ("relu", nn.ReLU(), "he", He(), math.sqrt(2)),
+        ("relu", nn.ReLU(), "he", He(), _stated(math.sqrt(2))),
     )
     for name, activation, init, start, edge in usual:
         if isinstance(own, Normal):
             shift = " init.sigma_b=0" if own.sigma_b else ""
-            overrides, start = f"init.sigma_w={edge:.4g}{shift}", Normal(edge, 0.0)
+            overrides, start = f"init.sigma_w={edge:g}{shift}", Normal(edge, 0.0)
         elif isinstance(own, Orthogonal):
-            overrides, start = f"init.gain={edge:.4g}", Orthogonal(edge)
+            overrides, start = f"init.gain={edge:g}", Orthogonal(edge)
         else:
             overrides = f"init={init}"
         yield _with(case, f"activation={name} {overrides}", activation, start)
@@ -230,6 +232,11 @@ def _least(candidates: list[Remedy]) -> Remedy | None:
         return None
     least = min(abs(candidate.decades) for candidate in candidates)
     return next(c for c in candidates if abs(c.decades) <= least + _SAME)
+
+
+def _stated(value: float) -> float:
+    """As it is written in a sentence, so that what is predicted is what would be run."""
+    return float(f"{value:.4g}")
 
 
 def _round(value: float) -> float:
