@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from deltaflow.verdicts.case import FEWEST_STEPS, KEPT, MAJORITY, Case
-from deltaflow.verdicts.remedies import USUAL, larger_step, shape, smaller_step
+from deltaflow.verdicts.remedies import shape
+from deltaflow.verdicts.steps import USUAL, larger_step, smaller_step
 
 
 def most_diverged(case: Case) -> str | None:
