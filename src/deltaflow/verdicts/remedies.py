@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 from deltaflow.initializers import He, Initializer, Normal, Orthogonal, Xavier
-from deltaflow.mean_field import edge_of_chaos
+from deltaflow.mean_field import edge_of_chaos, variances
 from deltaflow.overlay import Array, Theory
 from deltaflow.profiles import decay_rate, vanishing_index
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case
@@ -61,19 +61,23 @@ def remedy(case: Case) -> str:
 
 
 def narrow(case: Case) -> str | None:
-    """What to say where theory finds no fault, so that few units per layer are the cause."""
+    """What to say where theory finds no fault, so that few units per layer are the cause.
+
+    Two deviations of what δ loses are called its scatter; four explain what is beyond limits.
+    """
+    old = case.theory
     if case.normalization is not None or not case.depth:
         return None
-    found = case.theory.predict(case.input_second_moment)
-    scatter = 2 * float(found.log_delta_norm_deviation[0]) / math.log(10)
-    if not (abs(float(vanishing_index(found.delta_norm))) <= DECADES <= scatter):
+    scatter, lost = _scatter(case, old)
+    if not (abs(lost) <= DECADES <= 2 * scatter):
         return None  # so for NaN too: no δ is left to lose decades or to scatter
-    width = min(case.theory.sizes[1:-1])
-    enough = 2 ** math.ceil(math.log2(width * (scatter / DECADES) ** 2))
-    asked = shape(case, [enough] * case.depth, "width")
+    width = min(old.sizes[1:-1])
+    enough = 2 ** math.ceil(math.log2(width * max(scatter / DECADES, math.sqrt(2)) ** 2))
+    wide = old.sizes[0], *[enough] * case.depth, old.sizes[-1]
+    then, _ = _scatter(case, Theory(wide, old.moments.activation, old.initializer, old.dropout))
     return (
         f"Layers of {width} units scatter by ±{scatter:.1f} decades. "
-        f"Try {asked}, predicted ±{scatter * math.sqrt(width / enough):.1f}."
+        f"Try {shape(case, wide[1:-1], 'width')}, predicted ±{then:.1f}."
     )
 
 
@@ -97,7 +101,7 @@ def _inputs(case: Case) -> Iterator[Remedy]:
 
 def _initializations(case: Case) -> Iterator[Remedy]:
     for overrides, initializer in _own(case.theory):
-        yield _with(case, overrides, case.theory.moments.activation, initializer)
+        yield from _with(case, overrides, case.theory.moments.activation, initializer)
 
 
 def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
@@ -148,7 +152,7 @@ def _activations(case: Case) -> Iterator[Remedy]:
             overrides, start = f"init.gain={edge:g}", Orthogonal(edge)
         else:
             overrides = f"init={init}"
-        yield _with(case, f"activation={name} {overrides}", activation, start)
+        yield from _with(case, f"activation={name} {overrides}", activation, start)
 
 
 def _shallower(case: Case) -> Iterator[Remedy]:
@@ -163,9 +167,17 @@ def _shallower(case: Case) -> Iterator[Remedy]:
             return
 
 
-def _with(case: Case, overrides: str, activation: nn.Module, initializer: Initializer) -> Remedy:
-    theory = Theory(case.theory.sizes, activation, initializer, case.theory.dropout)
-    return _predicted(case, overrides, theory, case.input_second_moment)
+def _with(
+    case: Case, overrides: str, activation: nn.Module, initializer: Initializer
+) -> Iterator[Remedy]:
+    """The network with another φ and start, if that is not what it has."""
+    old = case.theory
+    theory = Theory(old.sizes, activation, initializer, old.dropout)
+    same = repr(activation) == repr(old.moments.activation) and np.allclose(
+        variances(old.sizes, initializer), variances(old.sizes, old.initializer), rtol=1e-3
+    )
+    if not same or case.normalization is not None or case.copies:
+        yield _predicted(case, overrides, theory, case.input_second_moment)
 
 
 def _predicted(case: Case, overrides: str, theory: Theory, inputs: Array) -> Remedy:
@@ -189,6 +201,13 @@ def _least(candidates: list[Remedy]) -> Remedy | None:
         return None
     least = min(abs(candidate.decades) for candidate in candidates)
     return next(c for c in candidates if abs(c.decades) <= least + _SAME)
+
+
+def _scatter(case: Case, theory: Theory) -> tuple[float, float]:
+    """Two deviations of the decades that δ loses by theory, and these decades."""
+    found = theory.predict(case.input_second_moment)
+    deviation = float(found.log_delta_norm_deviation[0])
+    return 2 * deviation / math.log(10), float(vanishing_index(found.delta_norm))
 
 
 def _stated(value: float) -> float:
