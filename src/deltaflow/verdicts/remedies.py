@@ -71,13 +71,13 @@ def narrow(case: Case) -> str | None:
     scatter, lost = _scatter(case, old)
     if not (abs(lost) <= DECADES <= 2 * scatter):
         return None  # so for NaN too: no δ is left to lose decades or to scatter
-    width = min(old.sizes[1:-1])
-    enough = 2 ** math.ceil(math.log2(width * max(scatter / DECADES, math.sqrt(2)) ** 2))
-    wide = old.sizes[0], *[enough] * case.depth, old.sizes[-1]
+    times = 2 ** math.ceil(math.log2(max((scatter / DECADES) ** 2, 2.0)))
+    hidden = [times * size for size in old.sizes[1:-1]]
+    wide = old.sizes[0], *hidden, old.sizes[-1]
     then, _ = _scatter(case, Theory(wide, old.moments.activation, old.initializer, old.dropout))
     return (
-        f"Layers of {width} units scatter by ±{scatter:.1f} decades. "
-        f"Try {shape(case, wide[1:-1], 'width')}, predicted ±{then:.1f}."
+        f"Layers of {min(old.sizes[1:-1])} units scatter by ±{scatter:.1f} decades. "
+        f"Try {shape(case, hidden, 'width')}, predicted ±{then:.1f}."
     )
 
 
