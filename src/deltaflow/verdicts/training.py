@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.verdicts.case import FEWEST_STEPS, KEPT, MAJORITY, Case
-from deltaflow.verdicts.remedies import shape
+from deltaflow.verdicts.remedies import remedy, shape
 from deltaflow.verdicts.steps import USUAL, larger_step, smaller_step
 
 
@@ -28,10 +28,10 @@ def _diverged(case: Case) -> str:
     moved = "" if math.isnan(case.first_update) else (
         f", after a first update {case.first_update:.2g} of the weights' length"
     )  # fmt: skip
-    return (
-        f"Training diverges: loss or weights of {who} are not finite from step {min(steps)} on"
-        f"{moved}. {smaller_step(case)}"
-    )
+    found = f"Training diverges: loss or weights of {who} are not finite from step {min(steps)} on"
+    if _overflows(case):
+        return f"{found}, since signals overflow before any update. {remedy(case)}"
+    return f"{found}{moved}. {smaller_step(case)}"
 
 
 def doubled(case: Case) -> str | None:
@@ -101,6 +101,13 @@ def plateau(case: Case) -> str | None:
         f"and {case.constants.loss:.3g} is what the best constant output has. The cause lies "
         f"elsewhere. {_elsewhere(case)}"
     )
+
+
+def _overflows(case: Case) -> bool:
+    """Whether seeds that diverged first did so before they had moved: no step size helps that."""
+    lost = [r["seed"] for r in case.replicas if r["diverged_at_step"] == 0]
+    rows = case.start.output.filter(pl.col("seed").is_in(lost))
+    return bool(case.depth and len(rows)) and not rows["delta_norm"].is_finite().any()
 
 
 def _worse(case: Case) -> str:
