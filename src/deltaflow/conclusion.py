@@ -61,9 +61,11 @@ def conclude(
             module.objective,
             data.training_targets(_ENOUGH_ROWS),
             module.network.output_activation,
+            blueprint.dtype(config),
         ),
         output_activation=config.network.output_activation,
         n_steps=n_steps,
+        sizes_listed=config.network.hidden_sizes is not None,
     )
     found["verdicts"] = [
         {"kind": verdict.kind, "words": verdict.words} for verdict in verdicts.judge(case)

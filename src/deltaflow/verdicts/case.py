@@ -55,6 +55,8 @@ class Case:
         constants: what the loss is for outputs that do not look at inputs.
         output_activation: the name of what stands on the output layer, if anything.
         n_steps: updates made.
+        sizes_listed: whether hidden sizes are listed one by one, so that depth and width alone
+            change nothing.
     """
 
     layers: pl.DataFrame
@@ -70,6 +72,7 @@ class Case:
     constants: Constants
     output_activation: str | None
     n_steps: int
+    sizes_listed: bool
 
     @property
     def depth(self) -> int:
@@ -126,9 +129,9 @@ class Case:
 
     @property
     def learnt(self) -> float | None:
-        """Share of the best constant output's loss that training took away."""
+        """Share of the best constant output's loss that training took away, if known."""
         best = self.constants.loss
-        if not len(self.losses) or not best or not math.isfinite(self.losses[-1]):
+        if not len(self.losses) or not best or not math.isfinite(best - self.losses[-1]):
             return None
         return float((best - self.losses[-1]) / abs(best))
 
@@ -147,7 +150,7 @@ class Moment:
 
     def __init__(self, rows: pl.DataFrame) -> None:
         is_output = pl.col("layer") == pl.col("layer").max()
-        self.output = rows.filter(is_output)
+        self.output = rows.filter(is_output).sort("seed")
         self.hidden = rows.filter(~is_output).sort("seed", "layer")
 
     @cached_property
@@ -155,22 +158,19 @@ class Moment:
         """δ norm, ``[seeds, depth]``."""
         return self._profiles("delta_norm")
 
-    @property
-    def measured(self) -> bool:
-        """Whether there is a δ to speak of in a hidden layer."""
-        return bool(self.profiles.size and np.isfinite(self.profiles).any())
-
     @cached_property
     def decades(self) -> float:
         """Decades lost from the last hidden layer back to the first, the median over seeds.
 
-        Infinite where nothing is left; NaN where there is no δ in the last hidden layer either.
+        Infinite where nothing is left, were it behind the output layer already; NaN where the
+        output has no δ to lose.
         """
         if not self.profiles.size:
             return math.nan
         first, last = self.profiles[:, 0], self.profiles[:, -1]
         with np.errstate(divide="ignore", invalid="ignore"):
             lost = np.log10(last / first)
+        lost[(first == 0) & (_numbers(self.output, "delta_norm") > 0)] = math.inf
         known = lost[~np.isnan(lost)]
         return float(np.median(known)) if len(known) else math.nan
 
@@ -199,8 +199,12 @@ class Moment:
 
     def _profiles(self, column: str) -> Array:
         n_seeds = self.hidden["seed"].n_unique()
-        values = self.hidden[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        values = _numbers(self.hidden, column)
         return values.reshape(n_seeds, -1) if n_seeds else np.empty((0, 0))
+
+
+def _numbers(rows: pl.DataFrame, column: str) -> Array:
+    return rows[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
 
 
 def _mean(values: Array) -> float:

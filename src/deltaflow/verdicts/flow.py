@@ -15,7 +15,7 @@ def chaotic(case: Case) -> str | None:
     2017); a δ that is measured to explode is enough as well.
     """
     fields = case.fields
-    if fields is None or not _is_chaotic(case):
+    if fields is None or not _is_chaotic(case) or math.isnan(case.start.decades):
         return None
     deepest = fields["trainable_depth"]
     beyond = f", of which {deepest:.0f} are trainable" if case.depth > deepest else ""
@@ -30,10 +30,7 @@ def exploding(case: Case) -> str | None:
     """δ is e³ times as long in the first hidden layer as in the last, or more."""
     if _is_chaotic(case) or not case.start.decades < -DECADES:
         return None
-    return (
-        f"Gradients explode: {_change(case)}, {-case.start.decades:.1f} decades over "
-        f"{case.depth} hidden layers. {narrow(case) or remedy(case)}"
-    )
+    return f"Gradients explode: {_change(case)}, {_lost(case)}. {narrow(case) or remedy(case)}"
 
 
 def hidden_vanishing(case: Case) -> str | None:
@@ -62,8 +59,10 @@ def vanishing(case: Case) -> str | None:
 
 
 def healthy(case: Case) -> str | None:
-    """What to say of a run without a finding; nothing if no flow was measured."""
+    """What to say of a run without a finding; nothing if there was no flow, or none measured."""
     if not len(case.layers):
+        return None
+    if case.depth and math.isnan(case.start.decades):
         return None
     crossed = ("δ has no hidden layer to cross", "δ has one hidden layer to cross")
     change = _change(case) if case.depth > 1 else crossed[case.depth]
@@ -101,8 +100,8 @@ def _change(case: Case) -> str:
 
 def _lost(case: Case) -> str:
     lost = case.start.decades
-    said = "all of it" if math.isinf(lost) else f"{lost:.1f} decades"
-    return f"{said} over {case.depth} hidden layers"
+    said = "all of it" if math.isinf(lost) else f"{abs(lost):.1f} decades"
+    return f"{said} over {case.depth} hidden layer{'s' * (case.depth > 1)}"
 
 
 def _made_up(case: Case) -> str:

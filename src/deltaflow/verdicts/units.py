@@ -8,7 +8,8 @@ from scipy.stats import binom
 from deltaflow.network import FullyConnected
 from deltaflow.statistics import SATURATED, are_copies
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case, Moment
-from deltaflow.verdicts.remedies import narrow, remedy, smaller_step, unusual_inputs
+from deltaflow.verdicts.remedies import narrow, remedy
+from deltaflow.verdicts.steps import smaller_step, unusual_inputs
 
 _CHANCE = 0.01  # that a sound network of this size is taken for one with dead units
 _ALL = 1 - SATURATED
