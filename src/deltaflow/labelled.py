@@ -161,9 +161,10 @@ def _deep(draw: _Draw) -> dict[str, str]:
 
 
 def _normalised(draw: _Draw) -> dict[str, str]:
-    """A normalised network, where even sigmoid layers pass δ on."""
-    activation = draw.one(("sigmoid", "tanh", "relu"))
-    made = {"activation": activation, "network.normalization": draw.one(("layer", "batch"))}
+    """A normalised network; sigmoid layers pass δ on where normalising takes their mean away."""
+    kind = draw.one(("layer", "batch"))
+    activation = draw.one(("tanh", "relu", "sigmoid") if kind == "batch" else ("tanh", "relu"))
+    made = {"activation": activation, "network.normalization": kind}
     return made | draw.shape(3, 6) | draw.data(("wine", "breast_cancer", "iris")) | draw.gentle()
 
 
