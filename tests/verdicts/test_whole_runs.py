@@ -1,0 +1,21 @@
+"""Runs from the configuration to their verdicts: what judging must never do to one."""
+
+import pytest
+from running import run
+
+SHORT = ["logger=none", "trainer.max_epochs=10"]
+
+
+def _kinds(overrides, directory):
+    summary = run([*SHORT, *overrides], directory).summary
+    assert summary["status"] == "completed"
+    return [verdict["kind"] for verdict in summary["verdicts"]]
+
+
+@pytest.mark.parametrize("own", [
+    ["data=diabetes", "loss=mse", "loss._target_=unusual.InPlace", "~loss.target",
+     "~loss.threshold", "optimizer.lr=0.01"],
+    ["loss._target_=unusual.OfUnlikeOutputs"],
+])  # fmt: skip
+def test_a_loss_that_takes_no_constant_outputs_is_no_reason_to_lose_a_run(own, tmp_path):
+    assert _kinds(own, tmp_path) == ["healthy"]
