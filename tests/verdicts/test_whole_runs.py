@@ -19,3 +19,7 @@ def _kinds(overrides, directory):
 ])  # fmt: skip
 def test_a_loss_that_takes_no_constant_outputs_is_no_reason_to_lose_a_run(own, tmp_path):
     assert _kinds(own, tmp_path) == ["healthy"]
+
+
+def test_a_loss_below_zero_has_no_share_and_so_no_plateau(tmp_path):
+    assert _kinds(["loss._target_=unusual.BelowZero"], tmp_path) == ["healthy"]

@@ -129,11 +129,14 @@ class Case:
 
     @property
     def learnt(self) -> float | None:
-        """Share of the best constant output's loss that training took away, if known."""
+        """Share of the best constant output's loss that training took away, if known.
+
+        Of a loss that goes below 0, as one's own may, there is no share.
+        """
         best = self.constants.loss
-        if not len(self.losses) or not best or not math.isfinite(best - self.losses[-1]):
+        if not len(self.losses) or not best > 0 or not 0 <= self.losses[-1] < math.inf:
             return None
-        return float((best - self.losses[-1]) / abs(best))
+        return float((best - self.losses[-1]) / best)
 
     @property
     def has_learnt(self) -> bool:
