@@ -23,3 +23,18 @@ def test_a_loss_that_takes_no_constant_outputs_is_no_reason_to_lose_a_run(own, t
 
 def test_a_loss_below_zero_has_no_share_and_so_no_plateau(tmp_path):
     assert _kinds(["loss._target_=unusual.BelowZero"], tmp_path) == ["healthy"]
+
+
+def _words(overrides, directory):
+    return run([*SHORT, *overrides], directory).summary["verdicts"][0]["words"]
+
+
+def test_a_delta_that_most_seeds_lose_has_no_rate(tmp_path):
+    words = _words(["network.width=3", "network.depth=10", "init=he", "n_seeds=3"], tmp_path)
+    assert "δ goes out on its way back (theory ×1 per layer), all of it over 10" in words
+    assert "shrinks" not in words
+
+
+def test_one_unit_is_no_units(tmp_path):
+    words = _words(["network.width=1", "network.depth=3", "init=he"], tmp_path)
+    assert "Layers of 1 unit scatter" in words

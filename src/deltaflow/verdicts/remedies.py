@@ -75,8 +75,9 @@ def narrow(case: Case) -> str | None:
     hidden = [times * size for size in old.sizes[1:-1]]
     wide = old.sizes[0], *hidden, old.sizes[-1]
     then, _ = _scatter(case, Theory(wide, old.moments.activation, old.initializer, old.dropout))
+    least = min(old.sizes[1:-1])
     return (
-        f"Layers of {min(old.sizes[1:-1])} units scatter by ±{scatter:.1f} decades. "
+        f"Layers of {least} unit{'s' * (least > 1)} scatter by ±{scatter:.1f} decades. "
         f"Try {shape(case, hidden, 'width')}, predicted ±{then:.1f}."
     )
 
