@@ -1,7 +1,10 @@
 """Runs from the configuration to their verdicts: what judging must never do to one."""
 
+import numpy as np
 import pytest
 from running import run
+
+from deltaflow.overlay import Theory
 
 SHORT = ["logger=none", "trainer.max_epochs=10"]
 
@@ -38,3 +41,17 @@ def test_a_delta_that_most_seeds_lose_has_no_rate(tmp_path):
 def test_one_unit_is_no_units(tmp_path):
     words = _words(["network.width=1", "network.depth=3", "init=he"], tmp_path)
     assert "Layers of 1 unit scatter" in words
+
+
+def test_what_is_predicted_does_not_grow_with_the_data(tmp_path, monkeypatch):
+    asked, predict = [], Theory.predict
+
+    def listening(theory, inputs):
+        asked.append(np.size(inputs))
+        return predict(theory, inputs)
+
+    monkeypatch.setattr(Theory, "predict", listening)
+    few = ["trainer.max_epochs=1", "trainer.max_batches=2"]
+    sizes = ["data=moons", "data.n_samples=2000", "activation=sigmoid", "network.depth=5"]
+    assert "vanishing" in _kinds([*sizes, *few], tmp_path)
+    assert 16 < max(asked) < 200

@@ -135,7 +135,7 @@ def _without_dropout(case: Case) -> Iterator[Remedy]:
     old = case.theory
     if old.dropout:
         theory = Theory(old.sizes, old.moments.activation, old.initializer)
-        yield _predicted(case, "network.dropout=0", theory, case.input_second_moment)
+        yield _predicted(case, "network.dropout=0", theory, case.inputs)
 
 
 def _activations(case: Case) -> Iterator[Remedy]:
@@ -162,7 +162,7 @@ def _shallower(case: Case) -> Iterator[Remedy]:
     for depth in range(case.depth - 1, 0, -1):
         sizes = *old.sizes[: depth + 1], old.sizes[-1]
         theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
-        found = _predicted(case, shape(case, sizes[1:-1]), theory, case.input_second_moment)
+        found = _predicted(case, shape(case, sizes[1:-1]), theory, case.inputs)
         if found.heals:
             yield found
             return
@@ -178,7 +178,7 @@ def _with(
         variances(old.sizes, initializer), variances(old.sizes, old.initializer), rtol=1e-3
     )
     if not same or case.normalization is not None or case.copies:
-        yield _predicted(case, overrides, theory, case.input_second_moment)
+        yield _predicted(case, overrides, theory, case.inputs)
 
 
 def _predicted(case: Case, overrides: str, theory: Theory, inputs: Array) -> Remedy:
@@ -206,7 +206,7 @@ def _least(candidates: list[Remedy]) -> Remedy | None:
 
 def _scatter(case: Case, theory: Theory) -> tuple[float, float]:
     """Two deviations of the decades that δ loses by theory, and these decades."""
-    found = theory.predict(case.input_second_moment)
+    found = theory.predict(case.inputs)
     deviation = float(found.log_delta_norm_deviation[0])
     return 2 * deviation / math.log(10), float(vanishing_index(found.delta_norm))
 

@@ -139,7 +139,7 @@ def _saturated_in_theory(case: Case, layer: int) -> str:
     """The share that theory predicts for a layer at the start, in brackets; nothing without one."""
     if case.normalization is not None:
         return ""
-    q = case.theory.predict(case.input_second_moment).preactivation_second_moment
+    q = case.theory.predict(case.inputs).preactivation_second_moment
     share = float(case.theory.moments.saturated_fraction(q[layer - 1 : layer])[0])
     return f" (theory {share:.0%})"
 
@@ -148,6 +148,6 @@ def _off_in_theory(case: Case, layer: int) -> str:
     """Likewise, of pre-activations on a flat part."""
     if case.normalization is not None:
         return ""
-    q = case.theory.predict(case.input_second_moment).preactivation_second_moment
+    q = case.theory.predict(case.inputs).preactivation_second_moment
     share = float(case.theory.moments.flat_fraction(q[layer - 1 : layer])[0])
     return f" (theory {share:.0%} at the start)"
