@@ -55,3 +55,15 @@ def test_what_is_predicted_does_not_grow_with_the_data(tmp_path, monkeypatch):
     sizes = ["data=moons", "data.n_samples=2000", "activation=sigmoid", "network.depth=5"]
     assert "vanishing" in _kinds([*sizes, *few], tmp_path)
     assert 16 < max(asked) < 200
+
+
+@pytest.mark.parametrize("init", ["torch", "he"])
+def test_the_flat_half_of_a_bounded_rectifier_is_no_saturation(init, tmp_path):
+    """Pre-activations below 0 have no slope, which is half of them, as in ReLU."""
+    own = ["activation._target_=torch.nn.ReLU6", f"init={init}", "n_seeds=3"]
+    assert _kinds(own, tmp_path) == ["healthy"]
+
+
+def test_a_bounded_rectifier_saturates_all_the_same(tmp_path):
+    own = ["activation._target_=torch.nn.ReLU6", "init=normal", "init.sigma_b=300"]
+    assert _kinds(own, tmp_path)[0] == "saturation"
