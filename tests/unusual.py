@@ -1,6 +1,5 @@
 """Losses as a user might write them, each sound in training and unusual; for tests."""
 
-import torch
 
 from deltaflow.objectives import CrossEntropy, MeanSquaredError
 

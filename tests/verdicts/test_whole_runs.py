@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from running import run
 
 from deltaflow.overlay import Theory
+from deltaflow.trial import advised
+from running import run
 
 SHORT = ["logger=none", "trainer.max_epochs=10"]
 
@@ -67,3 +68,17 @@ def test_the_flat_half_of_a_bounded_rectifier_is_no_saturation(init, tmp_path):
 def test_a_bounded_rectifier_saturates_all_the_same(tmp_path):
     own = ["activation._target_=torch.nn.ReLU6", "init=normal", "init.sigma_b=300"]
     assert _kinds(own, tmp_path)[0] == "saturation"
+
+
+@pytest.mark.filterwarnings("ignore:On the edge of chaos")  # units saturate there
+def test_advice_can_stand_behind_a_critical_start_with_biases(tmp_path):
+    command = ["activation=tanh", "init=critical", "init.sigma_b=3", "network.depth=12"]
+    advice = advised({}, _words(command, tmp_path / "first"))
+    assert advice["init.sigma_b"] == "0"
+    pasted = [f"{key}={value}" for key, value in advice.items()]
+    assert "saturation" not in _kinds([*command, *pasted], tmp_path / "second")
+
+
+def test_advice_on_a_start_of_ones_own_says_what_to_leave_out(tmp_path):
+    words = _words(["init._target_=deltaflow.labelled.Constant"], tmp_path)
+    assert words.endswith("per layer. Leave out init._target_=deltaflow.labelled.Constant.")

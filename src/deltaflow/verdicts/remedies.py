@@ -9,6 +9,7 @@ from torch import nn
 
 from deltaflow.initializers import He, Initializer, Normal, Orthogonal, Xavier
 from deltaflow.mean_field import edge_of_chaos, variances
+from deltaflow.mean_field.critical import Critical
 from deltaflow.overlay import Array, Theory
 from deltaflow.profiles import decay_rate, vanishing_index
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case
@@ -56,8 +57,16 @@ def remedy(case: Case) -> str:
     for candidates in (list(way(case)) for way in ways):
         best = _least(candidates)
         if best is not None and best.heals:
-            return best.words
+            return best.words + _but_for_own(case, best)
     return f"Try {shape(case, case.theory.sizes[1:2])}, where δ has one layer to cross."
+
+
+def _but_for_own(case: Case, best: Remedy) -> str:
+    """What to leave out with it: an option does not replace a ``_target_`` that is typed."""
+    own = type(case.theory.initializer)
+    if "init=" not in best.overrides or own.__module__ in (Normal.__module__, Critical.__module__):
+        return ""
+    return f" Leave out init._target_={own.__module__}.{own.__qualname__}."
 
 
 def narrow(case: Case) -> str | None:
@@ -115,6 +124,9 @@ def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
             if (edge := _edge(theory, shift)) is not None:
                 edge = _stated(edge)
                 yield f"init.sigma_w={edge:g}{without}", Normal(edge, shift)
+    elif isinstance(own, Critical) and own.sigma_b:  # a setting that other options lack
+        if (edge := _edge(theory, 0.0)) is not None:
+            yield "init.sigma_b=0", Normal(edge, 0.0)
     elif isinstance(own, Orthogonal):
         if (edge := _edge(theory, 0.0)) is not None:
             edge = _stated(edge)
@@ -149,6 +161,8 @@ def _activations(case: Case) -> Iterator[Remedy]:
         if isinstance(own, Normal):
             shift = " init.sigma_b=0" if own.sigma_b else ""
             overrides, start = f"init.sigma_w={edge:g}{shift}", Normal(edge, 0.0)
+        elif isinstance(own, Critical) and own.sigma_b:
+            overrides, start = "init.sigma_b=0", Normal(edge, 0.0)
         elif isinstance(own, Orthogonal):
             overrides, start = f"init.gain={edge:g}", Orthogonal(edge)
         else:
