@@ -82,3 +82,15 @@ def test_advice_can_stand_behind_a_critical_start_with_biases(tmp_path):
 def test_advice_on_a_start_of_ones_own_says_what_to_leave_out(tmp_path):
     words = _words(["init._target_=deltaflow.labelled.Constant"], tmp_path)
     assert words.endswith("per layer. Leave out init._target_=deltaflow.labelled.Constant.")
+
+
+def test_results_stay_where_judging_fails(tmp_path, monkeypatch):
+    def fail(case):
+        raise ZeroDivisionError("no such share")
+
+    monkeypatch.setattr("deltaflow.verdicts.judge", fail)
+    with pytest.warns(UserWarning, match="No verdicts: ZeroDivisionError: no such share"):
+        summary = run(SHORT, tmp_path).summary
+    assert summary["status"] == "completed"
+    assert summary["verdicts"] == []
+    assert summary["metrics"]
