@@ -1,10 +1,9 @@
 """Losses as a user might write them, each sound in training and unusual; for tests."""
 
-
 from deltaflow.objectives import CrossEntropy, MeanSquaredError
 
 
-class InPlace(MeanSquaredError):
+class InPlaceSquaredError(MeanSquaredError):
     """Writes into what it is given, as a hidden or output layer may."""
 
     def __init__(self, task):

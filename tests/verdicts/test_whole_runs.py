@@ -17,7 +17,7 @@ def _kinds(overrides, directory):
 
 
 @pytest.mark.parametrize("own", [
-    ["data=diabetes", "loss=mse", "loss._target_=unusual.InPlace", "~loss.target",
+    ["data=diabetes", "loss=mse", "loss._target_=unusual.InPlaceSquaredError", "~loss.target",
      "~loss.threshold", "optimizer.lr=0.01"],
     ["loss._target_=unusual.OfUnlikeOutputs"],
 ])  # fmt: skip
