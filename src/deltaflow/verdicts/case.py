@@ -23,6 +23,8 @@ MAJORITY = 0.5
 FEWEST_STEPS = 50
 """Updates of the usual 10⁻³ of the weights' length that move them by ``KEPT`` of it."""
 
+_GROUPS = 128
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -73,6 +75,17 @@ class Case:
     output_activation: str | None
     n_steps: int
     sizes_listed: bool
+
+    @cached_property
+    def inputs(self) -> Array:
+        """``input_second_moment`` for predictions: of many samples, means of like ones.
+
+        Theory averages over samples what changes smoothly with them, so a few stand for all, and
+        judging takes no longer for more data.
+        """
+        ordered = np.sort(self.input_second_moment)
+        groups = np.array_split(ordered, min(len(ordered), _GROUPS))
+        return np.array([group.mean() for group in groups])
 
     @property
     def depth(self) -> int:
@@ -129,11 +142,14 @@ class Case:
 
     @property
     def learnt(self) -> float | None:
-        """Share of the best constant output's loss that training took away, if known."""
+        """Share of the best constant output's loss that training took away, if known.
+
+        Of a loss that goes below 0, as one's own may, there is no share.
+        """
         best = self.constants.loss
-        if not len(self.losses) or not best or not math.isfinite(best - self.losses[-1]):
+        if not len(self.losses) or not best > 0 or not 0 <= self.losses[-1] < math.inf:
             return None
-        return float((best - self.losses[-1]) / abs(best))
+        return float((best - self.losses[-1]) / best)
 
     @property
     def has_learnt(self) -> bool:

@@ -55,10 +55,20 @@ def constants(
         dtype: of outputs. A loss of one's own may hold tensors, and so take the network's alone.
 
     Returns:
-        The numbers, in the unit of the loss.
+        The numbers, in the unit of the loss; all NaN for a loss of one's own that refuses such
+        outputs, since a run that has trained shall not fail for it.
     """
     squash = output_activation or nn.Identity()
     target = target.to(dtype) if target.is_floating_point() else target
+    try:
+        return _found(objective, target, squash, dtype)
+    except Exception:  # whatever is raised by code of the user's own
+        return Constants(math.nan, math.nan, math.nan, math.nan)
+
+
+def _found(
+    objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype
+) -> Constants:
     sure = _sure(objective, target, dtype)
     return Constants(
         loss=_best(objective, target, squash, dtype),
@@ -69,7 +79,8 @@ def constants(
 
 
 def _losses(objective: Objective, output: Tensor, target: Tensor) -> Tensor:
-    return objective.sample_loss(output.expand(1, len(target), -1), target[None])
+    own = output.expand(1, len(target), -1).clone()  # a loss of one's own may write into it
+    return objective.sample_loss(own, target[None])
 
 
 def _best(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:

@@ -91,9 +91,10 @@ def _change(case: Case) -> str:
     """How δ changes per layer, as measured and as predicted."""
     rate = case.start.rate
     predicted = case.fields and case.fields["decay_rate"]
-    beside = f" (theory {predicted:.3g})" if predicted else ""
-    if math.isnan(rate):
+    if math.isnan(rate) or math.isinf(case.start.decades):  # a few seeds may have a rate
+        beside = f" (theory ×{predicted:.3g} per layer)" if predicted else ""
         return f"δ goes out on its way back{beside}"
+    beside = f" (theory {predicted:.3g})" if predicted else ""
     verb = "shrinks" if rate < 1 else "grows"
     return f"δ {verb} ×{rate:.3g} per layer going back{beside}"
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from deltaflow.initializers import He, Initializer, Normal, Orthogonal, Xavier
 from deltaflow.mean_field import edge_of_chaos, variances
+from deltaflow.mean_field.critical import Critical
 from deltaflow.overlay import Array, Theory
 from deltaflow.profiles import decay_rate, vanishing_index
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case
@@ -56,8 +57,16 @@ def remedy(case: Case) -> str:
     for candidates in (list(way(case)) for way in ways):
         best = _least(candidates)
         if best is not None and best.heals:
-            return best.words
+            return best.words + _but_for_own(case, best)
     return f"Try {shape(case, case.theory.sizes[1:2])}, where δ has one layer to cross."
+
+
+def _but_for_own(case: Case, best: Remedy) -> str:
+    """What to leave out with it: an option does not replace a ``_target_`` that is typed."""
+    own = type(case.theory.initializer)
+    if "init=" not in best.overrides or own.__module__ in (Normal.__module__, Critical.__module__):
+        return ""
+    return f" Leave out init._target_={own.__module__}.{own.__qualname__}."
 
 
 def narrow(case: Case) -> str | None:
@@ -75,8 +84,9 @@ def narrow(case: Case) -> str | None:
     hidden = [times * size for size in old.sizes[1:-1]]
     wide = old.sizes[0], *hidden, old.sizes[-1]
     then, _ = _scatter(case, Theory(wide, old.moments.activation, old.initializer, old.dropout))
+    least = min(old.sizes[1:-1])
     return (
-        f"Layers of {min(old.sizes[1:-1])} units scatter by ±{scatter:.1f} decades. "
+        f"Layers of {least} unit{'s' * (least > 1)} scatter by ±{scatter:.1f} decades. "
         f"Try {shape(case, hidden, 'width')}, predicted ±{then:.1f}."
     )
 
@@ -114,6 +124,9 @@ def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
             if (edge := _edge(theory, shift)) is not None:
                 edge = _stated(edge)
                 yield f"init.sigma_w={edge:g}{without}", Normal(edge, shift)
+    elif isinstance(own, Critical) and own.sigma_b:  # a setting that other options lack
+        if (edge := _edge(theory, 0.0)) is not None:
+            yield "init.sigma_b=0", Normal(edge, 0.0)
     elif isinstance(own, Orthogonal):
         if (edge := _edge(theory, 0.0)) is not None:
             edge = _stated(edge)
@@ -134,7 +147,7 @@ def _without_dropout(case: Case) -> Iterator[Remedy]:
     old = case.theory
     if old.dropout:
         theory = Theory(old.sizes, old.moments.activation, old.initializer)
-        yield _predicted(case, "network.dropout=0", theory, case.input_second_moment)
+        yield _predicted(case, "network.dropout=0", theory, case.inputs)
 
 
 def _activations(case: Case) -> Iterator[Remedy]:
@@ -148,6 +161,8 @@ def _activations(case: Case) -> Iterator[Remedy]:
         if isinstance(own, Normal):
             shift = " init.sigma_b=0" if own.sigma_b else ""
             overrides, start = f"init.sigma_w={edge:g}{shift}", Normal(edge, 0.0)
+        elif isinstance(own, Critical) and own.sigma_b:
+            overrides, start = "init.sigma_b=0", Normal(edge, 0.0)
         elif isinstance(own, Orthogonal):
             overrides, start = f"init.gain={edge:g}", Orthogonal(edge)
         else:
@@ -161,7 +176,7 @@ def _shallower(case: Case) -> Iterator[Remedy]:
     for depth in range(case.depth - 1, 0, -1):
         sizes = *old.sizes[: depth + 1], old.sizes[-1]
         theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
-        found = _predicted(case, shape(case, sizes[1:-1]), theory, case.input_second_moment)
+        found = _predicted(case, shape(case, sizes[1:-1]), theory, case.inputs)
         if found.heals:
             yield found
             return
@@ -177,7 +192,7 @@ def _with(
         variances(old.sizes, initializer), variances(old.sizes, old.initializer), rtol=1e-3
     )
     if not same or case.normalization is not None or case.copies:
-        yield _predicted(case, overrides, theory, case.input_second_moment)
+        yield _predicted(case, overrides, theory, case.inputs)
 
 
 def _predicted(case: Case, overrides: str, theory: Theory, inputs: Array) -> Remedy:
@@ -205,7 +220,7 @@ def _least(candidates: list[Remedy]) -> Remedy | None:
 
 def _scatter(case: Case, theory: Theory) -> tuple[float, float]:
     """Two deviations of the decades that δ loses by theory, and these decades."""
-    found = theory.predict(case.input_second_moment)
+    found = theory.predict(case.inputs)
     deviation = float(found.log_delta_norm_deviation[0])
     return 2 * deviation / math.log(10), float(vanishing_index(found.delta_norm))
 
