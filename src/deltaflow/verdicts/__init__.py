@@ -53,7 +53,9 @@ _FINDINGS: tuple[tuple[str, Callable[[Case], str | None]], ...] = (  # causes be
 )
 _EXPLAINS = {  # findings that are but the effects of another
     "symmetric": {"inactive", "dead", "hidden_vanishing", "vanishing", "stalled"},
-    "chaotic": {"saturation"},
+    "chaotic": {"saturation", "divergence", "violent", "dead"},
+    "exploding": {"saturation", "divergence", "violent", "dead"},
+    "doubled": {"stalled"},
     "saturation": {"inactive", "hidden_vanishing", "vanishing", "stalled"},
     "inactive": {"dead", "hidden_vanishing", "vanishing", "stalled"},
     "dead": {"inactive", "hidden_vanishing", "vanishing", "stalled"},
