@@ -147,7 +147,7 @@ class Case:
         Of a loss that goes below 0, as one's own may, there is no share.
         """
         best = self.constants.loss
-        if not len(self.losses) or not best > 0 or not 0 <= self.losses[-1] < math.inf:
+        if not len(self.losses) or not 0 < best < math.inf or not 0 <= self.losses[-1] < math.inf:
             return None
         return float((best - self.losses[-1]) / best)
 
