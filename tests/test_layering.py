@@ -14,6 +14,8 @@ ORDER = (
     "benchmark",
     "contestants",
     "predictions",
+    "trial",
+    "labelled",
     "theory",
     "api",
     "composition",

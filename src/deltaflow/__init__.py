@@ -29,6 +29,8 @@ Imports point down only. From the bottom:
     a prediction without any training
 ``predictions``, ``contestants``, ``benchmark``
     what all this costs
+``labelled``, ``trial``
+    networks whose fault is known, and whether it is named
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,6 @@
 """What is concluded from a run that has trained: results, theory beside them, verdicts."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from deltaflow import assembly, blueprint, verdicts
 from deltaflow.data import ReplicaDataModule
+from deltaflow.messages import explain
 from deltaflow.module import StackedModule
 from deltaflow.overlay import Theory
 from deltaflow.report.aggregate import results, theory_fit
@@ -61,14 +63,24 @@ def conclude(
             module.objective,
             data.training_targets(_ENOUGH_ROWS),
             module.network.output_activation,
+            blueprint.dtype(config),
         ),
         output_activation=config.network.output_activation,
         n_steps=n_steps,
+        sizes_listed=config.network.hidden_sizes is not None,
     )
-    found["verdicts"] = [
-        {"kind": verdict.kind, "words": verdict.words} for verdict in verdicts.judge(case)
-    ]
+    found["verdicts"] = _judge(case)
     return found
+
+
+def _judge(case: verdicts.Case) -> list[dict[str, str]]:
+    """The verdicts; none, and a warning, should judging fail: results shall not go with it."""
+    try:
+        found = verdicts.judge(case)
+    except Exception as error:  # whatever is raised by a φ of the user's own, or by a mistake here
+        warnings.warn(f"No verdicts: {explain(error)}", stacklevel=2)
+        return []
+    return [{"kind": verdict.kind, "words": verdict.words} for verdict in found]
 
 
 def _step_size(config: DictConfig) -> float | None:

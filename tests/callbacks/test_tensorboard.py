@@ -18,6 +18,7 @@ from deltaflow.callbacks.tensorboard import (
     lay_out_charts,
     log_layer_charts,
     log_picture,
+    log_verdicts,
 )
 from deltaflow.records import LAYERS
 from running import run
@@ -104,8 +105,38 @@ def test_loggers_other_than_tensorboards_are_passed_over(picture, tmp_path):
         lay_out_charts(loggers, traits(torch.nn.ReLU()), ["loss"], by_seed=True)
         log_layer_charts(loggers, frame, step=0)
         log_picture(loggers, "flow", picture, step=0)
+        log_verdicts(loggers, [{"kind": "healthy", "words": "Healthy."}], step=0)
     assert not list(tmp_path.rglob("*.csv"))
     assert csv.experiment.metrics == []
+
+
+def text(accumulator, tag: str) -> tuple[str, int]:
+    """What stands on the text page, and its step."""
+    (event,) = accumulator.Tensors(f"{tag}/text_summary")
+    return event.tensor_proto.string_val[0].decode(), event.step
+
+
+def test_verdicts_are_a_list_on_the_text_page(tmp_path):
+    board = TensorBoardLogger(tmp_path, name=None, version="board")
+    verdicts = [{"kind": "violent", "words": f"Try {n}."} for n in (1, 2)]
+    log_verdicts([board], verdicts, step=42)
+    board.finalize("success")
+    assert text(events(tmp_path / "board"), "verdicts") == ("- Try 1.\n- Try 2.", 42)
+
+
+def test_without_verdicts_there_is_no_text(tmp_path):
+    board = TensorBoardLogger(tmp_path, name=None, version="board")
+    log_verdicts([board], [], step=42)
+    board.finalize("success")
+    assert not events(tmp_path / "board").Tags()["tensors"]
+
+
+def test_what_the_summary_says_of_a_run_is_in_its_event_file(tmp_path):
+    result = run(["init=zeros", "trainer.max_epochs=1"], tmp_path)
+    (verdict,) = result.summary["verdicts"]
+    assert verdict["kind"] == "symmetric"
+    shown = text(events(tmp_path / "tensorboard"), "verdicts")
+    assert shown == (f"- {verdict['words']}", result.summary["n_steps"])
 
 
 @pytest.mark.parametrize("logger", ["csv", "none"])

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -273,6 +274,31 @@ def test_a_run_of_a_sweep_in_one_line():
     assert describe_run(done) == "completed, accuracy 0.9 ± 0.05, vanishing index 2 ± 0.5"
     assert describe_run(summary("failed", error="no such file")) == "failed: no such file"
     assert describe_run(summary("diverged", at=[3, 4])) == "diverged"
+
+
+def test_verdicts_are_printed_word_for_word_between_results_and_records(out, tmp_path):
+    verdicts = [
+        {"kind": "chaotic", "words": "Inputs part (theory: c* = 0.03). Try [init]:smile:"},
+        {"kind": "violent", "words": "Updates are violent."},
+    ]
+    found = summary(metrics=judged(0.9), at=[None, 4], verdicts=verdicts)
+    print_run(out, tmp_path, found, layers({"delta_norm": lambda *_: 1.0}))
+    text = said(out)
+    assert "Try [init]:smile: Updates are violent. Seed 1 diverged" in text
+    assert text.index("accuracy") < text.index("Inputs part") < text.index("Records")
+
+
+@pytest.mark.parametrize(("kind", "colour"), [("healthy", "32"), ("vanishing", "33")])
+def test_a_sound_run_is_green_and_a_fault_is_yellow(kind, colour, tmp_path):
+    out = Console(file=io.StringIO(), width=160, force_terminal=True, color_system="standard")
+    verdicts = [{"kind": kind, "words": "In so many words."}]
+    print_run(out, tmp_path, summary(verdicts=verdicts), LAYERS.frame({}))
+    assert re.search(rf"\x1b\[[0-9;]*{colour}mIn so many words\.", out.file.getvalue())
+
+
+def test_without_verdicts_there_are_no_words_of_them(out, tmp_path):
+    print_run(out, tmp_path, summary(), LAYERS.frame({}))
+    assert said(out) == f"Records {tmp_path}"
 
 
 @pytest.mark.parametrize(("error", "place"), [(0.04, "within"), (0.4, "beyond")])

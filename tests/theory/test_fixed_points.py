@@ -123,6 +123,11 @@ def test_where_q_runs_away_the_limit_is_told(moments, sigma_w, sigma_b, q, chi):
     assert point.chi == pytest.approx(chi, abs=1e-9)
 
 
+@pytest.mark.parametrize(("sigma_w", "q"), [(1e13, math.inf), (1e-13, 0.0)])
+def test_signals_that_begin_beyond_all_that_is_looked_at_run_on(sigma_w, q):
+    assert fixed_point(RELU, sigma_w, 0.0, start=sigma_w**2).q == q
+
+
 def test_where_every_q_stays_what_it_is():
     for start in (0.1, 7.0):
         point = fixed_point(RELU, math.sqrt(2), 0.0, start)

@@ -137,9 +137,11 @@ def _end(moments: Moments, weight: float, bias: float, start: float) -> tuple[fl
     if abs(near[1]) < EQUAL:
         return start, False
     ahead = LOG_Q[begin < LOG_Q] if direction > 0 else LOG_Q[begin > LOG_Q][::-1]
+    beyond = math.inf if direction > 0 else 0.0
+    if not len(ahead):
+        return beyond, False
     values = grown(ahead)
     turned = np.flatnonzero(np.sign(values) * direction <= 0)
-    beyond = math.inf if direction > 0 else 0.0
     if not len(turned):
         return beyond, False
     first = int(turned[0])

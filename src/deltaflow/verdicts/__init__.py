@@ -15,7 +15,9 @@ to try that theory predicts to help; a run without one gets a line that says so.
 ``training``
     what training did: divergence, updates too large or too small, a plateau
 ``remedies``
-    what to try instead, and what theory predicts of it
+    what network to try instead, and what theory predicts of it
+``steps``
+    what step size to try instead
 
 One limit serves for gradients: what δ keeps over the trainable depth 6 ξ_c of an ordered
 network, e⁻³ = 0.05 of its norm (Schoenholz et al. 2017, arXiv:1611.01232, section 5). It is
@@ -51,7 +53,9 @@ _FINDINGS: tuple[tuple[str, Callable[[Case], str | None]], ...] = (  # causes be
 )
 _EXPLAINS = {  # findings that are but the effects of another
     "symmetric": {"inactive", "dead", "hidden_vanishing", "vanishing", "stalled"},
-    "chaotic": {"saturation"},
+    "chaotic": {"saturation", "divergence", "violent", "dead"},
+    "exploding": {"saturation", "divergence", "violent", "dead"},
+    "doubled": {"stalled"},
     "saturation": {"inactive", "hidden_vanishing", "vanishing", "stalled"},
     "inactive": {"dead", "hidden_vanishing", "vanishing", "stalled"},
     "dead": {"inactive", "hidden_vanishing", "vanishing", "stalled"},

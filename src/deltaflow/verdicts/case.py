@@ -23,6 +23,8 @@ MAJORITY = 0.5
 FEWEST_STEPS = 50
 """Updates of the usual 10⁻³ of the weights' length that move them by ``KEPT`` of it."""
 
+_GROUPS = 128
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -55,6 +57,8 @@ class Case:
         constants: what the loss is for outputs that do not look at inputs.
         output_activation: the name of what stands on the output layer, if anything.
         n_steps: updates made.
+        sizes_listed: whether hidden sizes are listed one by one, so that depth and width alone
+            change nothing.
     """
 
     layers: pl.DataFrame
@@ -70,6 +74,18 @@ class Case:
     constants: Constants
     output_activation: str | None
     n_steps: int
+    sizes_listed: bool
+
+    @cached_property
+    def inputs(self) -> Array:
+        """``input_second_moment`` for predictions: of many samples, means of like ones.
+
+        Theory averages over samples what changes smoothly with them, so a few stand for all, and
+        judging takes no longer for more data.
+        """
+        ordered = np.sort(self.input_second_moment)
+        groups = np.array_split(ordered, min(len(ordered), _GROUPS))
+        return np.array([group.mean() for group in groups])
 
     @property
     def depth(self) -> int:
@@ -126,21 +142,19 @@ class Case:
 
     @property
     def learnt(self) -> float | None:
-        """Share of the best constant output's loss that training took away."""
+        """Share of the best constant output's loss that training took away, if known.
+
+        Of a loss that goes below 0, as one's own may, there is no share.
+        """
         best = self.constants.loss
-        if not len(self.losses) or not best or not math.isfinite(self.losses[-1]):
+        if not len(self.losses) or not 0 < best < math.inf or not 0 <= self.losses[-1] < math.inf:
             return None
-        return float((best - self.losses[-1]) / abs(best))
+        return float((best - self.losses[-1]) / best)
 
     @property
     def has_learnt(self) -> bool:
         """Whether more of the loss has gone than would count as nothing."""
         return self.learnt is None or self.learnt > KEPT
-
-    @property
-    def recovered(self) -> bool:
-        """Whether training brought δ back within the limits, and learnt something."""
-        return abs(self.end.decades) <= DECADES and self.has_learnt and bool(self.going)
 
 
 class Moment:
@@ -152,7 +166,7 @@ class Moment:
 
     def __init__(self, rows: pl.DataFrame) -> None:
         is_output = pl.col("layer") == pl.col("layer").max()
-        self.output = rows.filter(is_output)
+        self.output = rows.filter(is_output).sort("seed")
         self.hidden = rows.filter(~is_output).sort("seed", "layer")
 
     @cached_property
@@ -160,31 +174,26 @@ class Moment:
         """δ norm, ``[seeds, depth]``."""
         return self._profiles("delta_norm")
 
-    @property
-    def measured(self) -> bool:
-        """Whether there is a δ to speak of in a hidden layer."""
-        return bool(self.profiles.size and np.isfinite(self.profiles).any())
-
     @cached_property
     def decades(self) -> float:
         """Decades lost from the last hidden layer back to the first, the median over seeds.
 
-        Infinite where nothing is left; NaN where there is no δ in the last hidden layer either.
+        Infinite where nothing is left, were it behind the output layer already; NaN where the
+        output has no δ to lose.
         """
         if not self.profiles.size:
             return math.nan
         first, last = self.profiles[:, 0], self.profiles[:, -1]
         with np.errstate(divide="ignore", invalid="ignore"):
             lost = np.log10(last / first)
+        lost[(first == 0) & (_numbers(self.output, "delta_norm") > 0)] = math.inf
         known = lost[~np.isnan(lost)]
         return float(np.median(known)) if len(known) else math.nan
 
     @cached_property
     def weight_decades(self) -> float:
-        """Decades that the per-sample weight gradient loses, the mean over seeds."""
-        entries = (self.hidden["fan_in"] * self.hidden["fan_out"]).sqrt().to_numpy()
-        norms = self._profiles("sample_grad_rms") * entries.reshape(self.profiles.shape)
-        return _mean(vanishing_index(norms))
+        """Decades that a weight's per-sample gradient loses, RMS, the mean over seeds."""
+        return _mean(vanishing_index(self._profiles("sample_grad_rms")))
 
     @cached_property
     def rate(self) -> float:
@@ -206,8 +215,12 @@ class Moment:
 
     def _profiles(self, column: str) -> Array:
         n_seeds = self.hidden["seed"].n_unique()
-        values = self.hidden[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        values = _numbers(self.hidden, column)
         return values.reshape(n_seeds, -1) if n_seeds else np.empty((0, 0))
+
+
+def _numbers(rows: pl.DataFrame, column: str) -> Array:
+    return rows[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
 
 
 def _mean(values: Array) -> float:

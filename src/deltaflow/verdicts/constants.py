@@ -31,7 +31,7 @@ class Constants:
         delta: RMS of δ at the output where all outputs are 0, loss per unit of output.
         delta_alone: the same without what stands on the output layer.
         floor: the loss where every sample's outputs are right and as sure as can be, of a
-            loss that makes probabilities; else NaN.
+            loss that makes probabilities of classes; else NaN.
     """
 
     loss: float
@@ -41,7 +41,10 @@ class Constants:
 
 
 def constants(
-    objective: Objective, target: Tensor, output_activation: nn.Module | None = None
+    objective: Objective,
+    target: Tensor,
+    output_activation: nn.Module | None = None,
+    dtype: torch.dtype = torch.float64,
 ) -> Constants:
     """Find them, for the targets of some samples.
 
@@ -49,28 +52,40 @@ def constants(
         objective: whose loss.
         target: as the data give it, without the axis of replicas.
         output_activation: what stands on the output layer.
+        dtype: of outputs. A loss of one's own may hold tensors, and so take the network's alone.
 
     Returns:
-        The numbers, in the unit of the loss.
+        The numbers, in the unit of the loss; all NaN for a loss of one's own that refuses such
+        outputs, since a run that has trained shall not fail for it.
     """
     squash = output_activation or nn.Identity()
-    target = target.double() if target.is_floating_point() else target
-    sure = _sure(objective, target)
+    target = target.to(dtype) if target.is_floating_point() else target
+    try:
+        return _found(objective, target, squash, dtype)
+    except Exception:  # whatever is raised by code of the user's own
+        return Constants(math.nan, math.nan, math.nan, math.nan)
+
+
+def _found(
+    objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype
+) -> Constants:
+    sure = _sure(objective, target, dtype)
     return Constants(
-        loss=_best(objective, target, squash),
-        delta=_delta(objective, target, squash),
-        delta_alone=_delta(objective, target, nn.Identity()),
+        loss=_best(objective, target, squash, dtype),
+        delta=_delta(objective, target, squash, dtype),
+        delta_alone=_delta(objective, target, nn.Identity(), dtype),
         floor=math.nan if sure is None else float(_losses(objective, squash(sure), target).mean()),
     )
 
 
 def _losses(objective: Objective, output: Tensor, target: Tensor) -> Tensor:
-    return objective.sample_loss(output.expand(1, len(target), -1), target[None])
+    own = output.expand(1, len(target), -1).clone()  # a loss of one's own may write into it
+    return objective.sample_loss(own, target[None])
 
 
-def _best(objective: Objective, target: Tensor, squash: nn.Module) -> float:
+def _best(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
     """By a quasi-Newton method: the losses that are shipped are convex in a constant logit."""
-    output = torch.zeros(objective.n_outputs, dtype=torch.float64, requires_grad=True)
+    output = torch.zeros(objective.n_outputs, dtype=dtype, requires_grad=True)
     search = torch.optim.LBFGS([output], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
@@ -84,17 +99,16 @@ def _best(objective: Objective, target: Tensor, squash: nn.Module) -> float:
         return float(_losses(objective, squash(output), target).mean())
 
 
-def _delta(objective: Objective, target: Tensor, squash: nn.Module) -> float:
-    size = len(target), objective.n_outputs
-    output = torch.zeros(size, dtype=torch.float64, requires_grad=True)
+def _delta(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
+    output = torch.zeros(len(target), objective.n_outputs, dtype=dtype, requires_grad=True)
     loss = _losses(objective, squash(output), target).sum()
     return float(rms(torch.autograd.grad(loss, output)[0][None]))
 
 
-def _sure(objective: Objective, target: Tensor) -> Tensor | None:
-    """Logits that say of each sample, as firmly as can be, what is right."""
-    if objective.link is None:
+def _sure(objective: Objective, target: Tensor, dtype: torch.dtype) -> Tensor | None:
+    """Logits that say of each sample's class, as firmly as can be, that it is right."""
+    if objective.link is None or target.is_floating_point():
         return None
     if objective.n_outputs == 1:
-        return _SURE * (2.0 * target.double()[:, None] - 1)
-    return _SURE * (2.0 * functional.one_hot(target, objective.n_outputs).double() - 1)
+        return _SURE * (2 * target[:, None].to(dtype) - 1)
+    return _SURE * (2 * functional.one_hot(target, objective.n_outputs).to(dtype) - 1)

@@ -1,4 +1,4 @@
-"""What to try instead, and what theory predicts of it."""
+"""What network to try instead, and what theory predicts of it."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,16 +8,14 @@ import numpy as np
 from torch import nn
 
 from deltaflow.initializers import He, Initializer, Normal, Orthogonal, Xavier
-from deltaflow.mean_field import edge_of_chaos
+from deltaflow.mean_field import edge_of_chaos, variances
+from deltaflow.mean_field.critical import Critical
 from deltaflow.overlay import Array, Theory
 from deltaflow.profiles import decay_rate, vanishing_index
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case
+from deltaflow.verdicts.steps import unusual_inputs
 
 _SAME = 0.05  # decades; predictions that differ by less are equally good
-_SCALES = (0.1, 10.0)  # of mean(x²), between which inputs are of ordinary size
-USUAL = 1e-3
-"""Of the weights' length, what an update is long that trains well."""
-_LONG = 1e-2  # likewise, at its longest
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,8 @@ class Remedy:
 
     @property
     def heals(self) -> bool:
-        """Whether gradients neither vanish nor explode, and units are not saturated."""
-        return abs(self.decades) <= DECADES and self.saturated <= MAJORITY
+        """Whether δ stays well within its limits, and units are not saturated."""
+        return abs(self.decades) <= DECADES / 2 and self.saturated <= MAJORITY
 
     @property
     def words(self) -> str:
@@ -59,65 +57,51 @@ def remedy(case: Case) -> str:
     for candidates in (list(way(case)) for way in ways):
         best = _least(candidates)
         if best is not None and best.heals:
-            return best.words
-    return f"Try {_shape(case.theory.sizes[:2])}, where δ has one layer to cross."
+            return best.words + _but_for_own(case, best)
+    return f"Try {shape(case, case.theory.sizes[1:2])}, where δ has one layer to cross."
+
+
+def _but_for_own(case: Case, best: Remedy) -> str:
+    """What to leave out with it: an option does not replace a ``_target_`` that is typed."""
+    own = type(case.theory.initializer)
+    if "init=" not in best.overrides or own.__module__ in (Normal.__module__, Critical.__module__):
+        return ""
+    return f" Leave out init._target_={own.__module__}.{own.__qualname__}."
 
 
 def narrow(case: Case) -> str | None:
-    """What to say where theory finds no fault, so that few units per layer are the cause."""
+    """What to say where theory finds no fault, so that few units per layer are the cause.
+
+    Two deviations of what δ loses are called its scatter; four explain what is beyond limits.
+    """
+    old = case.theory
     if case.normalization is not None or not case.depth:
         return None
-    found = case.theory.predict(case.input_second_moment)
-    scatter = 2 * float(found.log_delta_norm_deviation[0]) / math.log(10)
-    if abs(float(vanishing_index(found.delta_norm))) > DECADES or scatter < DECADES:
-        return None
-    width = min(case.theory.sizes[1:-1])
-    enough = 2 ** math.ceil(math.log2(width * (scatter / DECADES) ** 2))
-    asked, then = _shape((0, *[enough] * case.depth), "width"), scatter * math.sqrt(width / enough)
+    scatter, lost = _scatter(case, old)
+    if not (abs(lost) <= DECADES <= 2 * scatter):
+        return None  # so for NaN too: no δ is left to lose decades or to scatter
+    times = 2 ** math.ceil(math.log2(max((scatter / DECADES) ** 2, 2.0)))
+    hidden = [times * size for size in old.sizes[1:-1]]
+    wide = old.sizes[0], *hidden, old.sizes[-1]
+    then, _ = _scatter(case, Theory(wide, old.moments.activation, old.initializer, old.dropout))
+    least = min(old.sizes[1:-1])
     return (
-        f"Layers of {width} units scatter by ±{scatter:.1f} decades. "
-        f"Try {asked}, predicted ±{then:.1f}."
+        f"Layers of {least} unit{'s' * (least > 1)} scatter by ±{scatter:.1f} decades. "
+        f"Try {shape(case, hidden, 'width')}, predicted ±{then:.1f}."
     )
 
 
-def smaller_step(case: Case) -> str:
-    """Inputs, or else a step size, with which the first update has a length that trains well.
-
-    It is proportional to the step size, with any optimizer.
-    """
-    if unusual_inputs(case):
-        size = case.input_second_moment.mean()
-        return f"Try data.standardize=true, predicted mean(x²) = 1 instead of {size:.3g}."
-    length = case.first_update
-    factor = 0.1 if math.isnan(length) else min(_LONG / length, 0.1)
-    if case.lr is None:
-        return f"Try a step size {_round(1 / factor):g} times smaller."
-    lr = _round(case.lr * factor)
-    if math.isnan(length):
-        return f"Try optimizer.lr={lr:g}."
-    predicted = length * lr / case.lr
-    return (
-        f"Try optimizer.lr={lr:g}, predicted first update {predicted:.1g} of the weights' length."
-    )
-
-
-def larger_step(case: Case, length: float) -> str:
-    """Likewise for updates that are too short.
+def shape(case: Case, hidden: Sequence[int], of_equal: str = "depth") -> str:
+    """The override that gives hidden layers other sizes.
 
     Args:
         case: the run.
-        length: of its usual update, relative to the weights.
+        hidden: units of each hidden layer.
+        of_equal: what to change where sizes are not listed, and so all equal: depth or width.
     """
-    if case.lr is None or length <= 0:
-        return "Try a larger step size."
-    lr = _round(case.lr * USUAL / length)
-    return f"Try optimizer.lr={lr:g}, predicted update {length * lr / case.lr:.1g}."
-
-
-def unusual_inputs(case: Case) -> bool:
-    """Whether inputs are of a size that standardising would change much."""
-    size = float(np.mean(case.input_second_moment))
-    return not case.standardized and not _SCALES[0] <= size <= _SCALES[1]
+    if case.sizes_listed:
+        return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
+    return f"network.{of_equal}={len(hidden) if of_equal == 'depth' else hidden[0]}"
 
 
 def _inputs(case: Case) -> Iterator[Remedy]:
@@ -127,7 +111,7 @@ def _inputs(case: Case) -> Iterator[Remedy]:
 
 def _initializations(case: Case) -> Iterator[Remedy]:
     for overrides, initializer in _own(case.theory):
-        yield _with(case, overrides, case.theory.moments.activation, initializer)
+        yield from _with(case, overrides, case.theory.moments.activation, initializer)
 
 
 def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
@@ -138,10 +122,15 @@ def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
         for shift in dict.fromkeys((own.sigma_b, 0.0)):
             without = "" if shift == own.sigma_b else " init.sigma_b=0"
             if (edge := _edge(theory, shift)) is not None:
-                yield f"init.sigma_w={edge:.4g}{without}", Normal(edge, shift)
+                edge = _stated(edge)
+                yield f"init.sigma_w={edge:g}{without}", Normal(edge, shift)
+    elif isinstance(own, Critical) and own.sigma_b:  # a setting that other options lack
+        if (edge := _edge(theory, 0.0)) is not None:
+            yield "init.sigma_b=0", Normal(edge, 0.0)
     elif isinstance(own, Orthogonal):
         if (edge := _edge(theory, 0.0)) is not None:
-            yield f"init.gain={edge:.4g}", Orthogonal(edge)
+            edge = _stated(edge)
+            yield f"init.gain={edge:g}", Orthogonal(edge)
     else:
         yield "init=he", He(slope)
         yield "init=xavier", Xavier()
@@ -158,7 +147,7 @@ def _without_dropout(case: Case) -> Iterator[Remedy]:
     old = case.theory
     if old.dropout:
         theory = Theory(old.sizes, old.moments.activation, old.initializer)
-        yield _predicted(case, "network.dropout=0", theory, case.input_second_moment)
+        yield _predicted(case, "network.dropout=0", theory, case.inputs)
 
 
 def _activations(case: Case) -> Iterator[Remedy]:
@@ -166,17 +155,19 @@ def _activations(case: Case) -> Iterator[Remedy]:
     own = case.theory.initializer
     usual: tuple[tuple[str, nn.Module, str, Initializer, float], ...] = (
         ("tanh", nn.Tanh(), "xavier", Xavier(), 1.0),
-        ("relu", nn.ReLU(), "he", He(), math.sqrt(2)),
+        ("relu", nn.ReLU(), "he", He(), _stated(math.sqrt(2))),
     )
     for name, activation, init, start, edge in usual:
         if isinstance(own, Normal):
             shift = " init.sigma_b=0" if own.sigma_b else ""
-            overrides, start = f"init.sigma_w={edge:.4g}{shift}", Normal(edge, 0.0)
+            overrides, start = f"init.sigma_w={edge:g}{shift}", Normal(edge, 0.0)
+        elif isinstance(own, Critical) and own.sigma_b:
+            overrides, start = "init.sigma_b=0", Normal(edge, 0.0)
         elif isinstance(own, Orthogonal):
-            overrides, start = f"init.gain={edge:.4g}", Orthogonal(edge)
+            overrides, start = f"init.gain={edge:g}", Orthogonal(edge)
         else:
             overrides = f"init={init}"
-        yield _with(case, f"activation={name} {overrides}", activation, start)
+        yield from _with(case, f"activation={name} {overrides}", activation, start)
 
 
 def _shallower(case: Case) -> Iterator[Remedy]:
@@ -185,23 +176,23 @@ def _shallower(case: Case) -> Iterator[Remedy]:
     for depth in range(case.depth - 1, 0, -1):
         sizes = *old.sizes[: depth + 1], old.sizes[-1]
         theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
-        found = _predicted(case, _shape(sizes[:-1]), theory, case.input_second_moment)
+        found = _predicted(case, shape(case, sizes[1:-1]), theory, case.inputs)
         if found.heals:
             yield found
             return
 
 
-def _shape(sizes: Sequence[int], of_equal: str = "depth") -> str:
-    """The override that gives hidden layers these sizes; the input's comes first."""
-    hidden = sizes[1:]
-    if len(set(hidden)) > 1:
-        return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
-    return f"network.{of_equal}={len(hidden) if of_equal == 'depth' else hidden[0]}"
-
-
-def _with(case: Case, overrides: str, activation: nn.Module, initializer: Initializer) -> Remedy:
-    theory = Theory(case.theory.sizes, activation, initializer, case.theory.dropout)
-    return _predicted(case, overrides, theory, case.input_second_moment)
+def _with(
+    case: Case, overrides: str, activation: nn.Module, initializer: Initializer
+) -> Iterator[Remedy]:
+    """The network with another φ and start, if that is not what it has."""
+    old = case.theory
+    theory = Theory(old.sizes, activation, initializer, old.dropout)
+    same = repr(activation) == repr(old.moments.activation) and np.allclose(
+        variances(old.sizes, initializer), variances(old.sizes, old.initializer), rtol=1e-3
+    )
+    if not same or case.normalization is not None or case.copies:
+        yield _predicted(case, overrides, theory, case.inputs)
 
 
 def _predicted(case: Case, overrides: str, theory: Theory, inputs: Array) -> Remedy:
@@ -227,6 +218,13 @@ def _least(candidates: list[Remedy]) -> Remedy | None:
     return next(c for c in candidates if abs(c.decades) <= least + _SAME)
 
 
-def _round(value: float) -> float:
-    """To one significant digit."""
-    return float(f"{value:.0e}")
+def _scatter(case: Case, theory: Theory) -> tuple[float, float]:
+    """Two deviations of the decades that δ loses by theory, and these decades."""
+    found = theory.predict(case.inputs)
+    deviation = float(found.log_delta_norm_deviation[0])
+    return 2 * deviation / math.log(10), float(vanishing_index(found.delta_norm))
+
+
+def _stated(value: float) -> float:
+    """As it is written in a sentence, so that what is predicted is what would be run."""
+    return float(f"{value:.4g}")

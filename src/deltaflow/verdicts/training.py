@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from deltaflow.verdicts.case import FEWEST_STEPS, KEPT, MAJORITY, Case
-from deltaflow.verdicts.remedies import USUAL, larger_step, smaller_step
+from deltaflow.verdicts.remedies import remedy, shape
+from deltaflow.verdicts.steps import USUAL, larger_step, smaller_step
 
 
 def most_diverged(case: Case) -> str | None:
@@ -27,10 +28,10 @@ def _diverged(case: Case) -> str:
     moved = "" if math.isnan(case.first_update) else (
         f", after a first update {case.first_update:.2g} of the weights' length"
     )  # fmt: skip
-    return (
-        f"Training diverges: loss or weights of {who} are not finite from step {min(steps)} on"
-        f"{moved}. {smaller_step(case)}"
-    )
+    found = f"Training diverges: loss or weights of {who} are not finite from step {min(steps)} on"
+    if _overflows(case):
+        return f"{found}, since signals overflow before any update. {remedy(case)}"
+    return f"{found}{moved}. {smaller_step(case)}"
 
 
 def doubled(case: Case) -> str | None:
@@ -38,13 +39,14 @@ def doubled(case: Case) -> str | None:
     found = case.constants
     if case.output_activation not in ("softmax", "sigmoid") or math.isnan(found.floor):
         return None
-    first = case.start.output["delta_rms"].to_numpy()
-    measured = f"{first.mean():.2g} at the output, " if len(first) else ""
+    first = case.start.output["delta_rms"].drop_nans().to_numpy()
+    measured = f"δ is {first.mean():.2g} at the output, where " if len(first) else ""
+    then = f"×{found.delta_alone / found.delta:.2g}" if found.delta else f"{found.delta_alone:.2g}"
     return (
-        f"The output has a {case.output_activation} and the loss has its own: δ is {measured}"
-        f"where theory gives {found.delta:.2g} for both and {found.delta_alone:.2g} for one, and "
-        f"the loss cannot fall below {found.floor:.2g}. Try network.output_activation=null, "
-        f"predicted δ ×{found.delta_alone / found.delta:.2g}."
+        f"The output has a {case.output_activation} and the loss has its own: {measured}theory "
+        f"gives δ = {found.delta:.2g} for both and {found.delta_alone:.2g} for one, and the loss "
+        f"cannot fall below {found.floor:.2g}. Try network.output_activation=null, predicted "
+        f"δ {then}."
     )
 
 
@@ -63,12 +65,15 @@ def violent(case: Case) -> str | None:
 
 
 def stalled(case: Case) -> str | None:
-    """Nothing was learnt, and no weight can have moved far.
+    """Nothing was learnt, or not by training, and no weight can have moved far.
 
     The updates of a layer add up to at least the distance it went, so their mean tells how far
     it cannot have gone.
     """
-    if case.has_learnt or case.n_steps < FEWEST_STEPS or not len(case.updates):
+    if case.n_steps < FEWEST_STEPS or not len(case.updates) or not len(case.losses):
+        return None
+    first, last = case.losses[0], case.losses[-1]
+    if case.has_learnt and first - last > KEPT * max(abs(first), abs(case.constants.loss)):
         return None
     means = case.updates.group_by("layer").agg(pl.col("length").mean())
     pace = float(means["length"].to_numpy().max())
@@ -76,8 +81,8 @@ def stalled(case: Case) -> str | None:
         return None
     return (
         f"Updates stall: {pace:.1g} of the weights' length a step ({USUAL:g} is usual), so "
-        f"{case.n_steps} steps moved no layer by more than {pace * case.n_steps:.1%}, and nothing "
-        f"was learnt. {larger_step(case, pace)}"
+        f"{case.n_steps} steps moved no layer by more than {pace * case.n_steps:.1g} of it, and "
+        f"the loss went from {first:.3g} to {last:.3g}. {larger_step(case, pace)}"
     )
 
 
@@ -98,6 +103,13 @@ def plateau(case: Case) -> str | None:
     )
 
 
+def _overflows(case: Case) -> bool:
+    """Whether seeds that diverged first did so before they had moved: no step size helps that."""
+    lost = [r["seed"] for r in case.replicas if r["diverged_at_step"] == 0]
+    rows = case.start.output.filter(pl.col("seed").is_in(lost))
+    return bool(case.depth and len(rows)) and not rows["delta_norm"].is_finite().any()
+
+
 def _worse(case: Case) -> str:
     """How training made the loss worse than it began, and than a constant; empty if not."""
     losses, best = case.losses, case.constants.loss
@@ -113,10 +125,12 @@ def _worse(case: Case) -> str:
 
 def _elsewhere(case: Case) -> str:
     if not case.depth:
-        return "Without a hidden layer it is a linear model: try network=mlp."
-    slope = case.theory.moments.slope(np.linspace(-3, 3, 13))
-    if np.ptp(slope) == 0:
-        return "φ is linear, so all layers are one linear map in theory: try activation=relu."
+        return f"Without a hidden layer it is a linear model: try {shape(case, [32, 32])}."
+    moments = case.theory.moments
+    if np.ptp(moments.slope(np.linspace(-3, 3, 13))) == 0:
+        bent = hasattr(moments.activation, "negative_slope")
+        other = "activation.negative_slope=0.01" if bent else "activation=relu"
+        return f"φ is linear, so all layers are one linear map in theory: try {other}."
     return (
         "Look at data and labels: try debug=overfit, sixteen rows that a sound network learns by "
         "heart."

@@ -3,15 +3,18 @@
 import itertools
 import math
 
+import numpy as np
 from scipy.stats import binom
 
 from deltaflow.network import FullyConnected
 from deltaflow.statistics import SATURATED, are_copies
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case, Moment
-from deltaflow.verdicts.remedies import narrow, remedy, smaller_step, unusual_inputs
+from deltaflow.verdicts.remedies import narrow, remedy
+from deltaflow.verdicts.steps import smaller_step, unusual_inputs
 
 _CHANCE = 0.01  # that a sound network of this size is taken for one with dead units
 _ALL = 1 - SATURATED
+_SMALL = 1e-6  # variance of signals that leave φ's own shape out, but for a kink at 0
 
 
 def copied_layers(network: FullyConnected) -> list[int]:
@@ -48,7 +51,7 @@ def symmetric(case: Case) -> str | None:
 def saturated_at_start(case: Case) -> str | None:
     """Most pre-activations of a layer lie where φ' is below a twentieth of its maximum."""
     layer, share = case.start.worst("saturated_fraction")
-    if not share > MAJORITY:
+    if not share > _most(case):
         return None
     inputs = (
         f" Inputs are large: mean(x²) = {case.input_second_moment.mean():.3g}."
@@ -66,7 +69,8 @@ def saturated_at_end(case: Case) -> str | None:
     layer, share = case.end.worst("saturated_fraction")
     start = case.start.worst("saturated_fraction")[1]
     lost = case.end.decades
-    if not share > MAJORITY or start > MAJORITY or lost <= DECADES:
+    most = _most(case)
+    if not share > most or start > most or lost <= DECADES:
         return None  # not so where nothing is left of δ to lose decades: NaN is beyond them
     left = f"δ loses {lost:.1f} decades now" if math.isfinite(lost) else "no δ is left"
     return (
@@ -122,6 +126,12 @@ def _off(case: Case, moment: Moment, when: str) -> str | None:
     )
 
 
+def _most(case: Case) -> float:
+    """The majority of what can saturate: a bounded φ that is flat for z < 0 passes half at best."""
+    always = float(case.theory.moments.saturated_fraction(np.array([_SMALL]))[0])
+    return always + MAJORITY * (1 - always)
+
+
 def _chance(case: Case, layer: int) -> float:
     """The largest dead share that a network has whose units are off by the flip of a coin.
 
@@ -138,7 +148,7 @@ def _saturated_in_theory(case: Case, layer: int) -> str:
     """The share that theory predicts for a layer at the start, in brackets; nothing without one."""
     if case.normalization is not None:
         return ""
-    q = case.theory.predict(case.input_second_moment).preactivation_second_moment
+    q = case.theory.predict(case.inputs).preactivation_second_moment
     share = float(case.theory.moments.saturated_fraction(q[layer - 1 : layer])[0])
     return f" (theory {share:.0%})"
 
@@ -147,6 +157,6 @@ def _off_in_theory(case: Case, layer: int) -> str:
     """Likewise, of pre-activations on a flat part."""
     if case.normalization is not None:
         return ""
-    q = case.theory.predict(case.input_second_moment).preactivation_second_moment
+    q = case.theory.predict(case.inputs).preactivation_second_moment
     share = float(case.theory.moments.flat_fraction(q[layer - 1 : layer])[0])
     return f" (theory {share:.0%} at the start)"

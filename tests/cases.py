@@ -1,0 +1,164 @@
+"""Runs to be judged, made by hand: sound ones, but for what a test says.
+
+A column of the layers table is one value, or a function of seed, step and layer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import cache
+
+import numpy as np
+import polars as pl
+from torch import nn
+
+from deltaflow.initializers import Initializer, Normal
+from deltaflow.overlay import Theory
+from deltaflow.records import LAYERS, METRICS
+from deltaflow.report.aggregate import theory_fit
+from deltaflow.verdicts import Case, judge
+from deltaflow.verdicts.constants import Constants
+
+STEPS = (0, 10, 199)
+N_STEPS = 200
+LIMIT = np.log10(np.e) * 3  # decades: ‖δ‖ by e³
+BEST_CONSTANT = 1.0
+TANH = nn.Tanh()
+LEARNT = (0.9, 0.5, 0.2)  # losses after three epochs
+
+Value = float | None | Callable[[int, int, int], float | None]
+
+_SOUND: Mapping[str, Value] = {
+    "delta_norm": 1.0,
+    "delta_rms": 1.0,
+    "sample_grad_rms": 1.0,
+    "update_ratio": 1e-3,
+    "weight_rms": 0.1,
+}
+
+
+def sizes(depth: int, width: int = 32) -> tuple[int, ...]:
+    """Of a network whose first hidden layer has as many inputs as the others."""
+    return (width, *[width] * depth, 3)
+
+
+def losing(decades: float, depth: int) -> Value:
+    """A profile of δ that loses so many on its way back, by the same factor in each layer."""
+
+    def value(_seed: int, _step: int, layer: int) -> float:
+        return 10 ** (-decades * max(depth - layer, 0) / (depth - 1))
+
+    return value
+
+
+def by_step(**values: float) -> Value:
+    """``start`` at step 0, and ``end`` from then on."""
+    return lambda _seed, step, _layer: values["end"] if step else values["start"]
+
+
+def case(
+    shape: Sequence[int] = sizes(6),
+    phi: nn.Module = TANH,
+    initializer: Initializer = Normal(1.0, 0.0),  # noqa: B008  # frozen
+    *,
+    dropout: float = 0.0,
+    inputs: float | Sequence[float] = 1.0,
+    n_seeds: int = 2,
+    diverged_at: Mapping[int, int] | None = None,
+    losses: Sequence[float] = LEARNT,
+    recorded: bool = True,
+    **but,
+) -> Case:
+    """A sound run of a tanh network on its edge of chaos.
+
+    Args:
+        shape: units of the input, of each hidden layer and of the output.
+        phi: another activation.
+        initializer: another one.
+        dropout: share of hidden units dropped.
+        inputs: mean(x²) of each sample.
+        n_seeds: how many, from 0.
+        diverged_at: the steps of seeds that did.
+        losses: of the training, after each epoch.
+        recorded: whether there is a layers table.
+        but: columns of the layers table and fields of the case that differ.
+    """
+    square = np.atleast_1d(np.asarray(inputs, dtype=np.float64))
+    theory, said, profile = _theory(tuple(shape), phi, initializer, dropout, tuple(square))
+    columns = {name: but.pop(name) for name in LAYERS.types if name in but}
+    applies = but.get("normalization") is None
+    predicted = {
+        "predicted_delta_norm": lambda _, step, layer: None if step else profile[layer - 1],
+        "predicted_delta_norm_spread": lambda _, step, layer: None if step else 0.1,
+    }
+    columns = _SOUND | (predicted if applies else {}) | columns
+    table = layers(shape, n_seeds if recorded else 0, columns)
+    went = diverged_at or {}
+    replicas = [
+        {"seed": seed, "status": "diverged" if seed in went else "completed",
+         "diverged_at_step": went.get(seed)}
+        for seed in range(n_seeds)
+    ]  # fmt: skip
+    known = {
+        "layers": table,
+        "metrics": metrics(losses, n_seeds),
+        "replicas": replicas,
+        "theory": theory,
+        "fields": said | theory_fit(table) if applies and said else None,
+        "input_second_moment": square,
+        "normalization": None,
+        "standardized": True,
+        "lr": 0.1,
+        "copies": [],
+        "constants": Constants(BEST_CONSTANT, delta=0.5, delta_alone=0.5, floor=np.nan),
+        "output_activation": None,
+        "n_steps": N_STEPS,
+        "sizes_listed": False,
+    }
+    assert set(but) <= {field.name for field in fields(Case)}
+    return Case(**known | but)
+
+
+@cache
+def _theory(shape, phi, initializer, dropout, inputs):
+    """What there is to know of a network, its fields in the summary and its profile of δ."""
+    theory, square = Theory(shape, phi, initializer, dropout), np.array(inputs)
+    return theory, theory.fields(square), [*theory.predict(square).delta_norm, None]
+
+
+def layers(shape: Sequence[int], n_seeds: int, columns: Mapping[str, Value]) -> pl.DataFrame:
+    """A layers table, rows in the order of its key."""
+    keys = [
+        (s, step, n + 1) for s in range(n_seeds) for step in STEPS for n in range(len(shape) - 1)
+    ]
+    values = {
+        name: [value(*key) if callable(value) else value for key in keys]
+        for name, value in columns.items()
+    }
+    index = {name: [key[i] for key in keys] for i, name in enumerate(LAYERS.key)}
+    fans = {"fan_in": [shape[n - 1] for *_, n in keys], "fan_out": [shape[n] for *_, n in keys]}
+    return LAYERS.frame(index | fans | values)
+
+
+def metrics(losses: Sequence[float], n_seeds: int) -> pl.DataFrame:
+    """A metrics table of the training part."""
+    keys = [(seed, epoch) for seed in range(n_seeds) for epoch in range(len(losses))]
+    return METRICS.frame(
+        {
+            "seed": [seed for seed, _ in keys],
+            "epoch": [epoch for _, epoch in keys],
+            "split": ["train"] * len(keys),
+            "loss": [losses[epoch] for _, epoch in keys],
+        }
+    )
+
+
+def found(judged: Case) -> dict[str, str]:
+    """The words on a run by kind, in their order; each kind comes once."""
+    verdicts = judge(judged)
+    words = {verdict.kind: verdict.words for verdict in verdicts}
+    assert len(words) == len(verdicts)
+    return words
+
+
+def kinds(judged: Case) -> list[str]:
+    return list(found(judged))
