@@ -70,7 +70,7 @@ class TableWriter:
         self._flushed_at = time.monotonic()
         if self._frames:
             chunk = self.directory / _CHUNKS / f"{self.schema.name}-{self._n_chunks:05d}.parquet"
-            replace_file(chunk, _parquet(pl.concat(self._frames)))
+            replace_file(chunk, parquet(pl.concat(self._frames)))
             self._n_chunks += 1
             self._frames = []
 
@@ -80,7 +80,7 @@ class TableWriter:
         frames = [*(pl.read_parquet(chunk, glob=False) for chunk in chunks), *self._frames]
         whole = pl.concat(frames) if frames else self.schema.frame({})
         target = self.directory / f"{self.schema.name}.parquet"
-        replace_file(target, _parquet(whole.sort(self.schema.key)))
+        replace_file(target, parquet(whole.sort(self.schema.key)))
         self._frames = []
         for chunk in chunks:
             chunk.unlink()
@@ -141,7 +141,7 @@ def read_columns(directory: Path, schema: Schema, columns: Sequence[str]) -> pl.
     return pl.concat(frames) if frames else pl.DataFrame(schema=types)
 
 
-def _parquet(frame: pl.DataFrame) -> Callable[[Path], object]:
+def parquet(frame: pl.DataFrame) -> Callable[[Path], object]:
     """What writes a frame; bytes first, since polars has no OSError for a full disk."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
