@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from deltaflow.report.aggregate import interval
-from deltaflow.report.configurations import Axis
+from deltaflow.report.configuration import Axis
 from deltaflow.report.effects import axis_effects
 
 A, B, C = Axis("a", ("x", "y")), Axis("b", (1, 2, 3)), Axis("c", ("u", "v"))

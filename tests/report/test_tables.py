@@ -8,7 +8,7 @@ import pytest
 
 from deltaflow.report.aggregate import interval
 from deltaflow.report.collect import collect
-from deltaflow.report.configurations import configurations, distinct, numbered
+from deltaflow.report.grouping import configurations, distinct, numbered
 from deltaflow.report.tables import MOST_EPOCHS, MOST_STEPS, read_tables
 from written import layers, metrics, write_run
 

@@ -149,6 +149,11 @@ def finite(value: object) -> float | None:
     return number if abs(number) < float("inf") else None
 
 
+def seen_from(place: Path, directory: Path) -> str:
+    """The path of a directory from another one, the same on every system."""
+    return Path(os.path.relpath(directory, place)).as_posix()
+
+
 def _runs_below(folder: Path) -> Iterable[Path]:
     for name, folders, files in os.walk(folder):
         if SUMMARY in files:

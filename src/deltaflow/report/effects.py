@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 
 from deltaflow.report.aggregate import LEVEL
 from deltaflow.report.comparison import BySeed
-from deltaflow.report.configurations import Axis, Value
+from deltaflow.report.configuration import Axis, Value
 
 _Cell = dict[Value, BySeed]  # by the value of the axis
 

@@ -4,13 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deltaflow.report.collect import CollectedRun
-from deltaflow.report.configurations import (
-    Axis,
-    Configuration,
-    configurations,
-    distinct,
-    numbered,
-)
+from deltaflow.report.configuration import Axis, Configuration
+from deltaflow.report.grouping import configurations, distinct, numbered
 from deltaflow.report.tables import Tables, read_tables
 
 METRICS = ("accuracy", "r2", "loss")  # what runs are ranked by: the first that they have

@@ -1,6 +1,5 @@
 """The table of runs: a row per run and seed, as Parquet and for spreadsheets."""
 
-import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -11,8 +10,8 @@ import polars as pl
 
 from deltaflow.records import Schema, runs_schema
 from deltaflow.records.tables import parquet, replace_file
-from deltaflow.report.collect import CollectedRun, finite
-from deltaflow.report.configurations import Axis, Configuration, Value, text
+from deltaflow.report.collect import CollectedRun, finite, seen_from
+from deltaflow.report.configuration import Axis, Configuration, Value, text
 from deltaflow.report.gathering import Gathering
 
 _FORMULA = r"^([=+\-@\t\r\n])"  # how a spreadsheet knows one (OWASP, CSV injection)
@@ -74,7 +73,7 @@ def _rows(
     verdicts, theory = run.summary["verdicts"], run.summary["theory"]
     shared = {
         "run": number,
-        "directory": Path(os.path.relpath(run.directory, directory)).as_posix(),
+        "directory": seen_from(directory, run.directory),
         "status": run.status,
         "reason": run.reason,
         "overrides": shlex.join(map(str, run.summary["overrides"])),

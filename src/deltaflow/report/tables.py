@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 
 from deltaflow.records import LAYERS, METRICS, Schema
 from deltaflow.report.aggregate import LEVEL
-from deltaflow.report.configurations import Configuration
+from deltaflow.report.configuration import Configuration
 
 MOST_STEPS, MOST_EPOCHS = 24, 40
 UNITS = ("dead_fraction", "saturated_fraction")

@@ -1,79 +1,20 @@
-"""Configurations: runs that differ in nothing but their seeds, and what sets them apart.
+"""Runs grouped into configurations: those that differ in nothing but their seeds.
 
 Runs are of one configuration if the texts of what they were configured by are equal, seeds
 and what says where a run writes left out. Without such a text, their settings decide.
 """
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from deltaflow.report.collect import CollectedRun, finite
-
-Value = str | float | None
+from deltaflow.report.configuration import ENDED, Axis, Configuration, Value, read_value, text
 
 SEEDS = ("seed", "n_seeds")
 _ELSEWHERE = ("hydra", "logger", "paths", "sweep")  # what does not decide a result
-_ENDED = ("completed", "diverged")
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A setting that varies.
-
-    Attributes:
-        name: as on the command line.
-        values: numbers first, from low to high; then texts, in the order first met.
-    """
-
-    name: str
-    values: tuple[str | float, ...]
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """All runs of one configuration.
-
-    Attributes:
-        number: of its first run.
-        runs: by number.
-        axes: its value on each axis; ``None`` where that is not known.
-        label: what sets it apart.
-    """
-
-    number: int
-    runs: Mapping[int, CollectedRun]
-    axes: Mapping[str, Value]
-    label: str
-
-    @property
-    def first(self) -> CollectedRun:
-        """The first of its runs."""
-        return self.runs[self.number]
-
-    @property
-    def status(self) -> str:
-        """The best of its runs' statuses."""
-        order = ("completed", "diverged", "failed", "interrupted", "running")
-        return min((run.status for run in self.runs.values()), key=order.index)
-
-    def values(self, part: str, name: str) -> dict[int, float]:
-        """A number of each replica that completed, by seed.
-
-        Args:
-            part: of the replica's record, ``test`` or ``flow``.
-            name: of the number.
-        """
-        found: dict[int, float] = {}
-        for run in self.runs.values():
-            for replica in run.summary["replicas"]:
-                value = finite(replica[part].get(name))
-                if value is not None and replica.get("status") == "completed":
-                    found.setdefault(replica["seed"], value)
-        return found
 
 
 def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
@@ -134,15 +75,6 @@ def configurations(
     return _told_apart(found), axes
 
 
-def text(value: Value) -> str:
-    """A value as on the command line.
-
-    >>> text(0.1), text(1e-9), text(32), text("relu")
-    ('0.1', '1e-09', '32', 'relu')
-    """
-    return f"{value:.12g}" if isinstance(value, int | float) else str(value)
-
-
 def _label(axes: Mapping[str, Value]) -> str:
     known = [f"{name}={text(value)}" for name, value in axes.items() if value is not None]
     return " ".join(known) or "defaults"
@@ -187,22 +119,9 @@ def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
             return value  # type: ignore[no-any-return]  # a whole number stays one
         return "null" if value is None else str(value)
     if name in typed:
-        return _read(typed[name])
+        return read_value(typed[name])
     choice = run.summary["choices"].get(name)
     return None if choice is None else str(choice)
-
-
-def _read(typed: str) -> str | float:
-    """The value that an override's text stands for."""
-    for kind in (int, float):
-        try:
-            number = kind(typed)
-        except ValueError:
-            continue
-        if math.isfinite(number):
-            return number
-    quoted = len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\""
-    return typed[1:-1] if quoted else typed
 
 
 def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
@@ -231,4 +150,4 @@ def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
 
 
 def _claim(run: CollectedRun) -> tuple[bool, str]:
-    return run.status in _ENDED, str(run.summary.get("started") or "")
+    return run.status in ENDED, str(run.summary.get("started") or "")

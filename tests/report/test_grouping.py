@@ -6,7 +6,8 @@ import pytest
 
 from deltaflow.report.collect import collect, read_run
 from deltaflow.report.commands import command, sweep_command
-from deltaflow.report.configurations import Axis, configurations, distinct, numbered
+from deltaflow.report.configuration import Axis
+from deltaflow.report.grouping import configurations, distinct, numbered
 from written import write_run
 
 
