@@ -32,6 +32,12 @@ def test_what_lies_within_a_run_is_its_own(tmp_path):
     assert find_runs([tmp_path]) == [outer]
 
 
+def test_what_is_hidden_is_nobodys_run(tmp_path):
+    run = write_run(tmp_path / "sweep" / "0_a")
+    write_run(tmp_path / "sweep" / ".sweep" / "replaced")
+    assert find_runs([tmp_path]) == [run]
+
+
 @pytest.mark.parametrize("made", [True, False])
 def test_a_folder_without_runs_is_refused(tmp_path, made):
     folder = tmp_path / "none"

@@ -159,6 +159,7 @@ def _runs_below(folder: Path) -> Iterable[Path]:
         if SUMMARY in files:
             folders.clear()  # what is in a run belongs to it
             yield Path(name)
+        folders[:] = [folder for folder in folders if not folder.startswith(".")]
 
 
 def _ending(summary: Mapping[str, Any]) -> tuple[str, str | None]:
