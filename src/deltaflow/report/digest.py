@@ -167,8 +167,9 @@ def _numbers(
     units = {
         seed: own
         for number in one.runs
-        for seed in one.replicas
-        if (own := gathering.tables.units.get((number, seed)))
+        for seed, replica in one.replicas.items()
+        if replica.get("status") == "completed"
+        and (own := gathering.tables.units.get((number, seed)))
     }
     found |= {f"{name}_end": interval(own[name] for own in units.values()) for name in UNITS}
     seconds = [s for summary in summaries if (s := finite(summary.get("wall_seconds"))) is not None]

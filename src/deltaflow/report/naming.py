@@ -22,13 +22,14 @@ def chosen(name: str, configurations: Sequence[Configuration]) -> int:
         ValueError: if none is meant, or several.
     """
     exact = [one for one in configurations if one.label == name.strip()]
-    found = exact or [one for one in configurations if all(_fits(p, one) for p in name.split())]
-    if len(found) == 1 and name.strip():
+    pieces = [piece for piece in name.split() if piece != "·"]  # as a ranking has between values
+    found = exact or [one for one in configurations if all(_fits(p, one) for p in pieces)]
+    if len(found) == 1 and pieces:
         return found[0].number
     shown = [f"`{one.label}`" for one in (found or configurations)[:_SHOWN]]
     more = len(found or configurations) - len(shown)
     said = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-    if len(found) > 1 and name.strip():
+    if len(found) > 1 and pieces:
         raise ValueError(
             f"A baseline must name one configuration. Found {len(found)} for `{name}`: {said}. "
             "Add what sets it apart, as in `--baseline 'activation=relu init=he'`."

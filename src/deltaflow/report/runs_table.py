@@ -88,6 +88,8 @@ def _rows(
         named = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
                  for key, value in replica[part].items()}  # fmt: skip
         numbers = {name: finite(value) for name, value in named.items() if name in schema.types}
+        if replica.get("status") == "diverged":
+            units = {}
         shares = {f"{name}_end": value for name, value in units.items()}
         yield shared | numbers | shares | {"seed": seed} | _ending(replica)
     if not run.summary["replicas"]:

@@ -213,8 +213,8 @@ def _label(panels: Sequence[Axes], x: str, y: str, inner: bool = True) -> None:
 
 def _legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> None:
     lines = [Line2D([], [], **look, label=name) for name, look in looks.items()]
-    lines += [Patch(color=QUIET, alpha=0.25, lw=0, label="95 % interval over seeds")]
-    figure.legend(handles=lines, loc="lower left", ncols=len(lines), frameon=False, fontsize=9)
+    handles = [*lines, Patch(color=QUIET, alpha=0.25, lw=0, label="95 % interval over seeds")]
+    figure.legend(handles=handles, loc="lower left", ncols=len(handles), frameon=False, fontsize=9)
 
 
 def _edges(values: Sequence[float]) -> Any:

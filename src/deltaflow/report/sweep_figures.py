@@ -13,7 +13,6 @@ from deltaflow.report.figures import END, QUIET, START, save
 from deltaflow.report.lettering import plain, wrapped
 from deltaflow.report.small_multiples import curves, heatmaps, profiles
 
-FORMATS = ("png", "svg", "pdf")
 _Digest = Mapping[str, Any]
 _MARKS = (("o", START), ("s", END), ("^", "#4c8c2b"), ("D", "#7d3c98"), ("v", "#7a7a7a"),
           ("P", "#111111"), ("X", "#b8860b"), ("*", "#2a9d9d"))  # fmt: skip
@@ -26,7 +25,7 @@ def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[P
     Args:
         digest: of the report.
         directory: where to.
-        kind: one of ``FORMATS``.
+        kind: png, svg or pdf.
 
     Returns:
         The files.
