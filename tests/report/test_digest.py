@@ -184,8 +184,8 @@ def test_all_that_can_happen_to_a_run_is_a_row_with_its_reason(sweep):
     said = {number: (run["status"], run["reason"]) for number, run in runs.items()}
     assert said[0] == ("completed", None)
     assert said[6] == ("failed", "Found -1.")
-    assert said[7] == ("diverged", "4 of 4 seeds diverged, the first at step 7")
-    assert said[8] == ("completed", "2 of 4 seeds diverged, the first at step 5")
+    assert said[7] == ("diverged", "all 4 seeds diverged, the first at step 7")
+    assert said[8] == ("completed", None)
     assert said[9][0] == "running"
     assert said[9][1].startswith("not ended yet, on not-")
     assert said[10][0] == "failed"
@@ -243,6 +243,16 @@ def test_seeds_may_be_swept_like_anything_else(tmp_path, sweep):
         assert own["profile"] == of_other["profile"]
     assert other["runs"][0]["name"] == "0_x and 3 more"
     assert other["runs"][0]["numbers"]["wall_seconds"]["mean"] == 8.0
+
+
+def test_of_swept_seeds_one_may_fail(tmp_path):
+    for seed, fields in enumerate(({}, {"error": "no"}, {"diverged": {2: 9}})):
+        write_run(tmp_path / f"{seed}_x", ["a=1", f"seed={seed}"], [seed], **fields)
+    (run,) = of(tmp_path)["runs"]
+    assert (run["status"], run["reason"]) == ("completed", "1 of 3 runs failed: no")
+    assert (run["n_seeds"], run["n_diverged"], run["numbers"]["accuracy"]["n"]) == (2, 1, 1)
+    (run,) = of(tmp_path / "2_x")["runs"]
+    assert (run["status"], run["reason"]) == ("diverged", "diverged at step 9")
 
 
 def test_one_seed_has_no_interval_and_the_notes_say_why(tmp_path):

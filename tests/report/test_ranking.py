@@ -79,7 +79,7 @@ def test_the_best_comes_first_with_all_that_was_found(sweep):
 def test_runs_without_a_result_are_rows_with_their_reason(sweep):
     lost, failed = rows(printed(sweep), "Without a result")
     assert lost["activation · init"] == "relu · lecun"
-    assert lost["why"] == "diverged: 4 of 4 seeds diverged, the first at step 3"
+    assert lost["why"] == "all 4 seeds diverged, the first at step 3"
     assert failed["activation · init"] == "elu · he"
     assert failed["why"].startswith("failed: Found [-1]. long long")
     assert failed["why"].endswith("long end")

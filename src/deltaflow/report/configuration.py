@@ -54,15 +54,16 @@ class Configuration:
 
     @property
     def reason(self) -> str | None:
-        """Why some of it is not completed; ``None`` if all is."""
+        """Why it, or some run of it, has no result; ``None`` if every run has one."""
         rest = [run for run in self.runs.values() if run.status not in ENDED]
+        if len(rest) == len(self.runs):
+            return rest[0].reason
         said = []
-        if self.diverged:
-            n, step = len(self.diverged), min(self.diverged.values(), default=0)
-            said.append(f"{n} of {len(self.replicas)} seeds diverged, the first at step {step}")
-        if rest and len(rest) == len(self.runs):
-            said.append(str(rest[0].reason))
-        elif rest:
+        if self.status == "diverged":
+            steps = sorted(self.diverged.values())
+            which = f"all {len(steps)} seeds diverged, the first" if len(steps) > 1 else "diverged"
+            said.append(f"{which} at step {steps[0]}" if steps else which)
+        if rest:
             said.append(f"{len(rest)} of {len(self.runs)} runs {rest[0].status}: {rest[0].reason}")
         return "; ".join(said) or None
 

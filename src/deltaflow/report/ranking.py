@@ -151,7 +151,8 @@ def _seconds(run: _Run) -> str:
 def _verdict(run: _Run) -> str:
     """The first verdict and what was lost, or how it ended and why."""
     if run["status"] != "completed":
-        return f"{run['status']}: {run['reason']}"
+        said = [] if run["status"] == "diverged" and run["reason"] else [run["status"]]
+        return ": ".join([*said, *filter(None, [run["reason"]])])
     kind = run["verdicts"][0]["kind"].replace("_", " ") if run["verdicts"] else "–"
     if not run["n_diverged"]:
         return f"{kind}; {run['reason']}" if run["reason"] else kind
