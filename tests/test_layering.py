@@ -17,6 +17,7 @@ ORDER = (
     "trial",
     "labelled",
     "theory",
+    "reporting",
     "api",
     "composition",
     "__main__",

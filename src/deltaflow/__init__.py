@@ -25,8 +25,8 @@ Imports point down only. From the bottom:
     from a configuration to objects, to a result, or to a message that says why not
 ``sweep``, ``cli``, ``composition``, ``api``
     from a command line, or from Python, to a configuration
-``theory``
-    a prediction without any training
+``reporting``, ``theory``
+    a report on runs that are there, and a prediction without any training
 ``predictions``, ``contestants``, ``benchmark``
     what all this costs
 ``labelled``, ``trial``

@@ -1,4 +1,4 @@
-"""What happens around runs: names and directories of their own, and a sweep's ranking."""
+"""What happens around runs: names and directories of their own, and a sweep's report."""
 
 import re
 from pathlib import Path
@@ -7,9 +7,10 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from rich.text import Text
 
-from deltaflow.messages import print_error
-from deltaflow.records.summary import SUMMARY, read_summary
+from deltaflow.messages import explain, print_error
+from deltaflow.records.summary import SUMMARY
 
 SLUG_BYTES = 80
 
@@ -64,33 +65,44 @@ class OwnDirectoryCallback(Callback):
 
 
 class RankingCallback(Callback):
-    """At the end of a multirun: the ranking of all its runs, and the exit status."""
+    """At the end of a multirun: its ranking and its report, and the exit status."""
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the ranking.
+        """Print the ranking, and write the report into the sweep's directory.
 
         Raises:
-            SystemExit: with status 1 if a run failed, or there was none.
+            SystemExit: with status 1 if a run failed or was stopped, there was none, or the
+                report could not be written.
         """
-        from deltaflow.report.ranking import print_ranking
+        from deltaflow.report.build import print_places, report_on, title_of, write_report
+        from deltaflow.report.collect import collect
+        from deltaflow.report.ranking import describe_run, print_ranking
         from deltaflow.report.screen import console
 
-        directory = Path(config.hydra.sweep.dir)
-        folders = sorted(directory.iterdir(), key=_number)
-        runs = [read_summary(folder) for folder in folders if (folder / SUMMARY).exists()]
-        if not runs:
+        directory, out = Path(config.hydra.sweep.dir), console()
+        try:
+            runs = collect([directory])
+        except ValueError:
             print_error(
                 f"A sweep must make at least one run. Found none in {directory}. Give each setting "
                 "that varies a value, such as `network.depth=1,2,5`."
             )
+            raise SystemExit(1) from None
+        try:
+            report = report_on(runs, directory, title_of([directory]))
+        except Exception as error:
+            for run in runs:
+                said = run.reason or describe_run(run.summary)
+                out.print(f"{run.directory.name}: {said}", soft_wrap=True, markup=False)
+            print_error(f"The runs could not be compared. {explain(error)}")
+            raise SystemExit(1) from error
+        print_ranking(out, report.digest)
+        out.print(Text(f"Records      {directory.absolute()}"), soft_wrap=True)
+        try:
+            write_report(report)
+        except Exception as error:
+            print_error(f"The report could not be written. {explain(error)}")
+            raise SystemExit(1) from error
+        print_places(out, directory)
+        if report.has_failures:
             raise SystemExit(1)
-        out = console()
-        print_ranking(out, runs)
-        out.print(f"Records      {directory.absolute()}", soft_wrap=True)
-        if any(summary["status"] == "failed" for summary in runs):
-            raise SystemExit(1)
-
-
-def _number(folder: Path) -> tuple[int, str]:
-    number, _, rest = folder.name.partition("_")
-    return (int(number), rest) if number.isdigit() else (-1, folder.name)
