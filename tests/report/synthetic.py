@@ -40,9 +40,7 @@ def sweep(
 ) -> Digest:
     """A sweep over everything that has more than one value."""
     choices = {"activation": activation, "init": init, "network.depth": depth, "optimizer.lr": lr}
-    axes = [
-        {"name": name, "values": list(some)} for name, some in choices.items() if len(some) > 1
-    ]
+    axes = [{"name": name, "values": list(some)} for name, some in choices.items() if len(some) > 1]
     combinations = list(itertools.product(activation, init, depth, lr))[:n_runs]
     runs = [_run(n, *chosen, axes, n_seeds) for n, chosen in enumerate(combinations)]
     return _digest(runs, axes, n_seeds)
@@ -198,7 +196,7 @@ def _run(
     rate = theory * math.exp(random.normal(0, 0.03))
     rate_end = rate ** random.uniform(0.6, 0.95)
     lost = -(depth - 1) * math.log10(rate)
-    reach = 1 / (1 + math.exp(1.6 * (abs(lost) - 3.2))) * math.exp(-(math.log10(lr) + 1) ** 2)
+    reach = 1 / (1 + math.exp(1.6 * (abs(lost) - 3.2))) * math.exp(-((math.log10(lr) + 1) ** 2))
     best = 0.34 + 0.63 * reach + random.normal(0, 0.008)
     steps = np.unique(np.linspace(0, 600, 24).astype(int))
     chosen = {"activation": activation, "init": init, "network.depth": depth, "optimizer.lr": lr}
@@ -285,9 +283,7 @@ def _heatmap(
     }
 
 
-def _curves(
-    best: float, reach: float, n_seeds: int, random: np.random.Generator
-) -> dict[str, Any]:
+def _curves(best: float, reach: float, n_seeds: int, random: np.random.Generator) -> dict[str, Any]:
     epochs = np.unique(np.linspace(1, 100, 40).astype(int))
     learnt = 1 - np.exp(-epochs / (4 + 40 * (1 - reach)))
 
@@ -339,7 +335,7 @@ def _ranked(digest: Digest) -> Digest:
         run["against"] = None
         if len(runs) > 1 and run is not runs[0] and mean is not None:
             gap = mean - best
-            p = min(1.0, math.exp(-abs(gap) * 60))
+            p = min(1.0, math.exp(-abs(gap) * 400))
             half = 0.015
             run["against"] = {
                 "difference": _round(gap), "low": _round(gap - half), "high": _round(gap + half),
@@ -350,6 +346,7 @@ def _ranked(digest: Digest) -> Digest:
 
 def _diverge(run: dict[str, Any]) -> None:
     run |= {"status": "diverged", "n_diverged": run["n_seeds"]}
+    run["against"] = None
     run["reason"] = f"all {run['n_seeds']} seeds diverged, the first at step 34"
     run["verdicts"] = [{"kind": "divergence", "words": "Losses are not finite from step 34 on."}]
     for name, number in run["numbers"].items():

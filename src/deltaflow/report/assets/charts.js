@@ -9,8 +9,8 @@ const breath = () => new Promise((then) => setTimeout(then));
 class Chart {
   /**
    * @param id of the section that holds the figure.
-   * @param build gives {panels: [{title, traces, layout, height, about}], key, said, empty, numbers},
-   *     from what is looked at now.
+   * @param build gives {panels: [{title, traces, layout, height, about}], small, key, said, empty, numbers}
+   *     from what is looked at now; a height may be a function of the width.
    */
   constructor(id, build) {
     this.figure = document.querySelector(`#${id} figure`);
@@ -63,6 +63,7 @@ class Chart {
     const boxes = built.panels.map((panel, n) => this.panels.children[n] ?? newPanel());
     [...this.panels.children].slice(boxes.length).forEach((box) => Plotly.purge(box.lastChild));
     this.panels.replaceChildren(...boxes);
+    this.panels.classList.toggle("small", Boolean(built.small));
     this.figure.querySelector(".key")?.replaceChildren(...(built.key ?? []));
     this.figure.querySelector(".said").textContent = built.said ?? "";
     const empty = this.figure.querySelector(".empty");
@@ -80,7 +81,7 @@ class Chart {
     heading.textContent = title ?? "";
     heading.hidden = !title;
     plot.setAttribute("aria-label", about);
-    Plotly.react(plot, traces, frame(layout, plot.clientWidth, height), STILL);
+    Plotly.react(plot, traces, frame(layout, plot.clientWidth, typeof height === "function" ? height(plot.clientWidth) : height), STILL);
   }
 
   /** The figure as a table, for whom a picture is no use. */
@@ -126,6 +127,9 @@ function line(x, y, how, hover) {
   };
 }
 
+/** How much of a band shows: less where many lie on each other. */
+const thinness = () => (isDark() ? 0.2 : 0.15) * Math.min(1, 6 / Math.max(1, drawn().length));
+
 /** The areas between low and high, one for each stretch without a gap; none without an interval. */
 function bands(x, low, high, color) {
   const stretches = [[]];
@@ -136,7 +140,7 @@ function bands(x, low, high, color) {
   return stretches.filter((stretch) => stretch.length > 1).map((stretch) => {
     const back = [...stretch].reverse();
     return {
-      type: "scatter", mode: "lines", fill: "toself", hoverinfo: "skip", fillcolor: seeThrough(color, isDark() ? 0.2 : 0.15),
+      type: "scatter", mode: "lines", fill: "toself", hoverinfo: "skip", fillcolor: seeThrough(color, thinness()),
       line: { width: 0 }, x: [...stretch, ...back].map((n) => x[n]), y: [...stretch.map((n) => high[n]), ...back.map((n) => low[n])],
     };
   });

@@ -37,9 +37,9 @@ function buildDecay() {
 function decayPanel(points, groups) {
   const all = points.flatMap(({ x, measured }) => [x, measured.mean, measured.low ?? measured.mean, measured.high ?? measured.mean]);
   let [low, high] = [Math.min(...all), Math.max(...all)];
-  const room = 0.05 * (high - low) || 0.05;
+  const room = Math.max(0.05 * (high - low), 0.05 - (high - low) / 2, 0.01);
   [low, high] = [low - room, high + room];
-  const dtick = roundStep((high - low) / 6);
+  const dtick = roundStep((high - low) / 8);
   const diagonal = {
     type: "scatter", mode: "lines", x: [low, high], y: [low, high], hoverinfo: "skip", line: { color: ink("quiet"), width: 1.2, dash: "dash" },
   };
@@ -50,7 +50,7 @@ function decayPanel(points, groups) {
     yaxis: { title: { text: "measured decay rate" }, range: [low, high], dtick, scaleanchor: "x", scaleratio: 1, constrain: "domain" },
   };
   const about = `Measured against predicted decay rate of ${count(points.length, "run")}; the numbers are in the table below.`;
-  return { traces: [diagonal, ...traces], layout, height: 460, about };
+  return { traces: [diagonal, ...traces], layout, height: (width) => Math.min(width, 480), about };
 }
 
 /** 1, 2 or 5 times a power of ten, not below a size. */

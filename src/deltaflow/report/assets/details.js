@@ -19,8 +19,9 @@ function runDetails(run) {
   const value = number(run, metric.name);
   const said = run.status === "completed" && value.mean !== null ? `${metric.title} ${alone(value.mean)}` : run.status;
   const summary = make("summary", {},
-    make("span", { class: "place" }, String(run.place)), make("span", { class: "name" }, short(run.label || run.name, 160)),
-    make("span", { class: "quiet" }, [said, ...run.kinds.map((kind) => short(kind, 40))].join(" · ")));
+    make("span", { class: "place" }, String(run.place)),
+    make("span", {}, make("span", { class: "name" }, short(run.label || run.name, 160)), " ",
+      make("span", { class: "quiet" }, [said, ...run.kinds.map((kind) => short(kind, 40))].join(" · "))));
   const details = make("details", { id: `run-${run.id}`, class: "run" }, summary);
   details.addEventListener("toggle", () => {
     if (details.open && details.children.length === 1) details.append(runBody(run));
@@ -43,7 +44,7 @@ function runBody(run) {
 }
 
 function numbersOf(run) {
-  const head = ["quantity", "mean", "low", "high", "seeds"].map((name) => make("th", { scope: "col" }, name));
+  const head = ["quantity", "mean", "low", "high", "seeds"].map((name, n) => make("th", { scope: "col", class: n ? "number" : "text" }, name));
   const rows = digest.numbers.map((column) => {
     const { mean, low, high, n } = number(run, column.name);
     return make("tr", {}, make("th", { scope: "row" }, heading(column)), [mean, low, high, n].map((value) => make("td", { class: "number" }, alone(value))));

@@ -10,7 +10,7 @@ function filterFields() {
   const states = [...new Set(runs.map((run) => run.status))];
   const kinds = [...new Set(runs.flatMap((run) => run.kinds))];
   return [
-    make("label", { class: "wide" }, make("span", {}, "Words"), search),
+    make("label", { class: "wide" }, make("span", {}, "search"), search),
     ...axes.map((axis) => select(axis.name, [ANY, ...axisOptions(axis)], "", (key) => {
       view.values.set(axis.name, key);
       changed("list");

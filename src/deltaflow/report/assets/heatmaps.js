@@ -13,6 +13,7 @@ function buildHeatmaps() {
   document.querySelector("#heatmaps .scale").replaceChildren(...legend);
   return {
     panels: shown.map(({ run, heatmap }) => heatPanel(run, heatmap, low, high)),
+    small: true,
     said: drawnInWords(shown.length, all.length - shown.length),
     empty: all.length ? "None of the ticked runs was measured layer by layer." : "No run is ticked in table 1.",
     numbers: shown.length ? () => heatNumbers(shown) : null,

@@ -1,7 +1,8 @@
 // Colours, markers and themes: each run is told apart by two of colour, marker and dash.
 
-const LIGHT = ["#0067a8", "#c94a00", "#007a5a", "#a6437f", "#8a6200", "#3d8fd1", "#5f5f5f", "#6a4fb0"];
-const DARK = ["#5cb3ee", "#ff8d4f", "#2fc79d", "#ec9ccb", "#e0ab33", "#a9d6fa", "#bdbdbd", "#b7a4f7"];
+// Apart for normal, red-blind, green-blind and blue-blind eyes, and three to one against the paper.
+const LIGHT = ["#0f69a5", "#c94a00", "#004d2e", "#c8749f", "#2f2466", "#8c8a5a", "#8778f5", "#8a1fd0"];
+const DARK = ["#5ab4f0", "#f0874b", "#d6f2b0", "#b05fa0", "#f2e65a", "#4f78e0", "#f6b6cf", "#2fae8e"];
 const MARKERS = ["circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star"];
 const OUTLINES = { // in a square of 10, for the key
   circle: "M5 1.2A3.8 3.8 0 1 1 4.99 1.2Z", square: "M1.6 1.6H8.4V8.4H1.6Z", diamond: "M5 0L10 5L5 10L0 5Z",

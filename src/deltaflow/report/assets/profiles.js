@@ -19,6 +19,7 @@ function buildProfiles() {
   const byRun = arrangement.by === "run";
   return {
     panels: byRun ? shown.map((one) => runPanel(one, scale)) : MOMENTS.map(([moment, title]) => momentPanel(moment, title, shown, scale)).filter(Boolean),
+    small: byRun,
     key: byRun ? momentKey() : [...runKey(), theoryEntry()],
     said: drawnInWords(shown.length, all.length - shown.length),
     empty: all.length ? "None of the ticked runs has a profile: it takes a hidden layer and a measured step." : "No run is ticked in table 1.",
@@ -77,7 +78,7 @@ function runPanel({ run, profile }, scale) {
     ...momentTraces(profile, "end", end, `end, ${run.nickname}`),
   ];
   const about = `δ norm by layer of run ${run.place}, ${run.nickname}; the numbers are in the table below.`;
-  return { title: `${run.place} ${short(run.nickname, 70)}`, traces, layout: profileLayout(scale, profile.layers.length), height: 260, about };
+  return { title: `${run.place} ${short(run.nickname, 70)}`, traces, layout: profileLayout(scale, profile.layers.length), height: 230, about };
 }
 
 function profileLayout([low, high], depth) {

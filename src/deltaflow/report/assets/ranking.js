@@ -17,8 +17,7 @@ function rankingColumns() {
     { key: "place", title: "#", kind: "number", value: (run) => run.place, cell: placeCell },
     ...(swept.length ? swept : [label]),
     ...(first ? [{ ...first, chief: true }] : []),
-    differenceColumn(),
-    { key: "p", title: "p (Holm)", kind: "number", value: (run) => run.against?.p_holm ?? null, cell: (run) => probability(run.against?.p_holm) },
+    ...(runs.some((run) => run.against) ? [differenceColumn(), probabilityColumn()] : []),
     { key: "status", title: "status", kind: "text", value: (run) => run.status, cell: statusCell },
     { key: "kinds", title: "verdicts", kind: "text", value: (run) => run.kinds.join(", "), cell: verdictCell },
     { key: "seeds", title: "seeds", kind: "number", value: (run) => run.n_seeds, cell: (run) => String(run.n_seeds) },
@@ -64,6 +63,14 @@ function differenceColumn() {
   };
 }
 
+const probabilityColumn = () => ({
+  key: "p",
+  title: "p (Holm)",
+  kind: "number",
+  value: (run) => run.against?.p_holm ?? null,
+  cell: (run) => probability(run.against?.p_holm),
+});
+
 function placeCell(run) {
   const link = { href: `#run-${run.id}`, "aria-label": `${run.place}, details of ${run.nickname}` };
   return make("a", link, String(run.place));
@@ -84,7 +91,7 @@ function verdictCell(run) {
 
 const ranking = { columns: rankingColumns(), rows: new Map() };
 
-const classOf = (column) => [column.kind, column.chief ? "chief" : "", column.key === "place" ? "place" : ""].join(" ").trim();
+const classOf = (column) => [column.kind, column.chief ? "chief" : "", ["place", "seeds"].includes(column.key) ? column.key : ""].join(" ").trim();
 
 /** The listed runs in the order of the sorted column; those without a value last. */
 function sorted() {
@@ -166,7 +173,7 @@ function showTicks() {
     row.querySelector("input").checked = ids.has(id);
     row.querySelector(".mini").replaceChildren(...(places.has(id) ? [swatch(look(places.get(id)), false)] : []));
   }
-  const how = view.ticked === null ? ", the best of those listed" : "";
+  const how = view.ticked === null ? `, ${listed().length > BEST ? "the best of those" : "all that are"} listed` : "";
   const most = chosen.length > MOST_DRAWN ? `; the charts draw the first ${MOST_DRAWN}, no more at once` : "";
   const said = `${count(chosen.length, "run")} of ${runs.length} ticked${how}${most}.`;
   if (byId("ticked").textContent !== said) byId("ticked").textContent = said;
@@ -193,8 +200,9 @@ function showPager(total, first, pages) {
 function setUpRanking() {
   const order = metric.title + (better === "lower" ? ", lowest first" : ", highest first");
   const ranked = `Runs by ${order}; then those that diverged, then those that did not end.`;
-  const rest = " ± is half of the 95 % interval over seeds. p is Holm's, of the paired difference to the baseline. The number of a run leads to its details.";
-  byId("ranking-caption").append(make("b", {}, "Table 1."), ` ${ranked}${rest}`);
+  const compared = runs.some((run) => run.against) ? " p is Holm's, of the paired difference to the baseline." : "";
+  const rest = `${ranked} ± is half of the 95 % interval over seeds.${compared} A heading sorts; the number of a run leads to its details.`;
+  byId("ranking-caption").append(make("b", {}, "Table 1."), ` ${rest}`);
   showHead();
   byId("tick-best").addEventListener("click", () => { view.ticked = null; changed("ticks"); });
   byId("tick-all").addEventListener("click", () => { view.ticked = new Set(listed().map((run) => run.id)); changed("ticks"); });
