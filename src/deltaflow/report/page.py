@@ -24,6 +24,7 @@ SCRIPTS = (  # in reading order
     "curves", "comparisons", "details", "report",
 )  # fmt: skip
 DETAIL = ("command", "config", "profile", "heatmap", "curves")  # of a run, read when asked for
+_NO_NOTE = "There is nothing to note."
 _FORBIDDEN = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
@@ -65,6 +66,7 @@ def page(digest: Mapping[str, Any]) -> str:
         title=html.escape(digest["title"]),
         sentence=html.escape(digest["sentence"]),
         versions=html.escape(digest["versions"]),
+        notes="".join(f"<li>{html.escape(note)}</li>" for note in digest["notes"] or [_NO_NOTE]),
         table=_plain_ranking(digest),
         style=style,
         early=early,

@@ -30,6 +30,7 @@ class Chart {
   /** What it shows has changed. */
   outdate() {
     this.fresh = false;
+    this.figure.dataset.drawn = "false";
     if (this.visible) this.draw();
   }
 
@@ -37,7 +38,6 @@ class Chart {
   async draw() {
     const turn = ++this.turn;
     this.fresh = true;
-    this.figure.setAttribute("aria-busy", "true");
     await breath();
     if (turn !== this.turn) return;
     for (const panel of this.prepare()) {
@@ -45,7 +45,7 @@ class Chart {
       if (turn !== this.turn) return;
       this.plot(panel);
     }
-    this.figure.setAttribute("aria-busy", "false");
+    this.figure.dataset.drawn = "true";
   }
 
   /** Draw all at once, for the printer. */
@@ -53,7 +53,7 @@ class Chart {
     this.turn += 1;
     this.fresh = true;
     this.prepare().forEach((panel) => this.plot(panel));
-    this.figure.setAttribute("aria-busy", "false");
+    this.figure.dataset.drawn = "true";
   }
 
   /** All but the plots: boxes for them, the key, and what is said. */

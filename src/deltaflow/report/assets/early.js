@@ -1,4 +1,5 @@
-// Before anything is painted: the theme that was chosen last time.
+// Before anything is painted: scripts run here, and the theme is the one chosen last time.
+document.documentElement.classList.remove("no-script");
 try {
   const kept = localStorage.getItem("deltaflow-theme");
   if (kept === "dark" || kept === "light") document.documentElement.dataset.theme = kept;

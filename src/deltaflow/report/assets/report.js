@@ -5,8 +5,6 @@ function showHeader() {
     byId("command").append(make("p", { class: "legend" }, "Made by"), copyable("command of the sweep", digest.command));
     byId("command").hidden = false;
   }
-  byId("note-list").append(...digest.notes.map((note) => make("li", {}, note)));
-  if (!digest.notes.length) byId("note-list").append(make("li", {}, "There is nothing to note."));
 }
 
 function redraw() {

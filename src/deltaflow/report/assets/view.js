@@ -39,9 +39,8 @@ runs.forEach((run, index) => {
   run.place = index + 1;
   run.nickname = nickname(run);
   run.kinds = run.verdicts.map((verdict) => verdict.kind);
-  const said = run.verdicts.map((verdict) => verdict.words);
   const values = Object.values(run.axes).map(words);
-  const all = [run.label, run.name, run.status, run.reason ?? "", ...values, ...run.kinds, ...said];
+  const all = [run.label, run.name, run.status, run.reason ?? "", ...values, ...run.kinds];
   run.haystack = all.join("\n").toLowerCase();
 });
 
