@@ -25,6 +25,7 @@ ORDER = (
     "experiment",
     "conclusion",
     "hyperparameters",
+    "identity",
     "messages",
     "mistakes",
     "assembly",

@@ -21,6 +21,11 @@ SUMMARY_FIELDS = {
     "command": "the command line as typed, a list",
     "overrides": "Hydra's overrides of this run, a list",
     "choices": "the option chosen in each config group, by group",
+    "hyperparameters": "what one may vary to get another result, by name: the option of each "
+    "group and every value of the parts, a number, a text or null; empty if settings that no run "
+    "can have leave nothing to tell",
+    "identity": "SHA-256 of all settings that decide the result: two runs with the same one give "
+    "the same records; not those of logs, of the sweep, or of where the run computes and writes",
     "git_commit": "of the checkout, with «-dirty» if it had changes; null outside one",
     "versions": "of Python, deltaflow and the libraries it trains with",
     "table": "how the user's own table was read, null for other data: path, rows, target, and of "
