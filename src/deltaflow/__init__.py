@@ -23,8 +23,8 @@ Imports point down only. From the bottom:
 ``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``mistakes``,
 ``messages``, ``identity``, ``hyperparameters``, ``conclusion``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not
-``sweep``, ``cli``, ``composition``, ``api``
-    from a command line, or from Python, to a configuration
+``names``, ``liveness``, ``resumption``, ``sweep``, ``cli``, ``composition``, ``api``
+    from a command line, or from Python, to a configuration, and from a sweep to its runs
 ``theory``
     a prediction without any training
 ``predictions``, ``contestants``, ``benchmark``

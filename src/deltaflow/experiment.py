@@ -13,7 +13,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from deltaflow import assembly, blueprint, training
@@ -53,6 +53,7 @@ def run(
     command: Sequence[str] = (),
     console: Console | None = None,
     bar: Console | None = None,
+    hydra: str | None = None,
 ) -> Run:
     """Train what a configuration describes, and leave its records.
 
@@ -64,23 +65,25 @@ def run(
         command: the command line, for the record.
         console: where to say how a table was read; ``None`` for silence.
         bar: where to draw a progress bar; ``None`` for none.
+        hydra: Hydra's own configuration as YAML, for the record.
 
     Returns:
         The run. One whose replicas all diverged is a result too.
 
     Raises:
         ValueError: for settings that no run can have.
+        DirectoryTakenError: if another run has the directory; nothing is touched in it.
         KeyboardInterrupt: if interrupted; what was measured is kept.
     """
-    claim(directory)
     started = time.monotonic()
     choices = told(config, choices)
     values = _hyperparameters(config, choices)
     first = first_summary(choices, overrides, command, values, identity(config))
-    write_summary(directory, first)
+    claim(directory, first)
     summary = dict(first)
     tables: list[TableWriter] = []
     try:
+        _keep_settings(directory, config, overrides, hydra)
         configuration.check(config)
         flush_seconds = config.diagnostics.flush_seconds
         tables += [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
@@ -110,6 +113,21 @@ def run(
             raise error from caught
         raise
     return result
+
+
+def _keep_settings(
+    directory: Path, config: DictConfig, overrides: Sequence[str], hydra: str | None
+) -> None:
+    """What Hydra would write, but only into a directory that is the run's own."""
+    kept = {
+        "config.yaml": OmegaConf.to_yaml(config),
+        "overrides.yaml": OmegaConf.to_yaml(list(overrides)),
+        "hydra.yaml": hydra,
+    }
+    for name, text in kept.items():
+        if text is not None:
+            (directory / ".hydra").mkdir(exist_ok=True)
+            (directory / ".hydra" / name).write_text(text, encoding="utf-8")
 
 
 def _hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hyperparameters:

@@ -67,8 +67,20 @@ def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:
     >>> sorted(varied(["data._target_=my.points", "+data.tag=1"], []))
     ['data', 'data.tag']
     """
-    swept = [override for override in _parsed(command[1:]) if override.is_sweep_override()]
-    return {o.key_or_group.removesuffix("._target_") for o in swept or _parsed(overrides)}
+    own = [override.key_or_group for override in _parsed(overrides)]
+    return {name.removesuffix("._target_") for name in swept(command[1:]) or own}
+
+
+def swept(arguments: Iterable[str]) -> list[str]:
+    """The names of the groups and settings that are given several values.
+
+    Args:
+        arguments: as typed; those that are no overrides are passed over.
+
+    >>> swept(["-m", "data=moons", "network.depth=2,10", "seed=range(3)"])
+    ['network.depth', 'seed']
+    """
+    return [o.key_or_group for o in _parsed(arguments) if o.is_sweep_override()]
 
 
 def _hidden_layers(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deltaflow.records.tables import replace_file
+from deltaflow.records.tables import create_file, replace_file
 
 SUMMARY = "summary.json"
 _BLOCK = 4096  # bytes, what file systems give a file at least
@@ -56,20 +56,29 @@ SUMMARY_FIELDS = {
 }
 
 
-def claim(directory: Path) -> None:
+class DirectoryTakenError(ValueError):
+    """Another run has the directory."""
+
+
+def claim(directory: Path, summary: Mapping[str, Any]) -> None:
     """Take a directory for a run, before any other can.
+
+    The first summary is there whole at once, so whoever finds one knows whose it is.
 
     Args:
         directory: the run directory; made if it is not there.
+        summary: exactly the fields of ``SUMMARY_FIELDS``.
 
     Raises:
-        ValueError: if another run has it.
+        DirectoryTakenError: if another run has it.
+        ValueError: if a field is missing or unknown.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    content = _written(summary)
+    path = directory / SUMMARY
     try:
-        (directory / SUMMARY).touch(exist_ok=False)
+        create_file(path, content)
     except FileExistsError:
-        raise ValueError(
+        raise DirectoryTakenError(
             f"A run needs a directory of its own. Found the records of another in {directory}. "
             "Name a new one, or delete that."
         ) from None
@@ -85,15 +94,7 @@ def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
     Raises:
         ValueError: if a field is missing or unknown.
     """
-    if set(summary) != set(SUMMARY_FIELDS):
-        difference = sorted(set(summary) ^ set(SUMMARY_FIELDS))
-        raise ValueError(
-            f"A summary must have the fields of SUMMARY_FIELDS. Found a difference in "
-            f"{', '.join(difference)}. Document new fields there, and fill in old ones."
-        )
-    ordered = {name: summary[name] for name in SUMMARY_FIELDS}
-    text = json.dumps(_finite(ordered), indent=2, ensure_ascii=False, allow_nan=False)
-    content = f"{text}\n".encode()
+    content = _written(summary)
     path = directory / SUMMARY
     try:
         replace_file(path, lambda temporary: temporary.write_bytes(content))
@@ -131,6 +132,18 @@ def read_summary(directory: Path) -> dict[str, Any]:
             "Name a directory that train.py has written."
         )
     return summary
+
+
+def _written(summary: Mapping[str, Any]) -> bytes:
+    if set(summary) != set(SUMMARY_FIELDS):
+        difference = sorted(set(summary) ^ set(SUMMARY_FIELDS))
+        raise ValueError(
+            f"A summary must have the fields of SUMMARY_FIELDS. Found a difference in "
+            f"{', '.join(difference)}. Document new fields there, and fill in old ones."
+        )
+    ordered = {name: summary[name] for name in SUMMARY_FIELDS}
+    text = json.dumps(_finite(ordered), indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
 
 
 def _finite(value: Any) -> Any:
