@@ -21,10 +21,10 @@ Imports point down only. From the bottom:
 ``report``, ``run``, ``provenance``
     what is shown of the records, and of one run
 ``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``mistakes``,
-``messages``, ``hyperparameters``, ``conclusion``, ``experiment``
+``messages``, ``identity``, ``hyperparameters``, ``conclusion``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not
-``sweep``, ``cli``, ``composition``, ``api``
-    from a command line, or from Python, to a configuration
+``names``, ``liveness``, ``resumption``, ``sweep``, ``cli``, ``composition``, ``api``
+    from a command line, or from Python, to a configuration, and from a sweep to its runs
 ``reporting``, ``theory``
     a report on runs that are there, and a prediction without any training
 ``predictions``, ``contestants``, ``benchmark``

@@ -138,7 +138,7 @@ def _output(settings: Settings) -> Path:
     elif len(settings.directories) == 1:
         directory = settings.directories[0]
     else:
-        from deltaflow.cli import unique  # Hydra takes its time
+        from deltaflow.names import unique  # Hydra takes its time
 
         directory = Path("outputs") / unique(kind="report")
     if directory.exists() and not directory.is_dir():

@@ -1,6 +1,5 @@
-"""What happens around runs: names and directories of their own, and a sweep's report."""
+"""What happens around the runs of a sweep: a directory of their own, and their report."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,58 +9,43 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
 from deltaflow.messages import explain, print_error
-from deltaflow.records.summary import SUMMARY
-
-SLUG_BYTES = 80
+from deltaflow.resumption import has_failed, open_sweep
 
 
-def slug(number: int | str, overrides: str) -> str:
-    """The name of a run within its sweep: its number, and what sets it apart.
-
-    Args:
-        number: of the job.
-        overrides: Hydra's ``override_dirname``.
-
-    Returns:
-        At most 80 bytes that every file system takes.
-
-    >>> slug(3, "activation=relu,network.depth=5,data.path=/tmp/my data.csv")
-    '3_activation=relu,network.depth=5,data.path=-tmp-my-data.csv'
-    """
-    readable = re.sub(r"[^A-Za-z0-9_.=,+-]+", "-", overrides).strip("-.,")
-    return f"{number}_{readable}"[:SLUG_BYTES].rstrip("-_.,=")
-
-
-class OwnDirectoryCallback(Callback):
-    """Before Hydra writes anything: no run or sweep goes where another has been."""
-
-    def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse the directory of an earlier run.
-
-        Raises:
-            SystemExit: with status 1, if there is one.
-        """
-        self._refuse(config.hydra.run, SUMMARY)
+class DirectoryCallback(Callback):
+    """Before any run of a sweep begins: where they all go, and at the end, whether they went."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse the directory of an earlier sweep.
+        """Make the sweep's directory ready.
 
         Raises:
-            SystemExit: with status 1, if there is one.
+            SystemExit: with status 1, if the records of another are in it, or if there is no
+                sweep in it that could be resumed.
         """
-        self._refuse(config.hydra.sweep, f"*/{SUMMARY}")
-
-    def _refuse(self, where: DictConfig, records: str) -> None:
         try:
-            directory = Path(where.dir)
+            sweep, resumed = Path(config.hydra.sweep.dir), config.sweep.resume
         except OmegaConfBaseException:  # Hydra will meet the same error, and say so
             return
-        if directory.is_dir() and any(directory.glob(records)):
-            print_error(
-                "A run or sweep needs a directory of its own. Found the records of another in "
-                f"{directory}. Name a new one, or delete that."
-            )
-            raise SystemExit(1)  # Hydra swallows any other exception of a callback
+        try:
+            if resumed is not None and Path(resumed) != sweep:
+                raise ValueError(
+                    "A sweep that is resumed goes on in its own directory. Found "
+                    f"`sweep.resume={resumed}` with `hydra.sweep.dir={sweep}`. Leave the latter "
+                    "out."
+                )
+            open_sweep(sweep, resumed is not None)
+        except (ValueError, OSError) as error:
+            print_error(explain(error))
+            raise SystemExit(1) from error  # Hydra swallows any other exception of a callback
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Tell by the exit status of failures that left no record.
+
+        Raises:
+            SystemExit: with status 1 if there was one.
+        """
+        if has_failed(Path(config.hydra.sweep.dir)):
+            raise SystemExit(1)
 
 
 class RankingCallback(Callback):

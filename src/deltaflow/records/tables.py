@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -22,16 +23,43 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         path: where it will be.
         write: called with the path of a temporary file in the same folder.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with _temporary(path) as temporary:
         write(temporary)
         temporary.chmod(0o644)  # mkstemp's files are for their owner alone
         temporary.replace(path)
+
+
+def create_file(path: Path, content: bytes) -> None:
+    """Write a file that is not there, so that of several processes one has written it, whole.
+
+    Args:
+        path: where it will be.
+        content: of the file.
+
+    Raises:
+        FileExistsError: if it is there.
+    """
+    with _temporary(path) as temporary:
+        temporary.write_bytes(content)
+        temporary.chmod(0o644)
+        try:
+            os.link(temporary, path)  # unlike a rename, it replaces nothing
+        except FileExistsError:
+            raise
+        except OSError:  # some file systems have no links
+            with path.open("xb") as file:
+                file.write(content)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
     finally:
-        temporary.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
 
 
 class TableWriter:
