@@ -144,6 +144,20 @@ def test_runs_are_numbered_as_their_directories(tmp_path):
     assert list(numbered(collect([tmp_path]))) == [3, 12, 100]
 
 
+def test_runs_of_several_sweeps_are_in_the_order_of_their_numbers(tmp_path):
+    for name in ("a/3_a", "b/2_b"):
+        write_run(tmp_path / name, [f"a={name}"])
+    assert list(numbered(collect([tmp_path / "a", tmp_path / "b"]))) == [2, 3]
+
+
+def test_a_seed_that_was_run_twice_counts_once(tmp_path):
+    for number, (first, accuracy) in enumerate([(0, 0.5), (2, 0.7)]):
+        write_run(tmp_path / f"{number}_x", [f"seed={first}"], range(first, first + 4),
+                  accuracy=lambda _, value=accuracy: value)  # fmt: skip
+    ((one,), _) = grouped(tmp_path)
+    assert one.values("test", "accuracy") == {0: 0.5, 1: 0.5, 2: 0.5, 3: 0.5, 4: 0.7, 5: 0.7}
+
+
 def test_runs_with_the_same_number_are_numbered_anew(tmp_path):
     for name in ("x/3_a", "y/3_b", "z"):
         write_run(tmp_path / name, [f"a={name}"])

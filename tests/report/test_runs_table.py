@@ -55,6 +55,18 @@ def test_its_numbers_are_those_of_the_records(sweep):
     assert row["overrides"] == "activation=relu optimizer.lr=0.1"
 
 
+def test_of_a_network_that_diverged_no_units_are_counted(tmp_path):
+    write_run(tmp_path / "0_x", diverged=dict.fromkeys(range(4), 3))
+    assert table(tmp_path)["dead_fraction_end"].null_count() == 4
+
+
+def test_rows_are_in_the_order_of_runs_and_seeds(tmp_path):
+    for number, (seed, a) in enumerate([(4, 1), (4, 2), (0, 1), (0, 2)]):
+        write_run(tmp_path / f"{number}_x", [f"a={a}", f"seed={seed}"], range(seed, seed + 4))
+    rows = table(tmp_path).select("run", "seed").rows()
+    assert rows == sorted(rows)
+
+
 def test_equal_sweeps_give_equal_tables_wherever_they_are(sweep, tmp_path):
     shutil.copytree(sweep, tmp_path / "copy")
     assert table(sweep).equals(table(tmp_path / "copy"))

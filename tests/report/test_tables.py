@@ -168,6 +168,16 @@ def test_runs_of_one_configuration_are_taken_together(tmp_path):
     assert other.units[1, 3] == one.units[0, 3]
 
 
+def test_each_run_ends_with_a_step_of_its_own(tmp_path):
+    for seed, steps in enumerate(([0, 10, 20], [0, 10])):
+        tables = layers([seed], steps=steps, norm=noisy), metrics([seed], lambda _: 0.5)
+        write_run(tmp_path / f"{seed}_x", [f"seed={seed}"], [seed], tables=tables)
+    found = read(tmp_path)
+    ends = [math.log10(noisy(0, 20, 1)), math.log10(noisy(1, 10, 1) * 1.01)]
+    assert found.profiles[0]["end"]["mean"][0] == pytest.approx(10 ** np.mean(ends), rel=ROUNDING)
+    assert set(found.units) == {(0, 0), (1, 1)}
+
+
 def test_units_are_those_of_the_worst_hidden_layer_at_the_end(tmp_path):
     write_run(tmp_path / "0", seeds=[7])
     assert read(tmp_path).units == {
