@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from deltaflow.records import LAYERS
 from deltaflow.report.aggregate import interval
 from deltaflow.report.collect import collect
 from deltaflow.report.digest import digest
@@ -117,6 +118,17 @@ def test_the_best_comes_first_and_is_what_others_are_compared_with(sweep):
     assert last["against"]["p"] == pytest.approx(expected.pvalue, rel=1e-3)
     assert last["against"]["n"] == 4
     assert last["against"]["p_holm"] > 5 * last["against"]["p"]
+
+
+def test_one_seed_that_was_lucky_is_not_what_others_are_compared_with(sweep):
+    write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT],
+              accuracy=lambda _: 0.99, diverged={0: 1, 1: 1, 2: 1})  # fmt: skip
+    found = of(sweep)
+    assert [run["id"] for run in found["runs"]][:2] == [9, 0]
+    assert found["baseline"] == 0
+    assert found["runs"][0]["against"]["p"] is None
+    assert all(run["against"]["p"] is not None for run in found["runs"][2:])
+    assert any("the best with several seeds" in n and "all 15 pairs" in n for n in found["notes"])
 
 
 @pytest.mark.parametrize(
@@ -367,3 +379,16 @@ def test_each_table_is_read_once(sweep, monkeypatch):
     )
     gather(runs)
     assert len(read) == len(set(read)) == 12
+
+
+def test_runs_without_diagnostics_have_results_and_no_flow(tmp_path):
+    for number in range(2):
+        tables = LAYERS.frame({}), metrics(range(2), lambda s, n=number: 0.5 + 0.1 * n)
+        write_run(tmp_path / f"{number}_x", [f"a={number}"], range(2), tables=tables)
+    write_run(tmp_path / "2_x", ["a=2"], range(2))
+    runs = {run["id"]: run for run in of(tmp_path)["runs"]}
+    assert runs[1]["numbers"]["accuracy"]["mean"] == 0.6
+    assert runs[1]["numbers"]["vanishing_index_start"]["mean"] is None
+    assert (runs[1]["profile"], runs[1]["heatmap"]) == (None, None)
+    assert runs[1]["curves"]["train"]
+    assert runs[2]["profile"]

@@ -180,6 +180,7 @@ def test_only_completed_replicas_with_a_finite_number_count(tmp_path):
          "python train.py --config-dir 'my conf' 'a=$x'"),
         (["train.py", "--config-dir=mine"], [], "python train.py --config-dir=mine"),
         ([], ["a=1"], "python train.py a=1"),
+        (["/bin/rm", "-rf"], ["a=x; y"], "deltaflow-train 'a=x; y'"),
     ],
 )  # fmt: skip
 def test_a_run_has_a_command_of_its_own(tmp_path, typed, overrides, said):

@@ -112,6 +112,17 @@ def test_one_seed_has_neither_intervals_nor_tests(tmp_path):
     text = printed(tmp_path)
     assert rows(text, "Ranking")[0]["test accuracy"] == "0.9"
     assert "cannot be told" not in text
+    assert "Ranking (one seed: no intervals, and chance may decide; add n_seeds=16)" in text
+
+
+def test_nothing_in_a_record_commands_the_terminal(tmp_path):
+    write_run(tmp_path / "0_x", ["a=\x1b[2Jgone"])
+    write_run(tmp_path / "1_x", ["a=1"], error="\x1b]0;title\x07 and\tmore")
+    text = printed(tmp_path)
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "�[2Jgone" in text
+    assert "and more" in text
 
 
 def test_a_long_ranking_shows_both_ends_and_where_the_rest_is(tmp_path):

@@ -86,6 +86,11 @@ def test_an_axis_with_a_text_is_one_of_texts(tmp_path):
     ]
 
 
+def test_halves_of_surrogate_pairs_do_not_stop_it(tmp_path):
+    write_run(tmp_path / "0_x", error="lone \ud83d")
+    assert table(tmp_path)["reason"].to_list() == ["lone ?"]
+
+
 def test_it_is_written_whole_and_without_formulas_for_spreadsheets(sweep, tmp_path):
     frame = table(sweep)
     write_runs(frame, tmp_path / "out")

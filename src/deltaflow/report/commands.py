@@ -28,7 +28,10 @@ def sweep_command(runs: Iterable[CollectedRun]) -> str | None:
 
 
 def _program(typed: Sequence[str]) -> list[str]:
-    """What was started: a script, or an installed command by its name."""
+    """What was started: a script, or the installed command.
+
+    Records may be anybody's, and what is copied from them must not start anything else.
+    """
     if not typed or typed[0].endswith(".py"):
         return ["python", *(typed[:1] or ["train.py"])]
-    return [typed[0].replace("\\", "/").rpartition("/")[2]]
+    return ["deltaflow-train"]

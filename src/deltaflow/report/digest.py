@@ -82,8 +82,7 @@ def digest_of(
             f"A baseline must have a result to compare with. Found none for `{baseline}`. "
             "Choose a configuration that completed."
         )
-    rest = [one.number for one in ranked if means[one.number] is not None]
-    other = named if named is not None else rest[0] if len(rest) > 1 else None
+    other = _best(ranked, values) if named is None else named
     against = {} if other is None else compare(values, other, picked=named is None)
     effects = [
         axis_effects(axis, [(one.axes, values[one.number]) for one in found])
@@ -111,6 +110,13 @@ def digest_of(
         ],
         "runs": [_run(gathering, one, values[one.number], against, place) for one in ranked],
     }  # fmt: skip
+
+
+def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, float]]) -> int | None:
+    """The best to compare others with: with several seeds, if any has them; of at least two."""
+    some = [one.number for one in ranked if values[one.number]]
+    several = [number for number in some if len(values[number]) > 1]
+    return None if len(some) < 2 else (several or some)[0]
 
 
 def _order(one: Configuration, mean: float | None, metric: Metric) -> tuple[int, float, int]:

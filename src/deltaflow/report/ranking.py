@@ -8,12 +8,11 @@ from rich.console import Console, JustifyMethod
 from rich.text import Text
 
 from deltaflow.report.configuration import text
-from deltaflow.report.screen import spread, titled_table
+from deltaflow.report.screen import printable, spread, titled_table
 
 VERDICT = "verdict"
 MOST = 50  # configurations that are shown one by one
 _LAST = 5  # of these, from the end
-_TITLE = "Ranking (± 95 % interval over seeds, unadjusted)"
 _WIDE = 110  # columns from which on one table holds all
 _Run = Mapping[str, Any]
 _Columns = dict[str, Callable[[_Run], str]]
@@ -54,12 +53,12 @@ def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
         "decay rate\nand theory's": _decay,
     }
     rest: _Columns = {"dead or\nsaturated": _units, "time": _seconds, VERDICT: _verdict}
-    out.print(Text(digest["sentence"], overflow="fold"))
+    out.print(Text(printable(digest["sentence"]), overflow="fold"))
     ranked = [run for run in digest["runs"] if _mean(run, name) is not None]
     if ranked and out.width >= _WIDE:
-        _print_table(out, _TITLE, digest, ranked, results | rest)
+        _print_table(out, _title(digest), digest, ranked, results | rest)
     elif ranked:
-        _print_table(out, _TITLE, digest, ranked, results)
+        _print_table(out, _title(digest), digest, ranked, results)
         _print_table(out, "Units at the end, time, verdicts", digest, ranked, rest)
     if unranked := digest["runs"][len(ranked) :]:
         _print_table(out, "Without a result", digest, unranked, {"why": _verdict})
@@ -77,7 +76,7 @@ def _print_table(
     has_rank = "why" not in columns
     if has_rank:
         table.add_column("", justify="right", no_wrap=True)
-    table.add_column(Text(" · ".join(axes) or "configuration"), overflow="fold")
+    table.add_column(Text(printable(" · ".join(axes)) or "configuration"), overflow="fold")
     for name in columns:
         is_text = name in (VERDICT, "why")
         justify: JustifyMethod = "left" if is_text else "right"
@@ -85,12 +84,20 @@ def _print_table(
     for rank, run in enumerate(runs, start=1):
         if MOST - _LAST < rank <= len(runs) - _LAST and len(runs) > MOST:
             continue
-        cells = [Text(_named(run, axes)), *(Text(columns[name](run)) for name in columns)]
+        texts = [_named(run, axes), *(columns[name](run) for name in columns)]
+        cells = [Text(printable(text)) for text in texts]
         table.add_row(*([str(rank)] if has_rank else []), *cells)
         if rank == MOST - _LAST and len(runs) > MOST:
             gap = Text(f"… {len(runs) - MOST} more …")
             table.add_row(*([""] if has_rank else []), gap, *("" for _ in columns))
     out.print(table)
+
+
+def _title(digest: Mapping[str, Any]) -> str:
+    name = digest["metric"]["name"]
+    if any(run["numbers"][name]["n"] > 1 for run in digest["runs"]):
+        return "Ranking (± 95 % interval over seeds, unadjusted)"
+    return "Ranking (one seed: no intervals, and chance may decide; add n_seeds=16)"
 
 
 def _named(run: _Run, axes: Sequence[str]) -> str:

@@ -64,7 +64,7 @@ def remarks(
     return [
         *_intervals(sizes),
         *_picking(gathering, len(sizes), metric.moment),
-        *_tests(against, len(sizes), named),
+        *_tests(against, sizes, named),
         *_scope(gathering, max(sizes, default=0)),
         *_effects(effects),
         *_left_out(gathering),
@@ -103,12 +103,16 @@ def _picking(gathering: Gathering, n: int, moment: str) -> Iterator[str]:
         yield "Without a test part, runs are ranked by the last epoch."
 
 
-def _tests(against: Mapping[int, Difference], n: int, named: str | None) -> Iterator[str]:
+def _tests(
+    against: Mapping[int, Difference], sizes: Sequence[int], named: str | None
+) -> Iterator[str]:
     tested = [one for one in against.values() if one.p is not None]
     if tested:
+        n = sum(size > 1 for size in sizes)
         family = len(tested) if named else n * (n - 1) // 2
+        best = "the best with several seeds" if 1 in sizes else "the best"
         yield (
-            f"Each is compared with {f'`{named}`' if named else 'the best'}, paired by seed; p is "
+            f"Each is compared with {f'`{named}`' if named else best}, paired by seed; p is "
             "that of a paired t-test, two-sided, corrected by Holm for "
             + (
                 f"{_many(family, 'comparison')}. It holds if the baseline was chosen before the "
