@@ -156,8 +156,9 @@ def test_the_wheel_carries_the_assets():
     assert carried >= {"template.html", "report.css", "report.js"}
 
 
-def test_every_script_is_in_the_page():
+def test_every_script_and_style_is_in_the_page():
     assert {path.stem for path in OWN_SCRIPTS} == {*page.SCRIPTS, "early"}
+    assert {path.stem for path in ASSETS.glob("*.css")} == set(page.STYLES)
 
 
 @pytest.mark.parametrize("path", sorted(ASSETS.iterdir()), ids=lambda p: p.name)
@@ -204,7 +205,7 @@ def _hash(text: str) -> str:
 
 def _palette(theme: str) -> list[str]:
     looks = (ASSETS / "looks.js").read_text(encoding="utf-8")
-    return json.loads(re.search(rf"const {theme} = (\[.*?\]);", looks)[1])
+    return re.findall("#[0-9a-f]{6}", looks.partition(f"const {theme} =")[2])[:8]
 
 
 def _linear(color: str) -> np.ndarray:

@@ -20,9 +20,10 @@ from typing import Any
 from deltaflow.records.tables import replace_file
 
 SCRIPTS = (  # in reading order
-    "text", "looks", "view", "filters", "ranking", "matrix", "charts", "profiles", "heatmaps",
-    "curves", "comparisons", "details", "report",
+    "text", "theme", "looks", "scales", "view", "filters", "columns", "ranking", "matrix",
+    "charts", "marks", "profiles", "heatmaps", "curves", "decay", "effects", "details", "report",
 )  # fmt: skip
+STYLES = ("report", "controls", "tables", "figures", "runs", "print")
 DETAIL = ("command", "config", "profile", "heatmap", "curves")  # of a run, read when asked for
 _NO_NOTE = "There is nothing to note."
 _FORBIDDEN = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -53,7 +54,8 @@ def page(digest: Mapping[str, Any]) -> str:
     """
     from plotly.offline import get_plotlyjs  # takes a while, and only a page needs it
 
-    style, early, script = _asset("report.css"), _asset("early.js"), _script()
+    style = "\n".join(_asset(f"{name}.css") for name in STYLES)
+    early, script = _asset("early.js"), _script()
     plotly = get_plotlyjs()
     listed = [{k: v for k, v in run.items() if k not in DETAIL} for run in digest["runs"]]
     details = (

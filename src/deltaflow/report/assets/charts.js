@@ -9,8 +9,8 @@ const breath = () => new Promise((then) => setTimeout(then));
 class Chart {
   /**
    * @param id of the section that holds the figure.
-   * @param build gives {panels: [{title, traces, layout, height, about}], small, key, said, empty, numbers}
-   *     from what is looked at now; a height may be a function of the width.
+   * @param build gives, from what is looked at now, {panels: [{title, traces, layout, height,
+   *     about}], small, key, said, empty, numbers}; a height may be a function of the width.
    */
   constructor(id, build) {
     this.figure = document.querySelector(`#${id} figure`);
@@ -18,10 +18,13 @@ class Chart {
     this.build = build;
     this.turn = 0;
     this.fresh = this.visible = false;
-    const watcher = new IntersectionObserver(([entry]) => {
-      this.visible = entry.isIntersecting;
-      if (this.visible && !this.fresh) this.draw();
-    }, { rootMargin: "300px" });
+    const watcher = new IntersectionObserver(
+      ([entry]) => {
+        this.visible = entry.isIntersecting;
+        if (this.visible && !this.fresh) this.draw();
+      },
+      { rootMargin: "300px" },
+    );
     watcher.observe(this.figure);
     this.figure.querySelector(".numbers").addEventListener("toggle", () => this.showNumbers());
     charts.push(this);
@@ -80,8 +83,17 @@ class Chart {
     const [heading, plot] = box.children;
     heading.textContent = title ?? "";
     heading.hidden = !title;
-    plot.setAttribute("aria-label", about);
-    Plotly.react(plot, traces, frame(layout, plot.clientWidth, typeof height === "function" ? height(plot.clientWidth) : height), STILL);
+    plot.setAttribute("aria-label", `${about}; the numbers are in the table below`);
+    Plotly.react(
+      plot,
+      traces,
+      frame(
+        layout,
+        plot.clientWidth,
+        typeof height === "function" ? height(plot.clientWidth) : height,
+      ),
+      STILL,
+    );
   }
 
   /** The figure as a table, for whom a picture is no use. */
@@ -90,27 +102,91 @@ class Chart {
     details.querySelector(".scroller")?.remove();
     if (!details.open || !this.built?.numbers) return;
     const { columns, rows } = this.built.numbers();
-    const head = make("thead", {}, make("tr", {}, columns.map((name) => make("th", { scope: "col" }, name))));
-    const body = make("tbody", {}, rows.map((row) => make("tr", {}, row.map((cell) => make("td", { class: typeof cell === "number" || cell === null ? "number" : "text" }, typeof cell === "string" ? cell : alone(cell))))));
-    details.append(make("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": details.firstElementChild.textContent }, make("table", {}, head, body)));
+    const head = make(
+      "thead",
+      {},
+      make(
+        "tr",
+        {},
+        columns.map((name) => make("th", { scope: "col" }, name)),
+      ),
+    );
+    const body = make(
+      "tbody",
+      {},
+      rows.map((row) =>
+        make(
+          "tr",
+          {},
+          row.map((cell) =>
+            make(
+              "td",
+              { class: typeof cell === "number" || cell === null ? "number" : "text" },
+              typeof cell === "string" ? cell : alone(cell),
+            ),
+          ),
+        ),
+      ),
+    );
+    details.append(
+      make(
+        "div",
+        {
+          class: "scroller",
+          tabindex: "0",
+          role: "region",
+          "aria-label": details.firstElementChild.textContent,
+        },
+        make("table", {}, head, body),
+      ),
+    );
   }
 }
 
-const newPanel = () => make("div", { class: "panel" }, make("p", { class: "panel-title" }), make("div", { class: "plot", role: "img" }));
+const newPanel = () =>
+  make(
+    "div",
+    { class: "panel" },
+    make("p", { class: "panel-title" }),
+    make("div", { class: "plot", role: "img" }),
+  );
 
 /** A layout with the page's fonts, colours and lines. */
 function frame(layout, width, height) {
   const text = { family: ink("sans"), size: 12, color: ink("ink") };
   const axis = {
-    showgrid: true, gridcolor: ink("grid"), zeroline: false, showline: true, linecolor: ink("quiet"), ticks: "outside",
-    ticklen: 4, tickcolor: ink("quiet"), tickfont: { size: 11, color: ink("quiet") }, title: { font: { size: 12, color: ink("ink") }, standoff: 8 },
-    exponentformat: "power", minexponent: 4, fixedrange: false, automargin: true,
+    showgrid: true,
+    gridcolor: ink("grid"),
+    zeroline: false,
+    showline: true,
+    linecolor: ink("quiet"),
+    ticks: "outside",
+    ticklen: 4,
+    tickcolor: ink("quiet"),
+    tickfont: { size: 11, color: ink("quiet") },
+    title: { font: { size: 12, color: ink("ink") }, standoff: 8 },
+    exponentformat: "power",
+    minexponent: 4,
+    fixedrange: false,
+    automargin: true,
   };
   const framed = {
-    margin: { l: 58, r: 12, t: 8, b: 44 }, showlegend: false, hovermode: "closest", font: text,
-    paper_bgcolor: ink("paper"), plot_bgcolor: ink("paper"), dragmode: "zoom",
-    hoverlabel: { font: { family: ink("sans"), size: 12, color: ink("ink") }, bgcolor: ink("raised"), bordercolor: ink("rule"), align: "left" },
-    ...layout, width, height,
+    margin: { l: 58, r: 12, t: 8, b: 44 },
+    showlegend: false,
+    hovermode: "closest",
+    font: text,
+    paper_bgcolor: ink("paper"),
+    plot_bgcolor: ink("paper"),
+    dragmode: "zoom",
+    hoverlabel: {
+      font: { family: ink("sans"), size: 12, color: ink("ink") },
+      bgcolor: ink("raised"),
+      bordercolor: ink("rule"),
+      align: "left",
+    },
+    ...layout,
+    width,
+    height,
   };
   for (const name of Object.keys(layout).filter((one) => /^[xy]axis\d*$/.test(one))) {
     framed[name] = { ...axis, ...layout[name], title: { ...axis.title, ...layout[name].title } };
@@ -118,54 +194,10 @@ function frame(layout, width, height) {
   return framed;
 }
 
-/** A line with its markers; the hover says where, in words that cannot be markup. */
-function line(x, y, how, hover) {
-  return {
-    type: "scatter", mode: "lines+markers", x, y, hovertext: hover, hoverinfo: "text", connectgaps: false,
-    line: { color: how.color, width: 1.8, dash: "solid" },
-    marker: { color: how.color, symbol: how.symbol, size: 6.5, maxdisplayed: 12, line: { color: how.color, width: how.open ? 1.4 : 0 } },
-  };
-}
-
-/** How much of a band shows: less where many lie on each other. */
-const thinness = () => (isDark() ? 0.2 : 0.15) * Math.min(1, 6 / Math.max(1, drawn().length));
-
-/** The areas between low and high, one for each stretch without a gap; none without an interval. */
-function bands(x, low, high, color) {
-  const stretches = [[]];
-  x.forEach((at, n) => {
-    if (low?.[n] == null || high?.[n] == null) stretches.push([]);
-    else stretches.at(-1).push(n);
-  });
-  return stretches.filter((stretch) => stretch.length > 1).map((stretch) => {
-    const back = [...stretch].reverse();
-    return {
-      type: "scatter", mode: "lines", fill: "toself", hoverinfo: "skip", fillcolor: seeThrough(color, thinness()),
-      line: { width: 0 }, x: [...stretch, ...back].map((n) => x[n]), y: [...stretch.map((n) => high[n]), ...back.map((n) => low[n])],
-    };
-  });
-}
-
-/** A key's entry: a swatch and a name, leading to the run's details if it is one. */
-function keyEntry(picture, name, run = null) {
-  return make("li", {}, picture, run ? make("a", { href: `#run-${run.id}` }, `${run.place} ${short(name, 70)}`) : make("span", {}, short(name, 70)));
-}
-
-const runKey = () => drawn().map((run, n) => keyEntry(swatch(look(n)), run.nickname, run));
-
-/** Which runs a figure shows, and which it cannot. */
-function drawnInWords(shown, lacking) {
-  const more = ticked().length - drawn().length;
-  return [
-    `${count(shown, "run")} drawn, as ticked in table 1`,
-    lacking ? `; ${count(lacking, "other ticked run")} ${lacking === 1 ? "has" : "have"} nothing to draw here` : "",
-    more > 0 ? `; ${more} more ticked, but at most ${MOST_DRAWN} are drawn at once` : "", ".",
-  ].join("");
-}
-
 function setUpCharts() {
   on("ticks", () => charts.forEach((chart) => chart.outdate()));
-  let width = document.body.clientWidth, waiting = 0;
+  let width = document.body.clientWidth,
+    waiting = 0;
   new ResizeObserver(() => {
     if (document.body.clientWidth === width || printing()) return;
     width = document.body.clientWidth;

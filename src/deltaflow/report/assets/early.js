@@ -3,4 +3,6 @@ document.documentElement.classList.remove("no-script");
 try {
   const kept = localStorage.getItem("deltaflow-theme");
   if (kept === "dark" || kept === "light") document.documentElement.dataset.theme = kept;
-} catch { /* a browser that keeps nothing shows the system's theme */ }
+} catch {
+  /* a browser that keeps nothing shows the system's theme */
+}

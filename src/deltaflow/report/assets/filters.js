@@ -5,16 +5,26 @@ const MOST_VALUES = 500; // in one select
 const ANY = ["", "any"];
 
 function filterFields() {
-  const search = make("input", { type: "search", id: "query", autocomplete: "off", spellcheck: "false" });
-  search.addEventListener("input", () => { view.query = search.value; changed("list"); });
+  const search = make("input", {
+    type: "search",
+    id: "query",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  search.addEventListener("input", () => {
+    view.query = search.value;
+    changed("list");
+  });
   const states = [...new Set(runs.map((run) => run.status))];
   const kinds = [...new Set(runs.flatMap((run) => run.kinds))];
   return [
     make("label", { class: "wide" }, make("span", {}, "search"), search),
-    ...axes.map((axis) => select(axis.name, [ANY, ...axisOptions(axis)], "", (key) => {
-      view.values.set(axis.name, key);
-      changed("list");
-    })),
+    ...axes.map((axis) =>
+      select(axis.name, [ANY, ...axisOptions(axis)], "", (key) => {
+        view.values.set(axis.name, key);
+        changed("list");
+      }),
+    ),
     select("status", [ANY, ...states.map((state) => [state, state])], "", (state) => {
       view.status = state;
       changed("list");
@@ -28,7 +38,8 @@ function filterFields() {
   ];
 }
 
-const axisOptions = (axis) => axis.values.slice(0, MOST_VALUES).map((value) => [keyOf(value), words(value)]);
+const axisOptions = (axis) =>
+  axis.values.slice(0, MOST_VALUES).map((value) => [keyOf(value), words(value)]);
 
 function setUpFilters() {
   const form = byId("filters");

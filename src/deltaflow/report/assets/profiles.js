@@ -1,14 +1,25 @@
 // Depth profiles of δ: all panels on one logarithmic scale.
 
-const MOMENTS = [["start", "At the start of training"], ["end", "At the end of training"]];
+const MOMENTS = [
+  ["start", "At the start of training"],
+  ["end", "At the end of training"],
+];
 
 const arrangement = { by: "moment" };
 
 function setUpProfiles() {
   const chart = new Chart("profiles", buildProfiles);
-  const options = [["moment", "start and end"], ["run", "one for each run"]];
+  const options = [
+    ["moment", "start and end"],
+    ["run", "one for each run"],
+  ];
   const form = document.querySelector("#profiles form");
-  form.append(select("panels", options, arrangement.by, (by) => { arrangement.by = by; chart.outdate(); }));
+  form.append(
+    select("panels", options, arrangement.by, (by) => {
+      arrangement.by = by;
+      chart.outdate();
+    }),
+  );
   form.addEventListener("submit", (event) => event.preventDefault());
 }
 
@@ -18,20 +29,31 @@ function buildProfiles() {
   const scale = sharedScale(shown.map(({ profile }) => profile));
   const byRun = arrangement.by === "run";
   return {
-    panels: byRun ? shown.map((one) => runPanel(one, scale)) : MOMENTS.map(([moment, title]) => momentPanel(moment, title, shown, scale)).filter(Boolean),
+    panels: byRun
+      ? shown.map((one) => runPanel(one, scale))
+      : MOMENTS.map(([moment, title]) => momentPanel(moment, title, shown, scale)).filter(Boolean),
     small: byRun,
     key: byRun ? momentKey() : [...runKey(), theoryEntry()],
     said: drawnInWords(shown.length, all.length - shown.length),
-    empty: all.length ? "None of the ticked runs has a profile: it takes a hidden layer and a measured step." : "No run is ticked in table 1.",
+    empty: all.length
+      ? "None of the ticked runs has a profile: it takes a hidden layer and a measured step."
+      : "No run is ticked in table 1.",
     numbers: shown.length ? () => profileNumbers(shown) : null,
   };
 }
 
 /** The exponents that every panel spans: a decade at least, or small wiggles look like flow. */
 function sharedScale(profiles) {
-  const series = profiles.flatMap(({ theory, start, end }) => [theory, ...[start, end].flatMap((one) => (one ? [one.mean, one.low, one.high] : []))]);
-  const logs = series.flatMap((values) => values ?? []).filter((value) => value > 0).map(Math.log10);
-  const low = logs.reduce((a, b) => Math.min(a, b), Infinity), high = logs.reduce((a, b) => Math.max(a, b), -Infinity);
+  const series = profiles.flatMap(({ theory, start, end }) => [
+    theory,
+    ...[start, end].flatMap((one) => (one ? [one.mean, one.low, one.high] : [])),
+  ]);
+  const logs = series
+    .flatMap((values) => values ?? [])
+    .filter((value) => value > 0)
+    .map(Math.log10);
+  const low = logs.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = logs.reduce((a, b) => Math.max(a, b), -Infinity);
   if (!logs.length) return [-1, 0];
   const room = Math.max(0.04 * (high - low), (1 - (high - low)) / 2, 0.02);
   return [low - room, high + room];
@@ -44,18 +66,33 @@ function momentTraces(profile, moment, how, name) {
   const one = profile[moment];
   if (!one) return [];
   const means = positive(one.mean);
-  const hover = means.map((mean, n) => `${plain(name)}<br>layer ${profile.layers[n]}: δ norm ${plain(alone(mean))}`);
-  return [...bands(profile.layers, positive(one.low), positive(one.high), how.color), line(profile.layers, means, how, hover)];
+  const hover = means.map(
+    (mean, n) => `${plain(name)}<br>layer ${profile.layers[n]}: δ norm ${plain(alone(mean))}`,
+  );
+  return [
+    ...bands(profile.layers, positive(one.low), positive(one.high), how.color),
+    line(profile.layers, means, how, hover),
+  ];
 }
 
 function theoryTrace(profile, color, name) {
   if (!profile.theory) return [];
   const values = positive(profile.theory);
-  const hover = values.map((value, n) => `theory, ${plain(name)}<br>layer ${profile.layers[n]}: δ norm ${plain(alone(value))}`);
-  return [{
-    type: "scatter", mode: "lines", x: profile.layers, y: values, hovertext: hover, hoverinfo: "text",
-    line: { color, width: 1.4, dash: "dash" },
-  }];
+  const hover = values.map(
+    (value, n) =>
+      `theory, ${plain(name)}<br>layer ${profile.layers[n]}: δ norm ${plain(alone(value))}`,
+  );
+  return [
+    {
+      type: "scatter",
+      mode: "lines",
+      x: profile.layers,
+      y: values,
+      hovertext: hover,
+      hoverinfo: "text",
+      line: { color, width: 1.4, dash: "dash" },
+    },
+  ];
 }
 
 function momentPanel(moment, title, shown, scale) {
@@ -66,7 +103,7 @@ function momentPanel(moment, title, shown, scale) {
     ...momentTraces(profile, moment, how, run.nickname),
   ]);
   const depth = Math.max(...some.map(({ profile }) => profile.layers.length));
-  const about = `${title}: δ norm by layer for ${count(some.length, "run")}; the numbers are in the table below.`;
+  const about = `${title}: δ norm by layer for ${count(some.length, "run")}`;
   return { title, traces, layout: profileLayout(scale, depth), height: 380, about };
 }
 
@@ -77,15 +114,31 @@ function runPanel({ run, profile }, scale) {
     ...momentTraces(profile, "start", start, `start, ${run.nickname}`),
     ...momentTraces(profile, "end", end, `end, ${run.nickname}`),
   ];
-  const about = `δ norm by layer of run ${run.place}, ${run.nickname}; the numbers are in the table below.`;
-  return { title: `${run.place} ${short(run.nickname, 70)}`, traces, layout: profileLayout(scale, profile.layers.length), height: 230, about };
+  const about = `δ norm by layer of run ${run.place}, ${run.nickname}`;
+  return {
+    title: `${run.place} ${short(run.nickname, 70)}`,
+    traces,
+    layout: profileLayout(scale, profile.layers.length),
+    height: 230,
+    about,
+  };
 }
 
 function profileLayout([low, high], depth) {
   const decades = high - low;
   return {
-    xaxis: { title: { text: "layer" }, range: [0.6, depth + 0.4], dtick: [1, 2, 5, 10, 20, 50].find((step) => depth / step <= 10) ?? 100, tick0: 0 },
-    yaxis: { title: { text: "δ norm" }, type: "log", range: [low, high], dtick: decades < 2.2 ? "D2" : [1, 2, 5, 10, 20].find((step) => decades / step <= 8) ?? 50 },
+    xaxis: {
+      title: { text: "layer" },
+      range: [0.6, depth + 0.4],
+      dtick: [1, 2, 5, 10, 20, 50].find((step) => depth / step <= 10) ?? 100,
+      tick0: 0,
+    },
+    yaxis: {
+      title: { text: "δ norm" },
+      type: "log",
+      range: [low, high],
+      dtick: decades < 2.2 ? "D2" : ([1, 2, 5, 10, 20].find((step) => decades / step <= 8) ?? 50),
+    },
   };
 }
 
@@ -97,16 +150,41 @@ function momentKey() {
 }
 
 function theoryEntry() {
-  const picture = draw("svg", { class: "swatch", width: 30, height: 12, viewBox: "0 0 30 12", "aria-hidden": "true" },
-    draw("path", { d: "M0 6H30", stroke: ink("ink"), "stroke-width": 1.6, "stroke-dasharray": "6 4", fill: "none" }));
+  const picture = draw(
+    "svg",
+    { class: "swatch", width: 30, height: 12, viewBox: "0 0 30 12", "aria-hidden": "true" },
+    draw("path", {
+      d: "M0 6H30",
+      stroke: ink("ink"),
+      "stroke-width": 1.6,
+      "stroke-dasharray": "6 4",
+      fill: "none",
+    }),
+  );
   return keyEntry(picture, "theory, at the start");
 }
 
 function profileNumbers(shown) {
-  const columns = ["run", "layer", "theory", "start", "start, low", "start, high", "end", "end, low", "end, high"];
-  const rows = shown.flatMap(({ run, profile }) => profile.layers.map((layer, n) => [
-    `${run.place} ${run.nickname}`, layer, profile.theory?.[n] ?? null,
-    ...["start", "end"].flatMap((moment) => ["mean", "low", "high"].map((part) => profile[moment]?.[part]?.[n] ?? null)),
-  ]));
+  const columns = [
+    "run",
+    "layer",
+    "theory",
+    "start",
+    "start, low",
+    "start, high",
+    "end",
+    "end, low",
+    "end, high",
+  ];
+  const rows = shown.flatMap(({ run, profile }) =>
+    profile.layers.map((layer, n) => [
+      `${run.place} ${run.nickname}`,
+      layer,
+      profile.theory?.[n] ?? null,
+      ...["start", "end"].flatMap((moment) =>
+        ["mean", "low", "high"].map((part) => profile[moment]?.[part]?.[n] ?? null),
+      ),
+    ]),
+  );
   return { columns, rows };
 }

@@ -1,97 +1,15 @@
 // The ranking: a table that is sorted, filtered and ticked, a page at a time.
 
-const STATUS_WORDS = { completed: "completed", diverged: "diverged", failed: "failed" };
-
-/** The columns in order: what sorts a run there, and what its cell shows. */
-function rankingColumns() {
-  const swept = axes.map((axis) => ({
-    key: `axis:${axis.name}`,
-    title: axis.name,
-    kind: axis.values.every((value) => typeof value === "number") ? "number" : "text",
-    value: (run) => run.axes[axis.name] ?? null,
-    cell: (run) => (axis.name in run.axes ? short(words(run.axes[axis.name]), 80) : NO_VALUE),
-  }));
-  const label = { key: "label", title: "run", kind: "text", value: (run) => run.label, cell: (run) => short(run.label || run.name, 120) };
-  const [first, ...others] = digest.numbers.map(numberColumn);
-  return [
-    { key: "place", title: "#", kind: "number", value: (run) => run.place, cell: placeCell },
-    ...(swept.length ? swept : [label]),
-    ...(first ? [{ ...first, chief: true }] : []),
-    ...(runs.some((run) => run.against) ? [differenceColumn(), probabilityColumn()] : []),
-    { key: "status", title: "status", kind: "text", value: (run) => run.status, cell: statusCell },
-    { key: "kinds", title: "verdicts", kind: "text", value: (run) => run.kinds.join(", "), cell: verdictCell },
-    { key: "seeds", title: "seeds", kind: "number", value: (run) => run.n_seeds, cell: (run) => String(run.n_seeds) },
-    ...others,
-  ];
-}
-
-function numberColumn(column) {
-  const all = runs.map((run) => number(run, column.name));
-  const halves = all.map(half);
-  const format = numberFormat(all.map((one) => one.mean), halves);
-  const texts = halves.map((width) => (width === null ? "" : `± ${format(width)}`));
-  const longest = Math.max(0, ...texts.map((text) => text.length));
-  return {
-    key: `number:${column.name}`,
-    title: heading(column),
-    kind: "number",
-    value: (run) => number(run, column.name).mean,
-    cell: (run) => {
-      const n = run.place - 1;
-      return [format(all[n].mean, halves[n]), longest ? halfOf(texts[n].padStart(longest, FIGURE_SPACE)) : null];
-    },
-  };
-}
-
-const halfOf = (text) => make("span", { class: "half" }, ` ${text}`);
-
-function differenceColumn() {
-  const all = runs.map((run) => run.against?.difference ?? null);
-  const halves = runs.map((run) => half(run.against));
-  const format = signedFormat(all, halves), plainly = numberFormat(all, halves);
-  return {
-    key: "difference",
-    title: "difference to the baseline",
-    kind: "number",
-    value: (run) => (run.id === digest.baseline ? 0 : run.against?.difference ?? null),
-    cell: (run) => {
-      if (run.id === digest.baseline) return make("span", { class: "mark" }, "baseline");
-      if (!run.against) return NO_VALUE;
-      const width = half(run.against);
-      return [format(run.against.difference, width), width === null ? null : halfOf(`± ${plainly(width)}`)];
-    },
-  };
-}
-
-const probabilityColumn = () => ({
-  key: "p",
-  title: "p (Holm)",
-  kind: "number",
-  value: (run) => run.against?.p_holm ?? null,
-  cell: (run) => probability(run.against?.p_holm),
-});
-
-function placeCell(run) {
-  const link = { href: `#run-${run.id}`, "aria-label": `${run.place}, details of ${run.nickname}` };
-  return make("a", link, String(run.place));
-}
-
-function statusCell(run) {
-  const part = run.n_diverged && run.status !== "diverged";
-  const reason = part ? [`${run.n_diverged} of ${count(run.n_seeds, "seed")} diverged`, run.reason].filter(Boolean).join("; ") : run.reason;
-  const state = make("span", { class: `state ${STATUS_WORDS[run.status] ?? "other"}` }, run.status);
-  return [state, reason ? make("span", { class: "reason", title: reason }, short(reason, 120)) : null];
-}
-
-function verdictCell(run) {
-  if (!run.kinds.length) return NO_VALUE;
-  const title = run.verdicts.map((verdict) => verdict.words).join("\n");
-  return make("span", { class: run.kinds.every((kind) => kind === "healthy") ? "quiet" : "", title }, short(run.kinds.join(", "), 80));
-}
-
 const ranking = { columns: rankingColumns(), rows: new Map() };
 
-const classOf = (column) => [column.kind, column.chief ? "chief" : "", ["place", "seeds"].includes(column.key) ? column.key : ""].join(" ").trim();
+const classOf = (column) =>
+  [
+    column.kind,
+    column.chief ? "chief" : "",
+    ["place", "seeds"].includes(column.key) ? column.key : "",
+  ]
+    .join(" ")
+    .trim();
 
 /** The listed runs in the order of the sorted column; those without a value last. */
 function sorted() {
@@ -110,10 +28,18 @@ function sorted() {
 
 function showHead() {
   const cells = ranking.columns.map((column) => {
-    const button = make("button", { type: "button", onclick: () => sortBy(column.key) }, make("span", {}, column.title));
+    const button = make(
+      "button",
+      { type: "button", onclick: () => sortBy(column.key) },
+      make("span", {}, column.title),
+    );
     return make("th", { scope: "col", class: classOf(column), "data-column": column.key }, button);
   });
-  const tick = make("th", { scope: "col", class: "tick" }, make("span", { class: "unseen" }, "drawn"));
+  const tick = make(
+    "th",
+    { scope: "col", class: "tick" },
+    make("span", { class: "unseen" }, "drawn"),
+  );
   byId("ranking-table").tHead.replaceChildren(make("tr", {}, tick, ...cells));
 }
 
@@ -139,20 +65,41 @@ function showRows() {
   const first = view.page * view.pageSize;
   const page = all.slice(first, first + view.pageSize);
   ranking.rows = new Map(page.map((run) => [run.id, rowOf(run)]));
-  const none = make("tr", {}, make("td", { colspan: ranking.columns.length + 1, class: "none" }, runs.length ? "No run passes the filters." : "There are no runs."));
-  byId("ranking-table").tBodies[0].replaceChildren(...(page.length ? ranking.rows.values() : [none]));
+  const none = make(
+    "tr",
+    {},
+    make(
+      "td",
+      { colspan: ranking.columns.length + 1, class: "none" },
+      runs.length ? "No run passes the filters." : "There are no runs.",
+    ),
+  );
+  byId("ranking-table").tBodies[0].replaceChildren(
+    ...(page.length ? ranking.rows.values() : [none]),
+  );
   showSorting();
   showPager(all.length, first, pages);
   showTicks();
 }
 
 function rowOf(run) {
-  const box = make("input", { type: "checkbox", "aria-label": `Draw ${run.nickname}`, onchange: () => tick(run, box.checked) });
+  const box = make("input", {
+    type: "checkbox",
+    "aria-label": `Draw ${run.nickname}`,
+    onchange: () => tick(run, box.checked),
+  });
   const cells = ranking.columns.map((column) => {
     const place = column.key === "place";
-    return make(place ? "th" : "td", { scope: place ? "row" : null, class: classOf(column) }, column.cell(run));
+    return make(
+      place ? "th" : "td",
+      { scope: place ? "row" : null, class: classOf(column) },
+      column.cell(run),
+    );
   });
-  const row = make("tr", { class: run.id === digest.baseline ? "baseline" : "", "data-run": run.id });
+  const row = make("tr", {
+    class: run.id === digest.baseline ? "baseline" : "",
+    "data-run": run.id,
+  });
   row.append(make("td", { class: "tick" }, box, make("span", { class: "mini" })), ...cells);
   return row;
 }
@@ -167,47 +114,89 @@ function tick(run, chosen) {
 
 /** Boxes and swatches of the rows that stand there, and what is drawn in words. */
 function showTicks() {
-  const chosen = ticked(), places = new Map(drawn().map((run, n) => [run.id, n]));
+  const chosen = ticked();
+  const places = new Map(drawn().map((run, n) => [run.id, n]));
   const ids = new Set(chosen.map((run) => run.id));
   for (const [id, row] of ranking.rows) {
     row.querySelector("input").checked = ids.has(id);
-    row.querySelector(".mini").replaceChildren(...(places.has(id) ? [swatch(look(places.get(id)), false)] : []));
+    row
+      .querySelector(".mini")
+      .replaceChildren(...(places.has(id) ? [swatch(look(places.get(id)), false)] : []));
   }
-  const how = view.ticked === null ? `, ${listed().length > BEST ? "the best of those" : "all that are"} listed` : "";
-  const most = chosen.length > MOST_DRAWN ? `; the charts draw the first ${MOST_DRAWN}, no more at once` : "";
+  const how =
+    view.ticked === null
+      ? `, ${listed().length > BEST ? "the best of those" : "all that are"} listed`
+      : "";
+  const most =
+    chosen.length > MOST_DRAWN ? `; the charts draw the first ${MOST_DRAWN}, no more at once` : "";
   const said = `${count(chosen.length, "run")} of ${runs.length} ticked${how}${most}.`;
   if (byId("ticked").textContent !== said) byId("ticked").textContent = said;
 }
 
 function showPager(total, first, pages) {
   const last = Math.min(first + view.pageSize, total);
-  const turn = (by) => () => { view.page += by; changed("order"); byId(by < 0 ? "page-before" : "page-after").focus(); };
+  const turn = (by) => () => {
+    view.page += by;
+    changed("order");
+    byId(by < 0 ? "page-before" : "page-after").focus();
+  };
   const pager = byId("pager");
-  const before = make("button", { type: "button", id: "page-before", "aria-disabled": String(view.page === 0) }, "previous");
-  const after = make("button", { type: "button", id: "page-after", "aria-disabled": String(view.page >= pages - 1) }, "next");
+  const before = make(
+    "button",
+    { type: "button", id: "page-before", "aria-disabled": String(view.page === 0) },
+    "previous",
+  );
+  const after = make(
+    "button",
+    { type: "button", id: "page-after", "aria-disabled": String(view.page >= pages - 1) },
+    "next",
+  );
   if (view.page > 0) before.addEventListener("click", turn(-1));
   if (view.page < pages - 1) after.addEventListener("click", turn(1));
-  const where = make("span", { role: "status" }, total ? `${first + 1}–${last} of ${count(total, "run")}` : "no run");
-  const size = select("rows a page", [10, 25, 50, 100, 200].map((n) => [n, String(n)]), view.pageSize, (chosen) => {
-    view.pageSize = Number(chosen);
-    view.page = 0;
-    changed("order");
-    pager.querySelector("select").focus();
-  });
+  const where = make(
+    "span",
+    { role: "status" },
+    total ? `${first + 1}–${last} of ${count(total, "run")}` : "no run",
+  );
+  const size = select(
+    "rows a page",
+    [10, 25, 50, 100, 200].map((n) => [n, String(n)]),
+    view.pageSize,
+    (chosen) => {
+      view.pageSize = Number(chosen);
+      view.page = 0;
+      changed("order");
+      pager.querySelector("select").focus();
+    },
+  );
   pager.replaceChildren(before, where, after, size);
 }
 
 function setUpRanking() {
   const order = metric.title + (better === "lower" ? ", lowest first" : ", highest first");
   const ranked = `Runs by ${order}; then those that diverged, then those that did not end.`;
-  const compared = runs.some((run) => run.against) ? " p is Holm's, of the paired difference to the baseline." : "";
+  const compared = runs.some((run) => run.against)
+    ? " p is Holm's, of the paired difference to the baseline."
+    : "";
   const rest = `${ranked} ± is half of the 95 % interval over seeds.${compared} A heading sorts; the number of a run leads to its details.`;
   byId("ranking-caption").append(make("b", {}, "Table 1."), ` ${rest}`);
   showHead();
-  byId("tick-best").addEventListener("click", () => { view.ticked = null; changed("ticks"); });
-  byId("tick-all").addEventListener("click", () => { view.ticked = new Set(listed().map((run) => run.id)); changed("ticks"); });
-  byId("tick-none").addEventListener("click", () => { view.ticked = new Set(); changed("ticks"); });
-  on("list", () => { view.page = 0; showRows(); });
+  byId("tick-best").addEventListener("click", () => {
+    view.ticked = null;
+    changed("ticks");
+  });
+  byId("tick-all").addEventListener("click", () => {
+    view.ticked = new Set(listed().map((run) => run.id));
+    changed("ticks");
+  });
+  byId("tick-none").addEventListener("click", () => {
+    view.ticked = new Set();
+    changed("ticks");
+  });
+  on("list", () => {
+    view.page = 0;
+    showRows();
+  });
   on("order", showRows);
   on("ticks", showTicks);
   showRows();

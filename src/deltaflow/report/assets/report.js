@@ -2,7 +2,10 @@
 
 function showHeader() {
   if (digest.command) {
-    byId("command").append(make("p", { class: "legend" }, "Made by"), copyable("command of the sweep", digest.command));
+    byId("command").append(
+      make("p", { class: "legend" }, "Made by"),
+      copyable("command of the sweep", digest.command),
+    );
     byId("command").hidden = false;
   }
 }
@@ -19,7 +22,8 @@ setUpFilters();
 setUpRanking();
 setUpMatrix();
 setUpDetails();
-addEventListener("DOMContentLoaded", () => { // plotly.js comes last
+addEventListener("DOMContentLoaded", () => {
+  // plotly.js comes last
   setUpCharts();
   setUpProfiles();
   setUpHeatmaps();

@@ -1,7 +1,9 @@
 // Words and numbers: everything that is shown becomes a text node here, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
-const MINUS = "\u2212", FIGURE_SPACE = "\u2007", NO_VALUE = "–";
+const MINUS = "\u2212";
+const FIGURE_SPACE = "\u2007";
+const NO_VALUE = "–";
 
 /** An element; children that are strings or numbers become text. */
 function make(tag, attributes = {}, ...children) {
@@ -34,7 +36,9 @@ function words(value) {
 /** At most so many characters, the rest an ellipsis; on one line. */
 function short(text, most = 60) {
   const characters = [...String(text).replace(/\s+/g, " ").trim()];
-  return characters.length > most ? characters.slice(0, most - 1).join("") + "…" : characters.join("");
+  return characters.length > most
+    ? characters.slice(0, most - 1).join("") + "…"
+    : characters.join("");
 }
 
 /** Text for a chart: Plotly takes <b>, <a href> and entities for markup unless they are escaped. */
@@ -51,14 +55,20 @@ function plain(text, most = 60) {
 function numberFormat(values, halves = []) {
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value ?? 0)), 0);
   const widths = halves.filter((width) => width > 0).sort((a, b) => a - b);
-  const digits = widths.length ? 1 - Math.floor(Math.log10(widths[widths.length >> 1])) : 2 - Math.floor(Math.log10(largest || 100));
-  const decimals = Math.min(4, Math.max(0, digits)), least = 0.5 * 10 ** -decimals;
+  const digits = widths.length
+    ? 1 - Math.floor(Math.log10(widths[widths.length >> 1]))
+    : 2 - Math.floor(Math.log10(largest || 100));
+  const decimals = Math.min(4, Math.max(0, digits));
+  const least = 0.5 * 10 ** -decimals;
   return (value, width = null) => {
     if (value === null || value === undefined) return NO_VALUE;
     const size = Math.abs(value);
     const tiny = size > 0 && size < least && (width === null || width < least);
     const text = tiny || size >= 1e5 ? size.toExponential(1) : size.toFixed(decimals);
-    return (value < 0 && Number(text) !== 0 ? MINUS : "") + text.replace("e+", "e").replace("e-", `e${MINUS}`);
+    return (
+      (value < 0 && Number(text) !== 0 ? MINUS : "") +
+      text.replace("e+", "e").replace("e-", `e${MINUS}`)
+    );
   };
 }
 
@@ -80,7 +90,8 @@ function probability(p) {
 }
 
 /** Half of an interval, if there is one. */
-const half = (number) => (number?.low == null || number.high == null ? null : (number.high - number.low) / 2);
+const half = (number) =>
+  number?.low == null || number.high == null ? null : (number.high - number.low) / 2;
 
 /** A count with its noun. */
 const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
@@ -120,8 +131,12 @@ function copyable(what, text, tag = "pre") {
   button.addEventListener("click", async () => {
     const done = await copy(text);
     button.textContent = done ? "Copied" : "Select it and press Ctrl+C";
-    byId("announcement").textContent = done ? `The ${what} is on the clipboard.` : "Copying failed.";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    byId("announcement").textContent = done
+      ? `The ${what} is on the clipboard.`
+      : "Copying failed.";
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 2000);
   });
   const box = make(tag, { tabindex: "0", role: "region", "aria-label": what }, text);
   return make("div", { class: "copyable" }, box, button);

@@ -1,6 +1,7 @@
 // What is looked at: the runs of the digest, those that are listed, and those that are drawn.
 
-const MOST_DRAWN = 24, BEST = 6;
+const MOST_DRAWN = 24;
+const BEST = 6;
 
 const digest = JSON.parse(byId("digest").textContent);
 const runs = digest.runs;
@@ -17,11 +18,13 @@ const keyOf = (value) => JSON.stringify(value ?? null);
 
 /** What a run is called where space is short: the values of its axes. */
 function nickname(run) {
-  const parts = axes.filter((axis) => axis.name in run.axes).map((axis) => {
-    const value = run.axes[axis.name];
-    const name = axis.name.split(".").at(-1);
-    return typeof value === "string" ? short(value, 40) : `${short(name, 24)} ${words(value)}`;
-  });
+  const parts = axes
+    .filter((axis) => axis.name in run.axes)
+    .map((axis) => {
+      const value = run.axes[axis.name];
+      const name = axis.name.split(".").at(-1);
+      return typeof value === "string" ? short(value, 40) : `${short(name, 24)} ${words(value)}`;
+    });
   return parts.join(", ") || run.label || run.name;
 }
 
@@ -61,7 +64,10 @@ function isListed(run) {
   for (const [axis, key] of view.values) {
     if (key && keyOf(run.axes[axis]) !== key) return false;
   }
-  return view.query.toLowerCase().split(/\s+/).every((word) => run.haystack.includes(word));
+  return view.query
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => run.haystack.includes(word));
 }
 
 /** The runs that pass the filters, best first. */
