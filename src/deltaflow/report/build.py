@@ -1,10 +1,8 @@
 """A report on runs: gathered once, ranked in the terminal, written as tables, page and figures."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ from rich.console import Console
 from rich.text import Text
 
 from deltaflow.records.summary import SUMMARY
-from deltaflow.records.tables import replace_file
 from deltaflow.report.collect import CollectedRun
 from deltaflow.report.commands import sweep_command
 from deltaflow.report.digest import digest_of
@@ -109,15 +106,9 @@ def _write_runs(report: Report) -> None:
 
 
 def _write_page(report: Report) -> None:
-    try:
-        page = import_module("deltaflow.report.page")
-    except ModuleNotFoundError as error:
-        if error.name != "deltaflow.report.page":
-            raise
-        content = json.dumps(report.digest, allow_nan=False).encode("utf-8", "replace")
-        replace_file(report.directory / "report.json", lambda path: path.write_bytes(content))
-    else:
-        page.write_page(report.digest, report.directory / PAGE)
+    from deltaflow.report.page import write_page  # plotly takes its time
+
+    write_page(report.digest, report.directory / PAGE)
 
 
 def _write_figures(report: Report, kind: str) -> None:
