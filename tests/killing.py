@@ -51,7 +51,7 @@ def conduct(folder: Path, *more: str, kills: int = 0, seed: int = 0, pace: float
         How many were killed; the others had ended before.
     """
     draw, n_killed = random.Random(seed), 0
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for attempt in range(kills + 1):
         goes_on = (folder / "sweep" / "multirun.yaml").exists()
         where = "sweep.resume=sweep" if goes_on else "hydra.sweep.dir=sweep"

@@ -25,12 +25,13 @@ from rich.console import Console
 
 from deltaflow.config import RunConfig
 from deltaflow.identity import identity
-from deltaflow.messages import explain, print_error
+from deltaflow.messages import explain, is_lost_worker, print_error
 from deltaflow.names import resuming, slug, sweep_directory, unique
 from deltaflow.options import config_directory
 from deltaflow.report import ranking, terminal
 from deltaflow.report.screen import console
 from deltaflow.resumption import Turn, note_failure, turn
+from deltaflow.sweep import conclude_broken_sweep, runs_at_once
 
 if TYPE_CHECKING:
     from deltaflow.run import Run
@@ -172,6 +173,8 @@ def main() -> None:
         if with_traceback:
             raise
         print_error(explain(error))
+        if is_lost_worker(error):
+            conclude_broken_sweep()
         raise SystemExit(1) from None
 
 
@@ -179,12 +182,18 @@ def _prepare() -> None:
     """Make this process, be it the first or a worker, speak and end as all do."""
     for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
         warnings.simplefilter("ignore", category)
+    _ignore_names_of_plugins()
     warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
     threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
     if threading.current_thread() is threading.main_thread():
         for number in _ENDINGS:
             if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored, and so it stays
                 signal.signal(number, signal.default_int_handler)
+
+
+def _ignore_names_of_plugins() -> None:
+    """A launcher of a plugin and our settings for it go by one name, which Hydra warns of."""
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
 
 
 def _refuse_stray_arguments() -> None:
@@ -207,9 +216,11 @@ def _refuse_stray_arguments() -> None:
 
 
 # Worker processes of a parallel launcher import this module and nothing else of ours before
-# Hydra composes their configuration, so the names must be known once it is imported.
+# Hydra composes their configuration, so all this must be known once it is imported.
+_ignore_names_of_plugins()
 ConfigStore.instance().store(name="schema", node=RunConfig)
 OmegaConf.register_new_resolver("deltaflow.slug", slug, replace=True)
+OmegaConf.register_new_resolver("deltaflow.at_once", runs_at_once, replace=True)
 for _named in (unique, sweep_directory):  # once for all runs of a sweep
     OmegaConf.register_new_resolver(
         f"deltaflow.{_named.__name__}", _named, use_cache=True, replace=True

@@ -54,18 +54,19 @@ def is_going(summary: Mapping[str, Any], directory: Path) -> bool:
         summary: of the run.
         directory: of the run.
     """
+    number = summary.get("process")
     if summary["status"] != "running":
         return False
-    if summary["host"] != socket.gethostname():
+    if summary.get("host") != socket.gethostname() or not isinstance(number, int):
         return time.time() - _last_written(directory) < _SILENCE
-    if summary["process"] == os.getpid():  # who asks is not at work on it
+    if number == os.getpid():  # who asks is not at work on it
         return False
     try:
-        process = psutil.Process(summary["process"])
-        began = datetime.fromisoformat(summary["started"]).timestamp()
+        process = psutil.Process(number)
+        began = datetime.fromisoformat(str(summary.get("started"))).timestamp()
         is_older = process.create_time() < began + _CLOCK
         return bool(is_older and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
+    except (psutil.Error, ValueError):  # gone, or no number of a process or time
         return False
 
 

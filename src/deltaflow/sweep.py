@@ -1,5 +1,8 @@
 """What happens around the runs of a sweep: a directory of their own, and their report."""
 
+import os
+from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,29 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
 from deltaflow.messages import explain, print_error
+from deltaflow.names import resuming
 from deltaflow.resumption import has_failed, open_sweep
+
+# The sweep that this process conducts: when a launcher breaks, nobody else could tell.
+UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)
+
+
+def runs_at_once(launcher: str) -> int | None:
+    """How many runs a launcher gets at a time, the next ones when all of these have ended.
+
+    Submitit on one machine begins all that it gets at the same time, each in a process.
+
+    Args:
+        launcher: its ``_target_``.
+
+    Returns:
+        As many as there are cores for it, and ``None`` for others: all.
+    """
+    if not launcher.endswith("submitit_launcher.LocalLauncher"):
+        return None
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 class DirectoryCallback(Callback):
@@ -34,6 +59,7 @@ class DirectoryCallback(Callback):
                     "out."
                 )
             open_sweep(sweep, resumed is not None)
+            UNDER_WAY.set(config)
         except (ValueError, OSError) as error:
             print_error(explain(error))
             raise SystemExit(1) from error  # Hydra swallows any other exception of a callback
@@ -46,6 +72,16 @@ class DirectoryCallback(Callback):
         """
         if has_failed(Path(config.hydra.sweep.dir)):
             raise SystemExit(1)
+
+
+def conclude_broken_sweep() -> None:
+    """The end of a sweep whose launcher broke: what there is, and how to go on."""
+    config = UNDER_WAY.get()
+    if config is not None:
+        with suppress(SystemExit):  # the status is 1 anyway
+            RankingCallback().on_multirun_end(config)
+        hint = resuming(config.hydra.sweep.dir)
+        print_error(f"the sweep broke off. Go on with the same command and `{hint}`.")
 
 
 class RankingCallback(Callback):

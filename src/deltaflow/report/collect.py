@@ -6,6 +6,7 @@ exception. Records alone are read; nothing that a directory names is built or ru
 
 import os
 import re
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import Any
 
 import polars as pl
 
+from deltaflow.liveness import is_going
 from deltaflow.records import Schema, read_summary
 from deltaflow.records.summary import SUMMARY
 from deltaflow.records.tables import read_columns
-from deltaflow.report.processes import ended
 
 STATUSES = ("completed", "diverged", "failed", "interrupted", "running")
 _CONFIG = Path(".hydra") / "config.yaml"
@@ -118,7 +119,7 @@ def read_run(directory: Path) -> CollectedRun:
     except (ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         return CollectedRun(directory, _whole({}), "failed", reason, config)
-    return CollectedRun(directory, summary, *_ending(summary), config)
+    return CollectedRun(directory, summary, *_ending(summary, directory), config)
 
 
 def natural(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
@@ -162,16 +163,22 @@ def _runs_below(folder: Path) -> Iterable[Path]:
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
 
 
-def _ending(summary: Mapping[str, Any]) -> tuple[str, str | None]:
+def _ending(summary: Mapping[str, Any], directory: Path) -> tuple[str, str | None]:
     """The status of a run, and the reason for it."""
     status = str(summary["status"])
-    if status == "running" and (reason := ended(summary)):
-        return "interrupted", reason
+    if status == "running" and not is_going(summary, directory):
+        return "interrupted", _gone(summary)
     return status, {
         "running": f"not ended yet, on {summary.get('host')}",
         "failed": str(summary.get("error") or "without a message"),
         "interrupted": "stopped from outside",
     }.get(status)
+
+
+def _gone(summary: Mapping[str, Any]) -> str:
+    if summary.get("host") != socket.gethostname():
+        return f"nothing was written for an hour, on {summary.get('host')}"
+    return f"its process {summary.get('process')} is gone"
 
 
 def _whole(summary: Mapping[str, Any]) -> dict[str, Any]:
