@@ -426,6 +426,16 @@ def test_with_fewer_than_two_axes_the_matrix_shows_what_there_is(name, said, vis
     assert len(cells(page)) == (len(digest["runs"]) if digest["axes"] else 0)
 
 
+def test_of_an_axis_with_very_many_values_the_first_are_shown(visit):
+    rates = [round(0.001 * n, 4) for n in range(1, 81)]
+    page = visit(synthetic.sweep(activation=["relu"], init=["he"], depth=[5], lr=rates)).page
+    assert len(cells(page)) == 60
+    assert "The first 60 values" in page.inner_text("#matrix-caption")
+    draw(page, "effects")
+    assert [len(trace["x"]) for trace in panels(page, "effects")[0]["traces"]] == [60]
+    assert "The first 60 values" in page.locator("#effects figcaption").inner_text()
+
+
 # Themes, paper, copies, keys
 
 
