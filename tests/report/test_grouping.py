@@ -195,3 +195,11 @@ def test_a_sweep_has_a_command_if_all_runs_share_it(tmp_path):
     assert sweep_command(runs[:2]) == "python train.py -m a=1,2"
     assert sweep_command(runs) is None
     assert sweep_command([read_run(write_run(tmp_path / "x", command=[]))]) is None
+
+
+def test_a_setting_that_is_typed_and_not_in_use_sets_no_run_apart(tmp_path):
+    for number, (depth, width) in enumerate([(0, None), (2, 8)]):
+        told = {"network.depth": depth, "network.width": width}
+        overrides = [f"network.depth={depth}", "network.width=8"]
+        write_run(tmp_path / f"{number}_x", overrides, hyperparameters=told)
+    assert grouped(tmp_path)[1] == [Axis("network.depth", (0, 2))]

@@ -111,9 +111,12 @@ def _name(override: str) -> str | None:
 
 
 def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
-    """What a run has for a setting: by its hyperparameters, its overrides, or its options."""
+    """What a run has for a setting: by its hyperparameters, its overrides, or its options.
+
+    A setting that is typed and not in use, as the width of no hidden layer, is what was typed.
+    """
     known = run.summary.get("hyperparameters")
-    if isinstance(known, dict) and name in known:
+    if isinstance(known, dict) and name in known and not (known[name] is None and name in typed):
         value = known[name]
         if finite(value) is not None:
             return value  # type: ignore[no-any-return]  # a whole number stays one
