@@ -198,4 +198,11 @@ MISTAKES = {
         ["scheduler=onecycle", "scheduler.pct_start=7"], "scheduler", "got 7", "arguments",
     ),
     "folder that cannot be": (["hydra.run.dir=/dev/null/run"], "file", "/dev/null", "space"),
+    "resumed without -m": (["sweep.resume=here"], "with a sweep", "with one run", "Put -m first"),
+    "resumed from nowhere": (
+        ["-m", "sweep.resume=nowhere"], "directory of a sweep", "nowhere", "that the sweep printed",
+    ),
+    "fails maybe fast": (["sweep.fail_fast=maybe"], "sweep.fail_fast", "maybe", "true or false"),
+    "misspelt sweep": (["sweep.resum=a"], "sweep.resum", "that exists", "mean `sweep.resume`?"),
+    "removed sweep": (["~sweep"], "sweep", "Found", "Leave"),
 }  # fmt: skip

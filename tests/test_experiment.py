@@ -8,9 +8,13 @@ import lightning.pytorch as pl_lightning
 import polars as pl
 import pytest
 import torch
+from omegaconf import OmegaConf
 
+from deltaflow import experiment
+from deltaflow.composition import compose_run
+from deltaflow.identity import identity
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
-from running import run
+from running import composed, run
 
 SHORT = ["logger=none", "trainer.max_epochs=4"]
 OF_THE_DAY = {"started", "wall_seconds", "process"}
@@ -152,8 +156,21 @@ def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):
         run(SHORT, tmp_path)
     assert seen[0]["status"] == "running"
     assert seen[0]["process"] == os.getpid()
+    assert seen[0]["hyperparameters"]["network.depth"] == 2
+    assert seen[0]["identity"] == identity(composed(SHORT, tmp_path / "elsewhere"))
     assert read_summary(tmp_path)["status"] == "failed"
     assert read_summary(tmp_path)["error"].startswith("RuntimeError: stop here. ")
+
+
+@pytest.mark.parametrize("change", [{"network": None}, {"seed": "${nope}"}], ids=str)
+def test_settings_that_make_no_sense_are_told_of_by_their_own_message(change, tmp_path):
+    config, choices = compose_run(SHORT, tmp_path)
+    broken = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), change)
+    with pytest.raises(Exception, match=r"nope|network|NoneType"):
+        experiment.run(broken, tmp_path, choices)
+    summary = read_summary(tmp_path)
+    assert (summary["status"], summary["hyperparameters"]) == ("failed", {})
+    assert len(summary["identity"]) == 64
 
 
 def test_the_checkpoint_holds_the_final_weights_and_needs_no_pickle(tmp_path):

@@ -59,3 +59,19 @@ def test_what_a_sweep_varies():
     assert varied(own, ["train.py", *own]) == {"init", "seed", "optimizer.lr",
                                                "network.hidden_sizes"}  # fmt: skip
     assert varied([], ["train.py"]) == set()
+
+
+def test_what_no_run_can_have_is_told_as_it_was_set(tmp_path):
+    assert of(["network.depth=-1"], tmp_path)["network.depth"] == -1
+    assert of(["network.width=0"], tmp_path)["network.width"] == 0
+
+
+def test_a_network_of_many_layers_is_not_written_out(tmp_path):
+    found = of(["network.depth=100000000"], tmp_path)
+    assert found["network.depth"] == 100000000
+    assert found["network.hidden_sizes"] is None
+
+
+@pytest.mark.parametrize("setting", ["sweep.resume=somewhere", "sweep.fail_fast=true"])
+def test_how_a_sweep_goes_on_is_none(setting, tmp_path):
+    assert of([setting], tmp_path) == of([], tmp_path)

@@ -18,15 +18,15 @@ Imports point down only. From the bottom:
     one measured step, theory beside it, and what is wrong with it
 ``callbacks``, ``module``
     Lightning's shells around it all
-``report``, ``run``, ``provenance``
-    what is shown of the records, and of one run
+``liveness``, ``report``, ``run``, ``provenance``
+    whether a run is going, what is shown of the records, and of one run
 ``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``mistakes``,
-``messages``, ``hyperparameters``, ``conclusion``, ``experiment``
+``messages``, ``identity``, ``hyperparameters``, ``conclusion``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not
-``sweep``, ``cli``, ``composition``, ``api``
-    from a command line, or from Python, to a configuration
-``theory``
-    a prediction without any training
+``names``, ``resumption``, ``sweep``, ``cli``, ``composition``, ``api``
+    from a command line, or from Python, to a configuration, and from a sweep to its runs
+``reporting``, ``theory``
+    a report on runs that are there, and a prediction without any training
 ``predictions``, ``contestants``, ``benchmark``
     what all this costs
 ``labelled``, ``trial``

@@ -20,9 +20,10 @@ from pathlib import Path
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from deltaflow import cli, experiment
+from deltaflow import experiment
 from deltaflow.composition import compose_run
 from deltaflow.messages import explain
+from deltaflow.names import unique
 from deltaflow.run import Run
 
 
@@ -44,7 +45,7 @@ def train(overrides: Sequence[str] = (), directory: str | Path | None = None) ->
             "`train` must be given a list of a run's settings, and where its records go as "
             f'`directory`. Found {overrides!r}. Use `train(["activation=tanh"], "a/folder")`.'
         )
-    folder = Path(directory) if directory is not None else Path("outputs") / cli.unique()
+    folder = Path(directory or Path("outputs") / unique(",".join(overrides)))
     try:
         config, choices = compose_run(overrides, folder)
     except (HydraException, OmegaConfBaseException) as error:

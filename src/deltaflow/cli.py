@@ -4,102 +4,160 @@ torch is imported only when a run begins, so help and mistakes are quick.
 """
 
 import os
-import secrets
+import re
 import signal
 import sys
 import threading
-import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from rich.console import Console
 
 from deltaflow.config import RunConfig
-from deltaflow.messages import explain, print_error
+from deltaflow.identity import identity
+from deltaflow.messages import explain, is_lost_worker, print_error
+from deltaflow.names import resuming, slug, sweep_directory, unique
 from deltaflow.options import config_directory
 from deltaflow.report import ranking, terminal
 from deltaflow.report.screen import console
-from deltaflow.sweep import slug
+from deltaflow.resumption import Turn, note_failure, turn
+from deltaflow.sweep import conclude_broken_sweep, runs_at_once
+
+if TYPE_CHECKING:
+    from deltaflow.run import Run
 
 INTERRUPTED = 130  # as shells give it after Ctrl-C
+_OF_SWEEP = re.compile(r"[+~]*sweep\b")  # overrides that are not a run's own
 _ENDINGS = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]  # a batch system's, and a closed terminal's: ends as Ctrl-C is one
 
 
-def unique(kind: str = "") -> str:
-    """The name of a run or sweep directory that no other process gives, at any moment."""
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    return "_".join(filter(None, [kind, stamp, f"{os.getpid()}-{secrets.token_hex(3)}"]))
-
-
-def train(config: DictConfig, with_traceback: bool = False) -> None:
+def train(config: DictConfig, command: Sequence[str] = (), with_traceback: bool = False) -> None:
     """One run, alone or as part of a sweep.
 
     A run of a sweep never raises: the sweep goes on, and its end reports.
 
     Args:
         config: composed.
+        command: as typed.
         with_traceback: show where errors come from.
 
     Raises:
         SystemExit: with status 1, if a run on its own fails.
     """
-    settings = HydraConfig.get()
-    directory = Path(settings.runtime.output_dir)
-    alone = settings.mode == RunMode.RUN
+    if HydraConfig.get().mode == RunMode.RUN:
+        _train_alone(config, command, with_traceback)
+    else:
+        _train_in_sweep(config, command, with_traceback)
+
+
+def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
     out = console()
     try:
-        from deltaflow import experiment
-
-        result = experiment.run(
-            config,
-            directory,
-            choices=dict(settings.runtime.choices),
-            overrides=list(settings.overrides.task),
-            command=sys.argv,
-            console=out if alone or settings.job.num == 0 else None,  # once for a sweep
-            bar=out if alone and out.is_terminal else None,
-        )
-        if alone:
-            terminal.print_run(out, directory, result.summary, result.layers)
-        else:
-            line = f"{directory.name}: {ranking.describe_run(result.summary)}"
-            out.print(line, soft_wrap=True, markup=False)
+        if OmegaConf.select(config, "sweep.resume") is not None:
+            raise ValueError(
+                "`sweep.resume` goes on with a sweep. Found it with one run. Put -m first, and "
+                "the values of that sweep, or leave it out."
+            )
+        result = _run(config, command, console=out, bar=out if out.is_terminal else None)
+        terminal.print_run(out, result.directory, result.summary, result.layers)
     except Exception as error:
-        if with_traceback and alone:
+        if with_traceback:
             raise
-        message = explain(error)
-        print_error(message if alone else f"{directory.name}: {message}")
+        print_error(explain(error))
+        raise SystemExit(1) from error
+
+
+def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
+    out, settings = console(), HydraConfig.get()
+    wanted = Path(settings.runtime.output_dir)
+    sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
+    resumed, fail_fast = config.sweep.resume is not None, config.sweep.fail_fast
+    go_on = f"Go on with the same command and `{resuming(settings.sweep.dir)}`."
+    try:
+        with turn(sweep, wanted, identity(config), resumed, fail_fast) as given:
+            name = given.directory.name
+            if given.has_come:
+                _write_to(given.directory)
+                first = settings.job.num == 0  # once for a sweep
+                summary = _run(config, command, console=out if first else None).summary
+                said: str | None = ranking.describe_run(summary)
+            else:
+                said = _why_not(given)
+        if said:
+            out.print(f"{name}: {said}", soft_wrap=True, markup=False)
+    except KeyboardInterrupt:
+        print_error(f"{name}: interrupted. {go_on}")
+        raise
+    except Exception as error:
+        print_error(f"{name}: {explain(error)}")
         if with_traceback:
             traceback.print_exc()
-        if alone:
-            raise SystemExit(1) from error
+        note_failure(sweep)
+        if fail_fast:
+            print_error(f"stopped at the first failure, as `sweep.fail_fast` asks. {go_on}")
+
+
+def _run(
+    config: DictConfig, command: Sequence[str], console: Console | None, bar: Console | None = None
+) -> "Run":
+    from deltaflow import experiment
+
+    settings = HydraConfig.get()
+    return experiment.run(
+        config,
+        Path(settings.runtime.output_dir),
+        choices=dict(settings.runtime.choices),
+        overrides=[o for o in settings.overrides.task if not _OF_SWEEP.match(o)],
+        command=command,
+        console=console,
+        bar=bar,
+        hydra=OmegaConf.to_yaml(HydraConfig.instance().cfg),
+    )
+
+
+def _write_to(directory: Path) -> None:
+    """Let Hydra, and what refers to it, know of another directory than the one it chose."""
+    settings: Any = HydraConfig.get()  # a DictConfig, whatever its type says
+    if Path(settings.runtime.output_dir) != directory:
+        with read_write(settings), open_dict(settings):
+            settings.runtime.output_dir = str(directory)
+        configure_log(settings.job_logging, settings.verbose)
+
+
+def _why_not(given: Turn) -> str | None:
+    """Why a run does not begin; nothing if the whole sweep has stopped."""
+    if given.kept is not None:
+        return f"{ranking.describe_run(given.kept)} (kept)"
+    if given.going is not None:
+        who = "process {process} on {host}".format(**given.going) if given.going else "another"
+        return f"left to {who}, which works on it. If it does not, delete {given.directory}"
+    return None
 
 
 def main() -> None:
     """Run the command line; the exit status is 0 only if everything went well."""
     with_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
-    for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
-        warnings.simplefilter("ignore", category)
     sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
-    warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
-    threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
-
-    for number in _ENDINGS:
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored, and so it stays
-            signal.signal(number, signal.default_int_handler)
+    command = list(sys.argv)  # a worker of a parallel launcher has another
+    _prepare()
 
     @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="train")
     def application(config: DictConfig) -> None:
-        train(config, with_traceback)
+        _prepare()
+        train(config, command, with_traceback)
 
     try:
         _refuse_stray_arguments()
@@ -115,7 +173,27 @@ def main() -> None:
         if with_traceback:
             raise
         print_error(explain(error))
+        if is_lost_worker(error):
+            conclude_broken_sweep()
         raise SystemExit(1) from None
+
+
+def _prepare() -> None:
+    """Make this process, be it the first or a worker, speak and end as all do."""
+    for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
+        warnings.simplefilter("ignore", category)
+    _ignore_names_of_plugins()
+    warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+    threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
+    if threading.current_thread() is threading.main_thread():
+        for number in _ENDINGS:
+            if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored, and so it stays
+                signal.signal(number, signal.default_int_handler)
+
+
+def _ignore_names_of_plugins() -> None:
+    """A launcher of a plugin and our settings for it go by one name, which Hydra warns of."""
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
 
 
 def _refuse_stray_arguments() -> None:
@@ -138,7 +216,12 @@ def _refuse_stray_arguments() -> None:
 
 
 # Worker processes of a parallel launcher import this module and nothing else of ours before
-# Hydra composes their configuration, so the names must be known once it is imported.
+# Hydra composes their configuration, so all this must be known once it is imported.
+_ignore_names_of_plugins()
 ConfigStore.instance().store(name="schema", node=RunConfig)
-OmegaConf.register_new_resolver("deltaflow.unique", unique, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("deltaflow.slug", slug, replace=True)
+OmegaConf.register_new_resolver("deltaflow.at_once", runs_at_once, replace=True)
+for _named in (unique, sweep_directory):  # once for all runs of a sweep
+    OmegaConf.register_new_resolver(
+        f"deltaflow.{_named.__name__}", _named, use_cache=True, replace=True
+    )

@@ -51,6 +51,14 @@ class DiagnosticsConfig:
 
 
 @dataclass
+class SweepConfig:
+    """How the runs of one multirun go on together."""
+
+    resume: str | None = MISSING
+    fail_fast: bool = MISSING
+
+
+@dataclass
 class RunConfig:
     """Everything that a run is made of."""
 
@@ -59,6 +67,7 @@ class RunConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     activation: dict[str, Any] = field(default_factory=dict)
     init: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)

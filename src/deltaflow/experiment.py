@@ -4,18 +4,16 @@
 trace: it says ``running`` until the end says otherwise.
 """
 
-import logging
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from deltaflow import assembly, blueprint, training
@@ -30,7 +28,8 @@ from deltaflow.callbacks.tensorboard import (
     tensorboards,
 )
 from deltaflow.conclusion import conclude
-from deltaflow.hyperparameters import hyperparameters, varied
+from deltaflow.hyperparameters import Hyperparameters, hyperparameters, varied
+from deltaflow.identity import identity
 from deltaflow.messages import explain
 from deltaflow.module import StackedModule
 from deltaflow.options import told
@@ -45,8 +44,6 @@ from deltaflow.report.inputs import print_reading
 from deltaflow.run import Run
 from deltaflow.verdicts import copied_layers
 
-_LIBRARIES = r"(lightning|torch|tensorboard)\b"
-
 
 def run(
     config: DictConfig,
@@ -56,6 +53,7 @@ def run(
     command: Sequence[str] = (),
     console: Console | None = None,
     bar: Console | None = None,
+    hydra: str | None = None,
 ) -> Run:
     """Train what a configuration describes, and leave its records.
 
@@ -67,27 +65,30 @@ def run(
         command: the command line, for the record.
         console: where to say how a table was read; ``None`` for silence.
         bar: where to draw a progress bar; ``None`` for none.
+        hydra: Hydra's own configuration as YAML, for the record.
 
     Returns:
         The run. One whose replicas all diverged is a result too.
 
     Raises:
         ValueError: for settings that no run can have.
+        DirectoryTakenError: if another run has the directory; nothing is touched in it.
         KeyboardInterrupt: if interrupted; what was measured is kept.
     """
-    claim(directory)
     started = time.monotonic()
     choices = told(config, choices)
-    first = first_summary(choices, overrides, command)
-    write_summary(directory, first)
+    values = _hyperparameters(config, choices)
+    first = first_summary(choices, overrides, command, values, identity(config))
+    claim(directory, first)
     summary = dict(first)
     tables: list[TableWriter] = []
     try:
+        _keep_settings(directory, config, overrides, hydra)
         configuration.check(config)
         flush_seconds = config.diagnostics.flush_seconds
         tables += [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
-        with _quiet_lightning():
-            result = _train(config, directory, choices, tables, console, bar, summary)
+        with training.quiet():
+            result = _train(config, directory, tables, console, bar, summary)
         summary["wall_seconds"] = round(time.monotonic() - started, 3)
         write_summary(directory, summary)
     except BaseException as caught:
@@ -114,10 +115,32 @@ def run(
     return result
 
 
+def _keep_settings(
+    directory: Path, config: DictConfig, overrides: Sequence[str], hydra: str | None
+) -> None:
+    """What Hydra would write, but only into a directory that is the run's own."""
+    kept = {
+        "config.yaml": OmegaConf.to_yaml(config),
+        "overrides.yaml": OmegaConf.to_yaml(list(overrides)),
+        "hydra.yaml": hydra,
+    }
+    for name, text in kept.items():
+        if text is not None:
+            (directory / ".hydra").mkdir(exist_ok=True)
+            (directory / ".hydra" / name).write_text(text, encoding="utf-8")
+
+
+def _hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hyperparameters:
+    """Those of a run that may yet turn out to be impossible, whose message is to be another's."""
+    try:
+        return hyperparameters(config, choices)
+    except Exception:
+        return {}
+
+
 def _train(
     config: DictConfig,
     directory: Path,
-    choices: Mapping[str, str | None],
     tables: Sequence[TableWriter],
     console: Console | None,
     bar: Console | None,
@@ -139,8 +162,8 @@ def _train(
         "device": _device_name(trainer.strategy.root_device),
         "n_parameters": module.network.n_parameters,
     }
-    _open_board(config, choices, module, data.has_test, loggers, summary)
-    with _threads(training.threads(config, module, data)):
+    _open_board(config, module, data.has_test, loggers, summary)
+    with training.computed_by(training.threads(config, module, data)):
         trainer.fit(module, datamodule=data)
         summary["n_steps"] = trainer.global_step
         trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
@@ -188,7 +211,6 @@ def _callbacks(
 
 def _open_board(
     config: DictConfig,
-    choices: Mapping[str, str | None],
     module: StackedModule,
     has_test: bool,
     loggers: Sequence[Logger],
@@ -201,7 +223,7 @@ def _open_board(
     of_any_task = list(dict.fromkeys([*metrics, *METRICS.quantities]))
     log_hyperparameters(
         loggers,
-        hyperparameters(config, choices),
+        summary["hyperparameters"],
         varied(summary["overrides"], summary["command"]),
         result_tags(of_any_task, FLOW_NUMBERS, "test" if has_test else "final"),
     )
@@ -211,33 +233,3 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device.type} ({torch.cuda.get_device_name(device)})"
     return device.type
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    """Let PyTorch compute with so many threads, and leave it as it was."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's remarks on devices and epochs out of the way; warnings still come."""
-    names = ("lightning.pytorch", "lightning.fabric")
-    levels = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            # All schedules go by epoch here, the one-cycle too; Lightning would rather have steps.
-            for category in (DeprecationWarning, FutureWarning):  # of libraries among themselves
-                warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
-            warnings.filterwarnings("ignore", message=r".* scheduler is using 'interval': 'epoch'")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)

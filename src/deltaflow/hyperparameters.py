@@ -15,13 +15,12 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.blueprint import hidden_sizes
-
 Hyperparameters = dict[str, str | float | None]
 """Values by name: finite numbers, which sort, texts, or ``None`` for what is not in use."""
 
-_WATCHING = {"logger", "callbacks", "diagnostics"}
+_WATCHING = {"logger", "callbacks", "diagnostics", "sweep"}
 _PLACE = {"accelerator", "trainer.accelerator", "trainer.threads", "trainer.profiler", "local"}
+_TOLD_LAYERS = 1000  # more of them are told by depth and width alone
 _NO_CHOICE = _WATCHING | _PLACE | {"trainer", "debug"}  # their values say it all
 
 
@@ -35,7 +34,11 @@ def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hy
         choices: the option chosen in each config group; «none» stands for no option.
 
     Returns:
-        Values by name, ``activation`` or ``network.depth``; lists as on the command line.
+        Values by name, ``activation`` or ``network.depth``; lists as on the command line. What
+        no run can have is told as it was set.
+
+    Raises:
+        omegaconf.errors.OmegaConfBaseException: if a reference leads nowhere.
     """
     options: Hyperparameters = {
         group: choices[group] or "none"
@@ -44,12 +47,7 @@ def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hy
     }
     parts = OmegaConf.masked_copy(config, [str(key) for key in config if key not in _WATCHING])
     tree = cast(dict[str, Any], OmegaConf.to_container(parts, resolve=True))
-    sizes = hidden_sizes(config)
-    tree["network"] |= {
-        "depth": len(sizes),
-        "width": sizes[0] if len(set(sizes)) == 1 else None,
-        "hidden_sizes": sizes,
-    }
+    tree["network"] |= _hidden_layers(**tree["network"])
     return options | {name: value for name, value in _leaves(tree) if name not in _PLACE}
 
 
@@ -69,8 +67,32 @@ def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:
     >>> sorted(varied(["data._target_=my.points", "+data.tag=1"], []))
     ['data', 'data.tag']
     """
-    swept = [override for override in _parsed(command[1:]) if override.is_sweep_override()]
-    return {o.key_or_group.removesuffix("._target_") for o in swept or _parsed(overrides)}
+    own = [override.key_or_group for override in _parsed(overrides)]
+    return {name.removesuffix("._target_") for name in swept(command[1:]) or own}
+
+
+def swept(arguments: Iterable[str]) -> list[str]:
+    """The names of the groups and settings that are given several values.
+
+    Args:
+        arguments: as typed; those that are no overrides are passed over.
+
+    >>> swept(["-m", "data=moons", "network.depth=2,10", "seed=range(3)"])
+    ['network.depth', 'seed']
+    """
+    return [o.key_or_group for o in _parsed(arguments) if o.is_sweep_override()]
+
+
+def _hidden_layers(
+    depth: int, width: int, hidden_sizes: list[int] | None, **_: Any
+) -> dict[str, Any]:
+    if hidden_sizes is not None:
+        alike = len(set(hidden_sizes)) == 1
+        return {"depth": len(hidden_sizes), "width": hidden_sizes[0] if alike else None}
+    return {
+        "width": width if depth > 0 else None,
+        "hidden_sizes": [width] * depth if depth <= _TOLD_LAYERS else None,
+    }
 
 
 def _parsed(arguments: Iterable[str]) -> list[Override]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from deltaflow.memory import ran_out
 from deltaflow.mistakes import explain_composition
 
+_LOST_WORKERS = ("TerminatedWorkerError", "BrokenProcessPool", "UncompletedJobError")  # of plugins
 _WRITING_FAILED = ("PytorchStreamWriter", "inline_container")  # torch.save has no OSError
 
 
@@ -26,6 +27,11 @@ def explain(error: BaseException) -> str:
             f"A run must fit into memory. Found too little of it: {said[:200] or 'none is left'}. "
             "Make the network, `n_seeds`, `data.batch_size` or the data smaller."
         )
+    if is_lost_worker(error):
+        return (
+            f"A sweep in parallel must keep its processes. Found that one of them has ended: "
+            f"{said[:300]} If memory ran out, run fewer at once: `hydra.launcher.n_jobs=2`."
+        )
     if isinstance(error, UnicodeError):
         return f"A file must hold text in UTF-8. Found other bytes: {said}. Save it as UTF-8."
     if isinstance(error, OSError) or any(words in said for words in _WRITING_FAILED):
@@ -38,6 +44,15 @@ def explain(error: BaseException) -> str:
         f"{type(error).__name__}: {said}. This should not have come so far. "
         "HYDRA_FULL_ERROR=1 shows where it did."
     )
+
+
+def is_lost_worker(error: BaseException) -> bool:
+    """Whether a process of a parallel launcher has ended in the midst of a run.
+
+    Args:
+        error: whatever was raised.
+    """
+    return type(error).__name__ in _LOST_WORKERS
 
 
 def print_error(message: str) -> None:

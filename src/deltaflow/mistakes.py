@@ -70,6 +70,14 @@ _HYDRAS_WORDS = {  # as Hydra begins its message: the whole of ours, with what i
         "--config-path must be an absolute path to a folder. Found {name}. "
         "Leave it out, and add files of your own with --config-dir."
     ),
+    r"Unknown plugin class : 'hydra_plugins\.hydra_joblib": (
+        "`hydra/launcher=joblib` needs the package hydra-joblib-launcher. Found none. "
+        "Install it with `pip install 'deltaflow[parallel]'`."
+    ),
+    r"Unknown plugin class : 'hydra_plugins\.hydra_submitit": (
+        "`hydra/launcher=submitit_local` needs the package hydra-submitit-launcher. Found none. "
+        "Install it with `pip install 'deltaflow[slurm]'`."
+    ),
     r"hydra\.searchpath must be a list of strings\. Got: (?P<value>.*)": (
         "`hydra.searchpath` must be a list. Found {value}. Use `hydra.searchpath=[file://…]`."
     ),

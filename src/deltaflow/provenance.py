@@ -14,7 +14,11 @@ _LIBRARIES = ("deltaflow", "torch", "lightning", "hydra-core", "numpy", "polars"
 
 
 def first_summary(
-    choices: Mapping[str, str | None], overrides: Sequence[str], command: Sequence[str]
+    choices: Mapping[str, str | None],
+    overrides: Sequence[str],
+    command: Sequence[str],
+    hyperparameters: Mapping[str, str | float | None],
+    identity: str,
 ) -> dict[str, Any]:
     """The summary of a run that begins: all that is known before it trains.
 
@@ -22,6 +26,8 @@ def first_summary(
         choices: the option chosen in each config group.
         overrides: of this run.
         command: the command line.
+        hyperparameters: of this run, by name.
+        identity: of what decides its result.
 
     Returns:
         Every field of the summary, those to come empty.
@@ -36,6 +42,8 @@ def first_summary(
         "command": list(command),
         "overrides": list(overrides),
         "choices": {group: choice for group, choice in choices.items() if "/" not in group},
+        "hyperparameters": dict(hyperparameters),
+        "identity": identity,
         "git_commit": _git_commit(),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _LIBRARIES},

@@ -1,96 +1,128 @@
-"""What happens around runs: names and directories of their own, and a sweep's ranking."""
+"""What happens around the runs of a sweep: a directory of their own, and their report."""
 
-import re
+import os
+from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from rich.text import Text
 
-from deltaflow.messages import print_error
-from deltaflow.records.summary import SUMMARY, read_summary
+from deltaflow.messages import explain, print_error
+from deltaflow.names import resuming
+from deltaflow.resumption import has_failed, open_sweep
 
-SLUG_BYTES = 80
+# The sweep that this process conducts: when a launcher breaks, nobody else could tell.
+UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)
 
 
-def slug(number: int | str, overrides: str) -> str:
-    """The name of a run within its sweep: its number, and what sets it apart.
+def runs_at_once(launcher: str) -> int | None:
+    """How many runs a launcher gets at a time, the next ones when all of these have ended.
+
+    Submitit on one machine begins all that it gets at the same time, each in a process.
 
     Args:
-        number: of the job.
-        overrides: Hydra's ``override_dirname``.
+        launcher: its ``_target_``.
 
     Returns:
-        At most 80 bytes that every file system takes.
-
-    >>> slug(3, "activation=relu,network.depth=5,data.path=/tmp/my data.csv")
-    '3_activation=relu,network.depth=5,data.path=-tmp-my-data.csv'
+        As many as there are cores for it, and ``None`` for others: all.
     """
-    readable = re.sub(r"[^A-Za-z0-9_.=,+-]+", "-", overrides).strip("-.,")
-    return f"{number}_{readable}"[:SLUG_BYTES].rstrip("-_.,=")
+    if not launcher.endswith("submitit_launcher.LocalLauncher"):
+        return None
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
-class OwnDirectoryCallback(Callback):
-    """Before Hydra writes anything: no run or sweep goes where another has been."""
-
-    def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse the directory of an earlier run.
-
-        Raises:
-            SystemExit: with status 1, if there is one.
-        """
-        self._refuse(config.hydra.run, SUMMARY)
+class DirectoryCallback(Callback):
+    """Before any run of a sweep begins: where they all go, and at the end, whether they went."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse the directory of an earlier sweep.
+        """Make the sweep's directory ready.
 
         Raises:
-            SystemExit: with status 1, if there is one.
+            SystemExit: with status 1, if the records of another are in it, or if there is no
+                sweep in it that could be resumed.
         """
-        self._refuse(config.hydra.sweep, f"*/{SUMMARY}")
-
-    def _refuse(self, where: DictConfig, records: str) -> None:
         try:
-            directory = Path(where.dir)
+            sweep, resumed = Path(config.hydra.sweep.dir), config.sweep.resume
         except OmegaConfBaseException:  # Hydra will meet the same error, and say so
             return
-        if directory.is_dir() and any(directory.glob(records)):
-            print_error(
-                "A run or sweep needs a directory of its own. Found the records of another in "
-                f"{directory}. Name a new one, or delete that."
-            )
-            raise SystemExit(1)  # Hydra swallows any other exception of a callback
+        try:
+            if resumed is not None and Path(resumed) != sweep:
+                raise ValueError(
+                    "A sweep that is resumed goes on in its own directory. Found "
+                    f"`sweep.resume={resumed}` with `hydra.sweep.dir={sweep}`. Leave the latter "
+                    "out."
+                )
+            open_sweep(sweep, resumed is not None)
+            UNDER_WAY.set(config)
+        except (ValueError, OSError) as error:
+            print_error(explain(error))
+            raise SystemExit(1) from error  # Hydra swallows any other exception of a callback
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Tell by the exit status of failures that left no record.
+
+        Raises:
+            SystemExit: with status 1 if there was one.
+        """
+        if has_failed(Path(config.hydra.sweep.dir)):
+            raise SystemExit(1)
+
+
+def conclude_broken_sweep() -> None:
+    """The end of a sweep whose launcher broke: what there is, and how to go on."""
+    config = UNDER_WAY.get()
+    if config is not None:
+        with suppress(SystemExit):  # the status is 1 anyway
+            RankingCallback().on_multirun_end(config)
+        hint = resuming(config.hydra.sweep.dir)
+        print_error(f"the sweep broke off. Go on with the same command and `{hint}`.")
 
 
 class RankingCallback(Callback):
-    """At the end of a multirun: the ranking of all its runs, and the exit status."""
+    """At the end of a multirun: its ranking and its report, and the exit status."""
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the ranking.
+        """Print the ranking, and write the report into the sweep's directory.
 
         Raises:
-            SystemExit: with status 1 if a run failed, or there was none.
+            SystemExit: with status 1 if a run failed or was stopped, there was none, or the
+                report could not be written.
         """
-        from deltaflow.report.ranking import print_ranking
+        from deltaflow.report.build import print_places, report_on, title_of, write_report
+        from deltaflow.report.collect import collect
+        from deltaflow.report.ranking import describe_run, print_ranking
         from deltaflow.report.screen import console
 
-        directory = Path(config.hydra.sweep.dir)
-        folders = sorted(directory.iterdir(), key=_number)
-        runs = [read_summary(folder) for folder in folders if (folder / SUMMARY).exists()]
-        if not runs:
+        directory, out = Path(config.hydra.sweep.dir), console()
+        try:
+            runs = collect([directory])
+        except ValueError:
             print_error(
                 f"A sweep must make at least one run. Found none in {directory}. Give each setting "
                 "that varies a value, such as `network.depth=1,2,5`."
             )
+            raise SystemExit(1) from None
+        try:
+            report = report_on(runs, directory, title_of([directory]))
+        except Exception as error:
+            for run in runs:
+                said = run.reason or describe_run(run.summary)
+                out.print(f"{run.directory.name}: {said}", soft_wrap=True, markup=False)
+            print_error(f"The runs could not be compared. {explain(error)}")
+            raise SystemExit(1) from error
+        print_ranking(out, report.digest)
+        out.print(Text(f"Records      {directory.absolute()}"), soft_wrap=True)
+        try:
+            write_report(report)
+        except Exception as error:
+            print_error(f"The report could not be written. {explain(error)}")
+            raise SystemExit(1) from error
+        print_places(out, directory)
+        if report.has_failures:
             raise SystemExit(1)
-        out = console()
-        print_ranking(out, runs)
-        out.print(f"Records      {directory.absolute()}", soft_wrap=True)
-        if any(summary["status"] == "failed" for summary in runs):
-            raise SystemExit(1)
-
-
-def _number(folder: Path) -> tuple[int, str]:
-    number, _, rest = folder.name.partition("_")
-    return (int(number), rest) if number.isdigit() else (-1, folder.name)

@@ -1,6 +1,9 @@
 """The Trainer: on what, how precisely, how long, and with how many threads."""
 
-from collections.abc import Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -16,6 +19,7 @@ from omegaconf import DictConfig
 from deltaflow.data import ReplicaDataModule
 from deltaflow.module import StackedModule
 
+_LIBRARIES = r"(lightning|torch|tensorboard)\b"
 _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
 
 
@@ -72,6 +76,40 @@ def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) 
     products = max(layer.fan_in * layer.fan_out for layer in network.layers)
     small = products * network.n_replicas * data.batch_size < _WORTH_THREADS
     return 1 if small else torch.get_num_threads()
+
+
+@contextmanager
+def computed_by(number: int) -> Iterator[None]:
+    """Let PyTorch compute with so many threads, and leave it as it was.
+
+    Args:
+        number: of threads.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Lightning's remarks on devices and epochs out of the way; warnings still come."""
+    names = ("lightning.pytorch", "lightning.fabric")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # All schedules go by epoch here, the one-cycle too; Lightning would rather have steps.
+            for category in (DeprecationWarning, FutureWarning):  # of libraries among themselves
+                warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
+            warnings.filterwarnings("ignore", message=r".* scheduler is using 'interval': 'epoch'")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _accelerator(config: DictConfig) -> str:

@@ -5,8 +5,9 @@ import shlex
 
 import pytest
 
-from deltaflow import load_run, theory
+from deltaflow import load_run, reporting, theory
 from running import ROOT, options, run
+from written import write_run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", README, flags=re.DOTALL)
@@ -44,6 +45,19 @@ def test_every_prediction_runs(command, capsys, tmp_path, monkeypatch):
     assert err == ""
     pictures = [a.partition("=")[2] for a in arguments if a.startswith("picture=")]
     assert [path.name for path in tmp_path.iterdir()] == pictures
+
+
+@pytest.mark.parametrize("command", [line for line in LINES if "report.py" in line])
+def test_every_report_is_written(command, tmp_path, monkeypatch, capsys):
+    program, script, *arguments = shlex.split(command)
+    assert (program, script) == ("python", "scripts/report.py")
+    for number, activation in enumerate(("relu", "tanh")):
+        write_run(tmp_path / "outputs" / f"{number}_x", [f"activation={activation}"])
+    monkeypatch.chdir(tmp_path)
+    reporting.main(arguments)
+    assert capsys.readouterr().err == ""
+    assert (tmp_path / "outputs" / "runs.csv").exists()
+    assert list((tmp_path / "outputs" / "figures").glob("*.svg"))
 
 
 def test_theory_is_asked_with_and_without_a_picture():

@@ -1,8 +1,9 @@
 import polars as pl
 import pytest
 
-from deltaflow.records import LAYERS, METRICS
+from deltaflow.records import LAYERS, METRICS, RUNS, runs_schema
 from deltaflow.records.__main__ import documentation
+from deltaflow.report.aggregate import FLOW_NUMBERS
 from running import ROOT
 
 ROW = {"seed": [0], "step": [0], "layer": [1], "fan_in": [4], "fan_out": [3]}
@@ -46,10 +47,34 @@ def test_a_table_that_differs_from_its_schema_is_refused(change):
         LAYERS.check(change(LAYERS.frame(ROW)))
 
 
-@pytest.mark.parametrize("schema", [LAYERS, METRICS], ids=lambda s: s.name)
+@pytest.mark.parametrize("schema", [LAYERS, METRICS, RUNS], ids=lambda s: s.name)
 def test_every_column_has_a_unit_and_a_meaning(schema):
     assert all(column.unit and column.meaning for column in schema.columns)
     assert len(set(schema.types)) == len(schema.columns)
+
+
+def test_what_varies_has_columns_after_the_overrides():
+    names = list(runs_schema({"activation": pl.String(), "network.depth": pl.Float64()}).types)
+    at = names.index("overrides")
+    assert names[at + 1 : at + 3] == ["activation", "network.depth"]
+    assert [name for name in names if name in RUNS.types] == list(RUNS.types)
+
+
+def test_what_varies_takes_no_other_columns_name():
+    schema = runs_schema({"status": pl.String()})
+    assert schema.types["axis.status"] == pl.String()
+    assert list(schema.types).count("status") == 1
+
+
+@pytest.mark.parametrize("moment", ["final", "best", "test"])
+def test_a_report_has_every_metric_of_a_run(moment):
+    found = {name for name in RUNS.types if name.startswith(f"{moment}_")}
+    assert found == {f"{moment}_{name}" for name in METRICS.quantities}
+
+
+def test_a_report_has_every_flow_number_of_a_run():
+    wanted = {f"{name}_{moment}" for name in FLOW_NUMBERS for moment in ("start", "end")}
+    assert wanted <= set(RUNS.types)
 
 
 def test_the_documentation_is_up_to_date():

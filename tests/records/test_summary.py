@@ -1,10 +1,12 @@
 import json
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from deltaflow.records import SUMMARY_FIELDS, read_summary, write_summary
-from deltaflow.records.summary import claim
+from deltaflow.records.summary import DirectoryTakenError, claim
 
 WHOLE = dict.fromkeys(SUMMARY_FIELDS) | {"status": "running"}
 
@@ -41,6 +43,29 @@ def test_what_is_no_summary_is_refused(content, tmp_path):
 
 
 def test_a_directory_is_claimed_once(tmp_path):
-    claim(tmp_path / "run")
-    with pytest.raises(ValueError, match="needs a directory of its own"):
-        claim(tmp_path / "run")
+    claim(tmp_path / "run", WHOLE)
+    with pytest.raises(DirectoryTakenError, match="needs a directory of its own"):
+        claim(tmp_path / "run", WHOLE | {"status": "completed"})
+    assert read_summary(tmp_path / "run")["status"] == "running"
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["summary.json"]
+
+
+def test_a_directory_is_claimed_once_where_files_cannot_be_linked_too(tmp_path, monkeypatch):
+    def no_links(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    test_a_directory_is_claimed_once(tmp_path)
+
+
+def test_of_many_that_claim_a_directory_one_has_it(tmp_path):
+    def attempt(number: int) -> bool:
+        try:
+            claim(tmp_path, WHOLE | {"process": number})
+        except DirectoryTakenError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        won = [number for number, has in enumerate(pool.map(attempt, range(64))) if has]
+    assert won == [read_summary(tmp_path)["process"]]

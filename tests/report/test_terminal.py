@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 from deltaflow.records import LAYERS
-from deltaflow.report.ranking import describe_run, labels, print_ranking
 from deltaflow.report.terminal import print_run
 
 STEPS = (0, 5, 9)
@@ -198,82 +197,6 @@ def test_the_command_for_tensorboard_can_be_copied(run, logs, out, tmp_path, mon
 def test_without_its_logs_tensorboard_is_not_mentioned(out, tmp_path):
     print_run(out, tmp_path, summary(), LAYERS.frame({}))
     assert "TensorBoard" not in said(out)
-
-
-def test_the_best_run_comes_first_then_the_diverged_then_the_failed(out):
-    runs = [
-        summary("failed", error="no such file", overrides=["a=failed"]),
-        summary("diverged", at=[3, 4], overrides=["a=lost"]),
-        summary(metrics=judged(0.7, 0.1), overrides=["a=good"]),
-        summary(metrics=judged(0.9, 0.05), overrides=["a=best"]),
-    ]
-    print_ranking(out, runs)
-    assert column(out, "run") == ["a=best", "a=good", "a=lost", "a=failed"]
-    assert [row[""] for row in table(out, "run")][:2] == ["1", "2"]
-    assert column(out, "accuracy") == ["0.9 ± 0.05", "0.7 ± 0.1", "–", "–"]
-    assert column(out, "status") == ["completed", "completed", "diverged", "failed: no such file"]
-
-
-def test_of_losses_the_lowest_is_best(out):
-    runs = [
-        summary(metrics={"final": {"loss": interval(loss)}}, overrides=[f"a={loss}"])
-        for loss in (3.0, 1.0, 2.0)
-    ]
-    print_ranking(out, runs)
-    assert column(out, "run") == ["a=1.0", "a=2.0", "a=3.0"]
-
-
-def test_without_a_test_part_runs_are_ranked_by_the_last_epoch(out):
-    runs = [
-        summary(metrics={"test": {}, "final": {"r2": interval(r2)}}, overrides=[f"a={r2}"])
-        for r2 in (0.25, 0.5)
-    ]
-    print_ranking(out, runs)
-    assert column(out, "run") == ["a=0.5", "a=0.25"]
-
-
-def test_a_ranking_shows_how_the_flow_began_and_ended(out):
-    flow = {
-        "vanishing_index_start": interval(3.0), "vanishing_index_end": interval(1.5),
-        "decay_rate_start": interval(0.25), "decay_rate_end": interval(None),
-    }  # fmt: skip
-    print_ranking(out, [summary(metrics=judged(0.9), flow=flow, wall_seconds=12.34)])
-    assert column(out, "vanishing index") == ["3.00 → 1.50"]
-    assert column(out, "decay rate") == ["0.25 → –"]
-    assert column(out, "seconds") == ["12.3"]
-
-
-def test_a_run_that_lost_some_seeds_says_how_many(out):
-    print_ranking(out, [summary(at=[None, 4, 5], metrics=judged(0.9))])
-    assert column(out, "status") == ["completed, 2 of 3 seeds diverged"]
-
-
-def test_brackets_are_shown_as_they_are(out):
-    runs = [
-        summary(metrics=judged(0.9), overrides=["data.columns=[width,length]"]),
-        summary("failed", error="Found [most, 0].", overrides=["data.split=[most,0]"]),
-    ]
-    print_ranking(out, runs)
-    assert column(out, "run") == ["data.columns=[width,length]", "data.split=[most,0]"]
-    assert column(out, "status")[1] == "failed: Found [most, 0]."
-
-
-def test_a_label_is_what_sets_a_run_apart():
-    sweep = [["a=1", "lr=2", "s=0"], ["a=1", "lr=3", "s=0"], ["a=1", "s=0"]]
-    assert labels(sweep) == ["lr=2", "lr=3", "defaults"]
-
-
-def test_a_run_on_its_own_is_labelled_by_all_that_was_typed():
-    assert labels([["a=1", "lr=2"]]) == ["a=1 lr=2"]
-    assert labels([[]]) == ["defaults"]
-
-
-def test_a_run_of_a_sweep_in_one_line():
-    flow = {"vanishing_index_start": interval(2.0, 0.5)}
-    done = summary(metrics=judged(0.9, 0.05), flow=flow)
-    assert describe_run(done) == "completed, accuracy 0.9 ± 0.05, vanishing index 2 ± 0.5"
-    assert describe_run(summary("failed", error="no such file")) == "failed: no such file"
-    assert describe_run(summary("diverged", at=[3, 4])) == "diverged"
 
 
 def test_verdicts_are_printed_word_for_word_between_results_and_records(out, tmp_path):

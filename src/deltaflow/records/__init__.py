@@ -7,12 +7,15 @@
 ``summary.json``
     what was run, how it ended, and the numbers that matter
 
+A report over runs has a table of its own: ``runs.parquet``, a row per (run, seed).
+
 While a run is going its tables are chunks below ``records/``, each written to a temporary
 file and renamed, so a run that is killed leaves all that it had flushed; :func:`read_table`
 reads either form. In a table, null means «does not apply here» and NaN «measured, and not
 a finite number».
 """
 
+from deltaflow.records.runs import RUNS, runs_schema
 from deltaflow.records.schema import LAYERS, METRICS, Column, Schema
 from deltaflow.records.summary import SUMMARY_FIELDS, read_summary, write_summary
 from deltaflow.records.tables import TableWriter, read_table
@@ -20,11 +23,13 @@ from deltaflow.records.tables import TableWriter, read_table
 __all__ = [
     "LAYERS",
     "METRICS",
+    "RUNS",
     "SUMMARY_FIELDS",
     "Column",
     "Schema",
     "TableWriter",
     "read_summary",
     "read_table",
+    "runs_schema",
     "write_summary",
 ]

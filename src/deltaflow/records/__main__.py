@@ -1,6 +1,6 @@
 """``python -m deltaflow.records``: the documentation of the records, from their schema."""
 
-from deltaflow.records import LAYERS, METRICS, SUMMARY_FIELDS
+from deltaflow.records import LAYERS, METRICS, RUNS, SUMMARY_FIELDS
 
 
 def documentation() -> str:
@@ -32,6 +32,22 @@ def documentation() -> str:
             "| field | meaning |",
             "|---|---|",
             *fields,
+            "",
+            "# What a report leaves behind",
+            "",
+            "## runs.parquet, a row per (run, seed)",
+            "",
+            "A sweep ends with it, and `scripts/report.py` writes it for any runs. Rows are in the",
+            "order of runs and seeds. After `overrides` stands a column for each setting that",
+            "varies, by its name on the command line: numbers (Float64), or texts if any value is",
+            "one. A run that left no results, because it failed or was stopped, has one row,",
+            "without a seed.",
+            "",
+            "`runs.csv` is the same for spreadsheets: a text in it that begins with =, +, -, @, a",
+            "tab or a line end, which a spreadsheet would take for a formula, has an apostrophe",
+            "before it.",
+            "",
+            RUNS.markdown(),
         ]
     )
 

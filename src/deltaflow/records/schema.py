@@ -108,7 +108,8 @@ class Schema:
         return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])
 
 
-def _index(name: str, meaning: str) -> Column:
+def index(name: str, meaning: str) -> Column:
+    """A column of whole numbers that every row has."""
     return Column(name, "–", meaning, pl.Int64(), nullable=False)
 
 
@@ -116,11 +117,11 @@ LAYERS = Schema(
     "layers",
     key=("seed", "step", "layer"),
     columns=(
-        _index("seed", "the replica's seed"),
-        _index("step", "updates before this one; 0 is the first"),
-        _index("layer", "1 (next to the input) to L (the output layer)"),
-        _index("fan_in", "inputs of the layer"),
-        _index("fan_out", "units of the layer"),
+        index("seed", "the replica's seed"),
+        index("step", "updates before this one; 0 is the first"),
+        index("layer", "1 (next to the input) to L (the output layer)"),
+        index("fan_in", "inputs of the layer"),
+        index("fan_out", "units of the layer"),
         Column("delta_rms", "loss/z", "RMS of δ over samples and units; under batch normalisation "
                "δ is what the loss of the whole batch says of z"),
         Column("delta_norm", "loss/z", "√fan_out · delta_rms: RMS over samples of ‖δ‖₂"),
@@ -163,8 +164,8 @@ METRICS = Schema(
     "metrics",
     key=("seed", "epoch", "split"),
     columns=(
-        _index("seed", "the replica's seed"),
-        _index("epoch", "0 is the first; the test split has the last one trained"),
+        index("seed", "the replica's seed"),
+        index("epoch", "0 is the first; the test split has the last one trained"),
         Column("split", "–", "train (during the epoch, as the weights move), validation (after "
                "it) or test (after training)", pl.String(), nullable=False),
         Column("loss", "loss", "mean over the samples"),

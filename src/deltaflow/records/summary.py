@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deltaflow.records.tables import replace_file
+from deltaflow.records.tables import create_file, replace_file
 
 SUMMARY = "summary.json"
 _BLOCK = 4096  # bytes, what file systems give a file at least
@@ -21,6 +21,11 @@ SUMMARY_FIELDS = {
     "command": "the command line as typed, a list",
     "overrides": "Hydra's overrides of this run, a list",
     "choices": "the option chosen in each config group, by group",
+    "hyperparameters": "what one may vary to get another result, by name: the option of each "
+    "group and every value of the parts, a number, a text or null; empty if settings that no run "
+    "can have leave nothing to tell",
+    "identity": "SHA-256 of all settings that decide the result: two runs with the same one give "
+    "the same records; not those of logs, of the sweep, or of where the run computes and writes",
     "git_commit": "of the checkout, with «-dirty» if it had changes; null outside one",
     "versions": "of Python, deltaflow and the libraries it trains with",
     "table": "how the user's own table was read, null for other data: path, rows, target, and of "
@@ -51,20 +56,29 @@ SUMMARY_FIELDS = {
 }
 
 
-def claim(directory: Path) -> None:
+class DirectoryTakenError(ValueError):
+    """Another run has the directory."""
+
+
+def claim(directory: Path, summary: Mapping[str, Any]) -> None:
     """Take a directory for a run, before any other can.
+
+    The first summary is there whole at once, so whoever finds one knows whose it is.
 
     Args:
         directory: the run directory; made if it is not there.
+        summary: exactly the fields of ``SUMMARY_FIELDS``.
 
     Raises:
-        ValueError: if another run has it.
+        DirectoryTakenError: if another run has it.
+        ValueError: if a field is missing or unknown.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    content = _written(summary)
+    path = directory / SUMMARY
     try:
-        (directory / SUMMARY).touch(exist_ok=False)
+        create_file(path, content)
     except FileExistsError:
-        raise ValueError(
+        raise DirectoryTakenError(
             f"A run needs a directory of its own. Found the records of another in {directory}. "
             "Name a new one, or delete that."
         ) from None
@@ -80,15 +94,7 @@ def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
     Raises:
         ValueError: if a field is missing or unknown.
     """
-    if set(summary) != set(SUMMARY_FIELDS):
-        difference = sorted(set(summary) ^ set(SUMMARY_FIELDS))
-        raise ValueError(
-            f"A summary must have the fields of SUMMARY_FIELDS. Found a difference in "
-            f"{', '.join(difference)}. Document new fields there, and fill in old ones."
-        )
-    ordered = {name: summary[name] for name in SUMMARY_FIELDS}
-    text = json.dumps(_finite(ordered), indent=2, ensure_ascii=False, allow_nan=False)
-    content = f"{text}\n".encode()
+    content = _written(summary)
     path = directory / SUMMARY
     try:
         replace_file(path, lambda temporary: temporary.write_bytes(content))
@@ -126,6 +132,18 @@ def read_summary(directory: Path) -> dict[str, Any]:
             "Name a directory that train.py has written."
         )
     return summary
+
+
+def _written(summary: Mapping[str, Any]) -> bytes:
+    if set(summary) != set(SUMMARY_FIELDS):
+        difference = sorted(set(summary) ^ set(SUMMARY_FIELDS))
+        raise ValueError(
+            f"A summary must have the fields of SUMMARY_FIELDS. Found a difference in "
+            f"{', '.join(difference)}. Document new fields there, and fill in old ones."
+        )
+    ordered = {name: summary[name] for name in SUMMARY_FIELDS}
+    text = json.dumps(_finite(ordered), indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
 
 
 def _finite(value: Any) -> Any:

@@ -1,12 +1,10 @@
 """Runs as points of the phase diagram, from their records alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from deltaflow.records import read_summary
-from deltaflow.records.summary import SUMMARY
+from deltaflow.report.collect import collect
 from deltaflow.report.ranking import outcome
 
 
@@ -39,27 +37,16 @@ def placed_runs(
         The runs, and how many others there are that do not belong into the diagram.
 
     Raises:
-        ValueError: if there is no run in a directory, or its summary cannot be read.
+        ValueError: if there is no run in a directory.
     """
     placed, others = [], 0
-    for folder in dict.fromkeys(folder for name in directories for folder in _folders(name)):
-        summary = read_summary(folder)
-        theory = summary.get("theory")
+    for run in collect(directories):
+        summary, theory = run.summary, run.summary["theory"]
         if theory and (theory.get("activation"), theory.get("dropout")) == (activation, dropout):
             placed.append(_placed(summary, theory))
         else:
             others += 1
     return placed, others
-
-
-def _folders(name: str) -> Iterator[Path]:
-    found = sorted(path.parent for path in Path(name).rglob(SUMMARY))
-    if not found:
-        raise ValueError(
-            f"`runs` must list folders that hold runs. Found no {SUMMARY} in {name}. "
-            "Name run directories, or a sweep's, such as `runs=[outputs]`."
-        )
-    yield from found
 
 
 def _placed(summary: Mapping[str, Any], theory: Mapping[str, Any]) -> PlacedRun:

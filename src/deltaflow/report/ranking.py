@@ -1,19 +1,28 @@
 """What a sweep says in the terminal: a line per run, and the ranking of all."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.text import Text
 
-from deltaflow.report.screen import arrow, signed, spread, titled_table
+from deltaflow.report.configuration import text
+from deltaflow.report.screen import printable, spread, titled_table
+
+VERDICT = "verdict"
+MOST = 50  # configurations that are shown one by one
+_LAST = 5  # of these, from the end
+_WIDE = 110  # columns from which on one table holds all
+_Run = Mapping[str, Any]
+_Columns = dict[str, Callable[[_Run], str]]
 
 
 def describe_run(summary: Mapping[str, Any]) -> str:
     """One line on a run of a sweep."""
     if summary["status"] == "failed":
         return f"failed: {summary['error']}"
-    test, flow = _judged(summary)[1], summary["flow"].get("vanishing_index_start")
+    test, flow = _judged(summary), summary["flow"].get("vanishing_index_start")
     said = [_status(summary), *(f"{name} {spread(value)}" for name, value in test.items())]
     if flow:
         said.append(f"vanishing index {spread(flow)}")
@@ -22,97 +31,172 @@ def describe_run(summary: Mapping[str, Any]) -> str:
 
 def outcome(summary: Mapping[str, Any]) -> str:
     """The headline metric of a run, or how it ended if it did not complete."""
-    headline = _headline(summary)
-    value = _judged(summary)[1][headline]["mean"] if headline else None
+    judged = _judged(summary)
+    headline = next((name for name in ("accuracy", "r2", "loss") if name in judged), None)
+    value = judged[headline]["mean"] if headline else None
     if summary["status"] != "completed" or value is None:
         return str(summary["status"])
     return f"{headline} {value:.3g}"
 
 
-def print_ranking(out: Console, runs: Sequence[Mapping[str, Any]]) -> None:
-    """Rank the runs of a sweep by their headline metric, failed ones last.
+def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
+    """Rank configurations by their metric; those without a result come last, with the reason.
 
     Args:
-        out: where to.
-        runs: their summaries.
+        out: where to; a narrow one gets two tables.
+        digest: of the report.
     """
-    headline = next((name for s in runs if (name := _headline(s))), None)
-    names = labels([summary["overrides"] for summary in runs])
-    table = titled_table(out, "Ranking (± 95 % interval over seeds; start → end of training)")
-    table.add_column("", justify="right")
-    table.add_column("run", overflow="fold")
-    table.add_column(headline or "metric", justify="right")
-    table.add_column("vanishing index", justify="right")
-    table.add_column("decay rate", justify="right")
-    table.add_column("seconds", justify="right")
-    table.add_column("status")
-    ranked = sorted(zip(names, runs, strict=True), key=_order)
-    for place, (name, summary) in enumerate(ranked, start=1):
-        has_result = _order((name, summary))[0] == 0
-        judged = _judged(summary)[1].get(headline or "")
-        flow = summary["flow"]
-        arrows = [
-            arrow([_mean(flow, f"{number}_start"), _mean(flow, f"{number}_end")], signed)
-            for number in ("vanishing_index", "decay_rate")
-        ]
-        seconds = summary["wall_seconds"]
-        table.add_row(
-            str(place) if has_result else "",
-            Text(name),
-            spread(judged) if judged else "–",
-            *arrows,
-            "–" if seconds is None else f"{seconds:.1f}",
-            Text(_status(summary)),
-        )
+    name, moment = digest["metric"]["name"], digest["metric"]["moment"]
+    results: _Columns = {
+        f"{moment}\n{name}": lambda run: _spread(run["numbers"][name]),
+        "vanishing index\nstart → end": _vanishing,
+        "decay rate\nand theory's": _decay,
+    }
+    rest: _Columns = {"dead or\nsaturated": _units, "time": _seconds, VERDICT: _verdict}
+    out.print(Text(printable(digest["sentence"]), overflow="fold"))
+    ranked = [run for run in digest["runs"] if _mean(run, name) is not None]
+    if ranked and out.width >= _WIDE:
+        _print_table(out, _title(digest), digest, ranked, results | rest)
+    elif ranked:
+        _print_table(out, _title(digest), digest, ranked, results)
+        _print_table(out, "Units at the end, time, verdicts", digest, ranked, rest)
+    if unranked := digest["runs"][len(ranked) :]:
+        _print_table(out, "Without a result", digest, unranked, {"why": _verdict})
+    if said := _alike(digest):
+        out.print(said)
+    if len(ranked) > MOST:
+        out.print("All of them are in report.html and runs.csv.")
+
+
+def _print_table(
+    out: Console, title: str, digest: Mapping[str, Any], runs: Sequence[_Run], columns: _Columns
+) -> None:
+    table = titled_table(out, title)
+    axes = [axis["name"] for axis in digest["axes"]]
+    has_rank = "why" not in columns
+    if has_rank:
+        table.add_column("", justify="right", no_wrap=True)
+    table.add_column(Text(printable(" · ".join(axes)) or "configuration"), overflow="fold")
+    for name in columns:
+        is_text = name in (VERDICT, "why")
+        justify: JustifyMethod = "left" if is_text else "right"
+        table.add_column(Text(name), justify=justify, no_wrap=not is_text, overflow="fold")
+    for rank, run in enumerate(runs, start=1):
+        if MOST - _LAST < rank <= len(runs) - _LAST and len(runs) > MOST:
+            continue
+        texts = [_named(run, axes), *(columns[name](run) for name in columns)]
+        cells = [Text(printable(text)) for text in texts]
+        table.add_row(*([str(rank)] if has_rank else []), *cells)
+        if rank == MOST - _LAST and len(runs) > MOST:
+            gap = Text(f"… {len(runs) - MOST} more …")
+            table.add_row(*([""] if has_rank else []), gap, *("" for _ in columns))
     out.print(table)
 
 
-def labels(overrides: Sequence[Sequence[str]]) -> list[str]:
-    """What sets each run of a sweep apart from the others.
+def _title(digest: Mapping[str, Any]) -> str:
+    name = digest["metric"]["name"]
+    if any(run["numbers"][name]["n"] > 1 for run in digest["runs"]):
+        return "Ranking (± 95 % interval over seeds, unadjusted)"
+    return "Ranking (one seed: no intervals, and chance may decide; add n_seeds=16)"
 
-    Args:
-        overrides: of each run.
 
-    Returns:
-        Those of its overrides that not all runs share.
+def _named(run: _Run, axes: Sequence[str]) -> str:
+    """A configuration by its values, in the order of the axes, or by its label."""
+    known = [run["axes"][axis] for axis in axes]
+    told_apart = axes and " [" not in run["label"]
+    return " · ".join("?" if v is None else text(v) for v in known) if told_apart else run["label"]
 
-    >>> labels([["activation=relu", "seed=1"], ["activation=tanh", "seed=1"]])
-    ['activation=relu', 'activation=tanh']
+
+def _vanishing(run: _Run) -> str:
+    start, end = (run["numbers"][f"vanishing_index_{moment}"] for moment in ("start", "end"))
+    known = start["mean"] is not None or end["mean"] is not None
+    return f"{_spread(start)}\n→ {_spread(end)}" if known else "–"
+
+
+def _decay(run: _Run) -> str:
+    """The measured rate at the start, and the predicted one."""
+    predicted = _mean(run, "predicted_decay_rate")
+    theory = "" if predicted is None else f"\ntheory {predicted:.3g}"
+    return f"{_spread(run['numbers']['decay_rate_start'])}{theory}"
+
+
+def _units(run: _Run) -> str:
+    """The shares of units in the worst hidden layer at the end, where that means a thing."""
+    lines = []
+    for word, name in (("dead", "dead_fraction_end"), ("sat.", "saturated_fraction_end")):
+        share = run["numbers"][name]
+        if share["mean"] is not None:
+            percent = {key: share[key] and 100 * share[key] for key in ("mean", "high")}
+            lines.append(f"{word} {_spread(percent)} %")
+    return "\n".join(lines) or "–"
+
+
+def _spread(number: Mapping[str, Any]) -> str:
+    """A mean and half its interval, to the digits that this leaves of it.
+
+    >>> _spread({"mean": 0.99583, "high": 1.00203}), _spread({"mean": 2.5, "high": None})
+    ('0.996 ± 0.006', '2.5')
     """
-    shared = set.intersection(*map(set, overrides)) if len(overrides) > 1 else set()
-    return [" ".join(o for o in run if o not in shared) or "defaults" for run in overrides]
+    mean, high = number["mean"], number["high"]
+    if mean is None:
+        return "–"
+    half = 0.0 if high is None else high - mean
+    if half < 1e-6 * max(1.0, abs(mean)):
+        return f"{mean:.4g}" + ("" if high is None else " ± 0")
+    first = math.floor(math.log10(half))
+    digits = max(min(1 - first, max(3, -first)), 0)  # two of the half, but no more than fit
+    if digits > 6 or abs(mean) >= 1e6:
+        return f"{mean:.4g} ± {half:.2g}"
+    return f"{mean:.{digits}f} ± {half:.{digits}f}"
 
 
-def _judged(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _seconds(run: _Run) -> str:
+    seconds = _mean(run, "wall_seconds")
+    return "–" if seconds is None else f"{seconds:.1f} s"
+
+
+def _verdict(run: _Run) -> str:
+    """The first verdict and what was lost, or how it ended and why."""
+    if run["status"] != "completed":
+        said = [] if run["status"] == "diverged" and run["reason"] else [run["status"]]
+        return ": ".join([*said, *filter(None, [run["reason"]])])
+    kind = run["verdicts"][0]["kind"].replace("_", " ") if run["verdicts"] else "–"
+    if not run["n_diverged"]:
+        return f"{kind}; {run['reason']}" if run["reason"] else kind
+    lost = f"{run['n_diverged']} of {run['n_seeds']} diverged"
+    return lost if kind == "divergence" else f"{kind}; {lost}"
+
+
+def _alike(digest: Mapping[str, Any]) -> str | None:
+    """How many cannot be told from the baseline."""
+    p = [run["against"]["p_holm"] for run in digest["runs"] if run["against"]]
+    known = [value for value in p if value is not None]
+    if not known:
+        return None
+    name = next(
+        (f"{rank}" for rank, run in enumerate(digest["runs"], 1) if run["id"] == digest["baseline"])
+    )
+    alike = sum(value >= 0.05 for value in known)
+    return (
+        f"{alike} of {len(known)} others cannot be told from number {name} by paired t-tests "
+        "(Holm-corrected p ≥ 0.05)."
+    )
+
+
+def _judged(summary: Mapping[str, Any]) -> Mapping[str, Any]:
     """The metrics that a run is judged by: of the test part, else after the last epoch."""
-    metrics = summary["metrics"]
-    moment = next((m for m in ("test", "final") if metrics.get(m)), "final")
-    return moment, metrics.get(moment, {})
-
-
-def _headline(summary: Mapping[str, Any]) -> str | None:
-    judged = _judged(summary)[1]
-    return next((name for name in ("accuracy", "r2", "loss") if name in judged), None)
-
-
-def _order(run: tuple[str, Mapping[str, Any]]) -> tuple[int, float, str]:
-    """Best first; then those that diverged; then those that failed."""
-    name, summary = run
-    headline = _headline(summary)
-    value = _judged(summary)[1][headline]["mean"] if headline else None
-    if value is None:
-        return 2 if summary["status"] == "failed" else 1, 0.0, name
-    return 0, value if headline == "loss" else -value, name
+    metrics: Mapping[str, Any] = summary["metrics"]
+    found: Mapping[str, Any] = metrics.get("test") or metrics.get("final") or {}
+    return found
 
 
 def _status(summary: Mapping[str, Any]) -> str:
-    if summary["status"] == "failed":
-        return f"failed: {summary['error']}"
     n = sum(replica["status"] == "diverged" for replica in summary["replicas"])
     if n and summary["status"] == "completed":
         return f"completed, {n} of {len(summary['replicas'])} seeds diverged"
     return str(summary["status"])
 
 
-def _mean(numbers: Mapping[str, Any], name: str) -> Any:
-    return numbers.get(name, {}).get("mean")
+def _mean(run: _Run, name: str) -> float | None:
+    mean: float | None = run["numbers"][name]["mean"]
+    return mean

@@ -10,7 +10,7 @@ from torch import nn
 from deltaflow.initializers import He, Initializer, Normal, Orthogonal, Xavier
 from deltaflow.mean_field import edge_of_chaos, variances
 from deltaflow.mean_field.critical import Critical
-from deltaflow.overlay import Array, Theory
+from deltaflow.overlay import Theory
 from deltaflow.profiles import decay_rate, vanishing_index
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case
 from deltaflow.verdicts.steps import unusual_inputs
@@ -106,7 +106,7 @@ def shape(case: Case, hidden: Sequence[int], of_equal: str = "depth") -> str:
 
 def _inputs(case: Case) -> Iterator[Remedy]:
     if unusual_inputs(case):
-        yield _predicted(case, "data.standardize=true", case.theory, np.ones(1))
+        yield _predicted(case, "", case.theory)
 
 
 def _initializations(case: Case) -> Iterator[Remedy]:
@@ -147,7 +147,7 @@ def _without_dropout(case: Case) -> Iterator[Remedy]:
     old = case.theory
     if old.dropout:
         theory = Theory(old.sizes, old.moments.activation, old.initializer)
-        yield _predicted(case, "network.dropout=0", theory, case.inputs)
+        yield _predicted(case, "network.dropout=0", theory)
 
 
 def _activations(case: Case) -> Iterator[Remedy]:
@@ -176,7 +176,7 @@ def _shallower(case: Case) -> Iterator[Remedy]:
     for depth in range(case.depth - 1, 0, -1):
         sizes = *old.sizes[: depth + 1], old.sizes[-1]
         theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
-        found = _predicted(case, shape(case, sizes[1:-1]), theory, case.inputs)
+        found = _predicted(case, shape(case, sizes[1:-1]), theory)
         if found.heals:
             yield found
             return
@@ -192,13 +192,18 @@ def _with(
         variances(old.sizes, initializer), variances(old.sizes, old.initializer), rtol=1e-3
     )
     if not same or case.normalization is not None or case.copies:
-        yield _predicted(case, overrides, theory, case.inputs)
+        yield _predicted(case, overrides, theory)
 
 
-def _predicted(case: Case, overrides: str, theory: Theory, inputs: Array) -> Remedy:
-    found = theory.predict(inputs)
-    if case.normalization is not None:
-        overrides += " network.normalization=null"
+def _predicted(case: Case, overrides: str, theory: Theory) -> Remedy:
+    """What theory says of a network; inputs of an odd size are standardised in any case."""
+    odd = unusual_inputs(case)
+    found = theory.predict(np.ones(1) if odd else case.inputs)
+    overrides = " ".join(filter(None, [
+        "data.standardize=true" if odd else "",
+        overrides,
+        "network.normalization=null" if case.normalization is not None else "",
+    ]))  # fmt: skip
     saturated = theory.moments.saturated_fraction(found.preactivation_second_moment[:-1])
     with np.errstate(divide="ignore"):
         decades = float(vanishing_index(found.delta_norm))

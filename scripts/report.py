@@ -1,0 +1,6 @@
+"""Rank, compare and draw the runs of one or more sweeps."""
+
+from deltaflow.reporting import main
+
+if __name__ == "__main__":
+    main()

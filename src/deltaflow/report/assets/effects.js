@@ -1,0 +1,94 @@
+// The effect of each axis: the mean of the metric for each of its values.
+
+const LONGEST_TICK = 22;
+
+function setUpEffects() {
+  new Chart("effects", buildEffects);
+}
+
+function buildEffects() {
+  const names = [...new Set(digest.effects.map((effect) => effect.axis))];
+  const all = digest.effects
+    .flatMap(({ mean, low, high }) => [mean, low, high])
+    .filter((value) => value !== null);
+  const margin = 0.04 * (Math.max(...all) - Math.min(...all)) || 0.05;
+  const range = [Math.min(...all) - margin, Math.max(...all) + margin];
+  const longest = Math.max(
+    ...digest.effects.map(({ value }) => Math.min(words(value).length, LONGEST_TICK)),
+  );
+  const room = 22 + 6.8 * longest; // the same for all panels, so that they line up
+  return {
+    panels: names.map((name) =>
+      effectPanel(
+        name,
+        digest.effects.filter((effect) => effect.axis === name).slice(0, MOST_CELLS),
+        range,
+        room,
+      ),
+    ),
+    said: effectsInWords(names),
+    empty: "No effect can be given: no axis has more than one value, or no run has a result.",
+    numbers: digest.effects.length
+      ? () => ({
+          columns: ["axis", "value", "mean", "low", "high", "n"],
+          rows: digest.effects.map(({ axis, value, mean, low, high, n }) => [
+            axis,
+            words(value),
+            mean,
+            low,
+            high,
+            n,
+          ]),
+        })
+      : null,
+  };
+}
+
+function effectsInWords(names) {
+  const many = names.some(
+    (name) => digest.effects.filter((effect) => effect.axis === name).length > MOST_CELLS,
+  );
+  return [
+    `Mean of ${heading(metric)} over all runs with that value, averaged over the other axes; `,
+    "bar: 95 % interval. One scale for all panels, whatever the filters.",
+    many ? ` The first ${MOST_CELLS} values of an axis are shown.` : "",
+  ].join("");
+}
+
+function effectPanel(name, effects, range, room) {
+  const how = look(0);
+  const places = effects.map((effect, n) => n);
+  const trace = {
+    type: "scatter",
+    mode: "markers",
+    x: effects.map((effect) => effect.mean),
+    y: places,
+    hoverinfo: "text",
+    hovertext: effects.map(
+      ({ value, mean, low, high, n }) =>
+        `${plain(name)} ${plain(words(value))}<br>${plain(alone(mean))}${low === null ? "" : ` (${plain(alone(low))} to ${plain(alone(high))})`}, n = ${n}`,
+    ),
+    marker: { color: how.color, symbol: "circle", size: 8 },
+    error_x: {
+      type: "data",
+      array: effects.map((effect) => half(effect) ?? 0),
+      color: how.color,
+      thickness: 1.6,
+      width: 4,
+    },
+  };
+  const layout = {
+    margin: { l: room, r: 14, t: 4, b: 44 },
+    xaxis: { title: { text: plain(heading(metric)) }, range },
+    yaxis: {
+      tickvals: places,
+      ticktext: effects.map((effect) => plain(words(effect.value), LONGEST_TICK)),
+      range: [effects.length - 0.4, -0.6],
+      automargin: false,
+      tickfont: { size: effects.length > 40 ? 8 : 12, color: ink("ink") },
+    },
+  };
+  const height = 64 + Math.max(2, effects.length) * (effects.length > 40 ? 11 : 26);
+  const about = `Mean of ${metric.title} for each value of ${name}`;
+  return { title: short(name, 70), traces: [trace], layout, height, about };
+}

@@ -1,0 +1,192 @@
+// Any two axes against each other: the mean of a quantity in each cell, coloured by it.
+
+const MOST_CELLS = 60; // values along one side
+
+const crossed = { rows: 0, columns: 1, quantity: metric.name };
+
+function setUpMatrix() {
+  const [rows, columns] = axes
+    .map((axis, n) => n)
+    .sort((a, b) => axes[b].values.length - axes[a].values.length);
+  Object.assign(crossed, { rows: rows ?? null, columns: columns ?? null });
+  showMatrixControls();
+  document
+    .querySelector("#matrix form")
+    .addEventListener("submit", (event) => event.preventDefault());
+  on("list", showMatrix);
+  showMatrix();
+}
+
+function showMatrixControls() {
+  const names = axes.map((axis, n) => [String(n), axis.name]);
+  const side = (which, other) => (chosen) => {
+    if (Number(chosen) === crossed[other]) crossed[other] = crossed[which];
+    crossed[which] = Number(chosen);
+    showMatrixControls();
+    document.querySelector(`#matrix [data-side=${which}] select`).focus();
+    showMatrix();
+  };
+  const fields = [];
+  if (axes.length > 1) {
+    const rows = select("rows", names, String(crossed.rows), side("rows", "columns"));
+    const columns = select("columns", names, String(crossed.columns), side("columns", "rows"));
+    rows.dataset.side = "rows";
+    columns.dataset.side = "columns";
+    fields.push(rows, columns);
+  }
+  if (axes.length) {
+    fields.push(
+      select(
+        "quantity",
+        digest.numbers.map((one) => [one.name, heading(one)]),
+        crossed.quantity,
+        (name) => {
+          crossed.quantity = name;
+          showMatrix();
+        },
+      ),
+    );
+  }
+  document.querySelector("#matrix form").replaceChildren(...fields);
+}
+
+/** The runs of each cell, by the keys of both values. */
+function cellsOf(rows, columns) {
+  const cells = new Map();
+  for (const run of listed()) {
+    if (!(rows.name in run.axes) || (columns && !(columns.name in run.axes))) continue;
+    const key = keyOf(run.axes[rows.name]) + "×" + (columns ? keyOf(run.axes[columns.name]) : "");
+    if (!cells.has(key)) cells.set(key, []);
+    cells.get(key).push(run);
+  }
+  return cells;
+}
+
+/** The mean of a quantity over runs, and how many of them have it. */
+function meanOf(some, quantity) {
+  const values = some.map((run) => number(run, quantity).mean).filter((value) => value !== null);
+  const mean = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
+  return { mean, known: values.length, all: some.length };
+}
+
+function showMatrix() {
+  const table = byId("matrix-table");
+  const rows = axes[crossed.rows];
+  const columns = axes[crossed.columns];
+  if (!rows) {
+    table.hidden = byId("matrix-scale").hidden = byId("matrix-caption").hidden = true;
+    document
+      .querySelector("#matrix form")
+      .replaceChildren(
+        make(
+          "p",
+          {},
+          "No axis has more than one value, so there is nothing to set against each other.",
+        ),
+      );
+    return;
+  }
+  const cells = cellsOf(rows, columns);
+  const across = columns ? columns.values.slice(0, MOST_CELLS) : [null];
+  const down = rows.values.slice(0, MOST_CELLS);
+  const grid = down.map((value) =>
+    across.map((other) => {
+      const key = keyOf(value) + "×" + (columns ? keyOf(other) : "");
+      return meanOf(cells.get(key) ?? [], crossed.quantity);
+    }),
+  );
+  const shade = shadeOf(
+    crossed.quantity,
+    grid.flat().map((cell) => cell.mean),
+  );
+  const title = heading(digest.numbers.find((one) => one.name === crossed.quantity));
+  showMatrixHead(rows, columns, across, title);
+  table.tBodies[0].replaceChildren(
+    ...grid.map((line, n) =>
+      make("tr", {}, make("th", { scope: "row" }, short(words(down[n]), 60)), line.map(shade.cell)),
+    ),
+  );
+  byId("matrix-scale").replaceChildren(
+    ...(shade.legend ? scaleLegend(...shade.legend, title, shade.middle) : []),
+  );
+  showMatrixCaption(rows, columns, title, grid.flat());
+}
+
+function showMatrixHead(rows, columns, across, title) {
+  const corner = make(
+    "th",
+    { scope: "col", class: "corner", rowspan: columns ? 2 : 1 },
+    short(rows.name, 60),
+  );
+  const second = columns
+    ? across.map((value) => make("th", { scope: "col" }, short(words(value), 40)))
+    : [];
+  const first = make(
+    "tr",
+    {},
+    corner,
+    make(
+      "th",
+      { scope: "colgroup", colspan: across.length, class: "over" },
+      columns ? short(columns.name, 60) : title,
+    ),
+  );
+  byId("matrix-table").tHead.replaceChildren(first, ...(columns ? [make("tr", {}, second)] : []));
+}
+
+/** How cells are coloured: about 0 for decades lost, about 1 for rates, else from low to high. */
+function shadeOf(quantity, means) {
+  const known = means.filter((mean) => mean !== null);
+  const format = numberFormat(means);
+  let [low, high] = [Math.min(...known), Math.max(...known)];
+  let scale = SEQUENTIAL,
+    along = (value) => value,
+    middle = null;
+  if (/^vanishing_index/.test(quantity)) {
+    const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
+    [low, high, middle] = [-most, most, 0];
+    scale = [...DIVERGING].reverse();
+  } else if (/decay_rate/.test(quantity) && low > 0) {
+    const most = Math.max(Math.abs(Math.log(low)), Math.abs(Math.log(high))) || 1;
+    [low, high, middle] = [Math.exp(-most), Math.exp(most), 1];
+    [scale, along] = [DIVERGING, Math.log];
+  }
+  const share = (value) =>
+    high > low ? (along(value) - along(low)) / (along(high) - along(low)) : 0.5;
+  const cell = ({ mean, known: n, all }) => {
+    const partly = mean !== null && n < all ? make("sup", {}, "†") : null;
+    const box = make(
+      "td",
+      { class: mean === null ? "missing" : "" },
+      all && mean === null ? "no value" : format(mean),
+      partly,
+    );
+    if (mean !== null) {
+      const rgb = mix(scale, share(mean));
+      box.style.backgroundColor = css(rgb);
+      box.style.color = readableOn(rgb);
+    }
+    return box;
+  };
+  return { cell, legend: known.length ? [scale, low, high] : null, middle };
+}
+
+function showMatrixCaption(rows, columns, title, cells) {
+  const others = axes.filter((axis) => axis !== rows && axis !== columns).map((axis) => axis.name);
+  const counts = new Set(cells.filter((cell) => cell.all).map((cell) => cell.all));
+  const most = Math.max(0, ...counts);
+  const said = [
+    ` ${title[0]?.toUpperCase() ?? ""}${title.slice(1)} by ${rows.name}${columns ? ` and ${columns.name}` : ""}, over the ${count(listed().length, "run")} listed above.`,
+    most > 1
+      ? ` A cell is the mean over ${counts.size > 1 ? "up to " : ""}${count(most, "run")}${others.length ? `, averaged over ${others.join(", ")}` : ""}.`
+      : "",
+    cells.some((cell) => cell.mean !== null && cell.known < cell.all)
+      ? " † Some of its runs have no value."
+      : "",
+    cells.some((cell) => !cell.all) ? ` ${NO_VALUE} No such run is listed.` : "",
+    Math.max(rows.values.length, columns?.values.length ?? 0) > MOST_CELLS
+      ? ` The first ${MOST_CELLS} values of an axis are shown.`
+      : "",
+  ];
+  byId("matrix-caption").replaceChildren(make("b", {}, "Table 2."), said.join(""));
+}

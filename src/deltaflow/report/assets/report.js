@@ -1,0 +1,34 @@
+// The page from top to bottom.
+
+function showHeader() {
+  if (digest.command) {
+    byId("command").append(
+      make("p", { class: "legend" }, "Made by"),
+      copyable("command of the sweep", digest.command),
+    );
+    byId("command").hidden = false;
+  }
+}
+
+function redraw() {
+  showTicks();
+  showMatrix();
+  charts.forEach((chart) => chart.outdate());
+}
+
+setUpTheme(redraw);
+showHeader();
+setUpFilters();
+setUpRanking();
+setUpMatrix();
+setUpDetails();
+addEventListener("DOMContentLoaded", () => {
+  // plotly.js comes last
+  setUpCharts();
+  setUpProfiles();
+  setUpHeatmaps();
+  setUpCurves();
+  setUpDecay();
+  setUpEffects();
+  root.dataset.ready = "true";
+});

@@ -1,0 +1,225 @@
+"""A report's content, as plain data: what was compared, ranked, with all that is drawn.
+
+The page and the figures show it, and nothing else; strings in it are whatever users wrote.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deltaflow.report.aggregate import interval
+from deltaflow.report.collect import STATUSES, CollectedRun, finite, seen_from
+from deltaflow.report.commands import command as command_of
+from deltaflow.report.comparison import Difference, compare
+from deltaflow.report.configuration import Configuration
+from deltaflow.report.effects import Effect, axis_effects
+from deltaflow.report.gathering import Gathering, Metric, gather
+from deltaflow.report.naming import chosen
+from deltaflow.report.remarks import remarks, sentence
+from deltaflow.report.tables import UNITS, significant
+
+FLOW = {
+    "vanishing_index_start": ("vanishing index, start", "decades"),
+    "vanishing_index_end": ("vanishing index, end", "decades"),
+    "decay_rate_start": ("decay rate, start", "per layer"),
+    "decay_rate_end": ("decay rate, end", "per layer"),
+}
+THEORY = {
+    "predicted_decay_rate": ("decay rate, theory", "per layer"),
+    "theory_error": ("theory error", "decades"),
+}
+SHARES = {
+    "dead_fraction_end": ("dead units, end", "share"),
+    "saturated_fraction_end": ("saturated, end", "share"),
+}
+TIME = {"wall_seconds": ("time", "s")}
+
+
+def digest(
+    runs: Sequence[CollectedRun], title: str, command: str | None, baseline: str | None
+) -> dict[str, Any]:
+    """All that a report says of some runs.
+
+    Args:
+        runs: as collected.
+        title: of the report.
+        command: that made them, if it was one.
+        baseline: the configuration to compare with: its label, a part of it, or settings such
+            as ``activation=relu init=he``; ``None`` for the best.
+
+    Returns:
+        Content that JSON can hold; its numbers have four digits.
+
+    Raises:
+        ValueError: if the baseline is none of the configurations, several, or has no result.
+    """
+    return digest_of(gather(runs), title, command, baseline)
+
+
+def digest_of(
+    gathering: Gathering,
+    title: str,
+    command: str | None,
+    baseline: str | None,
+    place: Path | None = None,
+) -> dict[str, Any]:
+    """The same as :func:`digest`, of runs that are gathered already.
+
+    Args:
+        gathering: the runs.
+        title: of the report.
+        command: that made them, if it was one.
+        baseline: the configuration to compare with.
+        place: the directory that runs' directories are as seen from.
+    """
+    metric, found = gathering.metric, gathering.configurations
+    values = {one.number: one.values(metric.moment, metric.name) for one in found}
+    means = {number: interval(own.values())["mean"] for number, own in values.items()}
+    ranked = sorted(found, key=lambda one: _order(one, means[one.number], metric))
+    named = None if baseline is None else chosen(baseline, found)
+    if named is not None and means[named] is None:
+        raise ValueError(
+            f"A baseline must have a result to compare with. Found none for `{baseline}`. "
+            "Choose a configuration that completed."
+        )
+    other = _best(ranked, values) if named is None else named
+    against = {} if other is None else compare(values, other, picked=named is None)
+    effects = [
+        axis_effects(axis, [(one.axes, values[one.number]) for one in found])
+        for axis in gathering.axes
+    ]
+    label = next((one.label for one in found if one.number == named), None)
+    return {
+        "title": title,
+        "sentence": sentence(gathering),
+        "command": command,
+        "versions": _versions(gathering),
+        "metric": {
+            "name": metric.name,
+            "moment": metric.moment,
+            "higher_is_better": metric.higher_is_better,
+        },
+        "axes": [{"name": axis.name, "values": list(axis.values)} for axis in gathering.axes],
+        "baseline": other,
+        "notes": remarks(gathering, effects, against, label),
+        "effects": [_effect(effect) for axis in effects for effect in axis.effects],
+        "numbers": [
+            {"name": metric.name, "title": f"{metric.moment} {metric.name}", "unit": ""},
+            *({"name": name, "title": title, "unit": unit}
+              for name, (title, unit) in (FLOW | THEORY | SHARES | TIME).items()),
+        ],
+        "runs": [_run(gathering, one, values[one.number], against, place) for one in ranked],
+    }  # fmt: skip
+
+
+def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, float]]) -> int | None:
+    """The best to compare others with: with several seeds, if any has them; of at least two."""
+    some = [one.number for one in ranked if values[one.number]]
+    several = [number for number in some if len(values[number]) > 1]
+    return None if len(some) < 2 else (several or some)[0]
+
+
+def _order(one: Configuration, mean: float | None, metric: Metric) -> tuple[int, float, int]:
+    """Best first; then without a result, diverged, failed, interrupted, running."""
+    if mean is None:
+        return 1 + STATUSES.index(one.status), 0.0, one.number
+    return 0, -mean if metric.higher_is_better else mean, one.number
+
+
+def _run(
+    gathering: Gathering,
+    one: Configuration,
+    values: Mapping[int, float],
+    against: Mapping[int, Difference],
+    place: Path | None,
+) -> dict[str, Any]:
+    directory, tables = one.first.directory, gathering.tables
+    more = f" and {len(one.runs) - 1} more" if len(one.runs) > 1 else ""
+    verdicts = [verdict for run in one.runs.values() for verdict in run.summary["verdicts"]]
+    return {
+        "id": one.number,
+        "name": directory.name + more,
+        "label": one.label,
+        "directory": seen_from(place, directory) if place else str(directory),
+        "axes": dict(one.axes),
+        "status": one.status,
+        "reason": one.reason,
+        "n_seeds": one.n_seeds,
+        "n_diverged": len(one.diverged),
+        "numbers": _numbers(gathering, one, values),
+        "against": _against(against.get(one.number)),
+        "verdicts": [
+            {"kind": kind, "words": words}
+            for kind, words in dict.fromkeys((str(v["kind"]), str(v["words"])) for v in verdicts)
+        ],
+        "command": "\n".join(map(command_of, one.runs.values())),
+        "config": one.first.config,
+        "profile": tables.profiles.get(one.number),
+        "heatmap": tables.heatmaps.get(one.number),
+        "curves": tables.curves.get(one.number, {}),
+    }
+
+
+def _numbers(
+    gathering: Gathering, one: Configuration, values: Mapping[int, float]
+) -> dict[str, dict[str, Any]]:
+    """Every number of the ranking, with an interval where it is one over seeds."""
+    found = {gathering.metric.name: interval(values.values())}
+    found |= {name: interval(one.values("flow", name).values()) for name in FLOW}
+    summaries = [run.summary for run in one.runs.values()]
+    for name, key in (("predicted_decay_rate", "decay_rate"), ("theory_error", "theory_error")):
+        some = [finite(summary["theory"].get(key)) for summary in summaries]
+        found[name] = interval(some) | {"low": None, "high": None}  # of runs, not of seeds
+    units = {
+        seed: own
+        for number in one.runs
+        for seed, replica in one.replicas.items()
+        if replica.get("status") == "completed"
+        and (own := gathering.tables.units.get((number, seed)))
+    }
+    found |= {f"{name}_end": interval(own[name] for own in units.values()) for name in UNITS}
+    seconds = [s for summary in summaries if (s := finite(summary.get("wall_seconds"))) is not None]
+    found["wall_seconds"] = {
+        "mean": sum(seconds) if seconds else None, "low": None, "high": None, "n": len(seconds)
+    }  # fmt: skip
+    return {
+        name: {key: value if key == "n" else significant(value) for key, value in number.items()}
+        for name, number in found.items()
+    }
+
+
+def _against(one: Difference | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "difference": significant(one.mean),
+        "low": significant(one.low),
+        "high": significant(one.high),
+        "p": significant(one.p),
+        "p_holm": significant(one.p_holm),
+        "n": one.n,
+    }
+
+
+def _effect(one: Effect) -> dict[str, Any]:
+    return {
+        "axis": one.axis,
+        "value": one.value,
+        "mean": significant(one.mean),
+        "low": significant(one.low),
+        "high": significant(one.high),
+        "n": one.n,
+    }
+
+
+def _versions(gathering: Gathering) -> str:
+    """Those of what decides results, all that there are."""
+    said = []
+    for library in ("deltaflow", "torch"):
+        versions = {
+            str(version)
+            for run in gathering.runs.values()
+            if (version := run.summary["versions"].get(library))
+        }
+        said += [f"{library} {' / '.join(sorted(versions))}"] if versions else []
+    return ", ".join(said)

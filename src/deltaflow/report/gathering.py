@@ -1,0 +1,74 @@
+"""All that a report speaks of: the runs, grouped, with what their tables say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deltaflow.report.collect import CollectedRun
+from deltaflow.report.configuration import Axis, Configuration
+from deltaflow.report.grouping import configurations, distinct, numbered
+from deltaflow.report.tables import Tables, read_tables
+
+METRICS = ("accuracy", "r2", "loss")  # what runs are ranked by: the first that they have
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What runs are ranked by.
+
+    Attributes:
+        name: of the metric.
+        moment: ``test``, or ``final`` without a test part.
+    """
+
+    name: str
+    moment: str
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of it is better."""
+        return self.name != "loss"
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """Runs, grouped and read.
+
+    Attributes:
+        runs: by number, each once.
+        n_repeats: runs left out for being the same as another.
+        configurations: the runs' groups.
+        axes: what they vary.
+        metric: what they are ranked by.
+        tables: what theirs say.
+    """
+
+    runs: dict[int, CollectedRun]
+    n_repeats: int
+    configurations: list[Configuration]
+    axes: list[Axis]
+    metric: Metric
+    tables: Tables
+
+
+def gather(runs: Sequence[CollectedRun]) -> Gathering:
+    """Group runs, choose what to rank them by, and read their tables.
+
+    Args:
+        runs: as collected.
+    """
+    own = numbered(distinct(runs))
+    groups, axes = configurations(own)
+    metric = _metric(groups)
+    tables = read_tables(groups, metric.name)
+    return Gathering(own, len(runs) - len(own), groups, axes, metric, tables)
+
+
+def _metric(groups: Sequence[Configuration]) -> Metric:
+    """The one that most configurations have; losses of different kinds are hard to compare."""
+    counts = {
+        (name, moment): sum(bool(one.values(moment, name)) for one in groups)
+        for name in METRICS
+        for moment in ("test", "final")
+    }
+    half = max(counts.values()) / 2
+    return Metric(*next(key for key, count in counts.items() if count >= half))

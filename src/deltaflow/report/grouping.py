@@ -1,0 +1,156 @@
+"""Runs grouped into configurations: those that differ in nothing but their seeds.
+
+Runs are of one configuration if the texts of what they were configured by are equal, seeds
+and what says where a run writes left out. Without such a text, their settings decide.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from deltaflow.report.collect import CollectedRun, finite
+from deltaflow.report.configuration import ENDED, Axis, Configuration, Value, read_value, text
+
+SEEDS = ("seed", "n_seeds")
+_ELSEWHERE = ("hydra", "logger", "paths", "sweep")  # what does not decide a result
+
+
+def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
+    """Leave out runs that repeat another's configuration and seeds.
+
+    Args:
+        runs: as collected.
+
+    Returns:
+        Of those that are the same, the one that has ended, else the latest.
+    """
+    chosen: dict[str, CollectedRun] = {}
+    for run in runs:
+        key = _what_decides(run)
+        if key not in chosen or _claim(run) > _claim(chosen[key]):
+            chosen[key] = run
+    kept = {id(run) for run in chosen.values()}
+    return [run for run in runs if id(run) in kept]
+
+
+def numbered(runs: Sequence[CollectedRun]) -> dict[int, CollectedRun]:
+    """Runs by number: that of their directories, or one after another if these are not unique."""
+    found = [re.match(r"\d+(?=_|$)", run.directory.name) for run in runs]
+    numbers = [int(match[0]) for match in found if match]
+    if len(set(numbers)) < len(runs):
+        return dict(enumerate(runs))
+    return dict(sorted(zip(numbers, runs, strict=True), key=lambda item: item[0]))
+
+
+def configurations(
+    runs: Mapping[int, CollectedRun],
+) -> tuple[list[Configuration], list[Axis]]:
+    """Group runs, and find out what they vary.
+
+    Args:
+        runs: by number.
+
+    Returns:
+        The configurations in the order of their first runs, and the axes in the order in which
+        overrides name them.
+    """
+    groups: dict[str, dict[int, CollectedRun]] = {}
+    for number, run in runs.items():
+        groups.setdefault(_what_decides(run, SEEDS), {})[number] = run
+    firsts = [next(iter(group.values())) for group in groups.values()]
+    settings = [_settings(run) for run in firsts]
+    names = dict.fromkeys(name for typed in settings for name in typed)
+    values = {
+        name: [_value(run, typed, name) for run, typed in zip(firsts, settings, strict=True)]
+        for name in names
+    }
+    axes = [Axis(name, _ordered(some)) for name, some in values.items() if len(set(some)) > 1]
+    found = []
+    for place, group in enumerate(groups.values()):
+        own = {axis.name: values[axis.name][place] for axis in axes}
+        label = _label(own) if axes else _typed(firsts[place])
+        found.append(Configuration(next(iter(group)), group, own, label))
+    return _told_apart(found), axes
+
+
+def _label(axes: Mapping[str, Value]) -> str:
+    known = [f"{name}={text(value)}" for name, value in axes.items() if value is not None]
+    return " ".join(known) or "defaults"
+
+
+def _typed(run: CollectedRun) -> str:
+    """All that was set for a run that nothing sets apart."""
+    overrides = [str(o) for o in run.summary["overrides"] if _name(str(o))]
+    return " ".join(overrides) or "defaults"
+
+
+def _told_apart(found: Sequence[Configuration]) -> list[Configuration]:
+    """Labels that are not unique get the name of the directory."""
+    counts = Counter(one.label for one in found)
+    return [
+        one
+        if counts[one.label] == 1
+        else replace(one, label=f"{one.label} [{one.first.directory.name}]")
+        for one in found
+    ]
+
+
+def _settings(run: CollectedRun) -> dict[str, str]:
+    """What the overrides of a run set, texts by name."""
+    pairs = (str(override).partition("=") for override in run.summary["overrides"])
+    return {name: value for key, _, value in pairs if (name := _name(key))}
+
+
+def _name(override: str) -> str | None:
+    """The setting that an override names; ``None`` if it decides nothing but seeds."""
+    name = override.partition("=")[0].lstrip("+~").removesuffix("._target_")
+    top = re.split(r"[./@]", name, maxsplit=1)[0]
+    return None if top in _ELSEWHERE or name in SEEDS else name
+
+
+def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
+    """What a run has for a setting: by its hyperparameters, its overrides, or its options.
+
+    A setting that is typed and not in use, as the width of no hidden layer, is what was typed.
+    """
+    known = run.summary.get("hyperparameters")
+    if isinstance(known, dict) and name in known and not (known[name] is None and name in typed):
+        value = known[name]
+        if finite(value) is not None:
+            return value  # type: ignore[no-any-return]  # a whole number stays one
+        return "null" if value is None else str(value)
+    if name in typed:
+        return read_value(typed[name])
+    choice = run.summary["choices"].get(name)
+    return None if choice is None else str(choice)
+
+
+def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
+    some = [value for value in dict.fromkeys(values) if value is not None]
+    numbers = sorted(value for value in some if not isinstance(value, str))
+    return (*numbers, *(value for value in some if isinstance(value, str)))
+
+
+def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
+    """What a run was configured by, as far as it decides the result."""
+    blocks = re.split(r"(?m)^(?=[^\s#\-])", run.config)
+    kept = [b for b in blocks if b.partition(":")[0] not in (*_ELSEWHERE, *without)]
+    if any(kept):
+        return "".join(kept)
+    known = run.summary.get("hyperparameters")
+    settings = known if isinstance(known, dict) else dict(run.summary["choices"])
+    settings = {name: value for name, value in settings.items() if name not in without}
+    overrides = [
+        str(o)
+        for o in run.summary["overrides"]
+        if _name(str(o)) or (set(SEEDS) - set(without)) & {str(o).partition("=")[0]}
+    ]
+    if not settings and not overrides:
+        return str(run.directory.resolve())
+    return json.dumps([settings, sorted(overrides)], sort_keys=True, default=str)
+
+
+def _claim(run: CollectedRun) -> tuple[bool, str]:
+    return run.status in ENDED, str(run.summary.get("started") or "")

@@ -1,0 +1,123 @@
+"""The table of runs: a row per run and seed, as Parquet and for spreadsheets."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from deltaflow.records import Schema, runs_schema
+from deltaflow.records.tables import parquet, replace_file
+from deltaflow.report.collect import CollectedRun, finite, seen_from
+from deltaflow.report.configuration import Axis, Configuration, Value, text
+from deltaflow.report.gathering import Gathering
+
+_FORMULA = r"^([=+\-@\t\r\n])"  # how a spreadsheet knows one (OWASP, CSV injection)
+_PARTS = {"final_": "final", "best_": "best", "test_": "test", "": "flow"}  # of a replica
+
+
+def runs_table(gathering: Gathering, directory: Path) -> pl.DataFrame:
+    """All runs and seeds, by the schema :func:`deltaflow.records.runs_schema`.
+
+    Args:
+        gathering: the runs.
+        directory: that the table is for; those of the runs are as seen from it.
+
+    Returns:
+        Rows in the order of runs and seeds, the same for runs that are the same.
+    """
+    numeric = {axis.name for axis in gathering.axes if not _has_text(axis)}
+    schema = runs_schema(
+        {
+            axis.name: pl.Float64() if axis.name in numeric else pl.String()
+            for axis in gathering.axes
+        }
+    )
+    rows = [
+        row
+        for one in gathering.configurations
+        for number, run in one.runs.items()
+        for row in _rows(gathering, one, number, run, directory, schema)
+    ]
+    frame = schema.frame({name: [_whole(row.get(name)) for row in rows] for name in schema.types})
+    return frame.sort(schema.key, nulls_last=False)
+
+
+def write_runs(frame: pl.DataFrame, directory: Path) -> None:
+    """Write ``runs.parquet``, and ``runs.csv`` for spreadsheets.
+
+    In the latter, a text that a spreadsheet would take for a formula gets an apostrophe before
+    it: error messages and overrides may hold anything.
+
+    Args:
+        frame: the table.
+        directory: where to.
+    """
+    harmless = frame.with_columns(pl.col(pl.String).str.replace(_FORMULA, "'${1}"))
+    harmless = harmless.rename(lambda name: re.sub(_FORMULA, r"'\1", name))
+    content = harmless.write_csv().encode()
+    replace_file(directory / "runs.parquet", parquet(frame))
+    replace_file(directory / "runs.csv", lambda path: path.write_bytes(content))
+
+
+def _rows(
+    gathering: Gathering,
+    one: Configuration,
+    number: int,
+    run: CollectedRun,
+    directory: Path,
+    schema: Schema,
+) -> Iterator[dict[str, Any]]:
+    verdicts, theory = run.summary["verdicts"], run.summary["theory"]
+    shared = {
+        "run": number,
+        "directory": seen_from(directory, run.directory),
+        "status": run.status,
+        "reason": run.reason,
+        "overrides": shlex.join(map(str, run.summary["overrides"])),
+        "predicted_decay_rate": finite(theory.get("decay_rate")),
+        "theory_error": finite(theory.get("theory_error")),
+        "verdict": str(verdicts[0]["kind"]) if verdicts else None,
+        "wall_seconds": finite(run.summary.get("wall_seconds")),
+    } | _axes(one, schema)
+    for replica in run.summary["replicas"]:
+        seed = replica["seed"]
+        units = gathering.tables.units.get((number, seed), {})
+        named = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
+                 for key, value in replica[part].items()}  # fmt: skip
+        numbers = {name: finite(value) for name, value in named.items() if name in schema.types}
+        if replica.get("status") == "diverged":
+            units = {}
+        shares = {f"{name}_end": value for name, value in units.items()}
+        yield shared | numbers | shares | {"seed": seed} | _ending(replica)
+    if not run.summary["replicas"]:
+        yield shared
+
+
+def _ending(replica: Mapping[str, Any]) -> dict[str, Any]:
+    step = replica.get("diverged_at_step")
+    step = step if isinstance(step, int) else None
+    if replica.get("status") != "diverged":
+        return {"status": "completed", "reason": None}
+    return {"status": "diverged", "reason": f"not finite at step {step}", "diverged_at_step": step}
+
+
+def _axes(one: Configuration, schema: Schema) -> dict[str, Value]:
+    """A configuration's value on each axis, as its column has it."""
+    found: dict[str, Value] = {}
+    for axis, value in one.axes.items():
+        name = f"axis.{axis}" if f"axis.{axis}" in schema.types else axis
+        is_text = schema.types[name] == pl.String
+        found[name] = text(value) if is_text and value is not None else value
+    return found
+
+
+def _whole(value: object) -> object:
+    """A text without halves of surrogate pairs, which JSON can hold and a table cannot."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _has_text(axis: Axis) -> bool:
+    return any(isinstance(value, str) for value in axis.values)

@@ -1,0 +1,163 @@
+"""Sweeps in parallel: the same runs, report and exit status, whatever starts them."""
+
+import os
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hydra.core.plugins import Plugins
+
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from killing import conduct, pace, results
+from running import CONF, ROOT
+
+EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
+          "submitit_local": ("hydra_submitit_launcher", "slurm")}  # fmt: skip
+SHORT = ["logger=none", "trainer.max_epochs=2", "network.width=4"]
+SWEEP = ["-m", "activation=relu,tanh", "network.depth=-1,1", *SHORT]
+
+
+def _require(launcher: str) -> None:
+    module, extra = EXTRAS[launcher]
+    if find_spec(f"hydra_plugins.{module}") is None:
+        message = f"{launcher} is not installed: pip install 'deltaflow[{extra}]'"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@pytest.fixture(params=EXTRAS)
+def launcher(request) -> str:
+    _require(request.param)
+    return str(request.param)
+
+
+def _train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}
+    )
+
+
+def _ranking(ran: subprocess.CompletedProcess[str]) -> str:
+    return ran.stdout[ran.stdout.index("Ranking") :]
+
+
+def _summaries(sweep: Path) -> dict[str, dict]:
+    return {path.parent.name: read_summary(path.parent) for path in sweep.glob("*/summary.json")}
+
+
+def test_every_launcher_that_we_configure_is_tested_here():
+    assert {path.stem for path in (CONF / "hydra" / "launcher").glob("*.yaml")} == set(EXTRAS)
+
+
+@pytest.mark.slow
+def test_a_sweep_in_parallel_is_a_sweep(launcher, tmp_path):
+    arguments = [*SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=here"]
+    ran = _train(tmp_path, *arguments)
+    alone = _train(tmp_path, *SWEEP, "hydra.sweep.dir=there")
+
+    assert ran.returncode == alone.returncode == 1  # as runs have failed
+    for text in ("relu · 1", "tanh · 1", "failed: `network.depth` must"):
+        assert text in _ranking(ran)
+    for said in (ran.stdout, ran.stderr):
+        assert "Traceback" not in said
+        assert "warning" not in said.lower()
+    assert set(_summaries(tmp_path / "here")) == set(_summaries(tmp_path / "there"))
+    for name, summary in _summaries(tmp_path / "here").items():
+        assert summary["command"][1:] == arguments
+        assert summary["status"] == ("failed" if "depth=-1" in name else "completed")
+        for schema in (LAYERS, METRICS):
+            both = (read_table(tmp_path / folder / name, schema) for folder in ("here", "there"))
+            assert next(both).equals(next(both), null_equal=True)
+
+    (lost,) = (p for p in (tmp_path / "here").glob("*relu*depth=1*"))
+    (lost / "summary.json").write_text((lost / "summary.json").read_text().replace(
+        '"status": "completed"', '"status": "interrupted"', 1))  # fmt: skip
+    before = read_summary(next((tmp_path / "here").glob("*tanh*depth=1*")))
+    again = _train(tmp_path, *SWEEP, f"hydra/launcher={launcher}", "sweep.resume=here")
+    assert again.returncode == 1
+    assert set(_summaries(tmp_path / "here")) == set(_summaries(tmp_path / "there"))
+    assert read_summary(lost)["status"] == "completed"
+    assert read_summary(next((tmp_path / "here").glob("*tanh*depth=1*"))) == before
+
+
+@pytest.mark.slow
+def test_a_sweep_in_parallel_succeeds_if_all_runs_do(launcher, tmp_path):
+    ran = _train(tmp_path, "-m", "seed=0,1,2", *SHORT, f"hydra/launcher={launcher}")
+    assert ran.returncode == 0, ran.stderr
+    (sweep,) = (tmp_path / "outputs").iterdir()
+    assert [s["status"] for s in _summaries(sweep).values()] == ["completed"] * 3
+    assert ran.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_first_failure_ends_a_sweep_in_parallel(tmp_path):
+    _require("joblib")
+    ran = _train(
+        tmp_path, "-m", "network.depth=-1,1,2,3,4,5,6,7,8,9", "sweep.fail_fast=true",
+        "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=here", *SHORT,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert "failed: `network.depth`" in _ranking(ran)
+    found = [summary["status"] for summary in _summaries(tmp_path / "here").values()]
+    assert len(found) < 10
+    assert found.count("failed") == 1
+    assert len(list((tmp_path / "here").glob("[0-9]*"))) == len(found)
+
+
+KILLING = f"""
+import os
+from lightning.pytorch import Callback
+
+class Kill(Callback):
+    def on_train_start(self, trainer, *_):
+        if trainer.max_epochs == 3:
+            os.kill(os.getpid(), {signal.SIGKILL.value})
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_lost_ends_a_sweep_with_what_there_is(launcher, tmp_path):
+    (tmp_path / "killing_runs.py").write_text(KILLING)
+    values = ["-m", "trainer.max_epochs=2,3", "logger=none", f"hydra/launcher={launcher}",
+              "+callbacks.kill._target_=killing_runs.Kill"]  # fmt: skip
+    ran = _train(tmp_path, *values, "hydra.sweep.dir=here")
+    assert ran.returncode == 1
+    assert "A sweep in parallel must keep its processes." in ran.stderr
+    assert "Go on with the same command and `sweep.resume=here`" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "Records" in ran.stdout  # the end that every sweep has, whatever was finished by then
+    (tmp_path / "killing_runs.py").write_text(KILLING.replace("== 3", "== 99"))
+    again = _train(tmp_path, *values, "sweep.resume=here")
+    assert again.returncode == 0, again.stderr
+    assert [s["status"] for s in _summaries(tmp_path / "here").values()] == ["completed"] * 2
+
+
+@pytest.mark.slow
+def test_a_parallel_sweep_whose_workers_outlive_it_goes_on_without_doing_anything_twice(tmp_path):
+    _require("joblib")
+    conduct(tmp_path / "undisturbed")
+    settings = {"kills": 2, "seed": 3, "pace": pace(tmp_path / "undisturbed")}
+    conduct(tmp_path / "killed", "hydra/launcher=joblib", **settings)
+    while any(s["status"] == "running" for s in _summaries(tmp_path / "killed/sweep").values()):
+        conduct(tmp_path / "killed", "hydra/launcher=joblib")  # what was left to workers that died
+    assert results(tmp_path / "killed") == results(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_a_launcher_that_is_not_installed_is_missed(name, deltaflow, monkeypatch):
+    known = Plugins.instance().class_name_to_class
+    module, extra = EXTRAS[name]
+    without = {key: value for key, value in known.items() if module not in key}
+    monkeypatch.setattr(Plugins.instance(), "class_name_to_class", without)
+    outcome = deltaflow("-m", "seed=0,1", f"hydra/launcher={name}", "hydra.sweep.dir=here")
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert f"`hydra/launcher={name}` needs the package" in outcome.err
+    assert f"pip install 'deltaflow[{extra}]'" in outcome.err
+    assert outcome.err.count("deltaflow: ") == 1

@@ -1,0 +1,244 @@
+"""A sweep that was stopped goes on: what is there stays, what is missing comes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from killing import conduct, pace, results
+from running import ROOT
+
+SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
+SWEEP = ["-m", "activation=relu,tanh", "seed=0,5", *SHORT]
+FRESH = [*SWEEP, "hydra.sweep.dir=here"]
+RESUMED = [*SWEEP, "sweep.resume=here"]
+
+
+def content(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def runs(outcome):
+    folders = (path.parent for path in sorted(outcome.directory.glob("here/*/summary.json")))
+    return {folder: read_summary(folder) for folder in folders}
+
+
+def end(folder, status):
+    """Make a run look as if it had ended so."""
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps(summary | {"status": status}))
+
+
+def test_what_is_finished_stays_as_it_is(deltaflow, tmp_path):
+    first = deltaflow(*FRESH)
+    before = content(tmp_path / "here")
+    again = deltaflow(*RESUMED)
+    assert again.status == 0
+    assert again.out.count("(kept)") == 4
+    assert again.out[again.out.index("Ranking") :] == first.out[first.out.index("Ranking") :]
+    after = content(tmp_path / "here")
+    assert {k: v for k, v in after.items() if k.name != "multirun.yaml"} == {
+        k: v for k, v in before.items() if k.name != "multirun.yaml"
+    }
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
+def test_what_is_not_finished_runs_again_in_its_place(status, deltaflow, tmp_path):
+    outcome = deltaflow(*FRESH)
+    before = runs(outcome)
+    lost, *kept = before
+    end(lost, status)
+    (lost / "layers.parquet").unlink()
+    unchanged = {folder: content(folder) for folder in kept}
+    again = deltaflow(*RESUMED)
+    assert again.status == 0, again.err
+    assert again.out.count("(kept)") == 3
+    after = runs(again)
+    assert list(after) == list(before)
+    assert {folder: content(folder) for folder in kept} == unchanged
+    assert after[lost]["status"] == "completed"
+    assert after[lost]["metrics"] == before[lost]["metrics"]
+    assert len(read_table(lost, LAYERS))
+    assert len(read_table(lost, METRICS))
+
+
+def test_a_diverged_run_is_a_result_and_stays(deltaflow):
+    diverging = ["-m", "optimizer.lr=1e30,0.1", "loss=mse", "logger=none"]
+    deltaflow(*diverging, "hydra.sweep.dir=here")
+    again = deltaflow(*diverging, "sweep.resume=here")
+    assert again.status == 0
+    assert again.out.count("(kept)") == 2
+    assert sorted(summary["status"] for summary in runs(again).values()) == [
+        "completed", "diverged",
+    ]  # fmt: skip
+
+
+def test_more_values_add_runs_with_numbers_of_their_own(deltaflow):
+    first = runs(deltaflow(*FRESH))
+    again = deltaflow(
+        "-m", "seed=5,7,0", "activation=tanh,sigmoid,relu", *SHORT, "sweep.resume=here"
+    )
+    assert again.status == 0
+    after = runs(again)
+    assert len(after) == 9
+    assert set(first) < set(after)
+    numbers = [folder.name.partition("_")[0] for folder in after]
+    assert sorted(map(int, numbers)) == list(range(9))
+    assert len({summary["identity"] for summary in after.values()}) == 9
+    assert sorted(path.name for path in (again.directory / "here").iterdir() if path.is_dir()) == [
+        ".sweep", *sorted(folder.name for folder in after), "figures",
+    ]  # fmt: skip
+
+
+def test_it_goes_on_with_another_logger_and_other_threads(deltaflow):
+    deltaflow(*FRESH)
+    again = deltaflow(*RESUMED, "logger=csv", "trainer.threads=1")
+    assert again.out.count("(kept)") == 4
+
+
+def test_how_it_was_resumed_stands_in_no_name_and_in_no_override(deltaflow):
+    outcome = deltaflow(*FRESH)
+    end(next(iter(runs(outcome))), "failed")
+    again = deltaflow(*RESUMED, "++sweep.fail_fast=false")
+    assert again.status == 0, again.err
+    assert "sweep" not in again.out[again.out.index("Ranking") :].splitlines()[0]
+    for folder, summary in runs(again).items():
+        assert "sweep" not in folder.name
+        assert not [override for override in summary["overrides"] if "sweep" in override]
+        assert "+sweep" not in (folder / ".hydra" / "overrides.yaml").read_text()
+
+
+def test_a_run_that_fails_again_is_a_row_again(deltaflow):
+    failing = ["-m", "network.depth=-1,1", *SHORT]
+    deltaflow(*failing, "hydra.sweep.dir=here")
+    again = deltaflow(*failing, "sweep.resume=here")
+    assert again.status == 1
+    assert "`network.depth` must be at least 0. Found -1." in again.err
+    assert sorted(summary["status"] for summary in runs(again).values()) == ["completed", "failed"]
+
+
+def test_a_sweep_is_not_gone_on_with_elsewhere(deltaflow):
+    deltaflow(*FRESH)
+    outcome = deltaflow(*RESUMED, "hydra.sweep.dir=there")
+    assert outcome.status == 1
+    assert "goes on in its own directory. Found `sweep.resume=here` with" in outcome.err
+    assert not (outcome.directory / "there").exists()
+
+
+def test_the_directory_of_another_sweep_is_told_how_to_go_on(deltaflow):
+    deltaflow(*FRESH)
+    outcome = deltaflow(*FRESH)
+    assert outcome.status == 1
+    assert "go on with it: `sweep.resume=here`" in outcome.err
+
+
+def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(deltaflow):
+    values = ["-m", "network.depth=1,-1,2,3", *SHORT]
+    outcome = deltaflow(*values, "hydra.sweep.dir=here", "sweep.fail_fast=true")
+    assert outcome.status == 1
+    assert [summary["status"] for summary in runs(outcome).values()] == ["completed", "failed"]
+    assert len(list((outcome.directory / "here").glob("[0-9]*"))) == 2
+    ranking = outcome.out[outcome.out.index("Ranking") :]
+    assert "| 1 | 1 " in ranking
+    assert "failed: `network.depth`" in ranking
+    assert "stopped at the first failure" in outcome.err
+    assert "`sweep.resume=here`" in outcome.err
+    rest = deltaflow(*values, "sweep.resume=here")
+    assert sorted(summary["status"] for summary in runs(rest).values()) == [
+        "completed", "completed", "completed", "failed",
+    ]  # fmt: skip
+
+
+def test_a_failure_that_leaves_no_record_decides_the_exit_status(deltaflow, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("deltaflow.experiment.claim", full)
+    monkeypatch.setattr("deltaflow.sweep.RankingCallback.on_multirun_end", lambda *_, **__: None)
+    outcome = deltaflow(*FRESH)
+    assert outcome.status == 1
+    assert "No space left on device" in outcome.err
+
+
+@pytest.mark.parametrize("value", ["abc", "1.5", "null"])
+def test_a_value_that_no_run_can_take_is_refused_before_any_begins(value, deltaflow):
+    outcome = deltaflow("-m", f"network.depth=1,{value}", *SHORT, "hydra.sweep.dir=here")
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert outcome.err.count("deltaflow: ") == 1
+    assert "`network.depth` must " in outcome.err
+    assert not runs(outcome)
+
+
+STOP = """
+import os, signal
+from lightning.pytorch import Callback
+
+class Stop(Callback):
+    def on_train_batch_end(self, trainer, module, *_):
+        if trainer.max_epochs == 2 and os.environ.get("STOP"):
+            os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
+    (tmp_path / "stopping.py").write_text(STOP)
+    command = [
+        sys.executable, str(ROOT / "train.py"), "-m", "trainer.max_epochs=1,2,3", "logger=none",
+        "+callbacks.stop._target_=stopping.Stop",
+    ]  # fmt: skip
+
+    def go(*more, **environment):
+        return subprocess.run(
+            [*command, *more], capture_output=True, text=True, cwd=tmp_path,
+            env=os.environ | environment,
+        )  # fmt: skip
+
+    stopped = go("hydra.sweep.dir=here", STOP="1")
+    assert stopped.returncode == 130
+    assert "Traceback" not in stopped.stderr
+    assert "Go on with the same command and `sweep.resume=here`" in stopped.stderr
+    assert len(list(tmp_path.glob("here/*/summary.json"))) == 2
+    rest = go("sweep.resume=here")
+    assert rest.returncode == 0, rest.stderr
+    assert rest.stdout.count("(kept)") == 1
+    statuses = [
+        read_summary(path.parent)["status"] for path in tmp_path.glob("here/*/summary.json")
+    ]
+    assert statuses == ["completed"] * 3
+
+
+@pytest.mark.slow
+def test_two_who_go_on_at_once_share_the_work(tmp_path):
+    values = ["-m", "seed=range(8)", *SHORT, "trainer.max_epochs=8"]
+    train = [sys.executable, str(ROOT / "train.py")]
+    first = subprocess.Popen([*train, *values, "hydra.sweep.dir=here"], cwd=tmp_path)
+    while not list(tmp_path.glob("here/*/summary.json")):
+        assert first.poll() is None
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    both = [
+        subprocess.Popen([*train, *values, "sweep.resume=here"], cwd=tmp_path, stdout=-1, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    folders = [path.parent for path in tmp_path.glob("here/*/summary.json")]
+    found = [read_summary(folder) for folder in folders]
+    assert [summary["status"] for summary in found] == ["completed"] * 8
+    assert len({summary["identity"] for summary in found}) == 8
+    begun = [f"{folder.name}: completed" in text for text in said for folder in folders]
+    assert any(begun[:8])
+    assert any(begun[8:])
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_been(tmp_path):
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    conduct(undisturbed)
+    assert conduct(killed, kills=3, seed=1, pace=pace(undisturbed)) == 3
+    assert results(killed) == results(undisturbed)

@@ -1,0 +1,134 @@
+"""Sweeps that are killed at random moments and go on: ``python tests/killing.py 20``."""
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+
+TRAIN = Path(__file__).parents[1] / "train.py"
+SWEEP = [
+    "-m", "activation=relu,tanh", "optimizer.lr=0.1,1e30", "n_seeds=2", "loss=mse", "logger=none",
+    "trainer.max_epochs=10", "diagnostics.flush_seconds=0",
+]  # fmt: skip
+OF_THE_DAY = {"started", "wall_seconds", "process", "command"}
+_LOOK = 0.02  # seconds between two looks at what a sweep does
+
+
+class Table:
+    """A table that equals another if all its entries do, nulls and NaN included."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Table) and self.frame.equals(other.frame, null_equal=True)
+
+    def __hash__(self) -> int:
+        return hash(self.frame.shape)
+
+
+def conduct(folder: Path, *more: str, kills: int = 0, seed: int = 0, pace: float = 1.0) -> int:
+    """Run a sweep to its end, killed so many times on its way.
+
+    A sweep is killed while it works on the first runs that it begins; one time in four at
+    any moment after its start, which may be before Hydra or the first run.
+
+    Args:
+        folder: a new one, for the sweep and what it says.
+        more: overrides.
+        kills: how many commands are to be killed.
+        seed: of the moments.
+        pace: about how many seconds a run needs here and now.
+
+    Returns:
+        How many were killed; the others had ended before.
+    """
+    draw, n_killed = random.Random(seed), 0
+    folder.mkdir(parents=True, exist_ok=True)
+    for attempt in range(kills + 1):
+        goes_on = (folder / "sweep" / "multirun.yaml").exists()
+        where = "sweep.resume=sweep" if goes_on else "hydra.sweep.dir=sweep"
+        command = [sys.executable, str(TRAIN), *SWEEP, *more, where]
+        log = folder / f"attempt_{attempt:02d}.log"
+        with log.open("w") as file:
+            process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file)
+            if attempt < kills:
+                if draw.random() < 0.75:
+                    _await_work(process, folder)
+                    moment = draw.uniform(0, 2.5 * pace)
+                else:
+                    moment = draw.uniform(0, 5 * pace)
+                try:
+                    process.wait(moment)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    n_killed += 1
+            status = process.wait()
+        if status > 0:
+            raise AssertionError(log.read_text())
+    return n_killed
+
+
+def _await_work(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until a run begins, or the sweep has ended."""
+    before = _begun(folder)
+    while _begun(folder) <= before:
+        try:
+            process.wait(_LOOK)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+def _begun(folder: Path) -> set[tuple[str, int]]:
+    """The summaries that there are, and which file each of them was at first."""
+    return {(path.parent.name, path.parent.stat().st_ino) for path in
+            folder.glob("sweep/*/summary.json") if path.parent.exists()}  # fmt: skip
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    """What the runs of a sweep gave, apart from times and places."""
+    found = []
+    for path in sorted((folder / "sweep").glob("*/summary.json")):
+        run = path.parent
+        assert not (run / "records").exists()
+        summary = {k: v for k, v in read_summary(run).items() if k not in OF_THE_DAY}
+        tables = {schema.name: Table(read_table(run, schema)) for schema in (LAYERS, METRICS)}
+        found.append({"name": run.name, "summary": summary, **tables})
+    return found
+
+
+def pace(folder: Path) -> float:
+    """How many seconds a run of a sweep needed, imports and figures included."""
+    times = [read_summary(p.parent)["wall_seconds"] for p in folder.glob("sweep/*/summary.json")]
+    return float(sum(times) / len(times))
+
+
+def main(kills: int, *more: str) -> None:
+    """Kill a sweep so many times, and say whether it ended as an undisturbed one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, began = Path(name), time.monotonic()
+        conduct(folder / "undisturbed", *more)
+        once = time.monotonic() - began
+        settings = {"kills": kills, "seed": kills, "pace": pace(folder / "undisturbed")}
+        n_killed = conduct(folder / "killed", *more, **settings)
+        found, expected = results(folder / "killed"), results(folder / "undisturbed")
+        logs = [log.read_text() for log in sorted((folder / "killed").glob("*.log"))]
+    print(  # noqa: T201
+        f"{len(expected)} runs, undisturbed in {once:.0f} s. {n_killed} of {kills} commands were "
+        f"killed; they kept {[log.count('(kept)') for log in logs]} runs and completed "
+        f"{[log.count(': completed') + log.count(': diverged') for log in logs]}, "
+        f"those included. The same in the end: {found == expected}"
+    )
+    raise SystemExit(found != expected)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -1,0 +1,219 @@
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+from deltaflow.report import page
+from deltaflow.report.page import write_page
+from report import synthetic
+from running import ROOT
+
+ASSETS = ROOT / "src" / "deltaflow" / "report" / "assets"
+OWN_SCRIPTS = sorted(ASSETS.glob("*.js"))
+STRINGS = pytest.mark.parametrize("text", [*synthetic.HOSTILE, "$title $$ ${digest}", ""])
+
+
+class Reader(HTMLParser):
+    """What a browser finds in a page: elements, and the texts of scripts and styles."""
+
+    def __init__(self, text: str):
+        super().__init__(convert_charrefs=False)
+        self.elements: list[tuple[str, dict]] = []
+        self.texts: list[tuple[str, dict, str]] = []
+        self._raw = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag in ("script", "style"):
+            self._raw = [tag, dict(attributes), ""]
+
+    def handle_data(self, data):
+        if self._raw:
+            self._raw[2] += data
+
+    def handle_endtag(self, tag):
+        if self._raw and tag == self._raw[0]:
+            self.texts.append(tuple(self._raw))
+            self._raw = None
+
+    def run(self) -> list[str]:
+        """The scripts that are code."""
+        return [t for tag, a, t in self.texts if tag == "script" and "type" not in a]
+
+    def digest(self) -> dict:
+        """The digest, put together again."""
+        blocks = {a["id"]: json.loads(t) for tag, a, t in self.texts if "json" in a.get("type", "")}
+        whole = blocks["digest"]
+        whole["runs"] = [run | blocks[f"detail-{run['id']}"] for run in whole["runs"]]
+        return whole
+
+
+def read(digest) -> Reader:
+    return Reader(page.page(digest))
+
+
+def test_a_page_is_one_file_and_leaves_nothing_beside_it(tmp_path):
+    write_page(synthetic.small(), tmp_path / "report.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_a_page_replaces_an_older_one(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    write_page(synthetic.one_run(), path)
+    assert "Sweep 2026" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["small", "one_run", "all_failed", "empty", "hostile"])
+def test_a_page_holds_the_whole_digest(name):
+    digest = getattr(synthetic, name)()
+    assert read(digest).digest() == json.loads(json.dumps(digest))
+
+
+def test_no_element_names_another_file():
+    for tag, attributes in read(synthetic.small()).elements:
+        reference = attributes.get("src") or attributes.get("href") or attributes.get("srcset")
+        assert not reference or reference.startswith("#") or reference == "data:,", tag
+        assert not {name for name in attributes if name.startswith("on")}
+        assert "style" not in attributes
+
+
+def test_the_policy_allows_these_scripts_and_styles_and_no_request():
+    reader = read(synthetic.small())
+    (policy,) = (a["content"] for tag, a in reader.elements if "http-equiv" in a)
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    assert not {name for name in rules if name.startswith(("connect", "font", "frame", "media"))}
+    assert rules["img-src"] == "data: blob:"
+    styles = [text for tag, _, text in reader.texts if tag == "style"]
+    assert set(rules["script-src"].split()) == {_hash(text) for text in reader.run()}
+    assert set(rules["style-src-elem"].split()) == {_hash(text) for text in styles}
+
+
+@STRINGS
+def test_no_string_can_end_a_script_or_become_an_element(text):
+    digest = synthetic.one_run()
+    expected = [tag for tag, _ in read(digest).elements]
+    digest |= {
+        "title": text,
+        "sentence": text,
+        "versions": text,
+        "command": text,
+        "notes": [text] * 3,
+    }
+    digest["runs"][0] |= {"label": text, "reason": text, "config": text, "command": text}
+    digest["numbers"][0]["title"] = text
+    reader = read(digest)
+    assert [tag for tag, _ in reader.elements] == expected
+    assert reader.digest() == digest
+
+
+def test_half_a_surrogate_pair_does_not_stop_a_page(tmp_path):
+    digest = synthetic.one_run() | {"title": "\ud800"}
+    write_page(digest, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<title>?</title>" in text
+    assert Reader(text).digest()["title"] == "\ud800"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_refused(number, tmp_path):
+    digest = synthetic.one_run()
+    digest["runs"][0]["heatmap"]["values"][0][0] = number
+    with pytest.raises(ValueError, match=r"must hold finite numbers.*Found.*Make it None"):
+        write_page(digest, tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_large_part_of_a_run_waits_until_it_is_asked_for():
+    reader = read(synthetic.small())
+    (first,) = (t for tag, a, t in reader.texts if a.get("id") == "digest")
+    assert not set(page.DETAIL) & set(json.loads(first)["runs"][0])
+
+
+def test_a_thousand_runs_fit_into_thirty_megabytes(tmp_path):
+    digest = synthetic.thousand()
+    assert len(digest["runs"]) == 1000
+    write_page(digest, tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size < 30e6
+
+
+def test_the_wheel_carries_the_assets():
+    packed = {
+        Path(file.distribution_path) for file in WheelBuilder(str(ROOT)).recurse_included_files()
+    }
+    carried = {path.name for path in packed if path.parent == Path("deltaflow/report/assets")}
+    assert carried == {path.name for path in ASSETS.iterdir()}
+    assert carried >= {"template.html", "report.css", "report.js"}
+
+
+def test_every_script_and_style_is_in_the_page():
+    assert {path.stem for path in OWN_SCRIPTS} == {*page.SCRIPTS, "early"}
+    assert {path.stem for path in ASSETS.glob("*.css")} == set(page.STYLES)
+
+
+@pytest.mark.parametrize("path", sorted(ASSETS.iterdir()), ids=lambda p: p.name)
+def test_an_asset_tells_one_story(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+@pytest.mark.parametrize("path", OWN_SCRIPTS, ids=lambda p: p.name)
+def test_no_script_makes_markup_or_code_of_text(path):
+    text = path.read_text(encoding="utf-8")
+    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(",
+                "new Function", "DOMParser", "fetch(", "XMLHttpRequest", "import("):  # fmt: skip
+        assert way not in text
+
+
+# Machado, Oliveira and Fernandes 2009: what the colour-blind see, on linear RGB.
+SIGHTS = {
+    "all": np.eye(3),
+    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+@pytest.mark.parametrize("theme", ["LIGHT", "DARK"])
+def test_the_six_runs_drawn_at_first_differ_for_every_eye(theme, sight):
+    seen = [_lab(np.asarray(SIGHTS[sight]) @ _linear(color)) for color in _palette(theme)[:6]]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 18
+
+
+@pytest.mark.parametrize(("theme", "paper"), [("LIGHT", "#ffffff"), ("DARK", "#15171a")])
+def test_every_colour_stands_out_from_the_paper(theme, paper):
+    assert f"--paper: {paper}" in (ASSETS / "report.css").read_text(encoding="utf-8")
+    for color in _palette(theme):
+        dark, light = sorted(float(TO_XYZ[1] @ _linear(c)) for c in (color, paper))
+        assert (light + 0.05) / (dark + 0.05) >= 3
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _palette(theme: str) -> list[str]:
+    looks = (ASSETS / "looks.js").read_text(encoding="utf-8")
+    return re.findall("#[0-9a-f]{6}", looks.partition(f"const {theme} =")[2])[:8]
+
+
+def _linear(color: str) -> np.ndarray:
+    share = np.array([int(color[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def _lab(rgb: np.ndarray) -> np.ndarray:
+    xyz = TO_XYZ @ np.clip(rgb, 0, 1) / np.array([0.9505, 1, 1.089])
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])

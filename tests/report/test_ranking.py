@@ -1,0 +1,186 @@
+"""What a sweep says in a terminal, in a wide and in a narrow one."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from deltaflow.report.collect import collect
+from deltaflow.report.digest import digest
+from deltaflow.report.ranking import MOST, describe_run, print_ranking
+from written import layers, metrics, write_run
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """The best, one with a loss, one that diverged and one that failed."""
+    folder = tmp_path / "sweep"
+    lost, all_lost = {2: 7, 3: 5}, dict.fromkeys(range(4), 3)
+    hidden = [{"kind": "hidden_vanishing", "words": "Gradients vanish."}]
+    for number, (named, fields) in enumerate(
+        {
+            "relu he": {"accuracy": lambda s: 0.7 + 0.002 * s * s},
+            "tanh he": {"accuracy": lambda s: 0.9 + 0.01 * s},
+            "tanh lecun": {
+                "accuracy": lambda s: 0.8 + 0.1 * s,
+                "diverged": lost,
+                "verdicts": hidden,
+            },
+            "relu lecun": {"diverged": all_lost},
+            "elu he": {"error": "Found [-1]. " + 30 * "long " + "end"},
+        }.items()
+    ):
+        activation, init = named.split()
+        overrides = [f"activation={activation}", f"init={init}"]
+        write_run(folder / f"{number}_x", overrides, **fields)
+    return folder
+
+
+def printed(folder, width=120, baseline=None):
+    out = Console(file=io.StringIO(), width=width)
+    print_ranking(out, digest(collect([folder]), "Sweep", None, baseline))
+    return out.file.getvalue()
+
+
+def rows(text, heading):
+    """Cells of a table, lines of one cell joined, by heading; a row begins with its first cell."""
+    lines = text.splitlines()
+    start = next(i for i, line in enumerate(lines) if heading in line)
+    rules = [i for i, line in enumerate(lines) if i > start and line.startswith("+-")]
+    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    names = [
+        " ".join(filter(None, cell)) for cell in zip(*split[rules[0] + 1 : rules[1]], strict=True)
+    ]
+    found: list[list[str]] = []
+    for cells in split[rules[1] + 1 : rules[2]]:
+        if cells[0]:
+            found.append(cells)
+        else:
+            found[-1] = [f"{a} {b}".strip() for a, b in zip(found[-1], cells, strict=True)]
+    return [dict(zip(names, cells, strict=True)) for cells in found]
+
+
+def test_the_best_comes_first_with_all_that_was_found(sweep):
+    first, second, third = rows(printed(sweep), "Ranking")
+    assert [row["activation · init"] for row in (first, second, third)] == [
+        "tanh · he", "tanh · lecun", "relu · he"
+    ]  # fmt: skip
+    assert [row[""] for row in (first, second, third)] == ["1", "2", "3"]
+    assert first["test accuracy"] == "0.915 ± 0.020"
+    assert first["vanishing index start → end"] == "0.6021 ± 0 → 0.568 ± 0"
+    assert first["decay rate and theory's"] == "0.5 ± 0 theory 0.5"
+    assert first["dead or saturated"] == "dead 50 ± 0 %"
+    assert first["time"] == "2.0 s"
+    assert first["verdict"] == "healthy"
+    assert second["verdict"] == "hidden vanishing; 2 of 4 diverged"
+
+
+def test_runs_without_a_result_are_rows_with_their_reason(sweep):
+    lost, failed = rows(printed(sweep), "Without a result")
+    assert lost["activation · init"] == "relu · lecun"
+    assert lost["why"] == "all 4 seeds diverged, the first at step 3"
+    assert failed["activation · init"] == "elu · he"
+    assert failed["why"].startswith("failed: Found [-1]. long long")
+    assert failed["why"].endswith("long end")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_it_fits_and_nothing_is_lost(sweep, width):
+    text = printed(sweep, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    for word in ("0.915 ± 0.020", "dead 50 ± 0 %", "hidden vanishing", "theory 0.5", "long end"):
+        assert word in re.sub(r"[ |]+", " ", text.replace("\n", " "))
+
+
+def test_a_narrow_terminal_gets_the_same_in_two_tables(sweep):
+    text = printed(sweep, 80)
+    wide = rows(printed(sweep), "Ranking")
+    apart = zip(rows(text, "Ranking"), rows(text, "Units at the end"), strict=True)
+    assert [one | other for one, other in apart] == wide
+
+
+def test_it_says_how_many_are_as_good_as_the_best(sweep):
+    assert "1 of 2 others cannot be told from number 1" in printed(sweep)
+    assert "1 of 2 others cannot be told from number 3" in printed(sweep, baseline="relu · he")
+
+
+def test_one_seed_has_neither_intervals_nor_tests(tmp_path):
+    for number in range(2):
+        write_run(tmp_path / f"{number}_x", [f"a={number}"], [0])
+    text = printed(tmp_path)
+    assert rows(text, "Ranking")[0]["test accuracy"] == "0.9"
+    assert "cannot be told" not in text
+    assert "Ranking (one seed: no intervals, and chance may decide; add n_seeds=16)" in text
+
+
+def test_nothing_in_a_record_commands_the_terminal(tmp_path):
+    write_run(tmp_path / "0_x", ["a=\x1b[2Jgone"])
+    write_run(tmp_path / "1_x", ["a=1"], error="\x1b]0;title\x07 and\tmore")
+    text = printed(tmp_path)
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "�[2Jgone" in text
+    assert "and more" in text
+
+
+def test_a_long_ranking_shows_both_ends_and_where_the_rest_is(tmp_path):
+    for number in range(MOST + 10):
+        write_run(tmp_path / f"{number}_x", [f"a={number}"], [0], lambda _, n=number: 1 - n / 100)
+    text = printed(tmp_path)
+    found = rows(text, "Ranking")
+    ranks = [row[""] for row in found]
+    assert ranks == [*map(str, range(1, MOST - 4)), *map(str, range(MOST + 6, MOST + 11))]
+    assert "… 10 more …" in text
+    assert "All of them are in report.html and runs.csv." in text
+
+
+def test_values_that_are_not_known_are_question_marks(tmp_path):
+    write_run(tmp_path / "0_x", ["a=1", "b=2"])
+    write_run(tmp_path / "1_x", ["a=2"])
+    assert {row["a · b"] for row in rows(printed(tmp_path), "Ranking")} == {"1 · 2", "2 · ?"}
+
+
+def test_runs_that_values_do_not_tell_apart_have_their_names(tmp_path):
+    for name in ("0_x", "1_x"):
+        write_run(tmp_path / name)
+        (tmp_path / name / ".hydra" / "config.yaml").write_text(f"own: {name}\n")
+    labels = {row["configuration"] for row in rows(printed(tmp_path), "Ranking")}
+    assert labels == {"defaults [0_x]", "defaults [1_x]"}
+
+
+def test_what_does_not_apply_is_a_dash(tmp_path):
+    write_run(
+        tmp_path / "0_x", tables=(layers(range(4), depth=0), metrics(range(4), lambda _: 0.5))
+    )
+    (row,) = rows(printed(tmp_path), "Ranking")
+    assert row["vanishing index start → end"] == "–"
+    assert row["decay rate and theory's"] == "–"
+    assert row["dead or saturated"] == "–"
+
+
+def interval(mean, half=None):
+    """As a summary has it."""
+    bounds = (None, None) if half is None else (mean - half, mean + half)
+    return {"mean": mean, "low": bounds[0], "high": bounds[1], "n": 3}
+
+
+def summary(status="completed", at=(None, None), **fields):
+    replicas = [{"status": "completed" if step is None else "diverged"} for step in at]
+    return {
+        "status": status,
+        "error": None,
+        "replicas": replicas,
+        "metrics": {},
+        "flow": {},
+    } | fields
+
+
+def test_a_run_of_a_sweep_in_one_line():
+    flow, test = {"vanishing_index_start": interval(2.0, 0.5)}, {"accuracy": interval(0.9, 0.05)}
+    done = summary(metrics={"test": test}, flow=flow)
+    assert describe_run(done) == "completed, accuracy 0.9 ± 0.05, vanishing index 2 ± 0.5"
+    assert describe_run(summary("failed", error="no such file")) == "failed: no such file"
+    assert describe_run(summary("diverged", at=[3, 4])) == "diverged"
+    assert describe_run(summary(at=[3, None])) == "completed, 1 of 2 seeds diverged"

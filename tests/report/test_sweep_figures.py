@@ -1,0 +1,175 @@
+"""What the figures of a report show, read back from their axes."""
+
+import copy
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+from deltaflow.report.collect import collect
+from deltaflow.report.digest import digest
+from deltaflow.report.lettering import plain, wrapped
+from deltaflow.report.small_multiples import MOST, curves, heatmaps, profiles
+from deltaflow.report.sweep_figures import decay, effects, write_figures
+from written import layers, metrics, write_run
+
+NAMES = ["curves", "decay", "effects", "heatmaps", "profiles"]
+EVIL = "$\\frac{x}$ _^{ </script> 🧪 漢 \n new"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """A digest of six runs of depths 2 and 4, that lose δ at three rates."""
+    folder = tmp_path_factory.mktemp("sweep")
+    for number, (rate, depth) in enumerate([(r, d) for r in (0.3, 0.6, 0.9) for d in (2, 4)]):
+        seeds = range(3)
+        tables = layers(seeds, depth, rate), metrics(seeds, lambda s, r=rate: r + 0.01 * s)
+        write_run(folder / f"{number}_x", [f"init.gain={rate}", f"network.depth={depth}"], seeds,
+                  tables=tables)  # fmt: skip
+    return digest(collect([folder]), "Sweep", None, None)
+
+
+def titled(figure):
+    """The panels of a figure by their titles."""
+    return {axes.get_title(loc="left").replace("\n", " "): axes for axes in figure.axes}
+
+
+def test_profiles_are_the_digests_on_one_scale(found):
+    panels = titled(profiles(found))
+    assert len(panels) == 6
+    limits = {(axes.get_xlim(), axes.get_ylim()) for axes in panels.values()}
+    assert len(limits) == 1
+    for rank, run in enumerate(found["runs"], start=1):
+        axes = panels[f"{rank}. {run['label']}"]
+        start, end, theory = axes.lines
+        assert start.get_ydata().tolist() == run["profile"]["start"]["mean"]
+        assert end.get_ydata().tolist() == run["profile"]["end"]["mean"]
+        assert theory.get_ydata().tolist() == run["profile"]["theory"]
+        assert start.get_xdata().tolist() == run["profile"]["layers"]
+        assert (axes.get_yscale(), theory.get_linestyle()) == ("log", ":")
+        bottom, top = axes.get_ylim()
+        assert bottom < min(start.get_ydata()) < max(start.get_ydata()) < top
+
+
+def test_heatmaps_share_one_scale_of_colours(found):
+    panels = titled(heatmaps(found))
+    scales = set()
+    for rank, run in enumerate(found["runs"], start=1):
+        (mesh,) = panels[f"{rank}. {run['label']}"].collections
+        scales.add((mesh.norm.vmin, mesh.norm.vmax))
+        assert np.allclose(mesh.get_array(), run["heatmap"]["values"])
+    values = [v for run in found["runs"] for row in run["heatmap"]["values"] for v in row]
+    assert scales == {(min(values), max(values))}
+
+
+def test_where_there_is_no_signal_a_heatmap_is_grey_and_says_so(found):
+    changed = copy.deepcopy(found)
+    changed["runs"][0]["heatmap"]["values"][0][0] = None
+    changed["runs"][1]["heatmap"]["values"][0][0] = -300.0
+    figure = heatmaps(changed)
+    (mesh,) = figure.axes[0].collections
+    assert mesh.get_array().mask[0, 0]
+    assert mesh.norm.vmin == pytest.approx(mesh.norm.vmax - 12)  # the rest keeps its contrast
+    assert any("grey" in text.get_text() for text in figure.texts)
+    assert not any("grey" in text.get_text() for text in heatmaps(found).texts)
+
+
+def test_curves_are_the_metrics_in_training_and_validation(found):
+    panels = titled(curves(found))
+    for rank, run in enumerate(found["runs"], start=1):
+        train, validation = panels[f"{rank}. {run['label']}"].lines
+        assert train.get_ydata().tolist() == run["curves"]["train"]["accuracy"]["mean"]
+        assert validation.get_ydata().tolist() == run["curves"]["validation"]["accuracy"]["mean"]
+        assert train.get_xdata().tolist() == [1, 2, 3]
+    loss = copy.deepcopy(found) | {"metric": {"name": "loss", "moment": "test"}}
+    assert {axes.get_yscale() for axes in curves(loss).axes} == {"log"}
+
+
+def test_a_curve_that_falls_off_a_cliff_does_not_flatten_the_others(found):
+    changed = copy.deepcopy(found)
+    changed["metric"]["name"] = "r2"
+    for run in changed["runs"]:
+        for curve in run["curves"].values():
+            curve["r2"] = curve.pop("accuracy")
+    changed["runs"][0]["curves"]["train"]["r2"]["mean"][0] = -1e6
+    assert curves(changed).axes[0].get_ylim()[0] > -2
+
+
+def test_decay_has_a_point_for_each_configuration(found):
+    figure = decay(found)
+    (axes,) = figure.axes
+    points = {
+        (float(x), float(y))
+        for container in axes.containers
+        for x, y in zip(*container.lines[0].get_data(), strict=True)
+    }
+    assert points == {
+        (run["numbers"]["predicted_decay_rate"]["mean"], run["numbers"]["decay_rate_start"]["mean"])
+        for run in found["runs"]
+    }
+    assert axes.get_xlim() == axes.get_ylim()
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert sorted(legend) == ["0.3", "0.6", "0.9", "as predicted"]
+    assert axes.get_legend().get_title().get_text() == "init.gain"
+    marks = [container.lines[0].get_marker() for container in axes.containers]
+    assert len(set(marks)) == 3  # told apart without colour
+
+
+def test_effects_have_a_panel_for_each_axis(found):
+    panels = titled(effects(found))
+    assert set(panels) == {"init.gain", "network.depth"}
+    axes = panels["init.gain"]
+    means = [e["mean"] for e in found["effects"] if e["axis"] == "init.gain"]
+    assert axes.containers[0].lines[0].get_ydata().tolist() == means
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.3", "0.6", "0.9"]
+    assert axes.get_ylabel() == "test accuracy"
+
+
+@pytest.mark.parametrize("draw", [profiles, heatmaps, curves])
+def test_of_many_runs_the_best_the_worst_and_some_between_are_shown(found, draw):
+    many = found | {"runs": [found["runs"][0] | {"label": f"a={n}"} for n in range(40)]}
+    figure = draw(many)
+    panels = [title for title in titled(figure) if ". a=" in title]
+    assert len(panels) == MOST
+    assert (panels[0], panels[-1]) == ("1. a=0", "40. a=39")
+    assert f"{MOST} of 40, evenly by rank (the others are left out)" in figure.get_suptitle()
+
+
+def test_what_there_is_nothing_of_is_not_drawn(tmp_path):
+    write_run(tmp_path / "0_x", error="no")
+    found = digest(collect([tmp_path]), "Run", None, None)
+    assert write_figures(found, tmp_path / "figures") == []
+    assert not (tmp_path / "figures").exists()
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_figures_are_written_in_the_format_that_was_asked_for(found, tmp_path, kind):
+    files = write_figures(found, tmp_path, kind)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.{kind}" for name in NAMES]
+    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[kind]
+    assert all(path.read_bytes().startswith(start) for path in files)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_in_greyscale_has_something_on_it(found, tmp_path, name):
+    write_figures(found, tmp_path)
+    grey = image.imread(tmp_path / f"{name}.png")[..., :3] @ [0.299, 0.587, 0.114]
+    assert 0.005 < (grey < 0.5).mean() < 0.6
+
+
+def test_strings_of_others_are_letters_and_no_formulas(found, tmp_path):
+    changed = copy.deepcopy(found)
+    changed["axes"] = [{"name": EVIL, "values": [EVIL]}]
+    for run in changed["runs"]:
+        run |= {"label": EVIL * 9, "axes": {EVIL: EVIL}}
+    for effect in changed["effects"]:
+        effect |= {"axis": EVIL, "value": EVIL}
+    assert (
+        len(write_figures(changed, tmp_path)) == 5
+    )  # warnings, on missing letters too, are errors
+
+
+def test_a_text_is_shown_as_it_is():
+    assert plain("a_b^{c} δ") == "a_b^{c} δ"
+    assert plain(EVIL) == "\\$\\frac{x}\\$ _^{ </script> □ □ new"
+    assert wrapped("one two three four", 9, 2) == "one two\nthree …"

@@ -1,0 +1,57 @@
+import shlex
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deltaflow.names import resuming, slug, sweep_directory, unique
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.text(max_size=300))
+def test_a_run_has_a_name_that_every_file_system_takes(overrides):
+    name = slug(12, overrides)
+    assert name.startswith("12_") or name == "12"
+    assert len(name.encode()) <= 80
+    assert not set(name) & set('/\\:*?"<>| \n\t')
+    assert name not in (".", "..")
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.text(max_size=3000))
+def test_a_run_of_its_own_too(overrides):
+    name = unique(overrides)
+    assert len(name.encode()) <= 140
+    assert not set(name) & set('/\\:*?"<>| \n\t')
+    assert name.isascii()
+
+
+def test_a_run_says_what_it_is():
+    assert "_activation=relu,network.depth=5_" in unique("activation=relu,network.depth=5")
+    assert "__" not in unique("")
+
+
+def test_a_sweep_says_what_it_varies_and_needs_no_quotes():
+    typed = ["activation=relu,tanh", "network.hidden_sizes=[1,2],[3]", "seed=1", "init=he,torch"]
+    name = sweep_directory(None, typed, {"loss": "ce,mse", "init": "he,xavier"})
+    assert name.startswith("outputs/sweep_")
+    assert "_loss+init+activation+network.hidden_sizes_" in name
+    assert resuming(name) == f"sweep.resume={name}"
+
+
+def test_a_sweep_that_goes_on_keeps_its_directory():
+    assert sweep_directory("some/where", ["activation=relu,tanh"], None) == "some/where"
+
+
+@settings(derandomize=True, deadline=None)
+@given(
+    st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="$"), min_size=1)
+)
+def test_what_to_type_to_go_on_is_understood_by_the_shell_and_by_hydra(directory):
+    (typed,) = shlex.split(resuming(directory))
+    (override,) = OverridesParser.create().parse_overrides([typed])
+    assert str(override.value()) == directory
+
+
+def test_names_differ_even_within_one_process_and_second():
+    assert len({unique() for _ in range(1000)}) == 1000
