@@ -1,12 +1,13 @@
 """Any error as one message: what was expected, what was found, what to do."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from deltaflow.messages import explain
+from deltaflow.messages import INTERRUPTED, explain, in_one_message
 from running import composed
 
 
@@ -148,3 +149,27 @@ def test_what_nobody_foresaw_says_its_kind_and_how_to_see_more():
         "RuntimeError: the lights went out. This should not have come so far. "
         "HYDRA_FULL_ERROR=1 shows where it did."
     )
+
+
+@pytest.mark.parametrize(("raised", "status", "said"), [
+    (ValueError("Expected. Found. Do."), 1, "Expected. Found. Do."),
+    (KeyboardInterrupt(), INTERRUPTED, "interrupted."),
+])  # fmt: skip
+def test_a_command_ends_in_one_message(raised, status, said, capsys):
+    with pytest.raises(SystemExit) as ended, in_one_message():
+        raise raised
+    assert ended.value.code == status
+    assert capsys.readouterr().err == f"deltaflow: {said}\n"
+
+
+def test_a_warning_within_a_command_is_a_message(capsys):
+    with in_one_message():
+        warnings.simplefilter("default")
+        warnings.warn("It saturates.", stacklevel=1)
+    assert capsys.readouterr().err == "deltaflow: warning: It saturates.\n"
+
+
+def test_developers_can_see_where_an_error_comes_from(monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(LookupError), in_one_message():
+        raise LookupError

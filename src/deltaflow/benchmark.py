@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -37,7 +36,7 @@ from torch.nn.utils import parameters_to_vector
 
 from deltaflow.composition import split_settings
 from deltaflow.contestants import Trained, Work, train_by_lightning, train_by_loop, train_by_run
-from deltaflow.messages import explain, print_error
+from deltaflow.messages import in_one_message
 from deltaflow.predictions import DIAGRAM, PREDICTION, predictions
 from deltaflow.records.tables import replace_file
 from deltaflow.report.screen import console
@@ -66,20 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return
-    try:
+    with in_one_message():
         settings, overrides = parse(arguments)
-        with warnings.catch_warnings():
-            for category in (DeprecationWarning, FutureWarning):  # as a run does
-                warnings.simplefilter("ignore", category)
-            results = measure(settings, overrides)
+        results = measure(settings, overrides)
         show(results, markdown=settings.format == "markdown")
         if output := settings.output:
             replace_file(Path(output), lambda path: path.write_text(json.dumps(results, indent=2)))
-    except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        print_error(explain(error))
-        raise SystemExit(1) from None
 
 
 def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:

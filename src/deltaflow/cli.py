@@ -25,7 +25,7 @@ from rich.console import Console
 
 from deltaflow.config import RunConfig
 from deltaflow.identity import identity
-from deltaflow.messages import explain, is_lost_worker, print_error
+from deltaflow.messages import INTERRUPTED, explain, is_lost_worker, print_error
 from deltaflow.names import resuming, slug, sweep_directory, unique
 from deltaflow.options import config_directory
 from deltaflow.report import ranking, terminal
@@ -36,7 +36,6 @@ from deltaflow.sweep import conclude_broken_sweep, runs_at_once
 if TYPE_CHECKING:
     from deltaflow.run import Run
 
-INTERRUPTED = 130  # as shells give it after Ctrl-C
 _OF_SWEEP = re.compile(r"[+~]*sweep\b")  # overrides that are not a run's own
 _ENDINGS = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)

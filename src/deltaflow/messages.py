@@ -1,11 +1,16 @@
 """Any error as one message: what was expected, what was found, what to do."""
 
+import os
 import sys
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from deltaflow.memory import ran_out
 from deltaflow.mistakes import explain_composition
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells give it."""
 _LOST_WORKERS = ("TerminatedWorkerError", "BrokenProcessPool", "UncompletedJobError")  # of plugins
 _WRITING_FAILED = ("PytorchStreamWriter", "inline_container")  # torch.save has no OSError
 
@@ -53,6 +58,31 @@ def is_lost_worker(error: BaseException) -> bool:
         error: whatever was raised.
     """
     return type(error).__name__ in _LOST_WORKERS
+
+
+@contextmanager
+def in_one_message() -> Iterator[None]:
+    """Let a command end in one message, whatever ends it, and warnings be messages too.
+
+    ``HYDRA_FULL_ERROR=1`` lets errors through, with where they come from.
+
+    Raises:
+        SystemExit: with status 1 after an error, ``INTERRUPTED`` after Ctrl-C.
+    """
+    try:
+        with warnings.catch_warnings():
+            for category in (DeprecationWarning, FutureWarning):  # as a run does
+                warnings.simplefilter("ignore", category)
+            warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+            yield
+    except KeyboardInterrupt:
+        print_error("interrupted.")
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print_error(explain(error))
+        raise SystemExit(1) from None
 
 
 def print_error(message: str) -> None:

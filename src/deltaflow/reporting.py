@@ -12,20 +12,17 @@ is format=svg, and so on:
                      it, such as "activation=relu init=he"
 """
 
-import os
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deltaflow.messages import explain, print_error
+from deltaflow.messages import in_one_message
 from deltaflow.report.build import FORMATS, print_places, report_on, title_of, write_report
 from deltaflow.report.collect import collect
 from deltaflow.report.ranking import print_ranking
 from deltaflow.report.screen import console
 
-INTERRUPTED = 130  # as shells give it after Ctrl-C
 _SETTINGS = ("output", "format", "baseline")
 _BEST = "best"
 
@@ -53,18 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
-            _run(read_settings(arguments))
-    except KeyboardInterrupt:
-        print_error("interrupted.")
-        raise SystemExit(INTERRUPTED) from None
-    except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        print_error(explain(error))
-        raise SystemExit(1) from None
+    with in_one_message():
+        _run(read_settings(arguments))
 
 
 def read_settings(arguments: Sequence[str]) -> Settings:

@@ -11,7 +11,6 @@ layer and in words, and writes no records. Settings of its own, with their defau
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from deltaflow import assembly, blueprint
 from deltaflow import config as configuration
 from deltaflow.composition import compose_run, split_settings
 from deltaflow.mean_field import edge_of_chaos, fixed_point, phase_diagram
-from deltaflow.messages import explain, print_error
+from deltaflow.messages import in_one_message
 from deltaflow.overlay import Array, Theory
 from deltaflow.parts import with_culprit
 from deltaflow.report.figures import save
@@ -33,7 +32,6 @@ from deltaflow.report.placed_runs import PlacedRun, placed_runs
 from deltaflow.report.prediction import Forecast, print_prediction
 from deltaflow.report.screen import console
 
-INTERRUPTED = 130  # as shells give it after Ctrl-C
 _FORMATS = (".png", ".svg", ".pdf")
 _HUGE = np.array([1e24])  # a q at which φ' has reached its limits
 
@@ -53,20 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(__doc__)
         return
     sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
-    try:
-        with warnings.catch_warnings():
-            for category in (DeprecationWarning, FutureWarning):  # as a run does
-                warnings.simplefilter("ignore", category)
-            warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
-            _run(arguments)
-    except KeyboardInterrupt:
-        print_error("interrupted.")
-        raise SystemExit(INTERRUPTED) from None
-    except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        print_error(explain(error))
-        raise SystemExit(1) from None
+    with in_one_message():
+        _run(arguments)
 
 
 def forecast(title: str, theory: Theory, input_second_moment: Array) -> Forecast:

@@ -11,7 +11,6 @@ finding says to try. Settings, with their defaults:
     format=table     or markdown
 """
 
-import os
 import re
 import sys
 import tempfile
@@ -30,7 +29,7 @@ from rich.text import Text
 from deltaflow import experiment
 from deltaflow.composition import compose_run, split_settings
 from deltaflow.labelled import LabelledRun, labelled_runs
-from deltaflow.messages import explain, print_error
+from deltaflow.messages import in_one_message
 from deltaflow.report.screen import console
 
 _ADVICE = re.compile(r"[Tt]ry ((?:[\w.]+=\S+ ?)+)")
@@ -73,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if {"-h", "--help"} & set(arguments):
         print(__doc__)
         return
-    try:
+    with in_one_message():
         settings, rest = split_settings(arguments, Settings, "A trial")
         _check(settings, rest)
         judged = [
@@ -83,11 +82,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 labelled_runs(draw, settings.per_kind), f"Draw {draw}", console=console(stderr=True)
             )
         ]
-    except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        print_error(explain(error))
-        raise SystemExit(1) from None
     show(console(), judged, markdown=settings.format == "markdown")
     if any(case.first != case.label for case in judged):
         raise SystemExit(1)
