@@ -119,8 +119,9 @@ def effects(digest: _Digest) -> Figure | None:
     seeds = {effect["n"] for effect in digest["effects"]}
     n = f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{max(seeds)} seeds"
     note = f"± 95 % interval over {n}" if max(seeds) > 1 else "one seed: no interval"
-    figure.suptitle(f"Effect of each axis, averaged over the others ({note})", fontsize=12,
+    figure.suptitle("Effect of each axis, averaged over the others", fontsize=12,
                     fontweight="bold", x=0.01, ha="left")  # fmt: skip
+    figure.text(0.985, 0.02, note, ha="right", fontsize=9, color=QUIET)
     return figure
 
 
