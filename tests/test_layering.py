@@ -40,6 +40,7 @@ ORDER = (
     "provenance",
     "run",
     "report",
+    "worker",
     "liveness",
     "module",
     "callbacks",

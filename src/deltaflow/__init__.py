@@ -18,8 +18,8 @@ Imports point down only. From the bottom:
     one measured step, theory beside it, and what is wrong with it
 ``callbacks``, ``module``
     Lightning's shells around it all
-``liveness``, ``report``, ``run``, ``provenance``
-    whether a run is going, what is shown of the records, and of one run
+``liveness``, ``worker``, ``report``, ``run``, ``provenance``
+    whether a run is going and its worker is needed, what is shown of the records, of one run
 ``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``mistakes``,
 ``messages``, ``identity``, ``hyperparameters``, ``conclusion``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not

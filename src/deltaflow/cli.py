@@ -11,6 +11,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ from deltaflow.options import config_directory
 from deltaflow.report import ranking, terminal
 from deltaflow.report.screen import console
 from deltaflow.resumption import Turn, note_failure, turn
-from deltaflow.sweep import conclude_broken_sweep, runs_at_once
+from deltaflow.sweep import UNDER_WAY, conclude_broken_sweep, how_to_go_on, runs_at_once
+from deltaflow.worker import at_work
 
 if TYPE_CHECKING:
     from deltaflow.run import Run
@@ -83,7 +85,6 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
     wanted = Path(settings.runtime.output_dir)
     sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
     resumed, fail_fast = config.sweep.resume is not None, config.sweep.fail_fast
-    go_on = f"Go on with the same command and `{resuming(settings.sweep.dir)}`."
     try:
         with turn(sweep, wanted, identity(config), resumed, fail_fast) as given:
             name = given.directory.name
@@ -96,15 +97,14 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
                 said = _why_not(given)
         if said:
             out.print(f"{name}: {said}", soft_wrap=True, markup=False)
-    except KeyboardInterrupt:
-        print_error(f"{name}: interrupted. {go_on}")
-        raise
     except Exception as error:
         print_error(f"{name}: {explain(error)}")
         if with_traceback:
             traceback.print_exc()
-        note_failure(sweep)
+        with suppress(OSError):  # the disk may be what failed
+            note_failure(sweep)
         if fail_fast:
+            go_on = f"Go on with the same command and `{resuming(settings.sweep.dir)}`."
             print_error(f"stopped at the first failure, as `sweep.fail_fast` asks. {go_on}")
 
 
@@ -150,20 +150,23 @@ def main() -> None:
     with_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
     sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
+    UNDER_WAY.set(None)
     command = list(sys.argv)  # a worker of a parallel launcher has another
+    conductor = os.getpid()
     _prepare()
 
     @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="train")
     def application(config: DictConfig) -> None:
         _prepare()
-        train(config, command, with_traceback)
+        with at_work(conductor):
+            train(config, command, with_traceback)
 
     try:
         _refuse_stray_arguments()
         application()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print_error("interrupted. What was measured until then is kept.")
+        print_error(f"interrupted. What was measured until then is kept. {how_to_go_on()}".strip())
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:  # nobody reads any more, as after `--help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

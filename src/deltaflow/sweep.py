@@ -15,7 +15,7 @@ from deltaflow.messages import explain, print_error
 from deltaflow.names import resuming
 from deltaflow.resumption import has_failed, open_sweep
 
-# The sweep that this process conducts: when a launcher breaks, nobody else could tell.
+# The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
 UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)
 
 
@@ -74,14 +74,21 @@ class DirectoryCallback(Callback):
             raise SystemExit(1)
 
 
+def how_to_go_on() -> str:
+    """What to type to go on with the sweep that this process conducts; empty if there is none."""
+    config = UNDER_WAY.get()
+    if config is None:
+        return ""
+    return f"Go on with the same command and `{resuming(config.hydra.sweep.dir)}`."
+
+
 def conclude_broken_sweep() -> None:
     """The end of a sweep whose launcher broke: what there is, and how to go on."""
     config = UNDER_WAY.get()
     if config is not None:
         with suppress(SystemExit):  # the status is 1 anyway
             RankingCallback().on_multirun_end(config)
-        hint = resuming(config.hydra.sweep.dir)
-        print_error(f"the sweep broke off. Go on with the same command and `{hint}`.")
+        print_error(f"the sweep broke off. {how_to_go_on()}")
 
 
 class RankingCallback(Callback):

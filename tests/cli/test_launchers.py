@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import pytest
 from hydra.core.plugins import Plugins
 
@@ -147,6 +148,24 @@ def test_a_parallel_sweep_whose_workers_outlive_it_goes_on_without_doing_anythin
     while any(s["status"] == "running" for s in _summaries(tmp_path / "killed/sweep").values()):
         conduct(tmp_path / "killed", "hydra/launcher=joblib")  # what was left to workers that died
     assert results(tmp_path / "killed") == results(tmp_path / "undisturbed")
+
+
+@pytest.mark.slow
+def test_workers_end_after_their_runs_when_their_sweep_was_killed(tmp_path):
+    _require("joblib")
+    command = [
+        sys.executable, str(ROOT / "train.py"), "-m", "seed=range(9)", "hydra/launcher=joblib",
+        "hydra.sweep.dir=here", "logger=none", "trainer.max_epochs=5",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=tmp_path) as conductor:
+        while not _summaries(tmp_path / "here"):
+            assert conductor.poll() is None
+        workers = psutil.Process(conductor.pid).children(recursive=True)
+        conductor.kill()
+    assert workers
+    _, alive = psutil.wait_procs(workers, timeout=120)
+    assert not alive
+    assert {s["status"] for s in _summaries(tmp_path / "here").values()} == {"completed"}
 
 
 @pytest.mark.parametrize("name", EXTRAS)

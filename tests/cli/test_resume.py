@@ -100,6 +100,18 @@ def test_it_goes_on_with_another_logger_and_other_threads(deltaflow):
     assert again.out.count("(kept)") == 4
 
 
+def test_all_of_a_run_goes_where_it_has_found_a_place(deltaflow):
+    deltaflow(*FRESH)
+    again = deltaflow("-m", "activation=gelu,selu", *SHORT, "logger=csv", "sweep.resume=here")
+    assert again.status == 0, again.err
+    own = [folder for folder in runs(again) if "gelu" in folder.name or "selu" in folder.name]
+    assert [folder.name[:2] for folder in own] == ["4_", "5_"]
+    for folder in own:
+        assert (folder / "csv" / "metrics.csv").exists()
+        assert f"output_dir: {folder}\n" in (folder / ".hydra" / "hydra.yaml").read_text()
+    assert len(list(again.directory.glob("here/*/csv"))) == 2
+
+
 def test_how_it_was_resumed_stands_in_no_name_and_in_no_override(deltaflow):
     outcome = deltaflow(*FRESH)
     end(next(iter(runs(outcome))), "failed")
