@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow import benchmark, contestants
-from deltaflow.benchmark import Settings
-from deltaflow.predictions import DIAGRAM, PREDICTION, predictions
+from deltaflow import benchmark
+from deltaflow.benchmark import Settings, contestants, phases
+from deltaflow.benchmark.predictions import DIAGRAM, PREDICTION, predictions
 
 TINY = ["epochs=2", "repeats=1", "n_seeds=2", "processes=false", "trainer.precision=64-true"]
 
@@ -137,3 +137,40 @@ def test_help_says_what_can_be_set(capsys):
     benchmark.main(["--help"])
     said = capsys.readouterr().out
     assert all(f"{name}=" in said for name in Settings.__dataclass_fields__)
+
+
+def test_a_phase_within_another_stops_its_clock():
+    now = 0.0
+    split = phases.Split("imports", clock=lambda: now)
+
+    def inner():
+        nonlocal now
+        now += 5
+
+    def outer():
+        nonlocal now
+        now += 1
+        split.within("records", inner)()
+        now += 2
+
+    now += 10
+    split.within("training", outer)()
+    split.leave()
+    assert split.seconds == {"imports": 10, "training": 3, "records": 5}
+
+    split = phases.Split("imports", clock=lambda: now)
+    split.within("report", outer)()
+    assert split.seconds["report"] == 8
+
+
+def test_the_phases_of_a_sweep_are_told(tmp_path, capsys):
+    path = tmp_path / "phases.json"
+    tiny = ["n_seeds=2", "trainer.max_epochs=2", "activation=relu,tanh", "network.depth=1"]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(phases, "SWEEP", tuple(tiny))
+        benchmark.main(["sweep=true", "repeats=1", "optimizer.lr=0.01", f"output='{path}'"])
+    found = json.loads(path.read_text())
+    assert found["settings"]["overrides"] == [*tiny, "optimizer.lr=0.01"]
+    assert found["phases"].keys() == set(phases.PHASES)
+    assert all(len(values) == 1 and values[0] > 0 for values in found["phases"].values())
+    assert "the whole sweep" in capsys.readouterr().out

@@ -12,8 +12,6 @@ PACKAGE = Path(deltaflow.__file__).parent
 # From the top down. A module may import modules further down, or its own package.
 ORDER = (
     "benchmark",
-    "contestants",
-    "predictions",
     "trial",
     "labelled",
     "theory",

@@ -27,7 +27,7 @@ Imports point down only. From the bottom:
     from a command line, or from Python, to a configuration, and from a sweep to its runs
 ``reporting``, ``theory``
     a report on runs that are there, and a prediction without any training
-``predictions``, ``contestants``, ``benchmark``
+``benchmark``
     what all this costs
 ``labelled``, ``trial``
     networks whose fault is known, and whether it is named

@@ -10,6 +10,7 @@ Settings of its own, with their defaults; every other override goes to the train
     processes=true   whole processes too, imports and all
     format=table     or markdown
     output=null      a JSON file for all that was measured
+    sweep=false      true: where the time of a sweep of 48 runs goes, and nothing else
 """
 
 import importlib.metadata
@@ -17,7 +18,6 @@ import json
 import logging
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,15 +29,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich import box
 from rich.progress import track
-from rich.table import Table
 from torch.nn.utils import parameters_to_vector
 
+from deltaflow.benchmark import phases
+from deltaflow.benchmark.contestants import (
+    Trained,
+    Work,
+    train_by_lightning,
+    train_by_loop,
+    train_by_run,
+)
+from deltaflow.benchmark.predictions import DIAGRAM, PREDICTION, predictions
+from deltaflow.benchmark.tables import show, spread
 from deltaflow.composition import split_settings
-from deltaflow.contestants import Trained, Work, train_by_lightning, train_by_loop, train_by_run
 from deltaflow.messages import in_one_message
-from deltaflow.predictions import DIAGRAM, PREDICTION, predictions
 from deltaflow.records.tables import replace_file
 from deltaflow.report.screen import console
 
@@ -57,6 +63,7 @@ class Settings:
     processes: bool = True
     format: str = "table"
     output: str | None = None
+    sweep: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     with in_one_message():
         settings, overrides = parse(arguments)
-        results = measure(settings, overrides)
+        results = (measure_sweep if settings.sweep else measure)(settings, overrides)
         show(results, markdown=settings.format == "markdown")
         if output := settings.output:
             replace_file(Path(output), lambda path: path.write_text(json.dumps(results, indent=2)))
@@ -125,24 +132,22 @@ def measure(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]
     }
 
 
-def show(results: Mapping[str, Any], markdown: bool) -> None:
-    """Print ratios with what is claimed of them, then seconds; Markdown is for a page."""
-    frame = box.MARKDOWN if markdown else box.SIMPLE
-    ratios = Table("compared", "median", "lowest to highest", "claimed", "holds", box=frame)
-    for row in results["comparisons"]:
-        limit, median, unit = row["limit"], row["median"], "" if row["reference"] else " s"
-        claim = [] if limit is None else [f"≤ {limit}{unit}", "yes" if median <= limit else "no"]
-        name = " / ".join(filter(None, (row["measured"], row["reference"])))
-        spread = f"{row['lowest']:.2f} to {row['highest']:.2f}"
-        ratios.add_row(name, f"{median:.2f}{unit}", spread, *claim)
-    clocks = Table("seconds", "median", "lowest to highest", box=frame)
-    for name, values in results["seconds"].items():
-        median, lowest, highest = _spread(values).values()
-        clocks.add_row(name, f"{median:.3f}", f"{lowest:.3f} to {highest:.3f}")
-    facts = {"rounds": results["settings"]["repeats"], **results["machine"]}
-    out = console()
-    out.width = 200 if markdown else out.width  # a wrapped cell would be no Markdown
-    out.print(ratios, clocks, ", ".join(f"{k} {v}" for k, v in facts.items()))
+def measure_sweep(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Run a sweep in each round, and split its time.
+
+    Returns:
+        In JSON's own types: ``settings``, ``machine``, and ``phases``, each with its seconds.
+
+    Raises:
+        ValueError: if the sweep fails.
+    """
+    sweep = [*phases.SWEEP, *overrides]
+    rounds = [phases.seconds(sweep) for _ in range(settings.repeats)]
+    return {
+        "settings": asdict(settings) | {"overrides": sweep},
+        "machine": _machine(torch.device("cpu")),
+        "phases": {phase: [seconds[phase] for seconds in rounds] for phase in phases.PHASES},
+    }
 
 
 def _trainings(work: Work, overrides: Sequence[str]) -> dict[str, Callable[[], Trained]]:
@@ -213,14 +218,10 @@ def _compare(seconds: Mapping[str, Sequence[float]], n_seeds: int) -> list[dict[
     ]
     return [
         {"measured": measured, "reference": reference, "limit": limit}
-        | _spread([a / (seconds[reference][i] if reference else 1) for i, a in enumerate(times)])
+        | spread([a / (seconds[reference][i] if reference else 1) for i, a in enumerate(times)])
         for measured, reference, limit in comparisons
         if (times := seconds.get(measured))
     ]
-
-
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
 
 
 def _machine(device: torch.device) -> dict[str, str | int | None]:

@@ -1,0 +1,170 @@
+"""Where the time of a sweep goes: composition, training, diagnostics, records, report.
+
+A sweep is run in a process of its own, as the command line runs it. Stopwatches stand at the
+doors between its phases, the functions named here; while one is inside another, the outer one
+stands still, so that the phases add up to the whole. Only the report is one phase whatever it
+does.
+"""
+
+import importlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from deltaflow.records.tables import replace_file
+
+SWEEP = (
+    "activation=sigmoid,tanh,relu,leaky", "init=torch,xavier,he", "network.depth=2,5,10,20",
+    "n_seeds=16",
+)  # fmt: skip
+START, REPORT, OTHER = "imports", "report", "other"
+DOORS = {
+    "composition": (
+        "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_configuration",
+        "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_sweep_config",
+        "deltaflow.cli:identity", "deltaflow.config:check", "deltaflow.experiment:identity",
+        "deltaflow.experiment:_hyperparameters", "deltaflow.assembly:datamodule",
+        "deltaflow.assembly:module",
+    ),
+    "training": ("lightning.pytorch:Trainer.fit", "lightning.pytorch:Trainer.test"),
+    "diagnostics": (
+        "deltaflow.callbacks.flow:FlowRecorder.on_train_batch_start",
+        "deltaflow.callbacks.flow:FlowRecorder.on_after_backward",
+        "deltaflow.callbacks.flow:FlowRecorder.on_train_batch_end",
+        "deltaflow.callbacks.flow:FlowRecorder.on_train_end",
+        "deltaflow.callbacks.histograms:HistogramRecorder.on_after_backward",
+        "deltaflow.blueprint:theory", "deltaflow.experiment:copied_layers",
+        "deltaflow.experiment:conclude",
+    ),
+    "records": (
+        "deltaflow.callbacks.flow:layer_rows", "deltaflow.callbacks.flow:log_layer_charts",
+        "deltaflow.callbacks.tensorboard:write", "deltaflow.records:TableWriter.append",
+        "deltaflow.records:TableWriter.close", "deltaflow.experiment:claim",
+        "deltaflow.experiment:write_summary", "deltaflow.experiment:_keep_settings",
+        "deltaflow.experiment:read_table", "deltaflow.experiment:first_summary",
+        "deltaflow.experiment:_open_board", "deltaflow.experiment:log_picture",
+        "deltaflow.experiment:log_verdicts", "deltaflow.experiment:log_outcome",
+        "deltaflow.run:Run.draw", "deltaflow.report.figures:save",
+        "lightning.pytorch:Trainer.save_checkpoint",
+        "lightning.pytorch.loggers:TensorBoardLogger.log_metrics",
+        "lightning.pytorch.loggers:TensorBoardLogger.finalize",
+    ),
+    REPORT: ("deltaflow.sweep:RankingCallback.on_multirun_end",),
+}  # fmt: skip
+"""What begins each phase, as ``module:name`` or ``module:class.name``."""
+PHASES = (START, *DOORS, OTHER)
+
+
+class Split:
+    """Seconds by phase; one phase at a time.
+
+    Args:
+        first: the phase that begins now.
+        clock: seconds, from any beginning.
+
+    Attributes:
+        seconds: by phase, of what has been left.
+    """
+
+    def __init__(self, first: str, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._clock = clock
+        self._under_way = [first]
+        self._since = clock()
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase; the one under way stands still."""
+        self._count()
+        self._under_way.append(phase)
+
+    def leave(self) -> None:
+        """End the phase that began last."""
+        self._count()
+        self._under_way.pop()
+
+    def within(self, phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, whose time is the phase's."""
+
+        @wraps(function)
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            self.enter(REPORT if REPORT in self._under_way else phase)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.leave()
+
+        return timed
+
+    def _count(self) -> None:
+        now = self._clock()
+        self.seconds[self._under_way[-1]] += now - self._since
+        self._since = now
+
+
+def place(split: Split) -> None:
+    """Let the doors of this process tell the split, from now on.
+
+    Args:
+        split: that counts.
+    """
+    for phase, doors in DOORS.items():
+        for door in doors:
+            module, _, path = door.partition(":")
+            *parents, name = path.split(".")
+            owner: Any = importlib.import_module(module)
+            for parent in parents:
+                owner = getattr(owner, parent)
+            setattr(owner, name, split.within(phase, getattr(owner, name)))
+
+
+def seconds(overrides: Sequence[str] = SWEEP) -> dict[str, float]:
+    """Run a sweep in a process of its own, and say how long each phase took.
+
+    Args:
+        overrides: as on the command line, behind ``-m``.
+
+    Returns:
+        Seconds by phase: ``imports`` from the start of the process on, those of the doors, and
+        ``other``. They add up to the whole, but for the end of the process.
+
+    Raises:
+        ValueError: if the sweep fails.
+    """
+    with tempfile.TemporaryDirectory() as directory:
+        kept = Path(directory) / "phases.json"
+        where = f"hydra.sweep.dir='{directory}/sweep'"
+        program = f"from deltaflow.benchmark.phases import main; main({str(kept)!r}, {time.time()})"
+        command = [sys.executable, "-c", program, "-m", *overrides, where]
+        ended = subprocess.run(command, capture_output=True, text=True)
+        if ended.returncode:
+            raise ValueError(ended.stderr.strip().removeprefix("deltaflow: "))
+        found: dict[str, float] = json.loads(kept.read_text())
+    return dict.fromkeys(PHASES, 0.0) | found
+
+
+def main(kept: str, started: float) -> None:
+    """The command line under stopwatches.
+
+    Args:
+        kept: file for the seconds of each phase.
+        started: when this process did, in seconds of the epoch.
+    """
+    from deltaflow import cli
+
+    before = time.time() - started
+    split = Split(START)
+    place(split)
+    split.enter(OTHER)
+    try:
+        cli.main()
+    finally:
+        split.leave()
+        split.seconds[START] += before
+        replace_file(Path(kept), lambda path: path.write_text(json.dumps(split.seconds)))
