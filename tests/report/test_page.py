@@ -117,6 +117,12 @@ def test_no_string_can_end_a_script_or_become_an_element(text):
     assert reader.digest() == digest
 
 
+def test_what_a_note_says_to_type_is_code():
+    text = page.page(synthetic.one_run() | {"notes": ["With `seed=16`, not `<b>`.", "a ` alone"]})
+    assert "<li>With <code>seed=16</code>, not <code>&lt;b&gt;</code>.</li>" in text
+    assert "<li>a ` alone</li>" in text
+
+
 def test_half_a_surrogate_pair_does_not_stop_a_page(tmp_path):
     digest = synthetic.one_run() | {"title": "\ud800"}
     write_page(digest, tmp_path / "report.html")

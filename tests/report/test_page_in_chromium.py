@@ -64,8 +64,12 @@ def mean(run, name="accuracy"):
     return run["numbers"][name]["mean"]
 
 
-def best(digest, n=6):
-    return digest["runs"][:n]
+def evenly(runs, n=6):
+    """From the best to the worst of those that ended, as a page begins."""
+    ended = [run for run in runs if run["status"] == "completed"]
+    if len(ended) <= n:
+        return ended
+    return [ended[math.floor(i * (len(ended) - 1) / (n - 1) + 0.5)] for i in range(n)]
 
 
 # What is drawn
@@ -76,12 +80,14 @@ def test_every_run_with_a_profile_has_its_line_its_band_and_its_theory(drawn):
     start, end = panels(page, "profiles")
     for panel, moment in ((start, "start"), (end, "end")):
         lines = [t for t in panel["traces"] if t["mode"] == "lines+markers"]
-        assert [t["y"] for t in lines] == [r["profile"][moment]["mean"] for r in best(digest)]
+        assert [t["y"] for t in lines] == [
+            r["profile"][moment]["mean"] for r in evenly(digest["runs"])
+        ]
         bands = [t for t in panel["traces"] if t["fill"] == "toself"]
-        lows = [r["profile"][moment]["low"] for r in best(digest)]
+        lows = [r["profile"][moment]["low"] for r in evenly(digest["runs"])]
         assert [t["y"][len(t["y"]) // 2 :][::-1] for t in bands] == lows
     theory = [t["y"] for t in start["traces"] if t["dash"] == "dash"]
-    assert theory == [run["profile"]["theory"] for run in best(digest)]
+    assert theory == [run["profile"]["theory"] for run in evenly(digest["runs"])]
     assert start["marks"] == len(start["traces"]) == 18
     assert end["marks"] == len(end["traces"]) == 12
 
@@ -105,7 +111,8 @@ def test_profiles_come_by_moment_or_by_run(small):
     draw(page, "profiles")
     shown = panels(page, "profiles")
     assert len(shown) == 6
-    for n, (panel, run) in enumerate(zip(shown, best(digest), strict=True), start=1):
+    for panel, run in zip(shown, evenly(digest["runs"]), strict=True):
+        n = 1 + digest["runs"].index(run)
         assert panel["title"].startswith(f"{n} {run['axes']['activation']}")
         assert [t["mode"] for t in panel["traces"]].count("lines+markers") == 2
     page.select_option("#profiles select", "moment")
@@ -117,7 +124,7 @@ def test_profiles_come_by_moment_or_by_run(small):
 def test_heatmaps_share_one_colour_scale_that_the_legend_names(drawn):
     page, digest = drawn
     shown = panels(page, "heatmaps")
-    grids = [run["heatmap"]["values"] for run in best(digest)]
+    grids = [run["heatmap"]["values"] for run in evenly(digest["runs"])]
     assert [panel["traces"][0]["z"] for panel in shown] == grids
     assert all(panel["marks"] == 1 for panel in shown)
     values = list(itertools.chain(*itertools.chain(*grids)))
@@ -133,7 +140,7 @@ def test_curves_have_their_bands_and_one_scale(drawn):
     assert [panel["title"] for panel in shown] == ["Training accuracy", "Validation accuracy"]
     for panel, part in zip(shown, ("train", "validation"), strict=True):
         lines = [t["y"] for t in panel["traces"] if not t["fill"]]
-        assert lines == [run["curves"][part]["accuracy"]["mean"] for run in best(digest)]
+        assert lines == [run["curves"][part]["accuracy"]["mean"] for run in evenly(digest["runs"])]
         assert len(panel["traces"]) == panel["marks"] == 12
     assert shown[0]["y"] == shown[1]["y"]
 
@@ -149,7 +156,7 @@ def test_the_learning_curves_are_chosen_by_quantity_part_and_scale(small):
     assert panel["title"] == "Validation loss"
     assert panel["scale"] == "log"
     lines = [t["y"] for t in panel["traces"] if not t["fill"]]
-    assert lines == [run["curves"]["validation"]["loss"]["mean"] for run in best(digest)]
+    assert lines == [run["curves"]["validation"]["loss"]["mean"] for run in evenly(digest["runs"])]
 
 
 def test_every_run_with_both_rates_is_a_point_beside_the_diagonal(small):
@@ -185,9 +192,9 @@ def test_each_figure_has_its_numbers_as_a_table(small):
     for section in SECTIONS:
         page.locator(f"#{section} .numbers summary").click()
     expected = {
-        "profiles": sum(len(run["profile"]["layers"]) for run in best(digest)),
-        "heatmaps": sum(len(run["heatmap"]["layers"]) for run in best(digest)),
-        "curves": sum(2 * len(run["curves"]["train"]["epochs"]) for run in best(digest)),
+        "profiles": sum(len(run["profile"]["layers"]) for run in evenly(digest["runs"])),
+        "heatmaps": sum(len(run["heatmap"]["layers"]) for run in evenly(digest["runs"])),
+        "curves": sum(2 * len(run["curves"]["train"]["epochs"]) for run in evenly(digest["runs"])),
         "decay": sum(mean(run, "decay_rate_start") is not None for run in digest["runs"]),
         "effects": len(digest["effects"]),
     }
@@ -311,7 +318,13 @@ def titles(page):
 def test_ticks_choose_what_the_charts_show(small):
     page, digest = small
     draw(page, "heatmaps")
-    assert ticked(page) == [run["id"] for run in best(digest)]
+    assert ticked(page) == [run["id"] for run in evenly(digest["runs"])]
+    places = [1 + digest["runs"].index(run) for run in evenly(digest["runs"])]
+    assert titles(page) == places
+    assert places[0] == 1
+    assert places[-1] > 6
+    page.click("#tick-best")
+    draw(page, "heatmaps")
     assert titles(page) == [1, 2, 3, 4, 5, 6]
     boxes = page.locator("#ranking-table tbody input")
     boxes.nth(1).uncheck()
@@ -323,20 +336,21 @@ def test_ticks_choose_what_the_charts_show(small):
     draw(page, "heatmaps", "profiles", "curves")
     assert titles(page) == []
     assert "No run is ticked" in page.locator("#heatmaps .empty").inner_text()
-    page.click("#tick-best")
+    page.click("#tick-evenly")
     draw(page, "heatmaps")
-    assert titles(page) == [1, 2, 3, 4, 5, 6]
+    assert titles(page) == places
 
 
-def test_the_best_of_those_listed_are_drawn_until_somebody_ticks(small):
+def test_a_few_of_those_listed_are_drawn_until_somebody_ticks(small):
     page, digest = small
     draw(page, "heatmaps")
     page.locator("#filters").get_by_label("activation").select_option('"sigmoid"')
-    sigmoid = [run["id"] for run in digest["runs"] if run["axes"]["activation"] == "sigmoid"]
-    assert ticked(page) == sigmoid[:6]
+    runs = [run for run in digest["runs"] if run["axes"]["activation"] == "sigmoid"]
+    sigmoid = [run["id"] for run in evenly(runs)]
+    assert ticked(page) == sigmoid
     page.locator("#ranking-table tbody input").first.uncheck()
     page.click("#reset")
-    assert ticked(page) == sigmoid[1:6]
+    assert ticked(page) == sigmoid[1:]
 
 
 def test_at_most_24_are_drawn_and_the_page_says_so(visit):

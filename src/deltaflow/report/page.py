@@ -68,7 +68,7 @@ def page(digest: Mapping[str, Any]) -> str:
         title=html.escape(digest["title"]),
         sentence=html.escape(digest["sentence"]),
         versions=html.escape(digest["versions"]),
-        notes="".join(f"<li>{html.escape(note)}</li>" for note in digest["notes"] or [_NO_NOTE]),
+        notes="".join(f"<li>{_with_code(note)}</li>" for note in digest["notes"] or [_NO_NOTE]),
         table=_plain_ranking(digest),
         style=style,
         early=early,
@@ -78,6 +78,11 @@ def page(digest: Mapping[str, Any]) -> str:
         plotly=plotly,
         stylings=_stylings(plotly),
     )
+
+
+def _with_code(note: str) -> str:
+    """A note as markup: what stands in backticks is to be typed."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(note))
 
 
 def _asset(name: str) -> str:

@@ -128,6 +128,6 @@ function verdictCell(run) {
   return make(
     "span",
     { class: run.kinds.every((kind) => kind === "healthy") ? "quiet" : "", title },
-    short(run.kinds.join(", "), 80),
+    short(run.kinds.map(kindInWords).join(", "), 80),
   );
 }

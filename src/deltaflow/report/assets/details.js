@@ -33,7 +33,7 @@ function runDetails(run) {
       make(
         "span",
         { class: "quiet" },
-        [said, ...run.kinds.map((kind) => short(kind, 40))].join(" · "),
+        [said, ...run.kinds.map((kind) => short(kindInWords(kind), 40))].join(" · "),
       ),
     ),
   );
@@ -48,7 +48,7 @@ function runDetails(run) {
 function runBody(run) {
   const { command, config } = detail(run);
   const findings = run.verdicts.map((verdict) =>
-    make("li", {}, make("b", {}, verdict.kind), " ", verdict.words),
+    make("li", {}, make("b", {}, kindInWords(verdict.kind)), " ", verdict.words),
   );
   return make(
     "div",

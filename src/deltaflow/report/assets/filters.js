@@ -30,7 +30,7 @@ function filterFields() {
       changed("list");
     }),
     // A prefix, since a kind may be an empty text.
-    select("verdict", [ANY, ...kinds.map((kind) => [`=${kind}`, kind])], "", (kind) => {
+    select("verdict", [ANY, ...kinds.map((kind) => [`=${kind}`, kindInWords(kind)])], "", (kind) => {
       view.kind = kind;
       changed("list");
     }),

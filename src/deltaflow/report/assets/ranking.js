@@ -125,7 +125,7 @@ function showTicks() {
   }
   const how =
     view.ticked === null
-      ? `, ${listed().length > BEST ? "the best of those" : "all that are"} listed`
+      ? `, ${chosen.length < listed().length ? "from the best to the worst of those" : "all that are"} listed`
       : "";
   const most =
     chosen.length > MOST_DRAWN ? `; the charts draw the first ${MOST_DRAWN}, no more at once` : "";
@@ -181,8 +181,16 @@ function setUpRanking() {
   const rest = `${ranked} ± is half of the 95 % interval over seeds.${compared} A heading sorts; the number of a run leads to its details.`;
   byId("ranking-caption").append(make("b", {}, "Table 1."), ` ${rest}`);
   showHead();
-  byId("tick-best").addEventListener("click", () => {
+  byId("tick-evenly").addEventListener("click", () => {
     view.ticked = null;
+    changed("ticks");
+  });
+  byId("tick-best").addEventListener("click", () => {
+    view.ticked = new Set(
+      listed()
+        .slice(0, FEW)
+        .map((run) => run.id),
+    );
     changed("ticks");
   });
   byId("tick-all").addEventListener("click", () => {

@@ -33,6 +33,9 @@ function words(value) {
   return typeof value === "number" ? String(value).replace("-", MINUS) : String(value);
 }
 
+/** A kind of finding, as one says it. */
+const kindInWords = (kind) => kind.replaceAll("_", " ");
+
 /** At most so many characters, the rest an ellipsis; on one line. */
 function short(text, most = 60) {
   const characters = [...String(text).replace(/\s+/g, " ").trim()];

@@ -1,7 +1,7 @@
 // What is looked at: the runs of the digest, those that are listed, and those that are drawn.
 
 const MOST_DRAWN = 24;
-const BEST = 6;
+const FEW = 6;
 
 const digest = JSON.parse(byId("digest").textContent);
 const runs = digest.runs;
@@ -43,7 +43,8 @@ runs.forEach((run, index) => {
   run.nickname = nickname(run);
   run.kinds = run.verdicts.map((verdict) => verdict.kind);
   const values = Object.values(run.axes).map(words);
-  const all = [run.label, run.name, run.status, run.reason ?? "", ...values, ...run.kinds];
+  const kinds = run.kinds.map(kindInWords);
+  const all = [run.label, run.name, run.status, run.reason ?? "", ...values, ...kinds];
   run.haystack = all.join("\n").toLowerCase();
 });
 
@@ -55,7 +56,7 @@ const view = {
   sort: { column: "place", descending: false },
   page: 0,
   pageSize: 25,
-  ticked: null, // ids; null for the best of those listed
+  ticked: null, // ids; null for a few of those listed, from the best to the worst
 };
 
 function isListed(run) {
@@ -76,9 +77,18 @@ function listed() {
   return listed.found;
 }
 
+/** A few of the runs that ended: the best, the worst, and evenly between. */
+function evenly(found) {
+  const ended = found.filter((run) => run.status === "completed");
+  const from = ended.length ? ended : found;
+  if (from.length <= FEW) return from;
+  const step = (from.length - 1) / (FEW - 1);
+  return Array.from({ length: FEW }, (_, n) => from[Math.round(n * step)]);
+}
+
 /** The runs that are ticked, best first. */
 function ticked() {
-  if (view.ticked === null) return listed().slice(0, BEST);
+  if (view.ticked === null) return evenly(listed());
   return runs.filter((run) => view.ticked.has(run.id));
 }
 
