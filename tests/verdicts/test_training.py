@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from torch import nn
 
-from cases import BEST_CONSTANT, N_STEPS, by_step, case, found, kinds, sizes
+from cases import BEST_CONSTANT, LIMIT, N_STEPS, by_step, case, found, kinds, losing, sizes
 from deltaflow.initializers import Normal
 from deltaflow.verdicts.constants import Constants
 
@@ -168,6 +168,33 @@ def test_training_that_makes_the_loss_worse_is_violent(losses, kind):
             f"Updates are violent: the loss ends at {losses[1]:.3g}, having begun at "
             f"{losses[0]:.3g} (the best constant output has 1), and at step 0 layer 2 moved by 0.02"
         )
+
+
+def fading(decades: float, depth: int = 6):
+    """δ that flows at first, and then loses so many decades on its way back."""
+    lost = losing(decades, depth)
+    return lambda *at: lost(*at) if at[1] else 1.0
+
+
+@pytest.mark.parametrize(("lost", "left", "kind"), [
+    (1.02, 0.52, "vanishing"), (0.98, 0.52, "healthy"), (1.02, 0.48, "healthy"),
+])  # fmt: skip
+def test_gradients_may_vanish_in_training_as_long_as_little_loss_is_left(lost, left, kind):
+    words = found(case(delta_norm=fading(lost * LIMIT), losses=(1.0, 0.8, left)))
+    assert list(words) == [kind]
+    if kind == "vanishing":
+        assert words[kind].startswith(
+            "Gradients come to vanish in training: δ loses 1.3 decades over 6 hidden layers at "
+            "the end, 0.0 at the start, and 52% of the loss of the best constant output is left. "
+            "Try optimizer.lr=0.01, predicted first update 0.0001 of the weights' length."
+        )
+
+
+def test_what_vanishes_from_the_start_does_not_come_to_vanish():
+    lost = losing(1.02 * LIMIT, 6)
+    words = found(case(delta_norm=lost, sample_grad_rms=lost, losses=(1.0, 0.8, 0.6)))
+    assert list(words) == ["vanishing"]
+    assert words["vanishing"].startswith("Gradients vanish: ")
 
 
 @pytest.mark.parametrize(("travelled", "kind"), [(0.99, "stalled"), (1.01, "plateau")])

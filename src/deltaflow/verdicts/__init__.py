@@ -49,6 +49,7 @@ _FINDINGS: tuple[tuple[str, Callable[[Case], str | None]], ...] = (  # causes be
     ("violent", training.violent),
     ("saturation", units.saturated_at_end),
     ("inactive", units.inactive_at_end),
+    ("vanishing", training.vanished),
     ("stalled", training.stalled),
 )
 _EXPLAINS = {  # findings that are but the effects of another

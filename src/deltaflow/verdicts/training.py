@@ -5,7 +5,7 @@ import math
 import numpy as np
 import polars as pl
 
-from deltaflow.verdicts.case import FEWEST_STEPS, KEPT, MAJORITY, Case
+from deltaflow.verdicts.case import DECADES, FEWEST_STEPS, KEPT, MAJORITY, Case
 from deltaflow.verdicts.remedies import remedy, shape
 from deltaflow.verdicts.steps import USUAL, larger_step, smaller_step
 
@@ -61,6 +61,21 @@ def violent(case: Case) -> str | None:
     return (
         f"Updates are violent: {worse}at step {row['step']} layer {row['layer']} moved by "
         f"{row['length']:.2g} of its weights' length. {smaller_step(case)}"
+    )
+
+
+def vanished(case: Case) -> str | None:
+    """δ flowed at the start and no longer does, while most of the loss is left.
+
+    Where little loss is left, few samples have any δ, and what becomes of it is no fault.
+    """
+    before, after = case.start.decades, case.end.decades if case.going else math.nan
+    if not (abs(before) <= DECADES < after) or case.learnt is None or case.learnt > MAJORITY:
+        return None
+    share = f"{1 - case.learnt:.0%} of the loss of the best constant output is left"
+    return (
+        f"Gradients come to vanish in training: δ loses {after:.1f} decades over {case.depth} "
+        f"hidden layers at the end, {before:.1f} at the start, and {share}. {smaller_step(case)}"
     )
 
 
