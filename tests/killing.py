@@ -94,8 +94,9 @@ def _begun(folder: Path) -> set[tuple[str, int]]:
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
-    """What the runs of a sweep gave, apart from times and places."""
-    found = []
+    """The table of a sweep, and what its runs gave, apart from times and places."""
+    table = pl.read_parquet(folder / "sweep" / "runs.parquet").drop("wall_seconds")
+    found: list[dict[str, Any]] = [{"runs": Table(table)}]
     for path in sorted((folder / "sweep").glob("*/summary.json")):
         run = path.parent
         assert not (run / "records").exists()
@@ -121,9 +122,10 @@ def main(kills: int, *more: str) -> None:
         n_killed = conduct(folder / "killed", *more, **settings)
         found, expected = results(folder / "killed"), results(folder / "undisturbed")
         logs = [log.read_text() for log in sorted((folder / "killed").glob("*.log"))]
+    n_runs = len(expected) - 1  # the table comes first
     print(  # noqa: T201
-        f"{len(expected)} runs, undisturbed in {once:.0f} s. {n_killed} of {kills} commands were "
-        f"killed; they kept {[log.count('(kept)') for log in logs]} runs and completed "
+        f"{n_runs} runs, undisturbed in {once:.0f} s. {n_killed} of {kills} commands were killed; "
+        f"they kept {[log.count('(kept)') for log in logs]} runs and completed "
         f"{[log.count(': completed') + log.count(': diverged') for log in logs]}, "
         f"those included. The same in the end: {found == expected}"
     )
