@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Dead units
-# A ReLU unit that is off for every sample learns no more; a leaky one always can. What kills, what
-# revives.
+# A ReLU unit that is off for every sample learns no more until it is fed otherwise; a leaky one
+# always can.
 #
 # ReLU against leaky ReLU in training with a step size that is far too large, then the exact
 # meaning of dead, and what a badly chosen α does.
@@ -21,7 +21,7 @@ from deltaflow.network import FullyConnected
 from deltaflow.objectives import BinaryCrossEntropy, CrossEntropy
 from deltaflow.overlay import Theory
 
-N_SEEDS, N_STEPS, WIDTH = 16, 300, 32
+N_SEEDS, N_STEPS, WIDTH = 16, 200, 32
 flowers = iris()
 standard = (flowers.features - flowers.features.mean(0)) / flowers.features.std(0)
 x = torch.from_numpy(standard).float().expand(N_SEEDS, -1, -1)

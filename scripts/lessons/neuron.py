@@ -47,7 +47,7 @@ print(f"nn.Linear(3, 1) and a sigmoid give {same:.4f}")
 samples = blobs(200, noise=1.5, seed=0, n_classes=2)
 x = torch.from_numpy(samples.features)
 target = torch.from_numpy(samples.targets)
-rate, n_steps = 0.5, 2000
+rate, n_steps = 0.5, 800
 w, b = torch.zeros(2, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
 for _ in range(n_steps):
     error = torch.sigmoid(x @ w + b) - target

@@ -69,12 +69,12 @@ save(figure, "slope_product")
 
 # %% [markdown]
 # ## Whole networks
-# Weights count too. Here are twenty hidden layers of 128 units with Xavier's initialisation, on
+# Weights count too. Here are twenty hidden layers of 64 units with Xavier's initialisation, on
 # Iris, before any training. The δ norm is how long one sample's error signal is in a layer. Theory
 # knows of the network only its sizes, its activation and the variances of its weights.
 
 # %%
-N_SEEDS, DEPTH, WIDTH = 32, 20, 128
+N_SEEDS, DEPTH, WIDTH = 32, 20, 64
 flowers = iris()
 every_third = slice(None, None, 3)
 standard = (flowers.features - flowers.features.mean(0)) / flowers.features.std(0)

@@ -74,7 +74,8 @@ def chosen(names: Sequence[str]) -> list[Lesson]:
     stems = [Path(name).name.removesuffix(".py") for name in names]
     for typed, stem in zip(names, stems, strict=True):
         if stem not in known:
-            nearest = get_close_matches(stem.lower(), known, n=1)
+            within = [name for name in known if stem and stem.lower() in name]
+            nearest = within or get_close_matches(stem.lower(), known, n=1)
             advice = (
                 f"Did you mean `{nearest[0]}`?" if nearest else f"There are {', '.join(known)}."
             )

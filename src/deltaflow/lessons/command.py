@@ -2,7 +2,7 @@
 
     python scripts/lessons.py                       list them
     python scripts/lessons.py softmax entropy       run these
-    python scripts/lessons.py --all                 run all of them, which takes about a minute
+    python scripts/lessons.py --all                 run all of them, in about half a minute
 
 Each prints what it finds, with a line of explanation, and keeps its figures as PNG and SVG in
 outputs/lessons/, or in another folder with --output DIR. Each is also a script of its own,
@@ -156,7 +156,7 @@ def _list(out: Console) -> None:
     for column in ("", "lesson", "what one learns"):
         table.add_column(column)
     for number, lesson in enumerate(lessons(), start=1):
-        table.add_row(str(number), lesson.name, f"{lesson.title}. {lesson.sentence}")
+        table.add_row(str(number), lesson.name, lesson.sentence)
     out.print(table)
-    out.print(Text("Run one: python scripts/lessons.py softmax. Run all: --all."), soft_wrap=True)
+    out.print("Run any of them by name, or all with --all.", soft_wrap=True)
     out.print(Text(f"Files    {directory()}"), soft_wrap=True)
