@@ -21,18 +21,22 @@ def test_the_nearest_name_is_suggested(typed, nearest):
 
 
 def test_what_is_like_none_gets_all_names():
-    with pytest.raises(ValueError, match="Found `xyz`. There are tensors, data_types, "):
+    with pytest.raises(ValueError, match=r"Found `xyz`\. There are tensors, data_types, "):
         chosen(["xyz"])
 
 
 @pytest.mark.parametrize(
     "beginning",
-    ["# %%\nx = 1\n", "# %% [markdown]\n# Title without a heading\n", "# %% [markdown]\n# # Title\n"],
+    [
+        "# %%\nx = 1\n",
+        "# %% [markdown]\n# Title without a heading\n",
+        "# %% [markdown]\n# # Title\n",
+    ],
 )
 def test_a_lesson_must_say_what_it_is(beginning, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(beginning)
-    with pytest.raises(ValueError, match="Found another beginning in mine.py"):
+    with pytest.raises(ValueError, match=r"Found another beginning in mine\.py"):
         read(path)
 
 
