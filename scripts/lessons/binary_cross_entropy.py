@@ -130,7 +130,7 @@ zeros = torch.zeros_like(range_)
 losses.plot(range_, nn.BCEWithLogitsLoss(reduction="none")(range_, zeros), label="joined", **SOLID)
 losses.plot(range_, nn.BCELoss(reduction="none")(range_.sigmoid(), zeros),
             label="sigmoid, then BCELoss", **DASHED)  # fmt: skip
-losses.annotate("from here float32\nstores σ(z) as 1", (17, 60), (32, 57), fontsize=10,
+losses.annotate("from here float32\nstores σ(z) as 1", (17, 70), (27, 76), fontsize=10,
                 arrowprops={"arrowstyle": "->"})  # fmt: skip
 label(losses, "Class 0, float32", "logit z (no unit)", "loss (nats)")
 names(losses, "upper left")

@@ -81,9 +81,9 @@ print(f"float32: 2²⁴ + 1 = {stuck.item():.0f}, which is 2²⁴ again")
 
 # %% [markdown]
 # ## Precision against time, measured
-# The same product of two matrices in each type, against float64. On a processor the short types
-# are often slower, since it has to convert them; on an accelerator they are what makes it fast.
-# The seconds are those of this machine, at this moment.
+# The same product of two matrices in each type, against float64. Fewer bits need not be faster: a
+# processor without instructions for a type has to convert every number, while accelerators are
+# built for the short ones. The seconds are those of this machine, at this moment.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -102,7 +102,7 @@ for dtype in floating:
     seconds[name] = sorted(times)[len(times) // 2]
     product_error[name] = float((product.double() - exact).norm() / exact.norm())
     print(f"{name:<10}{1e3 * seconds[name]:8.3f} ms, relative error {product_error[name]:.0e}")
-print("each further 16 bits of float buy digits; what they cost in time, the machine decides")
+print("digits grow with the bits; what they cost in time, the machine decides")
 
 # %%
 figure, (precision, speed) = panels("What bits buy, and what they cost", 2)
