@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from deltaflow.lessons import command
-from deltaflow.lessons.catalogue import ORDER, chosen, lessons
+from deltaflow.lessons.catalogue import ORDER, Lesson, lessons
 from running import ROOT, in_a_terminal
 
 
@@ -39,12 +39,22 @@ def test_lessons_run_in_the_order_given(capsys, tmp_path, monkeypatch):
 
 
 def test_a_lesson_leaves_pytorch_as_it_was(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import torch\nthreads = torch.get_num_threads()\n"
+        "torch.manual_seed(1)\ntorch.set_printoptions(sci_mode=False, precision=1)\n"
+    )
     torch.manual_seed(5)
-    before, threads = torch.get_rng_state(), torch.get_num_threads()
-    shown = str(torch.tensor([1e-7, 1.0]))
-    command.run(chosen(["tensors"])[0], tmp_path)
+    before, shown = torch.get_rng_state(), str(torch.tensor([1e-7, 1.0]))
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        names = command.run(Lesson("mine", path, "Mine", "A lesson."), tmp_path)
+        assert names["threads"] == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(n_threads)
     assert torch.equal(torch.get_rng_state(), before)
-    assert torch.get_num_threads() == threads
     assert str(torch.tensor([1e-7, 1.0])) == shown
 
 

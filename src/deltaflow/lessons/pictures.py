@@ -114,6 +114,7 @@ def save(figure: Figure, name: str) -> Picture:
     paths = tuple(folder / f"{name}.{kind}" for kind in FORMATS)
     for path in paths:
         figures.save(figure, path)
+        figure.set_layout_engine("none")  # what was laid out once stays so
     print(f"Figure: {paths[0]} and .{FORMATS[1]}")
     return Picture(paths)
 
