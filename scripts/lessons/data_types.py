@@ -67,6 +67,19 @@ for dtype in floating:
     )
 
 # %% [markdown]
+# Whole numbers and booleans are exact within their range, which is all that their bits buy. A
+# boolean takes a whole byte: memory has no smaller address.
+
+# %%
+whole = {}
+for dtype in (torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64):
+    name, bounds = str(dtype).removeprefix("torch."), torch.iinfo(dtype)
+    whole[name] = (torch.zeros(1, dtype=dtype).element_size(), bounds.min, bounds.max)
+    print(f"{name:<10}{whole[name][0]} bytes a number, from {bounds.min} to {bounds.max}")
+boolean_bytes = torch.zeros(1, dtype=torch.bool).element_size()
+print(f"bool      {boolean_bytes} byte a number, False or True")
+
+# %% [markdown]
 # ## What goes wrong at the ends of a range
 # Integers wrap around, and say nothing. Floating numbers become infinite. And between two large
 # floats there are whole numbers that cannot be stored: a counter in float32 stops at 2²⁴.

@@ -89,10 +89,10 @@ for name, phi in {"relu": nn.ReLU(), "leaky": nn.LeakyReLU(0.01)}.items():
 # ## A common mistake: «off once, dead for ever»
 # It is said that a ReLU unit whose input is once negative never activates again. At the start
 # nearly every unit is off for some sample, and that is ordinary: half of all pre-activations are
-# negative. Dead means off for every sample. Even that can end: a dead unit's own weights stand
-# still, but the layer before it moves on, and what it is fed may turn it on again. Only the first
-# layer's inputs never move, so under plain gradient descent its dead stay dead. The project counts
-# dead units on the whole training set for this reason, never on a batch.
+# negative. Dead means off for every sample. Even that can end: a dead unit's own weights get no
+# gradient, but the layer before it moves on, and what it is fed may turn it on again. Only the
+# first layer's inputs never move, so under plain gradient descent its dead stay dead. The project
+# counts dead units on the whole training set for this reason, never on a batch.
 
 # %%
 learner = untrained(nn.ReLU())

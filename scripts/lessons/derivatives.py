@@ -44,7 +44,7 @@ total = z.sum()
 total.backward()
 for name, node in {"u": u, "v": v, "z": z, "total": total}.items():
     made_by = type(node.grad_fn).__name__ if node.grad_fn is not None else "nothing: a leaf"
-    kept = "none kept" if not (node.is_leaf or node.retains_grad) else node.grad.tolist()  # type: ignore[union-attr]
+    kept = node.grad if node.is_leaf or node.retains_grad else "not kept"
     print(f"{name:<6}made by {made_by:<16} gradient {kept}")
 print("∂total/∂u is v, and ∂total/∂v is u")
 

@@ -78,10 +78,11 @@ print(
 
 # %% [markdown]
 # ## A common mistake: (5, 1) against (5,)
-# The layer gives (5, 1), the classes are (5,). Subtracted from each other they broadcast to (5,
-# 5): every prediction against every class, 25 errors in place of 5. PyTorch warns, and goes on.
-# With five rows of one class the wrong number happens to be the right one, so nobody notices. On
-# all 150 flowers it is another number, and its minimum is to predict the mean class for all.
+# The layer gives (5, 1), the classes are (5,). Subtracted, they broadcast to (5, 5): every
+# prediction against every class, 25 errors in place of 5. `nn.MSELoss` warns, and goes on; a plain
+# subtraction says nothing. With five rows of one class the wrong number happens to be the right
+# one, so nobody notices. On all 150 flowers it is another number, and its minimum is to predict
+# the mean class for all.
 
 # %%
 prediction = x @ w.T + b

@@ -6,6 +6,7 @@
 # again: in this process, in the next one, and in a year.
 
 # %%
+import json
 import subprocess
 import sys
 
@@ -47,9 +48,7 @@ program = "import torch; torch.manual_seed(123); print(torch.rand(2, 3).tolist()
 printed = subprocess.run(
     [sys.executable, "-c", program], capture_output=True, text=True, check=True
 )
-elsewhere = torch.tensor(
-    [[float(x) for x in row.split(",")] for row in printed.stdout.strip("[]\n").split("], [")]
-)
+elsewhere = torch.tensor(json.loads(printed.stdout))
 print(f"in another process:      equal {torch.equal(uniform, elsewhere)}")
 
 # %% [markdown]

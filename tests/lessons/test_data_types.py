@@ -37,6 +37,15 @@ def test_precision_grows_with_the_bits(lesson):
     assert errors[2] < 1e-5 < errors[1]
 
 
+def test_whole_numbers_have_the_range_of_their_bits(lesson):
+    for name, (n_bytes, low, high) in lesson.whole.items():
+        bits = 8 * n_bytes
+        assert name.endswith(f"int{bits}")
+        assert high - low == 2**bits - 1
+        assert low == (0 if name.startswith("u") else -(2 ** (bits - 1)))
+    assert lesson.boolean_bytes == 1
+
+
 def test_the_short_type_with_few_digits_has_the_range(lesson):
     assert lesson.largest["float16"] == 65504
     assert lesson.largest["bfloat16"] == pytest.approx(lesson.largest["float32"], rel=0.01)

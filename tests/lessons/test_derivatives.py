@@ -8,7 +8,7 @@ def test_a_mean_of_squares(lesson):
 
 def test_each_factors_gradient_is_the_other(lesson):
     assert lesson.doubled.tolist() == [8.0, 10.0, 12.0]  # of two passes
-    assert "u     made by nothing: a leaf  gradient [4.0, 5.0, 6.0]" in lesson.printed
+    assert "u     made by nothing: a leaf  gradient tensor([4., 5., 6.])" in lesson.printed
     assert lesson.v.grad.tolist() == [2.0, 4.0, 6.0]
     assert lesson.z.grad.tolist() == [1.0, 1.0, 1.0]
 

@@ -10,7 +10,7 @@ def test_a_neuron_is_a_weighted_sum_bent(lesson):
 
 
 def test_trained_alone_it_is_logistic_regression(lesson):
-    known = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000)
+    known = LogisticRegression(C=1e12, tol=1e-10, max_iter=1000)
     known.fit(lesson.samples.features, lesson.samples.targets)
     assert lesson.w.tolist() == pytest.approx(known.coef_[0].tolist(), abs=1e-3)
     assert lesson.b.item() == pytest.approx(known.intercept_[0], abs=1e-3)
