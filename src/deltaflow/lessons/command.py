@@ -130,7 +130,7 @@ def _run(wanted: Sequence[Lesson], output: Path) -> None:
     ) as progress:  # fmt: skip
         task = progress.add_task("", total=len(wanted))
         for number, lesson in enumerate(wanted, start=1):
-            progress.update(task, description=lesson.title)
+            progress.update(task, description=lesson.title, refresh=True)
             print(f"\n{'=' * 88}\n{number}/{len(wanted)}  {lesson.title}. {lesson.sentence}")
             started = time.perf_counter()
             run(lesson, output)
