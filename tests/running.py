@@ -31,11 +31,11 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def in_a_terminal(arguments: list[str], directory: Path) -> str:
-    """All that ``train.py`` writes to a terminal of its own."""
+def in_a_terminal(arguments: list[str], directory: Path, script: str = "train.py") -> str:
+    """All that a script writes to a terminal of its own."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *arguments], stdout=slave, stderr=slave,
+        [sys.executable, str(ROOT / script), *arguments], stdout=slave, stderr=slave,
         cwd=directory, env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"},
     )  # fmt: skip
     os.close(slave)

@@ -31,6 +31,8 @@ Imports point down only. From the bottom:
     what all this costs
 ``labelled``, ``trial``
     networks whose fault is known, and whether it is named
+``lessons``
+    topics one at a time, from a tensor to an accelerator, to be run and read
 """
 
 from typing import TYPE_CHECKING, Any

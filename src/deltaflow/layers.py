@@ -48,7 +48,7 @@ class StackedLinear(nn.Module):
     def replica(self, r: int) -> nn.Linear:
         """Replica ``r`` as a plain layer, with copies of its parameters."""
         weight = self.weight[r]
-        plain: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]  # no draw from PyTorch's global generator
+        plain: nn.Linear = nn.utils.skip_init(  # no draw from PyTorch's global generator
             nn.Linear, self.fan_in, self.fan_out, device=weight.device, dtype=weight.dtype
         )
         return _filled(plain, self, r)

@@ -162,7 +162,7 @@ def train_by_loop(work: Work, n_networks: int) -> Trained:
                 for x, target in batches:
                     optimizer.zero_grad()
                     loss = work.loss(network(x), target)
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()
                     optimizer.step()
                 network.eval()
                 if work.validation is not None:

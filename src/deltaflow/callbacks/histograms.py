@@ -87,7 +87,7 @@ def layer_histograms(network: FullyConnected, going: Tensor) -> Any:
             finite = _finite(entries, going)
             if finite.size:
                 tag = layer_tag(name, layer)
-                histogram = make_histogram(finite, _edges(finite))  # type: ignore[no-untyped-call]
+                histogram = make_histogram(finite, _edges(finite))
                 values.append(Summary.Value(tag=tag, histo=histogram))
     return Summary(value=values)
 

@@ -91,10 +91,10 @@ def _best(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.
     def loss() -> Tensor:
         search.zero_grad()
         mean = _losses(objective, squash(output), target).mean()
-        mean.backward()  # type: ignore[no-untyped-call]
+        mean.backward()
         return mean
 
-    search.step(loss)  # type: ignore[no-untyped-call]
+    search.step(loss)
     with torch.no_grad():
         return float(_losses(objective, squash(output), target).mean())
 
