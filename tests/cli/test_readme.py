@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from deltaflow import load_run, reporting, theory
+from deltaflow.lessons import command as lessons
 from running import ROOT, options, run
 from written import write_run
 
@@ -45,6 +46,17 @@ def test_every_prediction_runs(command, capsys, tmp_path, monkeypatch):
     assert err == ""
     pictures = [a.partition("=")[2] for a in arguments if a.startswith("picture=")]
     assert [path.name for path in tmp_path.iterdir()] == pictures
+
+
+@pytest.mark.parametrize("command", [line for line in LINES if "lessons.py" in line])
+def test_every_lesson_that_is_named_can_be_run(command, tmp_path, monkeypatch, capsys):
+    program, script, *arguments = shlex.split(command)
+    assert (program, script) == ("python", "scripts/lessons.py")
+    ran = []
+    monkeypatch.setattr(lessons, "_run", lambda wanted, _: ran.extend(wanted))
+    lessons.main(arguments)
+    assert len(ran) == {"": 0, "--all": 16}.get(" ".join(arguments), len(arguments))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("command", [line for line in LINES if "report.py" in line])
