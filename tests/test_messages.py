@@ -7,7 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from deltaflow.messages import INTERRUPTED, explain, in_one_message
+from deltaflow import reporting
+from deltaflow.messages import INTERRUPTED, command, explain, in_one_message
 from running import composed
 
 
@@ -173,3 +174,22 @@ def test_developers_can_see_where_an_error_comes_from(monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(LookupError), in_one_message():
         raise LookupError
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_the_help_of_a_command_is_its_modules_docstring(flag, capsys):
+    reporting.main(["one", flag])
+    assert capsys.readouterr().out == f"{reporting.__doc__}\n"
+
+
+def test_a_command_takes_what_was_typed_unless_it_is_told(monkeypatch):
+    ran = []
+
+    @command
+    def own(arguments):
+        ran.append(list(arguments))
+
+    monkeypatch.setattr("sys.argv", ["program", "typed"])
+    own()
+    own(["told"])
+    assert ran == [["typed"], ["told"]]

@@ -3,8 +3,9 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import wraps
 
 from deltaflow.memory import ran_out
 from deltaflow.mistakes import explain_composition
@@ -83,6 +84,28 @@ def in_one_message() -> Iterator[None]:
             raise
         print_error(explain(error))
         raise SystemExit(1) from None
+
+
+def command(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
+    """Make a function of what was typed a command: it has help, and ends in one message.
+
+    Args:
+        run: the function. Its module's docstring is the help.
+
+    Returns:
+        The command, which takes arguments, or those of the command line if there are none.
+    """
+
+    @wraps(run)
+    def main(arguments: Sequence[str] | None = None) -> None:
+        typed = sys.argv[1:] if arguments is None else arguments
+        if {"-h", "--help"} & set(typed):
+            print(sys.modules[run.__module__].__doc__)  # noqa: T201
+            return
+        with in_one_message():
+            run(typed)
+
+    return main
 
 
 def print_error(message: str) -> None:

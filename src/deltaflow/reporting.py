@@ -12,12 +12,11 @@ is format=svg, and so on:
                      it, such as "activation=relu init=he"
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deltaflow.messages import in_one_message
+from deltaflow.messages import command
 from deltaflow.report.build import FORMATS, print_places, report_on, title_of, write_report
 from deltaflow.report.collect import collect
 from deltaflow.report.ranking import print_ranking
@@ -44,14 +43,10 @@ class Settings:
     baseline: str = _BEST
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+@command
+def main(arguments: Sequence[str]) -> None:
     """Report; the exit status is 0 only if everything was written."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return
-    with in_one_message():
-        _run(read_settings(arguments))
+    _run(read_settings(arguments))
 
 
 def read_settings(arguments: Sequence[str]) -> Settings:

@@ -23,7 +23,7 @@ from deltaflow import assembly, blueprint
 from deltaflow import config as configuration
 from deltaflow.composition import compose_run, split_settings
 from deltaflow.mean_field import edge_of_chaos, fixed_point, phase_diagram
-from deltaflow.messages import in_one_message
+from deltaflow.messages import command
 from deltaflow.overlay import Array, Theory
 from deltaflow.parts import with_culprit
 from deltaflow.report.figures import save
@@ -44,15 +44,11 @@ class Settings:
     runs: list[str] = field(default_factory=list)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+@command
+def main(arguments: Sequence[str]) -> None:
     """Predict and print; the exit status is 0 only if everything went well."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return
     sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
-    with in_one_message():
-        _run(arguments)
+    _run(arguments)
 
 
 def forecast(title: str, theory: Theory, input_second_moment: Array) -> Forecast:

@@ -12,7 +12,6 @@ finding says to try. Settings, with their defaults:
 """
 
 import re
-import sys
 import tempfile
 import warnings
 from collections import Counter
@@ -29,7 +28,7 @@ from rich.text import Text
 from deltaflow import experiment
 from deltaflow.composition import compose_run, split_settings
 from deltaflow.labelled import LabelledRun, labelled_runs
-from deltaflow.messages import in_one_message
+from deltaflow.messages import command
 from deltaflow.report.screen import console
 
 _ADVICE = re.compile(r"[Tt]ry ((?:[\w.]+=\S+ ?)+)")
@@ -66,22 +65,18 @@ class Judged:
         return self.verdicts[0]["kind"] if self.verdicts else "nothing"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+@command
+def main(arguments: Sequence[str]) -> None:
     """Train, judge and report; the exit status is 0 only if every verdict is right."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return
-    with in_one_message():
-        settings, rest = split_settings(arguments, Settings, "A trial")
-        _check(settings, rest)
-        judged = [
-            judge(run, settings.advice)
-            for draw in settings.draws
-            for run in track(
-                labelled_runs(draw, settings.per_kind), f"Draw {draw}", console=console(stderr=True)
-            )
-        ]
+    settings, rest = split_settings(arguments, Settings, "A trial")
+    _check(settings, rest)
+    judged = [
+        judge(run, settings.advice)
+        for draw in settings.draws
+        for run in track(
+            labelled_runs(draw, settings.per_kind), f"Draw {draw}", console=console(stderr=True)
+        )
+    ]
     show(console(), judged, markdown=settings.format == "markdown")
     if any(case.first != case.label for case in judged):
         raise SystemExit(1)

@@ -43,7 +43,7 @@ from deltaflow.benchmark.contestants import (
 from deltaflow.benchmark.predictions import DIAGRAM, PREDICTION, predictions
 from deltaflow.benchmark.tables import show, spread
 from deltaflow.composition import split_settings
-from deltaflow.messages import in_one_message
+from deltaflow.messages import command
 from deltaflow.records.tables import replace_file
 from deltaflow.report.screen import console
 
@@ -66,18 +66,14 @@ class Settings:
     sweep: bool = False
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+@command
+def main(arguments: Sequence[str]) -> None:
     """Measure and report; the exit status is 0 only if everything went well."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return
-    with in_one_message():
-        settings, overrides = parse(arguments)
-        results = (measure_sweep if settings.sweep else measure)(settings, overrides)
-        show(results, markdown=settings.format == "markdown")
-        if output := settings.output:
-            replace_file(Path(output), lambda path: path.write_text(json.dumps(results, indent=2)))
+    settings, overrides = parse(arguments)
+    results = (measure_sweep if settings.sweep else measure)(settings, overrides)
+    show(results, markdown=settings.format == "markdown")
+    if output := settings.output:
+        replace_file(Path(output), lambda path: path.write_text(json.dumps(results, indent=2)))
 
 
 def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:

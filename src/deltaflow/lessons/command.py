@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from deltaflow.lessons.catalogue import OUTPUT, Lesson, chosen, directory, lessons
-from deltaflow.messages import in_one_message
+from deltaflow.messages import command
 from deltaflow.report.screen import console, titled_table
 
 
@@ -40,19 +40,15 @@ class Settings:
     output: Path = OUTPUT
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+@command
+def main(arguments: Sequence[str]) -> None:
     """List or run lessons; the exit status is 0 only if all went well."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if {"-h", "--help"} & set(arguments):
-        print(__doc__)
-        return
-    with in_one_message():
-        settings = read_settings(arguments)
-        if settings.everything or settings.names:
-            wanted = lessons() if settings.everything else chosen(settings.names)
-            _run(wanted, settings.output)
-        else:
-            _list(console())
+    settings = read_settings(arguments)
+    if settings.everything or settings.names:
+        wanted = lessons() if settings.everything else chosen(settings.names)
+        _run(wanted, settings.output)
+    else:
+        _list(console())
 
 
 def read_settings(arguments: Sequence[str]) -> Settings:
