@@ -11,6 +11,7 @@ PACKAGE = Path(deltaflow.__file__).parent
 
 # From the top down. A module may import modules further down, or its own package.
 ORDER = (
+    "claims",
     "benchmark",
     "contestants",
     "predictions",

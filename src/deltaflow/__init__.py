@@ -31,6 +31,8 @@ Imports point down only. From the bottom:
     what all this costs
 ``labelled``, ``trial``
     networks whose fault is known, and whether it is named
+``claims``
+    what is often said of activations, losses and depth, put to the test
 """
 
 from typing import TYPE_CHECKING, Any
