@@ -102,7 +102,8 @@ def test_folders_can_be_named(measuring):
     done, _ = measuring
     main(["claims=A", "output=mine", "runs=theirs"])
     assert letters("mine") == ["A"]
-    assert done == [("A", "quick", Path("theirs/sigmoid_slows_early_layers"))]
+    ((_, _, folder),) = done
+    assert folder.parent == Path("theirs")
 
 
 @pytest.mark.parametrize(
@@ -151,3 +152,16 @@ def test_help_says_what_can_be_set(capsys):
     main(["--help"])
     said = capsys.readouterr().out
     assert all(f"{name}=" in said for name in Settings.__dataclass_fields__)
+
+
+def test_runs_of_another_preset_have_another_folder(monkeypatch, tmp_path):
+    (claim,) = command.chosen(["F"])
+    quick, full = (command.folder_of(claim, setting) for setting in ("quick", "full"))
+    assert quick.startswith("relu_leaves_dead_units_")
+    assert quick != full
+    assert full == command.folder_of(claim, "full")
+    preset = tmp_path / "experiment" / "claims" / f"{claim.name}.yaml"
+    preset.parent.mkdir(parents=True)
+    preset.write_text("n_seeds: 10")
+    monkeypatch.setattr(command, "config_directory", lambda: tmp_path)
+    assert command.folder_of(claim, "full") != full

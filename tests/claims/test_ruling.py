@@ -8,7 +8,7 @@ from scipy import stats
 
 from deltaflow.claims import CLAIMS, Bound, Claim, Finding, Measure, judge
 from deltaflow.claims.claim import NO, OPEN, YES
-from deltaflow.claims.ruling import described, find
+from deltaflow.claims.ruling import find
 
 of_each_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.letter)
 
@@ -115,23 +115,6 @@ def test_few_values_decide_nothing(n, answer):
 def test_a_condition_that_nothing_is_known_of_is_open():
     (found,) = find(claim_of({("only",): {}}), None)
     assert (found.mean, found.n, found.answer) == (None, 0, OPEN)
-
-
-GRID = [(init, depth, at) for init in "ab" for depth in "12" for at in ("start", "end")]
-
-
-@pytest.mark.parametrize(
-    ("some", "words"),
-    [
-        (GRID, []),
-        ([c for c in GRID if c[0] == "a"], ["a"]),
-        ([c for c in GRID if c[1] == "2" and c[2] == "end"], ["2, end"]),
-        ([GRID[0], GRID[7]], ["a, 1, start", "b, 2, end"]),
-        ([c for c in GRID if c[:2] in (("a", "1"), ("b", "1"))], ["1"]),
-    ],
-)
-def test_conditions_are_described_in_few_words(some, words):
-    assert described(some, GRID) == words
 
 
 def test_parts_of_a_claim_are_named():

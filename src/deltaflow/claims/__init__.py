@@ -12,8 +12,8 @@ follows from the numbers by one rule, and can come out against the claim:
 >>> judge([found], premises=[], parts=[""]).kind
 'does not hold'
 
-``claim``, ``ruling``
-    what a claim is, and how a verdict follows
+``claim``, ``wording``, ``ruling``
+    what a claim is, how conditions are named, and how a verdict follows
 ``evidence``, ``networks``, ``convolution``
     numbers of runs by seed, from records, from trained networks, from another kind of network
 ``depth``, ``units``, ``outputs``, ``costs``, ``structure``, ``catalogue``

@@ -14,6 +14,7 @@ them. Settings, with their defaults:
                      there are kept; name another folder to measure anew.
 """
 
+import hashlib
 import sys
 import time
 from collections.abc import Sequence
@@ -26,12 +27,13 @@ from rich.text import Text
 
 from deltaflow.claims import document, ledger
 from deltaflow.claims.catalogue import chosen
-from deltaflow.claims.claim import Claim
+from deltaflow.claims.claim import FOLDER, Claim
 from deltaflow.claims.conducting import conduct
 from deltaflow.claims.evidence import Evidence
 from deltaflow.claims.ruling import find
 from deltaflow.composition import split_settings
 from deltaflow.messages import explain, in_one_message, print_error
+from deltaflow.options import config_directory
 from deltaflow.report.screen import console
 
 
@@ -114,6 +116,21 @@ def measured(claim: Claim, setting: str, directory: Path) -> dict[str, Any]:
     return ledger.entry(claim, setting, find(claim, Evidence.of_runs(runs)), runs)
 
 
+def folder_of(claim: Claim, setting: str) -> str:
+    """The folder of a claim's runs: another one whenever its preset is another.
+
+    Args:
+        claim: which.
+        setting: quick or full.
+
+    Returns:
+        Its name, the same for the same runs.
+    """
+    preset = config_directory() / "experiment" / FOLDER / f"{claim.name}.yaml"
+    what = [preset.read_text(encoding="utf-8"), *claim.overrides(setting)]
+    return f"{claim.name}_{hashlib.sha256(chr(0).join(what).encode()).hexdigest()[:8]}"
+
+
 def _run(settings: Settings, claims: Sequence[Claim]) -> list[Claim]:
     """Measure claims, one after another, and write after each; returns those that failed."""
     own = Path("outputs") / f"claims_{settings.setting}"
@@ -129,7 +146,7 @@ def _run(settings: Settings, claims: Sequence[Claim]) -> list[Claim]:
             progress.update(task, description=f"{claim.letter} {claim.name}")
             began = time.monotonic()
             try:
-                entry = measured(claim, settings.setting, runs / claim.name)
+                entry = measured(claim, settings.setting, runs / folder_of(claim, settings.setting))
             except Exception as error:  # the others must not be lost
                 print_error(f"{claim.letter} {claim.name}: {explain(error)}")
                 failed.append(claim)

@@ -68,8 +68,8 @@ CLAIMS = (
         quick=("trainer.max_epochs=8", f"seed={_FEW_ROUNDS}"),
         over="rounds",
         remark="The two take turns; a ratio is that of two runs in a row, so what slows a whole "
-        "round down cancels. Times are those of whole runs, without measuring of δ, and of this "
-        "machine's processor.",
+        "round down cancels, and what slows one of its runs widens the interval. Times are those "
+        "of whole runs, without measuring of δ, and of this machine's processor.",
     ),
     Claim(
         "K",

@@ -74,7 +74,7 @@ def nearer_with_relu(evidence: Evidence) -> Mapping[Condition, BySeed]:
 
 def _distance(one: Configuration) -> dict[int, float]:
     """How many decades δ changes on its way back, either way, over all of the training."""
-    return {seed: abs(lost) for seed, lost in decades(one, "delta_norm").items()}
+    return decades(one, "delta_norm", absolute=True)
 
 
 def _settings(evidence: Evidence, names: tuple[str, str]) -> Iterator[Mapping[str, Value]]:

@@ -57,7 +57,7 @@ class Evidence:
         if len(found) != 1:
             raise ValueError(
                 f"A claim needs one configuration with {' '.join(label(settings))}. Found "
-                f"{len(found)}. Keep the axes of its preset."
+                f"{len(found)}. Keep the axes of its preset, and other runs out of its folder."
             )
         return found[0]
 
@@ -123,13 +123,16 @@ def layers(one: Configuration, *columns: str) -> pl.DataFrame:
     return frame.filter(hidden, pl.col("seed").is_in(going)).sort("seed", "step", "layer")
 
 
-def decades(one: Configuration, column: str, at: str = "all") -> dict[int, float]:
+def decades(
+    one: Configuration, column: str, at: str = "all", absolute: bool = False
+) -> dict[int, float]:
     """How many decades the first hidden layer is below the last one.
 
     Args:
         one: the configuration.
         column: of the layers table.
         at: ``start``, ``end``, or ``all`` for the mean over all recorded steps.
+        absolute: below or above it, before that mean.
 
     Returns:
         By seed; a seed with a number that has no logarithm is left out.
@@ -142,7 +145,8 @@ def decades(one: Configuration, column: str, at: str = "all") -> dict[int, float
     lost = frame.group_by("seed", "step").agg(
         (value.sort_by("layer").last() / value.sort_by("layer").first()).log10().alias("lost")
     )
-    means = lost.group_by("seed").agg(pl.col("lost").mean()).sort("seed")
+    own = pl.col("lost").abs() if absolute else pl.col("lost")
+    means = lost.group_by("seed").agg(own.mean()).sort("seed")
     return {seed: lost for seed, lost in means.iter_rows() if math.isfinite(lost)}
 
 

@@ -13,13 +13,13 @@ not been shown, and counts as little as what is not met.
 - Otherwise it holds when the conditions are those that are met.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from deltaflow.claims.claim import OPEN, YES, Bound, Claim, Condition
 from deltaflow.claims.evidence import Evidence
+from deltaflow.claims.wording import described
 from deltaflow.report.aggregate import LEVEL, interval
 
 HOLDS, HOLDS_WHEN, DOES_NOT_HOLD = "holds", "holds when", "does not hold"
@@ -115,32 +115,6 @@ def judge(findings: Sequence[Finding], premises: Iterable[int], parts: Sequence[
     if len(met) == len(conditions):
         return Verdict(HOLDS)
     return Verdict(HOLDS_WHEN, tuple(_when(conditions, parts)))
-
-
-def described(some: Sequence[Condition], of: Sequence[Condition]) -> list[str]:
-    """Some conditions out of many, in as few words as tell them.
-
-    Args:
-        some: at least one.
-        of: all, in which these are.
-
-    Returns:
-        One description, if it can be made of what each place of a condition says; else each
-        condition by itself. None if they are all.
-
-    >>> described([("a", "x"), ("a", "y")], of=[("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")])
-    ['a']
-    """
-    if len(some) == len(of):
-        return []
-    places = range(min(map(len, of)))
-    for size in range(1, len(places) + 1):
-        for chosen in itertools.combinations(places, size):
-            said = {place: list(dict.fromkeys(one[place] for one in some)) for place in chosen}
-            told = [one for one in of if all(one[place] in said[place] for place in chosen)]
-            if told == list(some):
-                return [", ".join(" or ".join(said[place]) for place in chosen)]
-    return [", ".join(one) for one in some]
 
 
 def _when(conditions: Sequence[Finding], parts: Sequence[str]) -> Iterator[str]:
