@@ -51,11 +51,11 @@ def markdown(ledger: Mapping[str, Any]) -> str:
     """
     setting = ledger["setting"]
     rows = [
-        f"| {link} | {own['claim']} | {_range(own)} | {own['verdict']} |"
+        f"| {link} | {own['claim']} | {_ranges(own)} | {own['verdict']} |"
         for own in ledger["claims"]
         for link in [f"[{own['letter']}](#{_anchor(own)})"]
     ]
-    table = ["| | claim | measured, lowest to highest condition | verdict |",
+    table = ["| | claim | measured: lowest to highest condition | verdict |",
              "|---|---|---|---|", *rows]  # fmt: skip
     again = f"python scripts/claims.py setting={setting}"
     parts = [
@@ -105,18 +105,23 @@ def _measure(own: Mapping[str, Any], place: int) -> list[str]:
     return [rule + why[0].lower() + why[1:], "\n".join([*header, *rows])]
 
 
-def _range(own: Mapping[str, Any]) -> str:
-    """The lowest and the highest number of the first measure that is no premise."""
-    place = next(i for i, measure in enumerate(own["measures"]) if not measure["premise"])
+def _ranges(own: Mapping[str, Any]) -> str:
+    """What was measured, and the lowest and the highest number, of all that is no premise."""
+    measures = enumerate(own["measures"])
+    found = [_range(own, place) for place, measure in measures if not measure["premise"]]
+    return "<br>".join(f"{'• ' * (len(found) > 1)}{one}" for one in found)
+
+
+def _range(own: Mapping[str, Any], place: int) -> str:
+    measure = own["measures"][place]
+    what, unit = measure["what"].replace("|", "\\|"), measure["unit"]
     found: Sequence[Mapping[str, Any]] = [
         f for f in own["findings"] if f["measure"] == place and f["mean"] is not None
     ]
-    if not found:
-        return "–"
     ordered = sorted(found, key=lambda finding: float(finding["mean"]))
-    unit = own["measures"][place]["unit"]
     ends = [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
-    return " to ".join(f"{_number(f, unit)} ({', '.join(f['condition'])})" for f in ends)
+    numbers = [f"**{_number(f, unit)}** ({', '.join(f['condition'])})" for f in ends]
+    return f"{what}: {' to '.join(numbers) or '–'}"
 
 
 def _number(finding: Mapping[str, Any], unit: str) -> str:
