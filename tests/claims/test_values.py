@@ -11,8 +11,6 @@ from deltaflow.claims.evidence import Evidence, decades, paired, ratio
 from deltaflow.network import FullyConnected
 from made import SEEDS, evidence
 
-ALL = dict.fromkeys(SEEDS)
-
 
 def means(found):
     return {", ".join(c): sum(v.values()) / len(v) for c, v in found.items() if v}
@@ -73,6 +71,16 @@ def test_blown_up_is_as_far_away_as_lost(tmp_path):
     assert found["init=he, the other init=xavier, against tanh"] == pytest.approx(1)
 
 
+def test_lost_at_one_step_and_blown_up_at_another_do_not_make_up_for_each_other(tmp_path):
+    made = evidence(
+        tmp_path, {"network.depth": [3]},
+        norm=lambda own, seed, step, layer: 10.0 ** (layer if step == 10 else -layer),
+    )  # fmt: skip
+    one = made.of({"network.depth": 3})
+    assert decades(one, "delta_norm", absolute=True) == pytest.approx(dict.fromkeys(SEEDS, 2.0))
+    assert decades(one, "delta_norm")[0] == pytest.approx(-2 / 3)
+
+
 def test_sparsity_is_judged_by_split(tmp_path):
     better = {"relu": 0.02, "leaky": 0.0, "softplus": 0.03}
     made = evidence(
@@ -99,12 +107,12 @@ def test_units_died_if_they_were_alive_before(tmp_path):
     )
 
 
-def network(bias: float) -> FullyConnected:
-    """Two replicas of a unit that is on for some rows and one whose z is its bias."""
+def network(*biases: float) -> FullyConnected:
+    """Two replicas of a unit whose z is a row's x and its bias, and of one whose z is its bias."""
     made = FullyConnected([1, 2, 1], nn.LeakyReLU(), n_replicas=2)
     with torch.no_grad():
         made.layers[0].weight[:] = torch.tensor([[1.0], [0.0]])
-        made.layers[0].bias[:] = torch.tensor([0.0, bias])
+        made.layers[0].bias[:] = torch.tensor(biases)
     return made
 
 
@@ -112,13 +120,12 @@ def test_units_on_one_side_of_0_are_those_that_no_row_lifts(tmp_path, monkeypatc
     made = evidence(
         tmp_path, {"optimizer.lr": [0.1], "activation": ["relu", "leaky"]}, seeds=[0, 1]
     )
-    rows = torch.linspace(-1, 1, 5)[None, :, None].expand(2, -1, -1)
+    rows = torch.linspace(-1, 1, 5)[None, :, None].expand(2, -1, -1)  # some lift the first unit
     monkeypatch.setattr(units, "training_rows", lambda one: rows)
-    monkeypatch.setattr(units, "untrained", lambda one: network(bias=1.0))
+    monkeypatch.setattr(units, "untrained", lambda one: network(2, 1))
     monkeypatch.setattr(
-        units, "trained",
-        lambda one: network(bias=1.0 if one.axes["activation"] == "leaky" else -1.0),
-    )  # fmt: skip
+        units, "trained", lambda one: network(0, 1 if one.axes["activation"] == "leaky" else -1)
+    )
     assert means(units.on_one_side(made)) == {"optimizer.lr=0.1": 0}
     assert means(units.on_one_side_compared(made)) == {"optimizer.lr=0.1": 0.5}
     assert means(units.without_slope(made)) == {"optimizer.lr=0.1": 0}
