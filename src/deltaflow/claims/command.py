@@ -141,6 +141,7 @@ def _run(settings: Settings, claims: Sequence[Claim]) -> list[Claim]:
     out, failed = console(), []
     results = ledger.read(output, settings.setting)
     with _progress() as progress:
+        beside = progress.console if out.is_terminal and not progress.disable else out
         task = progress.add_task("", total=len(claims))
         for claim in claims:
             progress.update(task, description=f"{claim.letter} {claim.name}")
@@ -156,7 +157,7 @@ def _run(settings: Settings, claims: Sequence[Claim]) -> list[Claim]:
                 document.write(results, output)
                 took = f"({time.monotonic() - began:.0f} s)"
                 said = f"{claim.letter} {claim.name}: {entry['verdict']} {took}"
-                out.print(Text(said), soft_wrap=True)
+                beside.print(Text(said), soft_wrap=True)
             progress.advance(task)
     if results["claims"]:
         out.print(Text(f"Claims       {(output / document.DOCUMENT).absolute()}"), soft_wrap=True)

@@ -28,9 +28,10 @@ shown, and counts as little, but more seeds might decide it.
 Intervals are Student's t over seeds, unless a claim says otherwise, of differences or ratios that
 are paired: equal seeds share their first weights, as far as these have the same shapes, and the
 order of their batches. They are wider than 95 %: all intervals of one claim together cover what
-they estimate with 95 % (Bonferroni), since «holds when» picks some conditions out of many. Fewer
-than {FEWEST} values meet no condition. No interval covers another data set, and none but those of
-claim E another split: a verdict is one on these networks and these data.
+they estimate with 95 % (Bonferroni), since «holds when» picks some conditions out of many. n counts
+the values; seeds that diverged are left out, and fewer than {FEWEST} values meet no condition. No
+interval covers another data set, and none but those of claim E another split: a verdict is one on
+these networks and these data.
 """
 
 
