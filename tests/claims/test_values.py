@@ -89,14 +89,10 @@ def test_sparsity_is_judged_by_split(tmp_path):
         accuracy=lambda own, seed: 0.5 + own["data.split_seed"] / 10 + better[own["activation"]],
         inactive_fraction="delta_rms", norm=lambda own, seed, step, layer: 1.2 / (1 + seed / 100),
     )  # fmt: skip
-    found = units.gain_by_zeros(made)
-    assert [sorted(values) for values in found.values()] == [[0, 1, 2]] * 2
-    assert means(found) == pytest.approx(
-        {
-            "data.label_noise=0.2, against leaky": 0.02,
-            "data.label_noise=0.2, against softplus": -0.01,
-        }
-    )
+    gains = {name: units.gain_over(made, name) for name in ("leaky", "softplus")}
+    assert [sorted(v) for found in gains.values() for v in found.values()] == [[0, 1, 2]] * 2
+    assert means(gains["leaky"]) == pytest.approx({"data.label_noise=0.2": 0.02})
+    assert means(gains["softplus"]) == pytest.approx({"data.label_noise=0.2": -0.01})
     assert 0.5 < means(units.share_of_zeros(made))["data.label_noise=0.2, activation=relu"] < 0.7
 
 

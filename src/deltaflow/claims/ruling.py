@@ -117,6 +117,11 @@ def judge(findings: Sequence[Finding], premises: Iterable[int], parts: Sequence[
     return Verdict(HOLDS_WHEN, tuple(_when(conditions, parts)))
 
 
+def recorded(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings in JSON's own types."""
+    return [asdict(f) | {"condition": list(f.condition)} for f in findings]
+
+
 def _when(conditions: Sequence[Finding], parts: Sequence[str]) -> Iterator[str]:
     for place, part in enumerate(parts):
         own = [f for f in conditions if f.measure == place]
@@ -124,11 +129,6 @@ def _when(conditions: Sequence[Finding], parts: Sequence[str]) -> Iterator[str]:
         if met:
             told = "; ".join(described(met, [f.condition for f in own]))
             yield f"{part} ({told})" if part and told else part or told
-
-
-def recorded(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Findings in JSON's own types."""
-    return [asdict(f) | {"condition": list(f.condition)} for f in findings]
 
 
 def _finding(
