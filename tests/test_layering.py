@@ -12,6 +12,7 @@ PACKAGE = Path(deltaflow.__file__).parent
 # From the top down. A module may import modules further down, or its own package.
 ORDER = (
     "lessons",
+    "claims",
     "benchmark",
     "trial",
     "labelled",

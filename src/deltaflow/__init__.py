@@ -33,6 +33,8 @@ Imports point down only. From the bottom:
     networks whose fault is known, and whether it is named
 ``lessons``
     topics one at a time, from a tensor to an accelerator, to be run and read
+``claims``
+    what is often said of activations, losses and depth, put to the test
 """
 
 from typing import TYPE_CHECKING, Any

@@ -166,3 +166,19 @@ def test_a_teacher_is_a_tanh_network_that_noise_hides():
     difference = (noisy.targets - clean.targets).std()
     assert abs(difference - 0.5) < 5 * 0.5 / math.sqrt(2 * 5000)
     assert np.abs(clean.targets).max() < 6  # six units, each below 1, with weights of 1/sqrt(6)
+
+
+def test_shuffled_digits_have_the_same_pixels_in_another_order():
+    plain, shuffled, again, other = (sources.digits(seed).features for seed in (None, 0, 0, 1))
+    assert np.array_equal(plain, load_digits().data)
+    assert np.array_equal(shuffled, again)
+    assert not np.array_equal(shuffled, other)
+    order = np.random.default_rng(0).permutation(64)
+    assert not np.array_equal(shuffled, plain)
+    assert np.array_equal(shuffled, plain[:, order])  # the same order in all images
+    assert np.array_equal(sources.digits(0).targets, load_digits().target)
+
+
+def test_pixels_are_not_shuffled_by_an_impossible_seed():
+    with pytest.raises(ValueError, match=r"`data.shuffle_seed` must be .*Found -1"):
+        sources.digits(-1)

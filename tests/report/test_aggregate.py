@@ -137,3 +137,12 @@ def test_without_a_prediction_there_is_nothing_to_fit():
         pl.lit(None, pl.Float64).alias("predicted_delta_norm")
     )
     assert theory_fit(bare) == nothing
+
+
+def test_an_interval_has_the_level_that_it_is_asked_for():
+    values = [0.1, 0.4, 0.2, 0.9]
+    for level in (0.5, 0.95, 0.999):
+        expected = stats.t.interval(level, 3, np.mean(values), stats.sem(values))
+        found = interval(values, level)
+        assert (found["low"], found["high"]) == pytest.approx(expected)
+    assert interval(values) == interval(values, 0.95)

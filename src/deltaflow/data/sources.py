@@ -43,12 +43,21 @@ def breast_cancer() -> Samples:
     return Samples.classes(bunch.data, bunch.target, bunch.target_names.tolist())
 
 
-def digits() -> Samples:
-    """Ten handwritten digits by 8 × 8 grey values, 1797 images (Alpaydin & Kaynak 1998)."""
+def digits(shuffle_seed: int | None = None) -> Samples:
+    """Ten handwritten digits by 8 × 8 grey values, 1797 images (Alpaydin & Kaynak 1998).
+
+    Args:
+        shuffle_seed: of another order of the pixels, the same for all images, so that neighbours
+            are none any more; as they are if ``None``.
+    """
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return Samples.classes(bunch.data, bunch.target, [str(name) for name in bunch.target_names])
+    pixels = bunch.data
+    if shuffle_seed is not None:
+        _check_seed("shuffle_seed", shuffle_seed)
+        pixels = pixels[:, np.random.default_rng(shuffle_seed).permutation(pixels.shape[1])]
+    return Samples.classes(pixels, bunch.target, [str(name) for name in bunch.target_names])
 
 
 def diabetes() -> Samples:
@@ -188,9 +197,13 @@ def _check(n_samples: int, noise: float, seed: int) -> None:
             f"`data.noise` must be a finite number, at least 0. Found {noise}. "
             "Use `data.noise=0.1`, or 0 for none."
         )
+    _check_seed("seed", seed)
+
+
+def _check_seed(name: str, seed: int) -> None:
     if not 0 <= seed < 2**32:
         raise ValueError(
-            f"`data.seed` must be at least 0 and below 2³². Found {seed}. Use `data.seed=0`."
+            f"`data.{name}` must be at least 0 and below 2³². Found {seed}. Use `data.{name}=0`."
         )
 
 

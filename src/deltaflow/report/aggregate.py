@@ -58,11 +58,12 @@ def results(
     }
 
 
-def interval(values: Iterable[float | None]) -> dict[str, float | int | None]:
-    """Mean of the seeds' values and its 95 % interval, by Student's t, unadjusted.
+def interval(values: Iterable[float | None], level: float = LEVEL) -> dict[str, float | int | None]:
+    """Mean of the seeds' values and its interval, 95 % unless told, by Student's t, unadjusted.
 
     Args:
         values: one per seed; None and NaN are left out.
+        level: of the interval, above 0 and below 1.
 
     Returns:
         ``mean``, ``low``, ``high`` and ``n``, the seeds counted; no interval for fewer than
@@ -80,7 +81,7 @@ def interval(values: Iterable[float | None]) -> dict[str, float | int | None]:
         return {"mean": mean, "low": None, "high": None, "n": 1}
     from scipy.special import stdtrit
 
-    half = float(stdtrit(n - 1, (1 + LEVEL) / 2) * known.std(ddof=1) / math.sqrt(n))
+    half = float(stdtrit(n - 1, (1 + level) / 2) * known.std(ddof=1) / math.sqrt(n))
     return {"mean": mean, "low": mean - half, "high": mean + half, "n": n}
 
 
