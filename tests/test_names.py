@@ -4,13 +4,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltaflow.names import resuming, slug, sweep_directory, unique
+from deltaflow.names import axes, resuming, slug, sweep_directory, unique
 
 
 @settings(derandomize=True, deadline=None)
-@given(st.text(max_size=300))
-def test_a_run_has_a_name_that_every_file_system_takes(overrides):
-    name = slug(12, overrides)
+@given(st.lists(st.text(max_size=100), max_size=4), st.lists(st.text(max_size=20), max_size=2))
+def test_a_run_has_a_name_that_every_file_system_takes(overrides, varied):
+    name = slug(varied, 12, overrides)
     assert name.startswith("12_") or name == "12"
     assert len(name.encode()) <= 80
     assert not set(name) & set('/\\:*?"<>| \n\t')
@@ -26,6 +26,12 @@ def test_a_run_of_its_own_too(overrides):
     assert name.isascii()
 
 
+def test_only_what_a_sweep_varies_stands_in_the_names_of_its_runs():
+    typed = ["data.batch_size=32", "++network.depth=5", "sweep.resume=there", "init=he"]
+    assert slug(["init", "network.depth"], 7, typed) == "7_network.depth=5,init=he"
+    assert slug([], 7, typed) == "7_data.batch_size=32,network.depth=5,init=he"
+
+
 def test_a_run_says_what_it_is():
     assert "_activation=relu,network.depth=5_" in unique("activation=relu,network.depth=5")
     assert "__" not in unique("")
@@ -33,14 +39,14 @@ def test_a_run_says_what_it_is():
 
 def test_a_sweep_says_what_it_varies_and_needs_no_quotes():
     typed = ["activation=relu,tanh", "network.hidden_sizes=[1,2],[3]", "seed=1", "init=he,torch"]
-    name = sweep_directory(None, typed, {"loss": "ce,mse", "init": "he,xavier"})
+    name = sweep_directory(None, axes(typed, {"loss": "ce,mse", "init": "he,xavier"}))
     assert name.startswith("outputs/sweep_")
     assert "_loss+init+activation+network.hidden_sizes_" in name
     assert resuming(name) == f"sweep.resume={name}"
 
 
 def test_a_sweep_that_goes_on_keeps_its_directory():
-    assert sweep_directory("some/where", ["activation=relu,tanh"], None) == "some/where"
+    assert sweep_directory("some/where", ["activation"]) == "some/where"
 
 
 @settings(derandomize=True, deadline=None)

@@ -6,7 +6,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from deltaflow import sweep
+from deltaflow.report import build, ranking
 from deltaflow.resumption import note_failure
+from written import write_run
 
 LOCAL = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher"
 
@@ -15,10 +17,10 @@ LOCAL = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher"
 def configured(tmp_path):
     """The configuration of a sweep that has its directory in a new folder."""
 
-    def of(resume=None, name="here"):
-        return OmegaConf.create(
-            {"hydra": {"sweep": {"dir": str(tmp_path / name)}}, "sweep": {"resume": resume}}
-        )
+    def of(resume=None, overrides=()):
+        places = {"dir": str(tmp_path / "here"), "subdir": "${hydra.job.num}"}
+        typed = {"sweep": places, "overrides": {"task": list(overrides)}, "job": {"num": "???"}}
+        return OmegaConf.create({"hydra": typed, "sweep": {"resume": resume}})
 
     before = sweep.UNDER_WAY.get()
     sweep.UNDER_WAY.set(None)
@@ -65,3 +67,50 @@ def test_a_sweep_without_runs_is_missed(configured, tmp_path, capsys):
     with pytest.raises(SystemExit):
         sweep.RankingCallback().on_multirun_end(configured())
     assert "must make at least one run. Found none in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("typed", ["sweep.resume=q,r", "+sweep.fail_fast=true,false"])
+def test_what_is_one_for_a_sweep_is_refused_with_several_values(typed, configured, capsys):
+    with pytest.raises(SystemExit):
+        sweep.DirectoryCallback().on_multirun_start(configured(overrides=["seed=1,2", typed]))
+    said = capsys.readouterr().err
+    assert "takes one value for all runs of a sweep. Found" in said
+    assert f"`{typed}`" in said
+
+
+def _fails(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_ranking_that_nobody_can_be_shown_keeps_no_report_from_being_written(
+    configured, tmp_path, capsys, monkeypatch
+):
+    write_run(tmp_path / "here" / "0_x", ["activation=relu"])
+    monkeypatch.setattr(ranking, "print_ranking", _fails)
+    with pytest.raises(SystemExit, match="1"):
+        sweep.RankingCallback().on_multirun_end(configured())
+    assert "The report could not be shown." in capsys.readouterr().err
+    assert (tmp_path / "here" / "report.html").exists()
+
+
+def test_runs_that_cannot_be_compared_end_a_sweep_with_status_1(
+    configured, tmp_path, capsys, monkeypatch
+):
+    write_run(tmp_path / "here" / "0_x", ["activation=relu"])
+    monkeypatch.setattr(build, "report_on", _fails)
+    with pytest.raises(SystemExit, match="1"):
+        sweep.RankingCallback().on_multirun_end(configured())
+    out, err = capsys.readouterr()
+    assert "0_x: " in out
+    assert "The runs could not be compared." in err
+
+
+def test_a_sweep_that_was_stopped_ends_with_a_report_on_what_there_is(configured, tmp_path, capsys):
+    sweep.conclude_stopped_sweep()  # none is under way
+    sweep.DirectoryCallback().on_multirun_start(configured())
+    sweep.conclude_stopped_sweep()  # nothing has run yet
+    assert capsys.readouterr() == ("", "")
+    write_run(tmp_path / "here" / "0_x", ["activation=relu"])
+    sweep.conclude_stopped_sweep()
+    assert (tmp_path / "here" / "report.html").exists()
+    assert sweep.how_to_go_on() == ""  # it has ended

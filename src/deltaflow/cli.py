@@ -27,12 +27,12 @@ from rich.console import Console
 from deltaflow.config import RunConfig
 from deltaflow.identity import identity
 from deltaflow.messages import INTERRUPTED, explain, is_lost_worker, print_error
-from deltaflow.names import resuming, slug, sweep_directory, unique
+from deltaflow.names import axes, resuming, slug, sweep_directory, unique
 from deltaflow.options import config_directory
 from deltaflow.report import ranking, terminal
 from deltaflow.report.screen import console
 from deltaflow.resumption import Turn, note_failure, turn
-from deltaflow.sweep import UNDER_WAY, conclude_broken_sweep, how_to_go_on, runs_at_once
+from deltaflow.sweep import UNDER_WAY, conclude_stopped_sweep, how_to_go_on, runs_at_once
 from deltaflow.worker import at_work
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
     wanted = Path(settings.runtime.output_dir)
     sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
     resumed, fail_fast = config.sweep.resume is not None, config.sweep.fail_fast
+    said: str | None = None
     try:
         with turn(sweep, wanted, identity(config), resumed, fail_fast) as given:
             name = given.directory.name
@@ -92,11 +93,9 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
                 _write_to(given.directory)
                 first = settings.job.num == 0  # once for a sweep
                 summary = _run(config, command, console=out if first else None).summary
-                said: str | None = ranking.describe_run(summary)
+                said = ranking.describe_run(summary)
             else:
                 said = _why_not(given)
-        if said:
-            out.print(f"{name}: {said}", soft_wrap=True, markup=False)
     except Exception as error:
         print_error(f"{name}: {explain(error)}")
         if with_traceback:
@@ -106,6 +105,9 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
         if fail_fast:
             go_on = f"Go on with the same command and `{resuming(settings.sweep.dir)}`."
             print_error(f"stopped at the first failure, as `sweep.fail_fast` asks. {go_on}")
+    if said:
+        with suppress(OSError):  # the run is there all the same; the sweep's end will say so
+            out.print(f"{name}: {said}", soft_wrap=True, markup=False)
 
 
 def _run(
@@ -167,6 +169,8 @@ def main() -> None:
         sys.stdout.flush()
     except KeyboardInterrupt:
         print_error(f"interrupted. What was measured until then is kept. {how_to_go_on()}".strip())
+        with suppress(KeyboardInterrupt):  # once more, and nothing is reported either
+            conclude_stopped_sweep()
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:  # nobody reads any more, as after `--help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -176,7 +180,9 @@ def main() -> None:
             raise
         print_error(explain(error))
         if is_lost_worker(error):
-            conclude_broken_sweep()
+            hint = how_to_go_on()
+            conclude_stopped_sweep()
+            print_error(f"the sweep broke off. {hint}")
         raise SystemExit(1) from None
 
 
@@ -223,7 +229,7 @@ _ignore_names_of_plugins()
 ConfigStore.instance().store(name="schema", node=RunConfig)
 OmegaConf.register_new_resolver("deltaflow.slug", slug, replace=True)
 OmegaConf.register_new_resolver("deltaflow.at_once", runs_at_once, replace=True)
-for _named in (unique, sweep_directory):  # once for all runs of a sweep
+for _named in (unique, axes, sweep_directory):  # once for all runs of a sweep
     OmegaConf.register_new_resolver(
         f"deltaflow.{_named.__name__}", _named, use_cache=True, replace=True
     )

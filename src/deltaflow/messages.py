@@ -36,7 +36,8 @@ def explain(error: BaseException) -> str:
     if is_lost_worker(error):
         return (
             f"A sweep in parallel must keep its processes. Found that one of them has ended: "
-            f"{said[:300]} If memory ran out, run fewer at once: `hydra.launcher.n_jobs=2`."
+            f"{_first_sentence(said)} If memory ran out, run fewer at once: "
+            "`hydra/launcher=joblib hydra.launcher.n_jobs=1`."
         )
     if isinstance(error, UnicodeError):
         return f"A file must hold text in UTF-8. Found other bytes: {said}. Save it as UTF-8."
@@ -50,6 +51,11 @@ def explain(error: BaseException) -> str:
         f"{type(error).__name__}: {said}. This should not have come so far. "
         "HYDRA_FULL_ERROR=1 shows where it did."
     )
+
+
+def _first_sentence(said: str) -> str:
+    """What a plugin said, without the log that follows it."""
+    return f"{said.partition('. ')[0][:200].rstrip('.')}."
 
 
 def is_lost_worker(error: BaseException) -> bool:

@@ -12,20 +12,33 @@ from deltaflow.hyperparameters import swept
 SLUG_BYTES = 80  # with all that stands around it well below the 255 of file systems
 
 
-def slug(number: int | str, overrides: str) -> str:
+def axes(overrides: Sequence[str], params: Mapping[str, str] | None) -> list[str]:
+    """The names of what a sweep varies.
+
+    Args:
+        overrides: as typed, with all their values.
+        params: values to sweep over by name, from an experiment file.
+    """
+    return list(dict.fromkeys([*(params or {}), *swept(overrides)]))
+
+
+def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> str:
     """The name of a run within its sweep: its number, and what sets it apart.
 
     Args:
+        varied: names of what its sweep varies.
         number: of the job.
-        overrides: Hydra's ``override_dirname``.
+        overrides: of the run. Where none of them varies, all stand in the name.
 
     Returns:
         At most 80 bytes that every file system takes.
 
-    >>> slug(3, "activation=relu,network.depth=5,data.path=/tmp/my data.csv")
-    '3_activation=relu,network.depth=5,data.path=-tmp-my-data.csv'
+    >>> slug(["network.depth", "data.path"], 3, ["n_seeds=9", "network.depth=5", "data.path=/my t"])
+    '3_network.depth=5,data.path=-my-t'
     """
-    return _cut(f"{number}_{_readable(overrides)}")
+    own = [o for o in overrides if not _key(o).startswith("sweep.")]
+    chosen = [o for o in own if _key(o) in varied] or own
+    return _cut(f"{number}_{_readable(','.join(o.lstrip('+') for o in chosen))}")
 
 
 def unique(overrides: str = "", kind: str = "") -> str:
@@ -47,22 +60,18 @@ def unique(overrides: str = "", kind: str = "") -> str:
     return "_".join(filter(None, parts))
 
 
-def sweep_directory(
-    resumed: str | None, overrides: Sequence[str], params: Mapping[str, str] | None
-) -> str:
+def sweep_directory(resumed: str | None, varied: Sequence[str]) -> str:
     """Where a sweep goes: to a directory of its own, or to that of the one that it resumes.
 
     Its name holds no character that would need quotes in ``sweep.resume=…``.
 
     Args:
         resumed: the directory of a sweep that was stopped.
-        overrides: as typed, with all their values.
-        params: values to sweep over by name, from an experiment file.
+        varied: names of what it varies.
     """
     if resumed is not None:
         return resumed
-    axes = [*(params or {}), *swept(overrides)]
-    return f"outputs/{unique('+'.join(dict.fromkeys(axes)), kind='sweep')}"
+    return f"outputs/{unique('+'.join(varied), kind='sweep')}"
 
 
 def resuming(sweep: str) -> str:
@@ -78,6 +87,10 @@ def resuming(sweep: str) -> str:
         return f"sweep.resume={sweep}"
     escaped = re.sub(r'(\\*)"', r"\1\1\"", sweep)
     return shlex.quote(f'sweep.resume="{escaped}"')
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
 
 
 def _readable(overrides: str) -> str:

@@ -1,6 +1,7 @@
 """What happens around the runs of a sweep: a directory of their own, and their report."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -11,8 +12,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
+from deltaflow.hyperparameters import swept
 from deltaflow.messages import explain, print_error
 from deltaflow.names import resuming
+from deltaflow.records.summary import SUMMARY
 from deltaflow.resumption import has_failed, open_sweep
 
 # The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
@@ -52,6 +55,7 @@ class DirectoryCallback(Callback):
         except OmegaConfBaseException:  # Hydra will meet the same error, and say so
             return
         try:
+            _refuse_several(config.hydra.overrides.task)
             if resumed is not None and Path(resumed) != sweep:
                 raise ValueError(
                     "A sweep that is resumed goes on in its own directory. Found "
@@ -59,6 +63,9 @@ class DirectoryCallback(Callback):
                     "out."
                 )
             open_sweep(sweep, resumed is not None)
+            # It has no number yet, but from now on it is known to all runs what varies.
+            with suppress(OmegaConfBaseException):
+                _ = config.hydra.sweep.subdir
             UNDER_WAY.set(config)
         except (ValueError, OSError) as error:
             print_error(explain(error))
@@ -74,6 +81,21 @@ class DirectoryCallback(Callback):
             raise SystemExit(1)
 
 
+def _refuse_several(overrides: Sequence[str]) -> None:
+    """Refuse several values of what is one for a sweep.
+
+    Raises:
+        ValueError: for the first.
+    """
+    for name in swept(overrides):
+        if name.startswith("sweep."):
+            (typed,) = (o for o in overrides if o.lstrip("+").startswith(f"{name}="))
+            raise ValueError(
+                f"`{name}` takes one value for all runs of a sweep. Found `{typed}`. If a comma is "
+                f"part of a name, put it into quotes: `'{name}=\"a, b\"'`."
+            )
+
+
 def how_to_go_on() -> str:
     """What to type to go on with the sweep that this process conducts; empty if there is none."""
     config = UNDER_WAY.get()
@@ -82,13 +104,12 @@ def how_to_go_on() -> str:
     return f"Go on with the same command and `{resuming(config.hydra.sweep.dir)}`."
 
 
-def conclude_broken_sweep() -> None:
-    """The end of a sweep whose launcher broke: what there is, and how to go on."""
+def conclude_stopped_sweep() -> None:
+    """The end of a sweep that was stopped, or whose launcher broke: the report on what there is."""
     config = UNDER_WAY.get()
-    if config is not None:
-        with suppress(SystemExit):  # the status is 1 anyway
+    if config is not None and any(Path(config.hydra.sweep.dir).glob(f"*/{SUMMARY}")):
+        with suppress(SystemExit):  # the status is not 0 anyway
             RankingCallback().on_multirun_end(config)
-        print_error(f"the sweep broke off. {how_to_go_on()}")
 
 
 class RankingCallback(Callback):
@@ -101,12 +122,23 @@ class RankingCallback(Callback):
             SystemExit: with status 1 if a run failed or was stopped, there was none, or the
                 report could not be written.
         """
+        UNDER_WAY.set(None)
+        try:
+            failed = self._conclude(Path(config.hydra.sweep.dir))
+        except Exception as error:  # which Hydra would swallow
+            print_error(f"The runs could not be compared. {explain(error)}")
+            raise SystemExit(1) from error
+        if failed:
+            raise SystemExit(1)
+
+    def _conclude(self, directory: Path) -> bool:
+        """Show and write the report; return whether anything is amiss."""
         from deltaflow.report.build import print_places, report_on, title_of, write_report
         from deltaflow.report.collect import collect
         from deltaflow.report.ranking import describe_run, print_ranking
         from deltaflow.report.screen import console
 
-        directory, out = Path(config.hydra.sweep.dir), console()
+        out = console()
         try:
             runs = collect([directory])
         except ValueError:
@@ -114,22 +146,28 @@ class RankingCallback(Callback):
                 f"A sweep must make at least one run. Found none in {directory}. Give each setting "
                 "that varies a value, such as `network.depth=1,2,5`."
             )
-            raise SystemExit(1) from None
+            return True
         try:
             report = report_on(runs, directory, title_of([directory]))
-        except Exception as error:
+        except Exception:
             for run in runs:
                 said = run.reason or describe_run(run.summary)
                 out.print(f"{run.directory.name}: {said}", soft_wrap=True, markup=False)
-            print_error(f"The runs could not be compared. {explain(error)}")
-            raise SystemExit(1) from error
-        print_ranking(out, report.digest)
-        out.print(Text(f"Records      {directory.absolute()}"), soft_wrap=True)
-        try:
+            raise
+
+        def show() -> None:
+            print_ranking(out, report.digest)
+            out.print(Text(f"Records      {directory.absolute()}"), soft_wrap=True)
+
+        def write() -> None:
             write_report(report)
-        except Exception as error:
-            print_error(f"The report could not be written. {explain(error)}")
-            raise SystemExit(1) from error
-        print_places(out, directory)
-        if report.has_failures:
-            raise SystemExit(1)
+            print_places(out, directory)
+
+        failed = report.has_failures
+        for what, step in (("shown", show), ("written", write)):
+            try:
+                step()
+            except Exception as error:  # one must not keep the other from happening
+                print_error(f"The report could not be {what}. {explain(error)}")
+                failed = True
+        return failed

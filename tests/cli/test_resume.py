@@ -215,6 +215,8 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
     assert "Traceback" not in stopped.stderr
     assert "Go on with the same command and `sweep.resume=here`" in stopped.stderr
     assert len(list(tmp_path.glob("here/*/summary.json"))) == 2
+    assert "Ranking" in stopped.stdout  # hours of work end with what there is
+    assert (tmp_path / "here" / "report.html").exists()
     rest = go("sweep.resume=here")
     assert rest.returncode == 0, rest.stderr
     assert rest.stdout.count("(kept)") == 1

@@ -121,7 +121,7 @@ def read_summary(directory: Path) -> dict[str, Any]:
     path = directory / SUMMARY
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
             f"A run directory must hold a readable {SUMMARY}. Found {error} in {directory}. "
             "Name a directory that train.py has written."

@@ -1,5 +1,6 @@
 """The console, its tables and their cells, for a terminal, a pipe or a file."""
 
+import io
 import math
 import os
 import sys
@@ -15,6 +16,9 @@ _PLAIN_WIDTH = 120  # of a file or a pipe
 
 def console(stderr: bool = False) -> Console:
     """A console that wraps at the terminal's width, and writes plain wide text elsewhere."""
+    stream = sys.stderr if stderr else sys.stdout
+    if isinstance(stream, io.TextIOWrapper):  # one that knows no δ shows a question mark
+        stream.reconfigure(errors="replace")
     made = _PatientConsole(stderr=stderr, highlight=False)
     if not made.is_terminal:
         made.width = _PLAIN_WIDTH
