@@ -24,16 +24,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-_DECIDES_NOTHING = (
-    "hydra",
-    "logger",
-    "sweep",
-    "trainer.accelerator",
-    "trainer.threads",
-    "trainer.profiler",
-    "diagnostics.flush_seconds",
-    "diagnostics.histogram_every_n_steps",
-)
+from deltaflow.records.summary import DECIDES_NOTHING
 
 
 def identity(config: DictConfig) -> str:
@@ -48,7 +39,7 @@ def identity(config: DictConfig) -> str:
         The hexadecimal SHA-256 of all settings that decide the result, 64 characters.
     """
     tree = _settings(config)
-    for name in _DECIDES_NOTHING:
+    for name in DECIDES_NOTHING:
         _remove(tree, name.split("."))
     data = tree.get("data")
     if isinstance(data, dict) and isinstance(data.get("path"), str):

@@ -34,7 +34,9 @@ def test_fields_are_checked_on_write(summary, tmp_path):
         write_summary(tmp_path, summary)
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", "{}"], ids=["none", "cut", "list", "empty"])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", "{}", "[" * 100_000], ids=["none", "cut", "list", "empty", "deep"]
+)
 def test_what_is_no_summary_is_refused(content, tmp_path):
     if content is not None:
         (tmp_path / "summary.json").write_text(content)

@@ -56,6 +56,41 @@ def test_where_a_run_writes_is_no_axis_and_makes_no_other_run(tmp_path):
     assert [one.label for one in found] == ["a=1", "a=2"]
 
 
+def test_a_sweep_that_goes_on_elsewhere_compares_what_it_did_before(tmp_path):
+    found, axes = written(
+        tmp_path,
+        "activation=relu",
+        "activation=tanh accelerator=auto trainer.threads=1 diagnostics.flush_seconds=3",
+    )
+    assert [axis.name for axis in axes] == ["activation"]
+    assert [one.label for one in found] == ["activation=relu", "activation=tanh"]
+
+
+def test_places_can_be_compared_too(tmp_path):
+    found, axes = written(tmp_path, "a=1 trainer.threads=1", "a=1 trainer.threads=2", "a=2")
+    assert [axis.name for axis in axes] == ["a", "trainer.threads"]
+    assert len(found) == 3
+
+
+def test_what_every_run_was_told_alike_is_no_axis(tmp_path):
+    for number, (sizes, width) in enumerate([("[4,3]", None), ("[2]", 2), ("null", 4)]):
+        known = {"network.hidden_sizes": "[4, 4]" if sizes == "null" else sizes,
+                 "network.width": width}  # fmt: skip
+        typed = [f"network.hidden_sizes={sizes}", "network.width=4"]
+        write_run(tmp_path / f"{number}_x", typed, hyperparameters=known)
+    _, axes = grouped(tmp_path)
+    assert axes == [Axis("network.hidden_sizes", ("[4,3]", "[2]", "null"))]
+
+
+def test_a_run_that_does_not_say_what_it_is_makes_no_axis(tmp_path):
+    write_run(tmp_path / "0_x", ["activation=relu", "n=1"])
+    write_run(tmp_path / "1_x", ["activation=tanh", "n=1"])
+    write_run(tmp_path / "2_x", ["activation=tanh", "n=1"])
+    (tmp_path / "2_x" / "summary.json").write_text("{")
+    _, axes = grouped(tmp_path)
+    assert [axis.name for axis in axes] == ["activation"]
+
+
 @pytest.mark.parametrize(
     ("first", "second", "kept"),
     [

@@ -11,6 +11,18 @@ from deltaflow.records.tables import create_file, replace_file
 SUMMARY = "summary.json"
 _BLOCK = 4096  # bytes, what file systems give a file at least
 
+DECIDES_NOTHING = (
+    "hydra",
+    "logger",
+    "sweep",
+    "trainer.accelerator",
+    "trainer.threads",
+    "trainer.profiler",
+    "diagnostics.flush_seconds",
+    "diagnostics.histogram_every_n_steps",
+)
+"""Settings that decide nothing of the records: the ``identity`` of a run leaves them out."""
+
 SUMMARY_FIELDS = {
     "status": "running, completed, diverged (every replica), failed or interrupted",
     "error": "the message of a failed run, else null",

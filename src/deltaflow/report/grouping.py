@@ -1,7 +1,9 @@
 """Runs grouped into configurations: those that differ in nothing but their seeds.
 
 Runs are of one configuration if the texts of what they were configured by are equal, seeds
-and what says where a run writes left out. Without such a text, their settings decide.
+and what says where a run writes left out. Without such a text, their settings decide. Where a
+run computes sets it apart only from one that is the same otherwise, as in a sweep that compares
+just that; a sweep that was resumed with other cores compares what it did before.
 """
 
 import json
@@ -10,11 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from deltaflow.records.summary import DECIDES_NOTHING
 from deltaflow.report.collect import CollectedRun, finite
 from deltaflow.report.configuration import ENDED, Axis, Configuration, Value, read_value, text
 
 SEEDS = ("seed", "n_seeds")
 _ELSEWHERE = ("hydra", "logger", "paths", "sweep")  # what does not decide a result
+_PLACES = ("accelerator", *(name for name in DECIDES_NOTHING if "." in name))  # nor do these
 
 
 def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
@@ -56,15 +60,15 @@ def configurations(
         The configurations in the order of their first runs, and the axes in the order in which
         overrides name them.
     """
+    without = (*SEEDS, *_idle_places(list(runs.values())))
     groups: dict[str, dict[int, CollectedRun]] = {}
     for number, run in runs.items():
-        groups.setdefault(_what_decides(run, SEEDS), {})[number] = run
+        groups.setdefault(_what_decides(run, without), {})[number] = run
     firsts = [next(iter(group.values())) for group in groups.values()]
-    settings = [_settings(run) for run in firsts]
-    names = dict.fromkeys(name for typed in settings for name in typed)
+    settings = [_settings(run, without) for run in firsts]
     values = {
         name: [_value(run, typed, name) for run, typed in zip(firsts, settings, strict=True)]
-        for name in names
+        for name in _varied(firsts, settings)
     }
     axes = [Axis(name, _ordered(some)) for name, some in values.items() if len(set(some)) > 1]
     found = []
@@ -73,6 +77,23 @@ def configurations(
         label = _label(own) if axes else _typed(firsts[place])
         found.append(Configuration(next(iter(group)), group, own, label))
     return _told_apart(found), axes
+
+
+def _idle_places(runs: Sequence[CollectedRun]) -> tuple[str, ...]:
+    """What says where runs computed, unless that is all that sets some of them apart."""
+    without = {_what_decides(run, _PLACES) for run in runs}
+    return _PLACES if len(without) == len({_what_decides(run) for run in runs}) else ()
+
+
+def _varied(runs: Sequence[CollectedRun], settings: Sequence[Mapping[str, str]]) -> list[str]:
+    """The names that are typed somewhere, and not alike by every run that says what it is."""
+    told = [
+        typed
+        for run, typed in zip(runs, settings, strict=True)
+        if typed or run.summary["choices"] or run.summary.get("hyperparameters")
+    ]
+    names = dict.fromkeys(name for typed in told for name in typed)
+    return [name for name in names if len({typed.get(name) for typed in told}) > 1]
 
 
 def _label(axes: Mapping[str, Value]) -> str:
@@ -97,10 +118,11 @@ def _told_apart(found: Sequence[Configuration]) -> list[Configuration]:
     ]
 
 
-def _settings(run: CollectedRun) -> dict[str, str]:
+def _settings(run: CollectedRun, without: Sequence[str]) -> dict[str, str]:
     """What the overrides of a run set, texts by name."""
     pairs = (str(override).partition("=") for override in run.summary["overrides"])
-    return {name: value for key, _, value in pairs if (name := _name(key))}
+    named = ((_name(key), value) for key, _, value in pairs)
+    return {name: value for name, value in named if name and name not in without}
 
 
 def _name(override: str) -> str | None:
@@ -120,7 +142,8 @@ def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
         value = known[name]
         if finite(value) is not None:
             return value  # type: ignore[no-any-return]  # a whole number stays one
-        return "null" if value is None else str(value)
+        was_null = typed.get(name) == "null"  # whatever sizes then follow from a depth
+        return "null" if value is None or was_null else str(value)
     if name in typed:
         return read_value(typed[name])
     choice = run.summary["choices"].get(name)
@@ -135,10 +158,8 @@ def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
 
 def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
     """What a run was configured by, as far as it decides the result."""
-    blocks = re.split(r"(?m)^(?=[^\s#\-])", run.config)
-    kept = [b for b in blocks if b.partition(":")[0] not in (*_ELSEWHERE, *without)]
-    if any(kept):
-        return "".join(kept)
+    if kept := _without(run.config, (*_ELSEWHERE, *without)):
+        return kept
     known = run.summary.get("hyperparameters")
     settings = known if isinstance(known, dict) else dict(run.summary["choices"])
     settings = {name: value for name, value in settings.items() if name not in without}
@@ -150,6 +171,25 @@ def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
     if not settings and not overrides:
         return str(run.directory.resolve())
     return json.dumps([settings, sorted(overrides)], sort_keys=True, default=str)
+
+
+def _without(config: str, names: Sequence[str]) -> str:
+    """A configuration's text without some settings, of the top or one below it."""
+    kept, top, left_out = [], "", -1
+    for line in config.splitlines():
+        text = line.lstrip(" ")
+        indent = len(line) - len(text)
+        within = indent > left_out or (indent == left_out and text.startswith("-"))
+        if left_out >= 0 and (within or not text):
+            continue
+        left_out = -1
+        key = text.partition(":")[0]
+        top = key if indent == 0 else top
+        if (indent == 0 and key in names) or (indent == 2 and f"{top}.{key}" in names):
+            left_out = indent
+        elif text and not text.startswith("#"):
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _claim(run: CollectedRun) -> tuple[bool, str]:
