@@ -1,5 +1,16 @@
-"""One thread per test worker: with more, the workers' threads wait for each other."""
+"""What holds for every test worker and the commands that it starts.
+
+One thread each: with more, the workers' threads wait for each other. And signals as a terminal
+has them: what is started in the background ignores Ctrl-C, and so would all that it starts.
+"""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in commands
+for _number, _usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)

@@ -11,6 +11,8 @@ import pytest
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from running import ROOT
 
+pytestmark = pytest.mark.slow
+
 STOP_AT = 57
 
 CALLBACK = f"""

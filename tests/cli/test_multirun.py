@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from running import ROOT
 
 SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
@@ -78,6 +80,7 @@ def test_a_run_does_not_go_where_another_has_been(deltaflow):
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_when_nobody_reads_any_more(tmp_path):
     command = [sys.executable, str(ROOT / "train.py"), "-m", "seed=0,1,2", "hydra.sweep.dir=here",
                *SHORT]  # fmt: skip

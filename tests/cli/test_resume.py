@@ -197,6 +197,7 @@ class Stop(Callback):
 """
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
     (tmp_path / "stopping.py").write_text(STOP)
     command = [
