@@ -214,6 +214,26 @@ def test_all_that_can_happen_to_a_run_is_a_row_with_its_reason(sweep):
     assert "2 runs failed, 1 run not ended yet: without results." in notes
 
 
+def test_what_is_of_the_start_is_over_all_seeds_and_the_rest_over_those_that_did_not_diverge(
+    tmp_path,
+):
+    def norm(seed, step, layer):
+        return math.inf if seed > 1 and step else (2.0 + seed) ** (4 - layer)
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda s: 0.5 + 0.1 * s)
+    write_run(tmp_path / "0_x", ["a=1"], diverged={2: 3, 3: 3}, tables=tables)
+    lost = dict.fromkeys(range(4), 3)
+    write_run(tmp_path / "1_x", ["a=2"], diverged=lost, tables=tables)
+    found = of(tmp_path)
+    for run, n in zip(found["runs"], (2, 0), strict=True):
+        assert run["numbers"]["decay_rate_start"]["mean"] == pytest.approx(3.5, rel=1e-3)
+        assert run["numbers"]["vanishing_index_start"]["n"] == 4
+        counted = ("accuracy", "decay_rate_end", "vanishing_index_end", "dead_fraction_end")
+        assert [run["numbers"][name]["n"] for name in counted] == [n] * 4
+    note = next(note for note in found["notes"] if "diverged" in note)
+    assert note.startswith("6 of 8 networks diverged. What is of the start is over all seeds; ")
+
+
 def test_of_losses_the_lowest_is_best(tmp_path):
     for number, scale in enumerate((3, 1, 2)):
         frame = metrics(range(2), lambda _: None)

@@ -80,6 +80,8 @@ def test_runs_without_a_result_are_rows_with_their_reason(sweep):
     lost, failed = rows(printed(sweep), "Without a result")
     assert lost["activation · init"] == "relu · lecun"
     assert lost["why"] == "all 4 seeds diverged, the first at step 3"
+    assert lost["vanishing index start → end"] == "0.6021 ± 0 → –"
+    assert lost["decay rate and theory's"] == "0.5 ± 0 theory 0.5"
     assert failed["activation · init"] == "elu · he"
     assert failed["why"].startswith("failed: Found [-1]. long long")
     assert failed["why"].endswith("long end")

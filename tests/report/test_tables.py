@@ -101,7 +101,7 @@ def test_long_records_are_thinned_and_keep_both_ends(tmp_path):
     assert found.profiles[0]["end"]["mean"][0] == pytest.approx(expected, rel=ROUNDING)
 
 
-def test_diverged_replicas_are_left_out(tmp_path):
+def test_diverged_replicas_are_left_out_of_all_but_the_start(tmp_path):
     def norm(seed, step, layer):
         return math.nan if seed == 1 and step else 1000.0 if seed == 1 else noisy(seed, step, layer)
 
@@ -110,7 +110,11 @@ def test_diverged_replicas_are_left_out(tmp_path):
     without = layers([0, 2], norm=noisy), metrics([0, 2], lambda _: 0.5)
     write_run(tmp_path / "rest", ["a=2"], [0, 2], tables=without)
     found = read(tmp_path)
-    assert found.profiles[0] == found.profiles[1]
+    assert found.profiles[0]["end"] == found.profiles[1]["end"]
+    start = 10 ** np.mean(
+        [math.log10(noisy(0, 0, 1)), math.log10(1010), math.log10(noisy(2, 0, 1) * 1.02)]
+    )
+    assert found.profiles[0]["start"]["mean"][0] == pytest.approx(start, rel=ROUNDING)
     assert found.heatmaps[0] == found.heatmaps[1]
     assert (0, 1) not in found.units
     assert found.units[0, 2] == found.units[1, 2]

@@ -14,6 +14,7 @@ VERDICT = "verdict"
 MOST = 50  # configurations that are shown one by one
 _LAST = 5  # of these, from the end
 _WIDE = 110  # columns from which on one table holds all
+_AT_START = ("vanishing_index_start", "decay_rate_start")
 _Run = Mapping[str, Any]
 _Columns = dict[str, Callable[[_Run], str]]
 
@@ -47,11 +48,11 @@ def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
         digest: of the report.
     """
     name, moment = digest["metric"]["name"], digest["metric"]["moment"]
-    results: _Columns = {
-        f"{moment}\n{name}": lambda run: _spread(run["numbers"][name]),
+    flow: _Columns = {
         "vanishing index\nstart → end": _vanishing,
         "decay rate\nand theory's": _decay,
     }
+    results = {f"{moment}\n{name}": lambda run: _spread(run["numbers"][name])} | flow
     rest: _Columns = {"dead or\nsaturated": _units, "time": _seconds, VERDICT: _verdict}
     out.print(Text(printable(digest["sentence"]), overflow="fold"))
     ranked = [run for run in digest["runs"] if _mean(run, name) is not None]
@@ -61,7 +62,9 @@ def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
         _print_table(out, _title(digest), digest, ranked, results)
         _print_table(out, "Units at the end, time, verdicts", digest, ranked, rest)
     if unranked := digest["runs"][len(ranked) :]:
-        _print_table(out, "Without a result", digest, unranked, {"why": _verdict})
+        measured = any(_mean(run, name) is not None for run in unranked for name in _AT_START)
+        columns: _Columns = (flow if measured else {}) | {"why": _verdict}
+        _print_table(out, "Without a result", digest, unranked, columns)
     if said := _alike(digest):
         out.print(said)
     if len(ranked) > MOST:

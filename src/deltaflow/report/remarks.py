@@ -162,8 +162,9 @@ def _left_out(gathering: Gathering) -> Iterator[str]:
     replicas = [r for run in gathering.runs.values() for r in run.summary["replicas"]]
     if lost := sum(replica.get("status") == "diverged" for replica in replicas):
         yield (
-            f"{lost} of {_many(len(replicas), 'network')} diverged and are left out of means: "
-            "that flatters the configurations they belong to."
+            f"{lost} of {_many(len(replicas), 'network')} diverged. What is of the start is over "
+            "all seeds; metrics, and what is of the end, over those that did not diverge: that "
+            "flatters the configurations the others belong to."
         )
     statuses = Counter(run.status for run in gathering.runs.values())
     ended = [
