@@ -167,12 +167,13 @@ def _digest(runs: list[dict[str, Any]], axes: list[dict[str, Any]], n_seeds: int
         ],
         "effects": _effects(runs, axes),
         "numbers": [
-            {"name": "accuracy", "title": "test accuracy", "unit": ""},
+            {"name": "accuracy", "title": "test accuracy", "unit": "", "over_seeds": True},
             *(
                 {
                     "name": name,
                     "title": name.replace("_", " "),
                     "unit": "s" if name == "wall_seconds" else "",
+                    "over_seeds": name.endswith(("_start", "_end")),
                 }
                 for name in columns
             ),

@@ -120,15 +120,39 @@ def test_the_best_comes_first_and_is_what_others_are_compared_with(sweep):
     assert last["against"]["p_holm"] > 5 * last["against"]["p"]
 
 
-def test_one_seed_that_was_lucky_is_not_what_others_are_compared_with(sweep):
+def test_what_most_seeds_did_not_survive_is_ranked_after_what_they_did(sweep):
+    write_run(sweep / "8_x", ["activation=selu", "network.depth=2", SHORT],
+              accuracy=lambda _: 0.97, diverged={0: 1, 1: 1})  # fmt: skip
     write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT],
               accuracy=lambda _: 0.99, diverged={0: 1, 1: 1, 2: 1})  # fmt: skip
+    found = of(sweep)
+    assert [run["id"] for run in found["runs"]][:2] == [8, 0]
+    assert found["runs"][-1]["id"] == 9
+    assert found["baseline"] == 8  # half of the seeds are enough
+    assert found["runs"][-1]["against"]["p"] is None
+    assert any(note.startswith("1 configuration most of whose seeds") for note in found["notes"])
+    assert any(note.startswith("6 configurations with only 2 seeds in") for note in found["notes"])
+
+
+def test_what_has_few_seeds_is_not_what_others_are_compared_with(sweep):
+    write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT], [0], lambda _: 0.99)
     found = of(sweep)
     assert [run["id"] for run in found["runs"]][:2] == [9, 0]
     assert found["baseline"] == 0
     assert found["runs"][0]["against"]["p"] is None
     assert all(run["against"]["p"] is not None for run in found["runs"][2:])
-    assert any("the best with several seeds" in n and "all 15 pairs" in n for n in found["notes"])
+    said = "the best with at least 2 seeds", "all 15 pairs"
+    assert any(all(words in note for words in said) for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "number"), [((7, 8, 16), 1), ((7, 7, 16), 2), ((1, 2, 1), 1), ((1, 1, 1), 0)]
+)
+def test_a_baseline_that_is_picked_has_half_of_the_most_seeds(tmp_path, sizes, number):
+    for place, n in enumerate(sizes):
+        best_first = 0.9 - 0.1 * place
+        write_run(tmp_path / f"{place}_x", [f"a={place}"], range(n), lambda _, v=best_first: v)
+    assert of(tmp_path)["baseline"] == number
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,20 @@ def test_the_ranking_has_a_row_a_run_with_what_became_of_it(drawn):
     assert f"{second['against']['p_holm']:.3f}" in text
 
 
+def test_a_mean_of_some_of_the_seeds_says_of_how_many(visit):
+    digest = synthetic.small()
+    third = digest["runs"][2]
+    third["n_diverged"] = 14
+    third["numbers"]["accuracy"]["n"] = third["against"]["n"] = 2
+    page = visit(digest).page
+    rows = page.locator("#ranking-table tbody tr")
+    said = rows.nth(2).locator("td").all_inner_texts()
+    assert sum("\n2 of 16 seeds" in text for text in said) == 1
+    assert any("only 2 seeds in common" in text for text in said)
+    assert not any("in common" in text for text in rows.nth(1).locator("td").all_inner_texts())
+    assert "most of whose seeds diverged" in page.locator("#ranking-caption").inner_text()
+
+
 def test_every_column_sorts_both_ways_with_what_lacks_a_value_last(small):
     page, digest = small
     runs = {run["id"]: run for run in digest["runs"]}

@@ -104,8 +104,16 @@ def test_a_narrow_terminal_gets_the_same_in_two_tables(sweep):
 
 
 def test_it_says_how_many_are_as_good_as_the_best(sweep):
-    assert "1 of 2 others cannot be told from number 1" in printed(sweep)
-    assert "1 of 2 others cannot be told from number 3" in printed(sweep, baseline="relu · he")
+    text = printed(sweep)
+    assert "0 of 1 others cannot be told from number 1 by" in text
+    assert "1 other: only 2 seeds in common with number 1, too few to tell." in text
+    assert "1 other: only 2 seeds in common with number 3" in printed(sweep, baseline="relu · he")
+
+
+def test_a_mean_of_some_of_the_seeds_says_of_how_many(sweep):
+    cells = [row["test accuracy"] for row in rows(printed(sweep), "Ranking")]
+    assert cells[1].endswith(" 2 of 4 seeds")
+    assert "seeds" not in cells[0] + cells[2]
 
 
 def test_one_seed_has_neither_intervals_nor_tests(tmp_path):

@@ -78,6 +78,11 @@ class Configuration:
         }
 
     @property
+    def is_mostly_lost(self) -> bool:
+        """Whether more of its seeds diverged than did not."""
+        return 2 * len(self.diverged) > len(self.replicas)
+
+    @property
     def n_seeds(self) -> int:
         """Seeds with results; as many as were planned, if there are none."""
         planned = re.search(r"(?m)^n_seeds: (\d{1,9})$", self.first.config)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from deltaflow.report.comparison import Difference
+from deltaflow.report.comparison import FEW, Difference, enough
 from deltaflow.report.configuration import Axis, text
 from deltaflow.report.effects import AxisEffects
 from deltaflow.report.gathering import Gathering
@@ -65,6 +65,7 @@ def remarks(
         *_intervals(sizes),
         *_picking(gathering, len(sizes), metric.moment),
         *_tests(against, sizes, named),
+        *_ranked_last(gathering),
         *_scope(gathering, max(sizes, default=0)),
         *_effects(effects),
         *_left_out(gathering),
@@ -110,7 +111,8 @@ def _tests(
     if tested:
         n = sum(size > 1 for size in sizes)
         family = len(tested) if named else n * (n - 1) // 2
-        best = "the best with several seeds" if 1 in sizes else "the best"
+        least = enough(sizes)
+        best = f"the best with at least {least} seeds" if min(sizes) < least else "the best"
         yield (
             f"Each is compared with {f'`{named}`' if named else best}, paired by seed; p is "
             "that of a paired t-test, two-sided, corrected by Holm for "
@@ -129,6 +131,20 @@ def _tests(
         )
     if untested := len(against) - len(tested):
         yield f"{_many(untested, 'configuration')} with one seed in common with the baseline: no p."
+    if few := sum(one.n < FEW for one in tested):
+        yield (
+            f"{_many(few, 'configuration')} with only 2 seeds in common with the baseline: a test "
+            "of so few says next to nothing."
+        )
+
+
+def _ranked_last(gathering: Gathering) -> Iterator[str]:
+    found = gathering.configurations
+    if lost := sum(one.status == "completed" and one.is_mostly_lost for one in found):
+        yield (
+            f"{_many(lost, 'configuration')} most of whose seeds diverged: ranked after the "
+            "others, whatever the rest of the seeds came to."
+        )
 
 
 def _scope(gathering: Gathering, n_seeds: int) -> Iterator[str]:

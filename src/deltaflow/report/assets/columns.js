@@ -1,5 +1,7 @@
 // The columns of the ranking: what sorts a run there, and what its cell shows.
 
+const FEW_SEEDS = 3; // in common; with fewer, hardly any difference can be told from chance
+
 const STATES = ["completed", "diverged", "failed"];
 
 /** The columns in order. */
@@ -62,10 +64,17 @@ function numberColumn(column) {
       return [
         format(all[n].mean, halves[n]),
         longest ? halfOf(texts[n].padStart(longest, FIGURE_SPACE)) : null,
+        column.over_seeds ? someSeeds(run, all[n]) : null,
       ];
     },
   };
 }
+
+/** Of how many seeds a number is, if some of its run's have none. */
+const someSeeds = (run, { mean, n }) =>
+  mean !== null && n < run.n_seeds ? below(`${n} of ${count(run.n_seeds, "seed")}`) : null;
+
+const below = (text) => make("span", { class: "below" }, text);
 
 const halfOf = (text) => make("span", { class: "half" }, ` ${text}`);
 
@@ -96,8 +105,15 @@ const probabilityColumn = () => ({
   title: "p (Holm)",
   kind: "number",
   value: (run) => run.against?.p_holm ?? null,
-  cell: (run) => probability(run.against?.p_holm),
+  cell: (run) => [probability(run.against?.p_holm), fewInCommon(run.against)],
 });
+
+/** What a test of very few seeds says is next to nothing; where all have one, there is none. */
+function fewInCommon(against) {
+  if (!against || against.n >= FEW_SEEDS) return null;
+  if (runs.every((run) => (run.against?.n ?? 1) === 1)) return null;
+  return below(`only ${count(against.n, "seed")} in common`);
+}
 
 function placeCell(run) {
   const link = { href: `#run-${run.id}`, "aria-label": `${run.place}, details of ${run.nickname}` };

@@ -174,7 +174,9 @@ function showPager(total, first, pages) {
 
 function setUpRanking() {
   const order = metric.title + (better === "lower" ? ", lowest first" : ", highest first");
-  const ranked = `Runs by ${order}; then those that diverged, then those that did not end.`;
+  const mostly = runs.some((run) => run.status === "completed" && 2 * run.n_diverged > run.n_seeds);
+  const lost = mostly ? "those most of whose seeds diverged, then those whose seeds all" : "those that";
+  const ranked = `Runs by ${order}; then ${lost} diverged, then those that did not end.`;
   const compared = runs.some((run) => run.against)
     ? " p is Holm's, of the paired difference to the baseline."
     : "";
