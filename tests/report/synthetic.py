@@ -308,7 +308,7 @@ def _band(mean: np.ndarray, width: float, n_seeds: int) -> dict[str, Any]:
 def _effects(
     runs: Sequence[Mapping[str, Any]], axes: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    effects = []
+    effects, combinations = [], {"n_cells": 12, "n_all": 12}
     for axis in axes:
         for value in axis["values"]:
             means = [
@@ -318,7 +318,7 @@ def _effects(
             ]
             if means:
                 number = _number(float(np.mean(means)), 0.02, len(means))
-                effects.append({"axis": axis["name"], "value": value, **number})
+                effects.append({"axis": axis["name"], "value": value, **number, **combinations})
     return effects
 
 

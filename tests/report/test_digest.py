@@ -358,15 +358,45 @@ def test_what_is_not_whole_is_noted(sweep, tmp_path):
     (sweep / "1_x" / "summary.json").unlink()  # relu at depth 5
     (sweep / "2_x" / "layers.parquet").write_bytes(b"none")
     write_run(sweep / "7_x", ["activation=tanh", "network.depth=2", SHORT], error="no")
-    notes = of(sweep)["notes"]
-    assert "The effect of activation is over 1 of 2 combinations: others lack a value." in notes
-    assert "The effect of network.depth is over 2 of 3 combinations: others lack a value." in notes
+    found = of(sweep)
+    notes = found["notes"]
+    over = "combinations of the other axes, not over 1 without a result of"
+    assert f"The effect of activation is over 1 of 2 {over} `relu`." in notes
+    assert f"The effect of network.depth is over 2 of 3 {over} `5`." in notes
+    effects = {effect["axis"]: (effect["n_cells"], effect["n_all"]) for effect in found["effects"]}
+    assert effects == {"activation": (1, 2), "network.depth": (2, 3)}
     assert "1 run left out, with the same configuration and seeds as another." in notes
     assert any(note.startswith("Tables of 1 configuration cannot be read") for note in notes)
     runs = {run["id"]: run for run in of(sweep)["runs"]}
     assert 7 not in runs
     assert runs[2]["profile"] is None
     assert runs[2]["curves"]["train"]["loss"]
+
+
+def test_combinations_that_do_not_count_are_told_by_what_they_lack(sweep):
+    lost = dict.fromkeys(range(1, 4), 3)
+    for number, (activation, depth, fields) in enumerate(
+        [("relu", 9, {"diverged": lost}), ("tanh", 9, {}), ("sigmoid", 9, {}), ("tanh", 7, {}),
+         ("gelu", 9, {"error": "no"})]
+    ):  # fmt: skip
+        overrides = [f"activation={activation}", f"network.depth={depth}", SHORT]
+        write_run(sweep / f"1{number}_x", overrides, **fields)
+    notes = of(sweep)["notes"]
+    assert "There is no effect of activation `gelu`: no result has it." in notes
+    assert (
+        "The effect of activation is over 2 of 4 combinations of the other axes, not over 1 "
+        "without a result of `relu` (1) or `sigmoid` (1) and 1 where too few seeds have a result "
+        "with all of its values."
+    ) in notes
+
+
+def test_an_axis_whose_values_never_meet_is_told_to_have_no_effect(tmp_path):
+    for number, values in enumerate((["a=1", "b=1"], ["a=2", "b=2"])):
+        write_run(tmp_path / f"{number}_x", values)
+    assert (
+        "The effect of a is left out: no combination of the other axes counts, with 2 without a "
+        "result of `1` (1) or `2` (1)."
+    ) in of(tmp_path)["notes"]
 
 
 def test_nothing_but_failures_is_a_report_too(tmp_path):

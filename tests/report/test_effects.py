@@ -47,7 +47,8 @@ def test_a_combination_without_all_values_is_left_out():
     results = grid(lambda seed, a, b, c: 100 * (b == 2) + seed + (a == "y"))
     results = [row for row in results if row[0] != {"a": "x", "b": 2, "c": "u"}]
     found = axis_effects(A, results)
-    assert (found.n_cells, found.n_all) == (5, 6)
+    assert (found.n_cells, found.n_all, found.n_few) == (5, 6, 0)
+    assert (found.lacking, found.missing) == ({"x": 1}, ())
     x, y = found.effects
     assert x.mean == pytest.approx(2 + 20)  # one of five with b = 2, for both alike
     assert y.mean - x.mean == pytest.approx(1)
@@ -84,7 +85,7 @@ def test_a_value_without_results_is_left_out():
     ]
     found = axis_effects(B, results)
     assert [effect.value for effect in found.effects] == [1, 2]
-    assert found.n_cells == 4
+    assert (found.n_cells, found.missing) == (4, (3,))
 
 
 def test_axes_that_never_meet_have_no_effect():
@@ -145,5 +146,6 @@ def test_a_combination_with_less_than_half_of_the_seeds_is_left_out():
     for place, n in enumerate((4, 3)):  # of x, 1, u and of x, 1, v
         results[place] = (results[place][0], {seed: float(seed) for seed in range(n)})
     found = axis_effects(A, results)
-    assert (found.n_cells, found.n_all) == (5, 6)
+    assert (found.n_cells, found.n_all, found.n_few) == (5, 6, 1)
+    assert found.lacking == {}
     assert found.effects[0].mean == pytest.approx((1.5 + 4 * 3.5) / 5)

@@ -186,6 +186,20 @@ def test_every_effect_is_drawn_on_one_scale(drawn):
     assert "sigmoid" in shown[0]["text"]
 
 
+def test_effects_say_what_is_averaged_and_what_is_not(visit):
+    digest = synthetic.small()
+    for effect in digest["effects"]:
+        if effect["axis"] == "network.depth":
+            effect["n_cells"] = 11
+    page = visit(digest).page
+    draw(page)
+    said = page.locator("#effects figcaption").inner_text()
+    assert "combinations of the other axes that have a result with all of its values" in said
+    assert "Not all combinations count for network.depth; the notes say why." in said
+    page.locator("#effects .numbers summary").click()
+    assert "11 of 12" in page.locator("#effects .numbers tbody tr").last.inner_text()
+
+
 def test_each_figure_has_its_numbers_as_a_table(small):
     page, digest = small
     draw(page)

@@ -125,6 +125,15 @@ def test_effects_have_a_panel_for_each_axis(found):
     assert axes.get_ylabel() == "test accuracy"
 
 
+def test_effects_over_some_combinations_say_over_how_many(found):
+    some = copy.deepcopy(found)
+    for effect in some["effects"]:
+        effect["n_all"] += effect["axis"] == "init.gain"
+    n = some["effects"][0]["n_cells"]
+    said = {name.replace("\n", " ") for name in titled(effects(some))}
+    assert said == {f"init.gain (over {n} of {n + 1} combinations)", "network.depth"}
+
+
 @pytest.mark.parametrize("draw", [profiles, heatmaps, curves])
 def test_of_many_runs_the_best_the_worst_and_some_between_are_shown(found, draw):
     many = found | {"runs": [found["runs"][0] | {"label": f"a={n}"} for n in range(40)]}

@@ -103,7 +103,11 @@ def digest_of(
         "axes": [{"name": axis.name, "values": list(axis.values)} for axis in gathering.axes],
         "baseline": other,
         "notes": remarks(gathering, effects, against, label),
-        "effects": [_effect(effect) for axis in effects for effect in axis.effects],
+        "effects": [
+            _effect(effect) | {"n_cells": axis.n_cells, "n_all": axis.n_all}
+            for axis in effects
+            for effect in axis.effects
+        ],
         "numbers": [
             {"name": name, "title": title, "unit": unit, "over_seeds": name not in THEORY | TIME}
             for name, (title, unit) in (headline | FLOW | THEORY | SHARES | TIME).items()

@@ -6,6 +6,7 @@ Then all values are averaged over the same combinations with the same weights, a
 is due to the axis.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,14 +51,20 @@ class AxisEffects:
         axis: which.
         effects: of its values that have any result, in the axis's order; none if no combination
             of the other axes has all of them.
-        n_cells: combinations of the other axes that have all of these values.
-        n_all: combinations that have any.
+        n_cells: combinations of the other axes that are averaged.
+        n_all: combinations that have any result.
+        n_few: combinations left out as too few seeds have a result with every value.
+        lacking: values without a result in some combination, and in how many.
+        missing: values without any result.
     """
 
     axis: Axis
     effects: tuple[Effect, ...]
     n_cells: int
     n_all: int
+    n_few: int
+    lacking: Mapping[str | float, int]
+    missing: tuple[str | float, ...]
 
 
 def axis_effects(axis: Axis, results: Sequence[tuple[Mapping[str, Value], BySeed]]) -> AxisEffects:
@@ -83,7 +90,15 @@ def axis_effects(axis: Axis, results: Sequence[tuple[Mapping[str, Value], BySeed
     effects = tuple(
         _effect(axis.name, value, [cell[value] for cell in counted]) for value in present if counted
     )
-    return AxisEffects(axis, effects, len(counted), len(cells))
+    return AxisEffects(
+        axis,
+        effects,
+        n_cells=len(counted),
+        n_all=len(cells),
+        n_few=len(complete) - len(counted),
+        lacking=Counter(v for v in present for cell in cells.values() if v not in cell),
+        missing=tuple(value for value in axis.values if value not in present),
+    )
 
 
 def _shared(cell: _Cell) -> _Cell:

@@ -167,11 +167,31 @@ def _effects(effects: Sequence[AxisEffects]) -> Iterator[str]:
             "of its values, from the same seeds, each with the same weight."
         )
     for one in effects:
-        of = f"The effect of {one.axis.name}"
-        if not one.effects and one.n_all:
-            yield f"{of} is left out: no combination of the other axes has all of its values."
-        elif one.n_cells < one.n_all:
-            yield f"{of} is over {one.n_cells} of {one.n_all} combinations: others lack a value."
+        if one.missing and one.n_all:
+            values = _listed([f"`{text(value)}`" for value in one.missing], "and")
+            yield f"There is no effect of {one.axis.name} {values}: no result has it."
+        if one.n_cells < one.n_all:
+            yield _averaged(one)
+
+
+def _averaged(one: AxisEffects) -> str:
+    """Over which combinations an axis is averaged, and why not over the others."""
+    said, n_lacking = [], one.n_all - one.n_cells - one.n_few
+    if n_lacking:
+        values = [f"`{text(value)}`" + (f" ({n})" if len(one.lacking) > 1 else "")
+                  for value, n in one.lacking.items()]  # fmt: skip
+        said.append(f"{n_lacking} without a result of {_listed(values, 'or')}")
+    if one.n_few:
+        said.append(f"{one.n_few} where too few seeds have a result with all of its values")
+    of, why = f"The effect of {one.axis.name} is", " and ".join(said)
+    if not one.effects:
+        return f"{of} left out: no combination of the other axes counts, with {why}."
+    return f"{of} over {one.n_cells} of {one.n_all} combinations of the other axes, not over {why}."
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    some = [*words[:_SHOWN], f"{len(words) - _SHOWN} more"] if len(words) > _SHOWN else words
+    return f" {last} ".join(filter(None, [", ".join(some[:-1]), some[-1]]))
 
 
 def _left_out(gathering: Gathering) -> Iterator[str]:

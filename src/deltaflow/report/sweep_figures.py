@@ -111,7 +111,7 @@ def effects(digest: _Digest) -> Figure | None:
     for axes, name in zip(panels.flat, names, strict=False):
         own = [effect for effect in digest["effects"] if effect["axis"] == name]
         _effect(axes, own)
-        axes.set_title(wrapped(name, 38, 2), fontsize=10, loc="left")
+        axes.set_title(wrapped(f"{name}{_left_out(own[0])}", 38, 2), fontsize=10, loc="left")
     for axes in list(panels.flat)[len(names) :]:
         axes.set_visible(False)
     for row in panels:
@@ -123,6 +123,12 @@ def effects(digest: _Digest) -> Figure | None:
                     fontweight="bold", x=0.01, ha="left")  # fmt: skip
     figure.text(0.985, 0.02, note, ha="right", fontsize=9, color=QUIET)
     return figure
+
+
+def _left_out(effect: Mapping[str, Any]) -> str:
+    """Over how many combinations of the other axes it is averaged, if not over all."""
+    n, n_all = effect["n_cells"], effect["n_all"]
+    return f" (over {n} of {n_all} combinations)" if n < n_all else ""
 
 
 def _effect(axes: Axes, effects: Sequence[Mapping[str, Any]]) -> None:
