@@ -234,6 +234,7 @@ def _run(
         "reason": None,
         "n_seeds": n_seeds,
         "n_diverged": 0,
+        "n_zero": {"start": 0, "end": 0},
         "numbers": numbers,
         "against": None,
         "verdicts": [verdict],

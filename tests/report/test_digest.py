@@ -258,6 +258,28 @@ def test_what_is_of_the_start_is_over_all_seeds_and_the_rest_over_those_that_did
     assert note.startswith("6 of 8 networks diverged. What is of the start is over all seeds; ")
 
 
+def write_zeros(folder):
+    """Of four seeds one diverged, and δ became 0 in two of the others."""
+
+    def norm(seed, step, layer):
+        return 0.0 if seed < 2 and step and layer < 3 else math.nan if seed > 2 and step else 0.5
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda s: 0.5 + 0.1 * s)
+    return write_run(folder, ["a=1"], diverged={3: 3}, tables=tables)
+
+
+def test_seeds_that_no_signal_reaches_are_counted_and_not_only_left_out(tmp_path):
+    write_zeros(tmp_path / "0_x")
+    write_run(tmp_path / "1_x", ["a=2"])
+    found = of(tmp_path)
+    zero, other = sorted((run for run in found["runs"]), key=lambda run: run["id"])
+    assert zero["n_zero"] == {"start": 0, "end": 2}
+    assert other["n_zero"] == {"start": 0, "end": 0}
+    assert zero["numbers"]["vanishing_index_end"]["n"] == 1
+    (note,) = [note for note in found["notes"] if note.startswith("δ is 0")]
+    assert note.startswith("δ is 0 in 2 networks of 1 configuration at the end: ")
+
+
 def test_of_losses_the_lowest_is_best(tmp_path):
     for number, scale in enumerate((3, 1, 2)):
         frame = metrics(range(2), lambda _: None)

@@ -262,6 +262,19 @@ def test_a_mean_of_some_of_the_seeds_says_of_how_many(visit):
     assert "most of whose seeds diverged" in page.locator("#ranking-caption").inner_text()
 
 
+def test_seeds_that_no_signal_reaches_are_counted(visit):
+    digest = synthetic.small()
+    first, second = digest["runs"][:2]
+    for run, n in ((first, 12), (second, 16)):
+        run["n_zero"]["end"] = n
+        for name in ("vanishing_index_end", "decay_rate_end"):
+            run["numbers"][name] |= {"n": 16 - n} | ({"mean": None} if n == 16 else {})
+    rows = visit(digest).page.locator("#ranking-table tbody tr")
+    for row, n in ((0, 12), (1, 16)):
+        said = rows.nth(row).locator("td").all_inner_texts()
+        assert sum(f"δ is 0 in {n} of 16 seeds" in text for text in said) == 2
+
+
 def test_every_column_sorts_both_ways_with_what_lacks_a_value_last(small):
     page, digest = small
     runs = {run["id"]: run for run in digest["runs"]}

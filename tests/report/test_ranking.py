@@ -116,6 +116,16 @@ def test_a_mean_of_some_of_the_seeds_says_of_how_many(sweep):
     assert "seeds" not in cells[0] + cells[2]
 
 
+def test_seeds_that_no_signal_reaches_are_counted(tmp_path):
+    def norm(seed, step, layer):
+        return 0.0 if seed < 3 and step and layer < 3 else 0.5
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda _: 0.5)
+    write_run(tmp_path / "0_x", diverged={0: 5}, tables=tables)
+    (row,) = rows(printed(tmp_path), "Ranking")
+    assert row["vanishing index start → end"] == "0 ± 0 → 0 δ is 0 in 2 of 3"
+
+
 def test_one_seed_has_neither_intervals_nor_tests(tmp_path):
     for number in range(2):
         write_run(tmp_path / f"{number}_x", [f"a={number}"], [0])

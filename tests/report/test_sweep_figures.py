@@ -134,6 +134,14 @@ def test_effects_over_some_combinations_say_over_how_many(found):
     assert said == {f"init.gain (over {n} of {n + 1} combinations)", "network.depth"}
 
 
+@pytest.mark.parametrize("draw", [profiles, heatmaps])
+def test_that_zeros_are_not_in_means_of_logarithms_is_said(found, draw):
+    some = copy.deepcopy(found)
+    some["runs"][1]["n_zero"]["end"] = 2
+    assert not any("δ is not 0" in text.get_text() for text in draw(found).texts)
+    assert any("δ is not 0 (it is in some of 2)" in text.get_text() for text in draw(some).texts)
+
+
 @pytest.mark.parametrize("draw", [profiles, heatmaps, curves])
 def test_of_many_runs_the_best_the_worst_and_some_between_are_shown(found, draw):
     many = found | {"runs": [found["runs"][0] | {"label": f"a={n}"} for n in range(40)]}

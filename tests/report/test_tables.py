@@ -144,6 +144,15 @@ def test_where_nothing_comes_through_there_is_no_number(tmp_path):
     assert profile["start"]["mean"][2] == pytest.approx(1, rel=0.01)
 
 
+def test_seeds_where_nothing_comes_through_are_known_by_moment(tmp_path):
+    def norm(seed, step, layer):
+        return 0.0 if layer == 1 and step and seed in (1, 2) else math.inf if seed == 3 else 1.0
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda _: 0.5)
+    write_run(tmp_path / "0", diverged={2: 15}, tables=tables)
+    assert read(tmp_path).zeros == {"start": set(), "end": {(0, 1)}}
+
+
 def test_a_single_step_is_a_start_and_no_end(tmp_path):
     tables = layers(range(2), steps=[0]), metrics(range(2), lambda _: 0.5)
     write_run(tmp_path / "0", seeds=range(2), tables=tables)

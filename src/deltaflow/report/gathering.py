@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deltaflow.report.aggregate import counts
 from deltaflow.report.collect import CollectedRun
 from deltaflow.report.configuration import Axis, Configuration
 from deltaflow.report.grouping import configurations, distinct, numbered
@@ -61,6 +62,19 @@ def gather(runs: Sequence[CollectedRun]) -> Gathering:
     metric = _metric(groups)
     tables = read_tables(groups, metric.name)
     return Gathering(own, len(runs) - len(own), groups, axes, metric, tables)
+
+
+def n_zero(gathering: Gathering, one: Configuration, moment: str) -> int:
+    """Seeds with a hidden layer where δ is 0, whose vanishing index is no number.
+
+    Args:
+        gathering: that it is of.
+        one: configuration.
+        moment: ``start``, or ``end`` for those of the seeds that did not diverge.
+    """
+    counted = [seed for seed, replica in one.replicas.items() if counts(replica, f"_{moment}")]
+    zeros = gathering.tables.zeros[moment]
+    return sum(any((number, seed) in zeros for number in one.runs) for seed in counted)
 
 
 def _metric(groups: Sequence[Configuration]) -> Metric:

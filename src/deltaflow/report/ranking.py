@@ -122,8 +122,13 @@ def _result(run: _Run, name: str) -> str:
 
 def _vanishing(run: _Run) -> str:
     start, end = (run["numbers"][f"vanishing_index_{moment}"] for moment in ("start", "end"))
-    known = start["mean"] is not None or end["mean"] is not None
-    return f"{_spread(start)}\n→ {_spread(end)}" if known else "–"
+    lines = [_spread(start), f"→ {_spread(end)}"]
+    for moment, at in (("end", 2), ("start", 1)):
+        if n := run["n_zero"][moment]:
+            counted = run["n_seeds"] - (run["n_diverged"] if moment == "end" else 0)
+            lines.insert(at, f"δ is 0 in {n} of {counted}")
+    known = start["mean"] is not None or end["mean"] is not None or any(run["n_zero"].values())
+    return "\n".join(lines) if known else "–"
 
 
 def _decay(run: _Run) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from deltaflow.report.comparison import FEW, Difference, enough
 from deltaflow.report.configuration import Axis, text
 from deltaflow.report.effects import AxisEffects
-from deltaflow.report.gathering import Gathering
+from deltaflow.report.gathering import Gathering, n_zero
 
 _SHOWN = 8  # values of an axis that are named one by one
 
@@ -68,6 +68,7 @@ def remarks(
         *_ranked_last(gathering),
         *_scope(gathering, max(sizes, default=0)),
         *_effects(effects),
+        *_zeros(gathering),
         *_left_out(gathering),
     ]
 
@@ -192,6 +193,18 @@ def _averaged(one: AxisEffects) -> str:
 def _listed(words: Sequence[str], last: str) -> str:
     some = [*words[:_SHOWN], f"{len(words) - _SHOWN} more"] if len(words) > _SHOWN else words
     return f" {last} ".join(filter(None, [", ".join(some[:-1]), some[-1]]))
+
+
+def _zeros(gathering: Gathering) -> Iterator[str]:
+    for moment in ("start", "end"):
+        found = [n for c in gathering.configurations if (n := n_zero(gathering, c, moment))]
+        if found:
+            yield (
+                f"δ is 0 in {_many(sum(found), 'network')} of {_many(len(found), 'configuration')} "
+                f"at the {moment}: no signal reaches the first layers, and no number says how many "
+                "decades are lost. They are left out of vanishing indices, of decay rates and of "
+                "the means of logarithms in profiles."
+            )
 
 
 def _left_out(gathering: Gathering) -> Iterator[str]:

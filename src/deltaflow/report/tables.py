@@ -34,6 +34,7 @@ class Tables:
         heatmaps: log₁₀ δ norm by layer and step.
         curves: loss and metric by split and epoch.
         units: for each run and seed, the largest share in a hidden layer at the end.
+        zeros: runs and seeds with a hidden layer where δ is 0, at the start and at the end.
         unreadable: what is wrong with tables that cannot be read.
     """
 
@@ -41,6 +42,9 @@ class Tables:
     heatmaps: dict[int, dict[str, Any]] = field(default_factory=dict)
     curves: dict[int, dict[str, Any]] = field(default_factory=dict)
     units: dict[tuple[int, int], dict[str, float | None]] = field(default_factory=dict)
+    zeros: dict[str, set[tuple[int, int]]] = field(
+        default_factory=lambda: {"start": set(), "end": set()}
+    )
     unreadable: dict[int, str] = field(default_factory=dict)
 
 
@@ -61,6 +65,8 @@ def read_tables(configurations: Sequence[Configuration], metric: str) -> Tables:
         flow = _read(batch, _flow, found.unreadable)
         if len(flow):
             found.units |= _units(flow.filter("going", "hidden"))
+            for moment, own in found.zeros.items():
+                own |= set(flow.filter("hidden", "zero", moment).select("run", "seed").rows())
             found.heatmaps |= _heatmaps(flow.filter("going", "shown"))
             found.profiles |= _profiles(flow.filter("hidden"))
         curves = _read(batch, lambda one: _metrics(one, names), found.unreadable)
@@ -105,6 +111,7 @@ def _flow(one: Configuration) -> pl.DataFrame:
             start=pl.col("step") == 0,
             end=pl.col("step") == pl.col("step").max().over("run"),
             shown=pl.col("step").is_in(steps),
+            zero=norm == 0,
         )
         .filter(start | (pl.col("going") & (pl.col("end") | pl.col("shown"))))
         .with_columns(

@@ -64,15 +64,22 @@ function numberColumn(column) {
       return [
         format(all[n].mean, halves[n]),
         longest ? halfOf(texts[n].padStart(longest, FIGURE_SPACE)) : null,
-        column.over_seeds ? someSeeds(run, all[n]) : null,
+        column.over_seeds ? someSeeds(run, column.name, all[n]) : null,
       ];
     },
   };
 }
 
-/** Of how many seeds a number is, if some of its run's have none. */
-const someSeeds = (run, { mean, n }) =>
-  mean !== null && n < run.n_seeds ? below(`${n} of ${count(run.n_seeds, "seed")}`) : null;
+/** Of how many seeds a number is, or why of none, if some of its run's have none. */
+function someSeeds(run, name, { mean, n }) {
+  const [, moment] = /^(?:vanishing_index|decay_rate)_(start|end)$/.exec(name) ?? [];
+  const zero = run.n_zero?.[moment] ?? 0;
+  const going = run.n_seeds - (moment === "end" ? run.n_diverged : 0);
+  if (zero) return below(`δ is 0 in ${zero} of ${count(going, "seed")}`);
+  return mean !== null && n < run.n_seeds
+    ? below(`${n} of ${count(run.n_seeds, "seed")}`)
+    : null;
+}
 
 const below = (text) => make("span", { class: "below" }, text);
 
