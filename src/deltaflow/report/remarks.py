@@ -1,14 +1,13 @@
 """What was compared, in a sentence, and what a reader must know before believing the rest."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from deltaflow.report.comparison import FEW, Difference, enough
 from deltaflow.report.configuration import Axis, text
 from deltaflow.report.effects import AxisEffects
-from deltaflow.report.gathering import Gathering, n_zero
-
-_SHOWN = 8  # values of an axis that are named one by one
+from deltaflow.report.gathering import Gathering
+from deltaflow.report.omissions import left_out
+from deltaflow.report.wording import MOST_NAMED, many
 
 
 def sentence(gathering: Gathering) -> str:
@@ -23,8 +22,8 @@ def sentence(gathering: Gathering) -> str:
     found = gathering.configurations
     seeds = {one.n_seeds for one in found} or {0}
     low, high = min(seeds), max(seeds)
-    said = f"{_many(len(found), 'configuration')} × "
-    said += _many(high, "seed") if low == high else f"{low} to {high} seeds"
+    said = f"{many(len(found), 'configuration')} × "
+    said += many(high, "seed") if low == high else f"{low} to {high} seeds"
     n_grid = 1
     for axis in gathering.axes:
         n_grid *= len(axis.values)
@@ -65,11 +64,8 @@ def remarks(
         *_intervals(sizes),
         *_picking(gathering, len(sizes), metric.moment),
         *_tests(against, sizes, named),
-        *_ranked_last(gathering),
         *_scope(gathering, max(sizes, default=0)),
-        *_effects(effects),
-        *_zeros(gathering),
-        *_left_out(gathering),
+        *left_out(gathering, effects),
     ]
 
 
@@ -86,7 +82,7 @@ def _intervals(sizes: Sequence[int]) -> Iterator[str]:
         wrong = f": about {0.05 * n:.0f} of these {n} miss their mean" if n >= 20 else ""
         yield f"Intervals are 95 % by Student's t over seeds, unadjusted{wrong}."
         if ones := sizes.count(1):
-            yield f"{_many(ones, 'configuration')} with one seed: no interval, and no test."
+            yield f"{many(ones, 'configuration')} with one seed: no interval, and no test."
 
 
 def _picking(gathering: Gathering, n: int, moment: str) -> Iterator[str]:
@@ -118,33 +114,24 @@ def _tests(
             f"Each is compared with {f'`{named}`' if named else best}, paired by seed; p is "
             "that of a paired t-test, two-sided, corrected by Holm for "
             + (
-                f"{_many(family, 'comparison')}. It holds if the baseline was chosen before the "
+                f"{many(family, 'comparison')}. It holds if the baseline was chosen before the "
                 "results were seen."
                 if named
-                else f"all {_many(family, 'pair')}, as the best was picked by the same results. "
+                else f"all {many(family, 'pair')}, as the best was picked by the same results. "
                 "A baseline chosen beforehand, with `--baseline`, leaves fewer."
             )
         )
     if constant := sum(one.is_constant and one.mean != 0 for one in tested):
         yield (
-            f"{_many(constant, 'difference')} with the same value for every seed: t has no scale "
+            f"{many(constant, 'difference')} with the same value for every seed: t has no scale "
             "to judge by, and p is that of the sign test, 2^(1−n)."
         )
     if untested := len(against) - len(tested):
-        yield f"{_many(untested, 'configuration')} with one seed in common with the baseline: no p."
+        yield f"{many(untested, 'configuration')} with one seed in common with the baseline: no p."
     if few := sum(one.n < FEW for one in tested):
         yield (
-            f"{_many(few, 'configuration')} with only 2 seeds in common with the baseline: a test "
+            f"{many(few, 'configuration')} with only 2 seeds in common with the baseline: a test "
             "of so few says next to nothing."
-        )
-
-
-def _ranked_last(gathering: Gathering) -> Iterator[str]:
-    found = gathering.configurations
-    if lost := sum(one.status == "completed" and one.is_mostly_lost for one in found):
-        yield (
-            f"{_many(lost, 'configuration')} most of whose seeds diverged: ranked after the "
-            "others, whatever the rest of the seeds came to."
         )
 
 
@@ -160,89 +147,8 @@ def _scope(gathering: Gathering, n_seeds: int) -> Iterator[str]:
         yield "Runs on different data are ranked together: that says more of the data than of them."
 
 
-def _effects(effects: Sequence[AxisEffects]) -> Iterator[str]:
-    shown = [one for one in effects if one.effects]
-    if len(effects) > 1 and shown:
-        yield (
-            "The effect of an axis is the mean over the combinations of the others that have all "
-            "of its values, from the same seeds, each with the same weight."
-        )
-    for one in effects:
-        if one.missing and one.n_all:
-            values = _listed([f"`{text(value)}`" for value in one.missing], "and")
-            yield f"There is no effect of {one.axis.name} {values}: no result has it."
-        if one.n_cells < one.n_all:
-            yield _averaged(one)
-
-
-def _averaged(one: AxisEffects) -> str:
-    """Over which combinations an axis is averaged, and why not over the others."""
-    said, n_lacking = [], one.n_all - one.n_cells - one.n_few
-    if n_lacking:
-        values = [f"`{text(value)}`" + (f" ({n})" if len(one.lacking) > 1 else "")
-                  for value, n in one.lacking.items()]  # fmt: skip
-        said.append(f"{n_lacking} without a result of {_listed(values, 'or')}")
-    if one.n_few:
-        said.append(f"{one.n_few} where too few seeds have a result with all of its values")
-    of, why = f"The effect of {one.axis.name} is", " and ".join(said)
-    if not one.effects:
-        return f"{of} left out: no combination of the other axes counts, with {why}."
-    return f"{of} over {one.n_cells} of {one.n_all} combinations of the other axes, not over {why}."
-
-
-def _listed(words: Sequence[str], last: str) -> str:
-    some = [*words[:_SHOWN], f"{len(words) - _SHOWN} more"] if len(words) > _SHOWN else words
-    return f" {last} ".join(filter(None, [", ".join(some[:-1]), some[-1]]))
-
-
-def _zeros(gathering: Gathering) -> Iterator[str]:
-    for moment in ("start", "end"):
-        found = [n for c in gathering.configurations if (n := n_zero(gathering, c, moment))]
-        if found:
-            yield (
-                f"δ is 0 in {_many(sum(found), 'network')} of {_many(len(found), 'configuration')} "
-                f"at the {moment}: no signal reaches the first layers, and no number says how many "
-                "decades are lost. They are left out of vanishing indices, of decay rates and of "
-                "the means of logarithms in profiles."
-            )
-
-
-def _left_out(gathering: Gathering) -> Iterator[str]:
-    replicas = [r for run in gathering.runs.values() for r in run.summary["replicas"]]
-    if lost := sum(replica.get("status") == "diverged" for replica in replicas):
-        yield (
-            f"{lost} of {_many(len(replicas), 'network')} diverged. What is of the start is over "
-            "all seeds; metrics, and what is of the end, over those that did not diverge: that "
-            "flatters the configurations the others belong to."
-        )
-    statuses = Counter(run.status for run in gathering.runs.values())
-    ended = [
-        f"{_many(statuses[status], 'run')} {word}"
-        for status, word in (
-            ("failed", "failed"), ("interrupted", "stopped early"), ("running", "not ended yet")
-        )
-        if statuses[status]
-    ]  # fmt: skip
-    if ended:
-        yield f"{', '.join(ended)}: without results."
-    if gathering.n_repeats:
-        yield (
-            f"{_many(gathering.n_repeats, 'run')} left out, with the same configuration and seeds "
-            "as another."
-        )
-    if unreadable := gathering.tables.unreadable:
-        yield (
-            f"Tables of {_many(len(unreadable), 'configuration')} cannot be read, and pictures of "
-            f"them are left out: {next(iter(unreadable.values()))}"
-        )
-
-
 def _axis(axis: Axis) -> str:
     values = [text(value) for value in axis.values]
-    if len(values) > _SHOWN:
+    if len(values) > MOST_NAMED:
         values = [values[0], values[1], "…", f"{values[-1]}; {len(values)} values"]
     return f"{axis.name} ({', '.join(values)})"
-
-
-def _many(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
