@@ -5,6 +5,7 @@ import json
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 
@@ -430,15 +431,35 @@ def test_nothing_but_failures_is_a_report_too(tmp_path):
     assert [run["status"] for run in found["runs"]] == ["failed", "failed"]
 
 
-def test_configurations_without_a_common_metric_are_ranked_by_what_most_have(tmp_path):
-    write_run(tmp_path / "0_x", ["data=sine"], accuracy=lambda _: None)
-    for number in (1, 2):
-        write_run(tmp_path / f"{number}_x", [f"data={number}"])
-    found = of(tmp_path)
-    assert found["metric"]["name"] == "accuracy"
-    assert found["runs"][-1]["label"] == "data=sine"
-    assert found["runs"][-1]["status"] == "completed"
+def write_regression(folder, **choices):
+    """Regression has r2 where classes have an accuracy."""
+    for number in range(3):
+        frame = metrics(range(4), lambda s, n=number: (0.5 + 0.1 * s) if n else None)
+        frame = frame.with_columns(r2=pl.lit(None if number else 0.7, pl.Float64))
+        chosen = {"loss": "mse"} | (choices if not number else {})
+        write_run(folder / f"{number}_x", [f"data={number or 'sine'}"], choices=chosen,
+                  tables=(layers(range(4)), frame))  # fmt: skip
+    return of(folder)
+
+
+def test_configurations_without_a_common_metric_are_ranked_by_a_loss_that_all_have(tmp_path):
+    found = write_regression(tmp_path)
+    assert found["metric"] == {"name": "loss", "moment": "test", "higher_is_better": False}
+    assert all(run["numbers"]["loss"]["n"] == 4 for run in found["runs"])
+    said = "1 configuration without accuracy: all are ranked by loss, which each of them has."
+    assert said in found["notes"]
     assert any(note.startswith("Runs on different data") for note in found["notes"])
+
+
+def test_losses_of_different_kinds_are_not_ranked_and_the_reason_is_true(tmp_path):
+    found = write_regression(tmp_path, loss="ce")
+    assert found["metric"]["name"] == "accuracy"
+    last = found["runs"][-1]
+    assert (last["label"], last["status"]) == ("data=sine", "completed")
+    assert last["reason"] == "no test accuracy, but test loss and r2"
+    assert last["numbers"]["decay_rate_start"]["n"] == 4
+    assert "1 configuration completed without test accuracy: not ranked." in found["notes"]
+    assert [run["reason"] for run in found["runs"][:2]] == [None, None]
 
 
 def test_strings_are_kept_as_they_are(tmp_path):

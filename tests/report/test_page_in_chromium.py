@@ -275,6 +275,14 @@ def test_seeds_that_no_signal_reaches_are_counted(visit):
         assert sum(f"δ is 0 in {n} of 16 seeds" in text for text in said) == 2
 
 
+def test_completed_runs_without_the_metric_are_said_to_be_listed_after_those_with_it(visit):
+    digest = synthetic.small()
+    assert "without it" not in visit(digest).page.locator("#ranking-caption").inner_text()
+    digest["runs"][-3]["numbers"]["accuracy"] |= {"mean": None, "n": 0}
+    caption = visit(digest).page.locator("#ranking-caption").inner_text()
+    assert "highest first; then those without it, then those that diverged" in caption
+
+
 def test_every_column_sorts_both_ways_with_what_lacks_a_value_last(small):
     page, digest = small
     runs = {run["id"]: run for run in digest["runs"]}

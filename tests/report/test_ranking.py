@@ -87,6 +87,15 @@ def test_runs_without_a_result_are_rows_with_their_reason(sweep):
     assert failed["why"].endswith("long end")
 
 
+def test_a_completed_run_without_the_metric_has_its_flow_and_a_true_reason(sweep):
+    tables = layers(range(4)), metrics(range(4), lambda _: None)
+    write_run(sweep / "9_x", ["activation=silu", "init=he"], tables=tables, choices={"loss": "bce"})
+    row, *_ = rows(printed(sweep), "Without test accuracy")
+    assert row["activation · init"] == "silu · he"
+    assert row["why"] == "no test accuracy, but test loss"
+    assert row["decay rate and theory's"] == "0.5 ± 0 theory 0.5"
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_it_fits_and_nothing_is_lost(sweep, width):
     text = printed(sweep, width)

@@ -13,7 +13,7 @@ from deltaflow.report.commands import command as command_of
 from deltaflow.report.comparison import Difference, compare, enough
 from deltaflow.report.configuration import Configuration
 from deltaflow.report.effects import Effect, axis_effects
-from deltaflow.report.gathering import Gathering, Metric, gather, n_zero
+from deltaflow.report.gathering import Gathering, Metric, gather, lack, n_zero
 from deltaflow.report.naming import chosen
 from deltaflow.report.remarks import remarks, sentence
 from deltaflow.report.tables import UNITS, significant
@@ -147,7 +147,7 @@ def _run(
         "directory": seen_from(place, directory) if place else str(directory),
         "axes": dict(one.axes),
         "status": one.status,
-        "reason": one.reason,
+        "reason": "; ".join(filter(None, [lack(gathering, one), one.reason])) or None,
         "n_seeds": one.n_seeds,
         "n_diverged": len(one.diverged),
         "n_zero": {moment: n_zero(gathering, one, moment) for moment in ("start", "end")},

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from deltaflow.report.configuration import text
 from deltaflow.report.effects import AxisEffects
-from deltaflow.report.gathering import Gathering, n_zero
+from deltaflow.report.gathering import Gathering, lack, n_zero
 from deltaflow.report.wording import listed, many
 
 
@@ -16,10 +16,25 @@ def left_out(gathering: Gathering, effects: Sequence[AxisEffects]) -> Iterator[s
         gathering: the runs.
         effects: of its axes.
     """
+    yield from _unranked(gathering)
     yield from _ranked_last(gathering)
     yield from _effects(effects)
     yield from _zeros(gathering)
     yield from _lost(gathering)
+
+
+def _unranked(gathering: Gathering) -> Iterator[str]:
+    metric, found = gathering.metric, gathering.configurations
+    if metric.usual:
+        lacking = [one for one in found if one.status == "completed"]
+        n = sum(not one.values(metric.moment, metric.usual) for one in lacking)
+        yield (
+            f"{many(n, 'configuration')} without {metric.usual}: all are ranked by "
+            f"{metric.name}, which each of them has."
+        )
+    if n := sum(lack(gathering, one) is not None for one in found):
+        result = f"{metric.moment} {metric.name}"
+        yield f"{many(n, 'configuration')} completed without {result}: not ranked."
 
 
 def _ranked_last(gathering: Gathering) -> Iterator[str]:

@@ -65,8 +65,10 @@ def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
         _print_table(out, "Units at the end, time, verdicts", digest, ranked, rest)
     if unranked := digest["runs"][len(ranked) :]:
         measured = any(_mean(run, name) is not None for run in unranked for name in _AT_START)
-        columns: _Columns = (flow if measured else {}) | {"why": _verdict}
-        _print_table(out, "Without a result", digest, unranked, columns)
+        columns: _Columns = (flow if measured else {}) | {"why": _why}
+        completed = any(run["status"] == "completed" for run in unranked)
+        title = f"Without {moment} {name}" if completed else "Without a result"
+        _print_table(out, title, digest, unranked, columns)
     if said := _alike(digest):
         out.print(said)
     if len(ranked) > MOST:
@@ -171,6 +173,11 @@ def _spread(number: Mapping[str, Any]) -> str:
 def _seconds(run: _Run) -> str:
     seconds = _mean(run, "wall_seconds")
     return "–" if seconds is None else f"{seconds:.1f} s"
+
+
+def _why(run: _Run) -> str:
+    """Why it has no place in the ranking."""
+    return str(run["reason"]) if run["status"] == "completed" else _verdict(run)
 
 
 def _verdict(run: _Run) -> str:
