@@ -167,6 +167,14 @@ def test_figures_are_written_in_the_format_that_was_asked_for(found, tmp_path, k
     assert all(path.read_bytes().startswith(start) for path in files)
 
 
+def test_figures_of_an_older_report_are_removed_and_nothing_else(found, tmp_path):
+    (tmp_path / "profiles.txt").write_text("mine")
+    write_figures(found, tmp_path, "png")
+    write_figures(found | {"effects": []}, tmp_path, "svg")
+    names = {f"{name}.svg" for name in NAMES if name != "effects"} | {"profiles.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_in_greyscale_has_something_on_it(found, tmp_path, name):
     write_figures(found, tmp_path)

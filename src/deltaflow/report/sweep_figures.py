@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from deltaflow.report.build import FORMATS
 from deltaflow.report.configuration import text
 from deltaflow.report.figures import END, QUIET, START, save
 from deltaflow.report.lettering import plain, wrapped
@@ -20,12 +21,12 @@ _MOST_NAMES = 16  # values of an axis that are named one by one
 
 
 def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[Path]:
-    """Draw all that a report has something for.
+    """Draw all that a report has something for, and remove what is left of an older one.
 
     Args:
         digest: of the report.
         directory: where to.
-        kind: png, svg or pdf.
+        kind: one of ``FORMATS``.
 
     Returns:
         The files.
@@ -37,6 +38,8 @@ def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[P
         if (figure := draw(digest)) is not None:
             paths.append(directory / f"{name}.{kind}")
             save(figure, paths[-1])
+    for old in {directory / f"{name}.{kind}" for name in figures for kind in FORMATS} - {*paths}:
+        old.unlink(missing_ok=True)
     return paths
 
 
