@@ -353,6 +353,12 @@ def test_the_notes_say_what_a_reader_must_know(sweep):
     assert len(notes) == 5
 
 
+def test_of_two_configurations_there_is_one_pair(tmp_path):
+    for number in range(2):
+        write_run(tmp_path / f"{number}_x", [f"a={number}"], accuracy=lambda s, n=number: s**n / 9)
+    assert any("corrected by Holm for the 1 pair, as" in note for note in of(tmp_path)["notes"])
+
+
 def test_differences_that_do_not_vary_are_noted(tmp_path):
     for number in range(3):
         write_run(

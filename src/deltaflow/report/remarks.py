@@ -108,6 +108,7 @@ def _tests(
     if tested:
         n = sum(size > 1 for size in sizes)
         family = len(tested) if named else n * (n - 1) // 2
+        pairs = "the 1 pair" if family == 1 else f"all {family} pairs"
         least = enough(sizes)
         best = f"the best with at least {least} seeds" if min(sizes) < least else "the best"
         yield (
@@ -117,7 +118,7 @@ def _tests(
                 f"{many(family, 'comparison')}. It holds if the baseline was chosen before the "
                 "results were seen."
                 if named
-                else f"all {many(family, 'pair')}, as the best was picked by the same results. "
+                else f"{pairs}, as the best was picked by the same results. "
                 "A baseline chosen beforehand, with `--baseline`, leaves fewer."
             )
         )
