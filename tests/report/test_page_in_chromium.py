@@ -145,6 +145,20 @@ def test_curves_have_their_bands_and_one_scale(drawn):
     assert shown[0]["y"] == shown[1]["y"]
 
 
+def test_epochs_are_whole(visit):
+    digest = synthetic.small()
+    for run in digest["runs"]:
+        for curve in run["curves"].values():
+            curve["epochs"] = curve["epochs"][:2]
+            for band in (curve["loss"], curve["accuracy"]):
+                band |= {name: values[:2] for name, values in band.items()}
+    page = visit(digest).page
+    draw(page, "curves")
+    ticks = page.locator("#curves .panel").first.locator(".xtick text").all_text_contents()
+    assert len(ticks) > 1
+    assert all(tick.isdecimal() for tick in ticks), ticks
+
+
 def test_the_learning_curves_are_chosen_by_quantity_part_and_scale(small):
     page, digest = small
     draw(page, "curves")
@@ -311,6 +325,16 @@ def test_every_column_sorts_both_ways_with_what_lacks_a_value_last(small):
             assert shown == known + [None] * (len(shown) - len(known))
             assert known == sorted(known, reverse=direction == "descending")
     assert len(listed(page)) == len(runs)
+
+
+def test_the_word_diverged_finds_runs_that_lost_some_of_their_seeds(visit):
+    digest = synthetic.small()
+    digest["runs"][3]["n_diverged"] = 1
+    lost = [run["id"] for run in digest["runs"] if run["n_diverged"]]
+    page = visit(digest).page
+    page.fill("#query", "diverged")
+    assert listed(page) == lost
+    assert len(lost) == 2
 
 
 def test_the_ranking_is_filtered_by_words_axes_status_and_verdict(small):
