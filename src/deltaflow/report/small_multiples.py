@@ -174,7 +174,8 @@ def _say_zeros(figure: Figure, runs: Mapping[int, _Run]) -> None:
     ranks = [str(rank) for rank, run in runs.items() if any(run["n_zero"].values())]
     if ranks:
         said = f"means are of the seeds where δ is not 0 (it is in some of {', '.join(ranks)})"
-        figure.text(0.995, 0.98, said, ha="right", va="top", fontsize=8, color=QUIET)
+        below_title = 1 - 0.32 / figure.get_figheight()
+        figure.text(0.01, below_title, said, va="top", fontsize=8, color=QUIET)
 
 
 def _logarithmic(axes: Axes) -> None:
