@@ -51,7 +51,8 @@ def _effects(effects: Sequence[AxisEffects]) -> Iterator[str]:
     if len(effects) > 1 and shown:
         yield (
             "The effect of an axis is the mean over the combinations of the others that have all "
-            "of its values, from the same seeds, each with the same weight."
+            "of its values, from the same seeds and at least half as many as any, each with the "
+            "same weight."
         )
     for one in effects:
         if one.missing and one.n_all:
