@@ -167,12 +167,13 @@ def _digest(runs: list[dict[str, Any]], axes: list[dict[str, Any]], n_seeds: int
         ],
         "effects": _effects(runs, axes),
         "numbers": [
-            {"name": "accuracy", "title": "test accuracy", "unit": ""},
+            {"name": "accuracy", "title": "test accuracy", "unit": "", "over_seeds": True},
             *(
                 {
                     "name": name,
                     "title": name.replace("_", " "),
                     "unit": "s" if name == "wall_seconds" else "",
+                    "over_seeds": name.endswith(("_start", "_end")),
                 }
                 for name in columns
             ),
@@ -233,6 +234,7 @@ def _run(
         "reason": None,
         "n_seeds": n_seeds,
         "n_diverged": 0,
+        "n_zero": {"start": 0, "end": 0},
         "numbers": numbers,
         "against": None,
         "verdicts": [verdict],
@@ -307,7 +309,7 @@ def _band(mean: np.ndarray, width: float, n_seeds: int) -> dict[str, Any]:
 def _effects(
     runs: Sequence[Mapping[str, Any]], axes: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    effects = []
+    effects, combinations = [], {"n_cells": 12, "n_all": 12}
     for axis in axes:
         for value in axis["values"]:
             means = [
@@ -317,7 +319,7 @@ def _effects(
             ]
             if means:
                 number = _number(float(np.mean(means)), 0.02, len(means))
-                effects.append({"axis": axis["name"], "value": value, **number})
+                effects.append({"axis": axis["name"], "value": value, **number, **combinations})
     return effects
 
 

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from deltaflow.records import LAYERS, METRICS
-from deltaflow.report.aggregate import best_epoch, flow_numbers, interval, metric_values, theory_fit
+from deltaflow.report.aggregate import (
+    best_epoch,
+    flow_numbers,
+    interval,
+    metric_values,
+    results,
+    theory_fit,
+)
 
 
 @settings(derandomize=True, deadline=None)
@@ -70,6 +77,21 @@ def test_a_dead_profile_has_no_numbers():
     numbers = flow_numbers(_layers({0: [0.0, 0.0, 1.0]}))[0]
     assert numbers["vanishing_index_start"] is None
     assert numbers["decay_rate_start"] is None
+
+
+def test_a_run_counts_every_seed_at_the_start_and_at_the_end_those_that_did_not_diverge():
+    """Seeds that diverge are those whose δ grows most: without them the start looks tamer."""
+    frame = pl.concat(
+        [
+            _layers({0: [4.0, 2.0, 1.0, 1.0], 9: [1.0, 1.0, 1.0, 1.0]}, seed=0),
+            _layers({0: [64.0, 8.0, 1.0, 1.0], 9: [9.0, 1.0, 1.0, 1.0]}, seed=1),
+            _layers({0: [math.inf, 8.0, 1.0, 1.0]}, seed=2),
+        ]
+    )
+    found = results([0, 1, 2], [-1, 5, 0], frame, _metrics([1.0]))
+    start, end = (found["flow"][f"decay_rate_{moment}"] for moment in ("start", "end"))
+    assert (start["mean"], start["n"]) == (pytest.approx((2 + 8) / 2), 2)
+    assert (end["mean"], end["n"]) == (pytest.approx(1), 1)
 
 
 def _metrics(losses: list[float]) -> pl.DataFrame:

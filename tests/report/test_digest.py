@@ -5,6 +5,7 @@ import json
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 
@@ -120,15 +121,39 @@ def test_the_best_comes_first_and_is_what_others_are_compared_with(sweep):
     assert last["against"]["p_holm"] > 5 * last["against"]["p"]
 
 
-def test_one_seed_that_was_lucky_is_not_what_others_are_compared_with(sweep):
+def test_what_most_seeds_did_not_survive_is_ranked_after_what_they_did(sweep):
+    write_run(sweep / "8_x", ["activation=selu", "network.depth=2", SHORT],
+              accuracy=lambda _: 0.97, diverged={0: 1, 1: 1})  # fmt: skip
     write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT],
               accuracy=lambda _: 0.99, diverged={0: 1, 1: 1, 2: 1})  # fmt: skip
+    found = of(sweep)
+    assert [run["id"] for run in found["runs"]][:2] == [8, 0]
+    assert found["runs"][-1]["id"] == 9
+    assert found["baseline"] == 8  # half of the seeds are enough
+    assert found["runs"][-1]["against"]["p"] is None
+    assert any(note.startswith("1 configuration most of whose seeds") for note in found["notes"])
+    assert any(note.startswith("6 configurations with only 2 seeds in") for note in found["notes"])
+
+
+def test_what_has_few_seeds_is_not_what_others_are_compared_with(sweep):
+    write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT], [0], lambda _: 0.99)
     found = of(sweep)
     assert [run["id"] for run in found["runs"]][:2] == [9, 0]
     assert found["baseline"] == 0
     assert found["runs"][0]["against"]["p"] is None
     assert all(run["against"]["p"] is not None for run in found["runs"][2:])
-    assert any("the best with several seeds" in n and "all 15 pairs" in n for n in found["notes"])
+    said = "the best with at least 2 seeds", "all 15 pairs"
+    assert any(all(words in note for words in said) for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "number"), [((7, 8, 16), 1), ((7, 7, 16), 2), ((1, 2, 1), 1), ((1, 1, 1), 0)]
+)
+def test_a_baseline_that_is_picked_has_half_of_the_most_seeds(tmp_path, sizes, number):
+    for place, n in enumerate(sizes):
+        best_first = 0.9 - 0.1 * place
+        write_run(tmp_path / f"{place}_x", [f"a={place}"], range(n), lambda _, v=best_first: v)
+    assert of(tmp_path)["baseline"] == number
 
 
 @pytest.mark.parametrize(
@@ -214,6 +239,48 @@ def test_all_that_can_happen_to_a_run_is_a_row_with_its_reason(sweep):
     assert "2 runs failed, 1 run not ended yet: without results." in notes
 
 
+def test_what_is_of_the_start_is_over_all_seeds_and_the_rest_over_those_that_did_not_diverge(
+    tmp_path,
+):
+    def norm(seed, step, layer):
+        return math.inf if seed > 1 and step else (2.0 + seed) ** (4 - layer)
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda s: 0.5 + 0.1 * s)
+    write_run(tmp_path / "0_x", ["a=1"], diverged={2: 3, 3: 3}, tables=tables)
+    lost = dict.fromkeys(range(4), 3)
+    write_run(tmp_path / "1_x", ["a=2"], diverged=lost, tables=tables)
+    found = of(tmp_path)
+    for run, n in zip(found["runs"], (2, 0), strict=True):
+        assert run["numbers"]["decay_rate_start"]["mean"] == pytest.approx(3.5, rel=1e-3)
+        assert run["numbers"]["vanishing_index_start"]["n"] == 4
+        counted = ("accuracy", "decay_rate_end", "vanishing_index_end", "dead_fraction_end")
+        assert [run["numbers"][name]["n"] for name in counted] == [n] * 4
+    note = next(note for note in found["notes"] if "diverged" in note)
+    assert note.startswith("6 of 8 networks diverged. What is of the start is over all seeds; ")
+
+
+def write_zeros(folder):
+    """Of four seeds one diverged, and δ became 0 in two of the others."""
+
+    def norm(seed, step, layer):
+        return 0.0 if seed < 2 and step and layer < 3 else math.nan if seed > 2 and step else 0.5
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda s: 0.5 + 0.1 * s)
+    return write_run(folder, ["a=1"], diverged={3: 3}, tables=tables)
+
+
+def test_seeds_that_no_signal_reaches_are_counted_and_not_only_left_out(tmp_path):
+    write_zeros(tmp_path / "0_x")
+    write_run(tmp_path / "1_x", ["a=2"])
+    found = of(tmp_path)
+    zero, other = sorted((run for run in found["runs"]), key=lambda run: run["id"])
+    assert zero["n_zero"] == {"start": 0, "end": 2}
+    assert other["n_zero"] == {"start": 0, "end": 0}
+    assert zero["numbers"]["vanishing_index_end"]["n"] == 1
+    (note,) = [note for note in found["notes"] if note.startswith("δ is 0")]
+    assert note.startswith("δ is 0 in 2 networks of 1 configuration at the end: ")
+
+
 def test_of_losses_the_lowest_is_best(tmp_path):
     for number, scale in enumerate((3, 1, 2)):
         frame = metrics(range(2), lambda _: None)
@@ -286,6 +353,12 @@ def test_the_notes_say_what_a_reader_must_know(sweep):
     assert len(notes) == 5
 
 
+def test_of_two_configurations_there_is_one_pair(tmp_path):
+    for number in range(2):
+        write_run(tmp_path / f"{number}_x", [f"a={number}"], accuracy=lambda s, n=number: s**n / 9)
+    assert any("corrected by Holm for the 1 pair, as" in note for note in of(tmp_path)["notes"])
+
+
 def test_differences_that_do_not_vary_are_noted(tmp_path):
     for number in range(3):
         write_run(
@@ -314,15 +387,45 @@ def test_what_is_not_whole_is_noted(sweep, tmp_path):
     (sweep / "1_x" / "summary.json").unlink()  # relu at depth 5
     (sweep / "2_x" / "layers.parquet").write_bytes(b"none")
     write_run(sweep / "7_x", ["activation=tanh", "network.depth=2", SHORT], error="no")
-    notes = of(sweep)["notes"]
-    assert "The effect of activation is over 1 of 2 combinations: others lack a value." in notes
-    assert "The effect of network.depth is over 2 of 3 combinations: others lack a value." in notes
+    found = of(sweep)
+    notes = found["notes"]
+    over = "combinations of the other axes, not over 1 without a result of"
+    assert f"The effect of activation is over 1 of 2 {over} `relu`." in notes
+    assert f"The effect of network.depth is over 2 of 3 {over} `5`." in notes
+    effects = {effect["axis"]: (effect["n_cells"], effect["n_all"]) for effect in found["effects"]}
+    assert effects == {"activation": (1, 2), "network.depth": (2, 3)}
     assert "1 run left out, with the same configuration and seeds as another." in notes
     assert any(note.startswith("Tables of 1 configuration cannot be read") for note in notes)
     runs = {run["id"]: run for run in of(sweep)["runs"]}
     assert 7 not in runs
     assert runs[2]["profile"] is None
     assert runs[2]["curves"]["train"]["loss"]
+
+
+def test_combinations_that_do_not_count_are_told_by_what_they_lack(sweep):
+    lost = dict.fromkeys(range(1, 4), 3)
+    for number, (activation, depth, fields) in enumerate(
+        [("relu", 9, {"diverged": lost}), ("tanh", 9, {}), ("sigmoid", 9, {}), ("tanh", 7, {}),
+         ("gelu", 9, {"error": "no"})]
+    ):  # fmt: skip
+        overrides = [f"activation={activation}", f"network.depth={depth}", SHORT]
+        write_run(sweep / f"1{number}_x", overrides, **fields)
+    notes = of(sweep)["notes"]
+    assert "There is no effect of activation `gelu`: no result has it." in notes
+    assert (
+        "The effect of activation is over 2 of 4 combinations of the other axes, not over 1 "
+        "without a result of `relu` (1) or `sigmoid` (1) and 1 where too few seeds have a result "
+        "with all of its values."
+    ) in notes
+
+
+def test_an_axis_whose_values_never_meet_is_told_to_have_no_effect(tmp_path):
+    for number, values in enumerate((["a=1", "b=1"], ["a=2", "b=2"])):
+        write_run(tmp_path / f"{number}_x", values)
+    assert (
+        "The effect of a is left out: no combination of the other axes counts, with 2 without a "
+        "result of `1` (1) or `2` (1)."
+    ) in of(tmp_path)["notes"]
 
 
 def test_nothing_but_failures_is_a_report_too(tmp_path):
@@ -334,15 +437,35 @@ def test_nothing_but_failures_is_a_report_too(tmp_path):
     assert [run["status"] for run in found["runs"]] == ["failed", "failed"]
 
 
-def test_configurations_without_a_common_metric_are_ranked_by_what_most_have(tmp_path):
-    write_run(tmp_path / "0_x", ["data=sine"], accuracy=lambda _: None)
-    for number in (1, 2):
-        write_run(tmp_path / f"{number}_x", [f"data={number}"])
-    found = of(tmp_path)
-    assert found["metric"]["name"] == "accuracy"
-    assert found["runs"][-1]["label"] == "data=sine"
-    assert found["runs"][-1]["status"] == "completed"
+def write_regression(folder, **choices):
+    """Regression has r2 where classes have an accuracy."""
+    for number in range(3):
+        frame = metrics(range(4), lambda s, n=number: (0.5 + 0.1 * s) if n else None)
+        frame = frame.with_columns(r2=pl.lit(None if number else 0.7, pl.Float64))
+        chosen = {"loss": "mse"} | (choices if not number else {})
+        write_run(folder / f"{number}_x", [f"data={number or 'sine'}"], choices=chosen,
+                  tables=(layers(range(4)), frame))  # fmt: skip
+    return of(folder)
+
+
+def test_configurations_without_a_common_metric_are_ranked_by_a_loss_that_all_have(tmp_path):
+    found = write_regression(tmp_path)
+    assert found["metric"] == {"name": "loss", "moment": "test", "higher_is_better": False}
+    assert all(run["numbers"]["loss"]["n"] == 4 for run in found["runs"])
+    said = "1 configuration without accuracy: all are ranked by loss, which each of them has."
+    assert said in found["notes"]
     assert any(note.startswith("Runs on different data") for note in found["notes"])
+
+
+def test_losses_of_different_kinds_are_not_ranked_and_the_reason_is_true(tmp_path):
+    found = write_regression(tmp_path, loss="ce")
+    assert found["metric"]["name"] == "accuracy"
+    last = found["runs"][-1]
+    assert (last["label"], last["status"]) == ("data=sine", "completed")
+    assert last["reason"] == "no test accuracy, but test loss and r2"
+    assert last["numbers"]["decay_rate_start"]["n"] == 4
+    assert "1 configuration completed without test accuracy: not ranked." in found["notes"]
+    assert [run["reason"] for run in found["runs"][:2]] == [None, None]
 
 
 def test_strings_are_kept_as_they_are(tmp_path):

@@ -10,7 +10,7 @@ from scipy import stats
 
 from deltaflow.report.aggregate import interval
 from deltaflow.report.configuration import Axis
-from deltaflow.report.effects import axis_effects
+from deltaflow.report.effects import axis_effects, mean_over_cells
 
 A, B, C = Axis("a", ("x", "y")), Axis("b", (1, 2, 3)), Axis("c", ("u", "v"))
 
@@ -47,7 +47,8 @@ def test_a_combination_without_all_values_is_left_out():
     results = grid(lambda seed, a, b, c: 100 * (b == 2) + seed + (a == "y"))
     results = [row for row in results if row[0] != {"a": "x", "b": 2, "c": "u"}]
     found = axis_effects(A, results)
-    assert (found.n_cells, found.n_all) == (5, 6)
+    assert (found.n_cells, found.n_all, found.n_few) == (5, 6, 0)
+    assert (found.lacking, found.missing) == ({"x": 1}, ())
     x, y = found.effects
     assert x.mean == pytest.approx(2 + 20)  # one of five with b = 2, for both alike
     assert y.mean - x.mean == pytest.approx(1)
@@ -55,10 +56,10 @@ def test_a_combination_without_all_values_is_left_out():
 
 def test_seeds_that_a_value_lost_are_left_out_for_all_values():
     results = grid(lambda seed, a, b, c: 10.0 * seed + (a == "y"))
-    results[0] = (results[0][0], {0: 0.0, 1: 10.0})  # x, 1, u
+    results[0] = (results[0][0], {0: 0.0, 1: 10.0, 2: 20.0})  # x, 1, u
     found = axis_effects(A, results)
     x, y = found.effects
-    assert x.mean == pytest.approx((5 + 5 * 20) / 6)
+    assert x.mean == pytest.approx((10 + 5 * 20) / 6)
     assert y.mean - x.mean == pytest.approx(1)
     assert x.n == 5
 
@@ -84,7 +85,7 @@ def test_a_value_without_results_is_left_out():
     ]
     found = axis_effects(B, results)
     assert [effect.value for effect in found.effects] == [1, 2]
-    assert found.n_cells == 4
+    assert (found.n_cells, found.missing) == (4, (3,))
 
 
 def test_axes_that_never_meet_have_no_effect():
@@ -98,21 +99,53 @@ def test_values_whose_seeds_never_meet_have_no_effect():
     assert axis_effects(A, results).effects == ()
 
 
-@pytest.mark.parametrize("lost", [0.0, 0.3])
-def test_the_interval_covers_the_truth_in_95_of_100_sweeps(lost):
-    """Seeds have an effect of their own, shared by all; some results may be lost."""
-    random, n_sweeps, covered = np.random.default_rng(0), 800, 0
+@pytest.mark.parametrize("own", [0, 1, 3])
+@pytest.mark.parametrize(
+    "sizes", [(16,) * 6, (8, 9, 7, 10, 6), (2, 2, 2, 2), (3, 3, 3), (16, 8, 8), (2,), (16, 3)]
+)
+def test_the_interval_covers_the_truth_in_95_of_100_sweeps(own, sizes):
+    """Seeds have an effect of their own, shared by all cells; each cell has some of them."""
+    random, n_sweeps, n_designs = np.random.default_rng(0), 500, 40
+    covered = 0
+    for _ in range(n_designs):
+        has = np.array([random.permutation(16) < n for n in sizes]).T
+        has = has[has.any(axis=1)]
+        shared = own * random.normal(size=(n_sweeps, len(has), 1))
+        numbers = shared + random.normal(size=(n_sweeps, *has.shape))
+        mean, half = mean_over_cells(np.where(has, numbers, np.nan), has)
+        covered += (np.abs(mean) <= half).sum()
+    assert covered / (n_sweeps * n_designs) > 0.935
+    if len(set(sizes)) == 1:
+        assert covered / (n_sweeps * n_designs) < 0.965
+
+
+def test_of_results_that_are_lost_at_random_the_interval_covers_as_many():
+    random, n_sweeps, covered = np.random.default_rng(0), 400, 0
     for _ in range(n_sweeps):
         own = random.normal(size=10)
         results = []
         for values, by_seed in grid(lambda *_: 0.0, seeds=range(10), axes=(A, B)):
             kept: Mapping[int, float] = {
-                seed: own[seed] + random.normal() for seed in by_seed if random.random() >= lost
+                seed: own[seed] + random.normal() for seed in by_seed if random.random() >= 0.3
             }
             results.append((values, kept))
         x = axis_effects(A, results).effects[0]
         covered += x.low <= 0 <= x.high
     low, high = stats.binom.interval(0.998, n_sweeps, 0.95)
-    if lost:  # unequal shares of the seeds make it a little too narrow
-        low -= 0.02 * n_sweeps
     assert low <= covered <= high
+
+
+def test_cells_of_one_seed_each_have_no_interval_though_their_seeds_differ():
+    results = [({"a": a, "b": b}, {b: float(b)}) for a, b in itertools.product(A.values, B.values)]
+    found = axis_effects(A, results).effects[0]
+    assert (found.mean, found.low, found.high) == (2, None, None)
+
+
+def test_a_combination_with_less_than_half_of_the_seeds_is_left_out():
+    results = grid(lambda seed, a, b, c: float(seed), seeds=range(8))
+    for place, n in enumerate((4, 3)):  # of x, 1, u and of x, 1, v
+        results[place] = (results[place][0], {seed: float(seed) for seed in range(n)})
+    found = axis_effects(A, results)
+    assert (found.n_cells, found.n_all, found.n_few) == (5, 6, 1)
+    assert found.lacking == {}
+    assert found.effects[0].mean == pytest.approx((1.5 + 4 * 3.5) / 5)

@@ -145,6 +145,20 @@ def test_curves_have_their_bands_and_one_scale(drawn):
     assert shown[0]["y"] == shown[1]["y"]
 
 
+def test_epochs_are_whole(visit):
+    digest = synthetic.small()
+    for run in digest["runs"]:
+        for curve in run["curves"].values():
+            curve["epochs"] = curve["epochs"][:2]
+            for band in (curve["loss"], curve["accuracy"]):
+                band |= {name: values[:2] for name, values in band.items()}
+    page = visit(digest).page
+    draw(page, "curves")
+    ticks = page.locator("#curves .panel").first.locator(".xtick text").all_text_contents()
+    assert len(ticks) > 1
+    assert all(tick.isdecimal() for tick in ticks), ticks
+
+
 def test_the_learning_curves_are_chosen_by_quantity_part_and_scale(small):
     page, digest = small
     draw(page, "curves")
@@ -184,6 +198,20 @@ def test_every_effect_is_drawn_on_one_scale(drawn):
     assert drawn == [effect["mean"] for effect in digest["effects"]]
     assert len({tuple(panel["x"]) for panel in shown}) == 1
     assert "sigmoid" in shown[0]["text"]
+
+
+def test_effects_say_what_is_averaged_and_what_is_not(visit):
+    digest = synthetic.small()
+    for effect in digest["effects"]:
+        if effect["axis"] == "network.depth":
+            effect["n_cells"] = 11
+    page = visit(digest).page
+    draw(page)
+    said = page.locator("#effects figcaption").inner_text()
+    assert "combinations of the other axes that have a result with all of its values" in said
+    assert "Not all combinations count for network.depth; the notes say why." in said
+    page.locator("#effects .numbers summary").click()
+    assert "11 of 12" in page.locator("#effects .numbers tbody tr").last.inner_text()
 
 
 def test_each_figure_has_its_numbers_as_a_table(small):
@@ -234,6 +262,41 @@ def test_the_ranking_has_a_row_a_run_with_what_became_of_it(drawn):
     assert f"{second['against']['p_holm']:.3f}" in text
 
 
+def test_a_mean_of_some_of_the_seeds_says_of_how_many(visit):
+    digest = synthetic.small()
+    third = digest["runs"][2]
+    third["n_diverged"] = 14
+    third["numbers"]["accuracy"]["n"] = third["against"]["n"] = 2
+    page = visit(digest).page
+    rows = page.locator("#ranking-table tbody tr")
+    said = rows.nth(2).locator("td").all_inner_texts()
+    assert sum("\n2 of 16 seeds" in text for text in said) == 1
+    assert any("only 2 seeds in common" in text for text in said)
+    assert not any("in common" in text for text in rows.nth(1).locator("td").all_inner_texts())
+    assert "most of whose seeds diverged" in page.locator("#ranking-caption").inner_text()
+
+
+def test_seeds_that_no_signal_reaches_are_counted(visit):
+    digest = synthetic.small()
+    first, second = digest["runs"][:2]
+    for run, n in ((first, 12), (second, 16)):
+        run["n_zero"]["end"] = n
+        for name in ("vanishing_index_end", "decay_rate_end"):
+            run["numbers"][name] |= {"n": 16 - n} | ({"mean": None} if n == 16 else {})
+    rows = visit(digest).page.locator("#ranking-table tbody tr")
+    for row, n in ((0, 12), (1, 16)):
+        said = rows.nth(row).locator("td").all_inner_texts()
+        assert sum(f"δ is 0 in {n} of 16 seeds" in text for text in said) == 2
+
+
+def test_completed_runs_without_the_metric_are_said_to_be_listed_after_those_with_it(visit):
+    digest = synthetic.small()
+    assert "without it" not in visit(digest).page.locator("#ranking-caption").inner_text()
+    digest["runs"][-3]["numbers"]["accuracy"] |= {"mean": None, "n": 0}
+    caption = visit(digest).page.locator("#ranking-caption").inner_text()
+    assert "highest first; then those without it, then those that diverged" in caption
+
+
 def test_every_column_sorts_both_ways_with_what_lacks_a_value_last(small):
     page, digest = small
     runs = {run["id"]: run for run in digest["runs"]}
@@ -262,6 +325,16 @@ def test_every_column_sorts_both_ways_with_what_lacks_a_value_last(small):
             assert shown == known + [None] * (len(shown) - len(known))
             assert known == sorted(known, reverse=direction == "descending")
     assert len(listed(page)) == len(runs)
+
+
+def test_the_word_diverged_finds_runs_that_lost_some_of_their_seeds(visit):
+    digest = synthetic.small()
+    digest["runs"][3]["n_diverged"] = 1
+    lost = [run["id"] for run in digest["runs"] if run["n_diverged"]]
+    page = visit(digest).page
+    page.fill("#query", "diverged")
+    assert listed(page) == lost
+    assert len(lost) == 2
 
 
 def test_the_ranking_is_filtered_by_words_axes_status_and_verdict(small):

@@ -80,9 +80,20 @@ def test_runs_without_a_result_are_rows_with_their_reason(sweep):
     lost, failed = rows(printed(sweep), "Without a result")
     assert lost["activation · init"] == "relu · lecun"
     assert lost["why"] == "all 4 seeds diverged, the first at step 3"
+    assert lost["vanishing index start → end"] == "0.6021 ± 0 → –"
+    assert lost["decay rate and theory's"] == "0.5 ± 0 theory 0.5"
     assert failed["activation · init"] == "elu · he"
     assert failed["why"].startswith("failed: Found [-1]. long long")
     assert failed["why"].endswith("long end")
+
+
+def test_a_completed_run_without_the_metric_has_its_flow_and_a_true_reason(sweep):
+    tables = layers(range(4)), metrics(range(4), lambda _: None)
+    write_run(sweep / "9_x", ["activation=silu", "init=he"], tables=tables, choices={"loss": "bce"})
+    row, *_ = rows(printed(sweep), "Without test accuracy")
+    assert row["activation · init"] == "silu · he"
+    assert row["why"] == "no test accuracy, but test loss"
+    assert row["decay rate and theory's"] == "0.5 ± 0 theory 0.5"
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -102,8 +113,26 @@ def test_a_narrow_terminal_gets_the_same_in_two_tables(sweep):
 
 
 def test_it_says_how_many_are_as_good_as_the_best(sweep):
-    assert "1 of 2 others cannot be told from number 1" in printed(sweep)
-    assert "1 of 2 others cannot be told from number 3" in printed(sweep, baseline="relu · he")
+    text = printed(sweep)
+    assert "0 of 1 others cannot be told from number 1 by" in text
+    assert "1 other: only 2 seeds in common with number 1, too few to tell." in text
+    assert "1 other: only 2 seeds in common with number 3" in printed(sweep, baseline="relu · he")
+
+
+def test_a_mean_of_some_of_the_seeds_says_of_how_many(sweep):
+    cells = [row["test accuracy"] for row in rows(printed(sweep), "Ranking")]
+    assert cells[1].endswith(" 2 of 4 seeds")
+    assert "seeds" not in cells[0] + cells[2]
+
+
+def test_seeds_that_no_signal_reaches_are_counted(tmp_path):
+    def norm(seed, step, layer):
+        return 0.0 if seed < 3 and step and layer < 3 else 0.5
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda _: 0.5)
+    write_run(tmp_path / "0_x", diverged={0: 5}, tables=tables)
+    (row,) = rows(printed(tmp_path), "Ranking")
+    assert row["vanishing index start → end"] == "0 ± 0 → 0 δ is 0 in 2 of 3"
 
 
 def test_one_seed_has_neither_intervals_nor_tests(tmp_path):

@@ -125,6 +125,23 @@ def test_effects_have_a_panel_for_each_axis(found):
     assert axes.get_ylabel() == "test accuracy"
 
 
+def test_effects_over_some_combinations_say_over_how_many(found):
+    some = copy.deepcopy(found)
+    for effect in some["effects"]:
+        effect["n_all"] += effect["axis"] == "init.gain"
+    n = some["effects"][0]["n_cells"]
+    said = {name.replace("\n", " ") for name in titled(effects(some))}
+    assert said == {f"init.gain (over {n} of {n + 1} combinations)", "network.depth"}
+
+
+@pytest.mark.parametrize("draw", [profiles, heatmaps])
+def test_that_zeros_are_not_in_means_of_logarithms_is_said(found, draw):
+    some = copy.deepcopy(found)
+    some["runs"][1]["n_zero"]["end"] = 2
+    assert not any("δ is not 0" in text.get_text() for text in draw(found).texts)
+    assert any("δ is not 0 (it is in some of 2)" in text.get_text() for text in draw(some).texts)
+
+
 @pytest.mark.parametrize("draw", [profiles, heatmaps, curves])
 def test_of_many_runs_the_best_the_worst_and_some_between_are_shown(found, draw):
     many = found | {"runs": [found["runs"][0] | {"label": f"a={n}"} for n in range(40)]}
@@ -148,6 +165,14 @@ def test_figures_are_written_in_the_format_that_was_asked_for(found, tmp_path, k
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.{kind}" for name in NAMES]
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[kind]
     assert all(path.read_bytes().startswith(start) for path in files)
+
+
+def test_figures_of_an_older_report_are_removed_and_nothing_else(found, tmp_path):
+    (tmp_path / "profiles.txt").write_text("mine")
+    write_figures(found, tmp_path, "png")
+    write_figures(found | {"effects": []}, tmp_path, "svg")
+    names = {f"{name}.svg" for name in NAMES if name != "effects"} | {"profiles.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -101,7 +101,7 @@ def test_long_records_are_thinned_and_keep_both_ends(tmp_path):
     assert found.profiles[0]["end"]["mean"][0] == pytest.approx(expected, rel=ROUNDING)
 
 
-def test_diverged_replicas_are_left_out(tmp_path):
+def test_diverged_replicas_are_left_out_of_all_but_the_start(tmp_path):
     def norm(seed, step, layer):
         return math.nan if seed == 1 and step else 1000.0 if seed == 1 else noisy(seed, step, layer)
 
@@ -110,7 +110,11 @@ def test_diverged_replicas_are_left_out(tmp_path):
     without = layers([0, 2], norm=noisy), metrics([0, 2], lambda _: 0.5)
     write_run(tmp_path / "rest", ["a=2"], [0, 2], tables=without)
     found = read(tmp_path)
-    assert found.profiles[0] == found.profiles[1]
+    assert found.profiles[0]["end"] == found.profiles[1]["end"]
+    start = 10 ** np.mean(
+        [math.log10(noisy(0, 0, 1)), math.log10(1010), math.log10(noisy(2, 0, 1) * 1.02)]
+    )
+    assert found.profiles[0]["start"]["mean"][0] == pytest.approx(start, rel=ROUNDING)
     assert found.heatmaps[0] == found.heatmaps[1]
     assert (0, 1) not in found.units
     assert found.units[0, 2] == found.units[1, 2]
@@ -138,6 +142,15 @@ def test_where_nothing_comes_through_there_is_no_number(tmp_path):
     profile = read(tmp_path).profiles[0]
     assert profile["start"]["mean"][:2] == [None, None]
     assert profile["start"]["mean"][2] == pytest.approx(1, rel=0.01)
+
+
+def test_seeds_where_nothing_comes_through_are_known_by_moment(tmp_path):
+    def norm(seed, step, layer):
+        return 0.0 if layer == 1 and step and seed in (1, 2) else math.inf if seed == 3 else 1.0
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda _: 0.5)
+    write_run(tmp_path / "0", diverged={2: 15}, tables=tables)
+    assert read(tmp_path).zeros == {"start": set(), "end": {(0, 1)}}
 
 
 def test_a_single_step_is_a_start_and_no_end(tmp_path):

@@ -26,7 +26,8 @@ def results(
         metrics: the metrics table.
 
     Returns:
-        ``status``, ``replicas``, ``metrics`` and ``flow``.
+        ``status``, ``replicas``, ``metrics`` of the replicas that did not diverge and ``flow``:
+        at the start of all of them, at the end of those.
     """
     flow = flow_numbers(layers)
     last = int(metrics["epoch"].max() or 0)  # type: ignore[arg-type]
@@ -54,8 +55,19 @@ def results(
             moment: intervals(replica[moment] for replica in going)
             for moment in ("final", "best", "test")
         },
-        "flow": intervals(replica["flow"] for replica in going),
+        "flow": intervals(
+            {name: value for name, value in replica["flow"].items() if counts(replica, name)}
+            for replica in replicas
+        ),
     }
+
+
+def counts(replica: Mapping[str, Any], name: str) -> bool:
+    """Whether a mean over seeds takes this number of a replica: of the start that of any.
+
+    Those that do not diverge later are those whose δ explodes least, no sample of the start.
+    """
+    return name.endswith("_start") or replica.get("status") == "completed"
 
 
 def interval(values: Iterable[float | None], level: float = LEVEL) -> dict[str, float | int | None]:

@@ -13,7 +13,7 @@ significant in a third of all sweeps of 48 equal configurations.
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from deltaflow.report.aggregate import interval
 Key = TypeVar("Key", bound=Hashable)
 BySeed = Mapping[int, float]
 
+FEW = 3  # seeds in common; with fewer, hardly any difference can be told from chance
 _EQUAL = 1e-6  # relative: what float32 leaves of numbers that are the same
 
 
@@ -54,6 +55,24 @@ class Difference:
     def is_constant(self) -> bool:
         """Whether it is the same for every seed."""
         return self.n > 1 and self.low is None
+
+
+def enough(sizes: Iterable[int]) -> int:
+    """The seeds that one must have to be picked as the baseline.
+
+    What few seeds have in common with it says little of any other, however good it is.
+
+    Args:
+        sizes: seeds of each configuration.
+
+    Returns:
+        Half of the most that any has, rounded up; two at least, if any has them.
+
+    >>> enough([16, 16, 1]), enough([2, 1]), enough([1, 1])
+    (8, 2, 1)
+    """
+    most = max(sizes, default=0)
+    return max(-(-most // 2), min(2, most))
 
 
 def compare(values: Mapping[Key, BySeed], baseline: Key, picked: bool) -> dict[Key, Difference]:

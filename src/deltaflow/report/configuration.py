@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deltaflow.report.aggregate import counts
 from deltaflow.report.collect import STATUSES, CollectedRun, finite
 
 Value = str | float | None
@@ -77,6 +78,11 @@ class Configuration:
         }
 
     @property
+    def is_mostly_lost(self) -> bool:
+        """Whether more of its seeds diverged than did not."""
+        return 2 * len(self.diverged) > len(self.replicas)
+
+    @property
     def n_seeds(self) -> int:
         """Seeds with results; as many as were planned, if there are none."""
         planned = re.search(r"(?m)^n_seeds: (\d{1,9})$", self.first.config)
@@ -92,7 +98,7 @@ class Configuration:
         return found
 
     def values(self, part: str, name: str) -> dict[int, float]:
-        """A number of each replica that completed, by seed.
+        """A number of each replica that it is counted of, by seed.
 
         Args:
             part: of the replica's record, ``test`` or ``flow``.
@@ -101,8 +107,7 @@ class Configuration:
         return {
             seed: value
             for seed, replica in self.replicas.items()
-            if replica.get("status") == "completed"
-            and (value := finite(replica[part].get(name))) is not None
+            if counts(replica, name) and (value := finite(replica[part].get(name))) is not None
         }
 
 

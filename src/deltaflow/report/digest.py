@@ -10,10 +10,10 @@ from typing import Any
 from deltaflow.report.aggregate import interval
 from deltaflow.report.collect import STATUSES, CollectedRun, finite, seen_from
 from deltaflow.report.commands import command as command_of
-from deltaflow.report.comparison import Difference, compare
+from deltaflow.report.comparison import Difference, compare, enough
 from deltaflow.report.configuration import Configuration
 from deltaflow.report.effects import Effect, axis_effects
-from deltaflow.report.gathering import Gathering, Metric, gather
+from deltaflow.report.gathering import Gathering, Metric, gather, lack, n_zero
 from deltaflow.report.naming import chosen
 from deltaflow.report.remarks import remarks, sentence
 from deltaflow.report.tables import UNITS, significant
@@ -89,6 +89,7 @@ def digest_of(
         for axis in gathering.axes
     ]
     label = next((one.label for one in found if one.number == named), None)
+    headline = {metric.name: (f"{metric.moment} {metric.name}", "")}
     return {
         "title": title,
         "sentence": sentence(gathering),
@@ -102,28 +103,31 @@ def digest_of(
         "axes": [{"name": axis.name, "values": list(axis.values)} for axis in gathering.axes],
         "baseline": other,
         "notes": remarks(gathering, effects, against, label),
-        "effects": [_effect(effect) for axis in effects for effect in axis.effects],
+        "effects": [
+            _effect(effect) | {"n_cells": axis.n_cells, "n_all": axis.n_all}
+            for axis in effects
+            for effect in axis.effects
+        ],
         "numbers": [
-            {"name": metric.name, "title": f"{metric.moment} {metric.name}", "unit": ""},
-            *({"name": name, "title": title, "unit": unit}
-              for name, (title, unit) in (FLOW | THEORY | SHARES | TIME).items()),
+            {"name": name, "title": title, "unit": unit, "over_seeds": name not in THEORY | TIME}
+            for name, (title, unit) in (headline | FLOW | THEORY | SHARES | TIME).items()
         ],
         "runs": [_run(gathering, one, values[one.number], against, place) for one in ranked],
     }  # fmt: skip
 
 
 def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, float]]) -> int | None:
-    """The best to compare others with: with several seeds, if any has them; of at least two."""
-    some = [one.number for one in ranked if values[one.number]]
-    several = [number for number in some if len(values[number]) > 1]
-    return None if len(some) < 2 else (several or some)[0]
+    """The best of those with enough seeds to compare others with; none without another."""
+    sizes = {one.number: n for one in ranked if (n := len(values[one.number]))}
+    least = enough(sizes.values())
+    return None if len(sizes) < 2 else next(key for key, n in sizes.items() if n >= least)
 
 
 def _order(one: Configuration, mean: float | None, metric: Metric) -> tuple[int, float, int]:
-    """Best first; then without a result, diverged, failed, interrupted, running."""
+    """Best first, those most of whose seeds diverged after the others; then without a result."""
     if mean is None:
-        return 1 + STATUSES.index(one.status), 0.0, one.number
-    return 0, -mean if metric.higher_is_better else mean, one.number
+        return 2 + STATUSES.index(one.status), 0.0, one.number
+    return int(one.is_mostly_lost), -mean if metric.higher_is_better else mean, one.number
 
 
 def _run(
@@ -143,9 +147,10 @@ def _run(
         "directory": seen_from(place, directory) if place else str(directory),
         "axes": dict(one.axes),
         "status": one.status,
-        "reason": one.reason,
+        "reason": "; ".join(filter(None, [lack(gathering, one), one.reason])) or None,
         "n_seeds": one.n_seeds,
         "n_diverged": len(one.diverged),
+        "n_zero": {moment: n_zero(gathering, one, moment) for moment in ("start", "end")},
         "numbers": _numbers(gathering, one, values),
         "against": _against(against.get(one.number)),
         "verdicts": [

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console, JustifyMethod
 from rich.text import Text
 
+from deltaflow.report.comparison import FEW
 from deltaflow.report.configuration import text
 from deltaflow.report.screen import printable, spread, titled_table
 
@@ -14,6 +15,8 @@ VERDICT = "verdict"
 MOST = 50  # configurations that are shown one by one
 _LAST = 5  # of these, from the end
 _WIDE = 110  # columns from which on one table holds all
+_ALPHA = 0.05  # of tests
+_AT_START = ("vanishing_index_start", "decay_rate_start")
 _Run = Mapping[str, Any]
 _Columns = dict[str, Callable[[_Run], str]]
 
@@ -47,11 +50,11 @@ def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
         digest: of the report.
     """
     name, moment = digest["metric"]["name"], digest["metric"]["moment"]
-    results: _Columns = {
-        f"{moment}\n{name}": lambda run: _spread(run["numbers"][name]),
+    flow: _Columns = {
         "vanishing index\nstart → end": _vanishing,
         "decay rate\nand theory's": _decay,
     }
+    results = {f"{moment}\n{name}": lambda run: _result(run, name)} | flow
     rest: _Columns = {"dead or\nsaturated": _units, "time": _seconds, VERDICT: _verdict}
     out.print(Text(printable(digest["sentence"]), overflow="fold"))
     ranked = [run for run in digest["runs"] if _mean(run, name) is not None]
@@ -61,7 +64,11 @@ def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
         _print_table(out, _title(digest), digest, ranked, results)
         _print_table(out, "Units at the end, time, verdicts", digest, ranked, rest)
     if unranked := digest["runs"][len(ranked) :]:
-        _print_table(out, "Without a result", digest, unranked, {"why": _verdict})
+        measured = any(_mean(run, name) is not None for run in unranked for name in _AT_START)
+        columns: _Columns = (flow if measured else {}) | {"why": _why}
+        completed = any(run["status"] == "completed" for run in unranked)
+        title = f"Without {moment} {name}" if completed else "Without a result"
+        _print_table(out, title, digest, unranked, columns)
     if said := _alike(digest):
         out.print(said)
     if len(ranked) > MOST:
@@ -107,10 +114,23 @@ def _named(run: _Run, axes: Sequence[str]) -> str:
     return " · ".join("?" if v is None else text(v) for v in known) if told_apart else run["label"]
 
 
+def _result(run: _Run, name: str) -> str:
+    """The metric, and of how many seeds it is, if some have none."""
+    number, n_seeds = run["numbers"][name], run["n_seeds"]
+    return _spread(number) + (
+        f"\n{number['n']} of {n_seeds} seeds" if number["n"] < n_seeds else ""
+    )
+
+
 def _vanishing(run: _Run) -> str:
     start, end = (run["numbers"][f"vanishing_index_{moment}"] for moment in ("start", "end"))
-    known = start["mean"] is not None or end["mean"] is not None
-    return f"{_spread(start)}\n→ {_spread(end)}" if known else "–"
+    lines = [_spread(start), f"→ {_spread(end)}"]
+    for moment, at in (("end", 2), ("start", 1)):
+        if n := run["n_zero"][moment]:
+            counted = run["n_seeds"] - (run["n_diverged"] if moment == "end" else 0)
+            lines.insert(at, f"δ is 0 in {n} of {counted}")
+    known = start["mean"] is not None or end["mean"] is not None or any(run["n_zero"].values())
+    return "\n".join(lines) if known else "–"
 
 
 def _decay(run: _Run) -> str:
@@ -155,6 +175,11 @@ def _seconds(run: _Run) -> str:
     return "–" if seconds is None else f"{seconds:.1f} s"
 
 
+def _why(run: _Run) -> str:
+    """Why it has no place in the ranking."""
+    return str(run["reason"]) if run["status"] == "completed" else _verdict(run)
+
+
 def _verdict(run: _Run) -> str:
     """The first verdict and what was lost, or how it ended and why."""
     if run["status"] != "completed":
@@ -168,19 +193,26 @@ def _verdict(run: _Run) -> str:
 
 
 def _alike(digest: Mapping[str, Any]) -> str | None:
-    """How many cannot be told from the baseline."""
-    p = [run["against"]["p_holm"] for run in digest["runs"] if run["against"]]
-    known = [value for value in p if value is not None]
-    if not known:
+    """How many cannot be told from the baseline, and how many nobody could tell from it."""
+    against = [run["against"] for run in digest["runs"] if run["against"]]
+    tested = [one["p_holm"] for one in against if one["n"] >= FEW]
+    few = [one["n"] for one in against if one["n"] < FEW]
+    if all(one["n"] == 1 for one in against):
         return None
-    name = next(
-        (f"{rank}" for rank, run in enumerate(digest["runs"], 1) if run["id"] == digest["baseline"])
-    )
-    alike = sum(value >= 0.05 for value in known)
-    return (
-        f"{alike} of {len(known)} others cannot be told from number {name} by paired t-tests "
-        "(Holm-corrected p ≥ 0.05)."
-    )
+    ids = [run["id"] for run in digest["runs"]]
+    name, said = f"number {ids.index(digest['baseline']) + 1}", []
+    if tested:
+        alike = sum(p >= _ALPHA for p in tested)
+        said.append(
+            f"{alike} of {len(tested)} others cannot be told from {name} by paired t-tests "
+            f"(Holm-corrected p ≥ {_ALPHA})."
+        )
+    if few:
+        seeds = "only 1 seed" if max(few) == 1 else f"only {max(few)} seeds"
+        seeds += " or fewer" if min(few) < max(few) else ""
+        others = f"{len(few)} other{'' if len(few) == 1 else 's'}"
+        said.append(f"{others}: {seeds} in common with {name}, too few to tell.")
+    return "\n".join(said)
 
 
 def _judged(summary: Mapping[str, Any]) -> Mapping[str, Any]:

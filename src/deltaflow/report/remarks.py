@@ -1,14 +1,13 @@
 """What was compared, in a sentence, and what a reader must know before believing the rest."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from deltaflow.report.comparison import Difference
+from deltaflow.report.comparison import FEW, Difference, enough
 from deltaflow.report.configuration import Axis, text
 from deltaflow.report.effects import AxisEffects
 from deltaflow.report.gathering import Gathering
-
-_SHOWN = 8  # values of an axis that are named one by one
+from deltaflow.report.omissions import left_out
+from deltaflow.report.wording import MOST_NAMED, many
 
 
 def sentence(gathering: Gathering) -> str:
@@ -23,8 +22,8 @@ def sentence(gathering: Gathering) -> str:
     found = gathering.configurations
     seeds = {one.n_seeds for one in found} or {0}
     low, high = min(seeds), max(seeds)
-    said = f"{_many(len(found), 'configuration')} × "
-    said += _many(high, "seed") if low == high else f"{low} to {high} seeds"
+    said = f"{many(len(found), 'configuration')} × "
+    said += many(high, "seed") if low == high else f"{low} to {high} seeds"
     n_grid = 1
     for axis in gathering.axes:
         n_grid *= len(axis.values)
@@ -66,8 +65,7 @@ def remarks(
         *_picking(gathering, len(sizes), metric.moment),
         *_tests(against, sizes, named),
         *_scope(gathering, max(sizes, default=0)),
-        *_effects(effects),
-        *_left_out(gathering),
+        *left_out(gathering, effects),
     ]
 
 
@@ -84,7 +82,7 @@ def _intervals(sizes: Sequence[int]) -> Iterator[str]:
         wrong = f": about {0.05 * n:.0f} of these {n} miss their mean" if n >= 20 else ""
         yield f"Intervals are 95 % by Student's t over seeds, unadjusted{wrong}."
         if ones := sizes.count(1):
-            yield f"{_many(ones, 'configuration')} with one seed: no interval, and no test."
+            yield f"{many(ones, 'configuration')} with one seed: no interval, and no test."
 
 
 def _picking(gathering: Gathering, n: int, moment: str) -> Iterator[str]:
@@ -110,25 +108,32 @@ def _tests(
     if tested:
         n = sum(size > 1 for size in sizes)
         family = len(tested) if named else n * (n - 1) // 2
-        best = "the best with several seeds" if 1 in sizes else "the best"
+        pairs = "the 1 pair" if family == 1 else f"all {family} pairs"
+        least = enough(sizes)
+        best = f"the best with at least {least} seeds" if min(sizes) < least else "the best"
         yield (
             f"Each is compared with {f'`{named}`' if named else best}, paired by seed; p is "
             "that of a paired t-test, two-sided, corrected by Holm for "
             + (
-                f"{_many(family, 'comparison')}. It holds if the baseline was chosen before the "
+                f"{many(family, 'comparison')}. It holds if the baseline was chosen before the "
                 "results were seen."
                 if named
-                else f"all {_many(family, 'pair')}, as the best was picked by the same results. "
+                else f"{pairs}, as the best was picked by the same results. "
                 "A baseline chosen beforehand, with `--baseline`, leaves fewer."
             )
         )
     if constant := sum(one.is_constant and one.mean != 0 for one in tested):
         yield (
-            f"{_many(constant, 'difference')} with the same value for every seed: t has no scale "
+            f"{many(constant, 'difference')} with the same value for every seed: t has no scale "
             "to judge by, and p is that of the sign test, 2^(1−n)."
         )
     if untested := len(against) - len(tested):
-        yield f"{_many(untested, 'configuration')} with one seed in common with the baseline: no p."
+        yield f"{many(untested, 'configuration')} with one seed in common with the baseline: no p."
+    if few := sum(one.n < FEW for one in tested):
+        yield (
+            f"{many(few, 'configuration')} with only 2 seeds in common with the baseline: a test "
+            "of so few says next to nothing."
+        )
 
 
 def _scope(gathering: Gathering, n_seeds: int) -> Iterator[str]:
@@ -143,56 +148,8 @@ def _scope(gathering: Gathering, n_seeds: int) -> Iterator[str]:
         yield "Runs on different data are ranked together: that says more of the data than of them."
 
 
-def _effects(effects: Sequence[AxisEffects]) -> Iterator[str]:
-    shown = [one for one in effects if one.effects]
-    if len(effects) > 1 and shown:
-        yield (
-            "The effect of an axis is the mean over the combinations of the others that have all "
-            "of its values, from the same seeds, each with the same weight."
-        )
-    for one in effects:
-        of = f"The effect of {one.axis.name}"
-        if not one.effects and one.n_all:
-            yield f"{of} is left out: no combination of the other axes has all of its values."
-        elif one.n_cells < one.n_all:
-            yield f"{of} is over {one.n_cells} of {one.n_all} combinations: others lack a value."
-
-
-def _left_out(gathering: Gathering) -> Iterator[str]:
-    replicas = [r for run in gathering.runs.values() for r in run.summary["replicas"]]
-    if lost := sum(replica.get("status") == "diverged" for replica in replicas):
-        yield (
-            f"{lost} of {_many(len(replicas), 'network')} diverged and are left out of means: "
-            "that flatters the configurations they belong to."
-        )
-    statuses = Counter(run.status for run in gathering.runs.values())
-    ended = [
-        f"{_many(statuses[status], 'run')} {word}"
-        for status, word in (
-            ("failed", "failed"), ("interrupted", "stopped early"), ("running", "not ended yet")
-        )
-        if statuses[status]
-    ]  # fmt: skip
-    if ended:
-        yield f"{', '.join(ended)}: without results."
-    if gathering.n_repeats:
-        yield (
-            f"{_many(gathering.n_repeats, 'run')} left out, with the same configuration and seeds "
-            "as another."
-        )
-    if unreadable := gathering.tables.unreadable:
-        yield (
-            f"Tables of {_many(len(unreadable), 'configuration')} cannot be read, and pictures of "
-            f"them are left out: {next(iter(unreadable.values()))}"
-        )
-
-
 def _axis(axis: Axis) -> str:
     values = [text(value) for value in axis.values]
-    if len(values) > _SHOWN:
+    if len(values) > MOST_NAMED:
         values = [values[0], values[1], "…", f"{values[-1]}; {len(values)} values"]
     return f"{axis.name} ({', '.join(values)})"
-
-
-def _many(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"

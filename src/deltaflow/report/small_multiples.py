@@ -46,6 +46,7 @@ def profiles(digest: _Digest) -> Figure | None:
         _logarithmic(axes)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     _share(panels, "hidden layer, from the input", "δ norm")
+    _say_zeros(figure, runs)
     _legend(figure, {"start of training": _LOOKS["start"], "end": _LOOKS["end"],
                      "theory, start": {"color": "black", "ls": ":"}})  # fmt: skip
     return figure
@@ -85,6 +86,7 @@ def heatmaps(digest: _Digest) -> Figure | None:
     shade.set_title("log₁₀\nδ norm", fontsize=9)
     if any(not np.isfinite(grid).all() for grid in grids):
         figure.text(0.995, 0.02, "grey: 0 or not finite", ha="right", fontsize=8, color=QUIET)
+    _say_zeros(figure, runs)
     return figure
 
 
@@ -165,6 +167,15 @@ def _line(
     axes.plot(x, mean, **look, marker=marker, ms=2.5, lw=1.3)
     if np.isfinite(low).any():
         axes.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
+
+
+def _say_zeros(figure: Figure, runs: Mapping[int, _Run]) -> None:
+    """That some seeds are not in the means of logarithms, if it is so."""
+    ranks = [str(rank) for rank, run in runs.items() if any(run["n_zero"].values())]
+    if ranks:
+        said = f"means are of the seeds where δ is not 0 (it is in some of {', '.join(ranks)})"
+        below_title = 1 - 0.32 / figure.get_figheight()
+        figure.text(0.01, below_title, said, va="top", fontsize=8, color=QUIET)
 
 
 def _logarithmic(axes: Axes) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from deltaflow.report.build import FORMATS
 from deltaflow.report.configuration import text
 from deltaflow.report.figures import END, QUIET, START, save
 from deltaflow.report.lettering import plain, wrapped
@@ -20,12 +21,12 @@ _MOST_NAMES = 16  # values of an axis that are named one by one
 
 
 def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[Path]:
-    """Draw all that a report has something for.
+    """Draw all that a report has something for, and remove what is left of an older one.
 
     Args:
         digest: of the report.
         directory: where to.
-        kind: png, svg or pdf.
+        kind: one of ``FORMATS``.
 
     Returns:
         The files.
@@ -37,6 +38,8 @@ def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[P
         if (figure := draw(digest)) is not None:
             paths.append(directory / f"{name}.{kind}")
             save(figure, paths[-1])
+    for old in {directory / f"{name}.{kind}" for name in figures for kind in FORMATS} - {*paths}:
+        old.unlink(missing_ok=True)
     return paths
 
 
@@ -111,7 +114,7 @@ def effects(digest: _Digest) -> Figure | None:
     for axes, name in zip(panels.flat, names, strict=False):
         own = [effect for effect in digest["effects"] if effect["axis"] == name]
         _effect(axes, own)
-        axes.set_title(wrapped(name, 38, 2), fontsize=10, loc="left")
+        axes.set_title(wrapped(f"{name}{_left_out(own[0])}", 38, 2), fontsize=10, loc="left")
     for axes in list(panels.flat)[len(names) :]:
         axes.set_visible(False)
     for row in panels:
@@ -123,6 +126,12 @@ def effects(digest: _Digest) -> Figure | None:
                     fontweight="bold", x=0.01, ha="left")  # fmt: skip
     figure.text(0.985, 0.02, note, ha="right", fontsize=9, color=QUIET)
     return figure
+
+
+def _left_out(effect: Mapping[str, Any]) -> str:
+    """Over how many combinations of the other axes it is averaged, if not over all."""
+    n, n_all = effect["n_cells"], effect["n_all"]
+    return f" (over {n} of {n_all} combinations)" if n < n_all else ""
 
 
 def _effect(axes: Axes, effects: Sequence[Mapping[str, Any]]) -> None:

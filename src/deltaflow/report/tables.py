@@ -29,10 +29,12 @@ class Tables:
     """What the tables of some configurations say, by the configurations' numbers.
 
     Attributes:
-        profiles: δ norm of the hidden layers at the start and the end, with theory.
+        profiles: δ norm of the hidden layers, at the start of all seeds and at the end of those
+            that did not diverge, with theory.
         heatmaps: log₁₀ δ norm by layer and step.
         curves: loss and metric by split and epoch.
         units: for each run and seed, the largest share in a hidden layer at the end.
+        zeros: runs and seeds with a hidden layer where δ is 0, at the start and at the end.
         unreadable: what is wrong with tables that cannot be read.
     """
 
@@ -40,6 +42,9 @@ class Tables:
     heatmaps: dict[int, dict[str, Any]] = field(default_factory=dict)
     curves: dict[int, dict[str, Any]] = field(default_factory=dict)
     units: dict[tuple[int, int], dict[str, float | None]] = field(default_factory=dict)
+    zeros: dict[str, set[tuple[int, int]]] = field(
+        default_factory=lambda: {"start": set(), "end": set()}
+    )
     unreadable: dict[int, str] = field(default_factory=dict)
 
 
@@ -59,8 +64,10 @@ def read_tables(configurations: Sequence[Configuration], metric: str) -> Tables:
         batch = configurations[at : at + _AT_ONCE]
         flow = _read(batch, _flow, found.unreadable)
         if len(flow):
-            found.units |= _units(flow)
-            found.heatmaps |= _heatmaps(flow.filter("shown"))
+            found.units |= _units(flow.filter("going", "hidden"))
+            for moment, own in found.zeros.items():
+                own |= set(flow.filter("hidden", "zero", moment).select("run", "seed").rows())
+            found.heatmaps |= _heatmaps(flow.filter("going", "shown"))
             found.profiles |= _profiles(flow.filter("hidden"))
         curves = _read(batch, lambda one: _metrics(one, names), found.unreadable)
         if len(curves):
@@ -95,16 +102,18 @@ def _read(
 
 def _flow(one: Configuration) -> pl.DataFrame:
     """The layers tables of a configuration's runs, at a few steps."""
-    frame = _going(one, LAYERS, _FLOW)
+    frame = _rows(one, LAYERS, _FLOW)
+    steps = _thin(frame.filter("going")["step"], MOST_STEPS)
     norm, predicted, start = pl.col("delta_norm"), pl.col("predicted_delta_norm"), pl.col("start")
     return (
         frame.with_columns(
             hidden=pl.col("layer") < pl.col("layer").max(),
             start=pl.col("step") == 0,
             end=pl.col("step") == pl.col("step").max().over("run"),
-            shown=pl.col("step").is_in(_thin(frame["step"], MOST_STEPS)),
+            shown=pl.col("step").is_in(steps),
+            zero=norm == 0,
         )
-        .filter(start | pl.col("end") | pl.col("shown"))
+        .filter(start | (pl.col("going") & (pl.col("end") | pl.col("shown"))))
         .with_columns(
             log=pl.when((norm > 0) & norm.is_finite()).then(norm.log10()),
             theory=pl.when(start & (predicted > 0)).then(predicted.log10()),
@@ -115,13 +124,13 @@ def _flow(one: Configuration) -> pl.DataFrame:
 
 def _metrics(one: Configuration, names: Sequence[str]) -> pl.DataFrame:
     """The metrics tables of a configuration's runs, at a few epochs."""
-    frame = _going(one, METRICS, ("seed", "epoch", "split", *names))
+    frame = _rows(one, METRICS, ("seed", "epoch", "split", *names)).filter("going")
     shown = pl.col("epoch").is_in(_thin(frame["epoch"], MOST_EPOCHS))
     return frame.filter(pl.col("split") != "test", shown)
 
 
-def _going(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
-    """Rows of the replicas that did not diverge; all of them, if none is left."""
+def _rows(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
+    """Rows of all replicas; those ``going`` did not diverge, or all, if none is left."""
     frames = []
     for number, run in one.runs.items():
         lost = [r["seed"] for r in run.summary["replicas"] if r.get("status") == "diverged"]
@@ -133,7 +142,7 @@ def _going(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.Dat
             )
         )
     whole = pl.concat(frames)
-    return (whole if whole["lost"].all() else whole.filter(~pl.col("lost"))).drop("lost")
+    return whole.with_columns(going=~pl.col("lost") | pl.col("lost").all()).drop("lost")
 
 
 def _thin(values: pl.Series, most: int) -> list[int]:
@@ -143,9 +152,9 @@ def _thin(values: pl.Series, most: int) -> list[int]:
     return [int(value) for value in some[places]]
 
 
-def _units(flow: pl.DataFrame) -> dict[tuple[int, int], dict[str, float | None]]:
+def _units(hidden: pl.DataFrame) -> dict[tuple[int, int], dict[str, float | None]]:
     largest = [pl.col(name).fill_nan(None).max() for name in UNITS]
-    ends = flow.filter("end", "hidden").group_by("run", "seed").agg(largest)
+    ends = hidden.filter("end").group_by("run", "seed").agg(largest)
     return {(run, seed): dict(zip(UNITS, units, strict=True)) for run, seed, *units in ends.rows()}
 
 
@@ -166,7 +175,7 @@ def _heatmaps(flow: pl.DataFrame) -> dict[int, dict[str, Any]]:
 def _profiles(hidden: pl.DataFrame) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     keys = ("configuration", "layer")
-    start, end = hidden.filter("start"), hidden.filter("end", ~pl.col("start"))
+    start, end = hidden.filter("start"), hidden.filter("going", "end", ~pl.col("start"))
     for number, rows in _each(start.group_by(keys).agg(*_spread("log"), _mean("theory")), "layer"):
         theory = rows["theory_mean"]
         found[number] = {

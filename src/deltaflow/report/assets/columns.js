@@ -1,5 +1,7 @@
 // The columns of the ranking: what sorts a run there, and what its cell shows.
 
+const FEW_SEEDS = 3; // in common; with fewer, hardly any difference can be told from chance
+
 const STATES = ["completed", "diverged", "failed"];
 
 /** The columns in order. */
@@ -62,10 +64,24 @@ function numberColumn(column) {
       return [
         format(all[n].mean, halves[n]),
         longest ? halfOf(texts[n].padStart(longest, FIGURE_SPACE)) : null,
+        column.over_seeds ? someSeeds(run, column.name, all[n]) : null,
       ];
     },
   };
 }
+
+/** Of how many seeds a number is, or why of none, if some of its run's have none. */
+function someSeeds(run, name, { mean, n }) {
+  const [, moment] = /^(?:vanishing_index|decay_rate)_(start|end)$/.exec(name) ?? [];
+  const zero = run.n_zero?.[moment] ?? 0;
+  const going = run.n_seeds - (moment === "end" ? run.n_diverged : 0);
+  if (zero) return below(`δ is 0 in ${zero} of ${count(going, "seed")}`);
+  return mean !== null && n < run.n_seeds
+    ? below(`${n} of ${count(run.n_seeds, "seed")}`)
+    : null;
+}
+
+const below = (text) => make("span", { class: "below" }, text);
 
 const halfOf = (text) => make("span", { class: "half" }, ` ${text}`);
 
@@ -96,8 +112,15 @@ const probabilityColumn = () => ({
   title: "p (Holm)",
   kind: "number",
   value: (run) => run.against?.p_holm ?? null,
-  cell: (run) => probability(run.against?.p_holm),
+  cell: (run) => [probability(run.against?.p_holm), fewInCommon(run.against)],
 });
+
+/** What a test of very few seeds says is next to nothing; where all have one, there is none. */
+function fewInCommon(against) {
+  if (!against || against.n >= FEW_SEEDS) return null;
+  if (runs.every((run) => (run.against?.n ?? 1) === 1)) return null;
+  return below(`only ${count(against.n, "seed")} in common`);
+}
 
 function placeCell(run) {
   const link = { href: `#run-${run.id}`, "aria-label": `${run.place}, details of ${run.nickname}` };

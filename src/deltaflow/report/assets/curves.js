@@ -116,8 +116,14 @@ function curvePanel(part, title, some, range) {
     curve.line.dash = how.dash;
     return [...bands(epochs, lows, highs, how.color), curve];
   });
+  const last = some.reduce((most, { curves }) => Math.max(most, ...curves[part].epochs), 1);
   const layout = {
-    xaxis: { title: { text: "epoch" }, rangemode: "tozero" },
+    xaxis: {
+      title: { text: "epoch" },
+      rangemode: "tozero",
+      tick0: 0,
+      dtick: Math.max(1, roundStep(last / 8)), // an epoch is whole
+    },
     yaxis: {
       title: { text: plain(quantity) },
       type: log ? "log" : "linear",

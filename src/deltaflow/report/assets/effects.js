@@ -30,14 +30,15 @@ function buildEffects() {
     empty: "No effect can be given: no axis has more than one value, or no run has a result.",
     numbers: digest.effects.length
       ? () => ({
-          columns: ["axis", "value", "mean", "low", "high", "n"],
-          rows: digest.effects.map(({ axis, value, mean, low, high, n }) => [
+          columns: ["axis", "value", "mean", "low", "high", "seeds", "combinations"],
+          rows: digest.effects.map(({ axis, value, mean, low, high, n, n_cells, n_all }) => [
             axis,
             words(value),
             mean,
             low,
             high,
             n,
+            n_cells < n_all ? `${n_cells} of ${n_all}` : n_cells,
           ]),
         })
       : null,
@@ -48,12 +49,22 @@ function effectsInWords(names) {
   const many = names.some(
     (name) => digest.effects.filter((effect) => effect.axis === name).length > MOST_CELLS,
   );
+  const partly = digest.effects.filter(({ n_cells, n_all }) => n_cells < n_all);
+  const which = names.filter((name) => partly.some(({ axis }) => axis === name));
   return [
-    `Mean of ${heading(metric)} over all runs with that value, averaged over the other axes; `,
-    "bar: 95 % interval. One scale for all panels, whatever the filters.",
+    `${capital(heading(metric))} for each value of an axis`,
+    axes.length > 1
+      ? ": the mean over the combinations of the other axes that have a result with all of its values from the same seeds, each with the same weight"
+      : "",
+    "; bar: 95 % interval over seeds. One scale for all panels, whatever the filters.",
+    which.length
+      ? ` Not all combinations count for ${which.map((name) => short(name, 60)).join(", ")}; the notes say why.`
+      : "",
     many ? ` The first ${MOST_CELLS} values of an axis are shown.` : "",
   ].join("");
 }
+
+const capital = (text) => (text[0]?.toUpperCase() ?? "") + text.slice(1);
 
 function effectPanel(name, effects, range, room) {
   const how = look(0);

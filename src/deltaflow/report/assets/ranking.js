@@ -174,7 +174,11 @@ function showPager(total, first, pages) {
 
 function setUpRanking() {
   const order = metric.title + (better === "lower" ? ", lowest first" : ", highest first");
-  const ranked = `Runs by ${order}; then those that diverged, then those that did not end.`;
+  const value = (run) => number(run, metric.name).mean;
+  const mostly = runs.some((run) => run.status === "completed" && 2 * run.n_diverged > run.n_seeds);
+  const lost = mostly ? "those most of whose seeds diverged, then those whose seeds all" : "those that";
+  const lacking = runs.some((run) => run.status === "completed" && value(run) === null);
+  const ranked = `Runs by ${order}; ${lacking ? "then those without it, " : ""}then ${lost} diverged, then those that did not end.`;
   const compared = runs.some((run) => run.against)
     ? " p is Holm's, of the paired difference to the baseline."
     : "";

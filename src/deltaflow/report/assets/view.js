@@ -44,7 +44,8 @@ runs.forEach((run, index) => {
   run.kinds = run.verdicts.map((verdict) => verdict.kind);
   const values = Object.values(run.axes).map(words);
   const kinds = run.kinds.map(kindInWords);
-  const all = [run.label, run.name, run.status, run.reason ?? "", ...values, ...kinds];
+  const lost = run.n_diverged ? "diverged" : ""; // of some of its seeds, too
+  const all = [run.label, run.name, run.status, run.reason ?? "", lost, ...values, ...kinds];
   run.haystack = all.join("\n").toLowerCase();
 });
 

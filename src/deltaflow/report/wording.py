@@ -1,0 +1,25 @@
+"""Counts and lists, as one says them."""
+
+from collections.abc import Sequence
+
+MOST_NAMED = 8  # of a list, one by one
+
+
+def many(n: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> many(1, "seed"), many(2, "seed")
+    ('1 seed', '2 seeds')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def listed(words: Sequence[str], last: str) -> str:
+    """Words with commas, and one before the last of them; of very many the first.
+
+    >>> listed(["relu", "tanh", "elu"], "or"), listed(["relu"], "or")
+    ('relu, tanh or elu', 'relu')
+    """
+    if len(words) > MOST_NAMED:
+        words = [*words[:MOST_NAMED], f"{len(words) - MOST_NAMED} more"]
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
