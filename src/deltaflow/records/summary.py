@@ -50,7 +50,8 @@ SUMMARY_FIELDS = {
     "metrics": "final, best and test, by metric: mean, low, high (95 % interval by t over seeds, "
     "unadjusted; null for one seed), n (replicas counted: those that did not diverge)",
     "flow": "by number, as in metrics: vanishing_index, vanishing_index_weight and decay_rate, "
-    "each with _start and _end, and loss_gain_start and _end",
+    "each with _start and _end, and loss_gain_start and _end; at the start every replica counts, "
+    "diverged later or not",
     "theory": "null where theory says nothing: under normalisation, without a hidden layer, "
     "or before the end. Of the predicted profile of step 0: decay_rate and vanishing_index; "
     "theory_error, the RMS over hidden layers of log₁₀(measured / predicted) δ norm, measured "
