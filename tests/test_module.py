@@ -120,6 +120,21 @@ def test_weights_that_are_not_finite_count_as_diverged_though_the_loss_is_finite
     assert module.diverged_at.tolist() == [-1, -1, 6, -1]
 
 
+def test_what_only_the_parts_to_judge_by_find_out_counts_as_diverged():
+    module = module_of(datamodule(), nn.ReLU())
+
+    class Late(pl.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if trainer.global_step == 6:  # finite weights of which no output is
+                with torch.no_grad():
+                    pl_module.network.layers[-1].weight[2] = torch.finfo(torch.float64).max / 2
+                    pl_module.network.layers[0].bias[2] = 1e10
+
+    fit(module, datamodule(), max_epochs=1, callbacks=[Late()])
+    assert all(weight.isfinite().all() for weight in module.parameters())
+    assert module.diverged_at.tolist() == [-1, -1, 6, -1]
+
+
 def test_training_stops_after_the_epoch_in_which_the_last_replica_diverged():
     module = module_of(datamodule())
     poison = [Poison(torch.nan, 1, replicas=[0, 1, 2]), Poison(torch.nan, 8, replicas=[3])]

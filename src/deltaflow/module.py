@@ -116,30 +116,38 @@ class StackedModule(pl.LightningModule):
         """One batch: its loss to descend, and what it predicted."""
         outputs = self._evaluate(batch, step=self.global_step)
         loss = outputs["sample_loss"].mean(1)
-        newly = ~loss.detach().isfinite() & ~self.diverged
-        self.diverged_at.masked_fill_(newly, self.global_step)
+        self._mark(~loss.detach().isfinite())
         return outputs | {"loss": loss.sum()}
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """One batch of the validation part."""
-        return self._evaluate(batch)
+        """One batch of the validation part, which may be the first to see the last update."""
+        return self._judged(batch)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """One batch of the test part."""
-        return self._evaluate(batch)
+        """One batch of the test part, likewise."""
+        return self._judged(batch)
 
     def on_train_epoch_end(self) -> None:
         """Mark replicas whose weights are not finite; stop when none is left."""
         broken = torch.stack(
             [~parameter.detach().flatten(1).isfinite().all(1) for parameter in self.parameters()]
         ).any(0)
-        self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
+        self._mark(broken)
         if bool(self.diverged.all()):
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build the network again."""
         checkpoint["architecture"] = self.architecture
+
+    def _judged(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        outputs = self._evaluate(batch)
+        self._mark(~outputs["sample_loss"].mean(1).isfinite())
+        return outputs
+
+    def _mark(self, broken: Tensor) -> None:
+        """Note the step of replicas, ``[R]``, that are not finite for the first time."""
+        self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
 
     def _evaluate(self, batch: tuple[Tensor, Tensor], step: int = 0) -> dict[str, Tensor]:
         x, target = batch
