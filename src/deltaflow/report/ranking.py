@@ -75,6 +75,18 @@ def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
         out.print("All of them are in report.html and runs.csv.")
 
 
+def _short(names: Sequence[str]) -> list[str]:
+    """Names without the group before them, unless they are then alike.
+
+    >>> _short(["init", "network.depth"]), _short(["data.seed", "seed"])
+    (['init', 'depth'], ['data.seed', 'seed'])
+    """
+    last = [name.rpartition(".")[2] for name in names]
+    return [
+        short if last.count(short) == 1 else name for short, name in zip(last, names, strict=True)
+    ]
+
+
 def _print_table(
     out: Console, title: str, digest: Mapping[str, Any], runs: Sequence[_Run], columns: _Columns
 ) -> None:
@@ -83,7 +95,7 @@ def _print_table(
     has_rank = "why" not in columns
     if has_rank:
         table.add_column("", justify="right", no_wrap=True)
-    table.add_column(Text(printable(" · ".join(axes)) or "configuration"), overflow="fold")
+    table.add_column(Text(printable(" · ".join(_short(axes))) or "configuration"), overflow="fold")
     for name in columns:
         is_text = name in (VERDICT, "why")
         justify: JustifyMethod = "left" if is_text else "right"
