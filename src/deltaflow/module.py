@@ -54,6 +54,9 @@ class StackedModule(pl.LightningModule):
         self.architecture = dict(architecture or {})
         self.diverged_at: Tensor
         self.register_buffer("diverged_at", torch.full((network.n_replicas,), -1))
+        self._overflowing: Tensor  # what validation found out about an epoch's last update
+        unknown = torch.zeros(network.n_replicas, dtype=torch.bool)
+        self.register_buffer("_overflowing", unknown, persistent=False)
 
     @property
     def diverged(self) -> Tensor:
@@ -120,30 +123,29 @@ class StackedModule(pl.LightningModule):
         return outputs | {"loss": loss.sum()}
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """One batch of the validation part, which may be the first to see the last update."""
-        return self._judged(batch)
+        """One batch of the validation part, which is the first to see an epoch's last update."""
+        outputs = self._evaluate(batch)
+        self._overflowing.logical_or_(_is_broken(outputs))
+        return outputs
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One batch of the test part, likewise."""
-        return self._judged(batch)
+        outputs = self._evaluate(batch)
+        self._mark(_is_broken(outputs))
+        return outputs
 
     def on_train_epoch_end(self) -> None:
-        """Mark replicas whose weights are not finite; stop when none is left."""
+        """Mark replicas whose weights, or outputs, are not finite; stop when none is left."""
         broken = torch.stack(
             [~parameter.detach().flatten(1).isfinite().all(1) for parameter in self.parameters()]
         ).any(0)
-        self._mark(broken)
+        self._mark(broken | self._overflowing)
         if bool(self.diverged.all()):
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build the network again."""
         checkpoint["architecture"] = self.architecture
-
-    def _judged(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        outputs = self._evaluate(batch)
-        self._mark(~outputs["sample_loss"].mean(1).isfinite())
-        return outputs
 
     def _mark(self, broken: Tensor) -> None:
         """Note the step of replicas, ``[R]``, that are not finite for the first time."""
@@ -157,6 +159,11 @@ class StackedModule(pl.LightningModule):
         _check_shape("sample_loss", sample_loss, target.shape[:2])
         _check_shape("predict", prediction, target.shape)
         return {"sample_loss": sample_loss, "prediction": prediction, "target": target}
+
+
+def _is_broken(outputs: Mapping[str, Tensor]) -> Tensor:
+    """Whether a replica's loss is not finite, ``[R]``."""
+    return ~outputs["sample_loss"].mean(1).isfinite()
 
 
 def _check_shape(method: str, returned: Any, expected: torch.Size) -> None:

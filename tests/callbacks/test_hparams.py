@@ -1,5 +1,6 @@
 """The HParams page's data, read back from event files, against the records of the run."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,10 @@ def test_a_run_of_which_all_seeds_diverge_has_no_number_that_is_not_finite(tmp_p
     settings = ["data=linear", "loss=mse", "optimizer.lr=1e6", "n_seeds=2", "data.n_samples=60"]
     assert run([SHORT, *settings], tmp_path).summary["status"] == "diverged"
     read = events(tmp_path)
-    assert results(read) == {DIVERGED: 2}
+    found = results(read)
+    assert found.pop(DIVERGED) == 2
+    assert found  # of the start, before any update
+    assert all(name.endswith("_start") and math.isfinite(value) for name, value in found.items())
     assert page(read)[2].status == api_pb2.STATUS_FAILURE
 
 
