@@ -57,6 +57,13 @@ def test_selu_keeps_mean_0_and_variance_1():
         (nn.Tanh(), 0.0, 1.0),
         (nn.Tanh(), math.sqrt(0.05), math.sqrt(1.76)),  # Schoenholz et al. 2017, figure 5
         (nn.Sigmoid(), 0.0, 10.15),
+        # Hayou et al. 2019: the experiments of depth 200, in the authors' own code (from
+        # 500,000 draws: github.com/soufiane001/impact_of_init_and_activation)
+        (nn.ELU(), 0.1, 1.1775),
+        (nn.Tanh(), 0.2, 1.3029),
+        # Roberts, Yaida & Hanin 2022 (arXiv:2106.10165), section 5.3.4
+        (nn.GELU(), math.sqrt(0.17292239), math.sqrt(1.98305826)),
+        (nn.SiLU(), math.sqrt(0.55514317), math.sqrt(1.98800468)),
     ],
     ids=str,
 )
@@ -64,18 +71,26 @@ def test_published_edges_of_chaos(phi, sigma_b, sigma_w):
     assert edge_of_chaos(Moments(phi), sigma_b).sigma_w == pytest.approx(sigma_w, abs=2e-3)
 
 
-def test_the_edge_of_elu_against_a_plain_sum():
-    """Hayou et al. 2019 only plot it, near (0.2, 1.22): here χ₁ = 1 by the trapezoid rule."""
-    sigma_w = edge_of_chaos(Moments(nn.ELU()), sigma_b=0.2).sigma_w
+def test_published_variances_on_the_edge():
+    """Beside the points of the same two sources: ELU's to its two digits, GELU's in closed form."""
+    assert round(edge_of_chaos(Moments(nn.ELU()), 0.1).q, 2) == 0.44
+    gelu = edge_of_chaos(Moments(nn.GELU()), math.sqrt(0.17292239))
+    assert gelu.q == pytest.approx((3 + math.sqrt(17)) / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("sigma_b", [0.1, 0.2])
+def test_the_edge_of_elu_against_a_plain_sum(sigma_b):
+    """χ₁ = 1 by the trapezoid rule, after 500 layers."""
+    sigma_w = edge_of_chaos(Moments(nn.ELU()), sigma_b).sigma_w
     z = np.linspace(-12, 12, 200_001)
     weight = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * (z[1] - z[0])
     q = 1.0
     for _ in range(500):
         negative = np.minimum(math.sqrt(q) * z, 0)
-        q = sigma_w**2 * weight @ np.where(z > 0, math.sqrt(q) * z, np.expm1(negative)) ** 2 + 0.04
+        phi = np.where(z > 0, math.sqrt(q) * z, np.expm1(negative))
+        q = sigma_w**2 * weight @ phi**2 + sigma_b**2
     slope = np.exp(np.minimum(math.sqrt(q) * z, 0))
     assert sigma_w**2 * weight @ slope**2 == pytest.approx(1, abs=1e-4)
-    assert sigma_w == pytest.approx(1.22, abs=1e-2)
 
 
 @pytest.mark.parametrize(
