@@ -193,7 +193,12 @@ MISTAKES = {
     "word for sizes": (
         ["data=teacher", "loss=mse", "data.hidden_sizes='8'"], "hidden_sizes", "'8'", "--cfg job",
     ),
-    "no steps": (["scheduler=step", "scheduler.step_size=0"], "scheduler", "StepLR", "arguments"),
+    "no steps": (
+        ["scheduler=step", "scheduler.step_size=0"], "scheduler.step_size", "0", "step_size=30",
+    ),
+    "cosine without a length": (
+        ["scheduler=cosine", "scheduler.T_max=-1"], "scheduler.T_max", "-1", "T_max=100",
+    ),
     "share above 1": (
         ["scheduler=onecycle", "scheduler.pct_start=7"], "scheduler", "got 7", "arguments",
     ),

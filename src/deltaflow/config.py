@@ -145,6 +145,8 @@ LIMITS = (
     Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0",
           "Use `diagnostics.flush_seconds=10`."),
     Limit("optimizer.lr", _positive, "be a finite number above 0", "Use `optimizer.lr=0.1`."),
+    Limit("scheduler.T_max", _at_least(1), "be at least 1", "Use `scheduler.T_max=100`."),
+    Limit("scheduler.step_size", _at_least(1), "be at least 1", "Use `scheduler.step_size=30`."),
     Limit("data.batch_size", _is_whole, "be a whole number, or null",
           "Use `data.batch_size=null` for the full batch.", null=True),
     Limit("data.split", lambda shares: all(_is_number(s) and math.isfinite(s) for s in shares),

@@ -97,10 +97,11 @@ def test_a_type_that_only_a_late_row_tells_is_told(save):
         (b"a,b\n" + b"1,2\n" * 30_000 + b"\xe9,2\n", "UTF-8", "t.csv, which in line 30002 is not"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-8", "t.csv, which is binary, or text in UTF-16"),
         (b"PK\x03\x04\x00\x00", "UTF-8", "t.csv, which is binary"),
+        (b"a,b\r1,2\r3,4\r", "line feed", "only carriage returns in t.csv"),
     ],
     ids=["empty", "blank", "header alone", "header and blanks", "twice", "twice but for spaces",
          "long row", "short row", "open quote", "Latin-1", "Latin-1 header", "late Latin-1",
-         "UTF-16", "zip"],
+         "UTF-16", "zip", "carriage returns"],
 )  # fmt: skip
 def test_a_text_file_that_is_no_table_is_refused(content, expected, found, save):
     with pytest.raises(ValueError, match=expected) as refused:

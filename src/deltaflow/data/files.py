@@ -144,6 +144,11 @@ def _open_text(path: str) -> TableFile:
             f"`data.path` must be text in UTF-8, or Parquet. Found {literal(path)}, which is "
             "binary, or text in UTF-16. Save it as «CSV UTF-8»."
         )
+    if b"\r" in head and b"\n" not in head:
+        raise ValueError(
+            f"Lines must end in a line feed. Found only carriage returns in {literal(path)}, as "
+            "old spreadsheets for the Mac write them. Save it as «CSV UTF-8»."
+        )
     separators = "\t,;|" if path.lower().endswith(".tsv") else ",;\t|"
     heads = {s: list(islice(_records(path, s), _SNIFFED)) for s in separators}
 
