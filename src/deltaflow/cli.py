@@ -43,6 +43,11 @@ _ENDINGS = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]  # a batch system's, and a closed terminal's: ends as Ctrl-C is one
 
+_RAY = {
+    "RAY_DEDUP_LOGS": "0",  # lines of two runs that differ in numbers alone are two lines
+    "RAY_COLOR_PREFIX": "0",  # which would be there in files too
+}
+
 
 def train(config: DictConfig, command: Sequence[str] = (), with_traceback: bool = False) -> None:
     """One run, alone or as part of a sweep.
@@ -152,6 +157,8 @@ def main() -> None:
     with_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
     sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
+    for name, value in _RAY.items():  # must be there before Ray is imported
+        os.environ.setdefault(name, value)
     UNDER_WAY.set(None)
     command = list(sys.argv)  # a worker of a parallel launcher has another
     conductor = os.getpid()

@@ -12,7 +12,10 @@ from deltaflow.mistakes import explain_composition
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells give it."""
-_LOST_WORKERS = ("TerminatedWorkerError", "BrokenProcessPool", "UncompletedJobError")  # of plugins
+_LOST_WORKERS = (  # of plugins
+    "TerminatedWorkerError", "BrokenProcessPool", "UncompletedJobError",
+    "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError",
+)  # fmt: skip
 _WRITING_FAILED = ("PytorchStreamWriter", "inline_container")  # torch.save has no OSError
 
 

@@ -24,6 +24,9 @@ from yaml import MarkedYAMLError
 from deltaflow.options import config_directory
 from deltaflow.signatures import argument_names, nearest, shown
 
+_LAUNCHERS = (  # plugin, option, extra
+    ("joblib", "joblib", "parallel"), ("submitit", "submitit_local", "slurm"), ("ray", "ray", "ray")
+)  # fmt: skip
 _HYDRAS_WORDS = {  # as Hydra begins its message: the whole of ours, with what it found
     r"Config group override must be": (
         "A config group must be given one of its options. Found null or a number. "
@@ -70,14 +73,13 @@ _HYDRAS_WORDS = {  # as Hydra begins its message: the whole of ours, with what i
         "--config-path must be an absolute path to a folder. Found {name}. "
         "Leave it out, and add files of your own with --config-dir."
     ),
-    r"Unknown plugin class : 'hydra_plugins\.hydra_joblib": (
-        "`hydra/launcher=joblib` needs the package hydra-joblib-launcher. Found none. "
-        "Install it with `pip install 'deltaflow[parallel]'`."
-    ),
-    r"Unknown plugin class : 'hydra_plugins\.hydra_submitit": (
-        "`hydra/launcher=submitit_local` needs the package hydra-submitit-launcher. Found none. "
-        "Install it with `pip install 'deltaflow[slurm]'`."
-    ),
+    **{
+        rf"Unknown plugin class : 'hydra_plugins\.hydra_{plugin}": (
+            f"`hydra/launcher={launcher}` needs the package hydra-{plugin}-launcher. Found none. "
+            f"Install it with `pip install 'deltaflow[{extra}]'`."
+        )
+        for plugin, launcher, extra in _LAUNCHERS
+    },
     r"hydra\.searchpath must be a list of strings\. Got: (?P<value>.*)": (
         "`hydra.searchpath` must be a list. Found {value}. Use `hydra.searchpath=[file://…]`."
     ),

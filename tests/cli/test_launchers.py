@@ -16,7 +16,8 @@ from killing import conduct, pace, results
 from running import CONF, ROOT
 
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
-          "submitit_local": ("hydra_submitit_launcher", "slurm")}  # fmt: skip
+          "submitit_local": ("hydra_submitit_launcher", "slurm"),
+          "ray": ("hydra_ray_launcher", "ray")}  # fmt: skip
 SHORT = ["logger=none", "trainer.max_epochs=2", "network.width=4"]
 SWEEP = ["-m", "activation=relu,tanh", "network.depth=-1,1", *SHORT]
 
