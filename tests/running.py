@@ -1,9 +1,13 @@
 """How tests compose and run a configuration: in this process, as the command line would."""
 
+import io
 import os
 import pty
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -16,6 +20,7 @@ from deltaflow.run import Run
 CONF = config_directory()
 ROOT = CONF.parent
 TABLE = ROOT / "tests" / "my.csv"
+TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "120"}
 
 
 def composed(overrides: list[str], directory: Path) -> DictConfig:
@@ -31,23 +36,32 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def in_a_terminal(arguments: list[str], directory: Path, script: str = "train.py") -> str:
+@contextmanager
+def terminal() -> Iterator[tuple[int, io.BytesIO]]:
+    """A terminal to write to, and what was written there, all of it once it is closed."""
+    ours, its = pty.openpty()
+    seen = io.BytesIO()
+
+    def read() -> None:
+        with suppress(OSError):  # Linux's way to say that the other side has closed
+            while chunk := os.read(ours, 65536):
+                seen.write(chunk)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield its, seen
+    finally:
+        os.close(its)
+        reader.join()
+        os.close(ours)
+
+
+def in_a_terminal(arguments: list[str], directory: Path, script: str) -> str:
     """All that a script writes to a terminal of its own."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / script), *arguments], stdout=slave, stderr=slave,
-        cwd=directory, env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"},
-    )  # fmt: skip
-    os.close(slave)
-    seen = b""
-    while True:
-        try:
-            chunk = os.read(master, 65536)
-        except OSError:  # Linux's way to say that the other side has closed
-            break
-        if not chunk:
-            break
-        seen += chunk
-    os.close(master)
-    assert process.wait() == 0
-    return seen.decode()
+    with terminal() as (its, seen):
+        subprocess.run(
+            [sys.executable, str(ROOT / script), *arguments], stdout=its, stderr=its, check=True,
+            cwd=directory, env=os.environ | TERMINAL,
+        )  # fmt: skip
+    return seen.getvalue().decode()

@@ -1,3 +1,4 @@
+import os
 import sys
 import threading
 import warnings
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deltaflow import cli
+from running import TERMINAL, terminal
 
 
 @dataclass(frozen=True)
@@ -21,22 +23,43 @@ class Outcome:
         return sorted(self.directory.glob("outputs/**/summary.json"))
 
 
+def type_in(monkeypatch, directory: Path, *arguments: str, full_error: str = "0") -> int:
+    """Run the command line in this process and in a folder; its exit status."""
+    monkeypatch.chdir(directory)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", full_error)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
 @pytest.fixture
 def deltaflow(monkeypatch, tmp_path, capsys):
     """The command line, in this process and in an empty folder."""
 
     def command(*arguments: str, full_error: str = "0") -> Outcome:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setenv("HYDRA_FULL_ERROR", full_error)
-        monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-        monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
+        status = type_in(monkeypatch, tmp_path, *arguments, full_error=full_error)
         captured = capsys.readouterr()
         return Outcome(status, captured.out, captured.err, tmp_path)
+
+    return command
+
+
+@pytest.fixture
+def shown(monkeypatch, tmp_path):
+    """All that a command that succeeds writes to a terminal."""
+
+    def command(*arguments: str) -> str:
+        for name, value in TERMINAL.items():
+            monkeypatch.setenv(name, value)
+        with terminal() as (its, seen), os.fdopen(its, "w", closefd=False) as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            monkeypatch.setattr(sys, "stderr", stream)
+            assert type_in(monkeypatch, tmp_path, *arguments) == 0
+        return seen.getvalue().decode()
 
     return command

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from running import ROOT, TABLE, in_a_terminal, run
+from running import ROOT, TABLE, run
 
 SHORT = ["trainer.max_epochs=1", "logger=none"]
 GIVEN = ["data=table", "data.path=my.csv", "data.target=species"]
@@ -34,8 +34,8 @@ def test_what_the_readme_shows_is_what_is_said_before_the_result(deltaflow, writ
     assert [line.rstrip() for line in said.splitlines()] == shown.splitlines()
 
 
-def test_in_a_terminal_it_stands_above_the_bar(tmp_path, write):
-    text = in_a_terminal([*GIVEN, *SHORT], tmp_path)
+def test_in_a_terminal_it_stands_above_the_bar(shown, write):
+    text = shown(*GIVEN, *SHORT)
     places = [text.index(part) for part in ("my.csv, 90 rows", "one-hot", "epoch 1/1", "Result")]
     assert places == sorted(places)
 

@@ -2,8 +2,6 @@
 
 import pytest
 
-from running import in_a_terminal
-
 SHORT = ["logger=none", "trainer.max_epochs=30", "hydra.run.dir=here"]
 
 
@@ -38,8 +36,8 @@ def test_the_command_for_tensorboard_is_given(deltaflow):
     assert f"tensorboard --logdir {outcome.directory}" in outcome.out
 
 
-def test_a_terminal_gets_a_bar_with_loss_and_accuracy(tmp_path):
-    text = in_a_terminal(SHORT, tmp_path)
+def test_a_terminal_gets_a_bar_with_loss_and_accuracy(shown):
+    text = shown(*SHORT)
     assert "epoch 1/30" in text
     assert "loss/train" in text
     assert "accuracy/validation" in text

@@ -8,23 +8,63 @@ from typing import Any
 import pytest
 
 from deltaflow.report.page import write_page
+from report import synthetic
 
 SECTIONS = ("profiles", "heatmaps", "curves", "decay", "effects")
 
 
-class Visit:
-    """A page that is open, and all that should not have come of it."""
+class Chromium:
+    """A browser with a window in which pages come and go.
 
-    def __init__(self, browser, digest: dict, directory: Path, **options: Any):
-        path = directory / "report.html"
-        write_page(digest, path)
-        self.address = path.as_uri()
+    To compile plotly.js takes it a second, and then it knows the code for as long as a page has
+    it that stood in the same place of the same file. So all pages are one file after another,
+    and the first stays open.
+
+    Args:
+        browser: started, with one process for all pages of a window.
+        file: of the pages.
+    """
+
+    def __init__(self, browser, file: Path):
+        self.browser = browser
+        self.file = file
+        self.window = self.new_window()
+        write_page(synthetic.small(), file)
+        self.window.new_page().goto(file.as_uri())
+
+    def new_window(self, **options: Any):
+        """One that shares nothing with the other."""
+        return self.browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+
+
+class Visit:
+    """A page that is open, and all that should not have come of it.
+
+    Args:
+        chromium: where to open it, in the window that all share.
+        digest: what it shows.
+        color_scheme: of the system.
+        before: a script that runs before the page's own.
+        options: of a window of its own, which opens slowly.
+    """
+
+    def __init__(
+        self,
+        chromium: Chromium,
+        digest: dict,
+        *,
+        color_scheme: str = "light",
+        before: str | None = None,
+        **options: Any,
+    ):
+        write_page(digest, chromium.file)
+        self.address = chromium.file.as_uri()
         self.noise: list[str] = []
-        before = options.pop("before", None)
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-        self.context.set_default_timeout(20_000)
-        self.context.route("**/*", self._gate)
-        self.page = self.context.new_page()
+        self.own = chromium.new_window(**options) if options else None
+        self.page = (self.own or chromium.window).new_page()
+        self.page.set_default_timeout(20_000)
+        self.page.emulate_media(color_scheme=color_scheme)
+        self.page.route("**/*", self._gate)
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.noise.append(f"error: {error}"))
         self.page.on("dialog", self._refuse)
@@ -40,7 +80,12 @@ class Visit:
         self.page.wait_for_selector("html[data-ready]", state="attached")
 
     def close(self) -> None:
-        self.context.close()
+        """Close it, with all that it had the browser remember."""
+        if self.own:
+            self.own.close()
+        else:
+            self.page.evaluate("localStorage.clear()")
+            self.page.close()
 
     def _gate(self, route) -> None:
         if route.request.url.split("#")[0] == self.address:
@@ -70,7 +115,8 @@ def launched():
     if not Path(path).exists():
         player.stop()
         _lack("there is no Chromium: install one, or run `playwright install chromium`")
-    return player, player.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    flags = ["--no-sandbox", "--process-per-site"]
+    return player, player.chromium.launch(executable_path=path, args=flags)
 
 
 def _lack(what: str) -> None:

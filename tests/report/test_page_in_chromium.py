@@ -6,7 +6,17 @@ import math
 import pytest
 
 from report import synthetic
-from report.chromium import SECTIONS, Visit, draw, launched, listed, panels, settled, ticked
+from report.chromium import (
+    SECTIONS,
+    Chromium,
+    Visit,
+    draw,
+    launched,
+    listed,
+    panels,
+    settled,
+    ticked,
+)
 
 DIGESTS = {name: getattr(synthetic, name) for name in (
     "small", "one_run", "no_axis", "one_axis", "linear", "all_failed", "all_diverged", "empty",
@@ -16,20 +26,20 @@ PAPER = {"light": "#ffffff", "dark": "#15171a"}
 
 
 @pytest.fixture(scope="module")
-def browser():
-    player, chromium = launched()
-    yield chromium
-    chromium.close()
+def chromium(tmp_path_factory):
+    player, browser = launched()
+    yield Chromium(browser, tmp_path_factory.mktemp("page") / "report.html")
+    browser.close()
     player.stop()
 
 
 @pytest.fixture
-def visit(browser, tmp_path):
+def visit(chromium):
     """Opens pages; whatever they did, nothing may have gone wrong and nothing been asked for."""
     visits = []
 
     def opened(digest, **options):
-        visits.append(Visit(browser, digest, tmp_path, **options))
+        visits.append(Visit(chromium, digest, **options))
         return visits[-1]
 
     yield opened
@@ -39,8 +49,8 @@ def visit(browser, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def _drawn(browser, tmp_path_factory):
-    one = Visit(browser, synthetic.small(), tmp_path_factory.mktemp("page"))
+def _drawn(chromium):
+    one = Visit(chromium, synthetic.small())
     draw(one.page)
     yield one
     one.close()

@@ -30,8 +30,9 @@ class Chart {
     charts.push(this);
   }
 
-  /** What it shows has changed. */
+  /** What it shows has changed, also for a drawing under way. */
   outdate() {
+    this.turn += 1;
     this.fresh = false;
     this.figure.dataset.drawn = "false";
     if (this.visible) this.draw();
