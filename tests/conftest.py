@@ -7,6 +7,8 @@ has them: what is started in the background ignores Ctrl-C, and so would all tha
 import os
 import signal
 
+import pytest
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in commands
 for _number, _usual in (
     (signal.SIGINT, signal.default_int_handler),
@@ -14,3 +16,11 @@ for _number, _usual in (
 ):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Runs and sweeps whose pictures are empty files: to draw one takes longer than to train."""
+    from running import draw_nothing  # torch takes its time
+
+    draw_nothing(monkeypatch)

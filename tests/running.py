@@ -6,15 +6,17 @@ import pty
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from deltaflow import experiment
+from deltaflow import cli, experiment
 from deltaflow.composition import compose_run
 from deltaflow.options import config_directory
+from deltaflow.report import figures, sweep_figures
 from deltaflow.run import Run
 
 CONF = config_directory()
@@ -30,6 +32,31 @@ def composed(overrides: list[str], directory: Path) -> DictConfig:
 def run(overrides: list[str], directory: Path, **named) -> Run:
     config, choices = compose_run(overrides, directory)
     return experiment.run(config, directory, choices, overrides, **named)
+
+
+def draw_nothing(monkeypatch) -> None:
+    """Let pictures be empty files."""
+
+    def leave_none(_digest, directory, _kind) -> None:
+        directory.mkdir(exist_ok=True)
+
+    monkeypatch.setattr(Run, "draw", lambda self: None)
+    monkeypatch.setattr(figures, "save", lambda figure, path: path.touch())
+    monkeypatch.setattr(sweep_figures, "write_figures", leave_none)
+
+
+def type_in(monkeypatch, directory: Path, *arguments: str, full_error: str = "0") -> int:
+    """Run the command line in this process and in a folder; its exit status."""
+    monkeypatch.chdir(directory)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", full_error)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
 
 
 def options(group: str) -> list[str]:

@@ -1,14 +1,11 @@
 import os
 import sys
-import threading
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from deltaflow import cli
-from running import TERMINAL, terminal
+from running import TERMINAL, terminal, type_in
 
 
 @dataclass(frozen=True)
@@ -21,20 +18,6 @@ class Outcome:
     @property
     def summaries(self) -> list[Path]:
         return sorted(self.directory.glob("outputs/**/summary.json"))
-
-
-def type_in(monkeypatch, directory: Path, *arguments: str, full_error: str = "0") -> int:
-    """Run the command line in this process and in a folder; its exit status."""
-    monkeypatch.chdir(directory)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", full_error)
-    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import conduct, pace, results
-from running import ROOT
+from running import ROOT, draw_nothing, type_in
 
 SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
 SWEEP = ["-m", "activation=relu,tanh", "seed=0,5", *SHORT]
@@ -18,13 +19,33 @@ FRESH = [*SWEEP, "hydra.sweep.dir=here"]
 RESUMED = [*SWEEP, "sweep.resume=here"]
 
 
+@pytest.fixture(scope="module")
+def _finished(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patched:
+        draw_nothing(patched)
+        assert type_in(patched, directory, *FRESH) == 0
+    return directory / "here"
+
+
+@pytest.fixture
+def finished(_finished, undrawn, tmp_path):
+    """A sweep of four runs that has come to its end, to go on with, and what its runs gave."""
+    shutil.copytree(_finished, tmp_path / "here")
+    return runs_in(tmp_path)
+
+
 def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def runs(outcome):
-    folders = (path.parent for path in sorted(outcome.directory.glob("here/*/summary.json")))
+def runs_in(directory):
+    folders = (path.parent for path in sorted(directory.glob("here/*/summary.json")))
     return {folder: read_summary(folder) for folder in folders}
+
+
+def runs(outcome):
+    return runs_in(outcome.directory)
 
 
 def end(folder, status):
@@ -47,10 +68,8 @@ def test_what_is_finished_stays_as_it_is(deltaflow, tmp_path):
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
-def test_what_is_not_finished_runs_again_in_its_place(status, deltaflow, tmp_path):
-    outcome = deltaflow(*FRESH)
-    before = runs(outcome)
-    lost, *kept = before
+def test_what_is_not_finished_runs_again_in_its_place(status, finished, deltaflow):
+    lost, *kept = finished
     end(lost, status)
     (lost / "layers.parquet").unlink()
     unchanged = {folder: content(folder) for folder in kept}
@@ -58,14 +77,15 @@ def test_what_is_not_finished_runs_again_in_its_place(status, deltaflow, tmp_pat
     assert again.status == 0, again.err
     assert again.out.count("(kept)") == 3
     after = runs(again)
-    assert list(after) == list(before)
+    assert list(after) == list(finished)
     assert {folder: content(folder) for folder in kept} == unchanged
     assert after[lost]["status"] == "completed"
-    assert after[lost]["metrics"] == before[lost]["metrics"]
+    assert after[lost]["metrics"] == finished[lost]["metrics"]
     assert len(read_table(lost, LAYERS))
     assert len(read_table(lost, METRICS))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_diverged_run_is_a_result_and_stays(deltaflow):
     diverging = ["-m", "optimizer.lr=1e30,0.1", "loss=mse", "logger=none"]
     deltaflow(*diverging, "hydra.sweep.dir=here")
@@ -77,15 +97,14 @@ def test_a_diverged_run_is_a_result_and_stays(deltaflow):
     ]  # fmt: skip
 
 
-def test_more_values_add_runs_with_numbers_of_their_own(deltaflow):
-    first = runs(deltaflow(*FRESH))
+def test_more_values_add_runs_with_numbers_of_their_own(finished, deltaflow):
     again = deltaflow(
         "-m", "seed=5,7,0", "activation=tanh,sigmoid,relu", *SHORT, "sweep.resume=here"
     )
     assert again.status == 0
     after = runs(again)
     assert len(after) == 9
-    assert set(first) < set(after)
+    assert set(finished) < set(after)
     numbers = [folder.name.partition("_")[0] for folder in after]
     assert sorted(map(int, numbers)) == list(range(9))
     assert len({summary["identity"] for summary in after.values()}) == 9
@@ -94,14 +113,14 @@ def test_more_values_add_runs_with_numbers_of_their_own(deltaflow):
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("finished")
 def test_it_goes_on_with_another_logger_and_other_threads(deltaflow):
-    deltaflow(*FRESH)
     again = deltaflow(*RESUMED, "logger=csv", "trainer.threads=1")
     assert again.out.count("(kept)") == 4
 
 
+@pytest.mark.usefixtures("finished")
 def test_all_of_a_run_goes_where_it_has_found_a_place(deltaflow):
-    deltaflow(*FRESH)
     again = deltaflow("-m", "activation=gelu,selu", *SHORT, "logger=csv", "sweep.resume=here")
     assert again.status == 0, again.err
     own = [folder for folder in runs(again) if "gelu" in folder.name or "selu" in folder.name]
@@ -112,9 +131,8 @@ def test_all_of_a_run_goes_where_it_has_found_a_place(deltaflow):
     assert len(list(again.directory.glob("here/*/csv"))) == 2
 
 
-def test_how_it_was_resumed_stands_in_no_name_and_in_no_override(deltaflow):
-    outcome = deltaflow(*FRESH)
-    end(next(iter(runs(outcome))), "failed")
+def test_how_it_was_resumed_stands_in_no_name_and_in_no_override(finished, deltaflow):
+    end(next(iter(finished)), "failed")
     again = deltaflow(*RESUMED, "++sweep.fail_fast=false")
     assert again.status == 0, again.err
     assert "sweep" not in again.out[again.out.index("Ranking") :].splitlines()[0]
@@ -124,6 +142,7 @@ def test_how_it_was_resumed_stands_in_no_name_and_in_no_override(deltaflow):
         assert "+sweep" not in (folder / ".hydra" / "overrides.yaml").read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_fails_again_is_a_row_again(deltaflow):
     failing = ["-m", "network.depth=-1,1", *SHORT]
     deltaflow(*failing, "hydra.sweep.dir=here")
@@ -133,21 +152,22 @@ def test_a_run_that_fails_again_is_a_row_again(deltaflow):
     assert sorted(summary["status"] for summary in runs(again).values()) == ["completed", "failed"]
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_sweep_is_not_gone_on_with_elsewhere(deltaflow):
-    deltaflow(*FRESH)
     outcome = deltaflow(*RESUMED, "hydra.sweep.dir=there")
     assert outcome.status == 1
     assert "goes on in its own directory. Found `sweep.resume=here` with" in outcome.err
     assert not (outcome.directory / "there").exists()
 
 
+@pytest.mark.usefixtures("finished")
 def test_the_directory_of_another_sweep_is_told_how_to_go_on(deltaflow):
-    deltaflow(*FRESH)
     outcome = deltaflow(*FRESH)
     assert outcome.status == 1
     assert "go on with it: `sweep.resume=here`" in outcome.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(deltaflow):
     values = ["-m", "network.depth=1,-1,2,3", *SHORT]
     outcome = deltaflow(*values, "hydra.sweep.dir=here", "sweep.fail_fast=true")
