@@ -5,9 +5,13 @@ def main() -> None:
     """Import what the command line takes, and run it; Ctrl-C ends both without a traceback."""
     try:
         from deltaflow.cli import main as command_line
+        from deltaflow.interruption import let_signals_end_it
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # as shells give it
-    command_line()
+    try:
+        command_line()
+    finally:
+        let_signals_end_it()
 
 
 if __name__ == "__main__":

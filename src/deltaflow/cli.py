@@ -5,12 +5,11 @@ torch is imported only when a run begins, so help and mistakes are quick.
 
 import os
 import re
-import signal
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from rich.console import Console
 
 from deltaflow.config import RunConfig
 from deltaflow.identity import identity
+from deltaflow.interruption import raise_asking, raised_again, raised_once
 from deltaflow.messages import INTERRUPTED, explain, is_lost_worker, print_error
 from deltaflow.names import axes, resuming, slug, sweep_directory, unique
 from deltaflow.options import config_directory
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from deltaflow.run import Run
 
 _OF_SWEEP = re.compile(r"[+~]*sweep\b")  # overrides that are not a run's own
-_ENDINGS = [
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-]  # a batch system's, and a closed terminal's: ends as Ctrl-C is one
 
 _RAY = {
     "RAY_DEDUP_LOGS": "0",  # lines of two runs that differ in numbers alone are two lines
@@ -167,22 +164,34 @@ def main() -> None:
     @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="train")
     def application(config: DictConfig) -> None:
         _prepare()
-        with at_work(conductor):
+        with raised_once(), at_work(conductor):
             train(config, command, with_traceback)
 
+    with raised_once():
+        try:
+            _conduct(application, with_traceback)
+        except KeyboardInterrupt:  # while something else was being said
+            raise SystemExit(INTERRUPTED) from None
+
+
+def _conduct(application: Callable[[], None], with_traceback: bool) -> None:
+    """Let Hydra run what was typed, and end in one message whatever ends it."""
     try:
         _refuse_stray_arguments()
         application()
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        print_error(f"interrupted. What was measured until then is kept. {how_to_go_on()}".strip())
-        with suppress(KeyboardInterrupt):  # once more, and nothing is reported either
+    except KeyboardInterrupt as stop:
+        kept = how_to_go_on() or str(stop)
+        print_error(f"interrupted. {kept}".strip())
+        with suppress(KeyboardInterrupt), raised_again():  # once more, and nothing is reported
             conclude_stopped_sweep()
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:  # nobody reads any more, as after `--help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # polars' panics are no Exception
         if with_traceback:
             raise
         print_error(explain(error))
@@ -200,10 +209,7 @@ def _prepare() -> None:
     _ignore_names_of_plugins()
     warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
     threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
-    if threading.current_thread() is threading.main_thread():
-        for number in _ENDINGS:
-            if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored, and so it stays
-                signal.signal(number, signal.default_int_handler)
+    raise_asking()
 
 
 def _ignore_names_of_plugins() -> None:

@@ -4,9 +4,7 @@
 trace: it says ``running`` until the end says otherwise.
 """
 
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +26,17 @@ from deltaflow.callbacks.tensorboard import (
     tensorboards,
 )
 from deltaflow.conclusion import conclude
+from deltaflow.ending import broken_off, interrupted
 from deltaflow.hyperparameters import Hyperparameters, hyperparameters, varied
 from deltaflow.identity import identity
-from deltaflow.messages import explain
+from deltaflow.interruption import raised_once
 from deltaflow.module import StackedModule
 from deltaflow.options import told
 from deltaflow.overlay import Theory
-from deltaflow.parts import with_culprit
 from deltaflow.provenance import first_summary
-from deltaflow.records import LAYERS, METRICS, TableWriter, read_table, write_summary
-from deltaflow.records.summary import claim
+from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
+from deltaflow.records.files import make_folder, replace_file
+from deltaflow.records.recording import Recording
 from deltaflow.report import figures
 from deltaflow.report.aggregate import FLOW_NUMBERS
 from deltaflow.report.inputs import print_reading
@@ -75,43 +74,37 @@ def run(
         DirectoryTakenError: if another run has the directory; nothing is touched in it.
         KeyboardInterrupt: if interrupted; what was measured is kept.
     """
-    started = time.monotonic()
     choices = told(config, choices)
     values = _hyperparameters(config, choices)
     first = first_summary(choices, overrides, command, values, identity(config))
-    claim(directory, first)
-    summary = dict(first)
-    tables: list[TableWriter] = []
-    try:
-        _keep_settings(directory, config, overrides, hydra)
-        configuration.check(config)
-        flush_seconds = config.diagnostics.flush_seconds
-        tables += [TableWriter(directory, schema, flush_seconds) for schema in (LAYERS, METRICS)]
-        with training.quiet():
-            result = _train(config, directory, tables, console, bar, summary)
-        summary["wall_seconds"] = round(time.monotonic() - started, 3)
-        write_summary(directory, summary)
-    except BaseException as caught:
-        error = with_culprit(config, caught) if isinstance(caught, Exception) else caught
-        failed = isinstance(error, Exception)
-        with suppress(OSError):  # the disk may be what failed; chunks are there all the same
-            for table in tables:
-                table.close()
-        ending = {
-            "status": "failed" if failed else "interrupted",
-            "error": explain(error) if failed else None,
-            "wall_seconds": round(time.monotonic() - started, 3),
-        }
+    with raised_once():
+        records = Recording(directory, first)
         try:
-            write_summary(directory, summary | ending)
-        except OSError:
-            with suppress(OSError):  # a short summary still fits where the first one is
-                write_summary(directory, first | ending)
-        if isinstance(error, SystemExit):  # how Lightning leaves a training it was asked to stop
-            raise KeyboardInterrupt from error
-        if error is not caught:
-            raise error from caught
-        raise
+            return _recorded(config, records, overrides, console, bar, hydra)
+        except BaseException as caught:
+            ending = broken_off(config, caught, records)
+            try:
+                records.break_off(ending.status, ending.message)
+            except KeyboardInterrupt:  # the first signal, while a failure was written down
+                records.break_off(ending.status, ending.message)
+                raise interrupted(records.directory) from caught
+            raise ending.error from caught
+
+
+def _recorded(
+    config: DictConfig,
+    records: Recording,
+    overrides: Sequence[str],
+    console: Console | None,
+    bar: Console | None,
+    hydra: str | None,
+) -> Run:
+    """Train, and record how it went to the end."""
+    _keep_settings(records.directory, config, overrides, hydra)
+    configuration.check(config)
+    with training.quiet():
+        result = _train(config, records, console, bar)
+    records.complete()
     return result
 
 
@@ -124,10 +117,10 @@ def _keep_settings(
         "overrides.yaml": OmegaConf.to_yaml(list(overrides)),
         "hydra.yaml": hydra,
     }
+    make_folder(directory / ".hydra")
     for name, text in kept.items():
         if text is not None:
-            (directory / ".hydra").mkdir(exist_ok=True)
-            (directory / ".hydra" / name).write_text(text, encoding="utf-8")
+            replace_file(directory / ".hydra" / name, text.encode())
 
 
 def _hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hyperparameters:
@@ -139,13 +132,11 @@ def _hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> H
 
 
 def _train(
-    config: DictConfig,
-    directory: Path,
-    tables: Sequence[TableWriter],
-    console: Console | None,
-    bar: Console | None,
-    summary: dict[str, Any],
+    config: DictConfig, records: Recording, console: Console | None, bar: Console | None
 ) -> Run:
+    directory, summary = records.directory, records.summary
+    flush_seconds = config.diagnostics.flush_seconds
+    tables = [records.table(schema, flush_seconds) for schema in (LAYERS, METRICS)]
     blueprint.check_size(config)
     data = assembly.datamodule(config)
     if console is not None and data.reading is not None:
@@ -166,15 +157,17 @@ def _train(
     with training.computed_by(training.threads(config, module, data)):
         trainer.fit(module, datamodule=data)
         summary["n_steps"] = trainer.global_step
+        records.flush()
         trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
         if data.has_test:
             trainer.test(module, datamodule=data, verbose=False)
-    for table in tables:
-        table.close()
+    records.close_tables()
 
     layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
+    # What is left of damaged tables would pass for what is gone.
+    known, heard = (layers.clear(), metrics.clear()) if records.n_lost else (layers, metrics)
     n_steps = trainer.global_step
-    summary |= conclude(config, data, module, theory, copies, layers, metrics, n_steps)
+    summary |= conclude(config, data, module, theory, copies, known, heard, n_steps)
     done = Run(directory, summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"

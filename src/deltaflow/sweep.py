@@ -1,6 +1,7 @@
 """What happens around the runs of a sweep: a directory of their own, and their report."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import ContextVar
@@ -101,7 +102,8 @@ def how_to_go_on() -> str:
     config = UNDER_WAY.get()
     if config is None:
         return ""
-    return f"Go on with the same command and `{resuming(config.hydra.sweep.dir)}`."
+    go_on = f"Go on with the same command and `{resuming(config.hydra.sweep.dir)}`."
+    return f"What was measured until then is kept. {go_on}"
 
 
 def conclude_stopped_sweep() -> None:
@@ -122,12 +124,17 @@ class RankingCallback(Callback):
             SystemExit: with status 1 if a run failed or was stopped, there was none, or the
                 report could not be written.
         """
-        UNDER_WAY.set(None)
+        directory = Path(config.hydra.sweep.dir)
         try:
-            failed = self._conclude(Path(config.hydra.sweep.dir))
+            failed = self._conclude(directory)
+        except KeyboardInterrupt:
+            again = f"`python scripts/report.py {shlex.quote(str(directory))}`"
+            raise KeyboardInterrupt(f"All runs are there. {again} reports on them.") from None
         except Exception as error:  # which Hydra would swallow
             print_error(f"The runs could not be compared. {explain(error)}")
             raise SystemExit(1) from error
+        finally:
+            UNDER_WAY.set(None)
         if failed:
             raise SystemExit(1)
 

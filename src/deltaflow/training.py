@@ -1,15 +1,17 @@
 """The Trainer: on what, how precisely, how long, and with how many threads."""
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
@@ -18,6 +20,7 @@ from omegaconf import DictConfig
 
 from deltaflow.data import ReplicaDataModule
 from deltaflow.module import StackedModule
+from deltaflow.records.files import make_folder, replace_file
 
 _LIBRARIES = r"(lightning|torch|tensorboard)\b"
 _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
@@ -51,7 +54,10 @@ def trainer(
         callbacks=[*run_callbacks, checkpoint],
         logger=list(run_loggers),
         default_root_dir=directory,
-        plugins=[LightningEnvironment()],  # a run is one process, also inside a SLURM job
+        plugins=[
+            LightningEnvironment(),  # a run is one process, also inside a SLURM job
+            WholeCheckpoints(),
+        ],
         num_sanity_val_steps=0,
         limit_train_batches=limit,
         limit_val_batches=limit if data.has_validation else 0,
@@ -62,6 +68,29 @@ def trainer(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all, and beside the one that it replaces.
+
+    Lightning would write it into the system's temporary folder first; from there it is copied
+    where that is another disk, and a copy can be cut short.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint.
+
+        Args:
+            checkpoint: what ``torch.save`` takes.
+            path: of the file.
+            storage_options: there are none.
+        """
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        make_folder(Path(path).parent)
+        replace_file(Path(path), content.getvalue())
 
 
 def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) -> int:

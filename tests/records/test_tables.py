@@ -2,7 +2,6 @@ import polars as pl
 import pytest
 
 from deltaflow.records import METRICS, TableWriter, read_table
-from deltaflow.records.tables import replace_file
 
 
 def _rows(epoch: int, seeds=(1, 0)) -> pl.DataFrame:
@@ -67,17 +66,3 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "metrics.parquet").write_text("not a table")
     with pytest.raises(ValueError, match=r"metrics\.parquet must be a Parquet file"):
         read_table(tmp_path, METRICS)
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "kept.txt"
-    path.write_text("before")
-
-    def fail(temporary):
-        temporary.write_text("half")
-        raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space"):
-        replace_file(path, fail)
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]

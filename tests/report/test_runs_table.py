@@ -93,6 +93,7 @@ def test_halves_of_surrogate_pairs_do_not_stop_it(tmp_path):
 
 def test_it_is_written_whole_and_without_formulas_for_spreadsheets(sweep, tmp_path):
     frame = table(sweep)
+    (tmp_path / "out").mkdir()
     write_runs(frame, tmp_path / "out")
     assert pl.read_parquet(tmp_path / "out" / "runs.parquet").equals(frame)
     with (tmp_path / "out" / "runs.csv").open(newline="") as file:

@@ -44,7 +44,7 @@ from deltaflow.benchmark.predictions import DIAGRAM, PREDICTION, predictions
 from deltaflow.benchmark.tables import show, spread
 from deltaflow.composition import split_settings
 from deltaflow.messages import command
-from deltaflow.records.tables import replace_file
+from deltaflow.records.files import replace_file
 from deltaflow.report.screen import console
 
 WARM_UP_EPOCHS = 5  # few enough that rounding has not grown yet, whatever the network
@@ -73,7 +73,8 @@ def main(arguments: Sequence[str]) -> None:
     results = (measure_sweep if settings.sweep else measure)(settings, overrides)
     show(results, markdown=settings.format == "markdown")
     if output := settings.output:
-        replace_file(Path(output), lambda path: path.write_text(json.dumps(results, indent=2)))
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        replace_file(Path(output), json.dumps(results, indent=2).encode())
 
 
 def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:

@@ -18,7 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from deltaflow.records.tables import replace_file
+from deltaflow.records.files import replace_file
 
 SWEEP = (
     "activation=sigmoid,tanh,relu,leaky", "init=torch,xavier,he", "network.depth=2,5,10,20",
@@ -167,4 +167,4 @@ def main(kept: str, started: float) -> None:
     finally:
         split.leave()
         split.seconds[START] += before
-        replace_file(Path(kept), lambda path: path.write_text(json.dumps(split.seconds)))
+        replace_file(Path(kept), json.dumps(split.seconds).encode())

@@ -147,7 +147,7 @@ def _run(settings: Settings, claims: Sequence[Claim]) -> list[Claim]:
                 print_error(f"{claim.letter} {claim.name}: {explain(error)}")
                 failed.append(claim)
             else:
-                results = ledger.put(results, entry)
+                results = ledger.put(ledger.read(output, settings.setting), entry)
                 ledger.write(results, output)
                 document.write(results, output)
                 took = f"({time.monotonic() - began:.0f} s)"

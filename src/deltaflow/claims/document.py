@@ -6,7 +6,7 @@ from typing import Any
 
 from deltaflow.claims.claim import Bound
 from deltaflow.claims.ruling import FEWEST
-from deltaflow.records.tables import replace_file
+from deltaflow.records.files import replace_file
 from deltaflow.report.screen import spread
 
 DOCUMENT = "claims.md"
@@ -38,7 +38,8 @@ these networks and these data.
 def write(ledger: Mapping[str, Any], directory: Path) -> None:
     """Write ``claims.md`` in one go."""
     content = markdown(ledger).encode()
-    replace_file(directory / DOCUMENT, lambda path: path.write_bytes(content))
+    directory.mkdir(parents=True, exist_ok=True)
+    replace_file(directory / DOCUMENT, content)
 
 
 def markdown(ledger: Mapping[str, Any]) -> str:

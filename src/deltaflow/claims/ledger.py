@@ -7,7 +7,7 @@ from typing import Any
 
 from deltaflow.claims.claim import Claim
 from deltaflow.claims.ruling import Finding, judge, recorded
-from deltaflow.records.tables import replace_file
+from deltaflow.records.files import replace_file
 from deltaflow.report.collect import CollectedRun
 
 LEDGER = "claims.json"
@@ -112,5 +112,5 @@ def put(ledger: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]:
 def write(ledger: Mapping[str, Any], directory: Path) -> None:
     """Write ``claims.json`` in one go."""
     text = json.dumps(ledger, indent=1, ensure_ascii=False, allow_nan=False)
-    content = f"{text}\n".encode()
-    replace_file(directory / LEDGER, lambda path: path.write_bytes(content))
+    directory.mkdir(parents=True, exist_ok=True)
+    replace_file(directory / LEDGER, f"{text}\n".encode())

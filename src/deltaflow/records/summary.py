@@ -2,13 +2,19 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deltaflow.records.tables import create_file, replace_file
+from deltaflow.records.files import create_file, replace_file
 
 SUMMARY = "summary.json"
+_WRITTEN = (
+    SUMMARY, "layers.parquet", "metrics.parquet", "records", "flow.png", ".hydra", "checkpoints",
+    "tensorboard", "csv",
+)  # fmt: skip
+"""What a run writes. Where one of these is, something of somebody's would be overwritten."""
 _BLOCK = 4096  # bytes, what file systems give a file at least
 
 DECIDES_NOTHING = (
@@ -87,14 +93,19 @@ def claim(directory: Path, summary: Mapping[str, Any]) -> None:
         ValueError: if a field is missing or unknown.
     """
     content = _written(summary)
-    path = directory / SUMMARY
+    directory.mkdir(parents=True, exist_ok=True)
+    taken = [name for name in _WRITTEN if os.path.lexists(directory / name)]
     try:
-        create_file(path, content)
+        if not taken:
+            create_file(directory / SUMMARY, content)
+            return
     except FileExistsError:
-        raise DirectoryTakenError(
-            f"A run needs a directory of its own. Found the records of another in {directory}. "
-            "Name a new one, or delete that."
-        ) from None
+        taken = [SUMMARY]
+    found = "the records of another" if SUMMARY in taken else f"`{taken[0]}`"
+    raise DirectoryTakenError(
+        f"A run needs a directory of its own. Found {found} in {directory}. Name a new one, or "
+        "delete that."
+    )
 
 
 def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
@@ -110,13 +121,12 @@ def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
     content = _written(summary)
     path = directory / SUMMARY
     try:
-        replace_file(path, lambda temporary: temporary.write_bytes(content))
+        replace_file(path, content)
     except OSError:  # a full disk; but the block of the summary that is there is ours already
         if not path.exists() or len(content) > _BLOCK:
             raise
-        with path.open("r+b") as file:
-            file.write(content)
-            file.truncate()
+        with path.open("r+b") as file:  # in one go, with spaces over what would be left
+            file.write(content.ljust(path.stat().st_size))
 
 
 def read_summary(directory: Path) -> dict[str, Any]:

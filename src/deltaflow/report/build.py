@@ -84,6 +84,7 @@ def write_report(report: Report, kind: str = "png") -> None:
     Raises:
         OSError: if there is no room, or no permission. What can be written is.
     """
+    report.directory.mkdir(parents=True, exist_ok=True)
     errors = []
     for write in (_write_runs, _write_page, partial(_write_figures, kind=kind)):
         try:

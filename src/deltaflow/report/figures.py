@@ -1,5 +1,6 @@
 """Pictures of the gradient flow, drawn from the layers table."""
 
+import io
 import itertools
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
 
 from deltaflow.profiles import decay_rate
-from deltaflow.records.tables import replace_file
+from deltaflow.records.files import replace_file
 from deltaflow.report.aggregate import first_and_last, flow_numbers, interval
 
 START, END = "#1b4f9c", "#d1601f"  # apart in hue and, for greyscale, in lightness
@@ -62,7 +63,9 @@ def save(figure: Figure, path: Path) -> None:
         path: where; its ending names the format.
     """
     FigureCanvasAgg(figure)
-    replace_file(path, lambda p: figure.savefig(p, format=path.suffix[1:]))
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:])
+    replace_file(path, drawn.getvalue())
 
 
 def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from deltaflow.records.tables import replace_file
+from deltaflow.records.files import replace_file
 
 SCRIPTS = (  # in reading order
     "text", "theme", "looks", "scales", "view", "filters", "columns", "ranking", "matrix",
@@ -40,7 +40,7 @@ def write_page(digest: Mapping[str, Any], path: Path) -> None:
         ValueError: if the digest holds a number that is not finite.
     """
     content = page(digest).encode("utf-8", "replace")  # a path may hold half a surrogate pair
-    replace_file(path, lambda temporary: temporary.write_bytes(content))
+    replace_file(path, content)
 
 
 def page(digest: Mapping[str, Any]) -> str:

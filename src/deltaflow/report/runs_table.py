@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from deltaflow.records import Schema, runs_schema
-from deltaflow.records.tables import parquet, replace_file
+from deltaflow.records.files import replace_file
+from deltaflow.records.tables import parquet
 from deltaflow.report.collect import CollectedRun, finite, seen_from
 from deltaflow.report.configuration import Axis, Configuration, Value, text
 from deltaflow.report.gathering import Gathering
@@ -59,7 +60,7 @@ def write_runs(frame: pl.DataFrame, directory: Path) -> None:
     harmless = harmless.rename(lambda name: re.sub(_FORMULA, r"'\1", name))
     content = harmless.write_csv().encode()
     replace_file(directory / "runs.parquet", parquet(frame))
-    replace_file(directory / "runs.csv", lambda path: path.write_bytes(content))
+    replace_file(directory / "runs.csv", content)
 
 
 def _rows(

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from deltaflow.records.files import make_folder
 from deltaflow.report.build import FORMATS
 from deltaflow.report.configuration import text
 from deltaflow.report.figures import END, QUIET, START, save
@@ -36,6 +37,7 @@ def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[P
     paths = []
     for name, draw in figures.items():
         if (figure := draw(digest)) is not None:
+            make_folder(directory)
             paths.append(directory / f"{name}.{kind}")
             save(figure, paths[-1])
     for old in {directory / f"{name}.{kind}" for name in figures for kind in FORMATS} - {*paths}:

@@ -1,0 +1,119 @@
+"""Signals that ask a process to stop: raised once, and held back while an ending is written.
+
+Ctrl-C, SIGTERM and SIGHUP often come in twos and more: from a batch system, a closing terminal,
+an impatient person. The first is a ``KeyboardInterrupt``; those that follow must not interrupt
+what is done because of it. A later one counts again where :func:`raised_again` says so.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FrameType
+
+ASKING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""Signals that ask to stop: those of a person, a batch system, and a closed terminal."""
+
+
+class _Handler:
+    """Raises the first signal, unless signals are held back."""
+
+    def __init__(self) -> None:
+        self.has_raised = False
+        self.held = 0
+        self.is_waiting = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.held:
+            self.is_waiting = True
+        elif not self.has_raised:
+            self.has_raised = True
+            raise KeyboardInterrupt
+
+    def release(self) -> None:
+        """Raise what came while signals were held back."""
+        self.held -= 1
+        if self.is_waiting and not self.held:
+            self.is_waiting = False
+            self(signal.SIGINT, None)
+
+
+_HANDLER: ContextVar[_Handler | None] = ContextVar("_HANDLER", default=None)
+
+
+def raise_asking() -> None:
+    """Let the other signals that ask to stop raise ``KeyboardInterrupt``, as SIGINT does.
+
+    One that is ignored, as under ``nohup``, stays so.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in ASKING:
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)
+
+
+def let_signals_end_it() -> None:
+    """Let signals end the process at once, without a traceback: all that it does is done."""
+    for number in ASKING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def raised_once() -> Iterator[None]:
+    """Within the block, let only the first of the signals raise ``KeyboardInterrupt``.
+
+    Within another such block, and outside the main thread, which gets no signals, it does nothing.
+    """
+    if _HANDLER.get() or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    raising = [n for n in ASKING if signal.getsignal(n) is signal.default_int_handler]
+    handler = _Handler()
+    token = _HANDLER.set(handler)
+    try:
+        for number in raising:
+            signal.signal(number, handler)
+        yield
+    finally:
+        handler.held += 1  # or one that comes now would leave some handlers as they are
+        for number in raising:
+            signal.signal(number, signal.default_int_handler)
+        _HANDLER.reset(token)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let no signal interrupt the block; one that comes within is raised at its end."""
+    handler = _HANDLER.get()
+    if handler is None:
+        yield
+        return
+    handler.held += 1
+    try:
+        yield
+    finally:
+        handler.release()
+
+
+@contextmanager
+def raised_again() -> Iterator[None]:
+    """Let one more signal raise within the block, though one has been raised before."""
+    handler = _HANDLER.get()
+    if handler is None:
+        yield
+        return
+    handler.has_raised = False
+    try:
+        yield
+    finally:
+        handler.has_raised = True
+
+
+def was_asked() -> bool:
+    """Whether a signal has been raised in the block of :func:`raised_once`."""
+    handler = _HANDLER.get()
+    return handler is not None and handler.has_raised

@@ -1,0 +1,150 @@
+"""Files that others may read and write too: written whole or not at all, read with caution.
+
+What is written replaces what was there in one step, with the rights that the umask gives. What
+is read may have come from anybody: below a run's or a sweep's directory no symbolic link is
+followed, nothing but a regular file is opened, and none larger than its kind can be. (The
+directory itself may be a link; whoever names it means it.)
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # or opening a FIFO waits for a writer, for ever
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class UnusableFileError(ValueError):
+    """A path below a run's directory is not the file or folder that it must be."""
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Args:
+        path: of the file. Its folder must exist.
+        content: of the file.
+
+    Raises:
+        OSError: if it cannot be written; what was there before is untouched.
+    """
+    with _temporary(path, content) as temporary:
+        temporary.replace(path)
+
+
+def create_file(path: Path, content: bytes) -> None:
+    """Write a file that is not there, so that of several processes one has written it, whole.
+
+    Args:
+        path: of the file. Its folder must exist.
+        content: of the file.
+
+    Raises:
+        FileExistsError: if it is there.
+    """
+    with _temporary(path, content) as temporary:
+        try:
+            os.link(temporary, path)  # unlike a rename, it replaces nothing
+        except FileExistsError:
+            raise
+        except OSError:  # some file systems have no links
+            with path.open("xb") as file:
+                file.write(content)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder inside a directory that is ours, or use the one that is there.
+
+    Args:
+        path: of the folder. What holds it must exist.
+
+    Raises:
+        UnusableFileError: if a file is there, or a link, which could lead out of the directory.
+    """
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            raise UnusableFileError(
+                f"{path} must be a folder. Found {_kind(path.lstat().st_mode)}. "
+                "Remove it, or use another directory."
+            ) from None
+
+
+def open_file(root: Path, name: str, limit: int) -> BinaryIO:
+    """Open a regular file below a directory for reading, without following links.
+
+    Args:
+        root: the directory.
+        name: of the file, as seen from there, with ``/`` between folders.
+        limit: bytes that it may have at most.
+
+    Returns:
+        The open file.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        UnusableFileError: if it is a link, a device, a FIFO or a folder, lies behind a link, or
+            is larger than the limit.
+    """
+    path = root
+    for folder in name.split("/")[:-1]:
+        path /= folder
+        if not stat.S_ISDIR(mode := path.lstat().st_mode):
+            raise _unusable(path, "a folder", _kind(mode))
+    path = root / name
+    if not stat.S_ISREG(mode := path.lstat().st_mode):  # a device may do something when opened
+        raise _unusable(path, "a regular file", _kind(mode))
+    number = os.open(path, os.O_RDONLY | _NO_LINK | _NO_WAIT | _BINARY)
+    try:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode):  # replaced since
+            raise _unusable(path, "a regular file", _kind(found.st_mode))
+        if found.st_size > limit:
+            raise _unusable(path, f"at most {limit:,} bytes long", f"{found.st_size:,} bytes")
+        return os.fdopen(number, "rb")
+    except BaseException:
+        os.close(number)
+        raise
+
+
+def read_file(root: Path, name: str, limit: int) -> bytes:
+    """The content of a regular file below a directory; arguments and errors of `open_file`."""
+    with open_file(root, name, limit) as file:
+        return file.read(limit)
+
+
+def _unusable(path: Path, expected: str, found: str) -> UnusableFileError:
+    return UnusableFileError(
+        f"{path} must be {expected}. Found {found}. Replace it by what a run has written, or "
+        "leave that directory out."
+    )
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_ISLNK: "a symbolic link",
+        stat.S_ISDIR: "a folder",
+        stat.S_ISREG: "a file",
+        stat.S_ISFIFO: "a FIFO",
+        stat.S_ISSOCK: "a socket",
+    }
+    return next((words for test, words in kinds.items() if test(mode)), "a device")
+
+
+@contextmanager
+def _temporary(path: Path, content: bytes) -> Iterator[Path]:
+    """The content in a file of its own beside the path, which is gone in the end."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:  # less the umask
+            file.write(content)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,151 @@
+"""The records of a run under way: its directory, its tables and its summary, brought to an end.
+
+Whatever ends a run, however often and in the midst of what, its rows stay and its summary says
+the truth: closing may be repeated, signals wait meanwhile, and an ending that is written is not
+replaced by another.
+"""
+
+import time
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from deltaflow.interruption import held_back
+from deltaflow.records.schema import Schema
+from deltaflow.records.summary import claim, write_summary
+from deltaflow.records.tables import TableWriter
+
+
+class DirectoryLostError(ValueError):
+    """The directory of a run under way was deleted or moved."""
+
+
+class Recording:
+    """The records of a run, from its first moment on.
+
+    Args:
+        directory: the run directory; made if it is not there.
+        summary: all its fields, as they are before the run.
+
+    Attributes:
+        summary: its fields, to be filled in; they are written when the run ends.
+
+    Raises:
+        DirectoryTakenError: if the records of another run are in the directory.
+    """
+
+    def __init__(self, directory: Path, summary: Mapping[str, Any]) -> None:
+        claim(directory, summary)
+        self.directory = directory
+        self.summary = dict(summary)
+        self._first = dict(summary)
+        self._place = _place(directory)
+        self._started = time.monotonic()
+        self._tables: list[TableWriter] = []
+        self._has_ended = False
+
+    def table(self, schema: Schema, flush_seconds: float) -> TableWriter:
+        """Begin a table; arguments as of `TableWriter`."""
+        self._tables.append(TableWriter(self.directory, schema, flush_seconds))
+        return self._tables[-1]
+
+    def flush(self) -> None:
+        """Write all rows that are still in memory."""
+        self.require_directory()
+        for table in self._tables:
+            table.flush()
+
+    def close_tables(self) -> None:
+        """Consolidate the tables, each whatever becomes of the others.
+
+        Raises:
+            DirectoryLostError: if the directory is not there any more.
+            OSError: if one of them could not be written.
+        """
+        self.require_directory()
+        errors = []
+        for table in self._tables:
+            try:
+                table.close()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # polars' panics are no Exception
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def complete(self) -> None:
+        """Close the tables, and write the summary with the status that it has.
+
+        Raises:
+            DirectoryLostError: if the directory is not there any more.
+            OSError: if something cannot be written; the run has not ended then.
+        """
+        with held_back():
+            self.close_tables()
+            self._end(self.summary)
+
+    def break_off(self, status: str, error: str | None) -> None:
+        """Write down that the run was stopped; nothing, if it had ended already.
+
+        What cannot be written is left out. The short summary of the start still fits where it
+        is, on a disk that is full.
+
+        Args:
+            status: ``failed`` or ``interrupted``.
+            error: the message of a run that failed.
+        """
+        with held_back():
+            if self._has_ended or not self.is_there:
+                return
+            try:
+                self.close_tables()
+            except OSError:  # the disk is what failed; the chunks are there
+                pass
+            except BaseException as second:
+                warnings.warn(f"A table was left in chunks: {second}", stacklevel=2)
+            ending = {"status": status, "error": error}
+            try:
+                self._end(self.summary | ending)
+            except OSError:
+                with suppress(OSError):
+                    self._end(self._first | ending)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the directory is still where it was."""
+        return self._place == _place(self.directory)
+
+    @property
+    def n_lost(self) -> int:
+        """Rows that were written and could not be read again."""
+        return sum(table.n_lost for table in self._tables)
+
+    def require_directory(self) -> None:
+        """Refuse to write into a directory that is not the run's any more.
+
+        Raises:
+            DirectoryLostError: if it was deleted or moved.
+        """
+        if not self.is_there:
+            raise DirectoryLostError(
+                "A run's directory must stay where it is until the run ends. Found that "
+                f"{self.directory} was moved or deleted. Run again; what had been written until "
+                "then is where it was moved to."
+            )
+
+    def _end(self, summary: dict[str, Any]) -> None:
+        summary["wall_seconds"] = round(time.monotonic() - self._started, 3)
+        write_summary(self.directory, summary)
+        self._has_ended = True
+
+
+def _place(directory: Path) -> tuple[int, int] | None:
+    """What tells a directory from another of its name; ``None`` if it is not there."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

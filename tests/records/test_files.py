@@ -1,0 +1,114 @@
+import os
+import stat
+
+import pytest
+
+from deltaflow.records.files import (
+    UnusableFileError,
+    create_file,
+    make_folder,
+    read_file,
+    replace_file,
+)
+
+
+@pytest.fixture
+def umask():
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.parametrize("write", [replace_file, create_file])
+def test_a_file_has_the_rights_that_the_umask_gives(write, umask, tmp_path):
+    write(tmp_path / "a", b"text")
+    assert (tmp_path / "a").read_bytes() == b"text"
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(monkeypatch, tmp_path):
+    path = tmp_path / "kept.txt"
+    path.write_text("before")
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pathlib.Path.replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        replace_file(path, b"after")
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_is_not(tmp_path):
+    (tmp_path / "private").write_text("mine")
+    (tmp_path / "a").symlink_to(tmp_path / "private")
+    replace_file(tmp_path / "a", b"text")
+    assert (tmp_path / "private").read_text() == "mine"
+    assert not (tmp_path / "a").is_symlink()
+
+
+def test_a_file_that_is_there_is_not_created_again(tmp_path):
+    create_file(tmp_path / "a", b"first")
+    with pytest.raises(FileExistsError):
+        create_file(tmp_path / "a", b"second")
+    assert (tmp_path / "a").read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+
+
+def test_a_folder_is_made_once(tmp_path):
+    make_folder(tmp_path / "a")
+    make_folder(tmp_path / "a")
+    assert (tmp_path / "a").is_dir()
+
+
+def leave_link(path):
+    (path.parent / "elsewhere").mkdir()
+    path.symlink_to(path.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("leave", "found"), [(leave_link, "a symbolic link"), (lambda path: path.touch(), "a file")]
+)
+def test_a_folder_is_not_made_where_something_else_is(leave, found, tmp_path):
+    leave(tmp_path / "a")
+    with pytest.raises(UnusableFileError, match=f"must be a folder. Found {found}"):
+        make_folder(tmp_path / "a")
+
+
+def test_a_regular_file_is_read(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_bytes(b"text")
+    assert read_file(tmp_path, "a/b", limit=4) == b"text"
+    (tmp_path / "named").symlink_to(tmp_path)  # whoever names a directory means it
+    assert read_file(tmp_path / "named", "a/b", limit=4) == b"text"
+    with pytest.raises(FileNotFoundError):
+        read_file(tmp_path, "a/c", limit=4)
+
+
+def links_out(root):
+    (root / "private").write_text("mine")
+    (root / "b").symlink_to(root / "private")
+
+
+def folder_links_out(root):
+    (root / "private").mkdir()
+    (root / "private" / "b").write_text("mine")
+    (root / "a").symlink_to(root / "private")
+
+
+@pytest.mark.parametrize(
+    ("leave", "name", "found"),
+    [
+        (links_out, "b", "a symbolic link"),
+        (folder_links_out, "a/b", "a symbolic link"),
+        (lambda root: os.mkfifo(root / "b"), "b", "a FIFO"),
+        (lambda root: (root / "b").mkdir(), "b", "a folder"),
+        (lambda root: (root / "b").write_text("12345"), "b", "5 bytes"),
+    ],
+    ids=["link", "linked folder", "FIFO", "folder", "too large"],
+)
+def test_nothing_but_a_regular_file_of_the_directory_is_read(leave, name, found, tmp_path):
+    leave(tmp_path)
+    with pytest.raises(UnusableFileError, match=f"Found {found}"):
+        read_file(tmp_path, name, limit=4)
