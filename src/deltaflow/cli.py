@@ -74,7 +74,10 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
                 "the values of that sweep, or leave it out."
             )
         result = _run(config, command, console=out, bar=out if out.is_terminal else None)
-        terminal.print_run(out, result.directory, result.summary, result.layers)
+        try:
+            terminal.print_run(out, result.directory, result.summary, result.layers)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"The run has ended; see {result.directory}.") from None
     except Exception as error:
         if with_traceback:
             raise

@@ -6,12 +6,14 @@ what is done because of it. A later one counts again where :func:`raised_again` 
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
 
+_MOMENT = 0.02  # seconds
 ASKING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
@@ -24,21 +26,41 @@ class _Handler:
     def __init__(self) -> None:
         self.has_raised = False
         self.held = 0
-        self.is_waiting = False
+        self.raised = int(signal.SIGINT)
+        self.waiting: int | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.held:
-            self.is_waiting = True
+            self.waiting = number
         elif not self.has_raised:
-            self.has_raised = True
+            self.has_raised, self.raised = True, number
             raise KeyboardInterrupt
 
     def release(self) -> None:
         """Raise what came while signals were held back."""
         self.held -= 1
-        if self.is_waiting and not self.held:
-            self.is_waiting = False
-            self(signal.SIGINT, None)
+        if self.waiting is not None and not self.held:
+            number, self.waiting = self.waiting, None
+            self(number, None)
+
+    def send_again(self, ignored: "sys.UnraisableHookArgs") -> None:
+        """Raise once more what Python ignored, as it does in a destructor, a moment later."""
+        if isinstance(ignored.exc_value, KeyboardInterrupt):
+            threading.Timer(_MOMENT, self._raise_again).start()
+        else:
+            sys.__unraisablehook__(ignored)
+
+    def _raise_again(self) -> None:
+        self.has_raised = False
+        _send_to_main_thread(self.raised)
+
+
+def _send_to_main_thread(number: int) -> None:
+    """Send a signal to where it is handled, so that it ends a system call that waits there."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(signal.Signals(number))
 
 
 _HANDLER: ContextVar[_Handler | None] = ContextVar("_HANDLER", default=None)
@@ -74,6 +96,7 @@ def raised_once() -> Iterator[None]:
     raising = [n for n in ASKING if signal.getsignal(n) is signal.default_int_handler]
     handler = _Handler()
     token = _HANDLER.set(handler)
+    hook, sys.unraisablehook = sys.unraisablehook, handler.send_again
     try:
         for number in raising:
             signal.signal(number, handler)
@@ -81,7 +104,9 @@ def raised_once() -> Iterator[None]:
     finally:
         handler.held += 1  # or one that comes now would leave some handlers as they are
         for number in raising:
-            signal.signal(number, signal.default_int_handler)
+            if signal.getsignal(number) is handler:
+                signal.signal(number, signal.default_int_handler)
+        sys.unraisablehook = hook
         _HANDLER.reset(token)
 
 

@@ -1,0 +1,113 @@
+"""Whatever stops a run or a sweep at its end, its rows stay and its summary says the truth."""
+
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from deltaflow import load_run
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from deltaflow.report.build import report_on
+from deltaflow.report.collect import collect
+from support.processes import Command, start
+from support.traps import at_call, at_file
+
+RUN = ["hydra.run.dir=run", "trainer.max_epochs=2", "n_seeds=2", "network.width=4",
+       "diagnostics.flush_seconds=0"]  # fmt: skip
+SWEEP = ["-m", "hydra.sweep.dir=sweep", "activation=relu,tanh", *RUN[1:]]
+N_ROWS = {LAYERS: 2 * 3 * 3, METRICS: 2 * 2 * 2}  # 2 seeds, 3 steps, 3 layers; 2 epochs, 2 splits
+N_TESTED = 2  # further rows of the metrics table
+
+FILES = ["layers.parquet", "metrics.parquet", "last.ckpt", "flow.png", "summary.json"]
+STEPS = [
+    "deltaflow.callbacks.metrics.MetricRecorder.on_test_epoch_end",
+    "deltaflow.experiment.conclude",
+    "deltaflow.verdicts.judge",
+    "deltaflow.experiment.figures.save",
+    "deltaflow.experiment.log_picture",
+    "deltaflow.experiment.log_verdicts",
+    "deltaflow.experiment.log_outcome",
+    "lightning.pytorch.loggers.TensorBoardLogger.finalize",
+    "deltaflow.records.tables.TableWriter.close",
+    "deltaflow.records.recording.Recording.complete",
+]
+SWEEP_FILES = ["runs.parquet", "runs.csv", "report.html", "profiles.png"]
+SWEEP_STEPS = ["deltaflow.report.build.report_on", "deltaflow.report.ranking.print_ranking"]
+ASKING = ["SIGINT", "SIGTERM", "SIGHUP", "twice", "storm"]
+FAILING = ["error", "panic", "memory", "disk"]
+USUAL = {"storm", "SIGKILL", "disk"}  # the others are tried too where time is no matter
+JUDGING = "deltaflow.verdicts.judge"  # whose errors are warnings: results shall not go with it
+
+
+def moments(files: list[str], steps: list[str]) -> list:
+    acts = [*ASKING, "SIGKILL", *FAILING]
+    return [
+        pytest.param(
+            partial(set_trap, place, moment, act),
+            act,
+            id=f"{act} {moment} {place.rpartition('.')[2] if set_trap is at_call else place}",
+            marks=[] if act in USUAL else pytest.mark.slow,
+        )
+        for set_trap, places in ((at_file, files), (at_call, steps))
+        for place in places
+        for moment in ("before", "after")
+        for act in acts
+    ]
+
+
+def wait(command: Command, act: str) -> int:
+    """The exit status of a command that something was to stop, which it says, and in words."""
+    status = command.wait()
+    assert "Traceback" not in command.err
+    assert "should not have come" not in command.err or act in ("error", "panic")
+    if act == "SIGKILL":
+        assert status == -signal.SIGKILL
+    elif act in ASKING:
+        # One of a storm may come when all is done and said, and ends the process at once.
+        assert status == 130 or (act == "storm" and -status in set(signal.Signals))
+        assert command.err.count("interrupted.") == 1
+    return status
+
+
+def assert_rows_are_there(directory: Path) -> None:
+    for schema, n_rows in N_ROWS.items():
+        table = read_table(directory, schema)
+        assert len(table) - n_rows in (0, N_TESTED if schema is METRICS else 0)
+        assert not table.select(schema.key).is_duplicated().any()
+    found = load_run(directory)
+    assert len(found.layers) == N_ROWS[LAYERS]
+
+
+@pytest.mark.parametrize(("prepare", "act"), moments(FILES, STEPS))
+def test_a_run_that_is_stopped_at_its_end_keeps_its_rows(prepare, act, tmp_path):
+    status = wait(start(RUN, tmp_path, prepare), act)
+    directory = tmp_path / "run"
+    assert_rows_are_there(directory)
+    recorded = read_summary(directory)["status"]
+    if act == "SIGKILL":
+        assert recorded in ("running", "completed")
+    elif act in ASKING:
+        assert recorded in ("interrupted", "completed")
+        assert str(directory) in (tmp_path / "stderr").read_text()
+    else:
+        has_completed = "complete" in str(prepare) and "after" in str(prepare)
+        assert recorded == ("failed" if status and not has_completed else "completed")
+        assert status or JUDGING in str(prepare)
+    (collected,) = collect([directory])
+    assert collected.status in (recorded, "interrupted")
+    report_on([collected], tmp_path, "a run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("prepare", "act"), moments(SWEEP_FILES, SWEEP_STEPS))
+def test_a_sweep_that_is_stopped_at_its_end_keeps_its_runs(prepare, act, tmp_path):
+    status = wait(start(SWEEP, tmp_path, prepare), act)
+    assert status
+    runs = collect([tmp_path / "sweep"])
+    assert [run.status for run in runs] == ["completed", "completed"]
+    for run in runs:
+        assert_rows_are_there(run.directory)
+    report_on(runs, tmp_path, "a sweep")
+    if act in ASKING:
+        assert "sweep" in (tmp_path / "stderr").read_text()
