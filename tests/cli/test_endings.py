@@ -10,6 +10,7 @@ from deltaflow import load_run
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from deltaflow.report.build import report_on
 from deltaflow.report.collect import collect
+from stopping import stop_at_random
 from support.processes import Command, start
 from support.traps import at_call, at_file
 
@@ -40,18 +41,18 @@ USUAL = {"storm", "SIGKILL", "disk"}  # the others are tried too where time is n
 JUDGING = "deltaflow.verdicts.judge"  # whose errors are warnings: results shall not go with it
 
 
-def moments(files: list[str], steps: list[str]) -> list:
-    acts = [*ASKING, "SIGKILL", *FAILING]
+def moments(files: list[str], steps: list[str], acts: list[str]) -> list:
+    """Before and after each file appears, and before each step, all that may happen then."""
+    places = [(at_file, name, moment) for name in files for moment in ("before", "after")]
+    places += [(at_call, name, "before") for name in steps]
     return [
         pytest.param(
-            partial(set_trap, place, moment, act),
+            partial(set_trap, name, moment, act),
             act,
-            id=f"{act} {moment} {place.rpartition('.')[2] if set_trap is at_call else place}",
-            marks=[] if act in USUAL else pytest.mark.slow,
+            id=f"{act} {moment} {name if set_trap is at_file else name.rpartition('.')[2]}",
+            marks=[] if act in USUAL and set_trap is at_file else pytest.mark.slow,
         )
-        for set_trap, places in ((at_file, files), (at_call, steps))
-        for place in places
-        for moment in ("before", "after")
+        for set_trap, name, moment in places
         for act in acts
     ]
 
@@ -79,7 +80,7 @@ def assert_rows_are_there(directory: Path) -> None:
     assert len(found.layers) == N_ROWS[LAYERS]
 
 
-@pytest.mark.parametrize(("prepare", "act"), moments(FILES, STEPS))
+@pytest.mark.parametrize(("prepare", "act"), moments(FILES, STEPS, [*ASKING, "SIGKILL", *FAILING]))
 def test_a_run_that_is_stopped_at_its_end_keeps_its_rows(prepare, act, tmp_path):
     status = wait(start(RUN, tmp_path, prepare), act)
     directory = tmp_path / "run"
@@ -91,8 +92,7 @@ def test_a_run_that_is_stopped_at_its_end_keeps_its_rows(prepare, act, tmp_path)
         assert recorded in ("interrupted", "completed")
         assert str(directory) in (tmp_path / "stderr").read_text()
     else:
-        has_completed = "complete" in str(prepare) and "after" in str(prepare)
-        assert recorded == ("failed" if status and not has_completed else "completed")
+        assert recorded == ("failed" if status else "completed")
         assert status or JUDGING in str(prepare)
     (collected,) = collect([directory])
     assert collected.status in (recorded, "interrupted")
@@ -100,7 +100,10 @@ def test_a_run_that_is_stopped_at_its_end_keeps_its_rows(prepare, act, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("prepare", "act"), moments(SWEEP_FILES, SWEEP_STEPS))
+@pytest.mark.parametrize(
+    ("prepare", "act"),
+    moments(SWEEP_FILES, SWEEP_STEPS, ["SIGTERM", "storm", "SIGKILL", "error", "disk"]),
+)
 def test_a_sweep_that_is_stopped_at_its_end_keeps_its_runs(prepare, act, tmp_path):
     status = wait(start(SWEEP, tmp_path, prepare), act)
     assert status
@@ -111,3 +114,10 @@ def test_a_sweep_that_is_stopped_at_its_end_keeps_its_runs(prepare, act, tmp_pat
     report_on(runs, tmp_path, "a sweep")
     if act in ASKING:
         assert "sweep" in (tmp_path / "stderr").read_text()
+
+
+@pytest.mark.slow
+def test_no_row_is_lost_at_random_moments_either(tmp_path):
+    n_lost, endings = stop_at_random(tmp_path, stops=8, seed=0)
+    assert n_lost == 0
+    assert sum(endings.values()) == 8
