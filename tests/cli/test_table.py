@@ -63,6 +63,25 @@ def test_a_sweep_shows_its_first_table_and_then_a_line_each(deltaflow, write):
     assert first - second == 32  # an input fewer
 
 
+@pytest.mark.parametrize("path", ["my.csv", "~/my.csv"])
+def test_a_path_starts_where_the_command_runs_wherever_the_run_writes(
+    path, deltaflow, write, tmp_path, monkeypatch, undrawn
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    typed = ["data=table", f"data.path='{path}'", "data.target=species", *SHORT]
+    for chdir in ("false", "true"):
+        outcome = deltaflow(*typed, f"hydra.job.chdir={chdir}")
+        assert (outcome.status, outcome.err) == (0, "")
+    here, there = (json.loads(file.read_text()) for file in outcome.summaries)
+    assert here["identity"] == there["identity"]
+    assert here["table"]["path"] == there["table"]["path"] == path
+    write(TABLE.read_text() + "1,2,red,true,setosa,earth\n")
+    deltaflow(*typed, "hydra.job.chdir=true")
+    identities = {json.loads(file.read_text())["identity"] for file in outcome.summaries}
+    assert len(outcome.summaries) == 3
+    assert len(identities) == 2
+
+
 def test_python_is_silent(tmp_path, capsys):
     run(["data=table", f"data.path={TABLE}", "data.target=species", *SHORT], tmp_path)
     captured = capsys.readouterr()
@@ -108,7 +127,8 @@ MISTAKES = {
                  "`x` in each of the 18 rows of column `kind` of my.csv", "another `data.target`"),
     "rare": (NAMED + "1,a,rare\n", [], "each part of `data.split`",
              "`rare`, has 1, the first in column `kind`, row 31 of my.csv", "data.split=[1,0,0]"),
-    "names": ("id,n,kind\n" + "".join(f"n{k},{k % 5},{k % 2}\n" for k in range(30)), [], "must come back",
+    "names": ("id,n,kind\n" + "".join(f"n{k},{k % 5},{k % 2}\n" for k in range(30)), [],
+              "must come back",
               "30 different values in 30 rows, like identifiers, in column `id` of my.csv",
               "data.drop=[id]"),
     "control characters": ("\x1b[31msize\x07,kind\n1,x\n,y\n2,x\n3,y\n", [], "a value",
