@@ -49,6 +49,16 @@ def test_a_regression_says_its_range_and_trains(deltaflow, write):
     assert " r2 " in outcome.out
 
 
+def test_what_may_be_a_mistake_is_warned_of_and_trained_on(deltaflow, write, undrawn):
+    header, *rows = TABLE.read_text().splitlines()
+    write("\n".join([f"id,{header}", *(f"{k},{row}" for k, row in enumerate(rows))]))
+    outcome = deltaflow(*GIVEN, *SHORT)
+    assert outcome.status == 0
+    assert outcome.err.startswith("deltaflow: warning: column `id` of my.csv counts the rows.")
+    assert "Use `data.drop=[id]`" in outcome.err
+    assert outcome.err.count("deltaflow: ") == 1
+
+
 def test_a_sweep_shows_its_first_table_and_then_a_line_each(deltaflow, write):
     write(TABLE.read_text().replace("violet", "white"), "other.csv")
     outcome = deltaflow("-m", *GIVEN, "data.path=my.csv,other.csv", *SHORT)

@@ -31,7 +31,8 @@ def save(tmp_path, monkeypatch):
 def rows_of(name, columns=None):
     """As they stand in the file."""
     file = open_table(name)
-    return list(zip(*file.read(columns or [n for n in file.names if n]), strict=True))
+    read = [series.to_list() for series in file.read(columns or [n for n in file.names if n])]
+    return list(zip(*read, strict=True))
 
 
 def values_of(name, columns=None):
@@ -63,28 +64,28 @@ def test_a_path_may_be_absolute_or_in_the_home_directory(tmp_path, save, monkeyp
     save("a,b\n1,2\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir("/")
-    assert rows_of("~/t.csv") == rows_of(str(tmp_path / "t.csv")) == [("1", "2")]
+    assert rows_of("~/t.csv") == rows_of(str(tmp_path / "t.csv")) == [(1, 2)]
 
 
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
-        (b"\xef\xbb\xbfa,b\n1,2\n", [("1", "2")]),
-        (b"a,b\r\n1,2\r\n3,4\r\n", [("1", "2"), ("3", "4")]),
-        (b"a,b\r1,2\r3,4\r", [("1", "2"), ("3", "4")]),
-        (b"\na,b\n1,2", [("1", "2")]),
-        (b"a,b\n1,2\n\n3,4\n\n\n", [("1", "2"), ("3", "4")]),
-        (b"a,b\n1,2\n,\n", [("1", "2")]),
-        (b"a,b\n1,2\n , \n3,\n", [("1", "2"), ("3", "")]),
-        (b" a , b\n1,2\n", [("1", "2")]),
+        (b"\xef\xbb\xbfa,b\n1,2\n", [(1, 2)]),
+        (b"a,b\r\n1,2\r\n3,4\r\n", [(1, 2), (3, 4)]),
+        (b"a,b\r1,2\r3,4\r", [(1, 2), (3, 4)]),
+        (b"\na,b\n1,2", [(1, 2)]),
+        (b"a,b\n1,2\n\n3,4\n\n\n", [(1, 2), (3, 4)]),
+        (b"a,b\n1,2\n,\n", [(1, 2)]),
+        (b"a,b\n1,2\n , \n3,\n", [(1, "2"), (3, "")]),
+        (b" a , b\n1,2\n", [(1, 2)]),
         (b'"a","b"\n"1, 5","say ""hi"""\n', [("1, 5", 'say "hi"')]),
-        (b'a, "b"\n1, "x, y"\n 2 ,z \n', [("1", "x, y"), ("2", "z")]),
-        (b'a,b\n6" pipe,2\n', [('6" pipe', "2")]),
-        (b'a,b\n"two\nlines",1\nx,2\n', [("two\nlines", "1"), ("x", "2")]),
-        (b"a;b\n1,5;2\n-2,5;3\n", [("1,5", "2"), ("-2,5", "3")]),
-        (b"height, cm;age, y;x, y\n1,5;2;3\n", [("1,5", "2", "3")]),
-        (b",a,b,\n0,1,2,\n1,3,4,\n", [("1", "2"), ("3", "4")]),
-        (b"x^2,*,^b$\n1,2,3\n4,5,6\n", [("1", "2", "3"), ("4", "5", "6")]),
+        (b'a, "b"\n1, "x, y"\n 2 ,z \n', [(1, "x, y"), (2, "z")]),
+        (b'a,b\n6" pipe,2\n', [('6" pipe', 2)]),
+        (b'a,b\n"two\nlines",1\nx,2\n', [("two\nlines", 1), ("x", 2)]),
+        (b"a;b\n1,5;2\n-2,5;3\n", [("1,5", 2), ("-2,5", 3)]),
+        (b"height, cm;age, y;x, y\n1,5;2;3\n", [("1,5", 2, 3)]),
+        (b",a,b,\n0,1,2,\n1,3,4,\n", [(1, 2), (3, 4)]),
+        (b"x^2,*,^b$\n1,2,3\n4,5,6\n", [(1, 2, 3), (4, 5, 6)]),
     ],
     ids=["byte order mark", "carriage returns", "old Mac", "blank first line", "blank lines",
          "empty row", "row of spaces", "spaces in the header", "quotes", "spaces before quotes",
@@ -106,7 +107,7 @@ def test_rows_are_the_same_however_many_are_held_at_once(save, monkeypatch):
     monkeypatch.setattr(text, "_CELLS", 7)
     lines = [f'{k},"{k}, {k}",{k % 3}' for k in range(20)]
     rows = rows_of(save("a,b,c\n" + "\n".join(lines)), ["c", "b"])
-    assert rows == [(str(k % 3), f"{k}, {k}") for k in range(20)]
+    assert rows == [(k % 3, f"{k}, {k}") for k in range(20)]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ is refused with its row rather than guessed at: a word among numbers, a date, a 
 in almost no two rows the same.
 """
 
+import numpy as np
 import polars as pl
 
 from deltaflow.data.numerals import NUMERIC, doubtful, plain
@@ -55,7 +56,8 @@ def read_column(values: pl.Series, place: Place, comma: bool = False) -> tuple[K
             "Turn them into numbers first" if dates else "Flatten it",
             more=_first(values) if dates else "",
         )
-    _refuse_missing(values.is_null(), place, "nothing")
+    if values.null_count():
+        _refuse_missing(values.is_null(), place, "nothing")
     if dtype == pl.Boolean:
         return Kind.TRUTH, values
     return Kind.NUMBER, _finite(values.cast(pl.Float64), place)
@@ -142,13 +144,14 @@ def _refuse_doubtful(text: pl.Series, place: Place, comma: bool) -> None:
 
 
 def _finite(numbers: pl.Series, place: Place) -> pl.Series:
-    _refuse_missing(numbers.is_nan(), place, "NaN")
-    infinite = numbers.abs() > _GREATEST
-    if infinite.any():
+    size = np.abs(numbers.to_numpy())
+    if np.isnan(size).any():
+        _refuse_missing(numbers.is_nan(), place, "NaN")
+    if (size > _GREATEST).any():
         raise UnusableColumnError(
             f"Every number must be finite, in single precision too: at most {_GREATEST:g} in "
             "magnitude.",
-            str(numbers[row := int(infinite.arg_true()[0])]),
+            str(numbers[row := int((size > _GREATEST).argmax())]),
             place,
             "Correct it, leave the row out",
             row,

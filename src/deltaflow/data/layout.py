@@ -69,8 +69,8 @@ def refuse_other_layouts(path: str, heads: dict[str, list[list[str]]]) -> None:
         heads: its first records, by the separator that was tried.
 
     Raises:
-        ValueError: if a line for a spreadsheet or a comment stands above the header, or fields
-            are separated by spaces, or each row stands in quotes as one field.
+        ValueError: if a line for a spreadsheet, a comment or a title stands above the header, or
+            fields are separated by spaces, or each row stands in quotes as one field.
     """
     first = _first_line(path)
     if _SEP.fullmatch(first):
@@ -85,6 +85,14 @@ def refuse_other_layouts(path: str, heads: dict[str, list[list[str]]]) -> None:
             raise ValueError(
                 f"The first line must name the columns. Found the comment `{brief(first)}` in "
                 f"{literal(path)}. Delete all lines that are comments."
+            )
+    rest = {s: rows[1:] for s, rows in heads.items()}
+    if rest[","] and _width(heads) is None and (width := _width(rest)) is not None:
+        separator = best_separator(rest)
+        if len(heads[separator][0]) == 1:
+            raise ValueError(
+                f"The first line must name the columns. Found `{brief(first)}` in {literal(path)}, "
+                f"above lines of {width} fields. Delete what stands above the header."
             )
     if any(len(rows[0]) > 1 for rows in heads.values()):
         return
@@ -161,6 +169,12 @@ def _could_be_value(column: pl.Series) -> bool:
 
 def _number(name: str) -> float:
     return float(name.replace(",", "."))
+
+
+def _width(heads: dict[str, list[list[str]]]) -> int | None:
+    """How many fields the best separator gives each record; ``None`` if not as many, or one."""
+    widths = {len(record) for record in heads[best_separator(heads)]}
+    return widths.pop() if len(widths) == 1 and widths != {1} else None
 
 
 def _first_line(path: str) -> str:

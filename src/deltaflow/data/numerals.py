@@ -11,6 +11,7 @@ NUMERIC = (  # perhaps not plainly so
     r"^[(\"']?[-+\u2212\u2013]?[$€£]?\s*[-+\u2212\u2013]?[.,]?\d[\d.,'’\s]*([eE][-+\u2212]?\d+)?"
     r"\s*[%$€£]?[)\"']?$"
 )
+GROUPED = r"^[-+\u2212]?[1-9]\d{0,2}[.,]\d{3}$"  # a sign in it may separate thousands
 _HEAD = 1000  # values that mostly show that nothing is doubtful
 _MINUS = "\u2212"
 _WITH_MINUS = r"^\u2212([.,]?\d)"
@@ -50,7 +51,7 @@ def doubtful(text: pl.Series, comma: bool) -> int | None:
     if comma and all(found.any() for found in with_sign.values()):
         return max(int(found.arg_true()[0]) for found in with_sign.values())
     for sign, found in with_sign.items():
-        if not found.any() or not _all_grouped(text.filter(found), sign):
+        if not found.any() or not _all_grouped(text.filter(found)):
             continue
         is_usual = sign == ("," if comma else ".")
         if not is_usual or not found.all():
@@ -58,9 +59,8 @@ def doubtful(text: pl.Series, comma: bool) -> int | None:
     return None
 
 
-def _all_grouped(text: pl.Series, sign: str) -> bool:
-    pattern = rf"^[-+\u2212]?[1-9]\d{{0,2}}[{sign}]\d{{3}}$"
-    return all(bool(part.str.contains(pattern).all()) for part in (text.head(_HEAD), text))
+def _all_grouped(text: pl.Series) -> bool:
+    return all(bool(part.str.contains(GROUPED).all()) for part in (text.head(_HEAD), text))
 
 
 def _count_plain(text: pl.Series) -> int:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 _LONGEST = 60  # characters of a name or value that are shown
-_MANY = 100  # columns that are not named one by one any more
+MANY = 100
+"""Unusable columns of which no more are looked for, nor named one by one."""
+
 _WORDS = ("true", "false", "null", "nan", "inf")  # which Hydra takes for other than texts
 _ESCAPED = re.compile(r'(\\+)$|(\\*)(")')
 
@@ -163,9 +165,10 @@ def all_in_one(errors: Sequence[UnusableColumnError], n_features: int) -> ValueE
         return ValueError(f"{errors[0].rule}." if is_last else str(errors[0]))
     most, first = 12, errors[0].place
     shown = "; ".join(error.finding for error in errors[:most])
-    rest = f"; and {len(errors) - most} more columns" if len(errors) > most else ""
+    least = "at least " if len(errors) == MANY else ""
+    rest = f"; and {least}{len(errors) - most} more columns" if len(errors) > most else ""
     ways = []
-    if len(unusable) > _MANY:
+    if len(errors) == MANY:
         ways.append("leave them out with `data.drop`")
     elif len(unusable) < n_features:
         ways.append(f"use `{dropping([*first.dropped, *unusable])}`")
@@ -173,7 +176,7 @@ def all_in_one(errors: Sequence[UnusableColumnError], n_features: int) -> ValueE
         ways.append("choose another `data.target`")
     otherwise = f", or {' and '.join(ways)}" if ways else ""
     return ValueError(
-        f"Every column must hold numbers, true and false, or categories, without a gap. Found, in "
+        f"Every column must hold numbers, true and false, or categories, without a gap. Found in "
         f"{literal(first.path)} (data rows, counted from 1): {shown}{rest}. Correct the values, "
         f"or leave such rows out{otherwise}."
     )

@@ -56,4 +56,4 @@ def outlier(numbers: pl.Series, place: Place) -> str | None:
 
 
 def _counts(column: pl.Series) -> bool:
-    return bool((column.diff().slice(1) == 1).all())
+    return bool((np.diff(column.to_numpy()) == 1).all())

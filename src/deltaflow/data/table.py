@@ -23,6 +23,7 @@ from deltaflow.data.columns import read_column, refuse_identifiers
 from deltaflow.data.files import TableFile, open_table
 from deltaflow.data.layout import refuse_data_for_header
 from deltaflow.data.reading import (
+    MANY,
     Column,
     Kind,
     Place,
@@ -105,13 +106,16 @@ def table(
 def _read(file: TableFile, names: Sequence[str], goal: Place) -> dict[str, tuple[Kind, pl.Series]]:
     """What each column holds; all that is wrong with any of them comes in one message."""
     unread = file.read(names)[::-1]
-    read, errors = {}, []
-    while unread:  # emptied on the way, so that a large table is not held twice
+    read: dict[str, tuple[Kind, pl.Series]] = {}
+    errors: list[UnusableColumnError] = []
+    while (
+        unread and len(errors) < MANY
+    ):  # emptied on the way, so that a large table is not held twice
         values = unread.pop()
         place = goal if values.name == goal.column else _feature(goal, values.name)
         try:
             kind, content = read_column(values, place, file.decimal_comma)
-            if kind is Kind.CATEGORY and place is not goal and (content != content[0]).any():
+            if kind is Kind.CATEGORY and place is not goal and not _is_constant(content):
                 refuse_identifiers(content, place)
             read[place.column] = kind, content
         except UnusableColumnError as error:
@@ -131,9 +135,7 @@ def _remarks(
     read: dict[str, tuple[Kind, pl.Series]], goal: Place, targets: pl.Series | None
 ) -> list[str]:
     """What may be a mistake in the numbers of the inputs, and of a target that is a number."""
-    numbers = {
-        name: content.alias(name) for name, (kind, content) in read.items() if kind is Kind.NUMBER
-    }
+    numbers = {name: content for name, (kind, content) in read.items() if kind is Kind.NUMBER}
     places = [_feature(goal, name) for name in numbers]
     inputs = list(numbers.values()) if len(read) > 1 else []
     measured = list(zip(numbers.values(), places, strict=True))
@@ -195,7 +197,7 @@ def _encode(
     columns, classes = [], []
     for name, (kind, content) in read.items():
         values = content.unique().sort() if kind is Kind.CATEGORY else None
-        if (content == content[0]).all():
+        if _is_constant(content):
             columns.append(Column(name, kind, left_out=f"always {brief(_word(content[0]))}"))
         else:
             columns.append(Column(name, kind, 1 if values is None else len(values)))
@@ -210,9 +212,16 @@ def _encode(
         if values is not None and column.n_inputs:
             matrix[np.arange(n_rows), first + _indices(content, values)] = 1
         elif column.n_inputs:
-            matrix[:, first] = content.cast(pl.Float64).to_numpy()
+            matrix[:, first] = content.to_numpy()
         first += column.n_inputs
     return columns, matrix
+
+
+def _is_constant(content: pl.Series) -> bool:
+    if content.dtype == pl.Float64:  # of which there may be many: NumPy is quicker to begin
+        values = content.to_numpy()
+        return bool((values == values[0]).all())
+    return bool((content == content[0]).all())
 
 
 def _indices(content: pl.Series, values: pl.Series) -> Array:

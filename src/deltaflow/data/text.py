@@ -9,8 +9,10 @@ import csv
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+import numpy as np
 import polars as pl
 
+from deltaflow.data.numerals import GROUPED
 from deltaflow.data.reading import brief, literal, local_path
 
 _SNIFFED = 20  # records that tell the separator
@@ -74,6 +76,9 @@ def read_columns(
 ) -> list[pl.Series]:
     """Columns as they stand in the file, without the spaces around each value.
 
+    All columns are looked at together: polars takes as long for a column of a hundred values as
+    for a hundred thousand.
+
     Args:
         path: of the file, as it was given.
         separator: of its fields.
@@ -81,18 +86,41 @@ def read_columns(
         places: of those to read, from 0.
 
     Returns:
-        A series of texts for each; an empty text where there is nothing.
+        A series for each: ``Float64`` where all are numbers beyond doubt, else of texts, empty
+        where there is nothing.
 
     Raises:
         ValueError: if a row is too long or too short, or its quotes make no sense.
     """
     rows = _whole_rows(path, separator, len(names))
-    read = [pl.Series(names[k], [], dtype=pl.String) for k in places]
+    width = len(places)
+    texts, numbers = [], []
+    plain, clear = np.ones(width, dtype=bool), np.zeros(width, dtype=bool)
+    has_point = np.zeros(width, dtype=bool)
     while chunk := list(islice(rows, max(1, _CELLS // len(names)))):
-        columns = list(zip(*chunk, strict=True))
-        for series, k in zip(read, places, strict=True):
-            series.append(pl.Series(columns[k], dtype=pl.String).str.strip_chars())
-    return read
+        cells = [record[k] for record in chunk for k in places]
+        text = pl.Series(cells, dtype=pl.String).str.strip_chars()
+        texts.append(text)
+        numbers.append(text.cast(pl.Float64, strict=False).to_numpy().reshape(-1, width))
+        plain &= ~np.isnan(numbers[-1]).any(axis=0)
+        pointed = text.str.contains(".", literal=True)
+        ungrouped = pointed & ~text.str.contains(GROUPED)
+        has_point |= pointed.to_numpy().reshape(-1, width).any(axis=0)
+        clear |= ungrouped.to_numpy().reshape(-1, width).any(axis=0)
+    are_numbers = plain & (clear | ~has_point)
+    return (
+        [
+            pl.Series(
+                names[place],
+                np.concatenate([part[:, k] for part in numbers])
+                if are_numbers[k]
+                else pl.concat([text.gather_every(width, k) for text in texts]),
+            )
+            for k, place in enumerate(places)
+        ]
+        if texts
+        else [pl.Series(names[place], [], dtype=pl.String) for place in places]
+    )
 
 
 def _whole_rows(path: str, separator: str, width: int) -> Iterator[list[str]]:
