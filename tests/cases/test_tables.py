@@ -30,7 +30,8 @@ REFUSED = {
             *((area, f"{area % 7},5", thousands(area)) for area in range(90, 150)), separator=";"),
         "rent", ["the doubtful `1.008` in column `rent`, row 23", "decimal comma"]),
     "no header, and the target named after its first value": (
-        csv(*PLAIN), "blue", ["`0.25`, `-3.50`, `blue` in t.csv", "look like a row of data", "Add a line of names"]),
+        csv(*PLAIN), "blue",
+        ["`0.25`, `-3.50`, `blue` in t.csv", "look like a row of data", "Add a line of names"]),
     "no header, and a target that is none": (
         csv(*PLAIN), "k", ["If the first line, with `0.25`, `-3.50`, is data", "line of names"]),
     "spaces between fields": (

@@ -49,6 +49,7 @@ def test_a_regression_says_its_range_and_trains(deltaflow, write):
     assert " r2 " in outcome.out
 
 
+@pytest.mark.filterwarnings("default:column `id`")
 def test_what_may_be_a_mistake_is_warned_of_and_trained_on(deltaflow, write, undrawn):
     header, *rows = TABLE.read_text().splitlines()
     write("\n".join([f"id,{header}", *(f"{k},{row}" for k, row in enumerate(rows))]))
