@@ -88,6 +88,21 @@ def test_a_table_counts_by_its_content(tmp_path):
     assert _of_table(moved) == _of_table(edited)
 
 
+def test_a_table_counts_by_its_content_wherever_its_path_starts(tmp_path, monkeypatch):
+    (tmp_path / "mine.csv").write_bytes(TABLE.read_bytes())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert _of_table("~/mine.csv") == _of_table(TABLE)
+    monkeypatch.chdir(tmp_path)
+    assert _of_table("mine.csv") == _of_table("./mine.csv") == _of_table(TABLE)
+    hydra = {"job": {"chdir": True}, "runtime": {"cwd": str(tmp_path)}}
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.create({"hydra": hydra}))
+    (tmp_path / "outputs").mkdir()
+    monkeypatch.chdir(tmp_path / "outputs")
+    assert _of_table("mine.csv") == _of_table(TABLE)
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    assert _of_table("mine.csv") == _of_table("~/mine.csv") != _of_table(TABLE)
+
+
 @pytest.mark.parametrize("path", ["nowhere.csv", ".", "a\0b", os.devnull])
 def test_a_path_to_no_table_counts_as_it_stands(path):
     assert _of_table(path) != _of_table(f"{path} ")

@@ -1,6 +1,7 @@
 """From a configuration to the objects that train: data, network, objective, Trainer."""
 
 import warnings
+from contextlib import chdir
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,6 +18,7 @@ from deltaflow.initializers import Initializer
 from deltaflow.module import StackedModule
 from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.objectives import Objective
+from deltaflow.options import starting_folder
 from deltaflow.parts import make, maker, named
 
 SERVING = (  # of data: not the source's
@@ -41,7 +43,7 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
             f"Leave `~data.{removed[0]}` out of the command."
         )
     serving = {key: value for key, value in config.data.items() if key in SERVING}
-    with named(config, "data"):
+    with named(config, "data"), chdir(starting_folder()):
         samples = Samples.of(make(config, "data", object, without=SERVING))
     return ReplicaDataModule(samples, seeds(config), **serving, dtype=blueprint.dtype(config))
 

@@ -16,6 +16,7 @@ decides a result, and nothing else:
 
 import hashlib
 import json
+import os
 import stat
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from deltaflow.options import starting_folder
 from deltaflow.records.summary import DECIDES_NOTHING
 
 
@@ -79,15 +81,16 @@ def _remove(tree: Any, path: list[str]) -> None:
 def _content(path: str) -> str:
     """A digest of a file's content; of one that cannot be read, its path."""
     try:
-        seen = Path(path).stat()
+        file = starting_folder() / os.path.expanduser(path)
+        seen = file.stat()
         if not stat.S_ISREG(seen.st_mode):  # what comes through a pipe can be read only once
             return path
-        return _digest(path, seen.st_size, seen.st_mtime_ns)
+        return _digest(file, seen.st_size, seen.st_mtime_ns)
     except (OSError, ValueError):
         return path
 
 
 @cache  # the runs of a sweep mostly share their table
-def _digest(path: str, _size: int, _changed: int) -> str:
-    with Path(path).open("rb") as file:
+def _digest(path: Path, _size: int, _changed: int) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,8 +1,10 @@
-"""The options of the config groups: where they are, and by what name a part goes."""
+"""Where options and the user's own files are, and by what name a part goes."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.parts import GROUPS
@@ -12,6 +14,17 @@ def config_directory() -> Path:
     """``conf/`` within the installed package, or of the checkout, where it has no copy."""
     packaged = Path(__file__).parent / "conf"
     return packaged if packaged.exists() else Path(__file__).parents[2] / "conf"
+
+
+def starting_folder() -> Path:
+    """The folder where the command runs, from which the user's own paths start.
+
+    With ``hydra.job.chdir=true``, the working directory of a run is another one.
+    """
+    hydra: Any = HydraConfig.instance().cfg  # a DictConfig, whatever its type says
+    if hydra is None or not OmegaConf.select(hydra, "hydra.job.chdir"):
+        return Path.cwd()
+    return Path(OmegaConf.select(hydra, "hydra.runtime.cwd"))
 
 
 def told(config: DictConfig, choices: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -49,6 +49,17 @@ def test_a_regression_says_its_range_and_trains(deltaflow, write):
     assert " r2 " in outcome.out
 
 
+@pytest.mark.filterwarnings("default:column `id`")
+def test_what_may_be_a_mistake_is_warned_of_and_trained_on(deltaflow, write, undrawn):
+    header, *rows = TABLE.read_text().splitlines()
+    write("\n".join([f"id,{header}", *(f"{k},{row}" for k, row in enumerate(rows))]))
+    outcome = deltaflow(*GIVEN, *SHORT)
+    assert outcome.status == 0
+    assert outcome.err.startswith("deltaflow: warning: column `id` of my.csv counts the rows.")
+    assert "Use `data.drop=[id]`" in outcome.err
+    assert outcome.err.count("deltaflow: ") == 1
+
+
 def test_a_sweep_shows_its_first_table_and_then_a_line_each(deltaflow, write):
     write(TABLE.read_text().replace("violet", "white"), "other.csv")
     outcome = deltaflow("-m", *GIVEN, "data.path=my.csv,other.csv", *SHORT)
@@ -61,6 +72,25 @@ def test_a_sweep_shows_its_first_table_and_then_a_line_each(deltaflow, write):
     summaries = [json.loads(path.read_text()) for path in outcome.summaries]
     first, second = (summary["n_parameters"] for summary in summaries)
     assert first - second == 32  # an input fewer
+
+
+@pytest.mark.parametrize("path", ["my.csv", "~/my.csv"])
+def test_a_path_starts_where_the_command_runs_wherever_the_run_writes(
+    path, deltaflow, write, tmp_path, monkeypatch, undrawn
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    typed = ["data=table", f"data.path='{path}'", "data.target=species", *SHORT]
+    for chdir in ("false", "true"):
+        outcome = deltaflow(*typed, f"hydra.job.chdir={chdir}")
+        assert (outcome.status, outcome.err) == (0, "")
+    here, there = (json.loads(file.read_text()) for file in outcome.summaries)
+    assert here["identity"] == there["identity"]
+    assert here["table"]["path"] == there["table"]["path"] == path
+    write(TABLE.read_text() + "1,2,red,true,setosa,earth\n")
+    deltaflow(*typed, "hydra.job.chdir=true")
+    identities = {json.loads(file.read_text())["identity"] for file in outcome.summaries}
+    assert len(outcome.summaries) == 3
+    assert len(identities) == 2
 
 
 def test_python_is_silent(tmp_path, capsys):
@@ -102,13 +132,14 @@ MISTAKES = {
              "leave the row out"),
     "infinite": (NAMED + "inf,a,x\n", [], "finite", "inf in column `size`, row 31 of my.csv",
                  "leave the row out"),
-    "date": ("day,kind\n" + "2024-05-06,x\n2024-05-07,y\n" * 9, [], "numbers, true and false",
+    "date": ("day,n,kind\n" + "2024-05-06,2,x\n2024-05-07,1,y\n" * 9, [], "numbers, true and false",
              "`2024-05-06` in column `day`, row 1 of my.csv", "data.drop=[day]"),
     "constant": ("size,kind\n" + "1,x\n2,x\n" * 9, [], "at least two values",
                  "`x` in each of the 18 rows of column `kind` of my.csv", "another `data.target`"),
     "rare": (NAMED + "1,a,rare\n", [], "each part of `data.split`",
              "`rare`, has 1, the first in column `kind`, row 31 of my.csv", "data.split=[1,0,0]"),
-    "names": ("id,kind\n" + "".join(f"n{k},{k % 2}\n" for k in range(30)), [], "must come back",
+    "names": ("id,n,kind\n" + "".join(f"n{k},{k % 5},{k % 2}\n" for k in range(30)), [],
+              "must come back",
               "30 different values in 30 rows, like identifiers, in column `id` of my.csv",
               "data.drop=[id]"),
     "control characters": ("\x1b[31msize\x07,kind\n1,x\n,y\n2,x\n3,y\n", [], "a value",

@@ -123,6 +123,84 @@ def test_numbers_that_are_dressed_up_are_refused(values):
 
 
 @pytest.mark.parametrize(
+    ("values", "numbers"),
+    [
+        (["1,5", "2,5", "3"], [1.5, 2.5, 3.0]),
+        (["-0,125", ",5", "+7,25"], [-0.125, 0.5, 7.25]),
+        (["1,050", "2,500", "3,125"], [1.05, 2.5, 3.125]),
+        (["1,5e3", "2,5E-1", "3"], [1500.0, 0.25, 3.0]),
+        (["2.5", "-0.25", "4"], [2.5, -0.25, 4.0]),
+        (["1.125", "0.250", "3"], [1.125, 0.25, 3.0]),
+        (["1.125", "1200.250", "3"], [1.125, 1200.25, 3.0]),
+    ],
+)
+def test_a_comma_may_be_the_decimal_sign_where_semicolons_separate(values, numbers):
+    kind, read = read_column(pl.Series(values), PLACE, comma=True)
+    assert (kind, read.to_list()) == (Kind.NUMBER, numbers)
+
+
+@pytest.mark.parametrize(
+    ("values", "row", "comma"),
+    [
+        (["950", "1.050", "999"], 2, False),
+        (["950", "999", "-1.050"], 3, False),
+        (["950", "1.050", "999"], 2, True),
+        (["1.336", "1.515"], 1, True),
+        (["950", "1,050", "999"], 2, True),
+        (["1.5", "2,5"], 2, True),
+        (["1,5", "3", "1.050"], 3, True),
+    ],
+)
+def test_a_sign_that_may_separate_thousands_is_refused(values, row, comma):
+    with pytest.raises(ValueError, match="must have one meaning") as refused:
+        read_column(pl.Series(values), PLACE, comma)
+    assert f"the doubtful `{values[row - 1]}` in column `x`, row {row} of" in str(refused.value)
+    assert f"with a decimal {'comma' if comma else 'point'}, or use `data.drop=[x]`" in str(
+        refused.value
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["1.050", "2.125"], ["950", "1.05", "1.125"], ["950", "1.050", "0.125"], ["1200", "1000.125"],
+     ["950", "1.050e0"]],
+)  # fmt: skip
+def test_a_point_that_cannot_separate_thousands_is_the_decimal_one(values):
+    assert read_column(pl.Series(values), PLACE)[1].to_list() == [float(v) for v in values]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["1.336,50", "6,70"], ["1.234.567", "2,5"], ["1 336,5", "2"], ["1'336", "2"], ["(1,5)", "2"]],
+)
+def test_separators_of_thousands_are_refused_where_semicolons_separate(values):
+    with pytest.raises(ValueError, match=r"plain numbers throughout.*row 1 of t\.csv"):
+        read_column(pl.Series(values), PLACE, comma=True)
+
+
+@pytest.mark.parametrize("comma", [False, True])
+def test_a_minus_of_typesetters_is_a_minus(comma):
+    values = pl.Series(["\u22121.5", "\u2212.5", "2", "\u22123e2"])
+    assert read_column(values, PLACE, comma)[1].to_list() == [-1.5, -0.5, 2.0, -300.0]
+
+
+@pytest.mark.parametrize("odd", ["\u20131.5", "'3", '"3"', "(1.5)", "\u22121 500"])
+def test_a_number_that_only_looks_like_one_is_no_category(odd):
+    with pytest.raises(ValueError, match="plain numbers throughout"):
+        read_column(pl.Series([odd, odd, "2"]), PLACE)
+
+
+def test_the_odd_word_is_named_not_the_decimal_commas_before_it():
+    with pytest.raises(ValueError, match="Found `x` in column `x`, row 3"):
+        read_column(pl.Series(["1,5", "2,5", "x"]), PLACE, comma=True)
+
+
+def test_a_category_keeps_its_commas():
+    kind, read = read_column(pl.Series(["1,5", "large", "small"]), PLACE, comma=True)
+    assert (kind, read.to_list()) == (Kind.CATEGORY, ["1,5", "large", "small"])
+
+
+@pytest.mark.parametrize(
     "date",
     ["2024-05-06", "2024-05-06 12:30", "2024-05-06T12:30:00Z", "6/5/2024", "06.05.24", "12:30",
      "2024-05", "Jan 05 2024", "05-Jan-2024", "January 2024", "5 May", "05:30 PM",

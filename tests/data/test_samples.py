@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -69,7 +71,15 @@ def test_features_of_a_wrong_shape_are_refused(features):
         Samples.numbers(features, [0.0, 1, 0, 1])
 
 
-@pytest.mark.parametrize("labels", [[0, 1, 2, -1], [0, 1, 0.5, 1], [1, 2, 3, 1], [[0], [1]]])
+@pytest.mark.parametrize("labels", [[[0], [1], [0], [1]], np.eye(4, dtype=int), 1])
+def test_labels_that_are_no_list_are_refused_with_their_shape(labels):
+    shape = re.escape(str(list(np.shape(labels))))
+    for make in (lambda: Samples.classes(X, labels), lambda: Samples.of((X, np.array(labels)))):
+        with pytest.raises(ValueError, match=rf"shape \[n_samples\]\. Found the shape {shape}"):
+            make()
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, -1], [0, 1, 0.5, 1], [1, 2, 3, 1]])
 def test_labels_that_are_no_indices_are_refused(labels):
     with pytest.raises(ValueError, match=r"indices 0 to \d+\. Found"):
         Samples.classes(X[: len(labels)], labels)

@@ -230,6 +230,130 @@ def test_a_table_that_cannot_be_learnt_from_is_refused(columns, settings, parts,
         assert part in str(refused.value)
 
 
+GAPPY = {"a": ["1", None] * (N // 2), "b": [None, "x"] * (N // 2), "1": ["7 €"] * N}
+
+
+def test_all_that_is_wrong_with_columns_comes_in_one_message_with_one_override(read):
+    with pytest.raises(ValueError, match=r"^Every column must hold") as refused:
+        read(COLUMNS | GAPPY | {"id": [f"n{k}" for k in range(N)]}, drop=["planet"])
+    message = str(refused.value)
+    for part in (
+        "Found in t.csv (data rows, counted from 1): nothing in column `a`, row 2 (20 of 40 "
+        "values are missing there); nothing in column `b`, row 1 (20 of",
+        "`7 €` in column `1`, row 1 (where 40 of 40 values are numeric); 40 different values in 40",
+        """or use `'data.drop=[planet,a,b,"1",id]'`.""",
+    ):
+        assert part in message
+
+
+def test_a_target_among_the_unusable_columns_is_to_be_replaced(read):
+    with pytest.raises(ValueError, match=r"data\.drop=\[b\]` and choose another `data\.target`\.$"):
+        read(COLUMNS | {"a": GAPPY["a"], "b": GAPPY["b"]}, "a")
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b"]])
+def test_all_features_are_not_to_be_dropped(names, read):
+    with pytest.raises(ValueError, match=r"leave (the|such) rows out\.$"):
+        read({name: GAPPY[name] for name in names} | {"kind": COLUMNS["kind"]})
+
+
+def test_of_very_many_unusable_columns_only_some_are_named(read):
+    with pytest.raises(
+        ValueError, match=r"and at least 88 more columns.* with `data\.drop`\.$"
+    ) as refused:
+        read(COLUMNS | {f"gap{k}": [None] * N for k in range(150)})
+    assert len(str(refused.value)) < 2000
+
+
+@pytest.mark.parametrize("names", ["0.25,red,true,b", "3.75,blue,false,a", "8,red,true,a"])
+def test_a_first_line_that_looks_like_data_is_no_header(names, tmp_path):
+    frame = pl.DataFrame({name: COLUMNS[name] for name in ("size", "colour", "wild", "kind")})
+    path = tmp_path / "t.csv"
+    path.write_text(names + "\n" + frame.write_csv(include_header=False))
+    with pytest.raises(ValueError, match=r"look like a row of data\. Add a line of names above"):
+        table(str(path), names.rpartition(",")[2], None, None, [])
+    with pytest.raises(ValueError, match=r"If the first line, with `.*`, is data, add a line of"):
+        table(str(path), "kind", None, None, [])
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["400.5,red,true,b", "0.25,hue,true,b", "size,red,true,b", "0.25,red,true,kind"],
+    ids=["far away", "other category", "no number", "other class"],
+)
+def test_names_that_could_be_no_values_are_a_header(names, tmp_path):
+    frame = pl.DataFrame({name: COLUMNS[name] for name in ("size", "colour", "wild", "kind")})
+    path = tmp_path / "t.csv"
+    path.write_text(names + "\n" + frame.write_csv(include_header=False))
+    assert len(table(str(path), names.rpartition(",")[2], None, None, [])) == N
+
+
+def test_names_that_count_the_columns_are_a_header(read):
+    answers = {str(k + 1): [1 + (3 * row + k) % 5 for row in range(N)] for k in range(5)}
+    assert read(answers, "5").features.shape == (N, 4)
+
+
+def test_inputs_that_count_the_rows_are_warned_of(read):
+    with pytest.warns(UserWarning, match="column `Unnamed: 0` of t.csv counts the rows") as given:
+        samples = read({"Unnamed: 0": range(N)} | COLUMNS, drop=["planet"])
+    assert samples.features.shape == (N, 6)
+    assert """Use `'data.drop=[planet,"Unnamed: 0"]'`""" in str(given[0].message)
+    with pytest.warns(UserWarning, match="Found 1 in row 1 to 40 in row 40"):
+        read({"n": range(1, N + 1)} | COLUMNS)
+
+
+@pytest.mark.parametrize("numbers", [range(2, N + 2), range(0, 2 * N, 2), range(N)[::-1]])
+def test_other_sequences_are_inputs_as_any_other(numbers, read):
+    read({"n": numbers} | COLUMNS)
+
+
+def test_what_a_curve_is_drawn_over_may_count_the_rows(read):
+    assert read({"x": range(N), "y": [k**3 for k in range(N)]}, "y").features.shape == (N, 1)
+
+
+@pytest.mark.parametrize("target", ["kind", "far"])
+def test_a_number_far_from_all_others_is_warned_of(target, read):
+    far = [k % 9 - 4.5 for k in range(100)]
+    far[56] = -1e9
+    columns = {"x": [k % 7 for k in range(100)], "far": far, "kind": ["a", "b"] * 50}
+    with pytest.warns(UserWarning, match=r"Found -1e\+09 in column `far`, row 57 of t\.csv"):
+        read(columns, target)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [[0.0] * 99 + [5.0], [2.0**k for k in range(100)], [1.0, 2.0] * 49 + [800.0, 900.0],
+     np.random.default_rng(0).lognormal(sigma=2, size=100).tolist()],
+    ids=["rare", "powers", "hundreds", "heavy tail"],
+)  # fmt: skip
+def test_a_long_tail_is_not_warned_of(numbers, read):
+    read({"x": numbers, "kind": ["a", "b"] * 50})
+
+
+@pytest.mark.parametrize("name", ["wide.csv", "wide.parquet"])
+def test_every_column_of_a_wide_table_is_read(name, read):
+    n = 3000
+    draw = np.random.default_rng(0).standard_normal((20, n)).round(3)
+    columns = {f"c{k}": draw[:, k] for k in range(n)} | {"kind": ["a", "b"] * 10}
+    samples = read(columns, name=name, drop=[f"c{k}" for k in range(0, n, 2)])
+    assert np.array_equal(samples.features, draw[:, 1::2])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [pl.Series([[1, 2]] * N), pl.Series([{"re": 1.0, "im": 2.0}] * N), pl.Series([b"x"] * N),
+     pl.Series([[1.0, 2.0]] * N, dtype=pl.Array(pl.Float64, 2)), pl.Series([{"a": [1]}] * N)],
+    ids=["list", "complex", "bytes", "array", "nested"],
+)  # fmt: skip
+def test_parquet_columns_of_no_single_value_are_refused_together(odd, read):
+    with pytest.raises(
+        ValueError, match=r"t\.parquet.*use `data\.drop=\[first,second\]`"
+    ) as refused:
+        read(COLUMNS | {"first": odd, "second": odd}, name="t.parquet")
+    assert "in column `first`" in str(refused.value)
+    assert "in column `second`" in str(refused.value)
+
+
 def test_without_a_path_both_settings_are_asked_for():
     with pytest.raises(ValueError, match=r"Use `data=table data\.path=my\.csv data\.target=name`"):
         table(None, None, None, None, [])

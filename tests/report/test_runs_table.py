@@ -106,7 +106,24 @@ def test_it_is_written_whole_and_without_formulas_for_spreadsheets(sweep, tmp_pa
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["runs.csv", "runs.parquet"]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+FULL_WIDTH = "\uff1d", "\uff0b", "\uff0d", "\uff20"
+SMALL = "\ufe66", "\ufe62", "\ufe63", "\ufe6b"
+RAISED = "\u207c", "\u207a", "\u208c", "\u208a"
+SPACED = " =", "\u00a0=", "\u3000\uff1d", "\x00=", "\u200b=", "\ufeff+", "\t =", "\x1f@"
+
+
+@pytest.mark.parametrize("text", ["", " ", "a=1", "1-1", "\u00e9+", "'=1", "(=1)", "\uff11"])
+def test_other_texts_stay_as_they_are(tmp_path, text):
+    write_runs(pl.DataFrame({"x": [text, None], "y": [-1.0, 2.0]}), tmp_path)
+    with (tmp_path / "runs.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [["x", "y"], [text, "-1.0"], ["", "2.0"]]
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["=", "+", "-", "@", "\t", "\r", "\n", "\u2212", *FULL_WIDTH, *SMALL, *RAISED, *SPACED],
+    ids=ascii,
+)
 def test_no_text_in_it_begins_as_a_formula_does(tmp_path, start):
     frame = pl.DataFrame({"reason": [f"{start}1+1", "1+1"], f"{start}name": [None, "x"]})
     write_runs(frame, tmp_path)

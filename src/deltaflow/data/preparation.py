@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deltaflow.data.reading import Place, brief
+from deltaflow.data.reading import Kind, Place, brief
 from deltaflow.data.samples import Array, Samples
 from deltaflow.random_streams import Stream, generator
 from deltaflow.task import Classification, Regression
@@ -143,13 +143,15 @@ def _rarest_class(samples: Samples, names: Sequence[str]) -> str:
     """What to say of classes that cannot all be in each part."""
     counts = np.bincount(samples.targets, minlength=len(names))
     rarest, reading = int(counts.argmin()), samples.reading
-    where = ""
+    where, advice = "", "leave such a class out"
+    if reading is not None and reading.target_kind is Kind.NUMBER:
+        advice = "predict numbers with `data.task=regression loss=mse`"
     if reading is not None:
         first = int((samples.targets == rarest).argmax())
         where = f", the first in {Place(reading.path, reading.target).row(first)}"
     return (
         "Every class must have rows for each part of `data.split`. Found "
         f"{len(names)} classes in {len(samples)} rows, the rarest of which, "
-        f"`{brief(names[rarest])}`, has {counts[rarest]}{where}. Use more data, leave such a "
-        "class out, or use `data.split=[1,0,0]`."
+        f"`{brief(names[rarest])}`, has {counts[rarest]}{where}. Use more data, {advice}, or "
+        "use `data.split=[1,0,0]`."
     )

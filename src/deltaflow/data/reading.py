@@ -1,11 +1,20 @@
 """How a table was read: what each column was taken for, and how its places are named."""
 
+import os
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 _LONGEST = 60  # characters of a name or value that are shown
+MANY = 100
+"""Unusable columns of which no more are looked for, nor named one by one."""
+
+_WORDS = ("true", "false", "null", "nan", "inf")  # which Hydra takes for other than texts
+_ESCAPED = re.compile(r'(\\+)$|(\\*)(")')
 
 
 class Kind(StrEnum):
@@ -44,6 +53,7 @@ class Reading:
         columns: all others, in the order of the file.
         class_counts: rows of each class, by name; empty for a regression.
         target_range: the least and the greatest value of a numeric target, else ``None``.
+        target_kind: what the target was taken for.
     """
 
     path: str
@@ -52,6 +62,7 @@ class Reading:
     columns: tuple[Column, ...]
     class_counts: dict[str, int] = field(default_factory=dict)
     target_range: tuple[float, float] | None = None
+    target_kind: Kind = Kind.CATEGORY
 
     def record(self) -> dict[str, Any]:
         """The same in JSON's own types, with the same words."""
@@ -79,11 +90,13 @@ class Place:
         path: of the file, as it was given.
         column: its name.
         is_target: whether it is to be predicted, so that it cannot be dropped.
+        dropped: columns that ``data.drop`` has named already.
     """
 
     path: str
     column: str
     is_target: bool = False
+    dropped: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"column `{brief(self.column)}` of {literal(self.path)}"
@@ -104,7 +117,96 @@ class Place:
         """What to do if the column cannot be mended."""
         if self.is_target:
             return "choose another `data.target`"
-        return f"use `data.drop=[{brief(self.column)}]`"
+        return f"use `{dropping([*self.dropped, self.column])}`"
+
+
+class UnusableColumnError(ValueError):
+    """A column that nothing can be learnt from as it is.
+
+    Args:
+        expected: of such a column, as a sentence.
+        found: instead.
+        place: the column.
+        advice: how to mend it.
+        row: where it was found, from 0; ``None`` if in no row of its own.
+        more: what else to say of what was found.
+    """
+
+    def __init__(
+        self,
+        expected: str,
+        found: str,
+        place: Place,
+        advice: str,
+        row: int | None = None,
+        more: str = "",
+    ) -> None:
+        where = str(place) if row is None else place.row(row)
+        self.rule = f"{expected} Found {found} in {where}{more}. {advice}"
+        super().__init__(f"{self.rule}, or {place.alternative}.")
+        self.place = place
+        cell = "" if row is None else f", row {row + 1}"
+        note = f" ({more.lstrip(',; ')})" if more else ""
+        self.finding = f"{found.rstrip(',')} in column `{brief(place.column)}`{cell}{note}"
+
+
+def all_in_one(errors: Sequence[UnusableColumnError], n_features: int) -> ValueError:
+    """What is wrong with the columns of one table, in one message with one override for all.
+
+    Args:
+        errors: one or more.
+        n_features: all columns in use but the target; if all of them are unusable, it is no help
+            to leave them out.
+    """
+    unusable = [error.place.column for error in errors if not error.place.is_target]
+    is_target = len(unusable) < len(errors)
+    if len(errors) == 1:
+        is_last = not is_target and n_features == 1
+        return ValueError(f"{errors[0].rule}." if is_last else str(errors[0]))
+    most, first = 12, errors[0].place
+    shown = "; ".join(error.finding for error in errors[:most])
+    least = "at least " if len(errors) == MANY else ""
+    rest = f"; and {least}{len(errors) - most} more columns" if len(errors) > most else ""
+    ways = []
+    if len(errors) == MANY:
+        ways.append("leave them out with `data.drop`")
+    elif len(unusable) < n_features:
+        ways.append(f"use `{dropping([*first.dropped, *unusable])}`")
+    if is_target:
+        ways.append("choose another `data.target`")
+    otherwise = f", or {' and '.join(ways)}" if ways else ""
+    return ValueError(
+        f"Every column must hold numbers, true and false, or categories, without a gap. Found in "
+        f"{literal(first.path)} (data rows, counted from 1): {shown}{rest}. Correct the values, "
+        f"or leave such rows out{otherwise}."
+    )
+
+
+def dropping(names: Sequence[str]) -> str:
+    r"""What to type to leave columns out; with quotes where Hydra and the shell need them.
+
+    >>> dropping(["a", "b"])
+    'data.drop=[a,b]'
+    >>> print(dropping(["height, cm", "1"]))
+    'data.drop=["height, cm","1"]'
+    """
+    plain = [re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", n) and n.lower() not in _WORDS for n in names]
+    shown = [
+        name if is_plain else f'"{_ESCAPED.sub(_escape, literal(name))}"'
+        for name, is_plain in zip(names, plain, strict=True)
+    ]
+    override = f"data.drop=[{','.join(shown)}]"
+    return override if all(plain) else shlex.quote(override)
+
+
+def _escape(found: re.Match[str]) -> str:
+    at_end, before_quote, quote = found.groups(default="")
+    return 2 * (at_end + before_quote) + (r"\"" if quote else "")
+
+
+def local_path(path: str) -> Path:
+    """A path on this machine; ``~`` is the home directory."""
+    return Path(os.path.expanduser(path))
 
 
 def literal(text: str) -> str:

@@ -51,13 +51,18 @@ class Samples:
             ValueError: if features are not a finite matrix, or labels do not match them.
         """
         targets = np.asarray(labels)
+        if targets.ndim != 1:
+            raise ValueError(
+                f"Class labels must be a list with one for each sample, of shape [n_samples]. "
+                f"Found the shape {list(targets.shape)}. Use `y[:, 0]` if it is one column, or "
+                "`y.argmax(axis=1)` if it is one-hot."
+            )
         names = [str(k) for k in np.unique(targets)] if names is None else names
         known = np.isin(targets, np.arange(len(names)))
-        if targets.ndim != 1 or not known.all():
+        if not known.all():
             raise ValueError(
                 f"Class labels must be a list of indices 0 to {len(names) - 1}. Found "
-                f"{np.unique(targets)[:5].tolist()} … of shape {targets.shape}. Number the classes "
-                "from 0."
+                f"{np.unique(targets)[:5].tolist()} …. Number the classes from 0."
             )
         return cls(
             _matrix(features, len(targets)), targets.astype(np.int64), Classification(tuple(names))
@@ -114,6 +119,7 @@ class Samples:
         if np.issubdtype(np.asarray(targets).dtype, np.floating):
             return cls.numbers(features, targets)
         names, labels = np.unique(targets, return_inverse=True)
+        labels = labels.reshape(np.shape(targets))  # NumPy 2.0 alone keeps it so by itself
         return cls.classes(features, labels, [str(name) for name in names])
 
 

@@ -13,7 +13,7 @@ What is inferred, and how it can be set otherwise:
 """
 
 import dataclasses
-import difflib
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,8 +21,21 @@ import polars as pl
 
 from deltaflow.data.columns import read_column, refuse_identifiers
 from deltaflow.data.files import TableFile, open_table
-from deltaflow.data.reading import Column, Kind, Place, Reading, brief, listing, literal
+from deltaflow.data.layout import refuse_data_for_header
+from deltaflow.data.reading import (
+    MANY,
+    Column,
+    Kind,
+    Place,
+    Reading,
+    UnusableColumnError,
+    all_in_one,
+    brief,
+    literal,
+)
+from deltaflow.data.remarks import outlier, row_numbers
 from deltaflow.data.samples import Array, Samples
+from deltaflow.data.selection import as_names, left_out_columns, target_name
 from deltaflow.memory import require
 
 MAX_NUMERIC_CLASSES = 20
@@ -62,75 +75,74 @@ def table(
             "the target decide."
         )
     file = open_table(path)
-    goal = Place(path, _target(file, target), is_target=True)
-    left_out = _left_out(file, goal.column, features, drop)
-    frame = file.read([name for name in file.names if name not in left_out])
+    goal = Place(path, target_name(file, target), is_target=True, dropped=tuple(as_names(drop)))
+    left_out = left_out_columns(file, goal.column, features, drop)
+    used = [goal.column]
+    used += [name for name in file.names if name not in left_out and name != goal.column]
+    read = _read(file, used, goal)
 
-    kind, labels = read_column(frame.drop_in_place(goal.column), goal)
+    kind, labels = read.pop(goal.column)
     values = _class_values(kind, labels, task, goal)
-    columns, matrix = _encode(frame, path)
+    n_rows = len(labels)
+    remarks = _remarks(read, goal, labels if values is None else None)
+    columns, matrix = _encode(read, path, n_rows)
     if not matrix.shape[1]:
         raise ValueError(
             f"A network needs a column to predict `{brief(goal.column)}` from. Found none in "
             f"{literal(path)} that is in use and has two values. Give it more of `data.features`."
         )
+    for remark in remarks:
+        warnings.warn(remark, stacklevel=2)
     in_use = {column.name: column for column in columns}
     described = tuple(
         in_use.get(name) or Column(name, None, left_out=left_out[name])
         for name in file.names
         if name != goal.column
     )
-    return _samples(matrix, labels, values, Reading(path, len(labels), goal.column, described))
+    reading = Reading(path, n_rows, goal.column, described, target_kind=kind)
+    return _samples(matrix, labels, values, reading)
 
 
-def _target(file: TableFile, target: str | int | None) -> str:
-    if target is None:
-        raise ValueError(
-            f"`data.target` must name the column to predict. Found null. {literal(file.path)} has "
-            f"{listing([name for name in file.names if name])}."
-        )
-    _refuse_unknown(file, "target", [str(target)])
-    return str(target)
+def _read(file: TableFile, names: Sequence[str], goal: Place) -> dict[str, tuple[Kind, pl.Series]]:
+    """What each column holds; all that is wrong with any of them comes in one message."""
+    unread = file.read(names)[::-1]
+    read: dict[str, tuple[Kind, pl.Series]] = {}
+    errors: list[UnusableColumnError] = []
+    while (
+        unread and len(errors) < MANY
+    ):  # emptied on the way, so that a large table is not held twice
+        values = unread.pop()
+        place = goal if values.name == goal.column else _feature(goal, values.name)
+        try:
+            kind, content = read_column(values, place, file.decimal_comma)
+            if kind is Kind.CATEGORY and place is not goal and not _is_constant(content):
+                refuse_identifiers(content, place)
+            read[place.column] = kind, content
+        except UnusableColumnError as error:
+            errors.append(error)
+    if file.separator is not None and not errors:
+        refuse_data_for_header(file.path, file.names, [content for _, content in read.values()])
+    if errors:
+        raise all_in_one(errors, len(names) - 1)
+    return read
 
 
-def _left_out(
-    file: TableFile,
-    target: str,
-    features: str | Sequence[str | int] | None,
-    drop: str | Sequence[str | int] | None,
-) -> dict[str, str]:
-    """The columns that are not looked at, and why."""
-    chosen = {"features": _names(features), "drop": _names(drop)}
-    for setting, names in chosen.items():
-        _refuse_unknown(file, setting, names)
-        if target in names:
-            raise ValueError(
-                f"`data.{setting}` must not hold the column to predict. Found the target "
-                f"`{brief(target)}` in it. Take it out, or choose another `data.target`."
-            )
-    used = file.names if features is None else (target, *chosen["features"])
-    left_out = {name: "not in data.features" for name in file.names if name not in used}
-    unnamed = {name: "no name" for name in file.names if not name}
-    return left_out | dict.fromkeys(chosen["drop"], "data.drop") | unnamed
+def _feature(goal: Place, name: str) -> Place:
+    return Place(goal.path, name, dropped=goal.dropped)
 
 
-def _names(names: str | Sequence[str | int] | None) -> list[str]:
-    if isinstance(names, str):
-        return [names]
-    return [str(name) for name in names or ()]
-
-
-def _refuse_unknown(file: TableFile, setting: str, names: Sequence[str]) -> None:
-    for name in names:
-        if name in file.names:
-            continue
-        known = [column for column in file.names if column]
-        nearest = difflib.get_close_matches(name, known, n=1)
-        advice = f"Did you mean `{brief(nearest[0])}`?" if nearest else f"It has {listing(known)}."
-        raise ValueError(
-            f"`data.{setting}` must name columns of {literal(file.path)}. Found `{brief(name)}`, "
-            f"which is none of them. {advice}"
-        )
+def _remarks(
+    read: dict[str, tuple[Kind, pl.Series]], goal: Place, targets: pl.Series | None
+) -> list[str]:
+    """What may be a mistake in the numbers of the inputs, and of a target that is a number."""
+    numbers = {name: content for name, (kind, content) in read.items() if kind is Kind.NUMBER}
+    places = [_feature(goal, name) for name in numbers]
+    inputs = list(numbers.values()) if len(read) > 1 else []
+    measured = list(zip(numbers.values(), places, strict=True))
+    if targets is not None:
+        measured.append((targets, goal))
+    far = [remark for pair in measured if (remark := outlier(*pair)) is not None]
+    return row_numbers(inputs, places if inputs else []) + far
 
 
 def _class_values(
@@ -175,38 +187,41 @@ def _samples(
     return dataclasses.replace(samples, numeric=numeric, reading=reading)
 
 
-def _encode(frame: pl.DataFrame, path: str) -> tuple[list[Column], Array]:
+def _encode(
+    read: dict[str, tuple[Kind, pl.Series]], path: str, n_rows: int
+) -> tuple[list[Column], Array]:
     """The columns in use, and the inputs that they give, ``[n_rows, n_inputs]``.
 
-    The frame is emptied on the way, so that a large table is not held twice.
+    What was read is emptied on the way, so that a large table is not held twice.
     """
-    columns, contents = [], []
-    for name in frame.columns:
-        place = Place(path, name)
-        kind, content = read_column(frame.drop_in_place(name), place)
+    columns, classes = [], []
+    for name, (kind, content) in read.items():
         values = content.unique().sort() if kind is Kind.CATEGORY else None
-        if (content == content[0]).all():
+        if _is_constant(content):
             columns.append(Column(name, kind, left_out=f"always {brief(_word(content[0]))}"))
-        elif values is None:
-            columns.append(Column(name, kind, 1))
         else:
-            refuse_identifiers(content, place)
-            columns.append(Column(name, kind, len(values)))
-        contents.append((content, values))
-    ends = np.cumsum([column.n_inputs for column in columns], dtype=int)
-    n_rows = len(contents[0][0]) if contents else 0
-    n_bytes = 8 * n_rows * sum(column.n_inputs for column in columns)
+            columns.append(Column(name, kind, 1 if values is None else len(values)))
+        classes.append(values)
+    n_inputs = sum(column.n_inputs for column in columns)
     advice = "Leave columns of many categories out with `data.drop`."
-    require(n_bytes, "The table", f"{n_rows} rows of {literal(path)}", advice)
-    matrix = np.zeros((n_rows, ends[-1] if contents else 0))
-    for column, end in zip(columns, ends, strict=True):
-        content, values = contents.pop(0)
+    require(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {literal(path)}", advice)
+    matrix = np.zeros((n_rows, n_inputs))
+    first = 0
+    for column, values in zip(columns, classes, strict=True):
+        _, content = read.pop(column.name)
         if values is not None and column.n_inputs:
-            first = end - column.n_inputs
             matrix[np.arange(n_rows), first + _indices(content, values)] = 1
         elif column.n_inputs:
-            matrix[:, end - 1] = content.cast(pl.Float64).to_numpy()
+            matrix[:, first] = content.to_numpy()
+        first += column.n_inputs
     return columns, matrix
+
+
+def _is_constant(content: pl.Series) -> bool:
+    if content.dtype == pl.Float64:  # of which there may be many: NumPy is quicker to begin
+        values = content.to_numpy()
+        return bool((values == values[0]).all())
+    return bool((content == content[0]).all())
 
 
 def _indices(content: pl.Series, values: pl.Series) -> Array:

@@ -43,9 +43,9 @@ def documentation() -> str:
             "one. A run that left no results, because it failed or was stopped, has one row,",
             "without a seed.",
             "",
-            "`runs.csv` is the same for spreadsheets: a text in it that begins with =, +, -, @, a",
-            "tab or a line end, which a spreadsheet would take for a formula, has an apostrophe",
-            "before it.",
+            "`runs.csv` is the same for spreadsheets: a text in it that begins with =, +, - or @",
+            "(in any form of Unicode, after spaces and control characters too), a tab or a line",
+            "end, which a spreadsheet may take for a formula, has an apostrophe before it.",
             "",
             RUNS.markdown(),
         ]

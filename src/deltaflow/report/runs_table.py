@@ -1,7 +1,7 @@
 """The table of runs: a row per run and seed, as Parquet and for spreadsheets."""
 
-import re
 import shlex
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from deltaflow.report.collect import CollectedRun, finite, seen_from
 from deltaflow.report.configuration import Axis, Configuration, Value, text
 from deltaflow.report.gathering import Gathering
 
-_FORMULA = r"^([=+\-@\t\r\n])"  # how a spreadsheet knows one (OWASP, CSV injection)
+_FORMULA = "=+-@\u2212"  # how a spreadsheet knows one (OWASP, CSV injection)
 _PARTS = {"final_": "final", "best_": "best", "test_": "test", "": "flow"}  # of a replica
 
 
@@ -50,17 +50,39 @@ def write_runs(frame: pl.DataFrame, directory: Path) -> None:
     """Write ``runs.parquet``, and ``runs.csv`` for spreadsheets.
 
     In the latter, a text that a spreadsheet would take for a formula gets an apostrophe before
-    it: error messages and overrides may hold anything.
+    it: error messages and overrides may hold anything. It may if its first character, spaces
+    and control characters aside, is =, +, -, @ or another form of one of these in Unicode.
 
     Args:
         frame: the table.
         directory: where to.
     """
-    harmless = frame.with_columns(pl.col(pl.String).str.replace(_FORMULA, "'${1}"))
-    harmless = harmless.rename(lambda name: re.sub(_FORMULA, r"'\1", name))
+    harmless = pl.DataFrame(
+        [
+            pl.Series(
+                [None if text is None else _harmless(text) for text in series], dtype=pl.String
+            )
+            if series.dtype == pl.String
+            else series
+            for series in frame.get_columns()
+        ],
+        [_harmless(name) for name in frame.columns],
+    )
     content = harmless.write_csv().encode()
     replace_file(directory / "runs.parquet", parquet(frame))
     replace_file(directory / "runs.csv", content)
+
+
+def _harmless(text: str) -> str:
+    r"""A text that no spreadsheet takes for a formula.
+
+    >>> _harmless("=1+1"), _harmless("\uff1d1+1"), _harmless("a=1"), _harmless(" = 1")
+    ("'=1+1", "'\uff1d1+1", 'a=1', "' = 1")
+    """
+    seen = unicodedata.normalize("NFKC", text)
+    start = next((c for c in seen if unicodedata.category(c)[0] not in "CZ"), "")
+    led = text.startswith(("\t", "\r", "\n"))
+    return f"'{text}" if led or (start and start in _FORMULA) else text
 
 
 def _rows(

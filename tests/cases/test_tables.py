@@ -1,0 +1,97 @@
+"""Tables that people have had trouble with, rebuilt, and what must be said of each."""
+
+import numpy as np
+import pytest
+
+from deltaflow.data.preparation import split_rows
+from deltaflow.data.table import table
+
+DRAW = np.random.default_rng(0)
+PLAIN = [(f"{k % 13 + 0.25:.2f}", f"{k * 5 % 17 - 3.5:.2f}", ("blue", "red")[k % 2])
+         for k in range(60)]  # fmt: skip
+
+
+def csv(*rows, separator=","):
+    return "".join(separator.join(map(str, row)) + "\n" for row in rows)
+
+
+def thousands(area):
+    rent = 9 * area
+    return f"{rent // 1000}.{rent % 1000:03}" if rent >= 1000 else str(rent)
+
+
+SPARSE = [["", a, k] if row == 4 else [a, "" if row == 8 else b, k]
+          for row, (a, b, k) in enumerate(PLAIN)]  # fmt: skip
+
+# the file, the target, and what the message must hold
+REFUSED = {
+    "points between thousands and decimal commas in one file": (
+        csv(("area", "balcony", "rent"),
+            *((area, f"{area % 7},5", thousands(area)) for area in range(90, 150)), separator=";"),
+        "rent", ["the doubtful `1.008` in column `rent`, row 23", "decimal comma"]),
+    "no header, and the target named after its first value": (
+        csv(*PLAIN), "blue",
+        ["`0.25`, `-3.50`, `blue` in t.csv", "look like a row of data", "Add a line of names"]),
+    "no header, and a target that is none": (
+        csv(*PLAIN), "k", ["If the first line, with `0.25`, `-3.50`, is data", "line of names"]),
+    "spaces between fields": (
+        csv("abk", *PLAIN, separator=" "), "k", ["Found spaces between", "Write commas instead"]),
+    "a line for spreadsheets": (
+        "sep=;\n" + csv("abk", *PLAIN, separator=";"), "k", ["`sep=;`", "Delete it"]),
+    "a comment above the header": (
+        "# made by hand\n" + csv("abk", *PLAIN), "k", ["the comment `# made by hand`", "Delete"]),
+    "gaps in several columns": (
+        csv("abk", *SPARSE), "k",
+        ["column `a`, row 5 (1 of 60", "column `b`, row 9 (1 of 60", "leave such rows out"]),
+    "whole rows in quotes": (
+        csv(*([";".join(f'""{v}""' for v in row).join('""')] for row in ["abk", *PLAIN])), "k",
+        ["each row of t.csv in one pair of quotes", "Take off the outer quotes"]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def samples(content, target):
+        (tmp_path / "t.csv").write_text(content, encoding="utf-8")
+        return table("t.csv", target, None, None, [])
+
+    return samples
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_is_named_as_what_it_is(case, read):
+    content, target, parts = REFUSED[case]
+    with pytest.raises(ValueError, match="Found") as refused:
+        read(content, target)
+    for part in parts:
+        assert part in str(refused.value)
+
+
+def test_counts_that_are_too_many_for_classes_can_be_predicted_as_numbers(read):
+    counts = [4, *[5, 6, 7, 8, 9, 10, 11] * 8]
+    samples = read(csv("abn", *([k * 3 % 7, k * 5 % 9, n] for k, n in enumerate(counts))), "n")
+    with pytest.raises(ValueError, match="the rarest of which, `4`, has 1") as refused:
+        split_rows(samples, (0.6, 0.2, 0.2), 0)
+    assert "predict numbers with `data.task=regression loss=mse`" in str(refused.value)
+
+
+def test_classes_in_words_are_not_to_be_predicted_as_numbers(read):
+    samples = read(csv("abk", *PLAIN, (1, 2, "rare")), "k")
+    with pytest.raises(ValueError, match="leave such a class out, or use") as refused:
+        split_rows(samples, (0.6, 0.2, 0.2), 0)
+    assert "data.task" not in str(refused.value)
+
+
+def test_row_numbers_of_a_sorted_file_are_warned_of(read):
+    rows = [(k, *DRAW.standard_normal(2).round(3), "xyz"[k // 30]) for k in range(90)]
+    with pytest.warns(UserWarning, match="`Unnamed: 0` of t.csv counts the rows"):
+        read(csv(("Unnamed: 0", "a", "b", "k"), *rows), "k")
+
+
+def test_one_number_of_another_size_is_named_with_its_row(read):
+    rows = [[*DRAW.standard_normal(2).round(4), k % 2] for k in range(100)]
+    rows[17][0] = 1_000_000_000
+    with pytest.warns(UserWarning, match=r"Found 1e\+09 in column `a`, row 18 of t\.csv"):
+        read(csv("abk", *rows), "k")
