@@ -44,6 +44,7 @@ ORDER = (
     "worker",
     "liveness",
     "module",
+    "contracts",
     "callbacks",
     "verdicts",
     "overlay",

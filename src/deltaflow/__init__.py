@@ -16,8 +16,8 @@ Imports point down only. From the bottom:
     what a run is made of, and what theory says of it
 ``flow``, ``overlay``, ``verdicts``
     one measured step, theory beside it, and what is wrong with it
-``callbacks``, ``module``
-    Lightning's shells around it all
+``callbacks``, ``contracts``, ``module``
+    Lightning's shells around it all, and what they ask of a user's own parts
 ``liveness``, ``worker``, ``report``, ``run``, ``provenance``
     whether a run is going and its worker is needed, what is shown of the records, of one run
 ``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``mistakes``,

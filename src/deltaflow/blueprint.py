@@ -1,6 +1,7 @@
 """The network that a configuration describes, and what theory says of it, before it is made."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,11 +10,11 @@ from torch import nn
 
 from deltaflow.activations import traits
 from deltaflow.data import ReplicaDataModule
-from deltaflow.initializers import Initializer
+from deltaflow.initializers import Initializer, check_variances
 from deltaflow.memory import require
 from deltaflow.objectives import Objective
 from deltaflow.overlay import Array, Theory
-from deltaflow.parts import make, maker
+from deltaflow.parts import make, maker, named
 
 _LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
 _ENOUGH_ROWS = 10_000  # to know how large inputs are
@@ -71,6 +72,22 @@ def layer_sizes(config: DictConfig, data: ReplicaDataModule, goal: Objective) ->
     return [data.n_features, *hidden_sizes(config), goal.n_outputs]
 
 
+def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
+    """How the weights of a network start.
+
+    Args:
+        config: of the run.
+        sizes: units of each of its layers, the input's first.
+
+    Raises:
+        ValueError: if the initializer refuses its settings, or gives no variances.
+    """
+    made: Initializer = make(config, "init", Initializer)
+    with named(config, "init"):
+        check_variances(made, sizes)
+    return made
+
+
 def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theory:
     """What to predict of the network as it is set up; it knows of no normalisation.
 
@@ -80,9 +97,8 @@ def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theo
     """
     activation = make(config, "activation", nn.Module)
     traits(activation)
-    initializer: Initializer = make(config, "init", Initializer)
     sizes = layer_sizes(config, data, goal)
-    return Theory(sizes, activation, initializer, config.network.dropout)
+    return Theory(sizes, activation, initializer(config, sizes), config.network.dropout)
 
 
 def input_second_moment(data: ReplicaDataModule) -> Array:
