@@ -17,9 +17,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-
 from deltaflow import experiment
 from deltaflow.composition import compose_run
 from deltaflow.messages import explain
@@ -49,7 +46,7 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
     folder = Path(directory or Path("outputs") / unique(",".join(settings)))
     try:
         config, choices = compose_run(settings, folder)
-    except (HydraException, OmegaConfBaseException) as error:
+    except Exception as error:  # Hydra raises any
         raise ValueError(explain(error)) from error
     return experiment.run(config, folder, choices, settings, command=sys.argv)
 
