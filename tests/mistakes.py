@@ -219,7 +219,7 @@ MISTAKES = {
     "weights that grow": (
         ["optimizer=adamw", "optimizer.weight_decay=-1"], "weight_decay", "-1", "decay=0.01",
     ),
-    "one beta": (["optimizer=adam", "+optimizer.betas=[0.9]"], "optimizer", "IndexError", "arguments"),
+    "one beta": (["optimizer=adam", "+optimizer.betas=[0.9]"], "optimizer", "Index", "arguments"),
     "no betas": (["optimizer=adam", "+optimizer.betas=[]"], "optimizer", "IndexError", "arguments"),
     "list of step sizes": (
         ["scheduler=onecycle", "scheduler.max_lr=[0.1]"], "max_lr", "[0.1]", "${optimizer.lr}",

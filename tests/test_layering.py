@@ -63,6 +63,7 @@ ORDER = (
     "interruption",
     "signatures",
     "causes",
+    "surroundings",
     "memory",
     "activations",
     "random_streams",

@@ -9,8 +9,9 @@ records δ and its companions layer by layer, and keeps them as tables.
 Imports point down only. From the bottom:
 
 ``task``, ``random_streams``, ``activations``, ``memory``, ``causes``,
-``signatures``
-    what a data set asks for, where randomness comes from, φ, what fits, what an error is about
+``signatures``, ``surroundings``
+    what a data set asks for, where randomness comes from, φ, what fits, what an error is about,
+    what a command finds around it
 ``records``, ``profiles``, ``statistics``
     the tables; the kernels: of a depth profile, of a layer
 ``initializers``, ``objectives``, ``data``, ``mean_field``, ``layers``, ``network``

@@ -208,8 +208,20 @@ def _prepare() -> None:
         warnings.simplefilter("ignore", category)
     _ignore_names_of_plugins()
     warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
-    threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
+    threading.excepthook = _tell_of_thread
     raise_asking()
+
+
+def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """Say what ended a thread, unless it keeps that to raise it where the thread is used.
+
+    TensorBoard's writer does: what it could not write is told once, by the run.
+    """
+    if (
+        failed.exc_value is None
+        or getattr(failed.thread, "exception", None) is not failed.exc_value
+    ):
+        print_error(explain(failed.exc_value or SystemExit()))
 
 
 def _ignore_names_of_plugins() -> None:

@@ -175,6 +175,8 @@ def _is_about_composition(error: BaseException) -> bool:
     """Whether Hydra, OmegaConf or YAML has raised an error, of whatever type."""
     if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
         return True
+    if isinstance(error, OSError | MemoryError | UnicodeError):  # which say what it was about
+        return False
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
     n_deepest = _LEVELS if isinstance(error, RecursionError) else 1  # `re` may be what is deepest
     return any(_COMPOSING & set(file.parents) for file in files[-n_deepest:])

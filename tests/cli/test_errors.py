@@ -1,6 +1,8 @@
 """One message, no traceback, exit status not 0; what was there stays there."""
 
+import errno
 import json
+import threading
 
 import pytest
 
@@ -132,3 +134,18 @@ def test_a_file_of_several_groups_that_does_not_say_so_is_told_how(deltaflow, tm
         assert f"{name}.yaml" in outcome.err
         assert outcome.err.count("deltaflow: ") == 1
         file.unlink()
+
+
+@pytest.mark.parametrize(("keeps", "said"), [(True, 0), (False, 1)])
+def test_a_thread_that_hands_its_error_on_does_not_tell_it_too(keeps, said, deltaflow, capsys):
+    deltaflow("network.depth=-1")
+
+    def fill() -> None:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        writer.exception = full if keeps else None
+        raise full
+
+    writer = threading.Thread(target=fill)
+    writer.start()
+    writer.join()
+    assert capsys.readouterr().err.count("No space left on device") == said
