@@ -165,7 +165,19 @@ MISTAKES = {
     ),
     "no group": (["lr=0.1"], "setting that exists", "`lr`", "mean `optimizer.lr`?"),
     "too wide": (["network.width=1000000000"], "memory", "network.width=1000000000", "smaller"),
-    "too deep": (["network.depth=100000000"], "memory", "network.depth=100000000", "smaller"),
+    "too deep": (["network.depth=1001"], "at most 1000", "1001", "network.depth=0"),
+    "too many layers": (
+        [f"network.hidden_sizes=[{','.join(['1'] * 1001)}]"], "at most 1000", "1, 1", "[64,32]",
+    ),
+    "endless training": (
+        ["trainer.max_epochs=100000000000000000000000"], "memory", "600,000,000,000,000,000",
+        "fewer epochs",
+    ),
+    "long training, always measured": (
+        ["trainer.max_epochs=100000000", "diagnostics=full"], "memory", "600,000,000 steps",
+        "less often",
+    ),
+    "endless sweep": (["-m", "seed=range(1,1000000000)"], "10,000", "999,999,999", "n_seeds"),
     "too large": (["network.hidden_sizes=[9999999,9999999]"], "memory", "9999999]", "smaller"),
     "too many seeds": (["n_seeds=10000000000"], "memory", "n_seeds=10000000000", "smaller"),
     "too many samples": (

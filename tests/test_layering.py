@@ -24,6 +24,7 @@ ORDER = (
     "cli",
     "flags",
     "sweep",
+    "extent",
     "resumption",
     "names",
     "experiment",

@@ -25,7 +25,7 @@ Imports point down only. From the bottom:
 ``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``misfits``,
 ``mistakes``, ``messages``, ``identity``, ``hyperparameters``, ``conclusion``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not
-``names``, ``resumption``, ``sweep``, ``flags``, ``cli``, ``composition``, ``api``
+``names``, ``resumption``, ``extent``, ``sweep``, ``flags``, ``cli``, ``composition``, ``api``
     from a command line, or from Python, to a configuration, and from a sweep to its runs
 ``reporting``, ``theory``
     a report on runs that are there, and a prediction without any training

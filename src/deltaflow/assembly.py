@@ -59,6 +59,7 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
     scheduler = maker(config, "scheduler", LRScheduler)
     sizes = blueprint.layer_sizes(config, data, objective)
     _check_batches(config, data)
+    blueprint.check_records(config, data)
     dtype, normalization = blueprint.dtype(config), config.network.normalization
     network = FullyConnected(
         sizes,

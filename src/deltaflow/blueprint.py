@@ -1,6 +1,7 @@
 """The network that a configuration describes, and what theory says of it, before it is made."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,8 +16,11 @@ from deltaflow.memory import require
 from deltaflow.objectives import Objective
 from deltaflow.overlay import Array, Theory
 from deltaflow.parts import make, maker, named
+from deltaflow.records import LAYERS, METRICS
+from deltaflow.signatures import shown
 
 _LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
+_VALUE_BYTES = 8  # of a number in a table
 _ENOUGH_ROWS = 10_000  # to know how large inputs are
 
 
@@ -46,6 +50,28 @@ def check_size(config: DictConfig) -> None:
         "The network",
         f"{asked} with `n_seeds={n_seeds}`",
         "Make one of them smaller.",
+    )
+
+
+def check_records(config: DictConfig, data: ReplicaDataModule) -> None:
+    """Refuse a training whose records the machine could not read at its end.
+
+    Raises:
+        ValueError: if the tables take more memory than there is.
+    """
+    trainer, every = config.trainer, config.diagnostics.every_n_steps
+    n_batches = min(-(-data.n_rows[0] // data.batch_size), trainer.max_batches or math.inf)
+    n_steps = int(trainer.max_epochs * n_batches)
+    n_layers = len(hidden_sizes(config)) + 1
+    n_measured = 0 if every is None else n_steps // every + 2
+    n_values = n_measured * n_layers * len(LAYERS.columns)
+    n_values += 2 * trainer.max_epochs * len(METRICS.columns)
+    require(
+        n_values * config.n_seeds * _VALUE_BYTES,
+        "The records of a run",
+        f"`trainer.max_epochs={trainer.max_epochs}`, which is {n_steps:,} steps, "
+        f"with `diagnostics.every_n_steps={shown(every)}`",
+        "Use fewer epochs, or measure less often.",
     )
 
 

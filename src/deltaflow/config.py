@@ -13,6 +13,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from deltaflow.signatures import nearest, shown
 
+MOST_LAYERS = 1000
+"""Hidden layers that a network may have: a step, and a prediction, take time for each of them."""
+
 
 @dataclass
 class NetworkConfig:
@@ -124,11 +127,14 @@ def _positive(value: Any) -> bool:
 LIMITS = (
     Limit("seed", lambda seed: 0 <= seed < 2**62, "be at least 0 and below 2⁶²", "Use `seed=0`."),
     Limit("n_seeds", _at_least(1), "be at least 1", "Use `n_seeds=1` for one network."),
-    Limit("network.depth", _at_least(0), "be at least 0",
+    Limit("network.depth", lambda depth: 0 <= depth <= MOST_LAYERS,
+          f"be at least 0, and at most {MOST_LAYERS}",
           "Use `network.depth=0` for a linear model."),
     Limit("network.width", _at_least(1), "be at least 1", "Use `network.width=32`."),
-    Limit("network.hidden_sizes", lambda sizes: all(size >= 1 for size in sizes),
-          "hold sizes of at least 1, or be null", "Use `network.hidden_sizes=[64,32]`.", null=True),
+    Limit("network.hidden_sizes",
+          lambda sizes: all(size >= 1 for size in sizes) and len(sizes) <= MOST_LAYERS,
+          f"hold at most {MOST_LAYERS} sizes of at least 1, or be null",
+          "Use `network.hidden_sizes=[64,32]`.", null=True),
     Limit("network.normalization", ("layer", "batch").__contains__, "be layer, batch or null",
           "Use `network.normalization=null` for none.", null=True),
     Limit("network.dropout", lambda rate: 0 <= rate < 1, "be at least 0 and below 1",
