@@ -1,6 +1,6 @@
 """Measure what this project costs beside a plain loop and bare Lightning."""
 
-from deltaflow.benchmark import main
+from deltaflow.__main__ import benchmark
 
 if __name__ == "__main__":
-    main()
+    benchmark()

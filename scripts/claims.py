@@ -1,6 +1,6 @@
 """Measure what is often claimed of activations, losses and depth."""
 
-from deltaflow.claims.command import main
+from deltaflow.__main__ import claims
 
 if __name__ == "__main__":
-    main()
+    claims()

@@ -1,6 +1,6 @@
 """List and run the lessons."""
 
-from deltaflow.lessons.command import main
+from deltaflow.__main__ import lessons
 
 if __name__ == "__main__":
-    main()
+    lessons()

@@ -1,6 +1,6 @@
 """Rank, compare and draw the runs of one or more sweeps."""
 
-from deltaflow.reporting import main
+from deltaflow.__main__ import report
 
 if __name__ == "__main__":
-    main()
+    report()

@@ -1,6 +1,6 @@
 """Predict how gradients will flow through a network, before any training."""
 
-from deltaflow.theory import main
+from deltaflow.__main__ import theory
 
 if __name__ == "__main__":
-    main()
+    theory()

@@ -1,6 +1,6 @@
 """Judge networks whose fault is known."""
 
-from deltaflow.trial import main
+from deltaflow.__main__ import verdicts
 
 if __name__ == "__main__":
-    main()
+    verdicts()

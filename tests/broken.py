@@ -124,3 +124,111 @@ class RaisingCallback(Callback):
 class RaisingLogger(CSVLogger):
     def log_metrics(self, metrics, step=None):
         raise RuntimeError("no such log")
+
+
+class Ending(nn.Module):
+    def forward(self, z):
+        if z.ndim == 3:
+            next(iter(()))
+        return z.relu()
+
+
+class EndingInJudgement(nn.Module):
+    def forward(self, z):
+        if z.ndim == 3 and not z.requires_grad:
+            next(iter(()))
+        return z.relu()
+
+
+class EndingLoss(CrossEntropy):
+    def sample_loss(self, output, target):
+        raise StopIteration
+
+
+class EndingCallback(Callback):
+    def on_train_batch_end(self, *_):
+        raise StopIteration("no more")
+
+
+class EndingEpochs(Callback):
+    def on_train_epoch_end(self, *_):
+        raise StopIteration("no more")
+
+
+class EndingLogger(CSVLogger):
+    def log_metrics(self, metrics, step=None):
+        raise StopIteration("no more")
+
+
+class EndingScheduler(torch.optim.lr_scheduler.LRScheduler):
+    def get_lr(self):
+        if self.last_epoch > 0:
+            raise StopIteration("no more")
+        return self.base_lrs
+
+
+class ClimbingScheduler(torch.optim.lr_scheduler.LRScheduler):
+    def get_lr(self):
+        return [rate - 0.1 * self.last_epoch for rate in self.base_lrs]
+
+
+class DetachedLoss(CrossEntropy):
+    def sample_loss(self, output, target):
+        return super().sample_loss(output, target).detach()
+
+
+class WholeLoss(CrossEntropy):
+    def sample_loss(self, output, target):
+        return super().sample_loss(output, target).long()
+
+
+class ComplexLoss(CrossEntropy):
+    def sample_loss(self, output, target):
+        return super().sample_loss(output, target) + 1j
+
+
+class Unasking(torch.optim.SGD):
+    def step(self, closure=None):
+        super().step()
+
+
+class WordyVariance(Initializer):
+    def weight_variance(self, fan_in, fan_out):
+        return "1 / fan_in"
+
+
+class NegativeVariance(Initializer):
+    def weight_variance(self, fan_in, fan_out):
+        return -1.0
+
+
+class Drawing(Initializer):
+    drawn = "a weight"
+
+    def weight_variance(self, fan_in, fan_out):
+        return 1 / fan_in
+
+    def draw(self, generator, fan_in, fan_out):
+        return self.drawn
+
+
+class DrawingWords(Drawing):
+    drawn = np.array([["a"]]), np.array(["b"])
+
+
+class DrawingOneRow(Drawing):
+    def draw(self, generator, fan_in, fan_out):
+        return generator.standard_normal(fan_in), np.zeros(fan_out)
+
+
+class DrawingHoles(Drawing):
+    def draw(self, generator, fan_in, fan_out):
+        return np.full((fan_out, fan_in), np.nan), np.zeros(fan_out)
+
+
+def complex_features():
+    return np.ones((10, 2)) * 1j, np.arange(10.0)
+
+
+def complex_targets():
+    return np.ones((10, 2)), np.arange(10) * 1j

@@ -105,7 +105,7 @@ MISTAKES = {
     ),
     "no step size": (["optimizer.lr=null"], "optimizer.lr", "null", "optimizer.lr=0.1"),
     "word for a momentum": (["optimizer.momentum=some"], "optimizer.momentum", "some", "number"),
-    "negative momentum": (["optimizer.momentum=-1"], "momentum", "-1", "Invalid"),
+    "negative momentum": (["optimizer.momentum=-1"], "momentum", "-1", "momentum=0.9"),
     "word for a slope": (["init=he", "init.negative_slope=x"], "init.negative_slope", "x", "numb"),
     "word for a threshold": (["loss=bce", "loss.threshold=x"], "loss.threshold", "x", "number"),
     "word for a count": (["data=moons", "data.n_samples=ten"], "data.n_samples", "ten", "whole"),
@@ -165,7 +165,19 @@ MISTAKES = {
     ),
     "no group": (["lr=0.1"], "setting that exists", "`lr`", "mean `optimizer.lr`?"),
     "too wide": (["network.width=1000000000"], "memory", "network.width=1000000000", "smaller"),
-    "too deep": (["network.depth=100000000"], "memory", "network.depth=100000000", "smaller"),
+    "too deep": (["network.depth=1001"], "at most 1000", "1001", "network.depth=0"),
+    "too many layers": (
+        [f"network.hidden_sizes=[{','.join(['1'] * 1001)}]"], "at most 1000", "1, 1", "[64,32]",
+    ),
+    "endless training": (
+        ["trainer.max_epochs=100000000000000000000000"], "memory", "600,000,000,000,000,000",
+        "fewer epochs",
+    ),
+    "long training, always measured": (
+        ["trainer.max_epochs=100000000", "diagnostics=full"], "memory", "600,000,000 steps",
+        "less often",
+    ),
+    "endless sweep": (["-m", "seed=range(1,1000000000)"], "10,000", "999,999,999", "n_seeds"),
     "too large": (["network.hidden_sizes=[9999999,9999999]"], "memory", "9999999]", "smaller"),
     "too many seeds": (["n_seeds=10000000000"], "memory", "n_seeds=10000000000", "smaller"),
     "too many samples": (
@@ -182,9 +194,9 @@ MISTAKES = {
     "slope without end": (
         ["activation=leaky", "activation.negative_slope=inf"], "finite", "LeakyReLU", "Use finite",
     ),
-    "momentum that is none": (["optimizer.momentum=nan"], "optimizer.momentum", "nan", "--cfg"),
+    "momentum that is none": (["optimizer.momentum=nan"], "optimizer.momentum", "nan", "0.9"),
     "rate that is none": (
-        ["scheduler=cosine", "scheduler.eta_min=nan"], "scheduler.eta_min", "nan", "--cfg job",
+        ["scheduler=cosine", "scheduler.eta_min=nan"], "scheduler.eta_min", "nan", "eta_min=0",
     ),
     "endless slope": (
         ["init=he", "init.negative_slope=inf"], "init.negative_slope", "inf", "negative_slope=1.0",
@@ -200,7 +212,7 @@ MISTAKES = {
         ["scheduler=cosine", "scheduler.T_max=-1"], "scheduler.T_max", "-1", "T_max=100",
     ),
     "share above 1": (
-        ["scheduler=onecycle", "scheduler.pct_start=7"], "scheduler", "got 7", "arguments",
+        ["scheduler=onecycle", "scheduler.pct_start=7"], "pct_start", "7", "pct_start=0.3",
     ),
     "folder that cannot be": (["hydra.run.dir=/dev/null/run"], "file", "/dev/null", "space"),
     "resumed without -m": (["sweep.resume=here"], "with a sweep", "with one run", "Put -m first"),
@@ -210,4 +222,41 @@ MISTAKES = {
     "fails maybe fast": (["sweep.fail_fast=maybe"], "sweep.fail_fast", "maybe", "true or false"),
     "misspelt sweep": (["sweep.resum=a"], "sweep.resum", "that exists", "mean `sweep.resume`?"),
     "removed sweep": (["~sweep"], "sweep", "Found", "Leave"),
+    "friction that pushes": (["optimizer.momentum=1e30"], "momentum", "1e+30", "momentum=0.9"),
+    "endless momentum": (["optimizer.momentum=inf"], "0 to 1", "inf", "momentum=0.9"),
+    "negative dampening": (["+optimizer.dampening=-5"], "dampening", "-5", "dampening=0"),
+    "average of more than all": (
+        ["optimizer=rmsprop", "+optimizer.alpha=7"], "optimizer.alpha", "7", "alpha=0.99",
+    ),
+    "weights that grow": (
+        ["optimizer=adamw", "optimizer.weight_decay=-1"], "weight_decay", "-1", "decay=0.01",
+    ),
+    "one beta": (["optimizer=adam", "+optimizer.betas=[0.9]"], "optimizer", "Index", "arguments"),
+    "no betas": (["optimizer=adam", "+optimizer.betas=[]"], "optimizer", "IndexError", "arguments"),
+    "list of step sizes": (
+        ["scheduler=onecycle", "scheduler.max_lr=[0.1]"], "max_lr", "[0.1]", "${optimizer.lr}",
+    ),
+    "negative factor": (["scheduler=step", "scheduler.gamma=-5"], "gamma", "-5", "gamma=0.1"),
+    "endless factor": (["scheduler=step", "scheduler.gamma=inf"], "gamma", "inf", "gamma=0.1"),
+    "downhill up": (["scheduler=cosine", "scheduler.eta_min=-1"], "eta_min", "-1", "eta_min=0"),
+    "peak below 0": (["scheduler=onecycle", "scheduler.max_lr=-1"], "max_lr", "-1", "above 0"),
+    "cycle of none": (
+        ["scheduler=onecycle", "scheduler.total_steps=0"], "total_steps", "0", "max_epochs",
+    ),
+    "constant of minus one": (["scheduler.factor=-1"], "scheduler.factor", "-1", "factor=1"),
+    "constant for less than none": (["scheduler.total_iters=-7"], "total_iters", "-7", "iters=0"),
+    "more than can be counted": (
+        ["data=spirals", "data.n_classes=10000000000000000000000"], "data.n_classes", "1000", "64",
+    ),
+    "flag without a value": (["--config-name"], "--config-name", "expected one", "--hydra-help"),
+    "flag with a value": (["--multirun=3"], "--multirun", "'3'", "--hydra-help"),
+    "unknown kind of settings": (["--cfg", "x"], "--cfg", "'x'", "'job'"),
+    "resolved nothing": (["--resolve"], "Hydra can compose", "--resolve", "--cfg"),
+    "bytes that are no text": (["data.path=\udcff"], "UTF-8", "udcff", "Rename"),
+    "no folder of settings": (["--config-path", "/nope"], "--config-path", "/nope", "--config-dir"),
+    "zero byte": (["activation=a\0b"], "key=value", "a\0b", "quotes"),
+    "too many brackets": (
+        ["network.hidden_sizes=" + "[" * 300 + "]" * 300], "nested", "Found", "brackets",
+    ),
+    "interval without a sampler": (["-m", "seed=interval(0,1)"], "values", "interval", "range"),
 }  # fmt: skip

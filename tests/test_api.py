@@ -65,6 +65,12 @@ def test_a_mistake_has_the_command_lines_message(tmp_path):
         train(["network.depth=-1"], tmp_path / "other")
 
 
+def test_settings_may_come_one_at_a_time(tmp_path):
+    run = train((o for o in [*SHORT, "diagnostics=off", "network.depth=1"]), tmp_path / "run")
+    assert run.summary["overrides"] == [*SHORT, "diagnostics=off", "network.depth=1"]
+    assert run.network.depth == 1
+
+
 def test_runs_find_a_directory_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first, second = train([*SHORT, "diagnostics=off"]), train([*SHORT, "diagnostics=off"])
@@ -113,7 +119,7 @@ def test_a_run_that_was_killed_is_titled_by_the_seeds_it_measured(trained, tmp_p
     assert killed.title == trained.title
 
 
-@pytest.mark.parametrize("overrides", ["activation=tanh", ["hydra.run.dir=here"]])
+@pytest.mark.parametrize("overrides", ["activation=tanh", ["hydra.run.dir=here"], [3]])
 def test_what_is_no_list_of_settings_is_refused(overrides):
     with pytest.raises(ValueError, match="must be given a list of a run's settings"):
         train(overrides)

@@ -145,6 +145,28 @@ def test_a_file_that_cannot_be_used_is_named():
     assert message.endswith("Check that it is there, and the free space.")
 
 
+def test_a_connection_is_no_file():
+    message = explain(ConnectionRefusedError(111, "Connection refused"))
+    assert message.startswith("What a run talks to must answer. Found no connection: [Errno 111]")
+    assert "file" not in message
+
+
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda: b"\xff".decode(), "A file must hold text in UTF-8. Found other bytes: "),
+    (lambda: "\udcff".encode(), "Names and settings must be text that utf-8 has. Found '\\udcff'"),
+])  # fmt: skip
+def test_bytes_that_are_no_text_are_told_from_text_that_has_no_bytes(make, said):
+    with pytest.raises(UnicodeError) as caught:
+        make()
+    assert explain(caught.value).startswith(said)
+
+
+def test_hydras_words_from_elsewhere_are_not_hydras():
+    with pytest.raises(TypeError) as caught:
+        _ = "a" in 3
+    assert "should not have come so far" in explain(caught.value)
+
+
 def test_what_nobody_foresaw_says_its_kind_and_how_to_see_more():
     assert explain(RuntimeError("the lights went out")) == (
         "RuntimeError: the lights went out. This should not have come so far. "

@@ -8,22 +8,24 @@ records δ and its companions layer by layer, and keeps them as tables.
 
 Imports point down only. From the bottom:
 
-``task``, ``random_streams``, ``activations``, ``memory``, ``signatures``
-    what a data set asks for, where randomness comes from, φ, what fits
+``task``, ``random_streams``, ``activations``, ``memory``, ``causes``,
+``signatures``, ``surroundings``
+    what a data set asks for, where randomness comes from, φ, what fits, what an error is about,
+    what a command finds around it
 ``records``, ``profiles``, ``statistics``
     the tables; the kernels: of a depth profile, of a layer
 ``initializers``, ``objectives``, ``data``, ``mean_field``, ``layers``, ``network``
     what a run is made of, and what theory says of it
 ``flow``, ``overlay``, ``verdicts``
     one measured step, theory beside it, and what is wrong with it
-``callbacks``, ``module``
-    Lightning's shells around it all
+``callbacks``, ``contracts``, ``module``
+    Lightning's shells around it all, and what they ask of a user's own parts
 ``liveness``, ``worker``, ``report``, ``run``, ``provenance``
     whether a run is going and its worker is needed, what is shown of the records, of one run
-``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``mistakes``,
-``messages``, ``identity``, ``hyperparameters``, ``conclusion``, ``experiment``
+``config``, ``parts``, ``options``, ``blueprint``, ``training``, ``assembly``, ``misfits``,
+``mistakes``, ``messages``, ``identity``, ``hyperparameters``, ``conclusion``, ``experiment``
     from a configuration to objects, to a result, or to a message that says why not
-``names``, ``resumption``, ``sweep``, ``cli``, ``composition``, ``api``
+``names``, ``resumption``, ``extent``, ``sweep``, ``flags``, ``cli``, ``composition``, ``api``
     from a command line, or from Python, to a configuration, and from a sweep to its runs
 ``reporting``, ``theory``
     a report on runs that are there, and a prediction without any training

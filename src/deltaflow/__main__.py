@@ -1,22 +1,63 @@
-"""The way in: ``deltaflow-train``, ``python train.py`` and ``python -m deltaflow``."""
+"""The way into every command, be it installed, in ``scripts/`` or ``python -m deltaflow``.
+
+What is around a command is made ready, or refused in one message, before libraries are imported.
+"""
+
+import importlib
+import os
+import sys
+from functools import partial
+
+from deltaflow.surroundings import prepare
 
 
-def main() -> None:
-    """Import what the command line takes, and run it; Ctrl-C ends both without a traceback."""
+def _enter(module: str) -> None:
+    """Import what a command takes, and run it; Ctrl-C ends both without a traceback.
+
+    Args:
+        module: whose ``main`` is the command.
+
+    Raises:
+        SystemExit: with another status than 0, if it fails.
+    """
     try:
+        prepare()
         from deltaflow.interruption import let_signals_end_it, raise_asking, raised_once
 
         raise_asking()
         with raised_once():
-            from deltaflow.cli import main as command_line
-
+            command = importlib.import_module(module).main
             try:
-                command_line()
+                command()
             finally:
                 let_signals_end_it()
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # as shells give it
+    except (ValueError, ImportError, OSError, MemoryError) as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print(f"deltaflow: {_explained(error)}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
 
+
+def _explained(error: Exception) -> str:
+    """The message for what went wrong before anything of ours could say it."""
+    if isinstance(error, ValueError):
+        return str(error)
+    return (
+        "A command must be able to load its libraries. Found "
+        f"{type(error).__name__}: {' '.join(str(error).split())[:300] or 'no reason'}. Install it "
+        "again with `pip install deltaflow`, or give it more memory."
+    )
+
+
+main = partial(_enter, "deltaflow.cli")
+report = partial(_enter, "deltaflow.reporting")
+theory = partial(_enter, "deltaflow.theory")
+lessons = partial(_enter, "deltaflow.lessons.command")
+claims = partial(_enter, "deltaflow.claims.command")
+verdicts = partial(_enter, "deltaflow.trial")
+benchmark = partial(_enter, "deltaflow.benchmark")
 
 if __name__ == "__main__":
     main()

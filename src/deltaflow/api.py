@@ -14,11 +14,8 @@ True
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow import experiment
 from deltaflow.composition import compose_run
@@ -27,7 +24,7 @@ from deltaflow.names import unique
 from deltaflow.run import Run
 
 
-def train(overrides: Sequence[str] = (), directory: str | Path | None = None) -> Run:
+def train(overrides: Iterable[str] = (), directory: str | Path | None = None) -> Run:
     """Train a network, as ``python train.py`` with the same overrides does.
 
     Args:
@@ -40,14 +37,19 @@ def train(overrides: Sequence[str] = (), directory: str | Path | None = None) ->
     Raises:
         ValueError: for settings that no run can have, with the command line's message.
     """
-    if isinstance(overrides, str) or any(o.startswith("hydra.") for o in overrides):
+    settings = [overrides] if isinstance(overrides, str) else list(overrides)
+    if isinstance(overrides, str) or not all(_is_setting(setting) for setting in settings):
         raise ValueError(
             "`train` must be given a list of a run's settings, and where its records go as "
-            f'`directory`. Found {overrides!r}. Use `train(["activation=tanh"], "a/folder")`.'
+            f'`directory`. Found {settings!r}. Use `train(["activation=tanh"], "a/folder")`.'
         )
-    folder = Path(directory or Path("outputs") / unique(",".join(overrides)))
+    folder = Path(directory or Path("outputs") / unique(",".join(settings)))
     try:
-        config, choices = compose_run(overrides, folder)
-    except (HydraException, OmegaConfBaseException) as error:
+        config, choices = compose_run(settings, folder)
+    except Exception as error:  # Hydra raises any
         raise ValueError(explain(error)) from error
-    return experiment.run(config, folder, choices, overrides, command=sys.argv)
+    return experiment.run(config, folder, choices, settings, command=sys.argv)
+
+
+def _is_setting(given: object) -> bool:
+    return isinstance(given, str) and not given.startswith("hydra.")

@@ -1,5 +1,6 @@
 """From a configuration to the objects that train: data, network, objective, Trainer."""
 
+import inspect
 import warnings
 from contextlib import chdir
 from typing import Any
@@ -13,8 +14,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow import blueprint
+from deltaflow.contracts import unending
 from deltaflow.data import ReplicaDataModule, Samples
-from deltaflow.initializers import Initializer
 from deltaflow.module import StackedModule
 from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.objectives import Objective
@@ -56,11 +57,11 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
     """
     objective = blueprint.objective(config, data)
     activation = make(config, "activation", nn.Module)
-    initializer: Initializer = make(config, "init", Initializer)
     optimizer = maker(config, "optimizer", Optimizer)
     scheduler = maker(config, "scheduler", LRScheduler)
     sizes = blueprint.layer_sizes(config, data, objective)
     _check_batches(config, data)
+    blueprint.check_records(config, data)
     dtype, normalization = blueprint.dtype(config), config.network.normalization
     network = FullyConnected(
         sizes,
@@ -71,7 +72,7 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
         normalization=normalization,
         dropout=config.network.dropout,
     )
-    network.initialize(initializer, seeds(config))
+    network.initialize(blueprint.initializer(config, sizes), seeds(config))
     architecture = {
         "sizes": sizes,
         "seeds": seeds(config),
@@ -139,4 +140,9 @@ def _check_batches(config: DictConfig, data: ReplicaDataModule) -> None:
 
 
 def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:
-    return [make(config, f"{group}.{name}", kind) for name in config[group]]
+    made = [make(config, f"{group}.{name}", kind) for name in config[group]]
+    hooks = [name for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"]
+    for part in made:
+        for hook in hooks:
+            setattr(part, hook, unending(getattr(part, hook)))
+    return made

@@ -1,6 +1,8 @@
 """The network that a configuration describes, and what theory says of it, before it is made."""
 
 import itertools
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,13 +11,16 @@ from torch import nn
 
 from deltaflow.activations import traits
 from deltaflow.data import ReplicaDataModule
-from deltaflow.initializers import Initializer
+from deltaflow.initializers import Initializer, check_variances
 from deltaflow.memory import require
 from deltaflow.objectives import Objective
 from deltaflow.overlay import Array, Theory
-from deltaflow.parts import make, maker
+from deltaflow.parts import make, maker, named
+from deltaflow.records import LAYERS, METRICS
+from deltaflow.signatures import shown
 
 _LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
+_VALUE_BYTES = 8  # of a number in a table
 _ENOUGH_ROWS = 10_000  # to know how large inputs are
 
 
@@ -48,6 +53,28 @@ def check_size(config: DictConfig) -> None:
     )
 
 
+def check_records(config: DictConfig, data: ReplicaDataModule) -> None:
+    """Refuse a training whose records the machine could not read at its end.
+
+    Raises:
+        ValueError: if the tables take more memory than there is.
+    """
+    trainer, every = config.trainer, config.diagnostics.every_n_steps
+    n_batches = min(-(-data.n_rows[0] // data.batch_size), trainer.max_batches or math.inf)
+    n_steps = int(trainer.max_epochs * n_batches)
+    n_layers = len(hidden_sizes(config)) + 1
+    n_measured = 0 if every is None else n_steps // every + 2
+    n_values = n_measured * n_layers * len(LAYERS.columns)
+    n_values += 2 * trainer.max_epochs * len(METRICS.columns)
+    require(
+        n_values * config.n_seeds * _VALUE_BYTES,
+        "The records of a run",
+        f"`trainer.max_epochs={trainer.max_epochs}`, which is {n_steps:,} steps, "
+        f"with `diagnostics.every_n_steps={shown(every)}`",
+        "Use fewer epochs, or measure less often.",
+    )
+
+
 def hidden_sizes(config: DictConfig) -> list[int]:
     """Units of each hidden layer, input to output."""
     network = config.network
@@ -71,6 +98,22 @@ def layer_sizes(config: DictConfig, data: ReplicaDataModule, goal: Objective) ->
     return [data.n_features, *hidden_sizes(config), goal.n_outputs]
 
 
+def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
+    """How the weights of a network start.
+
+    Args:
+        config: of the run.
+        sizes: units of each of its layers, the input's first.
+
+    Raises:
+        ValueError: if the initializer refuses its settings, or gives no variances.
+    """
+    made: Initializer = make(config, "init", Initializer)
+    with named(config, "init"):
+        check_variances(made, sizes)
+    return made
+
+
 def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theory:
     """What to predict of the network as it is set up; it knows of no normalisation.
 
@@ -80,9 +123,8 @@ def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theo
     """
     activation = make(config, "activation", nn.Module)
     traits(activation)
-    initializer: Initializer = make(config, "init", Initializer)
     sizes = layer_sizes(config, data, goal)
-    return Theory(sizes, activation, initializer, config.network.dropout)
+    return Theory(sizes, activation, initializer(config, sizes), config.network.dropout)
 
 
 def input_second_moment(data: ReplicaDataModule) -> Array:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
@@ -24,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from rich.console import Console
 
 from deltaflow.config import RunConfig
+from deltaflow.flags import refuse_stray_arguments
 from deltaflow.identity import identity
 from deltaflow.interruption import raise_asking, raised_again, raised_once
 from deltaflow.messages import INTERRUPTED, explain, is_lost_worker, print_error
@@ -180,7 +180,7 @@ def main() -> None:
 def _conduct(application: Callable[[], None], with_traceback: bool) -> None:
     """Let Hydra run what was typed, and end in one message whatever ends it."""
     try:
-        _refuse_stray_arguments()
+        refuse_stray_arguments(sys.argv[1:])
         application()
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
@@ -211,32 +211,25 @@ def _prepare() -> None:
         warnings.simplefilter("ignore", category)
     _ignore_names_of_plugins()
     warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
-    threading.excepthook = lambda failed: print_error(explain(failed.exc_value or SystemExit()))
+    threading.excepthook = _tell_of_thread
     raise_asking()
+
+
+def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """Say what ended a thread, unless it keeps that to raise it where the thread is used.
+
+    TensorBoard's writer does: what it could not write is told once, by the run.
+    """
+    if (
+        failed.exc_value is None
+        or getattr(failed.thread, "exception", None) is not failed.exc_value
+    ):
+        print_error(explain(failed.exc_value or SystemExit()))
 
 
 def _ignore_names_of_plugins() -> None:
     """A launcher of a plugin and our settings for it go by one name, which Hydra warns of."""
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
-
-
-def _refuse_stray_arguments() -> None:
-    """Refuse flags that do not exist, and those that stand between overrides.
-
-    Raises:
-        ValueError: for the first.
-    """
-    _, stray = get_args_parser().parse_known_args()
-    for argument in stray:
-        if argument.startswith("-"):
-            raise ValueError(
-                f"A flag must be one that there is. Found `{argument}`. --help lists the usual "
-                "ones, --hydra-help all of them."
-            )
-        raise ValueError(
-            f"Flags must stand before or after all overrides. Found `{argument}` behind a flag "
-            "that is behind other overrides. Move the flags to the end."
-        )
 
 
 # Worker processes of a parallel launcher import this module and nothing else of ours before

@@ -13,6 +13,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from deltaflow.signatures import nearest, shown
 
+MOST_LAYERS = 1000
+"""Hidden layers that a network may have: a step, and a prediction, take time for each of them."""
+
 
 @dataclass
 class NetworkConfig:
@@ -109,6 +112,14 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _not_negative(value: Any) -> bool:
+    return _is_number(value) and 0 <= value < math.inf
+
+
 def _positive(value: Any) -> bool:
     return _is_number(value) and math.isfinite(value) and value > 0
 
@@ -116,11 +127,14 @@ def _positive(value: Any) -> bool:
 LIMITS = (
     Limit("seed", lambda seed: 0 <= seed < 2**62, "be at least 0 and below 2⁶²", "Use `seed=0`."),
     Limit("n_seeds", _at_least(1), "be at least 1", "Use `n_seeds=1` for one network."),
-    Limit("network.depth", _at_least(0), "be at least 0",
+    Limit("network.depth", lambda depth: 0 <= depth <= MOST_LAYERS,
+          f"be at least 0, and at most {MOST_LAYERS}",
           "Use `network.depth=0` for a linear model."),
     Limit("network.width", _at_least(1), "be at least 1", "Use `network.width=32`."),
-    Limit("network.hidden_sizes", lambda sizes: all(size >= 1 for size in sizes),
-          "hold sizes of at least 1, or be null", "Use `network.hidden_sizes=[64,32]`.", null=True),
+    Limit("network.hidden_sizes",
+          lambda sizes: all(size >= 1 for size in sizes) and len(sizes) <= MOST_LAYERS,
+          f"hold at most {MOST_LAYERS} sizes of at least 1, or be null",
+          "Use `network.hidden_sizes=[64,32]`.", null=True),
     Limit("network.normalization", ("layer", "batch").__contains__, "be layer, batch or null",
           "Use `network.normalization=null` for none.", null=True),
     Limit("network.dropout", lambda rate: 0 <= rate < 1, "be at least 0 and below 1",
@@ -145,6 +159,18 @@ LIMITS = (
     Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0",
           "Use `diagnostics.flush_seconds=10`."),
     Limit("optimizer.lr", _positive, "be a finite number above 0", "Use `optimizer.lr=0.1`."),
+    *(Limit(key, _share, "be a number from 0 to 1", f"Use `{key}={usual}`.", null=True)
+      for key, usual in (("optimizer.momentum", 0.9), ("optimizer.dampening", 0),
+                         ("optimizer.alpha", 0.99), ("scheduler.factor", 1),
+                         ("scheduler.pct_start", 0.3))),
+    *(Limit(key, _not_negative, "be a finite number, at least 0", f"Use `{key}={usual}`.",
+            null=True)
+      for key, usual in (("optimizer.weight_decay", 0.01), ("scheduler.gamma", 0.1),
+                         ("scheduler.eta_min", 0), ("scheduler.total_iters", 0))),
+    Limit("scheduler.max_lr", _positive, "be a finite number above 0",
+          "Use `scheduler.max_lr=${optimizer.lr}`.", null=True),
+    Limit("scheduler.total_steps", _at_least(1), "be at least 1, or null",
+          "Use `scheduler.total_steps=${trainer.max_epochs}`.", null=True),
     Limit("scheduler.T_max", _at_least(1), "be at least 1", "Use `scheduler.T_max=100`."),
     Limit("scheduler.step_size", _at_least(1), "be at least 1", "Use `scheduler.step_size=30`."),
     Limit("data.batch_size", _is_whole, "be a whole number, or null",
@@ -158,7 +184,7 @@ LIMITS = (
     Limit("data.train_rows", lambda rows: _is_whole(rows) and rows >= 1,
           "be a whole number, at least 1, or null",
           "Use `data.train_rows=null` for all.", null=True),
-    Limit("data.label_noise", lambda share: _is_number(share) and 0 <= share <= 1,
+    Limit("data.label_noise", _share,
           "be a share, 0 to 1", "Use `data.label_noise=0`."),
 )  # fmt: skip
 

@@ -10,9 +10,12 @@ variance is all there is to do.
 0.1111111111111111
 """
 
+import itertools
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -162,6 +165,58 @@ class Zeros(Initializer):
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
         """0."""
         return 0.0
+
+
+def check_variances(initializer: Initializer, sizes: Sequence[int]) -> None:
+    """Refuse an initializer that theory, or a network, can do nothing with.
+
+    Args:
+        initializer: perhaps of the user's own.
+        sizes: units of the input, of each hidden layer and of the output.
+
+    Raises:
+        ValueError: if a layer's variance is no finite number of at least 0.
+    """
+    for fan_in, fan_out in dict.fromkeys(itertools.pairwise(sizes)):
+        variances: tuple[tuple[str, Any], ...] = (
+            ("weight_variance", initializer.weight_variance(fan_in, fan_out)),
+            ("bias_variance", initializer.bias_variance(fan_in)),
+        )
+        for method, value in variances:
+            if not isinstance(value, int | float | np.number) or not 0 <= value < math.inf:
+                raise ValueError(
+                    f"An initializer's `{method}` must return a finite number, at least 0. Found "
+                    f"{value!r} from {type(initializer).__name__}, for {fan_in} inputs and "
+                    f"{fan_out} units. Correct it there."
+                )
+
+
+def check_draw(initializer: Initializer, drawn: Any, fan_in: int, fan_out: int) -> None:
+    """Refuse a start that is none: another shape would be repeated to fit.
+
+    Args:
+        initializer: that drew it.
+        drawn: what :meth:`Initializer.draw` returned.
+        fan_in: inputs of the layer.
+        fan_out: units of the layer.
+
+    Raises:
+        ValueError: if it is no pair of a weight and a bias of finite numbers of their shapes.
+    """
+    pair = drawn if isinstance(drawn, tuple | list) and len(drawn) == 2 else [drawn] * 2
+    for name, shape, values in zip(
+        ("weight", "bias"), ((fan_out, fan_in), (fan_out,)), pair, strict=True
+    ):
+        real = isinstance(values, np.ndarray) and values.dtype.kind in "fiu"
+        if not real or values.shape != shape or not np.isfinite(values).all():
+            found = type(values).__name__
+            if isinstance(values, np.ndarray):
+                found = f"{values.dtype} of the shape {list(values.shape)}"
+            raise ValueError(
+                f"An initializer's `draw` must return a weight and a bias as arrays of finite "
+                f"numbers, the {name} of the shape {list(shape)}. Found {found} from "
+                f"{type(initializer).__name__}. Return `weight, bias`."
+            )
 
 
 def _check_scale(name: str, value: float) -> None:

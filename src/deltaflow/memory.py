@@ -7,21 +7,15 @@ Traceback (most recent call last):
 ValueError: `network` must fit into memory. Found `network.width=1000000000`, ...
 """
 
+import errno
 import os
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB")
-_EXHAUSTED = (  # how libraries say it that have no exception of its own for it
-    "can't allocate memory",
-    "not enough memory",
-    "out of memory",
-    "ALLOC_FAILED",
-    "Unable to allocate",
-    "array is too big",
-    "Maximum allowed",
-    "Storage size calculation overflow",
-    "multiplication overflow",
-    "int too large to convert",
-    "index-sized integer",
+_EXHAUSTED = (  # RuntimeErrors of PyTorch's, which has a type only for graphics cards
+    "DefaultCPUAllocator: ",  # its allocator on the processor says nothing else
+    "Storage size calculation overflow",  # more bytes than 64 bits can count
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
 )
 
 
@@ -55,8 +49,12 @@ def installed() -> int | None:
 
 def ran_out(error: BaseException) -> bool:
     """Whether memory was what an error lacked, on the processor or a graphics card."""
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or any(words in str(error) for words in _EXHAUSTED)
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    kinds = {(kind.__module__, kind.__name__) for kind in type(error).__mro__}
+    typed = isinstance(error, MemoryError) or ("torch", "OutOfMemoryError") in kinds
+    untyped = isinstance(error, RuntimeError) and any(text in str(error) for text in _EXHAUSTED)
+    return typed or untyped
 
 
 def in_words(n_bytes: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 
+from deltaflow.causes import is_about_a_connection, is_about_a_file
 from deltaflow.memory import ran_out
 from deltaflow.mistakes import explain_composition
 
@@ -16,7 +17,6 @@ _LOST_WORKERS = (  # of plugins
     "TerminatedWorkerError", "BrokenProcessPool", "UncompletedJobError",
     "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError",
 )  # fmt: skip
-_WRITING_FAILED = ("PytorchStreamWriter", "inline_container")  # torch.save has no OSError
 
 
 def explain(error: BaseException) -> str:
@@ -42,9 +42,21 @@ def explain(error: BaseException) -> str:
             f"{_first_sentence(said)} If memory ran out, run fewer at once: "
             "`hydra/launcher=joblib hydra.launcher.n_jobs=1`."
         )
-    if isinstance(error, UnicodeError):
+    if isinstance(error, UnicodeDecodeError):
         return f"A file must hold text in UTF-8. Found other bytes: {said}. Save it as UTF-8."
-    if isinstance(error, OSError) or any(words in said for words in _WRITING_FAILED):
+    if isinstance(error, UnicodeEncodeError):
+        return (
+            f"Names and settings must be text that {error.encoding} has. Found "
+            f"{error.object[error.start : error.end][:20]!r}. Rename what is called so, or set "
+            "PYTHONUTF8=1."
+        )
+    if is_about_a_connection(error):
+        return (
+            "What a run talks to must answer. Found no connection: "
+            f"{said[:300] or type(error).__name__}. Check its address and the network, "
+            "or leave it out, as with `logger=tensorboard`."
+        )
+    if is_about_a_file(error):
         return (
             f"A file could not be used: {said[:300]}. Check that it is there, and the free space."
         )

@@ -1,8 +1,12 @@
 """What Hydra and OmegaConf have to say about a configuration, in our own three beats."""
 
 import re
-from collections.abc import Iterator
+import traceback
+from pathlib import Path
 
+import hydra
+import omegaconf
+import yaml
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -10,20 +14,15 @@ from hydra.errors import (
     OverrideParseException,
     SearchPathException,
 )
-from hydra.utils import get_object
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    MissingMandatoryValue,
-    OmegaConfBaseException,
-    ValidationError,
-)
-from yaml import MarkedYAMLError
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
 
+from deltaflow.misfits import explain_value
 from deltaflow.options import config_directory
-from deltaflow.signatures import argument_names, nearest, shown
+from deltaflow.signatures import nearest
 
+_COMPOSING = {Path(str(library.__file__)).parent for library in (hydra, omegaconf, yaml)}
+_LEVELS = 100  # of calls, in which a library that calls itself without end shows up
 _LAUNCHERS = (  # plugin, option, extra
     ("joblib", "joblib", "parallel"), ("submitit", "submitit_local", "slurm"), ("ray", "ray", "ray")
 )  # fmt: skip
@@ -80,11 +79,22 @@ _HYDRAS_WORDS = {  # as Hydra begins its message: the whole of ours, with what i
         )
         for plugin, launcher, extra in _LAUNCHERS
     },
+    r"Primary config directory not found[^']*'(?P<name>.*?)'": (
+        "--config-path must be an absolute path to a folder. Found {name}. "
+        "Leave it out, and add files of your own with --config-dir."
+    ),
+    r"(?P<said>[^\n]*\b(defaults|default item|ConfigDefault|_self_)\b[^\n]*)": (
+        "A defaults list must hold options and lines such as `group: option`, and `_self_` once "
+        "at most. Found: {said}. Correct it in the file."
+    ),
+    r"BasicSweeper does not support sweep type : INTERVAL_SWEEP": (
+        "A sweep over combinations must be given the values of each setting. Found "
+        "`interval(…)`, which has none. List them, or use `range(start,stop,step)`."
+    ),
     r"hydra\.searchpath must be a list of strings\. Got: (?P<value>.*)": (
         "`hydra.searchpath` must be a list. Found {value}. Use `hydra.searchpath=[file://…]`."
     ),
 }
-_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
 
 
 def explain_composition(error: BaseException) -> str | None:
@@ -96,11 +106,24 @@ def explain_composition(error: BaseException) -> str | None:
     Returns:
         The message; ``None`` if it has nothing to do with a configuration.
     """
+    if not _is_about_composition(error):
+        return None
     text = str(error)
+    if isinstance(error, RecursionError):
+        return (
+            "A configuration must end, and be nested less deeply than Python can follow. Found one "
+            "that is not. Look for a file whose defaults list leads back to it, an anchor (&) that "
+            "contains itself (*), or brackets within brackets."
+        )
     if isinstance(error, MarkedYAMLError):
         place = error.problem_mark or error.context_mark
         spot = f"{place.name}, line {place.line + 1}, column {place.column + 1}" if place else "it"
         return f"A configuration file must be YAML. Found in {spot}: {error.problem}. Correct it."
+    if isinstance(error, yaml.reader.ReaderError):
+        return (
+            f"A configuration file must be text. Found in {error.name}, at its character "
+            f"{error.position + 1}: {error.reason}. Remove it."
+        )
     if isinstance(error, SearchPathException):
         found = re.search(r"'(.*?)'", text)
         return (
@@ -124,7 +147,7 @@ def explain_composition(error: BaseException) -> str | None:
         )
     if isinstance(error, ConfigCompositionException):
         cause = error.__cause__ or error.__context__
-        if cause is not None and (said := _explain_value(cause)):
+        if cause is not None and (said := explain_value(cause)):
             where = re.match(r"In '(.*?)'", text)
             if where and "setting that exists" in said:
                 return (
@@ -142,108 +165,18 @@ def explain_composition(error: BaseException) -> str | None:
     for pattern, message in _HYDRAS_WORDS.items():
         if found := re.match(pattern, text):
             return message.format(**found.groupdict())
-    if isinstance(error, HydraException):
-        return " ".join(text.split())
-    return _explain_value(error)
+    return explain_value(error) or (
+        "A command, and the files it names, must be such that Hydra can compose them. Found: "
+        f"{' '.join(text.split())[:300].rstrip('.')}. See --help, --hydra-help and --cfg job."
+    )
 
 
-def _explain_value(error: BaseException) -> str | None:
-    """The message for a setting that is not there, or that cannot have its value."""
-    if not isinstance(error, OmegaConfBaseException):
-        return None
-    reason = str(error).splitlines()[0].rstrip(".")
-    key = error.full_key
-    if isinstance(error, ConfigAttributeError | ConfigKeyError):
-        name = str(key or error.key)
-        advice = _meant(name, error.parent_node) or "See all settings with --cfg job."
-        return f"An override must name a setting that exists. Found `{name}`. {advice}"
-    if isinstance(error, MissingMandatoryValue):
-        return f"`{key}` must have a value. Found ???. Leave `???` out, or give it one."
-    if "nterpolation" in type(error).__name__ or "nterpolation" in reason:
-        where = f" in `{key}`" if key else ""
-        return (
-            f"A reference must lead to a value. Found {_broken_reference(reason)}{where}. "
-            "See names and values with --cfg job."
-        )
-    if isinstance(error, ValidationError):
-        return _wrong_type(error, reason)
-    if "does not support deletion" in reason:
-        return f"`{key}` must have a value. Found `~{key}`. Leave that out."
-    if "Cannot merge DictConfig with ListConfig" in reason:
-        if error.object_type is list:
-            return f"`{key}` must be a list. Found names with values. See --cfg job."
-        what = f"`{key}`" if key else "A configuration file"
-        return f"{what} must hold names with values. Found a list. See --cfg job."
-    return f"`{key}` must have another value. Found: {reason}. See --cfg job." if key else reason
-
-
-def _broken_reference(reason: str) -> str:
-    if "Recursive interpolation" in reason:
-        return "one that leads back to itself"
-    if missing := re.search(r"Interpolation key '(.*?)'", reason):
-        return f"`${{{missing[1]}}}`, which is not there"
-    if resolver := re.search(r"Unsupported interpolation type (\S+)", reason):
-        return f"`${{{resolver[1]}:…}}`, which no resolver knows"
-    return f"one that fails: {reason[:200]}"
-
-
-def _wrong_type(error: ValidationError, reason: str) -> str:
-    key, found = error.full_key, shown(error.value)
-    if "not Optional" in reason:
-        return f"`{key}` must have a value. Found null. See --cfg job for the default."
-    if merged := re.search(r"Merge error: (\w+) is not a subclass of \w+\. value: (.*)", reason):
-        return f"A group must hold names with values. Found {merged[2]}. See --cfg job."
-    kind = re.search(r"could not be converted to (\w+)", reason)
-    wanted = _KINDS.get(kind[1], kind[1]) if kind else None
-    if "is not a ListConfig" in reason:
-        wanted = "a list, such as [64,32]"
-    elif "to string" in reason:
-        wanted = "a word"
-    elif "valid bool" in reason:
-        wanted = "true or false"
-    if wanted is None:
-        return f"`{key}` must have another type. Found: {reason}. See --cfg job."
-    return f"`{key}` must be {wanted}. Found {found}. See --cfg job for its default."
-
-
-def _meant(name: str, parent: object) -> str | None:
-    """What to type instead of a setting that does not exist."""
-    if not isinstance(parent, DictConfig):
-        return None
-    group, _, key = name.rpartition(".")
-    prefix = f"{group}." if group else ""
-    siblings = [str(sibling) for sibling in parent if not str(sibling).startswith("_")]
-    elsewhere = {dotted.rpartition(".")[2]: dotted for dotted in _leaves(parent._get_root())}
-    if key in elsewhere:
-        return f"Did you mean `{elsewhere[key]}`?"
-    taken = [name for name in _taken(parent) if name not in siblings]
-    if close := nearest(key, [*siblings, *taken]):
-        plus = "+" if close in taken else ""
-        return f"Did you mean `{plus}{prefix}{close}`?"
-    if not group and (close := nearest(key, elsewhere)):
-        return f"Did you mean `{elsewhere[close]}`?"
-    if group and siblings:
-        return f"`{group}` has {', '.join(siblings)}."
-    return None
-
-
-def _taken(parent: DictConfig) -> list[str]:
-    """The arguments of what a group names as its ``_target_``, whether set there or not."""
-    try:
-        return argument_names(get_object(parent["_target_"])) or []
-    except Exception:
-        return []
-
-
-def _leaves(node: object, prefix: str = "") -> Iterator[str]:
-    """The dotted names of all settings but Hydra's."""
-    if not isinstance(node, DictConfig) or node._is_none() or node._is_missing():
-        return
-    for name in map(str, node):
-        child = node._get_node(name)
-        if f"{prefix}{name}" == "hydra" or name.startswith("_"):
-            continue
-        if OmegaConf.is_dict(child):
-            yield from _leaves(child, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
+def _is_about_composition(error: BaseException) -> bool:
+    """Whether Hydra, OmegaConf or YAML has raised an error, of whatever type."""
+    if isinstance(error, HydraException | OmegaConfBaseException | YAMLError):
+        return True
+    if isinstance(error, OSError | MemoryError | UnicodeError):  # which say what it was about
+        return False
+    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    n_deepest = _LEVELS if isinstance(error, RecursionError) else 1  # `re` may be what is deepest
+    return any(_COMPOSING & set(file.parents) for file in files[-n_deepest:])

@@ -5,11 +5,20 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from deltaflow.contracts import (
+    check_asked,
+    check_rates,
+    check_shape,
+    check_slope,
+    check_type,
+    unending,
+)
 from deltaflow.network import FullyConnected
 from deltaflow.objectives import Objective
 
@@ -54,6 +63,7 @@ class StackedModule(pl.LightningModule):
         self.architecture = dict(architecture or {})
         self.diverged_at: Tensor
         self.register_buffer("diverged_at", torch.full((network.n_replicas,), -1))
+        self._evaluated = False  # since the optimizer began its step
         self._overflowing: Tensor  # what validation found out about an epoch's last update
         unknown = torch.zeros(network.n_replicas, dtype=torch.bool)
         self.register_buffer("_overflowing", unknown, persistent=False)
@@ -70,6 +80,7 @@ class StackedModule(pl.LightningModule):
             ValueError: if they would mix the replicas.
         """
         optimizer = self.optimizer(self.network.parameters())
+        check_rates(optimizer)
         name = type(optimizer).__name__
         kinds = {kind.__name__ for kind in type(optimizer).__mro__}
         if kinds & set(_COUPLING) and self.network.n_replicas > 1:
@@ -80,6 +91,7 @@ class StackedModule(pl.LightningModule):
         if self.scheduler is None:
             return {"optimizer": optimizer}
         scheduler = self.scheduler(optimizer)
+        check_rates(optimizer)
         plateau = isinstance(scheduler, ReduceLROnPlateau)
         if plateau and not self.trainer.enable_validation:
             raise ValueError(
@@ -96,6 +108,33 @@ class StackedModule(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "monitor": "loss/validation"},
         }
+
+    @unending
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """One update, the forward and the backward pass in it, which the optimizer asks for.
+
+        Raises:
+            ValueError: if it does not ask: then nothing was learnt, nor measured.
+        """
+        self._evaluated = False
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        check_asked(optimizer, self._evaluated)
+
+    @unending
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """The step size of the next epoch.
+
+        Raises:
+            ValueError: if it is negative, or not finite.
+        """
+        super().lr_scheduler_step(scheduler, metric)
+        check_rates(scheduler.optimizer)
 
     def configure_gradient_clipping(
         self,
@@ -118,16 +157,20 @@ class StackedModule(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One batch: its loss to descend, and what it predicted."""
         outputs = self._evaluate(batch, step=self.global_step)
+        self._evaluated = True
+        check_slope(outputs["sample_loss"])
         loss = outputs["sample_loss"].mean(1)
         self._mark(~loss.detach().isfinite())
         return outputs | {"loss": loss.sum()}
 
+    @unending
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One batch of the validation part, which is the first to see an epoch's last update."""
         outputs = self._evaluate(batch)
         self._overflowing.logical_or_(_is_broken(outputs))
         return outputs
 
+    @unending
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One batch of the test part, likewise."""
         outputs = self._evaluate(batch)
@@ -156,22 +199,12 @@ class StackedModule(pl.LightningModule):
         output = self.network(x, step)
         sample_loss = self.objective.sample_loss(output, target)
         prediction = self.objective.predict(output.detach())
-        _check_shape("sample_loss", sample_loss, target.shape[:2])
-        _check_shape("predict", prediction, target.shape)
+        check_shape("sample_loss", sample_loss, target.shape[:2])
+        check_shape("predict", prediction, target.shape)
+        check_type(sample_loss)
         return {"sample_loss": sample_loss, "prediction": prediction, "target": target}
 
 
 def _is_broken(outputs: Mapping[str, Tensor]) -> Tensor:
     """Whether a replica's loss is not finite, ``[R]``."""
     return ~outputs["sample_loss"].mean(1).isfinite()
-
-
-def _check_shape(method: str, returned: Any, expected: torch.Size) -> None:
-    """Refuse what an objective of the user's own must not return: it might broadcast."""
-    shape = getattr(returned, "shape", None)
-    if shape != expected:
-        found = type(returned).__name__ if shape is None else list(shape)
-        raise ValueError(
-            f"An objective's `{method}` must return the shape {list(expected)}. Found {found}. "
-            "Keep the axes of replicas and samples: no mean or sum over them."
-        )

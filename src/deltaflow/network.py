@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.activations import traits
-from deltaflow.initializers import Initializer
+from deltaflow.initializers import Initializer, check_draw
 from deltaflow.layers import (
     StackedBatchNorm,
     StackedDropout,
@@ -156,9 +156,10 @@ class FullyConnected(nn.Module):
         with torch.no_grad():
             for layer, linear in enumerate(self.layers, start=1):
                 for r, seed in enumerate(seeds):
-                    weight, bias = initializer.draw(
-                        generator(seed, Stream.INIT, layer), linear.fan_in, linear.fan_out
-                    )
+                    stream = generator(seed, Stream.INIT, layer)
+                    drawn = initializer.draw(stream, linear.fan_in, linear.fan_out)
+                    check_draw(initializer, drawn, linear.fan_in, linear.fan_out)
+                    weight, bias = drawn
                     linear.weight[r] = torch.from_numpy(weight)
                     linear.bias[r] = torch.from_numpy(bias)
 

@@ -16,6 +16,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from deltaflow.causes import is_about_a_file
 from deltaflow.memory import ran_out
 from deltaflow.signatures import argument_names, check_arguments, shown
 
@@ -151,7 +152,8 @@ def _instantiated(
     }  # null is how another option of the group says «not given»
     arguments = {key: value for key, value in given.items() if not str(key).startswith("_")}
     check_arguments(target, arguments, group, n_later=int(partial))
-    return instantiate(given, _partial_=partial)
+    plain = {"_convert_": "all"}  # lists, which a part can take apart, and not OmegaConf's
+    return instantiate(plain | given, _partial_=partial)
 
 
 def _checked(made: Any, group: str, kind: type) -> Any:
@@ -166,7 +168,8 @@ def _checked(made: Any, group: str, kind: type) -> Any:
 def _speaks_for_itself(error: Exception) -> bool:
     """Whether an error needs no part's name: our own three beats, the disk, the memory."""
     own = isinstance(error, ValueError) and ". Found " in str(error)
-    return own or isinstance(error, OSError | OmegaConfBaseException) or ran_out(error)
+    elsewhere = is_about_a_file(error) or ran_out(error)
+    return own or elsewhere or isinstance(error, OmegaConfBaseException)
 
 
 def _files(config: DictConfig) -> dict[str, str]:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+_GREATEST = 2**63 - 1  # what a tensor, an array or a file can count
 _WORDS = {
     int: "a whole number",
     float: "a number",
@@ -56,6 +57,11 @@ def check_arguments(
         if isinstance(value, float) and math.isnan(value):
             raise ValueError(
                 f"`{where}.{name}` must have a value that means something. Found nan. "
+                "See --cfg job for the default."
+            )
+        if isinstance(value, int) and abs(value) > _GREATEST:
+            raise ValueError(
+                f"`{where}.{name}` must be a number of at most 64 bits. Found {shown(value)[:40]}. "
                 "See --cfg job for the default."
             )
     function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]

@@ -8,11 +8,13 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
+from deltaflow.extent import refuse_too_many
 from deltaflow.hyperparameters import swept
 from deltaflow.messages import explain, print_error
 from deltaflow.names import resuming
@@ -57,6 +59,10 @@ class DirectoryCallback(Callback):
             return
         try:
             _refuse_several(config.hydra.overrides.task)
+            if str(OmegaConf.select(config, "hydra.sweeper._target_")).endswith(".BasicSweeper"):
+                params = OmegaConf.select(config, "hydra.sweeper.params")
+                with suppress(HydraException):  # which Hydra will meet, and say so
+                    refuse_too_many(config.hydra.overrides.task, params)
             if resumed is not None and Path(resumed) != sweep:
                 raise ValueError(
                     "A sweep that is resumed goes on in its own directory. Found "

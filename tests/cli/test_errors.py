@@ -1,6 +1,8 @@
 """One message, no traceback, exit status not 0; what was there stays there."""
 
+import errno
 import json
+import threading
 
 import pytest
 
@@ -70,6 +72,24 @@ FILES = {  # of the user's own: what is in it, and what the message must name
     "reference": ("_target_: ${nope}\n", "lead to a value", "${nope}"),
     "no default": ("defaults: [nope]\n", "must name files", "activation/nope"),
     "no group": ("defaults: [override /nope: relu]\n", "config group that exists", "nope@"),
+    "itself": ("&a [*a]\n", "must end", "anchor"),
+    "itself by name": ("&a {_target_: *a}\n", "must end", "anchor"),
+    "itself as a default": ("defaults: [own]\n", "must end", "defaults list"),
+    "deep list": (f"_target_: {'[' * 1000}{']' * 1000}\n", "must end", "brackets"),
+    "missing default": ("defaults: ['???']\n", "defaults list", "activation/???"),
+    "number of defaults": ("defaults: 3\n", "defaults list", "got int"),
+    "number as a default": ("defaults: [3]\n", "defaults list", "int"),
+    "names for defaults": ("defaults: {a: b}\n", "defaults list", "mapping"),
+    "two in one line": ("defaults: [{a: 1, b: 2}]\n", "defaults list", "Too many keys"),
+    "nothing as a default": ("defaults: [null]\n", "defaults list", "NoneType"),
+    "twice itself": ("defaults: [_self_, _self_]\n", "defaults list", "Duplicate"),
+    "number for an option": ("defaults: [{/init: 3}]\n", "defaults list", "int"),
+    "half a package": ("# @package\n_target_: torch.nn.ReLU\n", "compose", "@package"),
+    "zero byte": ("_target_: a\0b\n", "must be text", "character 12"),
+    "huge number": (f"x: {'9' * 5000}\n", "compose", "5000 digits"),
+    "no name": ("null: 1\n", "a name and a value", "NoneType"),
+    "number for a name": ("3: 1\n", "activation.3", "incompatible"),
+    "set": ("_target_: !!set {a}\n", "another type", "set"),
     "not UTF-8": ("# \xe9\n", "UTF-8", "0xe9"),
 }
 
@@ -114,3 +134,18 @@ def test_a_file_of_several_groups_that_does_not_say_so_is_told_how(deltaflow, tm
         assert f"{name}.yaml" in outcome.err
         assert outcome.err.count("deltaflow: ") == 1
         file.unlink()
+
+
+@pytest.mark.parametrize(("keeps", "said"), [(True, 0), (False, 1)])
+def test_a_thread_that_hands_its_error_on_does_not_tell_it_too(keeps, said, deltaflow, capsys):
+    deltaflow("network.depth=-1")
+
+    def fill() -> None:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        writer.exception = full if keeps else None
+        raise full
+
+    writer = threading.Thread(target=fill)
+    writer.start()
+    writer.join()
+    assert capsys.readouterr().err.count("No space left on device") == said

@@ -26,8 +26,20 @@ WHILE_MADE = {
     "words for numbers": (["data._target_=broken.words", "loss=mse"], "numbers", "ndarray"),
     "ragged rows": (["data._target_=broken.ragged", "loss=mse"], "numbers", "list"),
     "fewer targets": (["data._target_=broken.unequal", "loss=mse"], "as many rows", "4"),
+    "complex features": (
+        ["data._target_=broken.complex_features", "loss=mse"], "must be numbers", "complex",
+    ),
+    "complex targets": (
+        ["data._target_=broken.complex_targets", "loss=mse"], "must be numbers", "complex",
+    ),
+    "words for a variance": (["init._target_=broken.WordyVariance"], "weight_variance", "1 / fan"),
+    "negative variance": (["init._target_=broken.NegativeVariance"], "weight_variance", "-1.0"),
+    "word for a start": (["init._target_=broken.Drawing"], "draw", "Found str"),
+    "words for a start": (["init._target_=broken.DrawingWords"], "draw", "<U1"),
+    "start of another shape": (["init._target_=broken.DrawingOneRow"], "[32, 4]", "shape [4]"),
+    "start with holes": (["init._target_=broken.DrawingHoles"], "finite", "float64"),
     "holes": (["data._target_=broken.holes"], "finite number", "row 0, column 0"),
-}
+}  # fmt: skip
 WHILE_TRAINING = {
     "activation": (["activation._target_=broken.RaisingInTraining"], "activation", "ramp"),
     "mean loss": (["loss._target_=broken.Mean"], "sample_loss", "Found []"),
@@ -43,6 +55,36 @@ WHILE_TRAINING = {
     "logger": (
         ["+logger.own._target_=broken.RaisingLogger", "+logger.own.save_dir=."],
         "logger.own", "no such log",
+    ),
+    "end of φ": (["activation._target_=broken.Ending"], "activation", "StopIteration"),
+    "end of φ in validation": (
+        ["activation._target_=broken.EndingInJudgement", "diagnostics=off"], "activation",
+        "StopIteration",
+    ),
+    "end of a loss": (["loss._target_=broken.EndingLoss"], "loss", "StopIteration"),
+    "end of a callback": (
+        ["+callbacks.own._target_=broken.EndingCallback"], "callbacks.own", "StopIteration: no mo",
+    ),
+    "end of all epochs": (
+        ["+callbacks.own._target_=broken.EndingEpochs"], "callbacks.own", "StopIteration: no more",
+    ),
+    "end of a logger": (
+        ["+logger.own._target_=broken.EndingLogger", "+logger.own.save_dir=."],
+        "logger.own", "StopIteration: no more",
+    ),
+    "end of a scheduler": (
+        ["scheduler._target_=broken.EndingScheduler", "~scheduler.factor",
+         "~scheduler.total_iters"], "scheduler", "StopIteration: no more",
+    ),
+    "negative step size": (
+        ["scheduler._target_=broken.ClimbingScheduler", "~scheduler.factor",
+         "~scheduler.total_iters"], "step size", "Found -0.1",
+    ),
+    "detached loss": (["loss._target_=broken.DetachedLoss"], "A loss", "without a gradient"),
+    "whole loss": (["loss._target_=broken.WholeLoss"], "sample_loss", "torch.int64"),
+    "complex loss": (["loss._target_=broken.ComplexLoss"], "sample_loss", "torch.complex64"),
+    "optimizer without a closure": (
+        ["optimizer._target_=broken.Unasking"], "call its closure", "Unasking",
     ),
 }  # fmt: skip
 

@@ -25,7 +25,7 @@ def test_the_wheel_carries_all_it_needs(tmp_path):
     assert packaged == {path for path in shipped if path.parts[0] != "local"}
     (points,) = installed.glob("*.dist-info/entry_points.txt")
     assert "deltaflow-train = deltaflow.__main__:main" in points.read_text()
-    assert "deltaflow-lessons = deltaflow.lessons.command:main" in points.read_text()
+    assert "deltaflow-lessons = deltaflow.__main__:lessons" in points.read_text()
     lessons = {path.name for path in (ROOT / "scripts" / "lessons").glob("*.py")}
     texts = installed / "deltaflow" / "lessons" / "texts"
     assert {path.name for path in texts.iterdir()} == lessons

@@ -116,7 +116,7 @@ class Samples:
                 f"Found {type(source).__name__}. Return `X, y`."
             )
         features, targets = source
-        if np.issubdtype(np.asarray(targets).dtype, np.floating):
+        if np.issubdtype(np.asarray(targets).dtype, np.inexact):
             return cls.numbers(features, targets)
         names, labels = np.unique(targets, return_inverse=True)
         labels = labels.reshape(np.shape(targets))  # NumPy 2.0 alone keeps it so by itself
@@ -141,7 +141,10 @@ def _matrix(values: Any, n_rows: int) -> Array:
 
 def _numbers(values: Any) -> Array:
     try:
-        return np.asarray(values, dtype=np.float64)
+        numbers = np.asarray(values)
+        if np.iscomplexobj(numbers):  # NumPy would drop the imaginary parts
+            raise TypeError("they are complex")
+        return numbers.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Features and numeric targets must be numbers. Found a {type(values).__name__} that "

@@ -1,0 +1,47 @@
+"""What may be typed beside overrides, and in what order."""
+
+from argparse import ArgumentError
+from collections.abc import Sequence
+
+from hydra._internal.utils import get_args_parser
+
+
+def refuse_stray_arguments(arguments: Sequence[str]) -> None:
+    """Refuse flags that do not exist, are used wrongly, or stand between overrides.
+
+    Args:
+        arguments: as typed.
+
+    Raises:
+        ValueError: for the first, and for an argument that is no text.
+    """
+    for argument in arguments:
+        if _has_other_bytes(argument):
+            raise ValueError(
+                f"What is typed must be text in UTF-8. Found {argument!r}, with other bytes. "
+                "Rename the file or folder that is called so."
+            )
+    parser = get_args_parser()
+    parser.exit_on_error = False  # it would say more than what is wrong
+    try:
+        _, stray = parser.parse_known_args(list(arguments))
+    except ArgumentError as error:
+        raise ValueError(
+            f"Flags must be used as --hydra-help shows. Found {error}. Correct it there, or leave "
+            "it out."
+        ) from error
+    for argument in stray:
+        if argument.startswith("-"):
+            raise ValueError(
+                f"A flag must be one that there is. Found `{argument}`. --help lists the usual "
+                "ones, --hydra-help all of them."
+            )
+        raise ValueError(
+            f"Flags must stand before or after all overrides. Found `{argument}` behind a flag "
+            "that is behind other overrides. Move the flags to the end."
+        )
+
+
+def _has_other_bytes(argument: str) -> bool:
+    """Whether Python could not decode all of an argument, and kept bytes as half characters."""
+    return any("\ud800" <= character <= "\udfff" for character in argument)

@@ -1,0 +1,69 @@
+"""What a command finds around it: streams, a folder, an environment, memory for its libraries.
+
+Nothing but the standard library is imported here, for libraries are what would stumble.
+"""
+
+import os
+import sys
+
+_LIBRARIES_TAKE = 2_000_000_000  # bytes of addresses, once all are imported and at work
+
+
+def prepare() -> None:
+    """Make good what can be, before any library is imported.
+
+    A standard stream that was closed leads nowhere from now on: the next file to be opened would
+    get its number, and be written to. Figures go to files, so no library needs the display, or
+    the notebook, that the environment speaks of.
+
+    Raises:
+        ValueError: for the first that cannot: a folder that is gone, too little memory, or
+            none of the threads that polars needs.
+    """
+    _open_closed_streams()
+    os.environ["MPLBACKEND"] = "agg"
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ValueError(
+            "A command must run in a folder that is there. Found that this one was deleted. "
+            "Change to another one."
+        ) from None
+    if (threads := os.environ.get("POLARS_MAX_THREADS")) and threads.strip("+0") == "":
+        raise ValueError(
+            f"POLARS_MAX_THREADS must be at least 1. Found {threads}. Unset it, or use "
+            "POLARS_MAX_THREADS=1."
+        )
+    _require_addresses()
+
+
+def _open_closed_streams() -> None:
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:
+            _occupy(number)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+def _occupy(number: int) -> None:
+    """Let a file descriptor lead nowhere, unless it is open."""
+    try:
+        os.fstat(number)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+
+
+def _require_addresses() -> None:
+    """Refuse a limit under which libraries would end the process in the middle of their import."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if 0 <= limit < _LIBRARIES_TAKE:
+        raise ValueError(
+            f"PyTorch and its like must have 2 GB of memory addresses. Found a limit of "
+            f"{limit / 1e9:.3g} GB, as `ulimit -v` sets it. Use `ulimit -v unlimited`."
+        )

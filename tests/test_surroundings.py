@@ -1,0 +1,83 @@
+"""Whatever is around a command, it works or ends in one message."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from deltaflow import __main__ as entry
+from deltaflow.surroundings import prepare
+
+resource = pytest.importorskip("resource")
+PREPARED = "import os, sys; from deltaflow.surroundings import prepare; prepare(); "
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+
+
+def test_a_notebooks_display_is_left_alone():
+    prepare()
+    assert os.environ["MPLBACKEND"] == "agg"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_leads_nowhere_and_no_file_takes_its_number(closed):
+    script = PREPARED + (
+        "print(1); print(2, file=sys.stderr); sys.stdout.flush(); "
+        "raise SystemExit(3 * (os.open(os.devnull, os.O_RDONLY) < 3))"
+    )
+    command = f"{sys.executable} -c '{script}' {closed}"
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert ran.returncode == 0
+    assert ran.stdout == ("" if " >&-" in f" {closed}" else "1\n")
+    assert ran.stderr == ("" if "2>&-" in closed else "2\n")
+
+
+@pytest.mark.parametrize("threads", ["0", "00", "+0"])
+def test_a_table_needs_a_thread(threads, monkeypatch):
+    monkeypatch.setenv("POLARS_MAX_THREADS", threads)
+    with pytest.raises(ValueError, match=r"must be at least 1\. Found .*0\. Unset it"):
+        prepare()
+
+
+@pytest.mark.parametrize("threads", ["", "10", "many"])
+def test_other_numbers_are_left_to_polars(threads, monkeypatch):
+    monkeypatch.setenv("POLARS_MAX_THREADS", threads)
+    prepare()
+
+
+def test_a_limit_too_low_for_the_libraries_is_told(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (400_000_000, -1))
+    with pytest.raises(ValueError, match=r"Found a limit of 0\.4 GB, as `ulimit -v` sets it\."):
+        prepare()
+
+
+def test_a_folder_that_was_deleted_is_told(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ValueError, match=r"Found that this one was deleted\."):
+        prepare()
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (ValueError("Expected. Found. Do."), "Expected. Found. Do."),
+    (ImportError("libtorch_cpu.so: failed to map segment"), "Found ImportError: libtorch_cpu.so"),
+    (MemoryError(), "Found MemoryError: no reason. "),
+])  # fmt: skip
+def test_what_keeps_a_command_from_being_loaded_is_one_message(error, said, monkeypatch, capsys):
+    def fail(_module):
+        raise error
+
+    monkeypatch.setattr(entry.importlib, "import_module", fail)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith("deltaflow: ")
+    assert message.count("\n") == 1
+    assert said in message
