@@ -249,7 +249,7 @@ def test_a_new_sweep_does_not_go_where_another_has_been(sweep):
         (lambda path: None, "which is no folder"),
         (lambda path: path.touch(), "which is no folder"),
         (lambda path: path.mkdir(), "which has no runs"),
-        (lambda path: write_summary(path, SUMMARY), "one run in "),
+        (lambda path: claim(path, SUMMARY), "one run in "),
     ],
     ids=["nothing", "a file", "empty", "a run"],
 )

@@ -98,7 +98,7 @@ def sweep(tmp_path):
     """Summaries of four runs, as far as they matter here."""
     theory = {"activation": "Tanh()", "dropout": 0.0, "depth": 2, "weight_variance": 1.0,
               "bias_variance": 0.1}  # fmt: skip
-    accuracy = {"test": {"accuracy": {"mean": 0.91666}}}
+    accuracy = {"test": {"accuracy": {"mean": 0.91666, "n": 4}}}
     for name, summary in {
         "0_a": {"status": "completed", "metrics": accuracy, "theory": theory},
         "1_b": {"status": "diverged", "metrics": {}, "theory": theory | {"depth": 9}},

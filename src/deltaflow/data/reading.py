@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-_LONGEST = 60  # characters of a name or value that are shown
+from deltaflow.quotation import brief as brief
+from deltaflow.quotation import literal as literal
 
 
 class Kind(StrEnum):
@@ -105,22 +106,6 @@ class Place:
         if self.is_target:
             return "choose another `data.target`"
         return f"use `data.drop=[{brief(self.column)}]`"
-
-
-def literal(text: str) -> str:
-    r"""A text of a file as it can be shown: visible, and on one line.
-
-    >>> literal("red\x1b[31m"), literal("two\nlines")
-    ('red\\x1b[31m', 'two\\nlines')
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
-
-
-def brief(text: str) -> str:
-    """The same of a name or value, which may be as long as a book."""
-    return literal(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
 def listing(names: Sequence[str], most: int = 12) -> str:
