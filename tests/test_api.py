@@ -110,7 +110,7 @@ def test_a_checkpoint_of_something_else_is_refused(trained, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(trained.directory, copy)
     torch.save({"state_dict": {}}, copy / "checkpoints" / "last.ckpt")
-    with pytest.raises(ValueError, match=r"must be the checkpoint of a run. .* 'architecture'"):
+    with pytest.raises(ValueError, match=r"must be the checkpoint of a run. .* `architecture`"):
         load_run(copy)
 
 

@@ -107,3 +107,27 @@ def test_on_another_machine_a_run_goes_as_long_as_it_writes(tmp_path, process):
     assert not is_going(summary, tmp_path)
     os.utime(chunk)
     assert is_going(summary, tmp_path)
+
+
+@pytest.mark.parametrize("started", [None, "soon", "0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+def test_a_start_that_is_no_time_is_that_of_a_dead_run_or_a_late_one(started, tmp_path, process):
+    summary = HERE | {"process": process.pid, "started": started}
+    assert is_going(summary, tmp_path) == (started == "9999-12-31T23:59:59")
+
+
+def test_a_number_that_no_process_has_is_that_of_a_dead_run(tmp_path):
+    assert not is_going(HERE | {"process": 2**62, "started": LATER}, tmp_path)
+
+
+def test_what_a_link_leads_to_does_not_count_as_written(tmp_path):
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    for folder in (run, elsewhere):
+        folder.mkdir()
+    (elsewhere / "new").touch()
+    (run / "link").symlink_to(elsewhere)
+    (run / "file").symlink_to(elsewhere / "new")
+    hours_ago = time.time() - 7200
+    for path in (run / "link", run / "file", run):
+        os.utime(path, (hours_ago, hours_ago), follow_symlinks=False)
+    summary = {"status": "running", "host": "there", "process": 1, "started": LATER}
+    assert not is_going(summary, run)

@@ -144,7 +144,7 @@ def test_a_note_of_where_a_run_is_may_be_wrong(hint, sweep):
     leave(sweep, "0_x", "a", "completed")
     leave(sweep, "1_y", "b", "completed")
     (sweep / SHARED).mkdir()
-    (sweep / SHARED / "a").write_text(hint)
+    (sweep / SHARED / "a.place").write_text(hint)
     with ask(sweep, "5_x", "a") as given:
         assert given.directory == sweep / "0_x"
 
@@ -249,7 +249,7 @@ def test_a_new_sweep_does_not_go_where_another_has_been(sweep):
         (lambda path: None, "which is no folder"),
         (lambda path: path.touch(), "which is no folder"),
         (lambda path: path.mkdir(), "which has no runs"),
-        (lambda path: write_summary(path, SUMMARY), "one run in "),
+        (lambda path: claim(path, SUMMARY), "one run in "),
     ],
     ids=["nothing", "a file", "empty", "a run"],
 )
@@ -257,3 +257,25 @@ def test_what_is_no_sweep_does_not_go_on(make, found, tmp_path):
     make(tmp_path / "it")
     with pytest.raises(ValueError, match=f"must be the directory of a sweep. Found .*{found}"):
         open_sweep(tmp_path / "it", resumed=True)
+
+
+def test_a_sweep_that_was_killed_before_anything_was_there_goes_on(tmp_path):
+    sweep = tmp_path / "outputs" / "sweep"
+    open_sweep(sweep, resumed=False)
+    open_sweep(sweep, resumed=True)
+    with ask(sweep, "0_x", "a") as given:
+        assert given.has_come
+
+
+def test_a_lock_is_never_written_to(sweep):
+    with ask(sweep, "0_x", "a") as given:
+        claim(given.directory, SUMMARY | {"identity": "a", "status": "completed"})
+    assert (sweep / SHARED / "a").read_bytes() == b""
+    assert (sweep / SHARED / "a.place").read_text() == "0_x"
+
+
+@pytest.mark.parametrize("name", ["mine_x", "0_x y", "0_$(reboot)", "reboot"])
+def test_only_such_names_are_noted_as_runs_are_given(name, sweep):
+    with ask(sweep, name, "a", resumed=False) as given:
+        assert given.directory.name == name
+    assert [path.name for path in (sweep / SHARED).iterdir()] == ["a"]

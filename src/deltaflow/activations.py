@@ -148,16 +148,19 @@ def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:
         The activation.
 
     Raises:
-        ValueError: if it is none of these.
+        ValueError: if it is none of these, or has parameters.
     """
     package, _, name = path.rpartition(".")
     if package in _PACKAGES:
         found = getattr(importlib.import_module(package), name, None)
         if isinstance(found, type) and issubclass(found, nn.Module) and _is_activation(found):
-            return found(**arguments)
+            with torch.device("meta"):  # one with parameters would take any amount of memory
+                made = found(**arguments)
+            if not any(True for _ in made.parameters()):
+                return made
     raise ValueError(
-        f"An activation is rebuilt by name only if PyTorch or deltaflow ships it. Found {path!r}. "
-        "Build it yourself and hand it over."
+        "An activation is rebuilt by name only if PyTorch or deltaflow ships it, and it has no "
+        f"parameters. Found {path!r}. Build it yourself and hand it over."
     )
 
 

@@ -30,7 +30,7 @@ from deltaflow.messages import INTERRUPTED, explain, is_lost_worker, print_error
 from deltaflow.names import axes, resuming, slug, sweep_directory, unique
 from deltaflow.options import config_directory
 from deltaflow.report import ranking, terminal
-from deltaflow.report.screen import console
+from deltaflow.report.screen import console, printable
 from deltaflow.resumption import Turn, note_failure, turn
 from deltaflow.sweep import UNDER_WAY, conclude_stopped_sweep, how_to_go_on, runs_at_once
 from deltaflow.worker import at_work
@@ -102,7 +102,7 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
             else:
                 said = _why_not(given)
     except Exception as error:
-        print_error(f"{name}: {explain(error)}")
+        print_error(printable(f"{name}: {explain(error)}"))
         if with_traceback:
             traceback.print_exc()
         with suppress(OSError):  # the disk may be what failed
@@ -112,7 +112,7 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
             print_error(f"stopped at the first failure, as `sweep.fail_fast` asks. {go_on}")
     if said:
         with suppress(OSError):  # the run is there all the same; the sweep's end will say so
-            out.print(f"{name}: {said}", soft_wrap=True, markup=False)
+            out.print(printable(f"{name}: {said}"), soft_wrap=True, markup=False)
 
 
 def _run(
@@ -147,7 +147,8 @@ def _why_not(given: Turn) -> str | None:
     if given.kept is not None:
         return f"{ranking.describe_run(given.kept)} (kept)"
     if given.going is not None:
-        who = "process {process} on {host}".format(**given.going) if given.going else "another"
+        going = given.going
+        who = f"process {going['process']} on {going['host']}" if going else "another"
         return f"left to {who}, which works on it. If it does not, delete {given.directory}"
     return None
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 
+from deltaflow.records.files import open_lock
+
 try:
     import fcntl
 except ImportError:  # there are no such locks: processes have to do
@@ -25,22 +27,28 @@ def locked(path: Path, wait: bool = False) -> Iterator[bool]:
     """Hold the lock of a file, which ends with the block or with the process.
 
     Args:
-        path: of the file, made if it is not there.
+        path: of the file, made if it is not there. Nothing is ever written to it.
         wait: for another process that has it, for a moment.
 
     Yields:
         Whether nobody else has it. True as well where a system has no locks.
+
+    Raises:
+        UnusableFileError: if it is a link, or no regular file.
     """
-    with path.open("a") as file:
+    number = open_lock(path)
+    try:
         mine = True
         if fcntl is not None:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 mine = False
             except OSError:  # a file system without locks
                 pass
         yield mine
+    finally:
+        os.close(number)
 
 
 def is_going(summary: Mapping[str, Any], directory: Path) -> bool:
@@ -54,28 +62,29 @@ def is_going(summary: Mapping[str, Any], directory: Path) -> bool:
         summary: of the run.
         directory: of the run.
     """
-    number = summary.get("process")
+    number = summary["process"]
     if summary["status"] != "running":
         return False
-    if summary.get("host") != socket.gethostname() or not isinstance(number, int):
+    if summary["host"] != socket.gethostname() or number is None:
         return time.time() - _last_written(directory) < _SILENCE
     if number == os.getpid():  # who asks is not at work on it
         return False
     try:
         process = psutil.Process(number)
-        began = datetime.fromisoformat(str(summary.get("started"))).timestamp()
+        began = datetime.fromisoformat(str(summary["started"])).timestamp()
         is_older = process.create_time() < began + _CLOCK
         return bool(is_older and process.status() != psutil.STATUS_ZOMBIE)
-    except (psutil.Error, ValueError):  # gone, or no number of a process or time
+    except (psutil.Error, ValueError, OverflowError):  # gone, or no number of a process or time
         return False
 
 
 def _last_written(directory: Path) -> float:
     """When anything in a directory was last written, in seconds of the epoch."""
-    times = []
-    for path in [directory, *directory.rglob("*")]:
-        try:
-            times.append(path.stat().st_mtime)
-        except OSError:  # gone meanwhile: somebody is at work
-            return time.time()
-    return max(times)
+    last = 0.0
+    for folder, _, files in os.walk(directory):
+        for path in (folder, *(os.path.join(folder, name) for name in files)):
+            try:
+                last = max(last, os.lstat(path).st_mtime)
+            except OSError:  # gone meanwhile: somebody is at work
+                return time.time()
+    return last

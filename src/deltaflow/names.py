@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from deltaflow.hyperparameters import swept
 
 SLUG_BYTES = 80  # with all that stands around it well below the 255 of file systems
+SLUG = re.compile(r"[0-9]{1,9}(_[A-Za-z0-9_.=,+-]{0,80})?")
+"""The names that `slug` gives, and a few more."""
 
 
 def axes(overrides: Sequence[str], params: Mapping[str, str] | None) -> list[str]:

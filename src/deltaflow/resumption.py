@@ -6,11 +6,16 @@ work on one sweep: the workers of a parallel launcher, those that a killed sweep
 a second resume. They agree by locks of the system on files in ``<sweep>/.sweep``, one for
 each identity, held as long as the run is going. A lock dies with its process, whatever kills
 that, so nothing stale can be left, and everything else is read from the records themselves.
+Those may be anybody's: links are not followed, and nothing is written but in files and folders
+that are the sweep's own.
 
 A run that completed, or diverged, stays as it is. What is left of one that failed, was
 interrupted or was killed gives way to the new run: that measures all of it again, and more.
 """
 
+import itertools
+import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -20,13 +25,24 @@ from pathlib import Path
 from typing import Any
 
 from deltaflow.liveness import is_going, locked
-from deltaflow.names import resuming
+from deltaflow.names import SLUG, resuming
+from deltaflow.records.files import (
+    folders,
+    make_folder,
+    open_file,
+    read_file,
+    replace_file,
+)
 from deltaflow.records.summary import SUMMARY, read_summary
 
 SHARED = ".sweep"  # what the processes of a sweep tell each other
 _FINISHED = ("completed", "diverged")
 _FAILED = "failed"
 _REPLACED = "replaced-"
+_PLACE = ".place"  # ends the name of a file that says where the run of an identity is
+_CONFIG = "multirun.yaml"  # Hydra writes it, links or not
+_LARGEST_CONFIG = 2**26  # bytes
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -55,21 +71,23 @@ def open_sweep(sweep: Path, resumed: bool) -> None:
     """Make a sweep's directory ready, before any run begins.
 
     Args:
-        sweep: its directory.
+        sweep: its directory; made if it is new.
         resumed: whether it is to go on; else it must be new.
 
     Raises:
+        UnusableFileError: if a link, or something else that is not the sweep's own, is where
+            the sweep will write.
         ValueError: if there are runs in a directory that should be new, or no sweep where one
             should go on.
     """
-    has_runs = any(sweep.glob(f"*/{SUMMARY}"))
-    if not resumed and has_runs:
+    if not resumed and has_runs(sweep):
         raise ValueError(
             "A run or sweep needs a directory of its own. Found the records of another in "
             f"{sweep}. Name a new one, delete that, or go on with it: `{resuming(str(sweep))}`."
         )
-    if resumed and not (has_runs or (sweep / "multirun.yaml").exists()):
-        if (sweep / SUMMARY).exists():
+    has_begun = has_runs(sweep) or _is_configured(sweep) or os.path.lexists(sweep / SHARED)
+    if resumed and not has_begun:
+        if os.path.lexists(sweep / SUMMARY):
             found = f"one run in {sweep}"
         else:
             found = f"{sweep}, {'which has no runs' if sweep.is_dir() else 'which is no folder'}"
@@ -77,26 +95,35 @@ def open_sweep(sweep: Path, resumed: bool) -> None:
             f"`sweep.resume` must be the directory of a sweep. Found {found}. Use the directory "
             "that the sweep printed, such as outputs/sweep_…; it starts where the command runs."
         )
+    sweep.mkdir(parents=True, exist_ok=True)
+    make_folder(sweep / SHARED)  # from now on it can be resumed
     (sweep / SHARED / _FAILED).unlink(missing_ok=True)
-    for rest in (sweep / SHARED).glob(f"{_REPLACED}*"):  # somebody was killed while deleting
-        shutil.rmtree(rest, ignore_errors=True)
-    for directory in sweep.glob("[0-9]*/"):  # or before there was a summary
-        if not (directory / SUMMARY).exists():
-            for rest in directory.glob(f".{SUMMARY}.*"):
-                rest.unlink(missing_ok=True)
-            with suppress(OSError):
+    for rest in folders(sweep / SHARED):
+        if rest.name.startswith(_REPLACED):  # somebody was killed while deleting
+            shutil.rmtree(rest, ignore_errors=True)
+    for directory in folders(sweep):  # or before there was a summary
+        if _NUMBER.match(directory.name) and not os.path.lexists(directory / SUMMARY):
+            with suppress(OSError):  # there is more in it
+                for name in os.listdir(directory):
+                    if name.startswith(f".{SUMMARY}."):
+                        (directory / name).unlink()
                 directory.rmdir()
+
+
+def has_runs(sweep: Path) -> bool:
+    """Whether a run of a sweep has begun."""
+    return any(os.path.lexists(folder / SUMMARY) for folder in folders(sweep))
 
 
 def note_failure(sweep: Path) -> None:
     """Remember that a run has failed, whether or not it left a record of that."""
-    (sweep / SHARED).mkdir(parents=True, exist_ok=True)
-    (sweep / SHARED / _FAILED).touch()
+    make_folder(sweep / SHARED)
+    replace_file(sweep / SHARED / _FAILED, b"")
 
 
 def has_failed(sweep: Path) -> bool:
     """Whether a run has failed since the sweep began, or was resumed."""
-    return (sweep / SHARED / _FAILED).exists()
+    return os.path.lexists(sweep / SHARED / _FAILED)
 
 
 @contextmanager
@@ -115,24 +142,42 @@ def turn(
 
     Yields:
         The turn. If it has not come, ``wanted`` is gone, unless there is something in it.
+
+    Raises:
+        UnusableFileError: if a link, or something else that is not the sweep's own, is where
+            the sweep or the run would write.
     """
-    shared = sweep / SHARED
-    shared.mkdir(parents=True, exist_ok=True)
-    with locked(shared / identity) as mine:
+    make_folder(sweep / SHARED)
+    with locked(sweep / SHARED / identity) as mine:
         if fail_fast and has_failed(sweep):
             found = Turn(wanted, stopped=True)
         else:
             found = _turn(sweep, wanted, identity, mine) if resumed else Turn(wanted)
-        if found.has_come and mine:  # a hint for the next who asks; it may be wrong
-            (shared / identity).write_text(found.directory.name, encoding="utf-8")
+        if found.has_come and found.directory == wanted:
+            make_folder(wanted)
+        if found.has_come and mine:
+            _note_place(sweep, identity, found.directory.name)
         if found.directory != wanted or not found.has_come:
             with suppress(OSError):  # it is another's
                 wanted.rmdir()
         yield found
 
 
+def _is_configured(sweep: Path) -> bool:
+    """Whether Hydra has written the sweep's configuration, which it will write again.
+
+    Raises:
+        UnusableFileError: if it would write somewhere else.
+    """
+    try:
+        open_file(sweep, _CONFIG, _LARGEST_CONFIG).close()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def _turn(sweep: Path, wanted: Path, identity: str, mine: bool) -> Turn:
-    runs = _hinted(sweep, identity) or _runs_of(sweep, identity)
+    runs = _noted(sweep, identity) or _runs_of(sweep, identity)
     for directory, summary in runs:
         if summary["status"] in _FINISHED:
             return Turn(directory, kept=summary)
@@ -146,23 +191,33 @@ def _turn(sweep: Path, wanted: Path, identity: str, mine: bool) -> Turn:
     return Turn(runs[0][0] if runs else _numbered(sweep, wanted))
 
 
-def _hinted(sweep: Path, identity: str) -> list[tuple[Path, dict[str, Any]]]:
+def _note_place(sweep: Path, identity: str, name: str) -> None:
+    """Leave a hint for the next who asks; it may be wrong.
+
+    A folder may come from anybody: no name of one is written but such as runs are given.
+    """
+    if SLUG.fullmatch(name):
+        replace_file(sweep / SHARED / f"{identity}{_PLACE}", name.encode("ascii"))
+
+
+def _noted(sweep: Path, identity: str) -> list[tuple[Path, dict[str, Any]]]:
     """The finished run of an identity, found without looking at all runs."""
     with suppress(OSError, ValueError):
-        directory = sweep / (sweep / SHARED / identity).read_text(encoding="utf-8")
-        summary = read_summary(directory)
-        if summary.get("identity") == identity and summary["status"] in _FINISHED:
-            return [(directory, summary)]
+        noted = read_file(sweep / SHARED, f"{identity}{_PLACE}", limit=255).decode("ascii")
+        if SLUG.fullmatch(noted) and not (sweep / noted).is_symlink():
+            summary = read_summary(sweep / noted)
+            if summary["identity"] == identity and summary["status"] in _FINISHED:
+                return [(sweep / noted, summary)]
     return []
 
 
 def _runs_of(sweep: Path, identity: str) -> list[tuple[Path, dict[str, Any]]]:
     found = []
-    for path in sorted(sweep.glob(f"*/{SUMMARY}")):
+    for directory in folders(sweep):
         with suppress(ValueError):  # no summary: nobody's
-            summary = read_summary(path.parent)
-            if summary.get("identity") == identity:
-                found.append((path.parent, summary))
+            summary = read_summary(directory)
+            if summary["identity"] == identity:
+                found.append((directory, summary))
     return found
 
 
@@ -177,13 +232,15 @@ def _numbered(sweep: Path, wanted: Path) -> Path:
     """The directory that was wanted, or one of another number if a run has that already."""
     with locked(sweep / SHARED / "numbers", wait=True):
         own, _, rest = wanted.name.partition("_")
-        others = [
-            path for path in sweep.iterdir() if path.name != wanted.name or any(wanted.iterdir())
-        ]
-        numbers = [path.name.partition("_")[0] for path in others]
-        if own not in numbers:
+        is_free = not wanted.is_symlink() and not any(wanted.iterdir())
+        others = [name for name in os.listdir(sweep) if name != wanted.name or not is_free]
+        taken = {name.partition("_")[0] for name in others}
+        if own not in taken:
             return wanted
-        following = 1 + max((int(number) for number in numbers if number.isdigit()), default=-1)
-        directory = sweep / f"{following}_{rest if own.isdigit() else wanted.name}"
+        numbers = [int(number) for number in taken if _NUMBER.fullmatch(number)]
+        following = next(
+            n for n in itertools.count(1 + max(numbers, default=-1)) if str(n) not in taken
+        )
+        directory = sweep / f"{following}_{rest if _NUMBER.fullmatch(own) else wanted.name}"
         directory.mkdir()
         return directory

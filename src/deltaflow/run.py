@@ -1,25 +1,17 @@
 """A run that has ended: its records, its network, its picture."""
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import polars as pl
-import torch
 from matplotlib.figure import Figure
 
-from deltaflow.activations import rebuild
-from deltaflow.network import OUTPUT_ACTIVATIONS, FullyConnected
+from deltaflow.checkpoint import read_network
+from deltaflow.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from deltaflow.report import figures
 from deltaflow.report.aggregate import without_diverged
-
-CHECKPOINT = Path("checkpoints") / "last.ckpt"
-_UNREADABLE = (  # as PyTorch has it of files that are none of its own
-    OSError, EOFError, RuntimeError, LookupError, TypeError, struct.error, UnpicklingError
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,8 @@ class Run:
 def load_run(directory: str | Path) -> Run:
     """Read an old run, or what there is of one that is going or was stopped.
 
-    Nothing is unpickled, and no class of the directory's own choice is built.
+    It may be anybody's: nothing is unpickled, no class of the directory's own choice is built,
+    no link is followed, and nothing is read that would not fit.
 
     Args:
         directory: a run directory.
@@ -91,41 +84,5 @@ def load_run(directory: str | Path) -> Run:
         summary=read_summary(folder),
         layers=read_table(folder, LAYERS),
         metrics=read_table(folder, METRICS),
-        network=_load_network(folder / CHECKPOINT),
+        network=read_network(folder),
     )
-
-
-def _load_network(path: Path) -> FullyConnected | None:
-    if not path.exists():
-        return None
-    try:
-        return _rebuilt(torch.load(path, map_location="cpu", weights_only=True))
-    except _UNREADABLE as error:
-        raise ValueError(
-            f"{path} must be the checkpoint of a run. Found one that cannot be read: "
-            f"{' '.join(str(error).split())[:200]}. Delete it, or run again."
-        ) from error
-
-
-def _rebuilt(checkpoint: dict[str, Any]) -> FullyConnected | None:
-    """The network of a checkpoint; ``None`` if its activation is the user's own."""
-    architecture = checkpoint["architecture"]
-    arguments = dict(architecture["activation"])
-    try:
-        activation = rebuild(arguments.pop("_target_"), arguments)
-    except ValueError:
-        return None
-    network = FullyConnected(
-        architecture["sizes"],
-        activation,
-        n_replicas=len(architecture["seeds"]),
-        output_activation=OUTPUT_ACTIVATIONS.get(architecture["output_activation"]),
-        dtype=getattr(torch, architecture["dtype"]),
-        normalization=architecture["normalization"],
-        dropout=architecture["dropout"],
-    )
-    network.seeds = tuple(architecture["seeds"])
-    prefix = "network."
-    state = checkpoint["state_dict"].items()
-    network.load_state_dict({k.removeprefix(prefix): v for k, v in state if k.startswith(prefix)})
-    return network.eval()

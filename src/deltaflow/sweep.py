@@ -18,8 +18,7 @@ from deltaflow.extent import refuse_too_many
 from deltaflow.hyperparameters import swept
 from deltaflow.messages import explain, print_error
 from deltaflow.names import resuming
-from deltaflow.records.summary import SUMMARY
-from deltaflow.resumption import has_failed, open_sweep
+from deltaflow.resumption import has_failed, has_runs, open_sweep
 
 # The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
 UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)
@@ -115,7 +114,7 @@ def how_to_go_on() -> str:
 def conclude_stopped_sweep() -> None:
     """The end of a sweep that was stopped, or whose launcher broke: the report on what there is."""
     config = UNDER_WAY.get()
-    if config is not None and any(Path(config.hydra.sweep.dir).glob(f"*/{SUMMARY}")):
+    if config is not None and has_runs(Path(config.hydra.sweep.dir)):
         with suppress(SystemExit):  # the status is not 0 anyway
             RankingCallback().on_multirun_end(config)
 
@@ -149,7 +148,7 @@ class RankingCallback(Callback):
         from deltaflow.report.build import print_places, report_on, title_of, write_report
         from deltaflow.report.collect import collect
         from deltaflow.report.ranking import describe_run, print_ranking
-        from deltaflow.report.screen import console
+        from deltaflow.report.screen import console, printable
 
         out = console()
         try:
@@ -165,7 +164,7 @@ class RankingCallback(Callback):
         except Exception:
             for run in runs:
                 said = run.reason or describe_run(run.summary)
-                out.print(f"{run.directory.name}: {said}", soft_wrap=True, markup=False)
+                out.print(printable(f"{run.name}: {said}"), soft_wrap=True, markup=False)
             raise
 
         def show() -> None:

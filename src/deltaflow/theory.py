@@ -133,7 +133,9 @@ def _run(arguments: Sequence[str]) -> None:
             soft_wrap=True,
         )
     if figure is not None and settings.picture:
-        save(figure, Path(settings.picture))
+        path = Path(settings.picture)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(figure, path)
         out.print(Text(f"{'Picture':<15}{settings.picture}"), soft_wrap=True)
 
 

@@ -27,7 +27,8 @@ for _ in range(100):
         os.close(go)
         os.read(wait, 1)  # until all are there
         name = unique(*sys.argv[1:])
-        claim(Path("outputs") / name, dict.fromkeys(SUMMARY_FIELDS) | {"process": os.getpid()})
+        own = {"status": "running", "process": os.getpid()}
+        claim(Path("outputs") / name, dict.fromkeys(SUMMARY_FIELDS) | own)
         os._exit(0)
     children.append(child)
 os.close(go)

@@ -67,18 +67,19 @@ def test_a_failed_run_says_why(tmp_path):
     ("content", "reason"),
     [
         ('{"status": "compl', "Unterminated string"),
-        ("[1, 2]", "must be the summary of a run"),
-        ('{"status": "excellent"}', "another kind of `status`"),
-        ('{"status": ["completed"]}', "another kind of `status`"),
-        ('{"status": "completed", "replicas": {}}', "another kind of `replicas`"),
-        ('{"status": "completed", "replicas": [{"seed": "0"}]}', "another kind of `replicas`"),
-        ('{"status": "completed", "replicas": [{"seed": 0, "flow": 1}]}', "kind of `replicas`"),
-        ('{"status": "completed", "verdicts": ["healthy"]}', "another kind of `verdicts`"),
-        ('{"status": "completed", "theory": 5}', "another kind of `theory`"),
-        ('{"status": "completed", "flow": null}', "another kind of `flow`"),
+        ("[1, 2]", "must be an object. Found a list."),
+        ('{"status": "excellent"}', "`status` must be one of completed, diverged, "),
+        ('{"status": ["completed"]}', "Found a list."),
+        ('{"status": "completed", "replicas": {}}', "`replicas` must be a list. Found an object."),
+        ('{"status": "completed", "replicas": [{"seed": "0"}]}', "`replicas[0].seed` must be a"),
+        ('{"status": "completed", "replicas": [{"seed": 0, "status": "completed", "flow": 1}]}',
+         "`replicas[0].flow` must be an object. Found 1."),
+        ('{"status": "completed", "verdicts": ["healthy"]}', "`verdicts[0]` must be an object."),
+        ('{"status": "completed", "theory": 5}', "`theory` must be an object. Found 5."),
+        ('{"status": "completed", "flow": []}', "`flow` must be an object. Found a list."),
         (b"\xff\xfe\x00", "codec"),
     ],
-)
+)  # fmt: skip
 def test_a_summary_that_is_none_makes_a_failed_run(tmp_path, content, reason):
     write_run(tmp_path / "0_a")
     path = tmp_path / "0_a" / "summary.json"

@@ -98,7 +98,7 @@ def sweep(tmp_path):
     """Summaries of four runs, as far as they matter here."""
     theory = {"activation": "Tanh()", "dropout": 0.0, "depth": 2, "weight_variance": 1.0,
               "bias_variance": 0.1}  # fmt: skip
-    accuracy = {"test": {"accuracy": {"mean": 0.91666}}}
+    accuracy = {"test": {"accuracy": {"mean": 0.91666, "n": 4}}}
     for name, summary in {
         "0_a": {"status": "completed", "metrics": accuracy, "theory": theory},
         "1_b": {"status": "diverged", "metrics": {}, "theory": theory | {"depth": 9}},
@@ -123,3 +123,14 @@ def test_runs_are_placed_by_their_records(sweep):
 def test_a_folder_without_runs_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"Found no summary\.json in .*nowhere"):
         placed_runs([str(tmp_path / "nowhere")], "Tanh()", 0.0)
+
+
+@pytest.mark.parametrize("variance", [None, -1.0, 1e37, 1e300])
+def test_a_run_whose_place_is_nowhere_is_another(variance, sweep):
+    path = sweep / "0_a" / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["theory"]["bias_variance"] = variance
+    path.write_text(json.dumps(summary))
+    placed, others = placed_runs([str(sweep)], "Tanh()", 0.0)
+    assert [run.label for run in placed] == ["depth 9: diverged"]
+    assert others == 3

@@ -9,9 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from deltaflow.data.layout import refuse_doubled_names, refuse_other_kinds, refuse_other_layouts
-from deltaflow.data.reading import literal, local_path
+from deltaflow.data.reading import local_path
 from deltaflow.data.text import best_separator, first_records, read_columns
 from deltaflow.memory import require
+from deltaflow.quotation import literal
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")

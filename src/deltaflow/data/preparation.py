@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deltaflow.data.reading import Kind, Place, brief
+from deltaflow.data.reading import Kind, Place
 from deltaflow.data.samples import Array, Samples
+from deltaflow.quotation import brief
 from deltaflow.random_streams import Stream, generator
 from deltaflow.task import Classification, Regression
 

@@ -9,7 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-_LONGEST = 60  # characters of a name or value that are shown
+from deltaflow.quotation import brief, literal
+
 MANY = 100
 """Unusable columns of which no more are looked for, nor named one by one."""
 
@@ -207,22 +208,6 @@ def _escape(found: re.Match[str]) -> str:
 def local_path(path: str) -> Path:
     """A path on this machine; ``~`` is the home directory."""
     return Path(os.path.expanduser(path))
-
-
-def literal(text: str) -> str:
-    r"""A text of a file as it can be shown: visible, and on one line.
-
-    >>> literal("red\x1b[31m"), literal("two\nlines")
-    ('red\\x1b[31m', 'two\\nlines')
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
-
-
-def brief(text: str) -> str:
-    """The same of a name or value, which may be as long as a book."""
-    return literal(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
 def listing(names: Sequence[str], most: int = 12) -> str:

@@ -10,9 +10,11 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from deltaflow.quotation import literal
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # or opening a FIFO waits for a writer, for ever
@@ -71,7 +73,7 @@ def make_folder(path: Path) -> None:
     except FileExistsError:
         if not stat.S_ISDIR(path.lstat().st_mode):
             raise UnusableFileError(
-                f"{path} must be a folder. Found {_kind(path.lstat().st_mode)}. "
+                f"{literal(str(path))} must be a folder. Found {_kind(path.lstat().st_mode)}. "
                 "Remove it, or use another directory."
             ) from None
 
@@ -98,15 +100,10 @@ def open_file(root: Path, name: str, limit: int) -> BinaryIO:
         if not stat.S_ISDIR(mode := path.lstat().st_mode):
             raise _unusable(path, "a folder", _kind(mode))
     path = root / name
-    if not stat.S_ISREG(mode := path.lstat().st_mode):  # a device may do something when opened
-        raise _unusable(path, "a regular file", _kind(mode))
-    number = os.open(path, os.O_RDONLY | _NO_LINK | _NO_WAIT | _BINARY)
+    number = _opened(path, os.O_RDONLY)
     try:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):  # replaced since
-            raise _unusable(path, "a regular file", _kind(found.st_mode))
-        if found.st_size > limit:
-            raise _unusable(path, f"at most {limit:,} bytes long", f"{found.st_size:,} bytes")
+        if (size := os.fstat(number).st_size) > limit:
+            raise _unusable(path, f"at most {limit:,} bytes long", f"{size:,} bytes")
         return os.fdopen(number, "rb")
     except BaseException:
         os.close(number)
@@ -119,10 +116,56 @@ def read_file(root: Path, name: str, limit: int) -> bytes:
         return file.read(limit)
 
 
+def open_lock(path: Path) -> int:
+    """Open a file to lock it, made if it is not there; nothing is ever written to it.
+
+    Args:
+        path: of the file, in a folder that is no link.
+
+    Returns:
+        The number of the open file.
+
+    Raises:
+        UnusableFileError: if it is a link, a device, a FIFO or a folder.
+    """
+    return _opened(path, os.O_RDWR | os.O_CREAT)
+
+
+def folders(directory: Path) -> list[Path]:
+    """The folders in a directory, those that are links left out, in the order of their names.
+
+    Args:
+        directory: that may be there or not.
+    """
+    try:
+        with os.scandir(directory) as found:
+            names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [directory / name for name in sorted(names)]
+
+
+def _opened(path: Path, flags: int) -> int:
+    with suppress(FileNotFoundError):
+        _require_regular(path, path.lstat())  # a device may do something when it is opened
+    number = os.open(path, flags | _NO_LINK | _NO_WAIT | _BINARY, 0o666)
+    try:
+        _require_regular(path, os.fstat(number))  # it may have been replaced since
+    except BaseException:
+        os.close(number)
+        raise
+    return number
+
+
+def _require_regular(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise _unusable(path, "a regular file", _kind(found.st_mode))
+
+
 def _unusable(path: Path, expected: str, found: str) -> UnusableFileError:
     return UnusableFileError(
-        f"{path} must be {expected}. Found {found}. Replace it by what a run has written, or "
-        "leave that directory out."
+        f"{literal(str(path))} must be {expected}. Found {found}. Replace it by what a run has "
+        "written, or leave that directory out."
     )
 
 

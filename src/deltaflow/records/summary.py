@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deltaflow.records.files import create_file, replace_file
+from deltaflow.quotation import literal
+from deltaflow.records.files import UnusableFileError, create_file, read_file, replace_file
+from deltaflow.records.kinds import checked_summary
+from deltaflow.records.validation import WrongFieldError
 
 SUMMARY = "summary.json"
 _WRITTEN = (
@@ -16,6 +19,8 @@ _WRITTEN = (
 )  # fmt: skip
 """What a run writes. Where one of these is, something of somebody's would be overwritten."""
 _BLOCK = 4096  # bytes, what file systems give a file at least
+_LARGEST = 2**26  # bytes of a summary: one of fifty thousand replicas
+_MOST_VALUES = 2**22  # of a summary; a few bytes each could be gigabytes in memory
 
 DECIDES_NOTHING = (
     "hydra",
@@ -79,6 +84,10 @@ class DirectoryTakenError(ValueError):
     """Another run has the directory."""
 
 
+class EmptySummaryError(ValueError):
+    """A run has taken its directory, and nothing is known of it yet."""
+
+
 def claim(directory: Path, summary: Mapping[str, Any]) -> None:
     """Take a directory for a run, before any other can.
 
@@ -130,31 +139,45 @@ def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
 
 
 def read_summary(directory: Path) -> dict[str, Any]:
-    """Read ``summary.json``.
+    """Read ``summary.json``, whoever wrote it.
 
     Args:
         directory: the run directory.
 
     Returns:
-        Its fields.
+        All of ``SUMMARY_FIELDS``, each of the kind that it must be; lists and objects that are
+        null or missing are empty, other fields null.
 
     Raises:
-        ValueError: if there is none, or it cannot be read.
+        EmptySummaryError: if it is empty.
+        ValueError: if there is none, it cannot be read, or a field is of another kind.
     """
-    path = directory / SUMMARY
+    where = literal(str(directory))
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        content = read_file(directory, SUMMARY, _LARGEST)
+        if not content:
+            raise EmptySummaryError(
+                f"A {SUMMARY} must say how its run goes. Found it empty in {where}: the run has "
+                "only begun, or was stopped as it did. Read it later, or run again."
+            )
+        if sum(content.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES:,} values")
+        values = json.loads(content, parse_constant=lambda _: None)  # not finite: null
+    except (EmptySummaryError, UnusableFileError):
+        raise
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"A run directory must hold a readable {SUMMARY}. Found {error} in {directory}. "
+            f"A run directory must hold a readable {SUMMARY}. Found "
+            f"{literal(' '.join(str(error).split()))[:200]} in {where}. "
             "Name a directory that train.py has written."
         ) from error
-    if not isinstance(summary, dict) or "status" not in summary:
+    try:
+        return checked_summary(values)
+    except WrongFieldError as error:
         raise ValueError(
-            f"{path} must be the summary of a run. Found something else. "
-            "Name a directory that train.py has written."
-        )
-    return summary
+            f"A {SUMMARY} must be as train.py writes it: {error} "
+            f"Leave {where} out, or run it again."
+        ) from error
 
 
 def _written(summary: Mapping[str, Any]) -> bytes:

@@ -1,21 +1,15 @@
-"""Tables on disk: written in chunks while a run is going, consolidated at its end."""
+"""Tables on their way to disk: in chunks while a run is going, consolidated at its end."""
 
 import io
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
 import polars as pl
 
-from deltaflow.records.files import UnusableFileError, make_folder, open_file, replace_file
+from deltaflow.records.files import make_folder, replace_file
+from deltaflow.records.reading import CHUNKS, read_part, warn_of_loss
 from deltaflow.records.schema import Schema
-
-CHUNKS = "records"
-"""The folder of a run under way that holds the chunks of its tables."""
-LARGEST = 2**40  # bytes of a table
 
 
 class TableWriter:
@@ -106,47 +100,8 @@ class TableWriter:
         try:
             return read_part(self.directory, chunk, self.schema)
         except (OSError, ValueError) as error:
-            _warn_of_loss(error)
+            warn_of_loss(error)
             return None
-
-
-def read_table(directory: Path, schema: Schema) -> pl.DataFrame:
-    """A table of a run that has ended, is going, or was killed.
-
-    Args:
-        directory: the run directory.
-        schema: of the table.
-
-    Returns:
-        The rows in the order of the key; none if none were written.
-
-    Raises:
-        ValueError: if a file there is not such a table.
-    """
-    frames = _read_parts(directory, schema, read_part)
-    return pl.concat(frames).sort(schema.key) if frames else schema.frame({})
-
-
-def read_columns(directory: Path, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
-    """Some columns of a table of a run that has ended, is going, or was killed.
-
-    Much quicker than the whole table. Columns that the files lack, as those of an earlier
-    version do, are null.
-
-    Args:
-        directory: the run directory.
-        schema: of the table.
-        columns: names.
-
-    Returns:
-        The rows, in no order; none if none were written.
-
-    Raises:
-        ValueError: if a file there is not such a table.
-    """
-    types = {name: schema.types[name] for name in columns}
-    frames = _read_parts(directory, schema, partial(_columns, types=types))
-    return pl.concat(frames) if frames else pl.DataFrame(schema=types)
 
 
 def parquet(frame: pl.DataFrame) -> bytes:
@@ -154,70 +109,3 @@ def parquet(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()
-
-
-def read_part(directory: Path, name: str, schema: Schema) -> pl.DataFrame:
-    """One of the files of a table.
-
-    Args:
-        directory: the run directory.
-        name: of the file, as seen from there.
-        schema: of the table.
-
-    Raises:
-        FileNotFoundError: if it is not there.
-        ValueError: if it is not such a table.
-    """
-    with _as_table(directory / name, schema), open_file(directory, name, LARGEST) as file:
-        return schema.check(pl.read_parquet(file))
-
-
-def _columns(
-    directory: Path, name: str, schema: Schema, types: Mapping[str, pl.DataType]
-) -> pl.DataFrame:
-    with _as_table(directory / name, schema), open_file(directory, name, LARGEST) as file:
-        there = pl.read_parquet_schema(file)
-        file.seek(0)
-        frame = pl.read_parquet(file, columns=[column for column in types if column in there])
-        absent = [pl.lit(None, kind).alias(n) for n, kind in types.items() if n not in there]
-        return frame.with_columns(absent).select(list(types)).cast(dict(types))  # type: ignore[arg-type]
-
-
-@contextmanager
-def _as_table(path: Path, schema: Schema) -> Iterator[None]:
-    """Say of whatever is raised within that a file is not a table."""
-    try:
-        yield
-    except (FileNotFoundError, UnusableFileError):
-        raise
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise ValueError(
-            f"{path} must be a Parquet file of the table `{schema.name}`. Found one that cannot "
-            f"be read: {error}. Delete it, or run again."
-        ) from error
-
-
-def _read_parts(
-    directory: Path, schema: Schema, read: Callable[[Path, str, Schema], pl.DataFrame]
-) -> list[pl.DataFrame]:
-    """What is read of each of a table's files: one, or its chunks, each for itself."""
-    whole = f"{schema.name}.parquet"
-    for attempt in ("first", "last"):
-        if (directory / whole).exists():
-            return [read(directory, whole, schema)]
-        frames = []
-        try:
-            for chunk in sorted((directory / CHUNKS).glob(f"{schema.name}-[0-9]*.parquet")):
-                try:
-                    frames.append(read(directory, f"{CHUNKS}/{chunk.name}", schema))
-                except ValueError as error:
-                    _warn_of_loss(error)
-            return frames
-        except FileNotFoundError:  # a run has just made one table of its chunks
-            if attempt == "last":
-                raise
-    return []
-
-
-def _warn_of_loss(error: Exception) -> None:
-    warnings.warn(f"Rows are lost. {error}", stacklevel=3)

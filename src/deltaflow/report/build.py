@@ -1,5 +1,6 @@
 """A report on runs: gathered once, ranked in the terminal, written as tables, page and figures."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from deltaflow.quotation import encodable
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report.collect import CollectedRun
 from deltaflow.report.commands import sweep_command
@@ -65,13 +67,11 @@ def report_on(
 
 def title_of(directories: Sequence[Path]) -> str:
     """What a report on these folders is called."""
-    if len(directories) > 1:
-        return (
-            f"{len(directories)} folders: {', '.join(path.resolve().name for path in directories)}"
-        )
-    (only,) = directories
-    kind = "Run" if (only / SUMMARY).exists() else "Sweep"
-    return f"{kind} {only.resolve().name.removeprefix('sweep_')}"
+    names = [encodable(path.resolve().name) for path in directories]
+    if len(names) > 1:
+        return f"{len(names)} folders: {', '.join(names)}"
+    kind = "Run" if os.path.lexists(directories[0] / SUMMARY) else "Sweep"
+    return f"{kind} {names[0].removeprefix('sweep_')}"
 
 
 def write_report(report: Report, kind: str = "png") -> None:

@@ -15,15 +15,16 @@ from typing import Any
 import polars as pl
 
 from deltaflow.liveness import is_going
+from deltaflow.quotation import encodable
 from deltaflow.records import Schema, read_summary
-from deltaflow.records.summary import SUMMARY
-from deltaflow.records.tables import read_columns
+from deltaflow.records.files import read_file
+from deltaflow.records.kinds import checked_summary
+from deltaflow.records.reading import read_columns
+from deltaflow.records.summary import SUMMARY, EmptySummaryError
 
-STATUSES = ("completed", "diverged", "failed", "interrupted", "running")
-_CONFIG = Path(".hydra") / "config.yaml"
-_KINDS = {"replicas": list, "metrics": dict, "flow": dict, "verdicts": list, "choices": dict,
-          "overrides": list, "command": list, "versions": dict}  # fmt: skip
-_PARTS = ("final", "best", "test", "flow")  # of a replica
+_CONFIG = ".hydra/config.yaml"
+_LARGEST_CONFIG = 2**20  # bytes
+_GREATEST = 1e150  # its square is a number still
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class CollectedRun:
 
     Attributes:
         directory: where they are.
-        summary: as in ``summary.json``; nearly empty if that cannot be read.
+        summary: as in ``summary.json``, with an empty ``theory`` for none; all of it is empty if
+            that cannot be read.
         status: one of ``STATUSES``, by what is known now.
         reason: why it is not completed.
         config: the text of its configuration, to show; empty if it is not there.
@@ -43,6 +45,11 @@ class CollectedRun:
     status: str
     reason: str | None
     config: str
+
+    @property
+    def name(self) -> str:
+        """The name of its directory, as it can be written."""
+        return encodable(self.directory.name)
 
     def table(self, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
         """Some columns of one of its tables, or what there is of them before it ended.
@@ -110,16 +117,17 @@ def read_run(directory: Path) -> CollectedRun:
         The run; with status ``failed`` if its summary is none, ``interrupted`` if it is marked
         as running and its process is gone, each with a reason.
     """
-    config = _text(directory / _CONFIG)
     try:
-        if not (directory / SUMMARY).stat().st_size:
-            reason = f"its {SUMMARY} is empty: it has only begun, or was stopped as it did"
-            return CollectedRun(directory, _whole({}), "running", reason, config)
-        summary = _whole(read_summary(directory))
-    except (ValueError, OSError) as error:
+        summary = read_summary(directory)
+        status, reason = _ending(summary, directory)
+    except EmptySummaryError:
+        summary, status = checked_summary({"status": "running"}), "running"
+        reason = f"its {SUMMARY} is empty: it has only begun, or was stopped as it did"
+    except ValueError as error:
+        summary, status = checked_summary({"status": "failed"}), "failed"
         reason = " ".join(str(error).split())
-        return CollectedRun(directory, _whole({}), "failed", reason, config)
-    return CollectedRun(directory, summary, *_ending(summary, directory), config)
+    summary["theory"] = summary["theory"] or {}
+    return CollectedRun(directory, summary, status, reason, _text(directory))
 
 
 def natural(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
@@ -139,25 +147,24 @@ def natural(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
 
 
 def finite(value: object) -> float | None:
-    """A number of a record; ``None`` for all else.
+    """A number of a record that one can compute with; ``None`` for all else.
 
-    >>> finite(2), finite(None), finite("2"), finite(float("nan"))
-    (2.0, None, None, None)
+    >>> finite(2), finite(None), finite("2"), finite(float("nan")), finite(10**400)
+    (2.0, None, None, None, None)
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    number = float(value)
-    return number if abs(number) < float("inf") else None
+    return float(value) if abs(value) < _GREATEST else None
 
 
 def seen_from(place: Path, directory: Path) -> str:
-    """The path of a directory from another one, the same on every system."""
-    return Path(os.path.relpath(directory, place)).as_posix()
+    """The path of a directory from another one, the same on every system, as it can be written."""
+    return encodable(Path(os.path.relpath(directory, place)).as_posix())
 
 
 def _runs_below(folder: Path) -> Iterable[Path]:
     for name, folders, files in os.walk(folder):
-        if SUMMARY in files:
+        if SUMMARY in (*folders, *files):  # also one that is no file, which will be said
             folders.clear()  # what is in a run belongs to it
             yield Path(name)
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
@@ -165,60 +172,25 @@ def _runs_below(folder: Path) -> Iterable[Path]:
 
 def _ending(summary: Mapping[str, Any], directory: Path) -> tuple[str, str | None]:
     """The status of a run, and the reason for it."""
-    status = str(summary["status"])
+    status: str = summary["status"]
     if status == "running" and not is_going(summary, directory):
         return "interrupted", _gone(summary)
     return status, {
-        "running": f"not ended yet, on {summary.get('host')}",
-        "failed": str(summary.get("error") or "without a message"),
+        "running": f"not ended yet, on {summary['host']}",
+        "failed": summary["error"] or "without a message",
         "interrupted": "stopped from outside",
     }.get(status)
 
 
 def _gone(summary: Mapping[str, Any]) -> str:
-    if summary.get("host") != socket.gethostname():
-        return f"nothing was written for an hour, on {summary.get('host')}"
-    return f"its process {summary.get('process')} is gone"
+    if summary["host"] != socket.gethostname():
+        return f"nothing was written for an hour, on {summary['host']}"
+    return f"its process {summary['process']} is gone"
 
 
-def _whole(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The summary with every field that is relied on, of the kind that it should be.
-
-    Raises:
-        ValueError: for a field of another kind.
-    """
-    filled: dict[str, Any] = {name: kind() for name, kind in _KINDS.items()} | dict(summary)
-    filled["theory"] = filled.get("theory") or {}
-    kinds = _KINDS | {"theory": dict}
-    wrong = [name for name, kind in kinds.items() if not isinstance(filled[name], kind)]
-    if not wrong and not all(map(_is_replica, filled["replicas"])):
-        wrong = ["replicas"]
-    if not wrong and not all(map(_is_verdict, filled["verdicts"])):
-        wrong = ["verdicts"]
-    if summary and filled["status"] not in STATUSES:
-        wrong = ["status"]
-    if wrong:
-        raise ValueError(
-            f"A {SUMMARY} must be as train.py writes it. Found another kind of `{wrong[0]}`. "
-            "Leave the run out, or run it again."
-        )
-    return filled
-
-
-def _is_replica(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("seed"), int)
-        and all(isinstance(value.setdefault(part, {}), dict) for part in _PARTS)
-    )
-
-
-def _is_verdict(value: object) -> bool:
-    return isinstance(value, dict) and {"kind", "words"} <= set(value)
-
-
-def _text(path: Path) -> str:
+def _text(directory: Path) -> str:
+    """The configuration, to show; nothing if there is none, or no file of the run's own."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return read_file(directory, _CONFIG, _LARGEST_CONFIG).decode("utf-8", "replace")
+    except (OSError, ValueError):
         return ""

@@ -1,13 +1,13 @@
 """A configuration: what runs are without their seeds, and what all of them came to."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deltaflow.records.kinds import STATUSES
 from deltaflow.report.aggregate import counts
-from deltaflow.report.collect import STATUSES, CollectedRun, finite
+from deltaflow.report.collect import CollectedRun, finite
 
 Value = str | float | None
 
@@ -127,7 +127,7 @@ def read_value(typed: str) -> str | float:
             number = kind(typed)
         except ValueError:
             continue
-        if math.isfinite(number):
+        if finite(number) is not None:
             return number
     quoted = len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\""
     return typed[1:-1] if quoted else typed

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deltaflow.quotation import encodable
+from deltaflow.records.kinds import STATUSES
 from deltaflow.report.aggregate import interval
-from deltaflow.report.collect import STATUSES, CollectedRun, finite, seen_from
+from deltaflow.report.collect import CollectedRun, finite, seen_from
 from deltaflow.report.commands import command as command_of
 from deltaflow.report.comparison import Difference, compare, enough
 from deltaflow.report.configuration import Configuration
@@ -142,9 +144,9 @@ def _run(
     verdicts = [verdict for run in one.runs.values() for verdict in run.summary["verdicts"]]
     return {
         "id": one.number,
-        "name": directory.name + more,
+        "name": one.first.name + more,
         "label": one.label,
-        "directory": seen_from(place, directory) if place else str(directory),
+        "directory": seen_from(place, directory) if place else encodable(str(directory)),
         "axes": dict(one.axes),
         "status": one.status,
         "reason": "; ".join(filter(None, [lack(gathering, one), one.reason])) or None,

@@ -41,7 +41,7 @@ def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
 
 def numbered(runs: Sequence[CollectedRun]) -> dict[int, CollectedRun]:
     """Runs by number: that of their directories, or one after another if these are not unique."""
-    found = [re.match(r"\d+(?=_|$)", run.directory.name) for run in runs]
+    found = [re.match(r"[0-9]{1,9}(?=_|$)", run.name) for run in runs]
     numbers = [int(match[0]) for match in found if match]
     if len(set(numbers)) < len(runs):
         return dict(enumerate(runs))
@@ -90,7 +90,7 @@ def _varied(runs: Sequence[CollectedRun], settings: Sequence[Mapping[str, str]])
     told = [
         typed
         for run, typed in zip(runs, settings, strict=True)
-        if typed or run.summary["choices"] or run.summary.get("hyperparameters")
+        if typed or run.summary["choices"] or run.summary["hyperparameters"]
     ]
     names = dict.fromkeys(name for typed in told for name in typed)
     return [name for name in names if len({typed.get(name) for typed in told}) > 1]
@@ -103,7 +103,7 @@ def _label(axes: Mapping[str, Value]) -> str:
 
 def _typed(run: CollectedRun) -> str:
     """All that was set for a run that nothing sets apart."""
-    overrides = [str(o) for o in run.summary["overrides"] if _name(str(o))]
+    overrides = [o for o in run.summary["overrides"] if _name(o)]
     return " ".join(overrides) or "defaults"
 
 
@@ -111,16 +111,14 @@ def _told_apart(found: Sequence[Configuration]) -> list[Configuration]:
     """Labels that are not unique get the name of the directory."""
     counts = Counter(one.label for one in found)
     return [
-        one
-        if counts[one.label] == 1
-        else replace(one, label=f"{one.label} [{one.first.directory.name}]")
+        one if counts[one.label] == 1 else replace(one, label=f"{one.label} [{one.first.name}]")
         for one in found
     ]
 
 
 def _settings(run: CollectedRun, without: Sequence[str]) -> dict[str, str]:
     """What the overrides of a run set, texts by name."""
-    pairs = (str(override).partition("=") for override in run.summary["overrides"])
+    pairs = (override.partition("=") for override in run.summary["overrides"])
     named = ((_name(key), value) for key, _, value in pairs)
     return {name: value for name, value in named if name and name not in without}
 
@@ -137,8 +135,8 @@ def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
 
     A setting that is typed and not in use, as the width of no hidden layer, is what was typed.
     """
-    known = run.summary.get("hyperparameters")
-    if isinstance(known, dict) and name in known and not (known[name] is None and name in typed):
+    known = run.summary["hyperparameters"]
+    if name in known and not (known[name] is None and name in typed):
         value = known[name]
         if finite(value) is not None:
             return value  # type: ignore[no-any-return]  # a whole number stays one
@@ -146,8 +144,8 @@ def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
         return "null" if value is None or was_null else str(value)
     if name in typed:
         return read_value(typed[name])
-    choice = run.summary["choices"].get(name)
-    return None if choice is None else str(choice)
+    choice: str | None = run.summary["choices"].get(name)
+    return choice
 
 
 def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
@@ -160,13 +158,12 @@ def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
     """What a run was configured by, as far as it decides the result."""
     if kept := _without(run.config, (*_ELSEWHERE, *without)):
         return kept
-    known = run.summary.get("hyperparameters")
-    settings = known if isinstance(known, dict) else dict(run.summary["choices"])
+    settings = run.summary["hyperparameters"] or run.summary["choices"]
     settings = {name: value for name, value in settings.items() if name not in without}
     overrides = [
-        str(o)
+        o
         for o in run.summary["overrides"]
-        if _name(str(o)) or (set(SEEDS) - set(without)) & {str(o).partition("=")[0]}
+        if _name(o) or (set(SEEDS) - set(without)) & {o.partition("=")[0]}
     ]
     if not settings and not overrides:
         return str(run.directory.resolve())
@@ -193,4 +190,4 @@ def _without(config: str, names: Sequence[str]) -> str:
 
 
 def _claim(run: CollectedRun) -> tuple[bool, str]:
-    return run.status in ENDED, str(run.summary.get("started") or "")
+    return run.status in ENDED, run.summary["started"] or ""

@@ -6,7 +6,8 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from deltaflow.data.reading import Column, Kind, Reading, brief, literal
+from deltaflow.data.reading import Column, Kind, Reading
+from deltaflow.quotation import brief, literal
 from deltaflow.report.screen import titled_table
 
 _MOST = 24  # columns or classes that are named one by one

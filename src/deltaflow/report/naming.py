@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from deltaflow.quotation import literal
 from deltaflow.report.configuration import Configuration, read_value, text
 
 _SHOWN = 5  # labels in a message
@@ -26,7 +27,7 @@ def chosen(name: str, configurations: Sequence[Configuration]) -> int:
     found = exact or [one for one in configurations if all(_fits(p, one) for p in pieces)]
     if len(found) == 1 and pieces:
         return found[0].number
-    shown = [f"`{one.label}`" for one in (found or configurations)[:_SHOWN]]
+    shown = [f"`{literal(one.label)}`" for one in (found or configurations)[:_SHOWN]]
     more = len(found or configurations) - len(shown)
     said = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
     if len(found) > 1 and pieces:

@@ -1,11 +1,13 @@
 """Runs as points of the phase diagram, from their records alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from deltaflow.report.collect import collect
 from deltaflow.report.ranking import outcome
+
+_VARIANCES = ("weight_variance", "bias_variance")
+_GREATEST = 1e36  # that an initializer may have
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,16 @@ def placed_runs(
     """
     placed, others = [], 0
     for run in collect(directories):
-        summary, theory = run.summary, run.summary["theory"]
-        if theory and (theory.get("activation"), theory.get("dropout")) == (activation, dropout):
-            placed.append(_placed(summary, theory))
+        theory = run.summary["theory"]
+        belongs = (theory.get("activation"), theory.get("dropout")) == (activation, dropout)
+        if belongs and all(_is_variance(theory[name]) for name in _VARIANCES):
+            label = f"depth {theory['depth']}: {outcome(run.summary)}"
+            placed.append(PlacedRun(theory["weight_variance"], theory["bias_variance"], label))
         else:
             others += 1
     return placed, others
 
 
-def _placed(summary: Mapping[str, Any], theory: Mapping[str, Any]) -> PlacedRun:
-    label = f"depth {theory['depth']}: {outcome(summary)}"
-    return PlacedRun(theory["weight_variance"], theory["bias_variance"], label)
+def _is_variance(value: float | None) -> bool:
+    """Whether a diagram can reach as far."""
+    return value is not None and 0 <= value <= _GREATEST

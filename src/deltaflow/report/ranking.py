@@ -22,14 +22,14 @@ _Columns = dict[str, Callable[[_Run], str]]
 
 
 def describe_run(summary: Mapping[str, Any]) -> str:
-    """One line on a run of a sweep."""
+    """One line on a run of a sweep, as a terminal may show it."""
     if summary["status"] == "failed":
-        return f"failed: {summary['error']}"
+        return printable(f"failed: {summary['error']}")
     test, flow = _judged(summary), summary["flow"].get("vanishing_index_start")
     said = [_status(summary), *(f"{name} {spread(value)}" for name, value in test.items())]
     if flow:
         said.append(f"vanishing index {spread(flow)}")
-    return ", ".join(said)
+    return printable(", ".join(said))
 
 
 def outcome(summary: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ def runs_table(gathering: Gathering, directory: Path) -> pl.DataFrame:
         for number, run in one.runs.items()
         for row in _rows(gathering, one, number, run, directory, schema)
     ]
-    frame = schema.frame({name: [_whole(row.get(name)) for row in rows] for name in schema.types})
+    frame = schema.frame({name: [row.get(name) for row in rows] for name in schema.types})
     return frame.sort(schema.key, nulls_last=False)
 
 
@@ -133,13 +133,8 @@ def _axes(one: Configuration, schema: Schema) -> dict[str, Value]:
     for axis, value in one.axes.items():
         name = f"axis.{axis}" if f"axis.{axis}" in schema.types else axis
         is_text = schema.types[name] == pl.String
-        found[name] = text(value) if is_text and value is not None else value
+        found[name] = None if value is None else text(value) if is_text else float(value)
     return found
-
-
-def _whole(value: object) -> object:
-    """A text without halves of surrogate pairs, which JSON can hold and a table cannot."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _has_text(axis: Axis) -> bool:

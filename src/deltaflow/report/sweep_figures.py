@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deltaflow.records.files import make_folder
+from deltaflow.records.files import folders, make_folder
 from deltaflow.report.build import FORMATS
 from deltaflow.report.configuration import text
 from deltaflow.report.figures import END, QUIET, START, save
@@ -18,6 +18,7 @@ from deltaflow.report.small_multiples import curves, heatmaps, profiles
 _Digest = Mapping[str, Any]
 _MARKS = (("o", START), ("s", END), ("^", "#4c8c2b"), ("D", "#7d3c98"), ("v", "#7a7a7a"),
           ("P", "#111111"), ("X", "#b8860b"), ("*", "#2a9d9d"))  # fmt: skip
+_MOST_PANELS = 24
 _MOST_NAMES = 16  # values of an axis that are named one by one
 
 
@@ -40,8 +41,10 @@ def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[P
             make_folder(directory)
             paths.append(directory / f"{name}.{kind}")
             save(figure, paths[-1])
-    for old in {directory / f"{name}.{kind}" for name in figures for kind in FORMATS} - {*paths}:
-        old.unlink(missing_ok=True)
+    if directory in folders(directory.parent):  # no link, which leads to what is not ours
+        every = {directory / f"{name}.{kind}" for name in figures for kind in FORMATS}
+        for old in every - {*paths}:
+            old.unlink(missing_ok=True)
     return paths
 
 
@@ -103,9 +106,10 @@ def effects(digest: _Digest) -> Figure | None:
     names = list(dict.fromkeys(effect["axis"] for effect in digest["effects"]))
     if not names:
         return None
+    shown = names[:_MOST_PANELS]
     metric = digest["metric"]
-    n_columns = min(len(names), 4)
-    n_rows = -(-len(names) // n_columns)
+    n_columns = min(len(shown), 4)
+    n_rows = -(-len(shown) // n_columns)
     size = max(3.0 * n_columns + 0.6, 5.0), 3.0 * n_rows + 0.8
     figure = Figure(figsize=size, dpi=110)
     panels = figure.subplots(
@@ -113,18 +117,19 @@ def effects(digest: _Digest) -> Figure | None:
         gridspec_kw={"left": 0.7 / size[0], "right": 0.985, "bottom": 0.8 / size[1],
                      "top": 1 - 0.75 / size[1], "wspace": 0.08, "hspace": 0.6},
     )  # fmt: skip
-    for axes, name in zip(panels.flat, names, strict=False):
+    for axes, name in zip(panels.flat, shown, strict=False):
         own = [effect for effect in digest["effects"] if effect["axis"] == name]
         _effect(axes, own)
         axes.set_title(wrapped(f"{name}{_left_out(own[0])}", 38, 2), fontsize=10, loc="left")
-    for axes in list(panels.flat)[len(names) :]:
+    for axes in list(panels.flat)[len(shown) :]:
         axes.set_visible(False)
     for row in panels:
         row[0].set_ylabel(plain(f"{metric['moment']} {metric['name']}"))
     seeds = {effect["n"] for effect in digest["effects"]}
     n = f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{max(seeds)} seeds"
     note = f"± 95 % interval over {n}" if max(seeds) > 1 else "one seed: no interval"
-    figure.suptitle("Effect of each axis, averaged over the others", fontsize=12,
+    which = "each axis" if shown == names else f"the first {len(shown)} of {len(names)} axes"
+    figure.suptitle(f"Effect of {which}, averaged over the others", fontsize=12,
                     fontweight="bold", x=0.01, ha="left")  # fmt: skip
     figure.text(0.985, 0.02, note, ha="right", fontsize=9, color=QUIET)
     return figure

@@ -219,8 +219,9 @@ def _band(rows: pl.DataFrame, name: str) -> dict[str, Any]:
     """Mean and interval, as :func:`deltaflow.report.aggregate.interval` has them."""
     mean, std, n = (rows[f"{name}_{part}"].cast(pl.Float64).to_numpy() for part in _PARTS)
     some = np.where(n > 1, n, np.nan)
-    half = stdtrit(some - 1, (1 + LEVEL) / 2) * std / np.sqrt(some)
-    return {"mean": mean, "low": mean - half, "high": mean + half}
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers near the greatest there are
+        half = stdtrit(some - 1, (1 + LEVEL) / 2) * std / np.sqrt(some)
+        return {"mean": mean, "low": mean - half, "high": mean + half}
 
 
 def _geometric(rows: pl.DataFrame) -> dict[str, list[float | None]]:

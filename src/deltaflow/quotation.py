@@ -1,0 +1,30 @@
+r"""Other people's strings in messages: a terminal must not take them for commands.
+
+>>> literal("red\x1b[31m"), literal("two\nlines"), brief("a" * 99)[-2:]
+('red\\x1b[31m', 'two\\nlines', 'a…')
+"""
+
+_LONGEST = 60  # characters of a name or value that are shown
+
+
+def literal(text: str) -> str:
+    """A text of a file as it can be shown: visible, and on one line."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def brief(text: str) -> str:
+    """The same of a name or value, which may be as long as a book."""
+    return literal(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+
+
+def encodable(text: str) -> str:
+    r"""A text without halves of surrogate pairs, which no file in UTF-8 can hold.
+
+    JSON can spell them, and a name of a file that is not in UTF-8 is read with them.
+
+    >>> encodable("a\udcff")
+    'a?'
+    """
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,205 @@
+"""Tables from disk, whoever wrote them: whole or in chunks, checked before they are in memory."""
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+from polars.exceptions import PanicException, PolarsError
+
+from deltaflow.memory import require
+from deltaflow.quotation import literal
+from deltaflow.records.files import UnusableFileError, folders, open_file
+from deltaflow.records.schema import Schema
+
+CHUNKS = "records"
+"""The folder of a run under way that holds the chunks of its tables."""
+
+_LARGEST = 2**32  # bytes of a file
+_LARGEST_END = 2**24  # bytes of the part of a file that says what is in it
+_MOST_COLUMNS = 1000
+_CELL = 24  # bytes: what is read, and two copies of it on the way
+_MOST = {"layer": 100_000}  # and of other whole numbers:
+_GREATEST = 2**62
+_SPLITS = ("train", "validation", "test")
+_LONGEST_REASON = 300  # characters
+
+
+def read_table(directory: Path, schema: Schema) -> pl.DataFrame:
+    """A table of a run that has ended, is going, or was killed.
+
+    Columns that the files lack, as those of an earlier version do, are null.
+
+    Args:
+        directory: the run directory.
+        schema: of the table.
+
+    Returns:
+        The rows in the order of the key; none if none were written.
+
+    Raises:
+        ValueError: if a file there is not such a table.
+    """
+    frames = _read_parts(directory, schema, schema.types)
+    return pl.concat(frames).sort(schema.key) if frames else schema.frame({})
+
+
+def read_columns(directory: Path, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
+    """Some columns of a table of a run that has ended, is going, or was killed.
+
+    Much quicker than the whole table. Columns that the files lack are null.
+
+    Args:
+        directory: the run directory.
+        schema: of the table.
+        columns: names.
+
+    Returns:
+        The rows, in no order; none if none were written.
+
+    Raises:
+        ValueError: if a file there is not such a table.
+    """
+    types = {name: schema.types[name] for name in columns}
+    frames = _read_parts(directory, schema, types)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=types)
+
+
+def read_part(directory: Path, name: str, schema: Schema) -> pl.DataFrame:
+    """One of the files of a table.
+
+    Args:
+        directory: the run directory.
+        name: of the file, as seen from there.
+        schema: of the table.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        ValueError: if it is not such a table.
+    """
+    return _read(directory, name, schema, schema.types)
+
+
+def warn_of_loss(error: Exception) -> None:
+    """Say that a chunk is left out."""
+    warnings.warn(f"Rows are lost. {error}", stacklevel=3)
+
+
+def _read_parts(
+    directory: Path, schema: Schema, types: Mapping[str, pl.DataType]
+) -> list[pl.DataFrame]:
+    """Some columns of each of a table's files: one, or its chunks, each for itself.
+
+    A run that ends makes one file of its chunks, and removes them after that. So what was read
+    of chunks is all that there was only if the one file is not there afterwards.
+    """
+    whole = f"{schema.name}.parquet"
+    if not os.path.lexists(directory / whole):
+        frames: list[pl.DataFrame] = []
+        for name in _chunks(directory, schema):
+            try:
+                n_held = sum(int(frame.estimated_size()) for frame in frames)
+                frames.append(_read(directory, name, schema, types, n_held))
+            except FileNotFoundError:
+                continue
+            except ValueError as error:
+                warn_of_loss(error)
+        if not os.path.lexists(directory / whole):
+            return frames
+    return [_read(directory, whole, schema, types)]
+
+
+def _chunks(directory: Path, schema: Schema) -> list[str]:
+    """The files of a run's chunks of a table, as seen from its directory."""
+    if directory / CHUNKS not in folders(directory):
+        return []
+    chunk = re.compile(rf"{schema.name}-[0-9]+\.parquet")
+    names = sorted(filter(chunk.fullmatch, os.listdir(directory / CHUNKS)))
+    return [f"{CHUNKS}/{name}" for name in names]
+
+
+def _read(
+    directory: Path, name: str, schema: Schema, types: Mapping[str, pl.DataType], n_held: int = 0
+) -> pl.DataFrame:
+    """Some columns of a file.
+
+    Args:
+        directory: the run directory.
+        name: of the file, as seen from there.
+        schema: of the table.
+        types: of the columns, by name.
+        n_held: bytes in memory, of other files of the table.
+    """
+    with _as_table(directory / name, schema), open_file(directory, name, _LARGEST) as file:
+        there = _types(file)
+        for column, kind in types.items():
+            if there.get(column, kind) != kind:
+                raise ValueError(f"`{column}` is {there[column]}, not {kind}")
+        n_rows = pl.scan_parquet(file).select(pl.len()).collect().item()  # as its end has it
+        advice = "Leave the run out"
+        require(n_held + n_rows * len(types) * _CELL, "A table", f"{n_rows:,} rows", advice)
+        file.seek(0)
+        frame = pl.read_parquet(file, columns=[column for column in types if column in there])
+        absent = [pl.lit(None, kind).alias(n) for n, kind in types.items() if n not in there]
+        return _checked(frame.with_columns(absent).select(list(types)), schema)
+
+
+@contextmanager
+def _as_table(path: Path, schema: Schema) -> Iterator[None]:
+    """Say of whatever is raised within that a file is not a table."""
+    try:
+        yield
+    except (FileNotFoundError, UnusableFileError):
+        raise
+    except (OSError, ValueError, PolarsError, PanicException) as error:  # the last no Exception
+        said = literal(" ".join(str(error).split()))[:_LONGEST_REASON]
+        raise ValueError(
+            f"{literal(str(path))} must be a Parquet file of the table `{schema.name}`. Found one "
+            f"that cannot be read: {said}. Delete it, or run again."
+        ) from error
+
+
+def _types(file: BinaryIO) -> Mapping[str, pl.DataType]:
+    """The types of a file's columns by name; the file is at its beginning then.
+
+    Raises:
+        ValueError: if what says so is none, or is huge.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 8))
+    length, mark = int.from_bytes(file.read(4), "little"), file.read()
+    if mark != b"PAR1" or length > _LARGEST_END:
+        raise ValueError("its end is not that of a Parquet file")
+    file.seek(0)
+    found = pl.read_parquet_schema(file)
+    file.seek(0)
+    if len(found) > _MOST_COLUMNS:
+        raise ValueError(f"it has {len(found):,} columns")
+    return found
+
+
+def _checked(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Some columns of a table, if those that every row has hold what they must.
+
+    Raises:
+        ValueError: for a missing value, one out of bounds, or a row that is there twice.
+    """
+    for column in schema.columns:
+        if column.nullable or column.name not in frame.columns:
+            continue
+        values = frame[column.name]
+        if values.null_count():
+            raise ValueError(f"`{column.name}` is null in some row")
+        if column.dtype == pl.Int64:
+            most = _MOST.get(column.name, _GREATEST)
+            if not values.is_between(0, most).all():
+                raise ValueError(f"`{column.name}` is not from 0 to {most:,} in some row")
+        elif not values.is_in(_SPLITS).all():
+            raise ValueError(f"`{column.name}` is not one of {', '.join(_SPLITS)} in some row")
+    if set(schema.key) <= set(frame.columns) and frame.select(schema.key).is_duplicated().any():
+        raise ValueError(f"two rows have the same {', '.join(schema.key)}")
+    return frame

@@ -1,0 +1,182 @@
+"""Checkpoints from anybody: none makes more of itself than its file holds."""
+
+import io
+import zipfile
+
+import pytest
+import torch
+from torch import nn
+
+from deltaflow.checkpoint import read_network
+from deltaflow.initializers import He
+from deltaflow.network import FullyConnected
+
+
+def content(**changed):
+    network = FullyConnected([4, 3, 2], nn.ReLU(), n_replicas=2)
+    network.initialize(He(), seeds=[0, 1])
+    architecture = {
+        "sizes": [4, 3, 2], "seeds": [0, 1], "activation": {"_target_": "torch.nn.ReLU"},
+        "output_activation": None, "dtype": "float32", "normalization": None, "dropout": 0.0,
+    }  # fmt: skip
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    return {"architecture": architecture | changed, "state_dict": state}
+
+
+def kept(tmp_path, written):
+    (tmp_path / "checkpoints").mkdir(exist_ok=True)
+    torch.save(written, tmp_path / "checkpoints" / "last.ckpt")
+    return tmp_path
+
+
+def forged(tmp_path, change, **named):
+    """A checkpoint whose pickle is another."""
+    path = kept(tmp_path, content()) / "checkpoints" / "last.ckpt"
+    with zipfile.ZipFile(path) as archive:
+        parts = {info.filename: archive.read(info) for info in archive.infolist()}
+    with zipfile.ZipFile(path, "w", **named) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, change(part) if name.endswith("data.pkl") else part)
+    return tmp_path
+
+
+def refused(directory, match):
+    with pytest.raises(ValueError, match=match) as caught:
+        read_network(directory)
+    assert "must be the checkpoint of a run" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_a_network_is_read(tmp_path):
+    network = read_network(kept(tmp_path, content()))
+    assert (network.sizes, network.seeds) == ((4, 3, 2), (0, 1))
+    assert not network.training
+
+
+def test_none_is_none(tmp_path):
+    assert read_network(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"sizes": [4, 10**6, 10**6, 2]}, "its network is larger than the file"),
+        ({"sizes": [1] * 10_000}, "its network is larger than the file"),
+        ({"seeds": list(range(500_000)), "sizes": [1, 1]}, "its network is larger|2 elements"),
+        ({"sizes": [4, -3, 2]}, r"`architecture\.sizes\[1\]` must be a whole number"),
+        ({"sizes": [4, 10**100, 2]}, r"`architecture\.sizes\[1\]`"),
+        ({"sizes": "432"}, r"`architecture\.sizes` must be a list"),
+        ({"sizes": []}, "at least an input and an output"),
+        ({"sizes": [4, 0, 2]}, "each at least 1"),
+        ({"seeds": [2**64, 1]}, r"`architecture\.seeds\[0\]`"),
+        ({"dtype": "load"}, r"`architecture\.dtype` must be one of float32, float64"),
+        ({"dtype": "\x1b[31m"}, r"Found `\\x1b\[31m`"),
+        ({"dtype": "float64"}, "must be a tensor of torch.float64"),
+        ({"normalization": "__class__"}, r"`architecture\.normalization` must be one of"),
+        ({"output_activation": []}, r"`architecture\.output_activation` must be one of"),
+        ({"dropout": 1.5}, r"`architecture\.dropout` must be at least 0 and below 1"),
+        ({"dropout": float("nan")}, r"`architecture\.dropout` must be a finite number"),
+        ({"activation": {"_target_": "torch.nn.ELU", "alpha": "x"}}, "must be the checkpoint"),
+        ({"activation": {"_target_": "torch.nn.ELU", "beta": 1}}, "must be the checkpoint"),
+        ({"activation": {"_target_": "torch.nn.RReLU"}}, "one number"),
+    ],
+)
+def test_an_architecture_that_no_run_keeps_is_refused(changed, match, tmp_path):
+    refused(kept(tmp_path, content(**changed)), match)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        None,
+        {"_target_": "os.system", "command": "true"},
+        {"_target_": "torch.nn.ReLU", "inplace": [1]},
+        {"_target_": "torch.nn.MultiheadAttention", "embed_dim": 10**6, "num_heads": 1},
+        {"_target_": "torch.nn.PReLU", "num_parameters": 10**11},
+        {"_target_": 5},
+    ],
+)
+def test_an_activation_of_anybodys_gives_no_network(activation, tmp_path):
+    assert read_network(kept(tmp_path, content(activation=activation))) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.zeros(2, 3, 4, dtype=torch.int64),
+        torch.zeros(2, 3, 4, dtype=torch.complex64),
+        torch.zeros(2, 3, 5),
+        5,
+        [0.5],
+    ],
+    ids=["whole", "complex", "shape", "number", "list"],
+)
+def test_weights_that_are_none_are_refused(value, tmp_path):
+    written = content()
+    written["state_dict"]["network.linears.0.weight"] = value
+    refused(kept(tmp_path, written), "linears.0.weight|cannot be read")
+
+
+def test_names_of_weights_are_shown_literally(tmp_path):
+    written = content()
+    written["state_dict"]["network.\x1b[31m"] = torch.zeros(2)
+    refused(kept(tmp_path, written), r"\\x1b\[31m")
+
+
+@pytest.mark.parametrize("written", [[], {}, {"architecture": 5}, {"architecture": {}}, "text"])
+def test_what_is_no_checkpoint_is_refused(written, tmp_path):
+    refused(kept(tmp_path, written), "architecture")
+
+
+def test_a_compressed_bomb_is_not_unpacked(tmp_path):
+    directory = forged(tmp_path, lambda part: part, compression=zipfile.ZIP_DEFLATED)
+    refused(directory, "its parts are compressed")
+
+
+def test_parts_that_lie_over_each_other_are_refused(tmp_path):
+    path = kept(tmp_path, content()) / "checkpoints" / "last.ckpt"
+    raw = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda info: info.file_size)
+    at = raw.rindex(largest.filename.encode()) - 46  # in the list at the end
+    raw[at + 20 : at + 28] = (len(raw) + 1).to_bytes(4, "little") * 2
+    path.write_bytes(raw)
+    refused(tmp_path, "its parts are larger than the file")
+
+
+def test_an_end_that_says_it_is_huge_is_not_read(tmp_path):
+    path = kept(tmp_path, content()) / "checkpoints" / "last.ckpt"
+    raw = bytearray(path.read_bytes())
+    assert raw[-42:-38] == b"PK\x06\x07"  # PyTorch counts with 64 bits
+    raw[-58:-50] = (2**40).to_bytes(8, "little")
+    path.write_bytes(raw)
+    refused(tmp_path, "its end is not that of a checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("part", "match"),
+    [
+        (
+            b"\x80\x02c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R.",
+            "names __builtin__ bytearray",
+        ),
+        (b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.", "names os system"),
+        (b"\x80\x02c\x1b[31m\nx\n.", "names"),
+        (b"\x80\x02ccollections\nOrderedDict\n]\x85R.", "fills dictionaries as no run does"),
+        (b"\x80\x02ccollections\nOrderedDict\nq\x000h\x00]\x85R.", "fills dictionaries"),
+        (b"", "cannot be read"),
+    ],
+    ids=["bytes", "command", "escape", "dictionary", "dictionary by memory", "empty"],
+)
+def test_a_pickle_names_nothing_but_tensors(part, match, tmp_path):
+    refused(forged(tmp_path, lambda _: part), match)
+
+
+def test_a_file_that_is_cut_anywhere_is_refused(tmp_path):
+    buffer = io.BytesIO()
+    torch.save(content(), buffer)
+    (tmp_path / "checkpoints").mkdir()
+    for at in range(0, len(buffer.getvalue()), 211):
+        (tmp_path / "checkpoints" / "last.ckpt").write_bytes(buffer.getvalue()[:at])
+        refused(tmp_path, "cannot be read")
