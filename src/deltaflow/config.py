@@ -196,10 +196,11 @@ def check(config: DictConfig) -> None:
         config: composed.
 
     Raises:
-        ValueError: for a setting that nothing reads or that has no value, and for the first
-            that breaks a limit.
+        ValueError: for a setting that nothing reads or that has no value, for a number that
+            nothing can count to, and for the first that breaks a limit.
     """
     _check_names(config, RunConfig, prefix="")
+    _check_numbers(OmegaConf.to_container(config), prefix="")
     for limit in LIMITS:
         value = OmegaConf.select(config, limit.key, default=limit)
         if value is limit or (value is None and limit.null):  # what is not there breaks no limit
@@ -233,3 +234,16 @@ def _check_names(config: DictConfig, schema: type, prefix: str) -> None:
             )
         if is_dataclass(kind):
             _check_names(config[name], kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+
+
+def _check_numbers(value: Any, prefix: str) -> None:
+    """Refuse whole numbers of more than 64 bits, as a tensor, an array and a file count."""
+    if isinstance(value, dict | list):
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, entry in entries:
+            _check_numbers(entry, f"{prefix}.{name}" if prefix else str(name))
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(
+            f"`{prefix}` must be a number of at most 64 bits. Found {shown(value)}. "
+            "See --cfg job for the default."
+        )

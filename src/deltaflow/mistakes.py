@@ -19,7 +19,7 @@ from yaml import MarkedYAMLError, YAMLError
 
 from deltaflow.misfits import explain_value
 from deltaflow.options import config_directory
-from deltaflow.signatures import nearest
+from deltaflow.signatures import nearest, shortened
 
 _COMPOSING = {Path(str(library.__file__)).parent for library in (hydra, omegaconf, yaml)}
 _LEVELS = 100  # of calls, in which a library that calls itself without end shows up
@@ -83,6 +83,10 @@ _HYDRAS_WORDS = {  # as Hydra begins its message: the whole of ours, with what i
         "--config-path must be an absolute path to a folder. Found {name}. "
         "Leave it out, and add files of your own with --config-dir."
     ),
+    r"Could not delete '(?P<key>.*?)'\. No match in the defaults list": (
+        "A tilde removes an option that is chosen. Found `~{key}`, which is not. "
+        "--info defaults lists them."
+    ),
     r"(?P<said>[^\n]*\b(defaults|default item|ConfigDefault|_self_)\b[^\n]*)": (
         "A defaults list must hold options and lines such as `group: option`, and `_self_` once "
         "at most. Found: {said}. Correct it in the file."
@@ -125,16 +129,17 @@ def explain_composition(error: BaseException) -> str | None:
             f"{error.position + 1}: {error.reason}. Remove it."
         )
     if isinstance(error, SearchPathException):
-        found = re.search(r"'(.*?)'", text)
+        folder = re.search(r"'(.*?)'", text)
         return (
-            f"--config-dir must be a folder. Found {found[1] if found else text}, which is none. "
+            f"--config-dir must be a folder. Found {folder[1] if folder else text}, which is none. "
             "Check the path: it starts where the command runs."
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
         close = nearest(option, error.options)
         advice = f"Did you mean `{group}={close}`?" if close else "See --help."
-        return f"`{group}` must be one of {', '.join(error.options)}. Found `{option}`. {advice}"
+        found = shortened(option)
+        return f"`{group}` must be one of {', '.join(error.options)}. Found `{found}`. {advice}"
     if isinstance(error, MissingConfigException) and (where := re.match(r"In '(.*?)'", text)):
         return (
             f"A defaults list must name files that exist. Found `{error.missing_cfg_file}`. "
@@ -142,8 +147,8 @@ def explain_composition(error: BaseException) -> str | None:
         )
     if isinstance(error, OverrideParseException):
         return (
-            f"An override must read key=value. Found `{error.override}`. Put values with spaces or "
-            "any of , = ~ ( ) into quotes, and letters beyond ASCII: 'key=\"a, b\"'."
+            f"An override must read key=value. Found `{shortened(error.override)}`. Put values "
+            "with spaces or any of , = ~ ( ) into quotes, and letters beyond ASCII: 'key=\"a, b\"'."
         )
     if isinstance(error, ConfigCompositionException):
         cause = error.__cause__ or error.__context__
@@ -163,8 +168,10 @@ def explain_composition(error: BaseException) -> str | None:
             "`# @package _global_`."
         )
     for pattern, message in _HYDRAS_WORDS.items():
-        if found := re.match(pattern, text):
-            return message.format(**found.groupdict())
+        if match := re.match(pattern, text):
+            return message.format(
+                **{name: shortened(said or "") for name, said in match.groupdict().items()}
+            )
     return explain_value(error) or (
         "A command, and the files it names, must be such that Hydra can compose them. Found: "
         f"{' '.join(text.split())[:300].rstrip('.')}. See --help, --hydra-help and --cfg job."

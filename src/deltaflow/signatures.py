@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-_GREATEST = 2**63 - 1  # what a tensor, an array or a file can count
+_MOST_SHOWN = 200  # characters of a value
 _WORDS = {
     int: "a whole number",
     float: "a number",
@@ -57,11 +57,6 @@ def check_arguments(
         if isinstance(value, float) and math.isnan(value):
             raise ValueError(
                 f"`{where}.{name}` must have a value that means something. Found nan. "
-                "See --cfg job for the default."
-            )
-        if isinstance(value, int) and abs(value) > _GREATEST:
-            raise ValueError(
-                f"`{where}.{name}` must be a number of at most 64 bits. Found {shown(value)[:40]}. "
                 "See --cfg job for the default."
             )
     function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
@@ -114,16 +109,20 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def shown(value: Any) -> str:
-    """A value as one would type it; in quotes where it would read as something else.
+    """A value as one would type it; in quotes where it would read as something else, cut if long.
 
     >>> shown(None), shown(True), shown("ten"), shown("0.1"), shown("")
     ('null', 'true', 'ten', "'0.1'", "''")
     """
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    if isinstance(value, str) and not value.strip(" .:+-0123456789eE_"):
-        return repr(value)
-    return str(value)
+    quoted = isinstance(value, str) and not value.strip(" .:+-0123456789eE_")
+    return shortened(repr(value) if quoted else str(value))
+
+
+def shortened(text: str) -> str:
+    """A text that a message can hold: its first 200 characters."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _kinds(hint: Any) -> list[type]:

@@ -1,0 +1,113 @@
+"""Three hundred commands that nobody would type on purpose: each works, or gets one message.
+
+What is drawn is a setting of the configuration and a value that may be of any kind. Everything
+is done that comes before the training: it is where mistakes have to be found.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from deltaflow import assembly, blueprint
+from deltaflow import config as configuration
+from deltaflow.composition import compose_run
+from deltaflow.messages import explain
+from deltaflow.parts import GROUPS, with_culprit
+from running import CONF, options
+
+CHOSEN = (*GROUPS, "network", "trainer", "accelerator", "diagnostics", "logger", "experiment")
+HUGE = (10**12, 10**18, 2**63, 10**23, -(10**12), 1e23, -1e300, "9" * 400)
+ODD = (
+    "null", "true", "false", "nan", "inf", "-inf", "???", "", "''", '""', "' '", "-1", "0", "-0",
+    "1e-400", "1e400", "0x10", "1_000", "1.5", "0.5", "3", "'3'", "word", "two words", "a=b", "~",
+    "a,b", "1,2", "range(3)", "interval(0,1)", "choice(a)", "glob(*)", "sort(3,1)", "int(x)",
+    "str(3)", "float(inf)", "[]", "[1]", "[-1]", "[1,[2]]", "[a,b]", "[null]", "[nan,1,1]", "{}",
+    "{a:1}", "{1:2}", "[", "]", "[[]", "{", "(", ")", "$", "${", "${seed}", "${nope}", "${a:b}",
+    "${oc.env:NOPE}", "ünï", "'ünï'", "'日本語'", "δ", "'🙂'", "'a\\'b'", "\\", "a\0b", "a\tb",
+    "\udcff",     "[" * 300, "[" * 300 + "]" * 300, "a" * 1500, "2020-01-01", "!!set", "&a", "*a",
+    "torch.nn.ReLU", "builtins.print", "os", "os.path", ".", "a.", "..a",
+)  # fmt: skip
+RESERVED = {"_target_"}  # which names code to run, and may name any
+PREFIXES = ("", "", "", "", "", "", "+", "++", "~", "~~")
+
+
+def keys() -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every setting there is: the option that has it, chosen first, and its dotted name."""
+    for group in CHOSEN:
+        for option in options(group):
+            text = (CONF / group / f"{option}.yaml").read_text(encoding="utf-8")
+            place = "trainer" if group == "accelerator" else group
+            nested = OmegaConf.to_container(OmegaConf.create(text))
+            inside = "" if "@package _global_" in text else f"{place}."
+            for name in nested:
+                if name not in RESERVED | {"defaults", "hydra"}:
+                    yield (f"{group}={option}",), f"{inside}{name}"
+            yield (), group
+    plain = OmegaConf.load(CONF / "train.yaml")
+    for name in ("seed", "n_seeds", "callbacks", "sweep.resume", "sweep.fail_fast", "sweep"):
+        yield (), name
+    for name in plain.data:
+        yield (), f"data.{name}"
+
+
+DRAWN = st.tuples(
+    st.sampled_from(sorted(set(keys()))),
+    st.sampled_from(PREFIXES),
+    st.one_of(
+        st.sampled_from(ODD),
+        st.sampled_from(HUGE).map(str),
+        st.integers(-5, 40).map(str),
+        st.floats(allow_nan=False).map(repr),
+        st.text(max_size=8),
+    ),
+)
+
+
+def prepared(overrides: list[str], directory) -> str | None:
+    """Do what precedes a training; the message if it must not begin."""
+    try:
+        config, _ = compose_run(overrides, directory)
+    except Exception as error:
+        return explain(error)
+    try:
+        configuration.check(config)
+        blueprint.check_size(config)
+        data = assembly.datamodule(config)
+        module = assembly.module(config, data)
+        blueprint.theory(config, data, module.objective)
+        assembly.loggers(config)
+        assembly.callbacks(config)
+        module.configure_optimizers()
+    except Exception as error:
+        return explain(with_culprit(config, error))
+    return None
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(
+    max_examples=300,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(drawn=DRAWN)
+def test_a_drawn_setting_works_or_gets_one_message(drawn, tmp_path):
+    (chosen, name), prefix, value = drawn
+    typed = f"{prefix}{name}" if prefix == "~~" else f"{prefix}{name}={value}"
+    message = prepared([*chosen, typed.replace("~~", "~")], tmp_path)
+    if message is None:
+        return
+    assert "should not have come so far" not in message, typed
+    assert "Traceback" not in message
+    assert len(message) < 2000, typed
+    if message.startswith("A file could not be used: "):
+        return
+    expected, found, advice = message.partition(". Found")
+    assert expected, f"{typed}: {message}"
+    assert found, f"{typed}: {message}"
+    assert ". " in advice, f"{typed}: {message}"
