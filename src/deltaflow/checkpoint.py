@@ -84,7 +84,7 @@ def read_network(directory: Path) -> FullyConnected | None:
     except UnusableFileError:
         raise
     except Exception as error:  # PyTorch has many for a file that is none of its own
-        said = literal(" ".join(str(error).split()))[:_LONGEST_REASON]
+        said = literal(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")
         raise ValueError(
             f"{literal(str(directory / CHECKPOINT))} must be the checkpoint of a run. Found one "
             f"that cannot be read: {said or type(error).__name__}. Delete it, or run again."

@@ -7,6 +7,7 @@ from deltaflow.records.files import (
     UnusableFileError,
     create_file,
     make_folder,
+    open_lock,
     read_file,
     replace_file,
 )
@@ -112,3 +113,24 @@ def test_nothing_but_a_regular_file_of_the_directory_is_read(leave, name, found,
     leave(tmp_path)
     with pytest.raises(UnusableFileError, match=f"Found {found}"):
         read_file(tmp_path, name, limit=4)
+
+
+def test_a_lock_file_is_made_and_stays_as_it_is(tmp_path):
+    os.close(open_lock(tmp_path / "lock"))
+    assert (tmp_path / "lock").read_bytes() == b""
+    (tmp_path / "lock").write_bytes(b"a note")
+    os.close(open_lock(tmp_path / "lock"))
+    assert (tmp_path / "lock").read_bytes() == b"a note"
+
+
+@pytest.mark.parametrize("leave", [links_out, lambda root: os.mkfifo(root / "b")])
+@pytest.mark.parametrize("open_it", [open_lock, lambda path: read_file(path.parent, "b", 9)])
+def test_what_takes_the_place_of_a_file_while_it_is_opened_is_not_opened(
+    open_it, leave, tmp_path, monkeypatch
+):
+    leave(tmp_path)
+    (tmp_path / "regular").touch()
+    seen = (tmp_path / "regular").stat()
+    monkeypatch.setattr("pathlib.Path.lstat", lambda path: seen)  # as it was a moment ago
+    with pytest.raises((UnusableFileError, OSError)):
+        open_it(tmp_path / "b")

@@ -6,6 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
+from deltaflow.records.kinds import checked_summary
 from deltaflow.report.collect import collect
 from deltaflow.report.digest import digest
 from deltaflow.report.ranking import MOST, describe_run, print_ranking
@@ -213,3 +214,16 @@ def test_a_run_of_a_sweep_in_one_line():
     assert describe_run(summary("failed", error="no such file")) == "failed: no such file"
     assert describe_run(summary("diverged", at=[3, 4])) == "diverged"
     assert describe_run(summary(at=[3, None])) == "completed, 1 of 2 seeds diverged"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "failed", "error": "red \x1b[31m"},
+        {"metrics": {"test": {"\x1b[31m": {"mean": 0.5, "low": None, "high": None, "n": 1}}}},
+    ],
+)
+def test_a_line_on_a_run_commands_no_terminal(fields):
+    said = describe_run(checked_summary({"status": "completed"} | fields))
+    assert "[31m" in said
+    assert "\x1b" not in said

@@ -156,7 +156,7 @@ def _as_table(path: Path, schema: Schema) -> Iterator[None]:
     except (FileNotFoundError, UnusableFileError):
         raise
     except (OSError, ValueError, PolarsError, PanicException) as error:  # the last no Exception
-        said = literal(" ".join(str(error).split()))[:_LONGEST_REASON]
+        said = literal(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")
         raise ValueError(
             f"{literal(str(path))} must be a Parquet file of the table `{schema.name}`. Found one "
             f"that cannot be read: {said}. Delete it, or run again."
