@@ -189,7 +189,7 @@ def test_a_failure_that_leaves_no_record_decides_the_exit_status(deltaflow, monk
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("deltaflow.experiment.claim", full)
+    monkeypatch.setattr("deltaflow.records.recording.claim", full)
     monkeypatch.setattr("deltaflow.sweep.RankingCallback.on_multirun_end", lambda *_, **__: None)
     outcome = deltaflow(*FRESH)
     assert outcome.status == 1

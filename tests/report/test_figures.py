@@ -219,8 +219,8 @@ def test_a_picture_is_written_whole(tmp_path):
 def test_a_picture_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
     (tmp_path / "flow.png").write_text("the one before")
 
-    def half(self, path, **_):
-        path.write_bytes(b"\x89PNG")
+    def half(self, file, **_):
+        file.write(b"\x89PNG")
         raise OSError("no space left")
 
     monkeypatch.setattr(Figure, "savefig", half)
