@@ -1,7 +1,5 @@
 """What happens around the runs of a sweep, without any run."""
 
-import os
-
 import pytest
 from omegaconf import OmegaConf
 
@@ -9,8 +7,6 @@ from deltaflow import sweep
 from deltaflow.report import build, ranking
 from deltaflow.resumption import note_failure
 from written import write_run
-
-LOCAL = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher"
 
 
 @pytest.fixture
@@ -26,18 +22,6 @@ def configured(tmp_path):
     sweep.UNDER_WAY.set(None)
     yield of
     sweep.UNDER_WAY.set(before)
-
-
-@pytest.mark.parametrize(
-    ("launcher", "n"),
-    [
-        (LOCAL, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None),
-        (LOCAL.replace("Local", "Slurm"), None),
-        ("hydra._internal.core_plugins.basic_launcher.BasicLauncher", None),
-    ],
-)
-def test_only_jobs_on_this_machine_come_in_groups_as_large_as_it_has_cores(launcher, n):
-    assert sweep.runs_at_once(launcher) == n
 
 
 def test_a_sweep_is_under_way_once_its_directory_is_ready(configured, tmp_path):

@@ -15,24 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from rich.console import Console
 
-from deltaflow.config import RunConfig
+from deltaflow import registration  # noqa: F401  # workers compose once this is imported
 from deltaflow.flags import refuse_stray_arguments
 from deltaflow.identity import identity
 from deltaflow.interruption import raise_asking, raised_again, raised_once
 from deltaflow.messages import INTERRUPTED, explain, is_lost_worker, print_error
-from deltaflow.names import axes, resuming, slug, sweep_directory, unique
+from deltaflow.names import resuming
 from deltaflow.options import config_directory
 from deltaflow.report import ranking, terminal
 from deltaflow.report.screen import console, printable
 from deltaflow.resumption import Turn, note_failure, turn
-from deltaflow.sweep import UNDER_WAY, conclude_stopped_sweep, how_to_go_on, runs_at_once
+from deltaflow.sweep import UNDER_WAY, conclude_stopped_sweep, how_to_go_on
 from deltaflow.worker import at_work
 
 if TYPE_CHECKING:
@@ -233,13 +232,4 @@ def _ignore_names_of_plugins() -> None:
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
 
 
-# Worker processes of a parallel launcher import this module and nothing else of ours before
-# Hydra composes their configuration, so all this must be known once it is imported.
-_ignore_names_of_plugins()
-ConfigStore.instance().store(name="schema", node=RunConfig)
-OmegaConf.register_new_resolver("deltaflow.slug", slug, replace=True)
-OmegaConf.register_new_resolver("deltaflow.at_once", runs_at_once, replace=True)
-for _named in (unique, axes, sweep_directory):  # once for all runs of a sweep
-    OmegaConf.register_new_resolver(
-        f"deltaflow.{_named.__name__}", _named, use_cache=True, replace=True
-    )
+_ignore_names_of_plugins()  # for workers too, which import this module before they compose

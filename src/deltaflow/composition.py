@@ -19,7 +19,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ValidationError
 
-from deltaflow import cli  # noqa: F401  # registers the schema and resolvers
+from deltaflow import registration  # noqa: F401  # the schema and the resolvers
 from deltaflow.options import config_directory
 from deltaflow.signatures import shown
 

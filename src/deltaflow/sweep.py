@@ -1,6 +1,5 @@
 """What happens around the runs of a sweep: a directory of their own, and their report."""
 
-import os
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,24 +21,6 @@ from deltaflow.resumption import has_failed, has_runs, open_sweep
 
 # The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
 UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)
-
-
-def runs_at_once(launcher: str) -> int | None:
-    """How many runs a launcher gets at a time, the next ones when all of these have ended.
-
-    Submitit on one machine begins all that it gets at the same time, each in a process.
-
-    Args:
-        launcher: its ``_target_``.
-
-    Returns:
-        As many as there are cores for it, and ``None`` for others: all.
-    """
-    if not launcher.endswith("submitit_launcher.LocalLauncher"):
-        return None
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 class DirectoryCallback(Callback):
