@@ -1,5 +1,6 @@
 """Runs stopped at random moments of their last second: ``python tests/stopping.py 200``."""
 
+import itertools
 import random
 import signal
 import sys
@@ -31,11 +32,14 @@ def stop_at_random(folder: Path, stops: int, seed: int) -> tuple[int, Counter[st
     """
     draw, n_lost, endings = random.Random(seed), 0, Counter[str]()
     seconds = min(_seconds(folder / f"whole_{n}") for n in range(2))
-    for number in range(stops):
+    for number in itertools.count():
         directory = folder / f"stopped_{number:03d}"
         directory.mkdir()
-        command = start(RUN, directory)
+        command, began = start(RUN, directory), time.monotonic()
         command.process.join(draw.uniform(max(seconds - _SECOND, 0.1), seconds))
+        if command.process.exitcode is not None:  # it was quicker than the others
+            seconds = min(seconds, time.monotonic() - began)
+            continue
         command.send(signal.SIGSTOP)
         before = _rows(directory / "run")
         chosen = draw.choice(SIGNALS)
@@ -44,8 +48,10 @@ def stop_at_random(folder: Path, stops: int, seed: int) -> tuple[int, Counter[st
         status = command.wait()
         if "Traceback" in command.err:
             raise AssertionError(command.err)
-        endings[f"{chosen.name}, status {status}"] += 1
         n_lost += len(before - _rows(directory / "run"))
+        endings[f"{chosen.name}, status {status}"] += 1
+        if endings.total() == stops:
+            break
     return n_lost, endings
 
 
