@@ -97,6 +97,36 @@ def test_a_signal_that_is_ignored_stays_so():
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
+def test_a_signal_that_somebody_caught_is_raised_again_seconds_later(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with raised_once():
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGINT)
+        now[0] += 1
+        send(signal.SIGINT)
+        now[0] += 2
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGINT)
+
+
+def test_a_signal_at_the_very_end_of_the_block_is_not_lost(monkeypatch):
+    handler_of = signal.getsignal
+
+    def interrupted(number):
+        send(signal.SIGTERM)
+        return handler_of(number)
+
+    def block():
+        with raised_once():
+            monkeypatch.setattr("signal.getsignal", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+
+
 class Interrupted:
     """Is interrupted where Python ignores what is raised."""
 

@@ -25,6 +25,7 @@ ORDER = (
     "sweep",
     "extent",
     "resumption",
+    "sweep_directory",
     "composition",
     "registration",
     "names",

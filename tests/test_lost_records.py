@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import stat
 import warnings
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import Callback
 
-from deltaflow import load_run
-from deltaflow.records import read_summary
+from deltaflow import ending, load_run, train
+from deltaflow.records import read_summary, recording
 from deltaflow.records.recording import DirectoryLostError
 from deltaflow.records.summary import DirectoryTakenError
 from running import run
@@ -106,7 +107,7 @@ def test_files_have_the_rights_that_the_umask_gives(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["layers.parquet", "flow.png", "checkpoints", ".hydra", "records", "tensorboard"]
+    "name", ["layers.parquet", "flow.png", "checkpoints", ".hydra", "records", "fit-profile.txt"]
 )
 def test_nothing_that_is_there_is_overwritten(name, tmp_path):
     (tmp_path / name).symlink_to("nowhere")
@@ -119,6 +120,63 @@ def test_other_files_in_the_directory_do_not_matter(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     assert run([*SHORT, "logger=none"], tmp_path).summary["status"] == "completed"
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_that_is_interrupted_as_it_begins_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("deltaflow.records.recording.claim", then_stop(recording.claim))
+    with pytest.raises(KeyboardInterrupt, match="kept in"):
+        run(SHORT, tmp_path / "run")
+    assert read_summary(tmp_path / "run")["status"] == "interrupted"
+
+
+def test_a_signal_while_a_failure_is_told_leaves_no_run_that_seems_to_go_on(monkeypatch, tmp_path):
+    def fail(*_):
+        raise LookupError("no such thing")
+
+    monkeypatch.setattr("deltaflow.experiment.conclude", fail)
+    monkeypatch.setattr("deltaflow.ending.explain", then_stop(ending.explain))
+    with pytest.raises(KeyboardInterrupt):
+        run(SHORT, tmp_path / "run")
+    found = read_summary(tmp_path / "run")
+    assert (found["status"], "no such thing" in found["error"]) == ("failed", True)
+    assert len(load_run(tmp_path / "run").layers)
+
+
+def then_stop(function):
+    """A function, and Ctrl-C as soon as it is done."""
+
+    def stopped(*arguments):
+        result = function(*arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    return stopped
+
+
+@pytest.mark.parametrize("n_words", [0, 900, 4000])
+def test_a_full_disk_leaves_a_true_status_however_long_the_summary(n_words, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def fill(*_):
+        monkeypatch.setattr("pathlib.Path.replace", full)
+        full()
+
+    monkeypatch.setattr("deltaflow.experiment.conclude", fill)
+    with pytest.raises(OSError, match="No space"):
+        run(SHORT, tmp_path / "run", command=["x"] * n_words)
+    found = read_summary(tmp_path / "run")
+    assert found["status"] == "failed"
+    assert "No space left on device" in found["error"]
+
+
+def test_a_part_that_changes_the_folder_does_not_move_a_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr(Doing, "act", staticmethod(lambda _: os.chdir(tmp_path / "elsewhere")))
+    monkeypatch.setattr("deltaflow.assembly.callbacks", lambda config: [Doing()])
+    assert train([*SHORT, "logger=none"], "run").summary["status"] == "completed"
+    assert (tmp_path / "run" / "flow.png").exists()
 
 
 def test_a_short_summary_leaves_no_rest_of_a_longer_one_on_a_full_disk(monkeypatch, tmp_path):

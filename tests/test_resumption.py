@@ -9,8 +9,10 @@ import pytest
 
 from deltaflow.liveness import locked
 from deltaflow.records import SUMMARY_FIELDS, read_summary, write_summary
+from deltaflow.records.files import UnusableFileError
 from deltaflow.records.summary import claim
-from deltaflow.resumption import SHARED, has_failed, note_failure, open_sweep, turn
+from deltaflow.resumption import turn
+from deltaflow.sweep_directory import SHARED, has_failed, note_failure, open_sweep
 
 SUMMARY = dict.fromkeys(SUMMARY_FIELDS) | {
     "status": "running", "process": os.getpid(), "host": "here", "started": "2000-01-01T00:00:00Z",
@@ -153,6 +155,7 @@ HOLDER = """
 import os, sys
 from pathlib import Path
 from deltaflow.records import SUMMARY_FIELDS
+from deltaflow.records.files import UnusableFileError
 from deltaflow.records.summary import claim
 from deltaflow.resumption import turn
 sweep = Path(sys.argv[1])
@@ -279,3 +282,32 @@ def test_only_such_names_are_noted_as_runs_are_given(name, sweep):
     with ask(sweep, name, "a", resumed=False) as given:
         assert given.directory.name == name
     assert [path.name for path in (sweep / SHARED).iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("leave", [lambda path: path.symlink_to("/etc/passwd"), os.mkfifo])
+def test_what_hydra_would_write_through_is_refused_whatever_else_is_there(leave, sweep):
+    run = sweep / "0_x"
+    run.mkdir()
+    write_summary(run, SUMMARY | {"identity": "a", "status": "completed"})
+    (sweep / "multirun.yaml").unlink()
+    leave(sweep / "multirun.yaml")
+    with pytest.raises(UnusableFileError, match=r"multirun\.yaml must be a regular file"):
+        open_sweep(sweep, resumed=True)
+
+
+def test_a_link_to_nowhere_in_place_of_a_run_is_refused_in_words(sweep):
+    (sweep / "0_x").symlink_to("nowhere")
+    with pytest.raises(UnusableFileError, match=r"0_x must be a folder. Found a symbolic link"):
+        open_sweep(sweep, resumed=True)
+
+
+def test_a_folder_in_place_of_a_mark_is_refused_in_words(sweep):
+    (sweep / SHARED / "failed").mkdir(parents=True)
+    with pytest.raises(UnusableFileError, match=r"failed must be a file. Found a folder"):
+        open_sweep(sweep, resumed=True)
+
+
+def test_a_new_sweep_removes_nothing(tmp_path):
+    (tmp_path / "2024_mine").mkdir()
+    open_sweep(tmp_path, resumed=False)
+    assert (tmp_path / "2024_mine").is_dir()

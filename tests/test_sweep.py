@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 
 from deltaflow import sweep
 from deltaflow.report import build, ranking
-from deltaflow.resumption import note_failure
+from deltaflow.sweep_directory import note_failure
 from written import write_run
 
 

@@ -43,7 +43,11 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
             "`train` must be given a list of a run's settings, and where its records go as "
             f'`directory`. Found {settings!r}. Use `train(["activation=tanh"], "a/folder")`.'
         )
-    folder = Path(directory or Path("outputs") / unique(",".join(settings)))
+    folder = Path(directory or Path("outputs") / unique(",".join(settings))).absolute()
+    if "\0" in str(folder):
+        raise ValueError(
+            f"`directory` must be a path. Found {str(directory)!r}, with a NUL in it. Leave it out."
+        )
     try:
         config, choices = compose_run(settings, folder)
     except Exception as error:  # Hydra raises any

@@ -156,7 +156,8 @@ def _rebuilt(checkpoint: Any, size: int) -> FullyConnected | None:
         ValueError: if a part of it is not what it must be.
     """
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("architecture"), dict):
-        raise WrongFieldError("architecture", "an object", None)
+        found = checkpoint.get("architecture") if isinstance(checkpoint, dict) else checkpoint
+        raise WrongFieldError("architecture", "an object", found)
     kept = checkpoint["architecture"]
     own = _ARCHITECTURE(kept, "architecture")
     try:

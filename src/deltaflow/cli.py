@@ -22,16 +22,19 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from rich.console import Console
 
 from deltaflow import registration  # noqa: F401  # workers compose once this is imported
+from deltaflow.ending import interrupted
 from deltaflow.flags import refuse_stray_arguments
 from deltaflow.identity import identity
 from deltaflow.interruption import raise_asking, raised_again, raised_once
 from deltaflow.messages import INTERRUPTED, explain, is_lost_worker, print_error
 from deltaflow.names import resuming
 from deltaflow.options import config_directory
+from deltaflow.records.summary import SUMMARY
 from deltaflow.report import ranking, terminal
 from deltaflow.report.screen import console, printable
-from deltaflow.resumption import Turn, note_failure, turn
+from deltaflow.resumption import Turn, turn
 from deltaflow.sweep import UNDER_WAY, conclude_stopped_sweep, how_to_go_on
+from deltaflow.sweep_directory import note_failure
 from deltaflow.worker import at_work
 
 if TYPE_CHECKING:
@@ -73,10 +76,12 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
                 "the values of that sweep, or leave it out."
             )
         result = _run(config, command, console=out, bar=out if out.is_terminal else None)
-        try:
-            terminal.print_run(out, result.directory, result.summary, result.layers)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"The run has ended; see {result.directory}.") from None
+        terminal.print_run(out, result.directory, result.summary, result.layers)
+    except KeyboardInterrupt as stop:
+        directory = Path(HydraConfig.get().runtime.output_dir)
+        if stop.args or not (directory / SUMMARY).exists():
+            raise
+        raise interrupted(directory) from None  # it came when the run had been ended
     except Exception as error:
         if with_traceback:
             raise

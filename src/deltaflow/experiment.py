@@ -26,10 +26,10 @@ from deltaflow.callbacks.tensorboard import (
     tensorboards,
 )
 from deltaflow.conclusion import conclude
-from deltaflow.ending import broken_off, interrupted
+from deltaflow.ending import broken_off
 from deltaflow.hyperparameters import Hyperparameters, hyperparameters, varied
 from deltaflow.identity import identity
-from deltaflow.interruption import raised_once
+from deltaflow.interruption import held_back, raised_once
 from deltaflow.module import StackedModule
 from deltaflow.options import told
 from deltaflow.overlay import Theory
@@ -77,18 +77,22 @@ def run(
     choices = told(config, choices)
     values = _hyperparameters(config, choices)
     first = first_summary(choices, overrides, command, values, identity(config))
+    records: Recording | None = None
     with raised_once():
-        records = Recording(directory, first)
         try:
+            with held_back():  # from its first moment on, a run has somebody to end it
+                records = Recording(directory, first)
             return _recorded(config, records, overrides, console, bar, hydra)
         except BaseException as caught:
-            ending = broken_off(config, caught, records)
-            try:
+            if records is None:  # nothing there is ours
+                raise
+            with held_back():
+                ending = broken_off(config, caught, records)
                 records.break_off(ending.status, ending.message)
-            except KeyboardInterrupt:  # the first signal, while a failure was written down
-                records.break_off(ending.status, ending.message)
-                raise interrupted(records.directory) from caught
             raise ending.error from caught
+        finally:
+            if records is not None:  # a signal may have come between
+                records.break_off("interrupted", None)
 
 
 def _recorded(

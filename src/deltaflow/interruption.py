@@ -1,19 +1,22 @@
 """Signals that ask a process to stop: raised once, and held back while an ending is written.
 
 Ctrl-C, SIGTERM and SIGHUP often come in twos and more: from a batch system, a closing terminal,
-an impatient person. The first is a ``KeyboardInterrupt``; those that follow must not interrupt
-what is done because of it. A later one counts again where :func:`raised_again` says so.
+an impatient person. The first is a ``KeyboardInterrupt``; those that follow at once must not
+interrupt what is done because of it. One that comes seconds later is raised too, for the first may
+have had no effect, and one within :func:`raised_again`.
 """
 
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
 
 _MOMENT = 0.02  # seconds
+_PATIENCE = 2.0  # seconds after which one that had no effect, for somebody caught it, is repeated
 ASKING = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
@@ -27,13 +30,14 @@ class _Handler:
         self.has_raised = False
         self.held = 0
         self.raised = int(signal.SIGINT)
+        self.raised_at = 0.0
         self.waiting: int | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.held:
             self.waiting = number
-        elif not self.has_raised:
-            self.has_raised, self.raised = True, number
+        elif not self.has_raised or time.monotonic() - self.raised_at > _PATIENCE:
+            self.has_raised, self.raised, self.raised_at = True, number, time.monotonic()
             raise KeyboardInterrupt
 
     def release(self) -> None:
@@ -86,7 +90,7 @@ def let_signals_end_it() -> None:
 
 @contextmanager
 def raised_once() -> Iterator[None]:
-    """Within the block, let only the first of the signals raise ``KeyboardInterrupt``.
+    """Within the block, let only the first of some signals raise ``KeyboardInterrupt``.
 
     Within another such block, and outside the main thread, which gets no signals, it does nothing.
     """
@@ -108,6 +112,8 @@ def raised_once() -> Iterator[None]:
                 signal.signal(number, signal.default_int_handler)
         sys.unraisablehook = hook
         _HANDLER.reset(token)
+        if handler.waiting is not None and not handler.has_raised:
+            raise KeyboardInterrupt
 
 
 @contextmanager

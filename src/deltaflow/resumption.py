@@ -15,7 +15,6 @@ interrupted or was killed gives way to the new run: that measures all of it agai
 
 import itertools
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -25,24 +24,18 @@ from pathlib import Path
 from typing import Any
 
 from deltaflow.liveness import is_going, locked
-from deltaflow.names import SLUG, resuming
+from deltaflow.names import SLUG
 from deltaflow.records.files import (
     folders,
     make_folder,
-    open_file,
     read_file,
     replace_file,
 )
-from deltaflow.records.summary import SUMMARY, read_summary
+from deltaflow.records.summary import read_summary
+from deltaflow.sweep_directory import NUMBER, REPLACED, SHARED, has_failed
 
-SHARED = ".sweep"  # what the processes of a sweep tell each other
 _FINISHED = ("completed", "diverged")
-_FAILED = "failed"
-_REPLACED = "replaced-"
 _PLACE = ".place"  # ends the name of a file that says where the run of an identity is
-_CONFIG = "multirun.yaml"  # Hydra writes it, links or not
-_LARGEST_CONFIG = 2**26  # bytes
-_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -65,65 +58,6 @@ class Turn:
     def has_come(self) -> bool:
         """Whether the run is to begin."""
         return self.kept is None and self.going is None and not self.stopped
-
-
-def open_sweep(sweep: Path, resumed: bool) -> None:
-    """Make a sweep's directory ready, before any run begins.
-
-    Args:
-        sweep: its directory; made if it is new.
-        resumed: whether it is to go on; else it must be new.
-
-    Raises:
-        UnusableFileError: if a link, or something else that is not the sweep's own, is where
-            the sweep will write.
-        ValueError: if there are runs in a directory that should be new, or no sweep where one
-            should go on.
-    """
-    if not resumed and has_runs(sweep):
-        raise ValueError(
-            "A run or sweep needs a directory of its own. Found the records of another in "
-            f"{sweep}. Name a new one, delete that, or go on with it: `{resuming(str(sweep))}`."
-        )
-    has_begun = has_runs(sweep) or _is_configured(sweep) or os.path.lexists(sweep / SHARED)
-    if resumed and not has_begun:
-        if os.path.lexists(sweep / SUMMARY):
-            found = f"one run in {sweep}"
-        else:
-            found = f"{sweep}, {'which has no runs' if sweep.is_dir() else 'which is no folder'}"
-        raise ValueError(
-            f"`sweep.resume` must be the directory of a sweep. Found {found}. Use the directory "
-            "that the sweep printed, such as outputs/sweep_…; it starts where the command runs."
-        )
-    sweep.mkdir(parents=True, exist_ok=True)
-    make_folder(sweep / SHARED)  # from now on it can be resumed
-    (sweep / SHARED / _FAILED).unlink(missing_ok=True)
-    for rest in folders(sweep / SHARED):
-        if rest.name.startswith(_REPLACED):  # somebody was killed while deleting
-            shutil.rmtree(rest, ignore_errors=True)
-    for directory in folders(sweep):  # or before there was a summary
-        if _NUMBER.match(directory.name) and not os.path.lexists(directory / SUMMARY):
-            with suppress(OSError):  # there is more in it
-                for name in os.listdir(directory):
-                    if name.startswith(f".{SUMMARY}."):
-                        (directory / name).unlink()
-                directory.rmdir()
-
-
-def has_runs(sweep: Path) -> bool:
-    """Whether a run of a sweep has begun."""
-    return any(os.path.lexists(folder / SUMMARY) for folder in folders(sweep))
-
-
-def note_failure(sweep: Path) -> None:
-    """Remember that a run has failed, whether or not it left a record of that."""
-    make_folder(sweep / SHARED)
-    replace_file(sweep / SHARED / _FAILED, b"")
-
-
-def has_failed(sweep: Path) -> bool:
-    """Whether a run has failed since the sweep began, or was resumed."""
-    return os.path.lexists(sweep / SHARED / _FAILED)
 
 
 @contextmanager
@@ -161,19 +95,6 @@ def turn(
             with suppress(OSError):  # it is another's
                 wanted.rmdir()
         yield found
-
-
-def _is_configured(sweep: Path) -> bool:
-    """Whether Hydra has written the sweep's configuration, which it will write again.
-
-    Raises:
-        UnusableFileError: if it would write somewhere else.
-    """
-    try:
-        open_file(sweep, _CONFIG, _LARGEST_CONFIG).close()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
 
 
 def _turn(sweep: Path, wanted: Path, identity: str, mine: bool) -> Turn:
@@ -223,7 +144,7 @@ def _runs_of(sweep: Path, identity: str) -> list[tuple[Path, dict[str, Any]]]:
 
 def _replace(sweep: Path, directory: Path) -> None:
     """Remove what is left of a run, so that at no moment half of it could be taken for a run."""
-    gone = sweep / SHARED / f"{_REPLACED}{secrets.token_hex(8)}"
+    gone = sweep / SHARED / f"{REPLACED}{secrets.token_hex(8)}"
     directory.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
 
@@ -237,10 +158,10 @@ def _numbered(sweep: Path, wanted: Path) -> Path:
         taken = {name.partition("_")[0] for name in others}
         if own not in taken:
             return wanted
-        numbers = [int(number) for number in taken if _NUMBER.fullmatch(number)]
+        numbers = [int(number) for number in taken if NUMBER.fullmatch(number)]
         following = next(
             n for n in itertools.count(1 + max(numbers, default=-1)) if str(n) not in taken
         )
-        directory = sweep / f"{following}_{rest if _NUMBER.fullmatch(own) else wanted.name}"
+        directory = sweep / f"{following}_{rest if NUMBER.fullmatch(own) else wanted.name}"
         directory.mkdir()
         return directory

@@ -17,7 +17,7 @@ from deltaflow.extent import refuse_too_many
 from deltaflow.hyperparameters import swept
 from deltaflow.messages import explain, print_error
 from deltaflow.names import resuming
-from deltaflow.resumption import has_failed, has_runs, open_sweep
+from deltaflow.sweep_directory import has_failed, has_runs, open_sweep
 
 # The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
 UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)

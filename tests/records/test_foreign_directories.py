@@ -19,7 +19,8 @@ from deltaflow.report.collect import collect
 from deltaflow.report.placed_runs import placed_runs
 from deltaflow.report.runs_table import runs_table, write_runs
 from deltaflow.report.sweep_figures import write_figures
-from deltaflow.resumption import SHARED, has_failed, note_failure, open_sweep, turn
+from deltaflow.resumption import turn
+from deltaflow.sweep_directory import SHARED, has_failed, note_failure, open_sweep
 from written import write_run
 
 PRIVATE = "nobody may read this"

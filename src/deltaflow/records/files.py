@@ -6,6 +6,7 @@ followed, nothing but a regular file is opened, and none larger than its kind ca
 directory itself may be a link; whoever names it means it.)
 """
 
+import errno
 import os
 import secrets
 import stat
@@ -19,6 +20,9 @@ from deltaflow.quotation import literal
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # or opening a FIFO waits for a writer, for ever
 _BINARY = getattr(os, "O_BINARY", 0)
+
+
+_BLOCK = 4096  # bytes, what file systems give a file at least
 
 
 class UnusableFileError(ValueError):
@@ -57,6 +61,40 @@ def create_file(path: Path, content: bytes) -> None:
         except OSError:  # some file systems have no links
             with path.open("xb") as file:
                 file.write(content)
+
+
+def overwrite_file(path: Path, content: bytes) -> None:
+    """Write into the space that a file has on the disk already, as there may be no more.
+
+    Spaces fill what is left of a longer one.
+
+    Args:
+        path: of the file.
+        content: of the file, as text that may end in spaces.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        OSError: if the content needs more space.
+        UnusableFileError: if it is no regular file.
+    """
+    path.lstat()
+    with os.fdopen(_opened(path, os.O_RDWR), "r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        if len(content) > -(-size // _BLOCK) * _BLOCK:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        file.write(content.ljust(size))
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        UnusableFileError: if it is a folder.
+    """
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(mode := path.lstat().st_mode):
+            raise _unusable(path, "a file", _kind(mode))
+        path.unlink()
 
 
 def make_folder(path: Path) -> None:

@@ -17,6 +17,8 @@ from deltaflow.records.schema import Schema
 from deltaflow.records.summary import claim, write_summary
 from deltaflow.records.tables import TableWriter
 
+_DISPENSABLE = ("command", "overrides", "hyperparameters", "versions")  # on a disk that is full
+
 
 class DirectoryLostError(ValueError):
     """The directory of a run under way was deleted or moved."""
@@ -90,8 +92,8 @@ class Recording:
     def break_off(self, status: str, error: str | None) -> None:
         """Write down that the run was stopped; nothing, if it had ended already.
 
-        What cannot be written is left out. The short summary of the start still fits where it
-        is, on a disk that is full.
+        What cannot be written is left out. On a disk that is full, the summary of the start, or
+        a shorter one, still fits where it is.
 
         Args:
             status: ``failed`` or ``interrupted``.
@@ -107,11 +109,11 @@ class Recording:
             except BaseException as second:
                 warnings.warn(f"A table was left in chunks: {second}", stacklevel=2)
             ending = {"status": status, "error": error}
-            try:
-                self._end(self.summary | ending)
-            except OSError:
+            bare = self._first | dict.fromkeys(_DISPENSABLE)
+            for summary in (self.summary, self._first, bare):
                 with suppress(OSError):
-                    self._end(self._first | ending)
+                    self._end(summary | ending)
+                    break
 
     @property
     def is_there(self) -> bool:

@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from deltaflow.quotation import literal
-from deltaflow.records.files import UnusableFileError, create_file, read_file, replace_file
+from deltaflow.records.files import (
+    UnusableFileError,
+    create_file,
+    overwrite_file,
+    read_file,
+    replace_file,
+)
 from deltaflow.records.kinds import checked_summary
 from deltaflow.records.validation import WrongFieldError
 
 SUMMARY = "summary.json"
 _WRITTEN = (
     SUMMARY, "layers.parquet", "metrics.parquet", "records", "flow.png", ".hydra", "checkpoints",
-    "tensorboard", "csv",
+    "tensorboard", "csv", "fit-profile.txt", "validate-profile.txt", "test-profile.txt",
 )  # fmt: skip
 """What a run writes. Where one of these is, something of somebody's would be overwritten."""
-_BLOCK = 4096  # bytes, what file systems give a file at least
 _LARGEST = 2**26  # bytes of a summary: one of fifty thousand replicas
 _MOST_VALUES = 2**22  # of a summary; a few bytes each could be gigabytes in memory
 
@@ -131,11 +136,8 @@ def write_summary(directory: Path, summary: Mapping[str, Any]) -> None:
     path = directory / SUMMARY
     try:
         replace_file(path, content)
-    except OSError:  # a full disk; but the block of the summary that is there is ours already
-        if not path.exists() or len(content) > _BLOCK:
-            raise
-        with path.open("r+b") as file:  # in one go, with spaces over what would be left
-            file.write(content.ljust(path.stat().st_size))
+    except OSError:  # a full disk; but what the summary that is there takes is ours already
+        overwrite_file(path, content)
 
 
 def read_summary(directory: Path) -> dict[str, Any]:
