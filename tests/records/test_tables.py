@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import polars as pl
 import pytest
 
@@ -66,3 +68,61 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "metrics.parquet").write_text("not a table")
     with pytest.raises(ValueError, match=r"metrics\.parquet must be a Parquet file"):
         read_table(tmp_path, METRICS)
+
+
+@pytest.fixture
+def closed(tmp_path):
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=0)
+    for epoch in range(3):
+        writer.append(_rows(epoch))
+    writer.close()
+    return writer
+
+
+def test_closing_again_leaves_all_rows(closed, tmp_path):
+    before = (tmp_path / "metrics.parquet").read_bytes()
+    closed.close()
+    assert (tmp_path / "metrics.parquet").read_bytes() == before
+
+
+def test_rows_that_come_after_closing_are_added(closed, tmp_path):
+    closed.append(_rows(3))
+    assert len(read_table(tmp_path, METRICS)) == 6  # until then, the whole table counts
+    closed.close()
+    assert len(read_table(tmp_path, METRICS)) == 8
+    assert _written(tmp_path) == ["metrics.parquet"]
+
+
+@pytest.mark.parametrize("step", ["unlink", "rmdir", "replace"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_closing_that_is_broken_off_may_be_repeated(step, error, monkeypatch, tmp_path):
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=3600)
+    writer.append(_rows(0))
+    writer.flush()
+    writer.append(_rows(1))
+
+    def break_off(*_, **__):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"pathlib.Path.{step}", break_off)
+        with suppress(error):
+            writer.close()
+    writer.close()
+    assert len(read_table(tmp_path, METRICS)) == 4
+    assert "metrics.parquet" in _written(tmp_path)
+
+
+def test_rows_of_a_flush_that_failed_come_with_the_next(monkeypatch, tmp_path):
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=3600)
+    writer.append(_rows(0))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deltaflow.records.tables.replace_file", full)
+        with pytest.raises(OSError, match="No space"):
+            writer.flush()
+    writer.flush()
+    assert len(read_table(tmp_path, METRICS)) == 2
