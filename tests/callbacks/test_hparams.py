@@ -123,8 +123,8 @@ def test_hyperparameters_are_numbers_where_they_are(tmp_path):
 
 
 def test_a_run_that_fails_in_training_has_its_row_without_an_end(tmp_path):
-    with pytest.raises(ValueError, match="momentum"):
-        run([SHORT, "optimizer.momentum=-1"], tmp_path)
+    with pytest.raises(ValueError, match="no such batch"):
+        run([SHORT, "+callbacks.mine._target_=broken.RaisingCallback"], tmp_path)
     content = events(tmp_path).PluginTagToContent(metadata.PLUGIN_NAME)
     assert set(content) == {metadata.EXPERIMENT_TAG, metadata.SESSION_START_INFO_TAG}
 

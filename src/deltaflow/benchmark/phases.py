@@ -46,8 +46,8 @@ DOORS = {
     "records": (
         "deltaflow.callbacks.flow:layer_rows", "deltaflow.callbacks.flow:log_layer_charts",
         "deltaflow.callbacks.tensorboard:write", "deltaflow.records:TableWriter.append",
-        "deltaflow.records:TableWriter.close", "deltaflow.experiment:claim",
-        "deltaflow.experiment:write_summary", "deltaflow.experiment:_keep_settings",
+        "deltaflow.records:TableWriter.close", "deltaflow.records.recording:claim",
+        "deltaflow.records.recording:write_summary", "deltaflow.experiment:_keep_settings",
         "deltaflow.experiment:read_table", "deltaflow.experiment:first_summary",
         "deltaflow.experiment:_open_board", "deltaflow.experiment:log_picture",
         "deltaflow.experiment:log_verdicts", "deltaflow.experiment:log_outcome",
