@@ -124,7 +124,9 @@ def test_a_signal_at_the_very_end_of_the_block_is_not_lost(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         block()
     monkeypatch.undo()
-    assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    assert {signal.getsignal(number) for number in ASKING} == {signal.default_int_handler}
+    with raised_once():  # none of another block
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
 
 
 class Interrupted:

@@ -106,14 +106,28 @@ def raised_once() -> Iterator[None]:
             signal.signal(number, handler)
         yield
     finally:
-        handler.held += 1  # or one that comes now would leave some handlers as they are
-        for number in raising:
-            if signal.getsignal(number) is handler:
-                signal.signal(number, signal.default_int_handler)
-        sys.unraisablehook = hook
-        _HANDLER.reset(token)
+        handler.held += 1  # or one that comes now would leave handlers as they are
+        with _blocked():
+            for number in raising:
+                if signal.getsignal(number) is handler:
+                    signal.signal(number, signal.default_int_handler)
+            sys.unraisablehook = hook
+            _HANDLER.reset(token)
         if handler.waiting is not None and not handler.has_raised:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """Let the system keep signals until the end of the block, where it can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
