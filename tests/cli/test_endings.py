@@ -93,7 +93,8 @@ def test_a_run_that_is_stopped_at_its_end_keeps_its_rows(prepare, act, tmp_path)
         assert str(directory) in (tmp_path / "stderr").read_text()
     else:
         assert recorded == ("failed" if status else "completed")
-        assert status or JUDGING in str(prepare)
+        # A summary that fits where it is can be written on a full disk too.
+        assert status or JUDGING in str(prepare) or "summary.json" in str(prepare)
     (collected,) = collect([directory])
     assert collected.status in (recorded, "interrupted")
     report_on([collected], tmp_path, "a run")

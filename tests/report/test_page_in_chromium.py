@@ -220,7 +220,7 @@ def test_effects_say_what_is_averaged_and_what_is_not(visit):
     said = page.locator("#effects figcaption").inner_text()
     assert "combinations of the other axes that have a result with all of its values" in said
     assert "Not all combinations count for network.depth; the notes say why." in said
-    page.locator("#effects .numbers summary").click()
+    page.locator("#effects .numbers summary").press("Enter")
     assert "11 of 12" in page.locator("#effects .numbers tbody tr").last.inner_text()
 
 
@@ -228,7 +228,7 @@ def test_each_figure_has_its_numbers_as_a_table(small):
     page, digest = small
     draw(page)
     for section in SECTIONS:
-        page.locator(f"#{section} .numbers summary").click()
+        page.locator(f"#{section} .numbers summary").press("Enter")
     expected = {
         "profiles": sum(len(run["profile"]["layers"]) for run in evenly(digest["runs"])),
         "heatmaps": sum(len(run["heatmap"]["layers"]) for run in evenly(digest["runs"])),
@@ -576,7 +576,7 @@ def test_commands_and_configurations_are_copied_as_they_stand(before, visit):
     run = digest["runs"][2]
     run["command"] = """python train.py 'a="b c"' <&>"""
     page = visit(digest, before=before, permissions=["clipboard-read", "clipboard-write"]).page
-    page.locator(f"#run-{run['id']} summary").click()
+    page.locator(f"#run-{run['id']} summary").press("Enter")
     for what, text in (("command", run["command"]), ("configuration", run["config"])):
         button = page.get_by_role("button", name=f"Copy the {what} of run 3")
         button.click()
@@ -714,11 +714,11 @@ def test_every_control_has_a_name_and_every_section_a_heading(drawn):
 def test_no_hostile_string_becomes_more_than_text(visit):
     digest = synthetic.hostile()
     page = visit(digest).page
-    page.locator("#run-list details summary").first.click()
+    page.locator("#run-list details summary").first.press("Enter")
     page.click("#tick-all")
     draw(page)
     for section in SECTIONS:
-        page.locator(f"#{section} .numbers summary").click()
+        page.locator(f"#{section} .numbers summary").press("Enter")
     assert page.inner_text("h1") == synthetic.HOSTILE[0]
     assert page.locator("#notes li").count() == len(digest["notes"])
     assert page.locator("body img, body b[class], svg a, [onload], [onerror]").count() == 0
