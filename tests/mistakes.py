@@ -165,7 +165,7 @@ MISTAKES = {
     ),
     "no group": (["lr=0.1"], "setting that exists", "`lr`", "mean `optimizer.lr`?"),
     "too wide": (["network.width=1000000000"], "memory", "network.width=1000000000", "smaller"),
-    "too deep": (["network.depth=1001"], "at most 1000", "1001", "network.depth=0"),
+    "too deep": (["network.depth=1001"], "at most 1000", "1001", "network.depth=10"),
     "too many layers": (
         [f"network.hidden_sizes=[{','.join(['1'] * 1001)}]"], "at most 1000", "1, 1", "[64,32]",
     ),

@@ -127,9 +127,10 @@ def _positive(value: Any) -> bool:
 LIMITS = (
     Limit("seed", lambda seed: 0 <= seed < 2**62, "be at least 0 and below 2⁶²", "Use `seed=0`."),
     Limit("n_seeds", _at_least(1), "be at least 1", "Use `n_seeds=1` for one network."),
-    Limit("network.depth", lambda depth: 0 <= depth <= MOST_LAYERS,
-          f"be at least 0, and at most {MOST_LAYERS}",
+    Limit("network.depth", _at_least(0), "be at least 0",
           "Use `network.depth=0` for a linear model."),
+    Limit("network.depth", lambda depth: depth <= MOST_LAYERS, f"be at most {MOST_LAYERS}",
+          "Use `network.depth=10`."),
     Limit("network.width", _at_least(1), "be at least 1", "Use `network.width=32`."),
     Limit("network.hidden_sizes",
           lambda sizes: all(size >= 1 for size in sizes) and len(sizes) <= MOST_LAYERS,
