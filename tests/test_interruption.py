@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from deltaflow import interruption
 from deltaflow.interruption import (
     ASKING,
     held_back,
@@ -23,6 +24,7 @@ def _handlers():
         signal.signal(number, signal.SIG_DFL)
     raise_asking()
     yield
+    interruption._HANDLER.set(None)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -110,23 +112,41 @@ def test_a_signal_that_somebody_caught_is_raised_again_seconds_later(monkeypatch
             send(signal.SIGINT)
 
 
-def test_a_signal_at_the_very_end_of_the_block_is_not_lost(monkeypatch):
-    handler_of = signal.getsignal
+LINES = range(40)  # more than a block's beginning and end have
 
-    def interrupted(number):
-        send(signal.SIGTERM)
-        return handler_of(number)
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("own", [True, False], ids=["command", "notebook"])
+def test_a_signal_at_any_line_of_a_block_s_beginning_and_end_is_raised(line, own):
+    """Also where another thread takes it, as PyTorch's and Polars' do: Python handles it here."""
+    if not own:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    left = [line]
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != interruption.__file__:
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == -1:
+                send(signal.SIGINT)
+        return trace
 
     def block():
-        with raised_once():
-            monkeypatch.setattr("signal.getsignal", interrupted)
+        sys.settrace(trace)
+        try:
+            with raised_once():
+                pass
+        finally:
+            sys.settrace(None)
 
-    with pytest.raises(KeyboardInterrupt):
+    try:
         block()
-    monkeypatch.undo()
-    assert {signal.getsignal(number) for number in ASKING} == {signal.default_int_handler}
-    with raised_once():  # none of another block
-        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    except KeyboardInterrupt:
+        assert left[0] < 0
+    else:
+        assert left[0] >= 0, "the signal is lost"
+    test_a_signal_is_raised_once(signal.SIGINT)  # nothing of that block is left
 
 
 class Interrupted:

@@ -33,7 +33,7 @@ class _Handler:
         self.raised_at = 0.0
         self.waiting: int | None = None
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    def __call__(self, number: int) -> None:
         if self.held:
             self.waiting = number
         elif not self.has_raised or time.monotonic() - self.raised_at > _PATIENCE:
@@ -45,7 +45,7 @@ class _Handler:
         self.held -= 1
         if self.waiting is not None and not self.held:
             number, self.waiting = self.waiting, None
-            self(number, None)
+            self(number)
 
     def send_again(self, ignored: "sys.UnraisableHookArgs") -> None:
         """Raise once more what Python ignored, as it does in a destructor, a moment later."""
@@ -77,8 +77,20 @@ def raise_asking() -> None:
     """
     if threading.current_thread() is threading.main_thread():
         for number in ASKING:
-            if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, signal.default_int_handler)
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(number, _raise)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    """Raise ``KeyboardInterrupt``, or do what the block of :func:`raised_once` does instead.
+
+    It stays in place when such a block ends, so that no signal finds handlers half exchanged. To
+    block signals meanwhile would not do: another thread takes them, and Python handles them here.
+    """
+    handler = _HANDLER.get()
+    if handler is None:
+        raise KeyboardInterrupt
+    handler(number)
 
 
 def let_signals_end_it() -> None:
@@ -97,37 +109,26 @@ def raised_once() -> Iterator[None]:
     if _HANDLER.get() or threading.current_thread() is not threading.main_thread():
         yield
         return
-    raising = [n for n in ASKING if signal.getsignal(n) is signal.default_int_handler]
     handler = _Handler()
-    token = _HANDLER.set(handler)
-    hook, sys.unraisablehook = sys.unraisablehook, handler.send_again
+    borrowed = [n for n in ASKING if signal.getsignal(n) is signal.default_int_handler]
+    hook = sys.unraisablehook
     try:
-        for number in raising:
-            signal.signal(number, handler)
-        yield
+        try:
+            _HANDLER.set(handler)
+            sys.unraisablehook = handler.send_again
+            for number in borrowed:
+                signal.signal(number, _raise)
+            yield
+        finally:
+            handler.held += 1  # or one that comes now would leave things as they are
     finally:
-        handler.held += 1  # or one that comes now would leave handlers as they are
-        with _blocked():
-            for number in raising:
-                if signal.getsignal(number) is handler:
-                    signal.signal(number, signal.default_int_handler)
-            sys.unraisablehook = hook
-            _HANDLER.reset(token)
+        sys.unraisablehook = hook
+        _HANDLER.set(None)
+        for number in borrowed:  # last, for what is left here if a signal comes does no harm
+            if signal.getsignal(number) is _raise:
+                signal.signal(number, signal.default_int_handler)
         if handler.waiting is not None and not handler.has_raised:
             raise KeyboardInterrupt
-
-
-@contextmanager
-def _blocked() -> Iterator[None]:
-    """Let the system keep signals until the end of the block, where it can."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
