@@ -68,6 +68,7 @@ ORDER = (
     "signatures",
     "causes",
     "surroundings",
+    "isolation",
     "memory",
     "quotation",
     "activations",

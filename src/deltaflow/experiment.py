@@ -167,7 +167,7 @@ def _train(
             trainer.test(module, datamodule=data, verbose=False)
     records.close_tables()
 
-    layers, metrics = read_table(directory, LAYERS), read_table(directory, METRICS)
+    layers, metrics = (read_table(directory, t, is_own=True) for t in (LAYERS, METRICS))
     # What is left of damaged tables would pass for what is gone.
     known, heard = (layers.clear(), metrics.clear()) if records.n_lost else (layers, metrics)
     n_steps = trainer.global_step

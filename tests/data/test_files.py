@@ -11,6 +11,8 @@ from deltaflow.data import text
 from deltaflow.data.columns import read_column
 from deltaflow.data.files import open_table
 from deltaflow.data.reading import Place
+from deltaflow.records.tables import parquet
+from written import metrics
 
 FRAME = pl.DataFrame({"a": [1, 2], "b": [0.5, -3.0], "c": ["x", "ü"]})
 
@@ -182,6 +184,7 @@ def test_parquet_columns_may_have_names_that_look_like_patterns(tmp_path):
     assert rows_of(path, ["^b$", "*", "^.*$"]) == [(2, 1, 4), (3, 2, 5)]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_parquet_file_that_cannot_fit_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pl, "read_parquet", None)
     monkeypatch.setattr(memory, "installed", lambda: 8 * 2 * 1_000_000 - 1)
@@ -220,3 +223,14 @@ def test_a_file_that_may_not_be_read_is_refused(save):
     os.chmod(save("a,b\n1,2\n"), 0)
     with pytest.raises(ValueError, match=r"Found t\.csv: .*Permission denied"):
         open_table("t.csv")
+
+
+def test_a_parquet_file_that_would_end_the_process_is_refused(tmp_path):
+    whole = parquet(metrics([0, 1], lambda _: 0.9))
+    for bit in range(400, 404):  # at the first, Polars asks for 2 EiB of memory
+        spoilt = bytearray(whole)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "t.parquet").write_bytes(spoilt)
+        reason = "reading it ended the process" if bit == 400 else ""
+        with pytest.raises(ValueError, match=rf"table that can be read\. Found .*{reason}"):
+            open_table(str(tmp_path / "t.parquet")).read(["seed"])

@@ -1,6 +1,7 @@
 """Tables from anybody, measured and checked before they are in memory."""
 
 import os
+import re
 from contextlib import suppress
 
 import polars as pl
@@ -8,6 +9,7 @@ import pytest
 
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
 from deltaflow.records.reading import read_columns, read_part
+from deltaflow.records.tables import parquet
 from written import layers, metrics
 
 FEW = layers([0, 1])
@@ -22,6 +24,7 @@ def refused(directory, match, table=LAYERS):
         read_columns(directory, table, table.key)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_bomb_of_rows_is_told_by_its_end(tmp_path):
     n = 30_000_000
     seeds = pl.select(pl.repeat(0, n, dtype=pl.Int64).alias("seed"))
@@ -33,6 +36,7 @@ def test_a_bomb_of_rows_is_told_by_its_end(tmp_path):
         refused(tmp_path, "30,000,000 rows, which needs at least")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_chunks_must_fit_together(tmp_path, monkeypatch):
     (tmp_path / "records").mkdir()
     for chunk in range(3):
@@ -89,6 +93,7 @@ def test_a_split_that_there_is_not_is_refused(tmp_path):
     refused(tmp_path, "`split` is not one of train, validation, test", METRICS)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_panic_of_polars_is_a_message(tmp_path, monkeypatch):
     def panic(*_, **__):
         raise pl.exceptions.PanicException("capacity \x1b[31m overflow")
@@ -145,3 +150,20 @@ def test_a_run_that_consolidates_meanwhile_loses_no_row(read, moment, tmp_path, 
 
     monkeypatch.setattr(reading, name, meanwhile)
     assert len(read(tmp_path, LAYERS)) == len(FEW)
+
+
+def test_a_flipped_bit_ends_neither_the_reader_nor_the_next_table(tmp_path):
+    """At one of these Polars asks for 2 EiB of memory, and Rust ends the process."""
+    whole = parquet(metrics([0, 1], lambda _: 0.9))
+    refusals = set()
+    for bit in range(400, 424):
+        spoilt = bytearray(whole)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "metrics.parquet").write_bytes(spoilt)
+        try:
+            read_table(tmp_path, METRICS)
+        except ValueError as error:
+            refusals |= set(re.findall("reading it ended the process", str(error))) or {"other"}
+    assert refusals == {"reading it ended the process", "other"}
+    (tmp_path / "metrics.parquet").write_bytes(whole)
+    assert len(read_table(tmp_path, METRICS))

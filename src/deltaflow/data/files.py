@@ -2,7 +2,8 @@
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import polars as pl
 from deltaflow.data.layout import refuse_doubled_names, refuse_other_kinds, refuse_other_layouts
 from deltaflow.data.reading import local_path
 from deltaflow.data.text import best_separator, first_records, read_columns
+from deltaflow.isolation import EndedError, call
 from deltaflow.memory import require
 from deltaflow.quotation import literal
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip")
-_DAMAGED = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+_DAMAGED = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException, EndedError)
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,11 @@ class TableFile:
         """
         place_of = {name: k for k, name in enumerate(self.names)}
         places = [place_of[name] for name in columns]
-        try:
+        with _damage_told(self.path):
             if self.separator is None:
                 read = self._parquet(places)
             else:
                 read = read_columns(self.path, self.separator, self.names, places)
-        except _DAMAGED as error:
-            raise _unreadable(self.path, error) from error
         if not len(read[0]):
             raise ValueError(
                 f"`data.path` must have rows below its header. Found none in {literal(self.path)}. "
@@ -69,19 +69,36 @@ class TableFile:
         return read
 
     def _parquet(self, places: Sequence[int]) -> list[pl.Series]:
-        file = local_path(self.path)
+        order = sorted(places)
+        size = local_path(self.path).stat().st_size
+        read: pl.DataFrame = call(_parquet_columns, self.path, order, n_bytes=size)
+        series = dict(zip(order, read.get_columns(), strict=True))
+        return [series[place] for place in places]
+
+
+def _parquet_columns(path: str, places: list[int]) -> pl.DataFrame:
+    """The columns at some places, each of which is named once and in order.
+
+    Raises:
+        ValueError: if they do not fit into memory.
+    """
+    file = local_path(path)
+    with _damage_told(path):
         n_rows = pl.scan_parquet(file, glob=False).select(pl.len()).collect().item()
         require(
             8 * n_rows * len(places),
             "The table",
-            f"{n_rows} rows of {literal(self.path)}",
+            f"{n_rows} rows of {literal(path)}",
             "Use fewer rows, or fewer columns with `data.features`.",
         )
         # By number: a name such as * would be a pattern.
-        frame = pl.read_parquet(file, columns=sorted(places), glob=False)
-        order = {place: k for k, place in enumerate(sorted(places))}
-        series = frame.get_columns()
-        return [series[order[place]] for place in places]
+        return pl.read_parquet(file, columns=places, glob=False)
+
+
+def _parquet_names(path: str) -> list[str]:
+    """The names of the columns, in order."""
+    with _damage_told(path):
+        return list(pl.scan_parquet(local_path(path), glob=False).collect_schema())
 
 
 def open_table(path: str) -> TableFile:
@@ -98,14 +115,11 @@ def open_table(path: str) -> TableFile:
             header is missing or names two columns alike.
     """
     file = local_path(path)
-    try:
+    with _damage_told(path):
         _refuse_path(path, file)
         if file.suffix.lower() in PARQUET:
-            schema = pl.scan_parquet(file, glob=False).collect_schema()
-            return TableFile(path, tuple(schema), None)
+            return TableFile(path, tuple(call(_parquet_names, path)), None)
         return _open_text(path)
-    except _DAMAGED as error:
-        raise _unreadable(path, error) from error
 
 
 def _refuse_path(path: str, file: Path) -> None:
@@ -144,6 +158,15 @@ def _open_text(path: str) -> TableFile:
     names = [name.strip() for name in heads[separator][0]]
     refuse_doubled_names(path, names)
     return TableFile(path, tuple(names), separator)
+
+
+@contextmanager
+def _damage_told(path: str) -> Iterator[None]:
+    """Say of whatever is raised within for a damaged file that the table cannot be read."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: str, error: BaseException) -> ValueError:

@@ -11,10 +11,11 @@ from typing import BinaryIO
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
+from deltaflow.isolation import call
 from deltaflow.memory import require
 from deltaflow.quotation import literal
 from deltaflow.records.files import UnusableFileError, folders, open_file
-from deltaflow.records.schema import Schema
+from deltaflow.records.schema import LAYERS, METRICS, Schema
 
 CHUNKS = "records"
 """The folder of a run under way that holds the chunks of its tables."""
@@ -29,7 +30,7 @@ _SPLITS = ("train", "validation", "test")
 _LONGEST_REASON = 300  # characters
 
 
-def read_table(directory: Path, schema: Schema) -> pl.DataFrame:
+def read_table(directory: Path, schema: Schema, *, is_own: bool = False) -> pl.DataFrame:
     """A table of a run that has ended, is going, or was killed.
 
     Columns that the files lack, as those of an earlier version do, are null.
@@ -37,6 +38,8 @@ def read_table(directory: Path, schema: Schema) -> pl.DataFrame:
     Args:
         directory: the run directory.
         schema: of the table.
+        is_own: whether this process has written it. Any other is read in a process of its own,
+            which a damaged file may end.
 
     Returns:
         The rows in the order of the key; none if none were written.
@@ -44,7 +47,7 @@ def read_table(directory: Path, schema: Schema) -> pl.DataFrame:
     Raises:
         ValueError: if a file there is not such a table.
     """
-    frames = _read_parts(directory, schema, schema.types)
+    frames = _read_parts(directory, schema, schema.types, is_own)
     return pl.concat(frames).sort(schema.key) if frames else schema.frame({})
 
 
@@ -65,12 +68,12 @@ def read_columns(directory: Path, schema: Schema, columns: Sequence[str]) -> pl.
         ValueError: if a file there is not such a table.
     """
     types = {name: schema.types[name] for name in columns}
-    frames = _read_parts(directory, schema, types)
+    frames = _read_parts(directory, schema, types, is_own=False)
     return pl.concat(frames) if frames else pl.DataFrame(schema=types)
 
 
 def read_part(directory: Path, name: str, schema: Schema) -> pl.DataFrame:
-    """One of the files of a table.
+    """One of the files of a table that this process writes.
 
     Args:
         directory: the run directory.
@@ -81,7 +84,7 @@ def read_part(directory: Path, name: str, schema: Schema) -> pl.DataFrame:
         FileNotFoundError: if it is not there.
         ValueError: if it is not such a table.
     """
-    return _read(directory, name, schema, schema.types)
+    return _read(directory, name, schema, schema.types, is_own=True)
 
 
 def warn_of_loss(error: Exception) -> None:
@@ -90,7 +93,7 @@ def warn_of_loss(error: Exception) -> None:
 
 
 def _read_parts(
-    directory: Path, schema: Schema, types: Mapping[str, pl.DataType]
+    directory: Path, schema: Schema, types: Mapping[str, pl.DataType], is_own: bool
 ) -> list[pl.DataFrame]:
     """Some columns of each of a table's files: one, or its chunks, each for itself.
 
@@ -103,14 +106,14 @@ def _read_parts(
         for name in _chunks(directory, schema):
             try:
                 n_held = sum(int(frame.estimated_size()) for frame in frames)
-                frames.append(_read(directory, name, schema, types, n_held))
+                frames.append(_read(directory, name, schema, types, is_own, n_held))
             except FileNotFoundError:
                 continue
             except ValueError as error:
                 warn_of_loss(error)
         if not os.path.lexists(directory / whole):
             return frames
-    return [_read(directory, whole, schema, types)]
+    return [_read(directory, whole, schema, types, is_own)]
 
 
 def _chunks(directory: Path, schema: Schema) -> list[str]:
@@ -123,7 +126,12 @@ def _chunks(directory: Path, schema: Schema) -> list[str]:
 
 
 def _read(
-    directory: Path, name: str, schema: Schema, types: Mapping[str, pl.DataType], n_held: int = 0
+    directory: Path,
+    name: str,
+    schema: Schema,
+    types: Mapping[str, pl.DataType],
+    is_own: bool,
+    n_held: int = 0,
 ) -> pl.DataFrame:
     """Some columns of a file.
 
@@ -132,9 +140,33 @@ def _read(
         name: of the file, as seen from there.
         schema: of the table.
         types: of the columns, by name.
+        is_own: whether this process has written it.
         n_held: bytes in memory, of other files of the table.
     """
-    with _as_table(directory / name, schema), open_file(directory, name, _LARGEST) as file:
+    with _as_table(directory / name, schema):
+        if is_own:
+            return _decoded(directory, name, schema, types, n_held)
+        question = (str(directory), name, schema.name, list(types), n_held)
+        size = (directory / name).lstat().st_size
+        kept = (FileNotFoundError, UnusableFileError)
+        frame: pl.DataFrame = call(_decoded_by_name, *question, n_bytes=size, errors=kept)
+        return frame
+
+
+def _decoded_by_name(
+    directory: str, name: str, table: str, columns: Sequence[str], n_held: int
+) -> pl.DataFrame:
+    """Some columns of a file, asked for in words."""
+    schema = {schema.name: schema for schema in (LAYERS, METRICS)}[table]
+    types = {column: schema.types[column] for column in columns}
+    return _decoded(Path(directory), name, schema, types, n_held)
+
+
+def _decoded(
+    directory: Path, name: str, schema: Schema, types: Mapping[str, pl.DataType], n_held: int
+) -> pl.DataFrame:
+    """Some columns of a file, checked before they are in memory and after."""
+    with open_file(directory, name, _LARGEST) as file:
         there = _types(file)
         for column, kind in types.items():
             if there.get(column, kind) != kind:
