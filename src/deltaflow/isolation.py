@@ -16,13 +16,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import IO, Any
 
 import polars as pl
 
 from deltaflow.memory import installed
 
+_MOMENT = 0.1  # seconds
 _PATIENCE = 50.0  # seconds that a busy machine may let it wait
 _SECONDS = 10  # of processor time for a small file
 _RATE = 10_000_000  # bytes that are read in a second, at least
@@ -87,6 +90,7 @@ class _Server:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.questions, self.answers = self.process.stdin, self.process.stdout
+        self.thread = ThreadPoolExecutor(1)
         atexit.register(self.end)
 
     @property
@@ -100,20 +104,25 @@ class _Server:
             question: arguments of :func:`_answer`.
             seconds: of processor time that the answer may take.
         """
-        timer = threading.Timer(_PATIENCE + seconds, self.process.kill)
-        timer.daemon = True
-        timer.start()
+        deadline = time.monotonic() + _PATIENCE + seconds
+        answer = self.thread.submit(self._exchange, {"question": question, "seconds": seconds})
         try:
-            _send(self.questions, {"question": question, "seconds": seconds})
-            return _receive(self.answers)
+            while not answer.done():
+                # A signal that another thread takes does not cut a longer wait short.
+                wait([answer], _MOMENT)
+                if time.monotonic() > deadline:
+                    self.process.kill()
+            return answer.result()
         except (EOFError, OSError) as error:
             self.end()
             raise EndedError(f"reading it ended the process ({self._how()})") from error
         except BaseException:  # an answer may be on its way that nobody waits for any more
             self.end()
             raise
-        finally:
-            timer.cancel()
+
+    def _exchange(self, asked: dict[str, Any]) -> tuple[dict[str, Any], IO[bytes]]:
+        _send(self.questions, asked)
+        return _receive(self.answers)
 
     def _how(self) -> str:
         status = self.process.returncode
@@ -126,13 +135,11 @@ class _Server:
         atexit.unregister(self.end)
         if self.owner != os.getpid():
             return
+        self.process.kill()
+        self.process.wait()
+        self.thread.shutdown()
         with contextlib.suppress(OSError):  # what was not written any more
             self.questions.close()
-        try:
-            self.process.wait(1)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
         self.answers.close()
 
 
