@@ -140,7 +140,7 @@ def test_messages_of_our_own_stand_as_they_are():
 
 def test_a_file_that_cannot_be_used_is_named():
     message = explain(FileNotFoundError(2, "No such file", "table.csv"))
-    assert message.startswith("A file could not be used: ")
+    assert message.startswith("A file must be one that can be used. Found ")
     assert "table.csv" in message
     assert message.endswith("Check that it is there, and the free space.")
 

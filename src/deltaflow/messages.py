@@ -58,7 +58,8 @@ def explain(error: BaseException) -> str:
         )
     if is_about_a_file(error):
         return (
-            f"A file could not be used: {said[:300]}. Check that it is there, and the free space."
+            f"A file must be one that can be used. Found {said[:300]}. Check that it is there, "
+            "and the free space."
         )
     if isinstance(error, ValueError):
         return str(error)

@@ -25,7 +25,10 @@ from written import write_run
 
 PRIVATE = "nobody may read this"
 SECONDS = 10  # in which nothing waits for a FIFO, and nothing reads a device to its end
-pytestmark = pytest.mark.filterwarnings("ignore:Rows are lost")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Rows are lost"),
+    pytest.mark.filterwarnings("ignore:Runs must be in folders"),
+]
 
 PLACES = (
     "multirun.yaml", ".sweep", ".sweep/y", ".sweep/y.place", ".sweep/new", ".sweep/numbers",

@@ -26,6 +26,15 @@ def test_runs_are_found_at_any_depth_each_once_in_natural_order(tmp_path):
     assert [path.name for path in found] == ["alone", "1_c", "2_b", "10_a"]
 
 
+def test_a_link_is_left_out_with_a_warning(tmp_path):
+    elsewhere = write_run(tmp_path / "elsewhere" / "0_a")
+    run = write_run(tmp_path / "sweep" / "1_b")
+    (run.parent / "0_a").symlink_to(elsewhere)
+    (run.parent / ".hidden").symlink_to(elsewhere)
+    with pytest.warns(UserWarning, match=r"Found .*sweep/0_a, a symbolic link, which is left out"):
+        assert find_runs([run.parent]) == [run]
+
+
 def test_what_lies_within_a_run_is_its_own(tmp_path):
     outer = write_run(tmp_path / "run")
     write_run(outer / "copy")

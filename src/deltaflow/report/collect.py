@@ -7,6 +7,7 @@ exception. Records alone are read; nothing that a directory names is built or ru
 import os
 import re
 import socket
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from deltaflow.liveness import is_going
-from deltaflow.quotation import encodable
+from deltaflow.quotation import encodable, literal
 from deltaflow.records import Schema, read_summary
 from deltaflow.records.files import read_file
 from deltaflow.records.kinds import checked_summary
@@ -168,6 +169,18 @@ def _runs_below(folder: Path) -> Iterable[Path]:
             folders.clear()  # what is in a run belongs to it
             yield Path(name)
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
+        _tell_of_links([os.path.join(name, folder) for folder in folders])
+
+
+def _tell_of_links(folders: Sequence[str]) -> None:
+    """Warn of folders that are not looked into."""
+    if links := [folder for folder in folders if os.path.islink(folder)]:
+        more = f" and {len(links) - 1} more" if links[1:] else ""
+        warnings.warn(
+            f"Runs must be in folders. Found {literal(links[0])}{more}, a symbolic link, which is "
+            "left out. Name what it leads to as well.",
+            stacklevel=4,
+        )
 
 
 def _ending(summary: Mapping[str, Any], directory: Path) -> tuple[str, str | None]:
