@@ -29,9 +29,10 @@ from deltaflow.interruption import raise_asking, raised_again, raised_once
 from deltaflow.messages import INTERRUPTED, explain, is_lost_worker, print_error
 from deltaflow.names import resuming
 from deltaflow.options import config_directory
+from deltaflow.quotation import printable
 from deltaflow.records.summary import SUMMARY
 from deltaflow.report import ranking, terminal
-from deltaflow.report.screen import console, printable
+from deltaflow.report.screen import console
 from deltaflow.resumption import Turn, turn
 from deltaflow.sweep import UNDER_WAY, conclude_stopped_sweep, how_to_go_on
 from deltaflow.sweep_directory import note_failure

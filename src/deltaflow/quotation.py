@@ -19,6 +19,15 @@ def brief(text: str) -> str:
     return literal(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
+def printable(text: str) -> str:
+    r"""A text of anybody, without what a terminal would take for a command.
+
+    >>> printable("red \x1b[31m\nline")
+    'red �[31m\nline'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "�" for c in text)
+
+
 def encodable(text: str) -> str:
     r"""A text without halves of surrogate pairs, which no file in UTF-8 can hold.
 

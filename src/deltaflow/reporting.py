@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deltaflow.messages import command
-from deltaflow.report.build import FORMATS, print_places, report_on, title_of, write_report
+from deltaflow.report.build import print_places, report_on, title_of, write_report
 from deltaflow.report.collect import collect
+from deltaflow.report.formats import FORMATS
 from deltaflow.report.ranking import print_ranking
 from deltaflow.report.screen import console
 

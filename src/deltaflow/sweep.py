@@ -126,10 +126,11 @@ class RankingCallback(Callback):
 
     def _conclude(self, directory: Path) -> bool:
         """Show and write the report; return whether anything is amiss."""
+        from deltaflow.quotation import printable
         from deltaflow.report.build import print_places, report_on, title_of, write_report
         from deltaflow.report.collect import collect
         from deltaflow.report.ranking import describe_run, print_ranking
-        from deltaflow.report.screen import console, printable
+        from deltaflow.report.screen import console
 
         out = console()
         try:

@@ -19,7 +19,6 @@ from deltaflow.report.gathering import Gathering, gather
 from deltaflow.report.runs_table import runs_table, write_runs
 
 PAGE, FIGURES = "report.html", "figures"
-FORMATS = ("png", "svg", "pdf")  # of figures
 
 
 @dataclass(frozen=True)

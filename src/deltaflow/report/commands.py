@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Iterable, Sequence
 
+from deltaflow.quotation import printable
 from deltaflow.report.collect import CollectedRun
-from deltaflow.report.screen import printable
 
 _FOLDER = ("--config-dir", "-cd")  # the one flag that a configuration depends on
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deltaflow.report.collect import collect
-from deltaflow.report.ranking import outcome
+from deltaflow.report.outcomes import outcome
 
 _VARIANCES = ("weight_variance", "bias_variance")
 _GREATEST = 1e36  # that an initializer may have

@@ -7,9 +7,11 @@ from typing import Any
 from rich.console import Console, JustifyMethod
 from rich.text import Text
 
+from deltaflow.quotation import printable
 from deltaflow.report.comparison import FEW
 from deltaflow.report.configuration import text
-from deltaflow.report.screen import printable, spread, titled_table
+from deltaflow.report.outcomes import judged
+from deltaflow.report.screen import spread, titled_table
 
 VERDICT = "verdict"
 MOST = 50  # configurations that are shown one by one
@@ -25,21 +27,11 @@ def describe_run(summary: Mapping[str, Any]) -> str:
     """One line on a run of a sweep, as a terminal may show it."""
     if summary["status"] == "failed":
         return printable(f"failed: {summary['error']}")
-    test, flow = _judged(summary), summary["flow"].get("vanishing_index_start")
+    test, flow = judged(summary), summary["flow"].get("vanishing_index_start")
     said = [_status(summary), *(f"{name} {spread(value)}" for name, value in test.items())]
     if flow:
         said.append(f"vanishing index {spread(flow)}")
     return printable(", ".join(said))
-
-
-def outcome(summary: Mapping[str, Any]) -> str:
-    """The headline metric of a run, or how it ended if it did not complete."""
-    judged = _judged(summary)
-    headline = next((name for name in ("accuracy", "r2", "loss") if name in judged), None)
-    value = judged[headline]["mean"] if headline else None
-    if summary["status"] != "completed" or value is None:
-        return str(summary["status"])
-    return f"{headline} {value:.3g}"
 
 
 def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
@@ -225,13 +217,6 @@ def _alike(digest: Mapping[str, Any]) -> str | None:
         others = f"{len(few)} other{'' if len(few) == 1 else 's'}"
         said.append(f"{others}: {seeds} in common with {name}, too few to tell.")
     return "\n".join(said)
-
-
-def _judged(summary: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The metrics that a run is judged by: of the test part, else after the last epoch."""
-    metrics: Mapping[str, Any] = summary["metrics"]
-    found: Mapping[str, Any] = metrics.get("test") or metrics.get("final") or {}
-    return found
 
 
 def _status(summary: Mapping[str, Any]) -> str:

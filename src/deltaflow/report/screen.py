@@ -39,15 +39,6 @@ def titled_table(out: Console, title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=style)
 
 
-def printable(text: str) -> str:
-    r"""A text of anybody, without what a terminal would take for a command.
-
-    >>> printable("red \x1b[31m\nline")
-    'red �[31m\nline'
-    """
-    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "�" for c in text)
-
-
 def spread(value: Mapping[str, Any]) -> str:
     """A mean and half its interval, if it has one."""
     if value["mean"] is None:

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deltaflow.records.files import folders, make_folder
-from deltaflow.report.build import FORMATS
 from deltaflow.report.configuration import text
 from deltaflow.report.figures import END, QUIET, START, save
+from deltaflow.report.formats import FORMATS
 from deltaflow.report.lettering import plain, wrapped
 from deltaflow.report.small_multiples import curves, heatmaps, profiles
 

@@ -1,0 +1,3 @@
+"""The formats of figures, known without what draws them."""
+
+FORMATS = ("png", "svg", "pdf")
