@@ -6,8 +6,8 @@ from lightning.pytorch import Callback
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 
-from deltaflow.initializers import Initializer
-from deltaflow.objectives import CrossEntropy
+from deltaflow.nn.initializers import Initializer
+from deltaflow.nn.objectives import CrossEntropy
 
 number = 3
 

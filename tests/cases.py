@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from torch import nn
 
-from deltaflow.initializers import Initializer, Normal
-from deltaflow.overlay import Theory
+from deltaflow.comparison.aggregate import theory_fit
+from deltaflow.nn.initializers import Initializer, Normal
 from deltaflow.records import LAYERS, METRICS
-from deltaflow.report.aggregate import theory_fit
+from deltaflow.theory.overlay import Theory
 from deltaflow.verdicts import Case, judge
 from deltaflow.verdicts.constants import Constants
 

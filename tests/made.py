@@ -9,7 +9,7 @@ import polars as pl
 
 import written
 from deltaflow.claims.evidence import Evidence
-from deltaflow.report.collect import collect
+from deltaflow.comparison.collect import collect
 
 Settings = Mapping[str, Any]
 SEEDS = range(12)

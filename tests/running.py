@@ -13,11 +13,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from deltaflow import cli, experiment
-from deltaflow.composition import compose_run
-from deltaflow.options import config_directory
-from deltaflow.report import figures, sweep_figures
-from deltaflow.run import Run
+from deltaflow.commands import train as cli
+from deltaflow.config.composition import compose_run
+from deltaflow.config.options import config_directory
+from deltaflow.experiment import run as experiment
+from deltaflow.experiment.result import Run
+from deltaflow.figures import flow as figures
+from deltaflow.figures import sweep_figures
 
 CONF = config_directory()
 ROOT = CONF.parent

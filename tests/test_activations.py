@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.activations import derivative, rebuild, traits
+from deltaflow.nn.activations import derivative, rebuild, traits
 
 Z = torch.linspace(-4, 4, 41, dtype=torch.float64)
 

@@ -27,7 +27,7 @@ def test_an_old_run_is_what_it_was(trained):
 
 
 def test_python_and_the_command_line_train_the_same_network(trained, tmp_path):
-    command = [sys.executable, "-c", "from deltaflow.cli import main; main()"]
+    command = [sys.executable, "-c", "from deltaflow.commands.train import main; main()"]
     settings = [*SHORT, "activation=leaky", "n_seeds=3", "seed=4", "hydra.run.dir=there"]
     subprocess.run([*command, *settings], cwd=tmp_path, check=True, capture_output=True)
     there = load_run(tmp_path / "there")

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.checkpoint import read_network
-from deltaflow.initializers import He
-from deltaflow.network import FullyConnected
+from deltaflow.experiment.checkpoint import read_network
+from deltaflow.nn.initializers import He
+from deltaflow.nn.network import FullyConnected
 
 
 def content(**changed):

@@ -10,9 +10,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from deltaflow import experiment
-from deltaflow.composition import compose_run
-from deltaflow.identity import identity
+from deltaflow.config.composition import compose_run
+from deltaflow.experiment import run as experiment
+from deltaflow.experiment.identity import identity
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from running import composed, run
 
@@ -151,7 +151,7 @@ def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):
         seen.append(read_summary(tmp_path))
         raise RuntimeError("stop here")
 
-    monkeypatch.setattr("deltaflow.assembly.datamodule", look)
+    monkeypatch.setattr("deltaflow.experiment.assembly.datamodule", look)
     with pytest.raises(RuntimeError):
         run(SHORT, tmp_path)
     assert seen[0]["status"] == "running"

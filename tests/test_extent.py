@@ -2,7 +2,7 @@
 
 import pytest
 
-from deltaflow.extent import MOST_RUNS, refuse_too_many
+from deltaflow.sweep.extent import MOST_RUNS, refuse_too_many
 
 ALLOWED = [
     [],

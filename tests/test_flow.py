@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow import flow
-from deltaflow.callbacks.flow import layer_rows, noise_scale
-from deltaflow.initializers import Normal
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-from deltaflow.task import Classification, Regression
+from deltaflow.flow import measurement as flow
+from deltaflow.nn.initializers import Normal
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from deltaflow.nn.task import Classification, Regression
+from deltaflow.training.callbacks.flow import layer_rows, noise_scale
 
 R, B = 3, 6
 SIZES = [4, 5, 7, 3]

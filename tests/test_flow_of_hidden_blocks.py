@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow import flow
-from deltaflow.callbacks.flow import layer_rows
-from deltaflow.initializers import Normal
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import CrossEntropy
-from deltaflow.task import Classification
+from deltaflow.flow import measurement as flow
+from deltaflow.nn.initializers import Normal
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import CrossEntropy
+from deltaflow.nn.task import Classification
+from deltaflow.training.callbacks.flow import layer_rows
 
 R, B, STEP = 3, 6, 4
 SIZES = [4, 5, 7, 3]

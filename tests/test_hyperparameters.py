@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from deltaflow.composition import compose_run
-from deltaflow.hyperparameters import hyperparameters, varied
+from deltaflow.config.composition import compose_run
+from deltaflow.config.hyperparameters import hyperparameters, varied
 
 
 def of(overrides, directory):

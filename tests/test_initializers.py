@@ -6,9 +6,9 @@ import torch
 from scipy import stats
 from torch import nn
 
-from deltaflow.initializers import He, LeCun, Normal, Orthogonal, Torch, Xavier, Zeros
-from deltaflow.network import FullyConnected
-from deltaflow.random_streams import Stream, generator
+from deltaflow.nn.initializers import He, LeCun, Normal, Orthogonal, Torch, Xavier, Zeros
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.random_streams import Stream, generator
 
 FAN_IN, FAN_OUT = 80, 500
 DOCUMENTED = {  # weight and bias variance

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from deltaflow import interruption
-from deltaflow.interruption import (
+from deltaflow.system import interruption
+from deltaflow.system.interruption import (
     ASKING,
     held_back,
     raise_asking,

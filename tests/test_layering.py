@@ -1,6 +1,7 @@
-"""Imports point down: a module may import only from those below it."""
+"""The house: a dozen rooms on floors, and imports that point down."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -9,82 +10,41 @@ import deltaflow
 
 PACKAGE = Path(deltaflow.__file__).parent
 
-# From the top down. A module may import modules further down, or its own package.
-ORDER = (
-    "lessons",
-    "claims",
-    "benchmark",
-    "trial",
-    "labelled",
-    "theory",
-    "reporting",
-    "api",
-    "__main__",
-    "cli",
-    "flags",
-    "sweep",
-    "extent",
-    "resumption",
-    "sweep_directory",
-    "composition",
-    "registration",
-    "names",
-    "experiment",
-    "conclusion",
-    "ending",
-    "hyperparameters",
-    "identity",
-    "messages",
-    "mistakes",
-    "misfits",
-    "assembly",
-    "training",
-    "blueprint",
-    "options",
-    "parts",
-    "config",
-    "provenance",
-    "run",
-    "checkpoint",
-    "report",
-    "worker",
-    "liveness",
-    "module",
-    "contracts",
-    "callbacks",
-    "verdicts",
-    "overlay",
-    "flow",
-    "network",
-    "layers",
-    "mean_field",
-    "data",
-    "objectives",
-    "initializers",
-    "statistics",
-    "profiles",
-    "records",
-    "interruption",
-    "signatures",
-    "causes",
-    "surroundings",
-    "isolation",
-    "memory",
-    "quotation",
-    "activations",
-    "random_streams",
-    "task",
+# From the top down. A module imports from its own room and from the floors below it.
+FLOORS = (
+    ("lessons", "claims", "benchmark", "trial"),
+    ("labelled",),
+    ("__main__",),
+    ("commands",),
+    ("sweep",),
+    ("experiment",),
+    ("page", "figures", "terminal"),
+    ("comparison", "verdicts"),
+    ("training",),
+    ("theory",),
+    ("flow", "data"),
+    ("records", "config", "nn"),
+    ("system",),
 )
+FLOOR = {room: len(FLOORS) - n for n, rooms in enumerate(FLOORS) for room in rooms}
+KNOWS_CONFIG = {room for room, floor in FLOOR.items() if floor >= FLOOR["experiment"]} | {"config"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
-KNOWS_CONFIG = set(ORDER[: ORDER.index("config") + 1])
 
 
-def _unit(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def _name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {_name(path) for path in MODULES}
+
+
+def _room(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _imported(path: Path) -> set[str]:
-    """The modules that a file imports, wherever in the file."""
+    """What a file imports, wherever in the file: modules, and what is taken from them."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -95,33 +55,52 @@ def _imported(path: Path) -> set[str]:
     return names
 
 
-def _units_imported(path: Path) -> set[str]:
-    parts = [name.split(".") for name in _imported(path)]
-    return {p[1] for p in parts if p[0] == "deltaflow" and len(p) > 1 and p[1] in ORDER}
+def _modules_imported(path: Path) -> set[str]:
+    names = {name.removeprefix("deltaflow.") for name in _imported(path)} & NAMES
+    submodules = {name for name in names if any(other.startswith(f"{name}.") for other in names)}
+    return names - submodules - {_name(path)}
 
 
-def test_every_module_has_its_place():
-    assert {_unit(path) for path in MODULES} == set(ORDER)
+def test_every_module_is_in_a_room():
+    assert {_room(name) for name in NAMES} == set(FLOOR)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_down(path):
-    place = ORDER.index(_unit(path))
-    upwards = {unit for unit in _units_imported(path) if ORDER.index(unit) < place}
-    assert not upwards, f"{_unit(path)} stands below {upwards}"
+def test_imports_point_down():
+    edges = {(_name(path), name) for path in MODULES for name in _modules_imported(path)}
+    assert not {
+        (upper, lower)
+        for upper, lower in edges
+        if _room(upper) != _room(lower) and FLOOR[_room(lower)] >= FLOOR[_room(upper)]
+    }
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_only_the_top_knows_configurations(path):
-    foreign = {name.split(".")[0] for name in _imported(path)} & {"hydra", "omegaconf"}
-    assert not foreign or _unit(path) in KNOWS_CONFIG
+def test_no_file_needs_one_that_needs_it():
+    try:
+        TopologicalSorter({_name(path): _modules_imported(path) for path in MODULES}).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {error.args[1]}")
 
 
-@pytest.mark.parametrize("unit", ["statistics", "activations", "network", "flow", "initializers"])
-def test_the_kernels_know_no_trainer(unit):
-    assert not {name for name in _imported(PACKAGE / f"{unit}.py") if name.startswith("lightning")}
+def test_only_the_top_knows_configurations():
+    foreign = {"hydra", "omegaconf"}
+    knowing = {
+        _name(path)
+        for path in MODULES
+        if foreign & {name.split(".")[0] for name in _imported(path)}
+    }
+    assert {_room(name) for name in knowing} <= KNOWS_CONFIG, knowing
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_tells_one_story(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+@pytest.mark.parametrize("room", ["nn", "flow", "theory", "verdicts", "comparison", "records"])
+def test_below_training_nobody_knows_a_trainer(room):
+    files = (PACKAGE / room).rglob("*.py")
+    assert not [f for f in files if any(n.startswith("lightning") for n in _imported(f))]
+
+
+def test_a_module_tells_one_story():
+    assert not [p for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 250]
+
+
+def test_a_room_says_what_it_is_for():
+    heads = [path for path in MODULES if path.name == "__init__.py" or path.parent == PACKAGE]
+    assert not [p for p in heads if not ast.get_docstring(ast.parse(p.read_text("utf-8")))]

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.layers import StackedBatchNorm, StackedDropout, StackedLayerNorm
-from deltaflow.random_streams import Stream, generator
+from deltaflow.nn.layers import StackedBatchNorm, StackedDropout, StackedLayerNorm
+from deltaflow.nn.random_streams import Stream, generator
 
 R, B, N = 3, 8, 5
 NORMALIZATIONS = pytest.mark.parametrize("stacked", [StackedLayerNorm, StackedBatchNorm])

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import Callback
 
-from deltaflow import ending, load_run, train
+from deltaflow import load_run, train
+from deltaflow.experiment import ending
 from deltaflow.records import read_summary, recording
 from deltaflow.records.recording import DirectoryLostError
 from deltaflow.records.summary import DirectoryTakenError
@@ -36,7 +37,7 @@ def meanwhile(monkeypatch):
 
     def train(act, directory: Path, *more: str):
         monkeypatch.setattr(Doing, "act", staticmethod(act))
-        monkeypatch.setattr("deltaflow.assembly.callbacks", lambda config: [Doing()])
+        monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Doing()])
         return run([*SHORT, *more], directory)
 
     return train
@@ -133,8 +134,8 @@ def test_a_signal_while_a_failure_is_told_leaves_no_run_that_seems_to_go_on(monk
     def fail(*_):
         raise LookupError("no such thing")
 
-    monkeypatch.setattr("deltaflow.experiment.conclude", fail)
-    monkeypatch.setattr("deltaflow.ending.explain", then_stop(ending.explain))
+    monkeypatch.setattr("deltaflow.experiment.run.conclude", fail)
+    monkeypatch.setattr("deltaflow.experiment.ending.explain", then_stop(ending.explain))
     with pytest.raises(KeyboardInterrupt):
         run(SHORT, tmp_path / "run")
     found = read_summary(tmp_path / "run")
@@ -162,7 +163,7 @@ def test_a_full_disk_leaves_a_true_status_however_long_the_summary(n_words, monk
         monkeypatch.setattr("pathlib.Path.replace", full)
         full()
 
-    monkeypatch.setattr("deltaflow.experiment.conclude", fill)
+    monkeypatch.setattr("deltaflow.experiment.run.conclude", fill)
     with pytest.raises(OSError, match="No space"):
         run(SHORT, tmp_path / "run", command=["x"] * n_words)
     found = read_summary(tmp_path / "run")
@@ -174,7 +175,7 @@ def test_a_part_that_changes_the_folder_does_not_move_a_run(monkeypatch, tmp_pat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setattr(Doing, "act", staticmethod(lambda _: os.chdir(tmp_path / "elsewhere")))
-    monkeypatch.setattr("deltaflow.assembly.callbacks", lambda config: [Doing()])
+    monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Doing()])
     assert train([*SHORT, "logger=none"], "run").summary["status"] == "completed"
     assert (tmp_path / "run" / "flow.png").exists()
 

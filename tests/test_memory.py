@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deltaflow.memory import in_words, installed, ran_out, require
+from deltaflow.system.memory import in_words, installed, ran_out, require
 
 
 def test_what_fits_passes():
@@ -14,7 +14,7 @@ def test_what_fits_passes():
 
 
 def test_what_does_not_fit_is_told_in_words(monkeypatch):
-    monkeypatch.setattr("deltaflow.memory.installed", lambda: 8_000_000_000)
+    monkeypatch.setattr("deltaflow.system.memory.installed", lambda: 8_000_000_000)
     with pytest.raises(ValueError, match=r"^It must fit into memory\. Found `width=9`, which needs "
                        r"at least 8 GB where this machine has 8 GB\. Smaller\.$"):  # fmt: skip
         require(8_000_000_001, "It", "`width=9`", "Smaller.")

@@ -7,8 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from deltaflow import reporting
-from deltaflow.messages import INTERRUPTED, command, explain, in_one_message
+from deltaflow.commands import report as reporting
+from deltaflow.config.messages import INTERRUPTED, command, explain, in_one_message
 from running import composed
 
 

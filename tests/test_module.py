@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from deltaflow.data import ReplicaDataModule, sources
-from deltaflow.initializers import Normal, Torch
-from deltaflow.module import StackedModule
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import CrossEntropy, MeanSquaredError
+from deltaflow.nn.initializers import Normal, Torch
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import CrossEntropy, MeanSquaredError
+from deltaflow.training.module import StackedModule
 
 SEEDS = [0, 1, 2, 3]
 SGD = functools.partial(torch.optim.SGD, lr=0.05, momentum=0.9)

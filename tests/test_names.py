@@ -4,7 +4,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltaflow.names import axes, resuming, slug, sweep_directory, unique
+from deltaflow.config.names import axes, resuming, slug, sweep_directory, unique
 
 
 @settings(derandomize=True, deadline=None)

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.initializers import Normal, Torch
-from deltaflow.network import FullyConnected
+from deltaflow.nn.initializers import Normal, Torch
+from deltaflow.nn.network import FullyConnected
 
 SHAPES = [[3, 2], [4, 8, 3], [2, 7, 5, 6, 1]]
 

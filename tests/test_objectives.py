@@ -5,8 +5,8 @@ from scipy.special import expit, logsumexp
 from sklearn.metrics import accuracy_score, f1_score, mean_squared_error, r2_score
 from torch.nn import functional
 
-from deltaflow.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
-from deltaflow.task import Classification, Regression
+from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
+from deltaflow.nn.task import Classification, Regression
 
 R, B = 3, 17
 TWO, THREE = Classification(("no", "yes")), Classification(("a", "b", "c"))

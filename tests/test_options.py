@@ -1,8 +1,8 @@
 import pytest
 
 from deltaflow import load_run
-from deltaflow.composition import compose_run
-from deltaflow.options import told
+from deltaflow.config.composition import compose_run
+from deltaflow.config.options import told
 from running import run
 
 
@@ -32,6 +32,6 @@ def test_the_records_and_the_picture_tell_that_name(tmp_path):
 
 @pytest.mark.filterwarnings("error")
 def test_a_loss_of_ones_own_is_not_taken_for_the_one_it_replaced(tmp_path):
-    own = ["loss._target_=deltaflow.objectives.MeanSquaredError", "+loss.target=onehot",
+    own = ["loss._target_=deltaflow.nn.objectives.MeanSquaredError", "+loss.target=onehot",
            "+loss.threshold=0.5", "network.output_activation=softmax"]  # fmt: skip
     run([*own, "trainer.max_epochs=1", "logger=none"], tmp_path)

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from torch import nn
 
-from deltaflow import assembly
-from deltaflow.initializers import Torch, Xavier
-from deltaflow.mean_field import Moments, predict
+from deltaflow.experiment import assembly
+from deltaflow.nn.initializers import Torch, Xavier
+from deltaflow.theory import Moments, predict
 from running import composed, run
 
 SETTINGS = ["network.hidden_sizes=[9,7,8]", "trainer.max_epochs=2", "logger=none", "n_seeds=3"]

@@ -8,8 +8,8 @@ here as one that does not, and every preset has its lesson below.
 import polars as pl
 import pytest
 
-from deltaflow import assembly
-from deltaflow.task import Classification
+from deltaflow.experiment import assembly
+from deltaflow.nn.task import Classification
 from running import composed, options, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*has its softmax inside")]

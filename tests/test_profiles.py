@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltaflow.profiles import decay_rate, vanishing_index
+from deltaflow.flow.profiles import decay_rate, vanishing_index
 
 fixed = settings(derandomize=True, deadline=None, max_examples=40)
 seeds = st.integers(0, 1000)

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from deltaflow.random_streams import Stream, generator
+from deltaflow.nn.random_streams import Stream, generator
 
 TRIPLES = list(itertools.product([0, 1, 2**40], list(Stream), [0, 1, 7]))
 
@@ -34,7 +34,7 @@ def test_numbers_of_neighbouring_seeds_are_uncorrelated():
 
 def test_another_process_draws_the_same_numbers():
     program = (
-        "from deltaflow.random_streams import Stream, generator\n"
+        "from deltaflow.nn.random_streams import Stream, generator\n"
         "print(generator(7, Stream.ORDER, 3).permutation(20).tolist())"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from deltaflow.registration import runs_at_once
+from deltaflow.config.registration import runs_at_once
 
 LOCAL = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher"
 

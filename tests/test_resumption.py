@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deltaflow.liveness import locked
 from deltaflow.records import SUMMARY_FIELDS, read_summary, write_summary
-from deltaflow.records.files import UnusableFileError
 from deltaflow.records.summary import claim
-from deltaflow.resumption import turn
-from deltaflow.sweep_directory import SHARED, has_failed, note_failure, open_sweep
+from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
+from deltaflow.sweep.resumption import turn
+from deltaflow.system.files import UnusableFileError
+from deltaflow.system.liveness import locked
 
 SUMMARY = dict.fromkeys(SUMMARY_FIELDS) | {
     "status": "running", "process": os.getpid(), "host": "here", "started": "2000-01-01T00:00:00Z",
@@ -136,7 +136,7 @@ def test_runs_that_begin_at_once_get_numbers_of_their_own(sweep):
 def test_a_run_is_known_again_without_a_look_at_all_others(sweep, monkeypatch):
     with ask(sweep, "0_x", "a", resumed=False) as given:
         claim(given.directory, SUMMARY | {"identity": "a", "status": "completed"})
-    monkeypatch.setattr("deltaflow.resumption._runs_of", pytest.fail)
+    monkeypatch.setattr("deltaflow.sweep.resumption._runs_of", pytest.fail)
     with ask(sweep, "5_x", "a") as given:
         assert given.directory == sweep / "0_x"
 
@@ -155,9 +155,9 @@ HOLDER = """
 import os, sys
 from pathlib import Path
 from deltaflow.records import SUMMARY_FIELDS
-from deltaflow.records.files import UnusableFileError
+from deltaflow.system.files import UnusableFileError
 from deltaflow.records.summary import claim
-from deltaflow.resumption import turn
+from deltaflow.sweep.resumption import turn
 sweep = Path(sys.argv[1])
 with turn(sweep, sweep / "7_x", "a", True, False) as given:
     own = {"identity": "a", "status": "running", "process": os.getpid(), "host": "here"}

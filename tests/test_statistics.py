@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltaflow import statistics
+from deltaflow.flow import kernels as statistics
 
 fixed = settings(derandomize=True, deadline=None, max_examples=40)
 seeds = st.integers(0, 1000)

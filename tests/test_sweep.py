@@ -3,9 +3,10 @@
 import pytest
 from omegaconf import OmegaConf
 
-from deltaflow import sweep
-from deltaflow.report import build, ranking
-from deltaflow.sweep_directory import note_failure
+from deltaflow.sweep import callbacks as sweep
+from deltaflow.sweep import report as build
+from deltaflow.sweep.directory import note_failure
+from deltaflow.terminal import ranking
 from written import write_run
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from deltaflow.task import Classification, Regression
+from deltaflow.nn.task import Classification, Regression
 
 
 @pytest.mark.parametrize("classes", [(), ("only",)])

@@ -12,13 +12,14 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from torch import nn
 
-from deltaflow import assembly, theory
-from deltaflow.initializers import Initializer, Normal, Torch, Xavier
-from deltaflow.mean_field import Moments, edge_of_chaos, fixed_point, predict, typical_variances
-from deltaflow.overlay import Theory
-from deltaflow.parts import make
+from deltaflow.commands import theory
+from deltaflow.config.parts import make
+from deltaflow.experiment import assembly
+from deltaflow.nn.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.records import read_summary
-from deltaflow.report.prediction import print_prediction
+from deltaflow.terminal.prediction import print_prediction
+from deltaflow.theory import Moments, edge_of_chaos, fixed_point, predict, typical_variances
+from deltaflow.theory.overlay import Theory
 from running import CONF, TABLE, composed, options, run
 
 TANH = ["activation=tanh", "init=normal", "init.sigma_w=1.2", "init.sigma_b=0.2"]

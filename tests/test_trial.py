@@ -2,7 +2,7 @@
 
 import pytest
 
-from deltaflow.composition import compose_run
+from deltaflow.config.composition import compose_run
 from deltaflow.labelled import HEALTHY_SHARE, LabelledRun, labelled_runs
 from deltaflow.trial import Judged, advised, judge, main, show
 
@@ -76,7 +76,7 @@ def test_advice_replaces_what_it_names(words, changes):
 
 
 def test_the_matrix_counts_first_findings(capsys):
-    from deltaflow.report.screen import console
+    from deltaflow.terminal.screen import console
 
     verdict = {"kind": "dead", "words": "Units die."}
     show(console(), [Judged("dead", [verdict], True), Judged("healthy", [verdict])])

@@ -1,6 +1,6 @@
 """Losses as a user might write them, each sound in training and unusual; for tests."""
 
-from deltaflow.objectives import CrossEntropy, MeanSquaredError
+from deltaflow.nn.objectives import CrossEntropy, MeanSquaredError
 
 
 class InPlaceSquaredError(MeanSquaredError):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from deltaflow.comparison.aggregate import results, theory_fit
 from deltaflow.records import LAYERS, METRICS
-from deltaflow.report.aggregate import results, theory_fit
 
 STEPS = (0, 10, 20)
 EPOCHS = (0, 1, 2)

@@ -13,8 +13,8 @@ import polars as pl
 import torch
 
 from deltaflow import train
+from deltaflow.experiment.result import Run
 from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
-from deltaflow.run import Run
 
 # %% [markdown]
 # ## The same run, twice

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from deltaflow.activations import derivative, traits
 from deltaflow.lessons.pictures import LOOKS, label, names, panels, save
-from deltaflow.mean_field import Moments
+from deltaflow.nn.activations import derivative, traits
+from deltaflow.theory import Moments
 
 ALPHA = 0.01
 activations: dict[str, nn.Module] = {

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from deltaflow.data.sources import breast_cancer
-from deltaflow.initializers import Torch
 from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
 from deltaflow.lessons.printing import entries
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import BinaryCrossEntropy
-from deltaflow.task import Classification
+from deltaflow.nn.initializers import Torch
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import BinaryCrossEntropy
+from deltaflow.nn.task import Classification
 
 # %% [markdown]
 # ## Sigmoid, then −[y log p + (1 − y) log(1 − p)]

@@ -12,8 +12,8 @@ from torch.nn import functional
 from deltaflow.data.samples import Samples
 from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
 from deltaflow.lessons.printing import entries
-from deltaflow.objectives import CrossEntropy
-from deltaflow.task import Classification
+from deltaflow.nn.objectives import CrossEntropy
+from deltaflow.nn.task import Classification
 
 # %% [markdown]
 # ## From the definition

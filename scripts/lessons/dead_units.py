@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaflow.activations import derivative
 from deltaflow.data.sources import iris, xor
-from deltaflow.flow import Tape, dead_fractions
-from deltaflow.initializers import LeCun, Torch
+from deltaflow.flow.measurement import Tape, dead_fractions
 from deltaflow.lessons.pictures import LOOKS, label, names, panels, save
-from deltaflow.mean_field import Moments
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import BinaryCrossEntropy, CrossEntropy
-from deltaflow.overlay import Theory
+from deltaflow.nn.activations import derivative
+from deltaflow.nn.initializers import LeCun, Torch
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy
+from deltaflow.theory import Moments
+from deltaflow.theory.overlay import Theory
 
 N_SEEDS, N_STEPS, WIDTH = 16, 200, 32
 flowers = iris()

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from deltaflow.data.sources import iris
-from deltaflow.initializers import Torch
 from deltaflow.lessons.pictures import DASHED, FAINT, SOLID, label, names, panels, save
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import MeanSquaredError
-from deltaflow.task import Regression
+from deltaflow.nn.initializers import Torch
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import MeanSquaredError
+from deltaflow.nn.task import Regression
 
 # %% [markdown]
 # ## The training

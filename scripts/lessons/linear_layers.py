@@ -8,9 +8,9 @@
 import torch
 from torch import Tensor, nn
 
-from deltaflow.initializers import He, Torch
 from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
-from deltaflow.network import FullyConnected
+from deltaflow.nn.initializers import He, Torch
+from deltaflow.nn.network import FullyConnected
 
 # %% [markdown]
 # ## One neuron at a time, or all at once

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 from deltaflow.data.sources import blobs
-from deltaflow.initializers import Zeros
+from deltaflow.figures.flow import END, START
 from deltaflow.lessons.pictures import label, names, panels, save
 from deltaflow.lessons.printing import entries
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import BinaryCrossEntropy
-from deltaflow.report.figures import END, START
+from deltaflow.nn.initializers import Zeros
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import BinaryCrossEntropy
 
 # %% [markdown]
 # ## By hand

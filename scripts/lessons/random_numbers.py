@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
-from deltaflow.random_streams import Stream, generator
+from deltaflow.nn.random_streams import Stream, generator
 
 # %% [markdown]
 # ## A seed, and what comes after it

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from deltaflow.data.sources import moons
-from deltaflow.flow import Tape
-from deltaflow.initializers import Xavier
+from deltaflow.figures.flow import END, START
+from deltaflow.flow.measurement import Tape
 from deltaflow.lessons.pictures import label, panels, save
 from deltaflow.lessons.printing import entries
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import BinaryCrossEntropy, MeanSquaredError
-from deltaflow.report.figures import END, START
-from deltaflow.task import Regression
+from deltaflow.nn.initializers import Xavier
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import BinaryCrossEntropy, MeanSquaredError
+from deltaflow.nn.task import Regression
 
 # %%
 x = torch.tensor([[1.0, 0.5]], dtype=torch.float64)  # one sample

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from deltaflow.activations import traits
 from deltaflow.data.sources import iris
-from deltaflow.flow import Tape, measure
-from deltaflow.initializers import He, Initializer, Xavier
+from deltaflow.flow.measurement import Tape, measure
+from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.lessons.pictures import DOTTED, FAINT, LOOKS, label, names, panels, save
-from deltaflow.mean_field import Moments
-from deltaflow.network import FullyConnected
-from deltaflow.objectives import CrossEntropy
-from deltaflow.overlay import Theory
-from deltaflow.profiles import decay_rate, vanishing_index
+from deltaflow.nn.activations import traits
+from deltaflow.nn.initializers import He, Initializer, Xavier
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import CrossEntropy
+from deltaflow.theory import Moments
+from deltaflow.theory.overlay import Theory
 
 activations: dict[str, nn.Module] = {
     "sigmoid": nn.Sigmoid(),

@@ -8,7 +8,7 @@ import os
 import sys
 from functools import partial
 
-from deltaflow.surroundings import prepare
+from deltaflow.system.surroundings import prepare
 
 
 def _enter(module: str) -> None:
@@ -22,7 +22,7 @@ def _enter(module: str) -> None:
     """
     try:
         prepare()
-        from deltaflow.interruption import let_signals_end_it, raise_asking, raised_once
+        from deltaflow.system.interruption import let_signals_end_it, raise_asking, raised_once
 
         raise_asking()
         with raised_once():
@@ -51,9 +51,9 @@ def _explained(error: Exception) -> str:
     )
 
 
-main = partial(_enter, "deltaflow.cli")
-report = partial(_enter, "deltaflow.reporting")
-theory = partial(_enter, "deltaflow.theory")
+main = partial(_enter, "deltaflow.commands.train")
+report = partial(_enter, "deltaflow.commands.report")
+theory = partial(_enter, "deltaflow.commands.theory")
 lessons = partial(_enter, "deltaflow.lessons.command")
 claims = partial(_enter, "deltaflow.claims.command")
 verdicts = partial(_enter, "deltaflow.trial")

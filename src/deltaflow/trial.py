@@ -25,11 +25,11 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from deltaflow import experiment
-from deltaflow.composition import compose_run, split_settings
+from deltaflow.config.composition import compose_run, split_settings
+from deltaflow.config.messages import command
+from deltaflow.experiment import run as experiment
 from deltaflow.labelled import LabelledRun, labelled_runs
-from deltaflow.messages import command
-from deltaflow.report.screen import console
+from deltaflow.terminal.screen import console
 
 _ADVICE = re.compile(r"[Tt]ry ((?:[\w.]+=\S+ ?)+)")
 _WHOLE = ("init", "activation", "network")  # groups whose values go when the option does

@@ -6,10 +6,10 @@ import torch
 from lightning.pytorch import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from deltaflow import training
-from deltaflow.callbacks.histograms import N_BINS, layer_histograms
-from deltaflow.initializers import Torch
-from deltaflow.network import FullyConnected
+from deltaflow.experiment import trainer as training
+from deltaflow.nn.initializers import Torch
+from deltaflow.nn.network import FullyConnected
+from deltaflow.training.callbacks.histograms import N_BINS, layer_histograms
 from running import run
 
 EVERY_7 = ["trainer.max_epochs=3", "diagnostics.histogram_every_n_steps=7"]

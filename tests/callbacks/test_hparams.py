@@ -8,7 +8,7 @@ from lightning.pytorch.loggers import CSVLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import api_pb2, metadata
 
-from deltaflow.callbacks.hparams import DIVERGED, log_hyperparameters, log_outcome
+from deltaflow.training.callbacks.hparams import DIVERGED, log_hyperparameters, log_outcome
 from running import run
 
 SHORT = "trainer.max_epochs=2"

@@ -9,7 +9,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 from torch import nn
 
-from deltaflow import assembly
+from deltaflow.experiment import assembly
 from deltaflow.records import METRICS
 from running import composed, run
 
@@ -117,7 +117,7 @@ def diverging(tmp_path_factory):
     """A run of which seed 3 diverges in the first epoch and seed 1 after the second."""
     watch = Watch()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deltaflow.assembly.callbacks", lambda config: [watch])
+        patch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [watch])
         result = run(
             ["trainer.max_epochs=4", "n_seeds=4", "loss=mse", "optimizer.lr=4", "logger=none"],
             tmp_path_factory.mktemp("diverging"),

@@ -12,15 +12,15 @@ from matplotlib import image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
-from deltaflow.activations import traits
-from deltaflow.callbacks.tensorboard import (
+from deltaflow.nn.activations import traits
+from deltaflow.records import LAYERS
+from deltaflow.training.callbacks.tensorboard import (
     CHARTS,
     lay_out_charts,
     log_layer_charts,
     log_picture,
     log_verdicts,
 )
-from deltaflow.records import LAYERS
 from running import run
 
 

@@ -9,7 +9,7 @@ from deltaflow.claims import CLAIMS, command
 from deltaflow.claims.command import Settings, main
 from deltaflow.claims.ledger import entry
 from deltaflow.claims.ruling import Finding
-from deltaflow.report.collect import collect
+from deltaflow.comparison.collect import collect
 from written import write_run
 
 

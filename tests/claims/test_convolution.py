@@ -6,8 +6,8 @@ import torch
 from deltaflow.claims import convolution
 from deltaflow.claims.evidence import Evidence
 from deltaflow.claims.networks import data
-from deltaflow.random_streams import Stream, generator
-from deltaflow.report.collect import collect
+from deltaflow.comparison.collect import collect
+from deltaflow.nn.random_streams import Stream, generator
 from running import run
 
 SETTINGS = ["data=digits", "data.train_rows=100", "data.batch_size=32", "diagnostics=off",

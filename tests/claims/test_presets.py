@@ -10,9 +10,9 @@ from deltaflow.claims import CLAIMS
 from deltaflow.claims.conducting import conduct
 from deltaflow.claims.evidence import Evidence
 from deltaflow.claims.ruling import FEWEST, find
-from deltaflow.composition import compose_run
-from deltaflow.report import figures
-from deltaflow.run import Run
+from deltaflow.config.composition import compose_run
+from deltaflow.experiment.result import Run
+from deltaflow.figures import flow as figures
 from running import CONF, options
 
 PRESETS = options("experiment/claims")

@@ -8,7 +8,7 @@ from torch import nn
 
 from deltaflow.claims import costs, depth, outputs, structure, units
 from deltaflow.claims.evidence import Evidence, decades, paired, ratio
-from deltaflow.network import FullyConnected
+from deltaflow.nn.network import FullyConnected
 from made import SEEDS, evidence
 
 

@@ -14,7 +14,7 @@ SHORT = ["logger=none", "trainer.max_epochs=1"]
 CLAIMING = """
 import os, sys, time
 from pathlib import Path
-from deltaflow.names import unique
+from deltaflow.config.names import unique
 from deltaflow.records import SUMMARY_FIELDS
 from deltaflow.records.summary import claim
 

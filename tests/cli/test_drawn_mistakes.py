@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from deltaflow import assembly, blueprint
-from deltaflow import config as configuration
-from deltaflow.composition import compose_run
-from deltaflow.messages import explain
-from deltaflow.parts import GROUPS, with_culprit
+from deltaflow.config import schema as configuration
+from deltaflow.config.composition import compose_run
+from deltaflow.config.messages import explain
+from deltaflow.config.parts import GROUPS, with_culprit
+from deltaflow.experiment import assembly, blueprint
 from running import CONF, options
 
 CHOSEN = (*GROUPS, "network", "trainer", "accelerator", "diagnostics", "logger", "experiment")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from deltaflow import load_run
+from deltaflow.comparison.collect import collect
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
-from deltaflow.report.build import report_on
-from deltaflow.report.collect import collect
+from deltaflow.sweep.report import report_on
 from stopping import stop_at_random
 from support.processes import Command, start
 from support.traps import at_call, at_file
@@ -22,19 +22,19 @@ N_TESTED = 2  # further rows of the metrics table
 
 FILES = ["layers.parquet", "metrics.parquet", "last.ckpt", "flow.png", "summary.json"]
 STEPS = [
-    "deltaflow.callbacks.metrics.MetricRecorder.on_test_epoch_end",
-    "deltaflow.experiment.conclude",
+    "deltaflow.training.callbacks.metrics.MetricRecorder.on_test_epoch_end",
+    "deltaflow.experiment.run.conclude",
     "deltaflow.verdicts.judge",
-    "deltaflow.experiment.figures.save",
-    "deltaflow.experiment.log_picture",
-    "deltaflow.experiment.log_verdicts",
-    "deltaflow.experiment.log_outcome",
+    "deltaflow.experiment.run.figures.save",
+    "deltaflow.experiment.run.log_picture",
+    "deltaflow.experiment.run.log_verdicts",
+    "deltaflow.experiment.run.log_outcome",
     "lightning.pytorch.loggers.TensorBoardLogger.finalize",
     "deltaflow.records.tables.TableWriter.close",
     "deltaflow.records.recording.Recording.complete",
 ]
 SWEEP_FILES = ["runs.parquet", "runs.csv", "report.html", "profiles.png"]
-SWEEP_STEPS = ["deltaflow.report.build.report_on", "deltaflow.report.ranking.print_ranking"]
+SWEEP_STEPS = ["deltaflow.sweep.report.report_on", "deltaflow.terminal.ranking.print_ranking"]
 ASKING = ["SIGINT", "SIGTERM", "SIGHUP", "twice", "storm"]
 FAILING = ["error", "panic", "memory", "disk"]
 USUAL = {"storm", "SIGKILL", "disk"}  # the others are tried too where time is no matter

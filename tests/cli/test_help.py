@@ -20,7 +20,7 @@ def test_help_explains_every_group_and_lists_its_options(deltaflow):
 def test_help_and_mistakes_do_not_wait_for_torch(arguments, tmp_path):
     script = (
         "import sys; sys.argv = ['train.py', *sys.argv[1:]]\n"
-        "from deltaflow.cli import main\n"
+        "from deltaflow.commands.train import main\n"
         "try:\n    main()\n"
         "finally:\n    print('torch' in sys.modules)"
     )

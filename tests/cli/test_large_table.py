@@ -9,7 +9,7 @@ import pytest
 
 TRAINED = """
 import sys
-from deltaflow.cli import main
+from deltaflow.commands.train import main
 sys.argv = ["train.py", "data=table", "data.path=big.parquet", "data.target=y", "logger=none",
             "data.batch_size=1024", "trainer.max_epochs=1"]
 main()

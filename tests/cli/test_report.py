@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deltaflow import reporting
-from deltaflow.report import build
+from deltaflow.commands import report as reporting
+from deltaflow.sweep import report as build
 from running import ROOT
 from written import write_run
 
@@ -164,7 +164,7 @@ def test_the_script_reports(sweeps):
 
 def test_a_report_does_not_wait_for_torch(sweeps):
     code = (
-        "import sys; from deltaflow.reporting import main; main(['a'])\n"
+        "import sys; from deltaflow.commands.report import main; main(['a'])\n"
         "assert not {'torch', 'lightning'} & set(sys.modules), 'slow'"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=sweeps, capture_output=True, text=True)

@@ -190,7 +190,9 @@ def test_a_failure_that_leaves_no_record_decides_the_exit_status(deltaflow, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("deltaflow.records.recording.claim", full)
-    monkeypatch.setattr("deltaflow.sweep.RankingCallback.on_multirun_end", lambda *_, **__: None)
+    monkeypatch.setattr(
+        "deltaflow.sweep.callbacks.RankingCallback.on_multirun_end", lambda *_, **__: None
+    )
     outcome = deltaflow(*FRESH)
     assert outcome.status == 1
     assert "No space left on device" in outcome.err

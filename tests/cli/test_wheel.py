@@ -33,8 +33,9 @@ def test_the_wheel_carries_all_it_needs(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     script = (
-        "import sys, deltaflow.cli as cli; sys.argv = ['deltaflow-train', *sys.argv[1:]]; "
-        "print(cli.config_directory()); cli.main()"
+        "import sys, deltaflow.commands.train as train; "
+        "sys.argv = ['deltaflow-train', *sys.argv[1:]]; "
+        "print(train.config_directory()); train.main()"
     )
     ran = subprocess.run(
         [sys.executable, "-c", script, "trainer.max_epochs=1", "logger=none"],

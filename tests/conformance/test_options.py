@@ -8,11 +8,11 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from deltaflow import assembly
-from deltaflow.activations import rebuild
 from deltaflow.data import Samples
+from deltaflow.experiment import assembly
+from deltaflow.nn.activations import rebuild
+from deltaflow.nn.task import Regression
 from deltaflow.records import read_summary
-from deltaflow.task import Regression
 from running import CONF, TABLE, composed, draw_nothing, options, run
 
 SMALL = ["logger=none", "network.width=8"]

@@ -6,12 +6,12 @@ import os
 import polars as pl
 import pytest
 
-from deltaflow import memory
 from deltaflow.data import text
 from deltaflow.data.columns import read_column
 from deltaflow.data.files import open_table
 from deltaflow.data.reading import Place
 from deltaflow.records.tables import parquet
+from deltaflow.system import memory
 from written import metrics
 
 FRAME = pl.DataFrame({"a": [1, 2], "b": [0.5, -3.0], "c": ["x", "ü"]})

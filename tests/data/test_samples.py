@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deltaflow.data import Samples
-from deltaflow.task import Classification, Regression
+from deltaflow.nn.task import Classification, Regression
 
 X = np.arange(8.0).reshape(4, 2)
 

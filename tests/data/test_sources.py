@@ -11,7 +11,7 @@ from sklearn.datasets import (
 )
 
 from deltaflow.data import sources
-from deltaflow.task import Classification, Regression
+from deltaflow.nn.task import Classification, Regression
 
 N, NOISE = 240, 0.05
 OPTIONS = {

@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from deltaflow.data import ReplicaDataModule
 from deltaflow.data.reading import Column, Kind
 from deltaflow.data.table import table
-from deltaflow.task import Classification, Regression
+from deltaflow.nn.task import Classification, Regression
 
 N = 40
 COLUMNS = {

@@ -1,7 +1,7 @@
 import pytest
 
-from deltaflow import assembly
-from deltaflow.objectives import CrossEntropy
+from deltaflow.experiment import assembly
+from deltaflow.nn.objectives import CrossEntropy
 from running import composed, run
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.network import FullyConnected
+from deltaflow.nn.network import FullyConnected
 
 
 def test_shapes_of_a_layer(lesson):

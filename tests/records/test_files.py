@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from deltaflow.records.files import (
+from deltaflow.system.files import (
     UnusableFileError,
     create_file,
     make_folder,

@@ -12,15 +12,15 @@ import torch
 from torch import nn
 
 from deltaflow import load_run
-from deltaflow.initializers import He
-from deltaflow.network import FullyConnected
-from deltaflow.report.build import report_on
-from deltaflow.report.collect import collect
-from deltaflow.report.placed_runs import placed_runs
-from deltaflow.report.runs_table import runs_table, write_runs
-from deltaflow.report.sweep_figures import write_figures
-from deltaflow.resumption import turn
-from deltaflow.sweep_directory import SHARED, has_failed, note_failure, open_sweep
+from deltaflow.comparison.collect import collect
+from deltaflow.comparison.placed_runs import placed_runs
+from deltaflow.comparison.runs_table import runs_table, write_runs
+from deltaflow.figures.sweep_figures import write_figures
+from deltaflow.nn.initializers import He
+from deltaflow.nn.network import FullyConnected
+from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
+from deltaflow.sweep.report import report_on
+from deltaflow.sweep.resumption import turn
 from written import write_run
 
 PRIVATE = "nobody may read this"

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deltaflow.comparison.collect import collect
+from deltaflow.comparison.placed_runs import placed_runs
+from deltaflow.comparison.runs_table import runs_table, write_runs
+from deltaflow.page.html import page
 from deltaflow.records import SUMMARY_FIELDS, read_summary
 from deltaflow.records.kinds import FIELDS, STATUSES
-from deltaflow.report.build import report_on
-from deltaflow.report.collect import collect
-from deltaflow.report.page import page
-from deltaflow.report.placed_runs import placed_runs
-from deltaflow.report.ranking import describe_run, print_ranking
-from deltaflow.report.runs_table import runs_table, write_runs
-from deltaflow.report.screen import console
+from deltaflow.sweep.report import report_on
+from deltaflow.terminal.ranking import describe_run, print_ranking
+from deltaflow.terminal.screen import console
 from written import write_run
 
 MANY = settings(

@@ -31,7 +31,7 @@ def test_a_bomb_of_rows_is_told_by_its_end(tmp_path):
     seeds.write_parquet(tmp_path / "layers.parquet", compression="zstd")
     assert (tmp_path / "layers.parquet").stat().st_size < n / 100
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deltaflow.memory.installed", lambda: 2**31)
+        patch.setattr("deltaflow.system.memory.installed", lambda: 2**31)
         patch.setattr(pl, "read_parquet", lambda *_, **__: pytest.fail("read"))
         refused(tmp_path, "30,000,000 rows, which needs at least")
 
@@ -43,7 +43,7 @@ def test_chunks_must_fit_together(tmp_path, monkeypatch):
         FEW.write_parquet(tmp_path / "records" / f"layers-{chunk:05d}.parquet")
     held = read_part(tmp_path, "records/layers-00000.parquet", LAYERS).estimated_size()
     one = len(FEW) * len(LAYERS.types) * 24
-    monkeypatch.setattr("deltaflow.memory.installed", lambda: one + held)
+    monkeypatch.setattr("deltaflow.system.memory.installed", lambda: one + held)
     with pytest.warns(UserWarning, match="Rows are lost"):
         assert len(read_table(tmp_path, LAYERS)) == 2 * len(FEW)
 

@@ -1,9 +1,9 @@
 import polars as pl
 import pytest
 
+from deltaflow.comparison.aggregate import FLOW_NUMBERS
 from deltaflow.records import LAYERS, METRICS, RUNS, runs_schema
 from deltaflow.records.__main__ import documentation
-from deltaflow.report.aggregate import FLOW_NUMBERS
 from running import ROOT
 
 ROW = {"seed": [0], "step": [0], "layer": [1], "fan_in": [4], "fan_out": [3]}

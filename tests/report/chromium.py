@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deltaflow.report.page import write_page
+from deltaflow.page.html import write_page
 from report import synthetic
 
 SECTIONS = ("profiles", "heatmaps", "curves", "decay", "effects")

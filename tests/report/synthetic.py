@@ -383,11 +383,11 @@ def _config(activation: str, init: str, depth: int, lr: float, n_seeds: int) -> 
     return f"""seed: 0
 n_seeds: {n_seeds}
 activation:
-  _target_: deltaflow.activations.{activation}
+  _target_: deltaflow.nn.activations.{activation}
 init:
-  _target_: deltaflow.initializers.{init}
+  _target_: deltaflow.nn.initializers.{init}
 network:
-  _target_: deltaflow.network.FullyConnected
+  _target_: deltaflow.nn.network.FullyConnected
   depth: {depth}
   width: 32
   hidden_sizes: null
@@ -401,13 +401,13 @@ data:
   label_noise: 0.0
   train_rows: null
 loss:
-  _target_: deltaflow.objectives.CrossEntropy
+  _target_: deltaflow.nn.objectives.CrossEntropy
 optimizer:
   _target_: torch.optim.SGD
   lr: {lr}
   momentum: 0.9
 scheduler:
-  _target_: deltaflow.training.Constant
+  _target_: deltaflow.experiment.trainer.Constant
 trainer:
   max_epochs: 100
   precision: 32

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from deltaflow.records import LAYERS, METRICS
-from deltaflow.report.aggregate import (
+from deltaflow.comparison.aggregate import (
     best_epoch,
     flow_numbers,
     interval,
@@ -16,6 +15,7 @@ from deltaflow.report.aggregate import (
     results,
     theory_fit,
 )
+from deltaflow.records import LAYERS, METRICS
 
 
 @settings(derandomize=True, deadline=None)

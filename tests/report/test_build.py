@@ -7,9 +7,9 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from deltaflow.report import build
-from deltaflow.report.build import report_on, title_of, write_report
-from deltaflow.report.collect import collect
+from deltaflow.comparison.collect import collect
+from deltaflow.sweep import report as build
+from deltaflow.sweep.report import report_on, title_of, write_report
 from written import write_run
 
 
@@ -25,9 +25,9 @@ def sweep(tmp_path):
 @pytest.fixture
 def pages(monkeypatch):
     """The digests that a page was written of, by its path."""
-    written, module = {}, ModuleType("deltaflow.report.page")
+    written, module = {}, ModuleType("deltaflow.page.html")
     module.write_page = lambda digest, path: written.update({path: digest})
-    monkeypatch.setitem(sys.modules, "deltaflow.report.page", module)
+    monkeypatch.setitem(sys.modules, "deltaflow.page.html", module)
     return written
 
 

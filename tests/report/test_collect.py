@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
+from deltaflow.comparison.collect import collect, find_runs, read_run
 from deltaflow.records import LAYERS, METRICS, TableWriter
-from deltaflow.report.collect import collect, find_runs, read_run
 from written import layers, metrics, write_run
 
 HERE = {"host": socket.gethostname(), "started": datetime.now(UTC).isoformat()}

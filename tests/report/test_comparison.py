@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from deltaflow.report.comparison import compare, difference, holm
+from deltaflow.comparison.comparison import compare, difference, holm
 
 P = st.lists(st.floats(1e-12, 1.0), min_size=1, max_size=30)
 

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from deltaflow.comparison.aggregate import interval
+from deltaflow.comparison.collect import collect
+from deltaflow.comparison.digest import digest
+from deltaflow.comparison.gathering import gather
 from deltaflow.records import LAYERS
-from deltaflow.report.aggregate import interval
-from deltaflow.report.collect import collect
-from deltaflow.report.digest import digest
-from deltaflow.report.gathering import gather
 from written import layers, metrics, write_run
 
 SHORT = "trainer.max_epochs=3"

@@ -8,8 +8,8 @@ import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
 
+from deltaflow.figures import flow as figures
 from deltaflow.records import LAYERS
-from deltaflow.report import figures
 
 STEPS, SEEDS, N_LAYERS = (0, 10, 20, 25), (3, 4, 5), 4
 OTHERS = ("weight_grad_norm", "update_ratio", "inactive_fraction", "dead_fraction")

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from deltaflow.report.collect import collect, read_run
-from deltaflow.report.commands import command, sweep_command
-from deltaflow.report.configuration import Axis
-from deltaflow.report.grouping import configurations, distinct, numbered
+from deltaflow.comparison.collect import collect, read_run
+from deltaflow.comparison.commands import command, sweep_command
+from deltaflow.comparison.configuration import Axis
+from deltaflow.comparison.grouping import configurations, distinct, numbered
 from written import write_run
 
 

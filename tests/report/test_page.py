@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from deltaflow.report import page
-from deltaflow.report.page import write_page
+from deltaflow.page import html as page
+from deltaflow.page.html import write_page
 from report import synthetic
 from running import ROOT
 

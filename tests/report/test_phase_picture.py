@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from torch import nn
 
-from deltaflow.mean_field import Moments, edge_of_chaos, phase_diagram
-from deltaflow.report.phase_picture import phase_picture
-from deltaflow.report.placed_runs import PlacedRun, placed_runs
-from deltaflow.report.room import beside, within
+from deltaflow.comparison.placed_runs import PlacedRun, placed_runs
+from deltaflow.figures.phase_picture import phase_picture
+from deltaflow.figures.room import beside, within
+from deltaflow.theory import Moments, edge_of_chaos, phase_diagram
 
 HERE = (1.44, 0.04)
 

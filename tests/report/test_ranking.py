@@ -6,10 +6,10 @@ import re
 import pytest
 from rich.console import Console
 
+from deltaflow.comparison.collect import collect
+from deltaflow.comparison.digest import digest
 from deltaflow.records.kinds import checked_summary
-from deltaflow.report.collect import collect
-from deltaflow.report.digest import digest
-from deltaflow.report.ranking import MOST, describe_run, print_ranking
+from deltaflow.terminal.ranking import MOST, describe_run, print_ranking
 from written import layers, metrics, write_run
 
 

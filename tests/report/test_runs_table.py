@@ -6,10 +6,10 @@ import shutil
 import polars as pl
 import pytest
 
+from deltaflow.comparison.collect import collect
+from deltaflow.comparison.gathering import gather
+from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records import runs_schema
-from deltaflow.report.collect import collect
-from deltaflow.report.gathering import gather
-from deltaflow.report.runs_table import runs_table, write_runs
 from written import write_run
 
 

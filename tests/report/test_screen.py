@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from deltaflow.report.screen import console
+from deltaflow.terminal.screen import console
 
 
 @pytest.mark.parametrize(("encoding", "shown"), [("ascii", b"? = 1"), ("utf-8", "δ = 1".encode())])

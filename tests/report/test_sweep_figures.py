@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from deltaflow.report.collect import collect
-from deltaflow.report.digest import digest
-from deltaflow.report.lettering import plain, wrapped
-from deltaflow.report.small_multiples import MOST, curves, heatmaps, profiles
-from deltaflow.report.sweep_figures import decay, effects, write_figures
+from deltaflow.comparison.collect import collect
+from deltaflow.comparison.digest import digest
+from deltaflow.figures.lettering import plain, wrapped
+from deltaflow.figures.small_multiples import MOST, curves, heatmaps, profiles
+from deltaflow.figures.sweep_figures import decay, effects, write_figures
 from written import layers, metrics, write_run
 
 NAMES = ["curves", "decay", "effects", "heatmaps", "profiles"]

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from deltaflow.records import LAYERS
-from deltaflow.report.terminal import print_run
+from deltaflow.terminal.run import print_run
 
 STEPS = (0, 5, 9)
 SHARES = ("saturated_fraction", "inactive_fraction", "dead_fraction")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_IMPORTED = ["deltaflow.cli", "deltaflow.experiment", "deltaflow.report.build",
-             "deltaflow.report.page", "deltaflow.report.sweep_figures", "tensorboard.compat",
+_IMPORTED = ["deltaflow.commands.train", "deltaflow.experiment.run", "deltaflow.sweep.report",
+             "deltaflow.page.html", "deltaflow.figures.sweep_figures", "tensorboard.compat",
              "torch.utils.tensorboard"]  # fmt: skip
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(_IMPORTED)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from deltaflow.mean_field import Moments, edge_of_chaos, predict
-from deltaflow.mean_field.critical import Critical
+from deltaflow.theory import Moments, edge_of_chaos, predict
+from deltaflow.theory.critical import Critical
 from running import run
 
 SHORT = ["init=critical", "logger=none", "trainer.max_epochs=1"]

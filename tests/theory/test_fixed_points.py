@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.mean_field import Moments, edge_of_chaos, fixed_point
+from deltaflow.theory import Moments, edge_of_chaos, fixed_point
 
 
 class Erf(nn.Module):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import erf, ndtr
 
-from deltaflow.mean_field.gaussian import expectation, rule
+from deltaflow.theory.gaussian import expectation, rule
 
 VARIANCES = np.array([1e-12, 1e-6, 1e-3, 0.1, 1.0, 10.0, 1e3, 1e6, 1e12])
 CENTRED = np.zeros_like(VARIANCES)

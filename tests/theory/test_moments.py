@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from deltaflow.mean_field.moments import Moments
+from deltaflow.theory.moments import Moments
 from running import composed, options
 
 Q = np.array([1e-6, 1e-2, 0.3, 1.0, 4.0, 50.0, 1e4])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from deltaflow.mean_field import Moments, edge_of_chaos, fixed_point, phase_diagram
+from deltaflow.theory import Moments, edge_of_chaos, fixed_point, phase_diagram
 
 PLANES = [
     (nn.Tanh(), 4.0), (nn.ReLU(), 4.0), (nn.Sigmoid(), 160.0), (nn.GELU(), 5.0),

@@ -7,10 +7,11 @@ import pytest
 from hydra.utils import instantiate
 from torch import nn
 
-from deltaflow import assembly, flow
-from deltaflow.initializers import He, LeCun, Normal, Torch, Xavier, Zeros
-from deltaflow.mean_field import Moments, predict
-from deltaflow.profiles import decay_rate
+from deltaflow.experiment import assembly
+from deltaflow.flow import measurement as flow
+from deltaflow.flow.profiles import decay_rate
+from deltaflow.nn.initializers import He, LeCun, Normal, Torch, Xavier, Zeros
+from deltaflow.theory import Moments, predict
 from running import composed
 
 RELU = Moments(nn.ReLU())

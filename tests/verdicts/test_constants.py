@@ -8,14 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from deltaflow.network import OUTPUT_ACTIVATIONS
-from deltaflow.objectives import (
+from deltaflow.nn.network import OUTPUT_ACTIVATIONS
+from deltaflow.nn.objectives import (
     BinaryCrossEntropy,
     CrossEntropy,
     MeanSquaredError,
     Objective,
 )
-from deltaflow.task import Classification, Regression
+from deltaflow.nn.task import Classification, Regression
 from deltaflow.verdicts.constants import constants
 
 COUNTS = [[5, 5], [9, 1], [4, 4, 4], [7, 2, 1], [1, 2, 3, 4]]

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from cases import LIMIT, case, found, kinds, losing, sizes
-from deltaflow.initializers import He, LeCun, Normal
+from deltaflow.nn.initializers import He, LeCun, Normal
 
 DEPTH = 6
 BEYOND, WITHIN = 1.01 * LIMIT, 0.99 * LIMIT

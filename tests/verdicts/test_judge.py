@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from cases import by_step, case, found, kinds, losing, sizes
-from deltaflow.initializers import He, Normal, Zeros
+from deltaflow.nn.initializers import He, Normal, Zeros
 from deltaflow.records import LAYERS
 from deltaflow.verdicts.constants import Constants
 

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from cases import LIMIT, case, found, losing, sizes
-from deltaflow import assembly, blueprint
-from deltaflow.initializers import He, Normal, Orthogonal, Torch, Xavier, Zeros
-from deltaflow.mean_field import variances
-from deltaflow.mean_field.critical import Critical
-from deltaflow.overlay import Theory
-from deltaflow.profiles import decay_rate, vanishing_index
+from deltaflow.experiment import assembly, blueprint
+from deltaflow.flow.profiles import decay_rate, vanishing_index
+from deltaflow.nn.initializers import He, Normal, Orthogonal, Torch, Xavier, Zeros
+from deltaflow.theory import variances
+from deltaflow.theory.critical import Critical
+from deltaflow.theory.overlay import Theory
 from deltaflow.verdicts import Case
 from deltaflow.verdicts.remedies import narrow, remedy
 from running import composed

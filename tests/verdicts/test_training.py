@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from cases import BEST_CONSTANT, LIMIT, N_STEPS, by_step, case, found, kinds, losing, sizes
-from deltaflow.initializers import Normal
+from deltaflow.nn.initializers import Normal
 from deltaflow.verdicts.constants import Constants
 
 KEPT = math.exp(-3)

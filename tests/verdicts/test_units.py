@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from cases import LIMIT, by_step, case, found, kinds, losing, sizes
-from deltaflow.initializers import He, Normal, Torch, Zeros
-from deltaflow.network import FullyConnected
+from deltaflow.nn.initializers import He, Normal, Torch, Zeros
+from deltaflow.nn.network import FullyConnected
 from deltaflow.verdicts import copied_layers
 
 RECTIFIERS = {"phi": nn.ReLU(), "initializer": He()}

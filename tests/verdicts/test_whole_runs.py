@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deltaflow.overlay import Theory
+from deltaflow.theory.overlay import Theory
 from deltaflow.trial import advised
 from running import run
 

@@ -42,10 +42,10 @@ from deltaflow.benchmark.contestants import (
 )
 from deltaflow.benchmark.predictions import DIAGRAM, PREDICTION, predictions
 from deltaflow.benchmark.tables import show, spread
-from deltaflow.composition import split_settings
-from deltaflow.messages import command
-from deltaflow.records.files import replace_file
-from deltaflow.report.screen import console
+from deltaflow.config.composition import split_settings
+from deltaflow.config.messages import command
+from deltaflow.system.files import replace_file
+from deltaflow.terminal.screen import console
 
 WARM_UP_EPOCHS = 5  # few enough that rounding has not grown yet, whatever the network
 TOLERANCES = {"32-true": 1e-3, "64-true": 1e-10}  # of weights, relative to the largest
@@ -186,7 +186,9 @@ def _name(who: str, overrides: Sequence[str] = ()) -> str:
 def _process(overrides: Sequence[str]) -> float:
     """Seconds that ``python train.py`` takes, from its start to its end."""
     with tempfile.TemporaryDirectory() as directory:
-        program = "from deltaflow.cli import main; main()"  # train.py, without a checkout too
+        program = (
+            "from deltaflow.commands.train import main; main()"  # train.py, without a checkout too
+        )
         command = [sys.executable, "-c", program, f"hydra.run.dir='{directory}'", *overrides]
         started = time.perf_counter()
         ended = subprocess.run(command, capture_output=True, text=True)

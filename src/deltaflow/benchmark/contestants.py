@@ -17,12 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deltaflow import assembly, experiment, training
-from deltaflow import config as configuration
-from deltaflow.composition import compose_run
-from deltaflow.module import StackedModule
-from deltaflow.objectives import CrossEntropy
-from deltaflow.random_streams import Stream, generator
+from deltaflow.config import schema as configuration
+from deltaflow.config.composition import compose_run
+from deltaflow.experiment import assembly
+from deltaflow.experiment import run as experiment
+from deltaflow.experiment import trainer as training
+from deltaflow.nn.objectives import CrossEntropy
+from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.training.module import StackedModule
 
 Batch = tuple[Tensor, Tensor]
 Trained = tuple[float, list[nn.Sequential]]

@@ -18,7 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from deltaflow.records.files import replace_file
+from deltaflow.system.files import replace_file
 
 SWEEP = (
     "activation=sigmoid,tanh,relu,leaky", "init=torch,xavier,he", "network.depth=2,5,10,20",
@@ -29,34 +29,36 @@ DOORS = {
     "composition": (
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_configuration",
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_sweep_config",
-        "deltaflow.cli:identity", "deltaflow.config:check", "deltaflow.experiment:identity",
-        "deltaflow.experiment:_hyperparameters", "deltaflow.assembly:datamodule",
-        "deltaflow.assembly:module",
+        "deltaflow.commands.train:identity", "deltaflow.config.schema:check",
+        "deltaflow.experiment.run:identity", "deltaflow.experiment.run:_hyperparameters",
+        "deltaflow.experiment.assembly:datamodule",
+        "deltaflow.experiment.assembly:module",
     ),
     "training": ("lightning.pytorch:Trainer.fit", "lightning.pytorch:Trainer.test"),
     "diagnostics": (
-        "deltaflow.callbacks.flow:FlowRecorder.on_train_batch_start",
-        "deltaflow.callbacks.flow:FlowRecorder.on_after_backward",
-        "deltaflow.callbacks.flow:FlowRecorder.on_train_batch_end",
-        "deltaflow.callbacks.flow:FlowRecorder.on_train_end",
-        "deltaflow.callbacks.histograms:HistogramRecorder.on_after_backward",
-        "deltaflow.blueprint:theory", "deltaflow.experiment:copied_layers",
-        "deltaflow.experiment:conclude",
+        "deltaflow.training.callbacks.flow:FlowRecorder.on_train_batch_start",
+        "deltaflow.training.callbacks.flow:FlowRecorder.on_after_backward",
+        "deltaflow.training.callbacks.flow:FlowRecorder.on_train_batch_end",
+        "deltaflow.training.callbacks.flow:FlowRecorder.on_train_end",
+        "deltaflow.training.callbacks.histograms:HistogramRecorder.on_after_backward",
+        "deltaflow.experiment.blueprint:theory", "deltaflow.experiment.run:copied_layers",
+        "deltaflow.experiment.run:conclude",
     ),
     "records": (
-        "deltaflow.callbacks.flow:layer_rows", "deltaflow.callbacks.flow:log_layer_charts",
-        "deltaflow.callbacks.tensorboard:write", "deltaflow.records:TableWriter.append",
+        "deltaflow.training.callbacks.flow:layer_rows",
+        "deltaflow.training.callbacks.flow:log_layer_charts",
+        "deltaflow.training.callbacks.tensorboard:write", "deltaflow.records:TableWriter.append",
         "deltaflow.records:TableWriter.close", "deltaflow.records.recording:claim",
-        "deltaflow.records.recording:write_summary", "deltaflow.experiment:_keep_settings",
-        "deltaflow.experiment:read_table", "deltaflow.experiment:first_summary",
-        "deltaflow.experiment:_open_board", "deltaflow.experiment:log_picture",
-        "deltaflow.experiment:log_verdicts", "deltaflow.experiment:log_outcome",
-        "deltaflow.run:Run.draw", "deltaflow.report.figures:save",
+        "deltaflow.records.recording:write_summary", "deltaflow.experiment.run:_keep_settings",
+        "deltaflow.experiment.run:read_table", "deltaflow.experiment.run:first_summary",
+        "deltaflow.experiment.run:_open_board", "deltaflow.experiment.run:log_picture",
+        "deltaflow.experiment.run:log_verdicts", "deltaflow.experiment.run:log_outcome",
+        "deltaflow.experiment.result:Run.draw", "deltaflow.figures.flow:save",
         "lightning.pytorch:Trainer.save_checkpoint",
         "lightning.pytorch.loggers:TensorBoardLogger.log_metrics",
         "lightning.pytorch.loggers:TensorBoardLogger.finalize",
     ),
-    REPORT: ("deltaflow.sweep:RankingCallback.on_multirun_end",),
+    REPORT: ("deltaflow.sweep.callbacks:RankingCallback.on_multirun_end",),
 }  # fmt: skip
 """What begins each phase, as ``module:name`` or ``module:class.name``."""
 PHASES = (START, *DOORS, OTHER)
@@ -156,7 +158,7 @@ def main(kept: str, started: float) -> None:
         kept: file for the seconds of each phase.
         started: when this process did, in seconds of the epoch.
     """
-    from deltaflow import cli
+    from deltaflow.commands import train as cli
 
     before = time.time() - started
     split = Split(START)

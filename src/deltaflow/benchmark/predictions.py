@@ -8,9 +8,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from deltaflow import assembly, blueprint, theory
-from deltaflow.composition import compose_run
-from deltaflow.report.figures import save
+from deltaflow.commands import theory
+from deltaflow.config.composition import compose_run
+from deltaflow.experiment import assembly, blueprint
+from deltaflow.figures.flow import save
 
 PREDICTION, DIAGRAM = "prediction, 50 layers", "phase diagram"
 _DEPTH = ["network.hidden_sizes=null", "network.depth=50"]

@@ -7,7 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from deltaflow.report.screen import console
+from deltaflow.terminal.screen import console
 
 
 def show(results: Mapping[str, Any], markdown: bool) -> None:

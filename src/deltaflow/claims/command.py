@@ -31,10 +31,10 @@ from deltaflow.claims.claim import FOLDER, Claim
 from deltaflow.claims.conducting import conduct
 from deltaflow.claims.evidence import Evidence
 from deltaflow.claims.ruling import find
-from deltaflow.composition import split_settings
-from deltaflow.messages import command, explain, print_error
-from deltaflow.options import config_directory
-from deltaflow.report.screen import console
+from deltaflow.config.composition import split_settings
+from deltaflow.config.messages import command, explain, print_error
+from deltaflow.config.options import config_directory
+from deltaflow.terminal.screen import console
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from deltaflow import cli
 from deltaflow.claims.claim import FOLDER
-from deltaflow.messages import INTERRUPTED
-from deltaflow.report.collect import CollectedRun, collect
-from deltaflow.report.configuration import ENDED
+from deltaflow.commands import train as cli
+from deltaflow.comparison.collect import CollectedRun, collect
+from deltaflow.comparison.configuration import ENDED
+from deltaflow.config.messages import INTERRUPTED
 
 LOG = "multirun.log"
 _SILENT = ("logger=none", "~hydra.callbacks.ranking")  # no boards, and no page at the end

@@ -13,7 +13,7 @@ from torch.func import functional_call, stack_module_state
 from torch.nn.functional import cross_entropy
 
 from deltaflow.claims.networks import data
-from deltaflow.report.configuration import Configuration, Value
+from deltaflow.comparison.configuration import Configuration, Value
 
 _SIDE = 8  # pixels of a digit
 _CLASSES = 10

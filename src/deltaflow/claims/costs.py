@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from deltaflow.claims.claim import Bound, Claim, Condition, Measure
 from deltaflow.claims.evidence import Evidence, label, paired, ratio, seconds
-from deltaflow.report.comparison import BySeed
-from deltaflow.report.configuration import Configuration
+from deltaflow.comparison.comparison import BySeed
+from deltaflow.comparison.configuration import Configuration
 
 _PRECISION = "trainer.precision"
 _FEW_ROUNDS = ",".join(str(100 * round_) for round_ in range(11))

@@ -6,8 +6,8 @@ from typing import Any
 
 from deltaflow.claims.claim import Bound
 from deltaflow.claims.ruling import FEWEST
-from deltaflow.records.files import replace_file
-from deltaflow.report.screen import spread
+from deltaflow.system.files import replace_file
+from deltaflow.terminal.screen import spread
 
 DOCUMENT = "claims.md"
 _SETTING = {

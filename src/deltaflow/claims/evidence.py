@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from deltaflow.comparison.collect import CollectedRun, finite
+from deltaflow.comparison.comparison import BySeed
+from deltaflow.comparison.configuration import Configuration, Value, text
+from deltaflow.comparison.grouping import configurations, distinct, numbered
 from deltaflow.records import LAYERS
-from deltaflow.report.collect import CollectedRun, finite
-from deltaflow.report.comparison import BySeed
-from deltaflow.report.configuration import Configuration, Value, text
-from deltaflow.report.grouping import configurations, distinct, numbered
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from deltaflow.claims.claim import Claim
 from deltaflow.claims.ruling import Finding, judge, recorded
-from deltaflow.records.files import replace_file
-from deltaflow.report.collect import CollectedRun
+from deltaflow.comparison.collect import CollectedRun
+from deltaflow.system.files import replace_file
 
 LEDGER = "claims.json"
 SETTINGS = ("quick", "full")

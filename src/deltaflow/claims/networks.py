@@ -12,12 +12,13 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from deltaflow import assembly, training
-from deltaflow.composition import compose_run
+from deltaflow.comparison.configuration import Configuration
+from deltaflow.config.composition import compose_run
 from deltaflow.data import ReplicaDataModule
-from deltaflow.network import FullyConnected
-from deltaflow.report.configuration import Configuration
-from deltaflow.run import load_run
+from deltaflow.experiment import assembly
+from deltaflow.experiment import trainer as training
+from deltaflow.experiment.result import load_run
+from deltaflow.nn.network import FullyConnected
 
 
 def trained(one: Configuration) -> FullyConnected:

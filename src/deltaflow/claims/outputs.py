@@ -8,9 +8,9 @@ import torch
 from deltaflow.claims.claim import Bound, Claim, Condition, Measure
 from deltaflow.claims.evidence import Evidence, label, paired
 from deltaflow.claims.networks import by_seed, test_rows, trained
+from deltaflow.comparison.comparison import BySeed
+from deltaflow.comparison.configuration import Configuration
 from deltaflow.records import LAYERS
-from deltaflow.report.comparison import BySeed
-from deltaflow.report.configuration import Configuration
 
 _SECOND = "network.output_activation"
 _POINT = 0.01  # of accuracy

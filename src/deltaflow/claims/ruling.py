@@ -20,7 +20,7 @@ from typing import Any
 from deltaflow.claims.claim import OPEN, YES, Bound, Claim, Condition
 from deltaflow.claims.evidence import Evidence
 from deltaflow.claims.wording import described
-from deltaflow.report.aggregate import LEVEL, interval
+from deltaflow.comparison.aggregate import LEVEL, interval
 
 HOLDS, HOLDS_WHEN, DOES_NOT_HOLD = "holds", "holds when", "does not hold"
 FEWEST = 5  # values that an interval is drawn from

@@ -15,9 +15,9 @@ from deltaflow.claims.networks import (
     training_rows,
     untrained,
 )
-from deltaflow.network import FullyConnected
-from deltaflow.report.comparison import BySeed
-from deltaflow.report.configuration import Configuration, Value
+from deltaflow.comparison.comparison import BySeed
+from deltaflow.comparison.configuration import Configuration, Value
+from deltaflow.nn.network import FullyConnected
 
 _SHUFFLE, _WIDTH = "data.shuffle_seed", "network.width"
 _POINT = 0.01  # of accuracy

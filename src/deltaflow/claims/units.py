@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from deltaflow.activations import derivative
 from deltaflow.claims.claim import Bound, Claim, Condition, Measure
 from deltaflow.claims.evidence import Evidence, label, of_units, paired
 from deltaflow.claims.networks import by_seed, hidden_layers, trained, training_rows, untrained
-from deltaflow.report.aggregate import interval
-from deltaflow.report.comparison import BySeed
-from deltaflow.report.configuration import Configuration, Value
+from deltaflow.comparison.aggregate import interval
+from deltaflow.comparison.comparison import BySeed
+from deltaflow.comparison.configuration import Configuration, Value
+from deltaflow.nn.activations import derivative
 
 _MANY = 0.1  # of the units
 _SPLIT, _NOISE = "data.split_seed", "data.label_noise"

@@ -15,8 +15,8 @@ from deltaflow.data.preparation import (
     thin_out,
 )
 from deltaflow.data.samples import Array, Samples
-from deltaflow.random_streams import Stream, generator
-from deltaflow.task import Regression
+from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.nn.task import Regression
 
 EVALUATION_ROWS = 10_000  # of a batch without gradients
 Batch = tuple[Tensor, Tensor]

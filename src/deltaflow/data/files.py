@@ -12,9 +12,9 @@ import polars as pl
 from deltaflow.data.layout import refuse_doubled_names, refuse_other_kinds, refuse_other_layouts
 from deltaflow.data.reading import local_path
 from deltaflow.data.text import best_separator, first_records, read_columns
-from deltaflow.isolation import EndedError, call
-from deltaflow.memory import require
-from deltaflow.quotation import literal
+from deltaflow.system.isolation import EndedError, call
+from deltaflow.system.memory import require
+from deltaflow.system.quotation import literal
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")

@@ -6,9 +6,9 @@ import numpy as np
 
 from deltaflow.data.reading import Kind, Place
 from deltaflow.data.samples import Array, Samples
-from deltaflow.quotation import brief
-from deltaflow.random_streams import Stream, generator
-from deltaflow.task import Classification, Regression
+from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.nn.task import Classification, Regression
+from deltaflow.system.quotation import brief
 
 
 def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Array]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from deltaflow.quotation import brief, literal
+from deltaflow.system.quotation import brief, literal
 
 MANY = 100
 """Unusable columns of which no more are looked for, nor named one by one."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from deltaflow.data.reading import Reading
-from deltaflow.task import Classification, Regression, Task
+from deltaflow.nn.task import Classification, Regression, Task
 
 Array = np.typing.NDArray[Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from deltaflow.data.files import TableFile
 from deltaflow.data.layout import is_number
 from deltaflow.data.reading import listing
-from deltaflow.quotation import brief, literal
+from deltaflow.system.quotation import brief, literal
 
 
 def target_name(file: TableFile, target: str | int | None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deltaflow.data.samples import Samples
-from deltaflow.memory import require
+from deltaflow.system.memory import require
 
 
 def iris(n_samples: int | None = None) -> Samples:

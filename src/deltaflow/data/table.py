@@ -34,8 +34,8 @@ from deltaflow.data.reading import (
 from deltaflow.data.remarks import outlier, row_numbers
 from deltaflow.data.samples import Array, Samples
 from deltaflow.data.selection import as_names, left_out_columns, target_name
-from deltaflow.memory import require
-from deltaflow.quotation import brief, literal
+from deltaflow.system.memory import require
+from deltaflow.system.quotation import brief, literal
 
 MAX_NUMERIC_CLASSES = 20
 TASKS = ("classification", "regression")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from deltaflow.initializers import Array, He
+from deltaflow.nn.initializers import Array, He
 
 _MOST_OUTPUTS = 10  # of the data used here; an output layer stays as it is
 

@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from deltaflow.config.messages import command
 from deltaflow.lessons.catalogue import OUTPUT, Lesson, chosen, directory, lessons
-from deltaflow.messages import command
-from deltaflow.report.screen import console, titled_table
+from deltaflow.terminal.screen import console, titled_table
 
 
 @dataclass(frozen=True)

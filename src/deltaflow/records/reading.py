@@ -11,11 +11,11 @@ from typing import BinaryIO
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from deltaflow.isolation import call
-from deltaflow.memory import require
-from deltaflow.quotation import literal
-from deltaflow.records.files import UnusableFileError, folders, open_file
 from deltaflow.records.schema import LAYERS, METRICS, Schema
+from deltaflow.system.files import UnusableFileError, folders, open_file
+from deltaflow.system.isolation import call
+from deltaflow.system.memory import require
+from deltaflow.system.quotation import literal
 
 CHUNKS = "records"
 """The folder of a run under way that holds the chunks of its tables."""

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from deltaflow.interruption import held_back
 from deltaflow.records.schema import Schema
 from deltaflow.records.summary import claim, write_summary
 from deltaflow.records.tables import TableWriter
+from deltaflow.system.interruption import held_back
 
 _DISPENSABLE = ("command", "overrides", "hyperparameters", "versions")  # on a disk that is full
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deltaflow.quotation import literal
-from deltaflow.records.files import (
+from deltaflow.records.kinds import checked_summary
+from deltaflow.records.validation import WrongFieldError
+from deltaflow.system.files import (
     UnusableFileError,
     create_file,
     overwrite_file,
     read_file,
     replace_file,
 )
-from deltaflow.records.kinds import checked_summary
-from deltaflow.records.validation import WrongFieldError
+from deltaflow.system.quotation import literal
 
 SUMMARY = "summary.json"
 _WRITTEN = (

@@ -7,9 +7,9 @@ from time import monotonic
 
 import polars as pl
 
-from deltaflow.records.files import make_folder, replace_file
 from deltaflow.records.reading import CHUNKS, read_part, warn_of_loss
 from deltaflow.records.schema import Schema
+from deltaflow.system.files import make_folder, replace_file
 
 
 class TableWriter:

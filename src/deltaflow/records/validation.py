@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deltaflow.quotation import brief, encodable
+from deltaflow.system.quotation import brief, encodable
 
 Check = Callable[[Any, str], Any]
 """Takes a value and its name; raises WrongFieldError."""

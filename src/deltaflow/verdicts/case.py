@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from deltaflow.mean_field.fixed_points import TRAINABLE
-from deltaflow.overlay import Array, Theory
-from deltaflow.profiles import decay_rate, vanishing_index
+from deltaflow.flow.profiles import decay_rate, vanishing_index
+from deltaflow.theory.fixed_points import TRAINABLE
+from deltaflow.theory.overlay import Array, Theory
 from deltaflow.verdicts.constants import Constants
 
 KEPT = math.exp(-TRAINABLE / 2)

@@ -1,7 +1,7 @@
 """What a loss can be for outputs that do not look at their inputs.
 
->>> from deltaflow.objectives import CrossEntropy
->>> from deltaflow.task import Classification
+>>> from deltaflow.nn.objectives import CrossEntropy
+>>> from deltaflow.nn.task import Classification
 >>> balanced = torch.tensor([0, 1, 2])
 >>> found = constants(CrossEntropy(Classification(("a", "b", "c"))), balanced)
 >>> round(found.loss, 4)  # ln 3
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deltaflow.objectives import Objective
-from deltaflow.statistics import rms
+from deltaflow.flow.kernels import rms
+from deltaflow.nn.objectives import Objective
 
 _SURE = 30.0  # a logit at which softmax and sigmoid have reached their ends
 _ROUNDS = 50

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from deltaflow.initializers import He, Initializer, Normal, Orthogonal, Xavier
-from deltaflow.mean_field import edge_of_chaos, variances
-from deltaflow.mean_field.critical import Critical
-from deltaflow.overlay import Theory
-from deltaflow.profiles import decay_rate, vanishing_index
+from deltaflow.flow.profiles import decay_rate, vanishing_index
+from deltaflow.nn.initializers import He, Initializer, Normal, Orthogonal, Xavier
+from deltaflow.theory import edge_of_chaos, variances
+from deltaflow.theory.critical import Critical
+from deltaflow.theory.overlay import Theory
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case
 from deltaflow.verdicts.steps import unusual_inputs
 

@@ -1,0 +1,242 @@
+"""The command line: from what was typed to a run, and from any error to one message.
+
+torch is imported only when a run begins, so help and mistakes are quick.
+"""
+
+import os
+import re
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from rich.console import Console
+
+from deltaflow.commands.flags import refuse_stray_arguments
+from deltaflow.config import registration  # noqa: F401  # workers compose once this is imported
+from deltaflow.config.messages import INTERRUPTED, explain, is_lost_worker, print_error
+from deltaflow.config.names import resuming
+from deltaflow.config.options import config_directory
+from deltaflow.experiment.ending import interrupted
+from deltaflow.experiment.identity import identity
+from deltaflow.records.summary import SUMMARY
+from deltaflow.sweep.callbacks import UNDER_WAY, conclude_stopped_sweep, how_to_go_on
+from deltaflow.sweep.directory import note_failure
+from deltaflow.sweep.resumption import Turn, turn
+from deltaflow.sweep.worker import at_work
+from deltaflow.system.interruption import raise_asking, raised_again, raised_once
+from deltaflow.system.quotation import printable
+from deltaflow.terminal import ranking
+from deltaflow.terminal import run as terminal
+from deltaflow.terminal.screen import console
+
+if TYPE_CHECKING:
+    from deltaflow.experiment.result import Run
+
+_OF_SWEEP = re.compile(r"[+~]*sweep\b")  # overrides that are not a run's own
+
+_RAY = {
+    "RAY_DEDUP_LOGS": "0",  # lines of two runs that differ in numbers alone are two lines
+    "RAY_COLOR_PREFIX": "0",  # which would be there in files too
+}
+
+
+def train(config: DictConfig, command: Sequence[str] = (), with_traceback: bool = False) -> None:
+    """One run, alone or as part of a sweep.
+
+    A run of a sweep never raises: the sweep goes on, and its end reports.
+
+    Args:
+        config: composed.
+        command: as typed.
+        with_traceback: show where errors come from.
+
+    Raises:
+        SystemExit: with status 1, if a run on its own fails.
+    """
+    if HydraConfig.get().mode == RunMode.RUN:
+        _train_alone(config, command, with_traceback)
+    else:
+        _train_in_sweep(config, command, with_traceback)
+
+
+def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
+    out = console()
+    try:
+        if OmegaConf.select(config, "sweep.resume") is not None:
+            raise ValueError(
+                "`sweep.resume` goes on with a sweep. Found it with one run. Put -m first, and "
+                "the values of that sweep, or leave it out."
+            )
+        result = _run(config, command, console=out, bar=out if out.is_terminal else None)
+        terminal.print_run(out, result.directory, result.summary, result.layers)
+    except KeyboardInterrupt as stop:
+        directory = Path(HydraConfig.get().runtime.output_dir)
+        if stop.args or not (directory / SUMMARY).exists():
+            raise
+        raise interrupted(directory) from None  # it came when the run had been ended
+    except Exception as error:
+        if with_traceback:
+            raise
+        print_error(explain(error))
+        raise SystemExit(1) from error
+
+
+def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
+    out, settings = console(), HydraConfig.get()
+    wanted = Path(settings.runtime.output_dir)
+    sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
+    resumed, fail_fast = config.sweep.resume is not None, config.sweep.fail_fast
+    said: str | None = None
+    try:
+        with turn(sweep, wanted, identity(config), resumed, fail_fast) as given:
+            name = given.directory.name
+            if given.has_come:
+                _write_to(given.directory)
+                first = settings.job.num == 0  # once for a sweep
+                summary = _run(config, command, console=out if first else None).summary
+                said = ranking.describe_run(summary)
+            else:
+                said = _why_not(given)
+    except Exception as error:
+        print_error(printable(f"{name}: {explain(error)}"))
+        if with_traceback:
+            traceback.print_exc()
+        with suppress(OSError):  # the disk may be what failed
+            note_failure(sweep)
+        if fail_fast:
+            go_on = f"Go on with the same command and `{resuming(settings.sweep.dir)}`."
+            print_error(f"stopped at the first failure, as `sweep.fail_fast` asks. {go_on}")
+    if said:
+        with suppress(OSError):  # the run is there all the same; the sweep's end will say so
+            out.print(printable(f"{name}: {said}"), soft_wrap=True, markup=False)
+
+
+def _run(
+    config: DictConfig, command: Sequence[str], console: Console | None, bar: Console | None = None
+) -> "Run":
+    from deltaflow.experiment import run as experiment
+
+    settings = HydraConfig.get()
+    return experiment.run(
+        config,
+        Path(settings.runtime.output_dir),
+        choices=dict(settings.runtime.choices),
+        overrides=[o for o in settings.overrides.task if not _OF_SWEEP.match(o)],
+        command=command,
+        console=console,
+        bar=bar,
+        hydra=OmegaConf.to_yaml(HydraConfig.instance().cfg),
+    )
+
+
+def _write_to(directory: Path) -> None:
+    """Let Hydra, and what refers to it, know of another directory than the one it chose."""
+    settings: Any = HydraConfig.get()  # a DictConfig, whatever its type says
+    if Path(settings.runtime.output_dir) != directory:
+        with read_write(settings), open_dict(settings):
+            settings.runtime.output_dir = str(directory)
+        configure_log(settings.job_logging, settings.verbose)
+
+
+def _why_not(given: Turn) -> str | None:
+    """Why a run does not begin; nothing if the whole sweep has stopped."""
+    if given.kept is not None:
+        return f"{ranking.describe_run(given.kept)} (kept)"
+    if given.going is not None:
+        going = given.going
+        who = f"process {going['process']} on {going['host']}" if going else "another"
+        return f"left to {who}, which works on it. If it does not, delete {given.directory}"
+    return None
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0 only if everything went well."""
+    with_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
+    sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
+    for name, value in _RAY.items():  # must be there before Ray is imported
+        os.environ.setdefault(name, value)
+    UNDER_WAY.set(None)
+    command = list(sys.argv)  # a worker of a parallel launcher has another
+    conductor = os.getpid()
+    _prepare()
+
+    @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="train")
+    def application(config: DictConfig) -> None:
+        _prepare()
+        with raised_once(), at_work(conductor):
+            train(config, command, with_traceback)
+
+    with raised_once():
+        try:
+            _conduct(application, with_traceback)
+        except KeyboardInterrupt:  # while something else was being said
+            raise SystemExit(INTERRUPTED) from None
+
+
+def _conduct(application: Callable[[], None], with_traceback: bool) -> None:
+    """Let Hydra run what was typed, and end in one message whatever ends it."""
+    try:
+        refuse_stray_arguments(sys.argv[1:])
+        application()
+        sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        kept = how_to_go_on() or str(stop)
+        print_error(f"interrupted. {kept}".strip())
+        with suppress(KeyboardInterrupt), raised_again():  # once more, and nothing is reported
+            conclude_stopped_sweep()
+        raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:  # nobody reads any more, as after `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except SystemExit:
+        raise
+    except BaseException as error:  # polars' panics are no Exception
+        if with_traceback:
+            raise
+        print_error(explain(error))
+        if is_lost_worker(error):
+            hint = how_to_go_on()
+            conclude_stopped_sweep()
+            print_error(f"the sweep broke off. {hint}")
+        raise SystemExit(1) from None
+
+
+def _prepare() -> None:
+    """Make this process, be it the first or a worker, speak and end as all do."""
+    for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
+        warnings.simplefilter("ignore", category)
+    _ignore_names_of_plugins()
+    warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+    threading.excepthook = _tell_of_thread
+    raise_asking()
+
+
+def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """Say what ended a thread, unless it keeps that to raise it where the thread is used.
+
+    TensorBoard's writer does: what it could not write is told once, by the run.
+    """
+    if (
+        failed.exc_value is None
+        or getattr(failed.thread, "exception", None) is not failed.exc_value
+    ):
+        print_error(explain(failed.exc_value or SystemExit()))
+
+
+def _ignore_names_of_plugins() -> None:
+    """A launcher of a plugin and our settings for it go by one name, which Hydra warns of."""
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
+
+
+_ignore_names_of_plugins()  # for workers too, which import this module before they compose

@@ -1,0 +1,146 @@
+"""What each value of a swept axis does, averaged over the other axes.
+
+Only like is averaged with like: a combination of the other axes' values counts if every value
+of this axis has a result in it, from the same seeds, and not far fewer of them than in others.
+Then all values are averaged over the same combinations with the same weights, and what differs
+is due to the axis.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+from deltaflow.comparison.aggregate import LEVEL
+from deltaflow.comparison.comparison import BySeed, enough
+from deltaflow.comparison.configuration import Axis, Value
+
+Array = np.typing.NDArray[Any]
+_Cell = dict[Value, BySeed]  # by the value of the axis
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The mean of a metric at one value of an axis.
+
+    Attributes:
+        axis: its name.
+        value: on it.
+        mean: over combinations of the other axes and seeds.
+        low: of its 95 % interval by t over seeds, unadjusted; ``None`` for one seed.
+        high: likewise.
+        n: seeds.
+    """
+
+    axis: str
+    value: str | float
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class AxisEffects:
+    """The effects of one axis.
+
+    Attributes:
+        axis: which.
+        effects: of its values that have any result, in the axis's order; none if no combination
+            of the other axes has all of them.
+        n_cells: combinations of the other axes that are averaged.
+        n_all: combinations that have any result.
+        n_few: combinations left out as too few seeds have a result with every value.
+        lacking: values without a result in some combination, and in how many.
+        missing: values without any result.
+    """
+
+    axis: Axis
+    effects: tuple[Effect, ...]
+    n_cells: int
+    n_all: int
+    n_few: int
+    lacking: Mapping[str | float, int]
+    missing: tuple[str | float, ...]
+
+
+def axis_effects(axis: Axis, results: Sequence[tuple[Mapping[str, Value], BySeed]]) -> AxisEffects:
+    """The effect of one axis, averaged over the others.
+
+    Args:
+        axis: which.
+        results: of each configuration, its value on every axis and its metric by seed.
+
+    Returns:
+        The effects, with intervals over seeds.
+    """
+    cells: dict[tuple[Value, ...], _Cell] = {}
+    for values, by_seed in results:
+        if by_seed and values[axis.name] is not None:
+            others = tuple(value for name, value in values.items() if name != axis.name)
+            cells.setdefault(others, {})[values[axis.name]] = by_seed
+    present = [value for value in axis.values if any(value in cell for cell in cells.values())]
+    complete = [_shared(cell) for cell in cells.values() if len(cell) == len(present)]
+    sizes = [len(next(iter(cell.values()))) for cell in complete]
+    least = max(enough(sizes), 1)
+    counted = [cell for cell, n in zip(complete, sizes, strict=True) if n >= least]
+    effects = tuple(
+        _effect(axis.name, value, [cell[value] for cell in counted]) for value in present if counted
+    )
+    return AxisEffects(
+        axis,
+        effects,
+        n_cells=len(counted),
+        n_all=len(cells),
+        n_few=len(complete) - len(counted),
+        lacking=Counter(v for v in present for cell in cells.values() if v not in cell),
+        missing=tuple(value for value in axis.values if value not in present),
+    )
+
+
+def _shared(cell: _Cell) -> _Cell:
+    """The seeds that all values of the axis have."""
+    seeds = set.intersection(*(set(by_seed) for by_seed in cell.values()))
+    return {value: {s: by_seed[s] for s in sorted(seeds)} for value, by_seed in cell.items()}
+
+
+def _effect(axis: str, value: str | float, cells: Sequence[BySeed]) -> Effect:
+    seeds = sorted({seed for cell in cells for seed in cell})
+    has = np.array([[seed in cell for cell in cells] for seed in seeds])
+    numbers = np.array([[cell.get(seed, 0.0) for cell in cells] for seed in seeds])
+    mean, half = mean_over_cells(numbers, has)
+    low, high = (None, None) if half is None else (float(mean - half), float(mean + half))
+    return Effect(axis, value, float(mean), low, high, len(seeds))
+
+
+def mean_over_cells(numbers: Array, has: Array) -> tuple[Array, Array | None]:
+    """The mean of the cells' means, and half of its 95 % interval over seeds.
+
+    Numbers of one seed depend on each other, and not every cell has every seed. A seed's share
+    in the error is its deviation from the mean of each cell that it is in, scaled by
+    √(n / (n − 1)) of the cell; the shares' sum of squares is the variance of the mean, and t has
+    as many degrees of freedom as a χ² that varies like that sum if all numbers vary alike (Bell
+    and McCaffrey 2002, Survey Methodology 28, 169-181; Imbens and Kolesár 2016, Review of
+    Economics and Statistics 98, 701-712). With every seed in every cell these are the variance
+    of the seeds' means over n, and n − 1.
+
+    Args:
+        numbers: ``[..., seed, cell]``, anything where there is none.
+        has: whether there is one, ``[seed, cell]``; at least two in each cell, or one in each.
+
+    Returns:
+        The means ``[...]`` and the halves ``[...]``; no halves for one in each cell.
+    """
+    n = has.sum(axis=0)
+    means = np.where(has, numbers, 0.0).sum(axis=-2) / n
+    if n.max() == 1:
+        return means.mean(axis=-1), None
+    weight = 1 / (len(n) * np.sqrt(n * (n - 1)))
+    shares = np.where(has, numbers - means[..., None, :], 0.0) @ weight
+    spread = np.diag(has @ weight**2) - (has * weight**2 / n) @ has.T  # of the shares
+    freedom = np.trace(spread) ** 2 / np.square(spread).sum()
+    deviation = np.sqrt(np.square(shares).sum(axis=-1))
+    return means.mean(axis=-1), stdtrit(freedom, (1 + LEVEL) / 2) * deviation

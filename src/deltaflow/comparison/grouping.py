@@ -1,0 +1,193 @@
+"""Runs grouped into configurations: those that differ in nothing but their seeds.
+
+Runs are of one configuration if the texts of what they were configured by are equal, seeds
+and what says where a run writes left out. Without such a text, their settings decide. Where a
+run computes sets it apart only from one that is the same otherwise, as in a sweep that compares
+just that; a sweep that was resumed with other cores compares what it did before.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from deltaflow.comparison.collect import CollectedRun, finite
+from deltaflow.comparison.configuration import ENDED, Axis, Configuration, Value, read_value, text
+from deltaflow.records.summary import DECIDES_NOTHING
+
+SEEDS = ("seed", "n_seeds")
+_ELSEWHERE = ("hydra", "logger", "paths", "sweep")  # what does not decide a result
+_PLACES = ("accelerator", *(name for name in DECIDES_NOTHING if "." in name))  # nor do these
+
+
+def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
+    """Leave out runs that repeat another's configuration and seeds.
+
+    Args:
+        runs: as collected.
+
+    Returns:
+        Of those that are the same, the one that has ended, else the latest.
+    """
+    chosen: dict[str, CollectedRun] = {}
+    for run in runs:
+        key = _what_decides(run)
+        if key not in chosen or _claim(run) > _claim(chosen[key]):
+            chosen[key] = run
+    kept = {id(run) for run in chosen.values()}
+    return [run for run in runs if id(run) in kept]
+
+
+def numbered(runs: Sequence[CollectedRun]) -> dict[int, CollectedRun]:
+    """Runs by number: that of their directories, or one after another if these are not unique."""
+    found = [re.match(r"[0-9]{1,9}(?=_|$)", run.name) for run in runs]
+    numbers = [int(match[0]) for match in found if match]
+    if len(set(numbers)) < len(runs):
+        return dict(enumerate(runs))
+    return dict(sorted(zip(numbers, runs, strict=True), key=lambda item: item[0]))
+
+
+def configurations(
+    runs: Mapping[int, CollectedRun],
+) -> tuple[list[Configuration], list[Axis]]:
+    """Group runs, and find out what they vary.
+
+    Args:
+        runs: by number.
+
+    Returns:
+        The configurations in the order of their first runs, and the axes in the order in which
+        overrides name them.
+    """
+    without = (*SEEDS, *_idle_places(list(runs.values())))
+    groups: dict[str, dict[int, CollectedRun]] = {}
+    for number, run in runs.items():
+        groups.setdefault(_what_decides(run, without), {})[number] = run
+    firsts = [next(iter(group.values())) for group in groups.values()]
+    settings = [_settings(run, without) for run in firsts]
+    values = {
+        name: [_value(run, typed, name) for run, typed in zip(firsts, settings, strict=True)]
+        for name in _varied(firsts, settings)
+    }
+    axes = [Axis(name, _ordered(some)) for name, some in values.items() if len(set(some)) > 1]
+    found = []
+    for place, group in enumerate(groups.values()):
+        own = {axis.name: values[axis.name][place] for axis in axes}
+        label = _label(own) if axes else _typed(firsts[place])
+        found.append(Configuration(next(iter(group)), group, own, label))
+    return _told_apart(found), axes
+
+
+def _idle_places(runs: Sequence[CollectedRun]) -> tuple[str, ...]:
+    """What says where runs computed, unless that is all that sets some of them apart."""
+    without = {_what_decides(run, _PLACES) for run in runs}
+    return _PLACES if len(without) == len({_what_decides(run) for run in runs}) else ()
+
+
+def _varied(runs: Sequence[CollectedRun], settings: Sequence[Mapping[str, str]]) -> list[str]:
+    """The names that are typed somewhere, and not alike by every run that says what it is."""
+    told = [
+        typed
+        for run, typed in zip(runs, settings, strict=True)
+        if typed or run.summary["choices"] or run.summary["hyperparameters"]
+    ]
+    names = dict.fromkeys(name for typed in told for name in typed)
+    return [name for name in names if len({typed.get(name) for typed in told}) > 1]
+
+
+def _label(axes: Mapping[str, Value]) -> str:
+    known = [f"{name}={text(value)}" for name, value in axes.items() if value is not None]
+    return " ".join(known) or "defaults"
+
+
+def _typed(run: CollectedRun) -> str:
+    """All that was set for a run that nothing sets apart."""
+    overrides = [o for o in run.summary["overrides"] if _name(o)]
+    return " ".join(overrides) or "defaults"
+
+
+def _told_apart(found: Sequence[Configuration]) -> list[Configuration]:
+    """Labels that are not unique get the name of the directory."""
+    counts = Counter(one.label for one in found)
+    return [
+        one if counts[one.label] == 1 else replace(one, label=f"{one.label} [{one.first.name}]")
+        for one in found
+    ]
+
+
+def _settings(run: CollectedRun, without: Sequence[str]) -> dict[str, str]:
+    """What the overrides of a run set, texts by name."""
+    pairs = (override.partition("=") for override in run.summary["overrides"])
+    named = ((_name(key), value) for key, _, value in pairs)
+    return {name: value for name, value in named if name and name not in without}
+
+
+def _name(override: str) -> str | None:
+    """The setting that an override names; ``None`` if it decides nothing but seeds."""
+    name = override.partition("=")[0].lstrip("+~").removesuffix("._target_")
+    top = re.split(r"[./@]", name, maxsplit=1)[0]
+    return None if top in _ELSEWHERE or name in SEEDS else name
+
+
+def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
+    """What a run has for a setting: by its hyperparameters, its overrides, or its options.
+
+    A setting that is typed and not in use, as the width of no hidden layer, is what was typed.
+    """
+    known = run.summary["hyperparameters"]
+    if name in known and not (known[name] is None and name in typed):
+        value = known[name]
+        if finite(value) is not None:
+            return value  # type: ignore[no-any-return]  # a whole number stays one
+        was_null = typed.get(name) == "null"  # whatever sizes then follow from a depth
+        return "null" if value is None or was_null else str(value)
+    if name in typed:
+        return read_value(typed[name])
+    choice: str | None = run.summary["choices"].get(name)
+    return choice
+
+
+def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
+    some = [value for value in dict.fromkeys(values) if value is not None]
+    numbers = sorted(value for value in some if not isinstance(value, str))
+    return (*numbers, *(value for value in some if isinstance(value, str)))
+
+
+def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
+    """What a run was configured by, as far as it decides the result."""
+    if kept := _without(run.config, (*_ELSEWHERE, *without)):
+        return kept
+    settings = run.summary["hyperparameters"] or run.summary["choices"]
+    settings = {name: value for name, value in settings.items() if name not in without}
+    overrides = [
+        o
+        for o in run.summary["overrides"]
+        if _name(o) or (set(SEEDS) - set(without)) & {o.partition("=")[0]}
+    ]
+    if not settings and not overrides:
+        return str(run.directory.resolve())
+    return json.dumps([settings, sorted(overrides)], sort_keys=True, default=str)
+
+
+def _without(config: str, names: Sequence[str]) -> str:
+    """A configuration's text without some settings, of the top or one below it."""
+    kept, top, left_out = [], "", -1
+    for line in config.splitlines():
+        text = line.lstrip(" ")
+        indent = len(line) - len(text)
+        within = indent > left_out or (indent == left_out and text.startswith("-"))
+        if left_out >= 0 and (within or not text):
+            continue
+        left_out = -1
+        key = text.partition(":")[0]
+        top = key if indent == 0 else top
+        if (indent == 0 and key in names) or (indent == 2 and f"{top}.{key}" in names):
+            left_out = indent
+        elif text and not text.startswith("#"):
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _claim(run: CollectedRun) -> tuple[bool, str]:
+    return run.status in ENDED, run.summary["started"] or ""

@@ -1,0 +1,119 @@
+"""What the numbers of a report leave out, in words: nothing is missing without being named."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from deltaflow.comparison.configuration import text
+from deltaflow.comparison.effects import AxisEffects
+from deltaflow.comparison.gathering import Gathering, lack, n_zero
+from deltaflow.comparison.wording import listed, many
+
+
+def left_out(gathering: Gathering, effects: Sequence[AxisEffects]) -> Iterator[str]:
+    """What is not ranked, not averaged, or not there.
+
+    Args:
+        gathering: the runs.
+        effects: of its axes.
+    """
+    yield from _unranked(gathering)
+    yield from _ranked_last(gathering)
+    yield from _effects(effects)
+    yield from _zeros(gathering)
+    yield from _lost(gathering)
+
+
+def _unranked(gathering: Gathering) -> Iterator[str]:
+    metric, found = gathering.metric, gathering.configurations
+    if metric.usual:
+        lacking = [one for one in found if one.status == "completed"]
+        n = sum(not one.values(metric.moment, metric.usual) for one in lacking)
+        yield (
+            f"{many(n, 'configuration')} without {metric.usual}: all are ranked by "
+            f"{metric.name}, which each of them has."
+        )
+    if n := sum(lack(gathering, one) is not None for one in found):
+        result = f"{metric.moment} {metric.name}"
+        yield f"{many(n, 'configuration')} completed without {result}: not ranked."
+
+
+def _ranked_last(gathering: Gathering) -> Iterator[str]:
+    found = gathering.configurations
+    if lost := sum(one.status == "completed" and one.is_mostly_lost for one in found):
+        yield (
+            f"{many(lost, 'configuration')} most of whose seeds diverged: ranked after the "
+            "others, whatever the rest of the seeds came to."
+        )
+
+
+def _effects(effects: Sequence[AxisEffects]) -> Iterator[str]:
+    shown = [one for one in effects if one.effects]
+    if len(effects) > 1 and shown:
+        yield (
+            "The effect of an axis is the mean over the combinations of the others that have all "
+            "of its values, from the same seeds and at least half as many as any, each with the "
+            "same weight."
+        )
+    for one in effects:
+        if one.missing and one.n_all:
+            values = listed([f"`{text(value)}`" for value in one.missing], "and")
+            yield f"There is no effect of {one.axis.name} {values}: no result has it."
+        if one.n_cells < one.n_all:
+            yield _averaged(one)
+
+
+def _averaged(one: AxisEffects) -> str:
+    """Over which combinations an axis is averaged, and why not over the others."""
+    said, n_lacking = [], one.n_all - one.n_cells - one.n_few
+    if n_lacking:
+        values = [f"`{text(value)}`" + (f" ({n})" if len(one.lacking) > 1 else "")
+                  for value, n in one.lacking.items()]  # fmt: skip
+        said.append(f"{n_lacking} without a result of {listed(values, 'or')}")
+    if one.n_few:
+        said.append(f"{one.n_few} where too few seeds have a result with all of its values")
+    of, why = f"The effect of {one.axis.name} is", " and ".join(said)
+    if not one.effects:
+        return f"{of} left out: no combination of the other axes counts, with {why}."
+    return f"{of} over {one.n_cells} of {one.n_all} combinations of the other axes, not over {why}."
+
+
+def _zeros(gathering: Gathering) -> Iterator[str]:
+    for moment in ("start", "end"):
+        found = [n for c in gathering.configurations if (n := n_zero(gathering, c, moment))]
+        if found:
+            yield (
+                f"δ is 0 in {many(sum(found), 'network')} of {many(len(found), 'configuration')} "
+                f"at the {moment}: no signal reaches the first layers, and no number says how many "
+                "decades are lost. They are left out of vanishing indices, of decay rates and of "
+                "the means of logarithms in profiles."
+            )
+
+
+def _lost(gathering: Gathering) -> Iterator[str]:
+    replicas = [r for run in gathering.runs.values() for r in run.summary["replicas"]]
+    if lost := sum(replica.get("status") == "diverged" for replica in replicas):
+        yield (
+            f"{lost} of {many(len(replicas), 'network')} diverged. What is of the start is over "
+            "all seeds; metrics, and what is of the end, over those that did not diverge: that "
+            "flatters the configurations the others belong to."
+        )
+    statuses = Counter(run.status for run in gathering.runs.values())
+    ended = [
+        f"{many(statuses[status], 'run')} {word}"
+        for status, word in (
+            ("failed", "failed"), ("interrupted", "stopped early"), ("running", "not ended yet")
+        )
+        if statuses[status]
+    ]  # fmt: skip
+    if ended:
+        yield f"{', '.join(ended)}: without results."
+    if gathering.n_repeats:
+        yield (
+            f"{many(gathering.n_repeats, 'run')} left out, with the same configuration and seeds "
+            "as another."
+        )
+    if unreadable := gathering.tables.unreadable:
+        yield (
+            f"Tables of {many(len(unreadable), 'configuration')} cannot be read, and pictures of "
+            f"them are left out: {next(iter(unreadable.values()))}"
+        )

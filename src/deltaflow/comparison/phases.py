@@ -1,0 +1,117 @@
+"""What theory found, in words: the phase of a network, where its signals go, and its edge.
+
+>>> phase("ordered")
+'ordered: gradients vanish'
+>>> delta(FixedPoint(q=1, neutral=False, chi=0.25, c=1, xi_q=1, xi_c=0.72))
+'×0.5 per layer going back, a decade in 3.3 layers'
+"""
+
+import math
+
+from deltaflow.flow.profiles import Array
+from deltaflow.theory import Edge, FixedPoint
+
+PHASES = {
+    "ordered": "gradients vanish",
+    "critical": "gradients neither vanish nor explode",
+    "chaotic": "gradients explode",
+}
+
+
+def phase(name: str) -> str:
+    """A phase, and what it does to gradients."""
+    return f"{name}: {PHASES[name]}"
+
+
+def delta(point: FixedPoint) -> str:
+    """How δ changes in a deep network, per layer, and in how many layers by a decade."""
+    if point.chi == 0:
+        return "×0: nothing goes back"
+    change = f"×{point.delta_ratio:.3g} per layer going back"
+    if point.phase == "critical":
+        return change
+    grows = "gained " if point.phase == "chaotic" else ""
+    return f"{change}, a decade {grows}in {number(abs(point.layers_per_decade))} layers"
+
+
+def signals(point: FixedPoint) -> str:
+    """Where the variance of pre-activations goes, and how fast."""
+    if point.neutral:
+        return f"every q stays what it is: q = {point.q:.4g}"
+    if point.q == 0:
+        slowly = ", ever more slowly" if point.phase == "critical" else ""
+        return f"q runs to 0{slowly}: signals vanish"
+    if point.q == math.inf:
+        return "q runs to infinity: signals grow without bound"
+    return f"q* = {point.q:.4g}, ξ_q = {layers(point.xi_q)}"
+
+
+def chi(point: FixedPoint) -> str:
+    """χ₁, or the limit of χ_l where q runs away."""
+    runs = point.q in (0, math.inf)
+    return f"χ_l → {point.chi:.4g}" if runs else f"χ₁ = {point.chi:.4g}"
+
+
+def correlation(point: FixedPoint) -> str:
+    """What two inputs end up with, and how fast."""
+    if math.isnan(point.c):
+        if point.neutral:
+            return "every correlation stays what it is"
+        return f"no c*, since q runs away; ξ_c = {layers(point.xi_c)}, the scale of E‖δ‖²"
+    means = "inputs become alike" if point.c == 1 else "inputs part"
+    return f"c* = {point.c:.4g}: {means}, ξ_c = {layers(point.xi_c)}"
+
+
+def trainable(point: FixedPoint) -> str:
+    """The trainable depth."""
+    scale = point.trainable_depth
+    return "unlimited: ξ_c is infinite" if scale == math.inf else f"6 ξ_c = {layers(scale)}"
+
+
+def edge(found: Edge | None, sigma_b: float, limit: float | None, scale: float = 1.0) -> str:
+    """Where the edge of chaos is, and whether one can train on it.
+
+    Args:
+        found: for this σ_b.
+        sigma_b: σ_b.
+        limit: where there is none, the σ_w at which χ₁ tends to 1 with a q that runs to
+            infinity, if any.
+        scale: what dropout multiplies the edge's σ_w by.
+    """
+    at = f"at σ_b = {sigma_b:.4g}"
+    if found is None and limit is None:
+        return f"none {at}: no σ_w keeps both signals and gradients"
+    if found is None:
+        return f"none {at}: with σ_w = {limit:.4g} χ_l tends to 1, but q grows without bound"
+    where = f"σ_w = {scale * found.sigma_w:.4g} {at}"
+    if found.saturated:
+        return (
+            f"{where}, but saturated (q = {found.q:.3g}): {found.saturated_fraction:.0%} of the "
+            "units pass next to nothing back"
+        )
+    if not found.attracting:
+        return f"{where}, but repelling: signals are driven away from its q = {found.q:.3g}"
+    return where
+
+
+def lost(delta_norm: Array) -> str:
+    """What becomes of δ in one network, from its last hidden layer back to the first."""
+    back = f"from hidden layer {len(delta_norm)} back to layer 1"
+    if delta_norm[0] == 0:
+        return f"nothing is left of it {back}"
+    decades = math.log10(delta_norm[-1] / delta_norm[0])
+    if abs(decades) < 0.005:
+        return f"keeps its size {back}"
+    return f"{'loses' if decades > 0 else 'gains'} {abs(decades):.2f} decades {back}"
+
+
+def layers(value: float) -> str:
+    """A number of layers."""
+    if math.isnan(value):
+        return "none"
+    return "∞" if value == math.inf else f"{number(value)} layers"
+
+
+def number(value: float) -> str:
+    """Whole from 100 on, else to a tenth."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"

@@ -1,0 +1,141 @@
+"""The table of runs: a row per run and seed, as Parquet and for spreadsheets."""
+
+import shlex
+import unicodedata
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from deltaflow.comparison.collect import CollectedRun, finite, seen_from
+from deltaflow.comparison.configuration import Axis, Configuration, Value, text
+from deltaflow.comparison.gathering import Gathering
+from deltaflow.records import Schema, runs_schema
+from deltaflow.records.tables import parquet
+from deltaflow.system.files import replace_file
+
+_FORMULA = "=+-@\u2212"  # how a spreadsheet knows one (OWASP, CSV injection)
+_PARTS = {"final_": "final", "best_": "best", "test_": "test", "": "flow"}  # of a replica
+
+
+def runs_table(gathering: Gathering, directory: Path) -> pl.DataFrame:
+    """All runs and seeds, by the schema :func:`deltaflow.records.runs_schema`.
+
+    Args:
+        gathering: the runs.
+        directory: that the table is for; those of the runs are as seen from it.
+
+    Returns:
+        Rows in the order of runs and seeds, the same for runs that are the same.
+    """
+    numeric = {axis.name for axis in gathering.axes if not _has_text(axis)}
+    schema = runs_schema(
+        {
+            axis.name: pl.Float64() if axis.name in numeric else pl.String()
+            for axis in gathering.axes
+        }
+    )
+    rows = [
+        row
+        for one in gathering.configurations
+        for number, run in one.runs.items()
+        for row in _rows(gathering, one, number, run, directory, schema)
+    ]
+    frame = schema.frame({name: [row.get(name) for row in rows] for name in schema.types})
+    return frame.sort(schema.key, nulls_last=False)
+
+
+def write_runs(frame: pl.DataFrame, directory: Path) -> None:
+    """Write ``runs.parquet``, and ``runs.csv`` for spreadsheets.
+
+    In the latter, a text that a spreadsheet would take for a formula gets an apostrophe before
+    it: error messages and overrides may hold anything. It may if its first character, spaces
+    and control characters aside, is =, +, -, @ or another form of one of these in Unicode.
+
+    Args:
+        frame: the table.
+        directory: where to.
+    """
+    harmless = pl.DataFrame(
+        [
+            pl.Series(
+                [None if text is None else _harmless(text) for text in series], dtype=pl.String
+            )
+            if series.dtype == pl.String
+            else series
+            for series in frame.get_columns()
+        ],
+        [_harmless(name) for name in frame.columns],
+    )
+    content = harmless.write_csv().encode()
+    replace_file(directory / "runs.parquet", parquet(frame))
+    replace_file(directory / "runs.csv", content)
+
+
+def _harmless(text: str) -> str:
+    r"""A text that no spreadsheet takes for a formula.
+
+    >>> _harmless("=1+1"), _harmless("\uff1d1+1"), _harmless("a=1"), _harmless(" = 1")
+    ("'=1+1", "'\uff1d1+1", 'a=1', "' = 1")
+    """
+    seen = unicodedata.normalize("NFKC", text)
+    start = next((c for c in seen if unicodedata.category(c)[0] not in "CZ"), "")
+    led = text.startswith(("\t", "\r", "\n"))
+    return f"'{text}" if led or (start and start in _FORMULA) else text
+
+
+def _rows(
+    gathering: Gathering,
+    one: Configuration,
+    number: int,
+    run: CollectedRun,
+    directory: Path,
+    schema: Schema,
+) -> Iterator[dict[str, Any]]:
+    verdicts, theory = run.summary["verdicts"], run.summary["theory"]
+    shared = {
+        "run": number,
+        "directory": seen_from(directory, run.directory),
+        "status": run.status,
+        "reason": run.reason,
+        "overrides": shlex.join(map(str, run.summary["overrides"])),
+        "predicted_decay_rate": finite(theory.get("decay_rate")),
+        "theory_error": finite(theory.get("theory_error")),
+        "verdict": str(verdicts[0]["kind"]) if verdicts else None,
+        "wall_seconds": finite(run.summary.get("wall_seconds")),
+    } | _axes(one, schema)
+    for replica in run.summary["replicas"]:
+        seed = replica["seed"]
+        units = gathering.tables.units.get((number, seed), {})
+        named = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
+                 for key, value in replica[part].items()}  # fmt: skip
+        numbers = {name: finite(value) for name, value in named.items() if name in schema.types}
+        if replica.get("status") == "diverged":
+            units = {}
+        shares = {f"{name}_end": value for name, value in units.items()}
+        yield shared | numbers | shares | {"seed": seed} | _ending(replica)
+    if not run.summary["replicas"]:
+        yield shared
+
+
+def _ending(replica: Mapping[str, Any]) -> dict[str, Any]:
+    step = replica.get("diverged_at_step")
+    step = step if isinstance(step, int) else None
+    if replica.get("status") != "diverged":
+        return {"status": "completed", "reason": None}
+    return {"status": "diverged", "reason": f"not finite at step {step}", "diverged_at_step": step}
+
+
+def _axes(one: Configuration, schema: Schema) -> dict[str, Value]:
+    """A configuration's value on each axis, as its column has it."""
+    found: dict[str, Value] = {}
+    for axis, value in one.axes.items():
+        name = f"axis.{axis}" if f"axis.{axis}" in schema.types else axis
+        is_text = schema.types[name] == pl.String
+        found[name] = None if value is None else text(value) if is_text else float(value)
+    return found
+
+
+def _has_text(axis: Axis) -> bool:
+    return any(isinstance(value, str) for value in axis.values)

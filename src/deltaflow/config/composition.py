@@ -1,0 +1,104 @@
+"""Compose a run's configuration from Python, as Hydra does for the command line.
+
+Commands beside the training take a run's overrides too, with a few settings of their own.
+
+>>> from pathlib import Path
+>>> config, choices = compose_run(["activation=tanh"], Path("somewhere"))
+>>> choices["activation"], config.activation
+('tanh', {'_target_': 'torch.nn.Tanh'})
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeVar
+
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import ValidationError
+
+from deltaflow.config import registration  # noqa: F401  # the schema and the resolvers
+from deltaflow.config.options import config_directory
+from deltaflow.config.signatures import shown
+
+Own = TypeVar("Own")
+
+
+def compose_run(
+    overrides: Sequence[str], directory: Path, config_dir: Path | None = None
+) -> tuple[DictConfig, dict[str, str | None]]:
+    """The configuration of one run, and the option chosen in each group.
+
+    Args:
+        overrides: as on the command line.
+        directory: where the run will leave its records.
+        config_dir: a folder that adds options of one's own.
+
+    Returns:
+        The configuration with all references resolved, and options by group.
+
+    Raises:
+        hydra.errors.HydraException: for overrides that the command line would refuse.
+        ValueError: if the folder is none.
+    """
+    if config_dir is not None:
+        if not config_dir.is_dir():
+            raise ValueError(
+                f"--config-dir must be a folder. Found {config_dir}, which is none. "
+                "Check the path: it starts where the command runs."
+            )
+        folder = str(config_dir.absolute()).replace("'", r"\'")
+        overrides = [f"hydra.searchpath=['file://{folder}']", *overrides]
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        whole = compose("train", list(overrides), return_hydra_config=True)
+    with open_dict(whole):
+        whole.hydra.runtime.output_dir = str(directory.absolute())
+    hydra = HydraConfig.instance()
+    before = hydra.cfg
+    hydra.set_config(whole)  # what ${hydra:…} refers to
+    try:
+        config = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
+        OmegaConf.resolve(config)
+    finally:
+        hydra.cfg = before
+    return config, dict(whole.hydra.runtime.choices)
+
+
+def split_settings(
+    arguments: Sequence[str], kind: type[Own], command: str
+) -> tuple[Own, list[str]]:
+    """A command's own settings, and the overrides that belong to the run.
+
+    Args:
+        arguments: as on the command line, without flags.
+        kind: a dataclass with the command's settings and their defaults.
+        command: what to call it in a message.
+
+    Returns:
+        The settings, of the types that the dataclass gives them, and the overrides.
+
+    Raises:
+        ValueError: for several values of a setting, or one of another type.
+    """
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    parsed = OverridesParser.create().parse_overrides(list(arguments))
+    if sweeps := [o.input_line for o in parsed if o.is_sweep_override()]:
+        raise ValueError(
+            f"{command} takes one value for each setting. Found `{sweeps[0]}`. Run it twice, or "
+            "put [ ] around a list."
+        )
+    own = {o.key_or_group: o.value() for o in parsed if o.key_or_group in names}
+    typed = OmegaConf.structured(kind)
+    for name, value in own.items():
+        try:
+            typed = OmegaConf.merge(typed, {name: value})
+        except ValidationError as error:
+            raise ValueError(
+                f"`{name}` must be such as --help shows. Found {shown(value)}. "
+                "Leave it out for its default."
+            ) from error
+    settings = OmegaConf.to_object(typed)
+    assert isinstance(settings, kind)
+    return settings, [str(o.input_line) for o in parsed if o.key_or_group not in names]

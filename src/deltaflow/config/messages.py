@@ -1,0 +1,136 @@
+"""Any error as one message: what was expected, what was found, what to do."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import wraps
+
+from deltaflow.config.mistakes import explain_composition
+from deltaflow.system.causes import is_about_a_connection, is_about_a_file
+from deltaflow.system.memory import ran_out
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells give it."""
+_LOST_WORKERS = (  # of plugins
+    "TerminatedWorkerError", "BrokenProcessPool", "UncompletedJobError",
+    "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError",
+)  # fmt: skip
+
+
+def explain(error: BaseException) -> str:
+    """What to tell the person who typed the command.
+
+    Args:
+        error: whatever was raised.
+
+    Returns:
+        The message, without a traceback.
+    """
+    said = " ".join(str(error).split())
+    if message := explain_composition(error):
+        return message
+    if ran_out(error):
+        return (
+            f"A run must fit into memory. Found too little of it: {said[:200] or 'none is left'}. "
+            "Make the network, `n_seeds`, `data.batch_size` or the data smaller."
+        )
+    if is_lost_worker(error):
+        return (
+            f"A sweep in parallel must keep its processes. Found that one of them has ended: "
+            f"{_first_sentence(said)} If memory ran out, run fewer at once: "
+            "`hydra/launcher=joblib hydra.launcher.n_jobs=1`."
+        )
+    if isinstance(error, UnicodeDecodeError):
+        return f"A file must hold text in UTF-8. Found other bytes: {said}. Save it as UTF-8."
+    if isinstance(error, UnicodeEncodeError):
+        return (
+            f"Names and settings must be text that {error.encoding} has. Found "
+            f"{error.object[error.start : error.end][:20]!r}. Rename what is called so, or set "
+            "PYTHONUTF8=1."
+        )
+    if is_about_a_connection(error):
+        return (
+            "What a run talks to must answer. Found no connection: "
+            f"{said[:300] or type(error).__name__}. Check its address and the network, "
+            "or leave it out, as with `logger=tensorboard`."
+        )
+    if is_about_a_file(error):
+        return (
+            f"A file must be one that can be used. Found {said[:300]}. Check that it is there, "
+            "and the free space."
+        )
+    if isinstance(error, ValueError):
+        return str(error)
+    return (
+        f"{type(error).__name__}: {said}. This should not have come so far. "
+        "HYDRA_FULL_ERROR=1 shows where it did."
+    )
+
+
+def _first_sentence(said: str) -> str:
+    """What a plugin said, without the log that follows it."""
+    return f"{said.partition('. ')[0][:200].rstrip('.')}."
+
+
+def is_lost_worker(error: BaseException) -> bool:
+    """Whether a process of a parallel launcher has ended in the midst of a run.
+
+    Args:
+        error: whatever was raised.
+    """
+    return type(error).__name__ in _LOST_WORKERS
+
+
+@contextmanager
+def in_one_message() -> Iterator[None]:
+    """Let a command end in one message, whatever ends it, and warnings be messages too.
+
+    ``HYDRA_FULL_ERROR=1`` lets errors through, with where they come from.
+
+    Raises:
+        SystemExit: with status 1 after an error, ``INTERRUPTED`` after Ctrl-C.
+    """
+    try:
+        with warnings.catch_warnings():
+            for category in (DeprecationWarning, FutureWarning):  # as a run does
+                warnings.simplefilter("ignore", category)
+            warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+            yield
+    except KeyboardInterrupt:
+        print_error("interrupted.")
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print_error(explain(error))
+        raise SystemExit(1) from None
+
+
+def command(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
+    """Make a function of what was typed a command: it has help, and ends in one message.
+
+    Args:
+        run: the function. Its module's docstring is the help.
+
+    Returns:
+        The command, which takes arguments, or those of the command line if there are none.
+    """
+
+    @wraps(run)
+    def main(arguments: Sequence[str] | None = None) -> None:
+        typed = sys.argv[1:] if arguments is None else arguments
+        if {"-h", "--help"} & set(typed):
+            print(sys.modules[run.__module__].__doc__)  # noqa: T201
+            return
+        with in_one_message():
+            run(typed)
+
+    return main
+
+
+def print_error(message: str) -> None:
+    """Say on standard error what went wrong, if anybody is there to read it."""
+    with suppress(OSError):  # a terminal that was closed
+        print(f"deltaflow: {message}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,49 @@
+"""Where options and the user's own files are, and by what name a part goes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from deltaflow.config.parts import GROUPS
+
+
+def config_directory() -> Path:
+    """``conf/`` within the installed package, or of the checkout, where it has no copy."""
+    packaged = Path(__file__).parents[1] / "conf"
+    return packaged if packaged.exists() else Path(__file__).parents[3] / "conf"
+
+
+def starting_folder() -> Path:
+    """The folder where the command runs, from which the user's own paths start.
+
+    With ``hydra.job.chdir=true``, the working directory of a run is another one.
+    """
+    hydra: Any = HydraConfig.instance().cfg  # a DictConfig, whatever its type says
+    if hydra is None or not OmegaConf.select(hydra, "hydra.job.chdir"):
+        return Path.cwd()
+    return Path(OmegaConf.select(hydra, "hydra.runtime.cwd"))
+
+
+def told(config: DictConfig, choices: Mapping[str, str | None]) -> dict[str, str | None]:
+    """By what name each group's part goes.
+
+    Args:
+        config: composed.
+        choices: the option chosen in each group.
+
+    Returns:
+        The options; where a ``_target_`` was put in place of the option's own, the short name
+        of what it names.
+    """
+    names = dict(choices)
+    for group in GROUPS:
+        file = config_directory() / group / f"{choices.get(group)}.yaml"
+        if not file.exists():
+            continue
+        target = OmegaConf.select(config, f"{group}._target_")
+        if target != OmegaConf.select(OmegaConf.load(file), "_target_"):
+            names[group] = str(target).rpartition(".")[2]
+    return names

@@ -1,0 +1,40 @@
+"""What Hydra must know before it composes a configuration: the schema, and the resolvers of conf/.
+
+To import this module is to tell it. Worker processes of a parallel launcher import no more of
+ours than the command before Hydra composes their configuration.
+"""
+
+import os
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from deltaflow.config.names import axes, slug, sweep_directory, unique
+from deltaflow.config.schema import RunConfig
+
+
+def runs_at_once(launcher: str) -> int | None:
+    """How many runs a launcher gets at a time, the next ones when all of these have ended.
+
+    Submitit on one machine begins all that it gets at the same time, each in a process.
+
+    Args:
+        launcher: its ``_target_``.
+
+    Returns:
+        As many as there are cores for it, and ``None`` for others: all.
+    """
+    if not launcher.endswith("submitit_launcher.LocalLauncher"):
+        return None
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+ConfigStore.instance().store(name="schema", node=RunConfig)
+OmegaConf.register_new_resolver("deltaflow.slug", slug, replace=True)
+OmegaConf.register_new_resolver("deltaflow.at_once", runs_at_once, replace=True)
+for _named in (unique, axes, sweep_directory):  # once for all runs of a sweep
+    OmegaConf.register_new_resolver(
+        f"deltaflow.{_named.__name__}", _named, use_cache=True, replace=True
+    )

@@ -1,0 +1,148 @@
+"""From a configuration to the objects that train: data, network, objective, Trainer."""
+
+import inspect
+import warnings
+from contextlib import chdir
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from deltaflow.config.options import starting_folder
+from deltaflow.config.parts import make, maker, named
+from deltaflow.data import ReplicaDataModule, Samples
+from deltaflow.experiment import blueprint
+from deltaflow.nn.network import OUTPUT_ACTIVATIONS, FullyConnected
+from deltaflow.nn.objectives import Objective
+from deltaflow.training.contracts import unending
+from deltaflow.training.module import StackedModule
+
+SERVING = (  # of data: not the source's
+    "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
+)  # fmt: skip
+
+
+def seeds(config: DictConfig) -> list[int]:
+    """The replicas' seeds: ``seed``, ``seed + 1`` …."""
+    return list(range(config.seed, config.seed + config.n_seeds))
+
+
+def datamodule(config: DictConfig) -> ReplicaDataModule:
+    """The data, split and standardised.
+
+    Raises:
+        ValueError: if the source refuses its settings, or the split its data.
+    """
+    if removed := [key for key in SERVING if key not in config.data]:
+        raise ValueError(
+            f"`data.{removed[0]}` must have a value. Found none. "
+            f"Leave `~data.{removed[0]}` out of the command."
+        )
+    serving = {key: value for key, value in config.data.items() if key in SERVING}
+    with named(config, "data"), chdir(starting_folder()):
+        samples = Samples.of(make(config, "data", object, without=SERVING))
+    return ReplicaDataModule(samples, seeds(config), **serving, dtype=blueprint.dtype(config))
+
+
+def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
+    """The network, initialized, and what it is trained for.
+
+    Raises:
+        ValueError: if the loss cannot serve the data, or a part refuses its settings.
+    """
+    objective = blueprint.objective(config, data)
+    activation = make(config, "activation", nn.Module)
+    optimizer = maker(config, "optimizer", Optimizer)
+    scheduler = maker(config, "scheduler", LRScheduler)
+    sizes = blueprint.layer_sizes(config, data, objective)
+    _check_batches(config, data)
+    blueprint.check_records(config, data)
+    dtype, normalization = blueprint.dtype(config), config.network.normalization
+    network = FullyConnected(
+        sizes,
+        activation,
+        n_replicas=config.n_seeds,
+        output_activation=_output_activation(config, objective),
+        dtype=dtype,
+        normalization=normalization,
+        dropout=config.network.dropout,
+    )
+    network.initialize(blueprint.initializer(config, sizes), seeds(config))
+    architecture = {
+        "sizes": sizes,
+        "seeds": seeds(config),
+        "activation": OmegaConf.to_container(config.activation, resolve=True),
+        "output_activation": config.network.output_activation,
+        "dtype": str(dtype).removeprefix("torch."),
+        "normalization": normalization,
+        "dropout": config.network.dropout,
+    }
+    clip_norm = config.trainer.gradient_clip_norm
+    return StackedModule(network, objective, optimizer, scheduler, clip_norm, architecture)
+
+
+def loggers(config: DictConfig) -> list[Logger]:
+    """The loggers of the run, by name in the configuration.
+
+    Raises:
+        ValueError: if one of them is none.
+    """
+    return _by_name(config, "logger", Logger)
+
+
+def callbacks(config: DictConfig) -> list[pl.Callback]:
+    """The user's own callbacks, by name in the configuration.
+
+    Raises:
+        ValueError: if one is none, or would stop several seeds early, which couples them.
+    """
+    own = _by_name(config, "callbacks", pl.Callback)
+    if config.n_seeds > 1 and any(isinstance(callback, EarlyStopping) for callback in own):
+        raise ValueError(
+            "Early stopping must judge one network. Found it with "
+            f"`n_seeds={config.n_seeds}`, where one replica would stop the others. "
+            "Use `n_seeds=1`, or read each replica's best epoch from summary.json."
+        )
+    return own
+
+
+def _output_activation(config: DictConfig, objective: Objective) -> nn.Module | None:
+    name = config.network.output_activation
+    if name is None:
+        return None
+    if name not in OUTPUT_ACTIVATIONS:
+        raise ValueError(
+            f"`network.output_activation` must be one of {', '.join(OUTPUT_ACTIVATIONS)}, or "
+            f"null. Found {name}. Use null: the losses take logits."
+        )
+    if objective.link is not None:
+        warnings.warn(
+            f"The loss has its {objective.link} inside, and `network.output_activation={name}` is "
+            "applied before it: the gradient is attenuated twice. Use it to see that.",
+            stacklevel=2,
+        )
+    return OUTPUT_ACTIVATIONS[name]
+
+
+def _check_batches(config: DictConfig, data: ReplicaDataModule) -> None:
+    last = data.n_rows[0] % data.batch_size or data.batch_size
+    if config.network.normalization == "batch" and last == 1:
+        raise ValueError(
+            "`network.normalization=batch` needs at least 2 samples in each batch. Found 1 in the "
+            f"last, with {data.n_rows[0]} rows and `data.batch_size={data.batch_size}`. Use "
+            "another `data.batch_size`, or `network.normalization=layer`."
+        )
+
+
+def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:
+    made = [make(config, f"{group}.{name}", kind) for name in config[group]]
+    hooks = [name for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"]
+    for part in made:
+        for hook in hooks:
+            setattr(part, hook, unending(getattr(part, hook)))
+    return made

@@ -1,0 +1,138 @@
+"""The network that a configuration describes, and what theory says of it, before it is made."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from deltaflow.config.parts import make, maker, named
+from deltaflow.config.signatures import shown
+from deltaflow.data import ReplicaDataModule
+from deltaflow.nn.activations import traits
+from deltaflow.nn.initializers import Initializer, check_variances
+from deltaflow.nn.objectives import Objective
+from deltaflow.records import LAYERS, METRICS
+from deltaflow.system.memory import require
+from deltaflow.theory.overlay import Array, Theory
+
+_LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
+_VALUE_BYTES = 8  # of a number in a table
+_ENOUGH_ROWS = 10_000  # to know how large inputs are
+
+
+def check_size(config: DictConfig) -> None:
+    """Refuse a network that the machine cannot hold, before anything of its size is made.
+
+    Counted are weights, gradients and one average per weight, as optimizers keep; the data's
+    features and targets are not known yet and count as one each.
+
+    Raises:
+        ValueError: if that is more than there is.
+    """
+    network, n_seeds = config.network, config.n_seeds
+    width, depth, sizes = network.width, network.depth, network.hidden_sizes
+    if sizes is not None:
+        asked = f"`network.hidden_sizes=[{','.join(map(str, sizes))}]`"
+        layers = [(*pair, 1) for pair in itertools.pairwise([1, *sizes, 1])]
+    elif depth > 0:
+        asked = f"`network.depth={depth}` and `network.width={width}`"
+        layers = [(1, width, 1), (width, width, depth - 1), (width, 1, 1)]
+    else:
+        asked, layers = "`network.depth=0`", [(1, 1, 1)]
+    parameters = sum((fan_in + 1) * fan_out * times for fan_in, fan_out, times in layers)
+    require(
+        n_seeds * parameters * 3 * dtype(config).itemsize
+        + _LAYER_BYTES * sum(times for *_, times in layers),
+        "The network",
+        f"{asked} with `n_seeds={n_seeds}`",
+        "Make one of them smaller.",
+    )
+
+
+def check_records(config: DictConfig, data: ReplicaDataModule) -> None:
+    """Refuse a training whose records the machine could not read at its end.
+
+    Raises:
+        ValueError: if the tables take more memory than there is.
+    """
+    trainer, every = config.trainer, config.diagnostics.every_n_steps
+    n_batches = min(-(-data.n_rows[0] // data.batch_size), trainer.max_batches or math.inf)
+    n_steps = int(trainer.max_epochs * n_batches)
+    n_layers = len(hidden_sizes(config)) + 1
+    n_measured = 0 if every is None else n_steps // every + 2
+    n_values = n_measured * n_layers * len(LAYERS.columns)
+    n_values += 2 * trainer.max_epochs * len(METRICS.columns)
+    require(
+        n_values * config.n_seeds * _VALUE_BYTES,
+        "The records of a run",
+        f"`trainer.max_epochs={trainer.max_epochs}`, which is {n_steps:,} steps, "
+        f"with `diagnostics.every_n_steps={shown(every)}`",
+        "Use fewer epochs, or measure less often.",
+    )
+
+
+def hidden_sizes(config: DictConfig) -> list[int]:
+    """Units of each hidden layer, input to output."""
+    network = config.network
+    if network.hidden_sizes is not None:
+        return list(network.hidden_sizes)
+    return [network.width] * network.depth
+
+
+def objective(config: DictConfig, data: ReplicaDataModule) -> Objective:
+    """What the network is trained for.
+
+    Raises:
+        ValueError: if the loss cannot serve the data.
+    """
+    made: Objective = maker(config, "loss", Objective)(data.task)
+    return made
+
+
+def layer_sizes(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> list[int]:
+    """Units of the input, of each hidden layer and of the output."""
+    return [data.n_features, *hidden_sizes(config), goal.n_outputs]
+
+
+def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
+    """How the weights of a network start.
+
+    Args:
+        config: of the run.
+        sizes: units of each of its layers, the input's first.
+
+    Raises:
+        ValueError: if the initializer refuses its settings, or gives no variances.
+    """
+    made: Initializer = make(config, "init", Initializer)
+    with named(config, "init"):
+        check_variances(made, sizes)
+    return made
+
+
+def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theory:
+    """What to predict of the network as it is set up; it knows of no normalisation.
+
+    Raises:
+        ValueError: if the activation or the initializer refuses its settings, or cannot work
+            in any network.
+    """
+    activation = make(config, "activation", nn.Module)
+    traits(activation)
+    sizes = layer_sizes(config, data, goal)
+    return Theory(sizes, activation, initializer(config, sizes), config.network.dropout)
+
+
+def input_second_moment(data: ReplicaDataModule) -> Array:
+    """Mean(x²) over the features of each training sample, of many samples the first."""
+    x = data.probe(_ENOUGH_ROWS)[0].double()
+    return np.asarray(x.square().mean(-1).cpu().numpy())
+
+
+def dtype(config: DictConfig) -> torch.dtype:
+    """The precision of weights and data."""
+    return torch.float64 if config.trainer.precision == "64-true" else torch.float32

@@ -1,0 +1,88 @@
+"""A run that has ended: its records, its network, its picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from deltaflow.comparison.aggregate import without_diverged
+from deltaflow.experiment.checkpoint import read_network
+from deltaflow.figures import flow as figures
+from deltaflow.nn.network import FullyConnected
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gave.
+
+    Attributes:
+        directory: where its records are.
+        summary: as in ``summary.json``.
+        layers: the layers table, a row per seed, step and layer.
+        metrics: the metrics table, a row per seed, epoch and split.
+        network: the trained network, R replicas, in evaluation mode; ``None`` if it was not
+            kept, or its activation is not one that PyTorch or deltaflow ships.
+    """
+
+    directory: Path
+    summary: dict[str, Any]
+    layers: pl.DataFrame
+    metrics: pl.DataFrame
+    network: FullyConnected | None
+
+    def draw(self) -> Figure:
+        """The picture of the flow, as in ``flow.png``.
+
+        Returns:
+            A matplotlib figure, which a notebook shows by itself.
+
+        Raises:
+            ValueError: if no flow was recorded.
+        """
+        if not len(self.layers):
+            raise ValueError(
+                f"A picture of the flow needs its records. Found none in {self.directory}. "
+                "Run with `diagnostics=default`."
+            )
+        return figures.flow(without_diverged(self.layers, self.summary["replicas"]), self.title)
+
+    @property
+    def title(self) -> str:
+        """What was run, in a line."""
+        choices, replicas = self.summary["choices"], self.summary["replicas"]
+        named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
+        depth = self.layers["layer"].max()
+        shape = [f"depth {depth - 1}"] if isinstance(depth, int) else []
+        n_diverged = sum(replica["status"] == "diverged" for replica in replicas)
+        note = f", {n_diverged} diverged" if n_diverged else ""
+        own = self.layers["seed"].unique().sort().to_list()  # a run that was killed has no others
+        seeds = f"{len(own)} seeds" if len(own) > 1 else f"seed {own[0]}" if own else "no seed"
+        return " · ".join([*filter(None, named), *shape, seeds + note])
+
+
+def load_run(directory: str | Path) -> Run:
+    """Read an old run, or what there is of one that is going or was stopped.
+
+    It may be anybody's: nothing is unpickled, no class of the directory's own choice is built,
+    no link is followed, and nothing is read that would not fit.
+
+    Args:
+        directory: a run directory.
+
+    Returns:
+        The run.
+
+    Raises:
+        ValueError: if it is no run directory, or its records cannot be read.
+    """
+    folder = Path(directory)
+    return Run(
+        directory=folder,
+        summary=read_summary(folder),
+        layers=read_table(folder, LAYERS),
+        metrics=read_table(folder, METRICS),
+        network=read_network(folder),
+    )

@@ -1,0 +1,170 @@
+"""The Trainer: on what, how precisely, how long, and with how many threads."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
+from omegaconf import DictConfig
+
+from deltaflow.data import ReplicaDataModule
+from deltaflow.system.files import make_folder, replace_file
+from deltaflow.training.module import StackedModule
+
+_LIBRARIES = r"(lightning|torch|tensorboard)\b"
+_WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
+
+
+def trainer(
+    config: DictConfig,
+    data: ReplicaDataModule,
+    directory: Path,
+    run_callbacks: Sequence[pl.Callback],
+    run_loggers: Sequence[Logger],
+) -> pl.Trainer:
+    """The Trainer: one device, checkpoints every few minutes, no output of its own.
+
+    Raises:
+        ValueError: if the accelerator is not there, or cannot work in this precision.
+    """
+    accelerator = _accelerator(config)
+    checkpoint = ModelCheckpoint(
+        directory / "checkpoints",
+        filename="last",
+        train_time_interval=timedelta(minutes=5),
+        enable_version_counter=False,
+    )
+    limit = config.trainer.max_batches
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision=config.trainer.precision,
+        max_epochs=config.trainer.max_epochs,
+        callbacks=[*run_callbacks, checkpoint],
+        logger=list(run_loggers),
+        default_root_dir=directory,
+        plugins=[
+            LightningEnvironment(),  # a run is one process, also inside a SLURM job
+            WholeCheckpoints(),
+        ],
+        num_sanity_val_steps=0,
+        limit_train_batches=limit,
+        limit_val_batches=limit if data.has_validation else 0,
+        limit_test_batches=limit,
+        profiler=_profiler(config, directory),
+        log_every_n_steps=1,  # what is logged is logged by epoch
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all, and beside the one that it replaces.
+
+    Lightning would write it into the system's temporary folder first; from there it is copied
+    where that is another disk, and a copy can be cut short.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint.
+
+        Args:
+            checkpoint: what ``torch.save`` takes.
+            path: of the file.
+            storage_options: there are none.
+        """
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        make_folder(Path(path).parent)
+        replace_file(Path(path), content.getvalue())
+
+
+def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) -> int:
+    """How many threads PyTorch computes with on the processor.
+
+    Small layers are done before threads have met, and on cores that others use as well,
+    waiting for each other can cost ten times the computation. So a small stack gets one.
+    """
+    if config.trainer.threads is not None:
+        return int(config.trainer.threads)
+    network = module.network
+    products = max(layer.fan_in * layer.fan_out for layer in network.layers)
+    small = products * network.n_replicas * data.batch_size < _WORTH_THREADS
+    return 1 if small else torch.get_num_threads()
+
+
+@contextmanager
+def computed_by(number: int) -> Iterator[None]:
+    """Let PyTorch compute with so many threads, and leave it as it was.
+
+    Args:
+        number: of threads.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Lightning's remarks on devices and epochs out of the way; warnings still come."""
+    names = ("lightning.pytorch", "lightning.fabric")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # All schedules go by epoch here, the one-cycle too; Lightning would rather have steps.
+            for category in (DeprecationWarning, FutureWarning):  # of libraries among themselves
+                warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
+            warnings.filterwarnings("ignore", message=r".* scheduler is using 'interval': 'epoch'")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _accelerator(config: DictConfig) -> str:
+    wanted = config.trainer.accelerator
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted not in ("cpu", "gpu", "auto", *found):
+        raise ValueError(
+            f"`trainer.accelerator` must be cpu, gpu or auto. Found {wanted}. "
+            "Use `accelerator=auto`."
+        )
+    usable = next((name for name, there in found.items() if there), "cpu")
+    if (wanted == "gpu" and usable == "cpu") or not found.get(wanted, True):
+        raise ValueError(
+            f"`accelerator={wanted}` needs a graphics card that PyTorch can use. Found none. "
+            "Use `accelerator=cpu`, or `accelerator=auto` to take what there is."
+        )
+    chosen = usable if wanted in ("gpu", "auto") else wanted
+    if chosen == "mps" and config.trainer.precision == "64-true":
+        raise ValueError(
+            "`trainer.precision=64-true` needs float64. Found MPS, which has none. "
+            "Use `accelerator=cpu`, or `trainer.precision=32-true`."
+        )
+    return cast(str, chosen)
+
+
+def _profiler(config: DictConfig, directory: Path) -> Profiler | None:
+    kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
+    name = config.trainer.profiler
+    return None if name is None else kinds[name](directory, filename="profile")

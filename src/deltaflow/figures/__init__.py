@@ -1,0 +1,1 @@
+"""Pictures by matplotlib: of a run, a sweep, the phase diagram. Nothing is computed here."""

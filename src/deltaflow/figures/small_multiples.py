@@ -1,0 +1,239 @@
+"""Runs side by side: one small picture each, all on the same scale."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from deltaflow.figures.flow import END, QUIET, START
+from deltaflow.figures.lettering import wrapped
+
+MOST = 12  # runs in a figure
+_Run = Mapping[str, Any]
+_Digest = Mapping[str, Any]
+_COLUMNS = 4
+_WIDTH, _HEIGHT = 2.9, 2.25  # of a panel, inches
+_LOOKS = {"start": {"color": START, "ls": "-"}, "end": {"color": END, "ls": "--"}}
+_DECADES = 12  # that the colours of heatmaps tell apart at most
+
+
+def profiles(digest: _Digest) -> Figure | None:
+    """Depth profiles of δ at the start and the end, with theory's.
+
+    Args:
+        digest: of a report.
+
+    Returns:
+        The figure; ``None`` if no run has one.
+    """
+    runs, left_out = _chosen(digest, lambda run: run["profile"])
+    if not runs:
+        return None
+    figure, panels = _grid(runs, f"Depth profiles of the δ norm{left_out}", bottom=0.62)
+    for axes, run in zip(panels, runs.values(), strict=True):
+        profile, layers = run["profile"], run["profile"]["layers"]
+        for moment, look in _LOOKS.items():
+            if profile[moment]:
+                _line(axes, layers, profile[moment], look, marker="os"[moment == "end"])
+        if profile["theory"]:
+            axes.plot(layers, _numbers(profile["theory"]), color="black", ls=":", lw=1.6, zorder=3)
+        _logarithmic(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    _share(panels, "hidden layer, from the input", "δ norm")
+    _say_zeros(figure, runs)
+    _legend(figure, {"start of training": _LOOKS["start"], "end": _LOOKS["end"],
+                     "theory, start": {"color": "black", "ls": ":"}})  # fmt: skip
+    return figure
+
+
+def heatmaps(digest: _Digest) -> Figure | None:
+    """δ by layer and step, on one scale of colours.
+
+    Args:
+        digest: of a report.
+
+    Returns:
+        The figure; ``None`` if no run has one.
+    """
+    runs, left_out = _chosen(digest, lambda run: run["heatmap"])
+    if not runs:
+        return None
+    figure, panels = _grid(runs, f"Error signal δ, layer by layer{left_out}", right=0.9)
+    grids = [np.array([_numbers(row) for row in run["heatmap"]["values"]]) for run in runs.values()]
+    known = np.concatenate([grid[np.isfinite(grid)] for grid in grids])
+    high = float(known.max()) if len(known) else 0.0
+    low = max(float(known.min()) if len(known) else -1.0, high - _DECADES)
+    scale, mesh = Normalize(low, high), None
+    for axes, run, grid in zip(panels, runs.values(), grids, strict=True):
+        steps, layers = run["heatmap"]["steps"], run["heatmap"]["layers"]
+        mesh = axes.pcolormesh(
+            _edges(steps), _edges(layers), np.ma.masked_invalid(grid), cmap="viridis", norm=scale
+        )
+        axes.set_facecolor("#d9d9d9")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    _label(panels, "training step", "layer, from the input")
+    assert mesh is not None
+    shade = figure.add_axes((0.925, 0.2, 0.014, 0.6))
+    below = len(known) > 0 and known.min() < low
+    figure.colorbar(mesh, cax=shade, extend="min" if below else "neither")
+    shade.set_title("log₁₀\nδ norm", fontsize=9)
+    if any(not np.isfinite(grid).all() for grid in grids):
+        figure.text(0.995, 0.02, "grey: 0 or not finite", ha="right", fontsize=8, color=QUIET)
+    _say_zeros(figure, runs)
+    return figure
+
+
+def curves(digest: _Digest) -> Figure | None:
+    """The metric over the epochs, or the loss without one, in training and in validation.
+
+    Args:
+        digest: of a report.
+
+    Returns:
+        The figure; ``None`` if no run has any.
+    """
+    name = digest["metric"]["name"]
+    runs, left_out = _chosen(digest, lambda run: any(name in c for c in run["curves"].values()))
+    if not runs:
+        return None
+    figure, panels = _grid(runs, f"Learning curves: {name}{left_out}", bottom=0.62)
+    looks = {"train": _LOOKS["start"], "validation": _LOOKS["end"]}
+    for axes, run in zip(panels, runs.values(), strict=True):
+        for split, look in looks.items():
+            if name in run["curves"].get(split, {}):
+                curve = run["curves"][split]
+                _line(axes, curve["epochs"], curve[name], look)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+        if name == "loss":
+            _logarithmic(axes)
+    if name == "loss":
+        _share(panels, "epochs trained", name)
+    else:
+        _share(panels, "epochs trained", name, lowest=-1.0, highest=1.0)
+    _legend(figure, {"training": looks["train"], "validation": looks["validation"]})
+    return figure
+
+
+def _chosen(digest: _Digest, has_it: Callable[[_Run], object]) -> tuple[dict[int, _Run], str]:
+    """Of the runs that have what is drawn, by rank: the best, the worst, evenly between."""
+    runs = {rank: run for rank, run in enumerate(digest["runs"], start=1) if has_it(run)}
+    if len(runs) <= MOST:
+        return runs, ""
+    places = np.linspace(0, len(runs) - 1, MOST).round().astype(int)
+    ranks = [list(runs)[place] for place in places]
+    said = f": {MOST} of {len(runs)}, evenly by rank (the others are left out)"
+    return {rank: runs[rank] for rank in ranks}, said
+
+
+def _grid(
+    runs: Mapping[int, _Run], title: str, right: float = 0.985, bottom: float = 0.5
+) -> tuple[Figure, list[Axes]]:
+    """A figure with a titled panel for each run; ``bottom`` in inches."""
+    n_rows, n_columns = -(-len(runs) // _COLUMNS), min(len(runs), _COLUMNS)
+    n_columns = max(n_columns, 2)  # room for the title
+    size = n_columns * _WIDTH + 0.4, n_rows * _HEIGHT + bottom + 0.55
+    # Fixed margins: a layout that measures its texts would take as long as all the drawing.
+    figure = Figure(figsize=size, dpi=110)
+    grid = figure.add_gridspec(
+        n_rows, n_columns, left=0.75 / size[0], right=right, bottom=(bottom + 0.1) / size[1],
+        top=1 - 0.85 / size[1], wspace=0.22, hspace=0.48,
+    )  # fmt: skip
+    figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
+    panels = []
+    for place, (rank, run) in enumerate(runs.items()):
+        axes = figure.add_subplot(grid[place // n_columns, place % n_columns])
+        status = "" if run["status"] == "completed" else f" ({run['status']})"
+        axes.set_title(
+            wrapped(f"{rank}. {run['label']}{status}", 42, 2), fontsize=8, loc="left", pad=3
+        )
+        axes.tick_params(labelsize=8)
+        panels.append(axes)
+    return figure, panels
+
+
+def _line(
+    axes: Axes, x: Sequence[float], band: Mapping[str, Any], look: Mapping[str, Any],
+    marker: str | None = None,
+) -> None:  # fmt: skip
+    """A mean, and the band of its interval if it has one."""
+    mean, low, high = (_numbers(band[name]) for name in ("mean", "low", "high"))
+    axes.plot(x, mean, **look, marker=marker, ms=2.5, lw=1.3)
+    if np.isfinite(low).any():
+        axes.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
+
+
+def _say_zeros(figure: Figure, runs: Mapping[int, _Run]) -> None:
+    """That some seeds are not in the means of logarithms, if it is so."""
+    ranks = [str(rank) for rank, run in runs.items() if any(run["n_zero"].values())]
+    if ranks:
+        said = f"means are of the seeds where δ is not 0 (it is in some of {', '.join(ranks)})"
+        below_title = 1 - 0.32 / figure.get_figheight()
+        figure.text(0.01, below_title, said, va="top", fontsize=8, color=QUIET)
+
+
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log", nonpositive="clip")
+    axes.yaxis.set_minor_locator(NullLocator())  # drawing them takes longer than all the rest
+
+
+def _share(
+    panels: Sequence[Axes], x: str, y: str, lowest: float = -np.inf, highest: float = np.inf
+) -> None:
+    """One scale for all panels: that of all lines, which bands may leave."""
+    lines = [line for axes in panels for line in axes.lines]
+    across = np.concatenate([np.asarray(line.get_xdata(), dtype=float) for line in lines])
+    up = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in lines])
+    up = np.clip(up[np.isfinite(up)], lowest, highest)
+    for axes in panels:
+        axes.set_xlim(across.min() - 0.5, across.max() + 0.5)
+        if len(up):
+            axes.set_ylim(*_padded(up.min(), up.max(), axes.get_yscale() == "log"))
+        axes.grid(axis="y", color="#e4e4e4", lw=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    _label(panels, x, y, inner=False)
+
+
+def _padded(low: float, high: float, is_logarithmic: bool) -> tuple[float, float]:
+    if is_logarithmic:  # and a decade at least, or small wiggles look like flow
+        edge = max(0.05 * np.log10(high / low), 0.5 - np.log10(high / low) / 2)
+        return low / 10**edge, high * 10**edge
+    edge = 0.05 * (high - low) or 0.05
+    return low - edge, high + edge
+
+
+def _label(panels: Sequence[Axes], x: str, y: str, inner: bool = True) -> None:
+    """Name the axes once: below the lowest panels, and left of the leftmost."""
+    for place, axes in enumerate(panels):
+        spot = axes.get_subplotspec()
+        assert spot is not None
+        is_lowest = place + spot.get_gridspec().ncols >= len(panels)
+        axes.tick_params(labelleft=inner or spot.is_first_col(), labelbottom=inner or is_lowest)
+        if spot.is_first_col():
+            axes.set_ylabel(y, fontsize=8.5)
+        if is_lowest:
+            axes.set_xlabel(x, fontsize=8.5)
+
+
+def _legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> None:
+    lines = [Line2D([], [], **look, label=name) for name, look in looks.items()]
+    handles = [*lines, Patch(color=QUIET, alpha=0.25, lw=0, label="95 % interval over seeds")]
+    figure.legend(handles=handles, loc="lower left", ncols=len(handles), frameon=False, fontsize=9)
+
+
+def _edges(values: Sequence[float]) -> Any:
+    """Cell borders half way between the values."""
+    some = np.asarray(values, dtype=float)
+    inner = (some[1:] + some[:-1]) / 2
+    return np.concatenate([[some[0] - 0.5], inner, [some[-1] + 0.5]])
+
+
+def _numbers(values: Sequence[float | None]) -> Any:
+    return np.array([np.nan if value is None else value for value in values], dtype=float)

@@ -1,0 +1,171 @@
+"""The figures of a report, as for a paper: drawn from its digest, legible in greyscale."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from deltaflow.comparison.configuration import text
+from deltaflow.figures.flow import END, QUIET, START, save
+from deltaflow.figures.formats import FORMATS
+from deltaflow.figures.lettering import plain, wrapped
+from deltaflow.figures.small_multiples import curves, heatmaps, profiles
+from deltaflow.system.files import folders, make_folder
+
+_Digest = Mapping[str, Any]
+_MARKS = (("o", START), ("s", END), ("^", "#4c8c2b"), ("D", "#7d3c98"), ("v", "#7a7a7a"),
+          ("P", "#111111"), ("X", "#b8860b"), ("*", "#2a9d9d"))  # fmt: skip
+_MOST_PANELS = 24
+_MOST_NAMES = 16  # values of an axis that are named one by one
+
+
+def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[Path]:
+    """Draw all that a report has something for, and remove what is left of an older one.
+
+    Args:
+        digest: of the report.
+        directory: where to.
+        kind: one of ``FORMATS``.
+
+    Returns:
+        The files.
+    """
+    figures = {"profiles": profiles, "heatmaps": heatmaps, "decay": decay, "curves": curves,
+               "effects": effects}  # fmt: skip
+    paths = []
+    for name, draw in figures.items():
+        if (figure := draw(digest)) is not None:
+            make_folder(directory)
+            paths.append(directory / f"{name}.{kind}")
+            save(figure, paths[-1])
+    if directory in folders(directory.parent):  # no link, which leads to what is not ours
+        every = {directory / f"{name}.{kind}" for name in figures for kind in FORMATS}
+        for old in every - {*paths}:
+            old.unlink(missing_ok=True)
+    return paths
+
+
+def decay(digest: _Digest) -> Figure | None:
+    """Measured against predicted decay at the start, a point for each configuration.
+
+    Args:
+        digest: of a report.
+
+    Returns:
+        The figure; ``None`` if there is no point.
+    """
+    runs = [
+        run
+        for run in digest["runs"]
+        if run["numbers"]["decay_rate_start"]["mean"] is not None
+        and run["numbers"]["predicted_decay_rate"]["mean"] is not None
+    ]
+    if not runs:
+        return None
+    figure = Figure(figsize=(6.4, 5.2), dpi=110)
+    axes = figure.add_axes((0.12, 0.11, 0.85, 0.79))
+    axis = next((a for a in digest["axes"] if len(a["values"]) <= len(_MARKS)), None)
+    values = axis["values"] if axis else [None]
+    for value, (mark, color) in zip(values, _MARKS, strict=False):
+        own = [run for run in runs if axis is None or run["axes"][axis["name"]] == value]
+        measured = [run["numbers"]["decay_rate_start"] for run in own]
+        x = [run["numbers"]["predicted_decay_rate"]["mean"] for run in own]
+        axes.errorbar(
+            x, [one["mean"] for one in measured], yerr=_halves(measured), fmt=mark, color=color,
+            mfc="none", ms=6, lw=0.9, capsize=2,
+            label=plain(text(value)) if axis else None,
+        )  # fmt: skip
+    low = min(axes.get_xlim()[0], axes.get_ylim()[0])
+    high = max(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([low, high], [low, high], color="black", ls=":", lw=1.2, label="as predicted")
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    axes.set_xlabel("predicted factor of the δ norm per layer, going back")
+    axes.set_ylabel("measured (± 95 % interval over seeds)")
+    _tidy(axes)
+    axes.legend(
+        title=plain(axis["name"]) if axis else None, frameon=False, fontsize=9, loc="upper left"
+    )
+    figure.suptitle("Decay of δ at the start of training", fontsize=12, fontweight="bold", x=0.01,
+                    ha="left")  # fmt: skip
+    return figure
+
+
+def effects(digest: _Digest) -> Figure | None:
+    """The effect of each axis, averaged over the others.
+
+    Args:
+        digest: of a report.
+
+    Returns:
+        The figure; ``None`` if no axis has any.
+    """
+    names = list(dict.fromkeys(effect["axis"] for effect in digest["effects"]))
+    if not names:
+        return None
+    shown = names[:_MOST_PANELS]
+    metric = digest["metric"]
+    n_columns = min(len(shown), 4)
+    n_rows = -(-len(shown) // n_columns)
+    size = max(3.0 * n_columns + 0.6, 5.0), 3.0 * n_rows + 0.8
+    figure = Figure(figsize=size, dpi=110)
+    panels = figure.subplots(
+        n_rows, n_columns, sharey=True, squeeze=False,
+        gridspec_kw={"left": 0.7 / size[0], "right": 0.985, "bottom": 0.8 / size[1],
+                     "top": 1 - 0.75 / size[1], "wspace": 0.08, "hspace": 0.6},
+    )  # fmt: skip
+    for axes, name in zip(panels.flat, shown, strict=False):
+        own = [effect for effect in digest["effects"] if effect["axis"] == name]
+        _effect(axes, own)
+        axes.set_title(wrapped(f"{name}{_left_out(own[0])}", 38, 2), fontsize=10, loc="left")
+    for axes in list(panels.flat)[len(shown) :]:
+        axes.set_visible(False)
+    for row in panels:
+        row[0].set_ylabel(plain(f"{metric['moment']} {metric['name']}"))
+    seeds = {effect["n"] for effect in digest["effects"]}
+    n = f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{max(seeds)} seeds"
+    note = f"± 95 % interval over {n}" if max(seeds) > 1 else "one seed: no interval"
+    which = "each axis" if shown == names else f"the first {len(shown)} of {len(names)} axes"
+    figure.suptitle(f"Effect of {which}, averaged over the others", fontsize=12,
+                    fontweight="bold", x=0.01, ha="left")  # fmt: skip
+    figure.text(0.985, 0.02, note, ha="right", fontsize=9, color=QUIET)
+    return figure
+
+
+def _left_out(effect: Mapping[str, Any]) -> str:
+    """Over how many combinations of the other axes it is averaged, if not over all."""
+    n, n_all = effect["n_cells"], effect["n_all"]
+    return f" (over {n} of {n_all} combinations)" if n < n_all else ""
+
+
+def _effect(axes: Axes, effects: Sequence[Mapping[str, Any]]) -> None:
+    """Means and intervals over the values of one axis; numbers are joined by a line."""
+    places = np.arange(len(effects))
+    numeric = not any(isinstance(effect["value"], str) for effect in effects)
+    axes.errorbar(
+        places, [effect["mean"] for effect in effects], yerr=_halves(effects),
+        fmt="o-" if numeric else "o", color=START, ms=5, lw=1.1, capsize=3,
+    )  # fmt: skip
+    stride = -(-len(effects) // _MOST_NAMES)
+    names = [wrapped(text(effect["value"]), 14, 1) for effect in effects]
+    steep = sum(map(len, names[::stride])) > 34
+    ticks = axes.set_xticks(places[::stride], names[::stride], fontsize=8)
+    for tick in ticks if steep else []:
+        tick.label1.set(rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.5, len(effects) - 0.5)
+    _tidy(axes)
+
+
+def _tidy(axes: Axes) -> None:
+    axes.grid(color="#e4e4e4", lw=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9, color=QUIET)
+
+
+def _halves(numbers: Sequence[Mapping[str, Any]]) -> Any:
+    """Half the intervals, 0 where there is none."""
+    return [0.0 if one["high"] is None else one["high"] - one["mean"] for one in numbers]

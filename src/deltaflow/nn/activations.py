@@ -1,0 +1,169 @@
+"""Activation functions φ, and what is true of them.
+
+A φ is an ``nn.Module`` without parameters that works entry by entry. Nothing here is a
+list of known activations: the derivative comes from autograd and the traits are found by
+looking at it, so a φ of the user's own is treated like one that PyTorch ships.
+
+>>> traits(nn.Sigmoid()).steepest
+0.25
+>>> traits(nn.ReLU())
+Traits(steepest=1.0, saturates=False, has_flat_part=True)
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_NEAR = 6.0  # where a flat part must show: φ' of tanh is still 2e-5 here, far above underflow
+_FAR = 30.0  # where a derivative that tends to 0 has got there: sigmoid's is 1e-13
+_VANISHED = 1e-3  # of the steepest slope
+_PACKAGES = ("torch.nn", "deltaflow.nn.activations")
+
+
+def derivative(activation: nn.Module, z: Tensor) -> Tensor:
+    """φ'(z) entry by entry, by autograd, with PyTorch's value at a kink.
+
+    Args:
+        activation: φ.
+        z: where to take it, any shape.
+
+    Returns:
+        φ'(z), the shape and type of ``z``, outside any graph; NaN where ``z`` is NaN.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        point = z.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad(activation(point).sum(), point)
+    return torch.where(z.isnan(), torch.nan, slope)  # PyTorch's ReLU has a slope of 1 at NaN
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What holds for a φ whatever network it stands in.
+
+    Attributes:
+        steepest: max |φ'|.
+        saturates: φ' tends to 0 on a side without reaching it (sigmoid, tanh, elu), or φ
+            is bounded (hardtanh): a unit far out has all but lost its gradient. Not so
+            for ReLU, which is off on its flat side and never saturates on the other.
+        has_flat_part: φ' is exactly 0 on an interval, by definition of φ (ReLU).
+    """
+
+    steepest: float
+    saturates: bool
+    has_flat_part: bool
+
+
+def traits(activation: nn.Module) -> Traits:
+    """Find what is true of φ, numerically, in double precision.
+
+    Args:
+        activation: φ, entry by entry and without parameters.
+
+    Returns:
+        Its traits.
+
+    Raises:
+        ValueError: if φ has parameters, which replicas would share; overwrites its input,
+            which is measured; changes shape or type; has no derivative; or is random, or
+            mixes entries.
+    """
+    if any(True for _ in activation.parameters()):
+        raise ValueError(
+            "An activation must have no parameters of its own, since replicas would share "
+            f"them. Found {type(activation).__name__}. Use a fixed activation such as "
+            "torch.nn.LeakyReLU."
+        )
+    if getattr(activation, "inplace", False):
+        raise ValueError(
+            "An activation must leave its input as it is, since pre-activations are measured. "
+            f"Found {type(activation).__name__} with inplace=True. Use inplace=False."
+        )
+    near = torch.linspace(-_NEAR, _NEAR, 12001, dtype=torch.float64)
+    _check_form(activation, near)
+    if not torch.allclose(activation(near)[::2], activation(near[::2]), rtol=1e-9, atol=1e-12):
+        raise ValueError(
+            "An activation must be a function of one number, the same each time. Found "
+            f"{type(activation).__name__}, which is random or mixes entries. Use one such as "
+            "torch.nn.ReLU."
+        )
+    slope = derivative(activation, near).abs()
+    zero = slope == 0
+    has_flat_part = bool((zero[1:] & zero[:-1]).any())
+
+    far = torch.tensor([-_FAR, _FAR], dtype=torch.float64)
+    steepest = float(slope.max())
+    vanishes = derivative(activation, far).abs() < _VANISHED * max(steepest, 1e-300)
+    with torch.no_grad():
+        bounded = bool((activation(2 * far) - activation(far)).abs().max() < _VANISHED * _FAR)
+    saturates = steepest > 0 and bool(vanishes.any()) and (bounded or not has_flat_part)
+    return Traits(steepest, saturates, has_flat_part)
+
+
+def _check_form(activation: nn.Module, z: Tensor) -> None:
+    """Refuse a φ that does not give one number for each, of the same type, with a slope."""
+    for dtype in (torch.float64, torch.float32):
+        point = z.to(dtype, copy=True).requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            value = activation(point)
+        if not isinstance(value, Tensor) or value.shape != z.shape or value.dtype != dtype:
+            form = (
+                f"{value.dtype} of the shape {list(value.shape)}"
+                if isinstance(value, Tensor)
+                else type(value).__name__
+            )
+            raise ValueError(
+                f"An activation must give as many numbers as it gets, of the same type. Found "
+                f"{type(activation).__name__}, which makes {form} of {dtype} of the shape "
+                f"{list(z.shape)}. Return one number per entry, and keep `z.dtype`."
+            )
+        if not value.isfinite().all():
+            raise ValueError(
+                f"An activation must be finite from {-_NEAR:g} to {_NEAR:g}. Found "
+                f"{type(activation).__name__}, which is not. Use finite arguments, or another "
+                "function."
+            )
+        if not value.requires_grad:
+            raise ValueError(
+                "An activation must have a derivative that PyTorch can take. Found "
+                f"{type(activation).__name__}, whose result does not depend on its input through "
+                "tensors. Compute it with PyTorch alone, without `detach` or NumPy."
+            )
+
+
+def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """An activation from the name of its class and primitives, for reading checkpoints.
+
+    Only activations that PyTorch or this package ships are built, so that a checkpoint from
+    somebody else cannot run code.
+
+    Args:
+        path: the dotted name of the class, e.g. ``torch.nn.LeakyReLU``.
+        arguments: its keyword arguments.
+
+    Returns:
+        The activation.
+
+    Raises:
+        ValueError: if it is none of these, or has parameters.
+    """
+    package, _, name = path.rpartition(".")
+    if package in _PACKAGES:
+        found = getattr(importlib.import_module(package), name, None)
+        if isinstance(found, type) and issubclass(found, nn.Module) and _is_activation(found):
+            with torch.device("meta"):  # one with parameters would take any amount of memory
+                made = found(**arguments)
+            if not any(True for _ in made.parameters()):
+                return made
+    raise ValueError(
+        "An activation is rebuilt by name only if PyTorch or deltaflow ships it, and it has no "
+        f"parameters. Found {path!r}. Build it yourself and hand it over."
+    )
+
+
+def _is_activation(kind: type[nn.Module]) -> bool:
+    homes = ("torch.nn.modules.activation", "deltaflow.nn.activations")
+    return kind.__module__ in homes or kind is nn.Identity  # PyTorch keeps it with the layers

@@ -1,0 +1,216 @@
+"""The stacked network: R fully connected networks of one shape, trained side by side.
+
+The replica axis comes first everywhere: weight ``[R, fan_out, fan_in]``, bias
+``[R, fan_out]``, activations ``[R, batch, features]``. Replicas never mix.
+
+>>> from deltaflow.nn.initializers import Torch
+>>> network = FullyConnected([4, 8, 3], nn.ReLU(), n_replicas=5)
+>>> network.initialize(Torch(), seeds=range(5))
+>>> network(torch.zeros(5, 16, 4)).shape
+torch.Size([5, 16, 3])
+>>> network.replica(2)
+Sequential(
+  (0): Linear(in_features=4, out_features=8, bias=True)
+  (1): ReLU()
+  (2): Linear(in_features=8, out_features=3, bias=True)
+)
+"""
+
+import copy
+import itertools
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from deltaflow.nn.activations import traits
+from deltaflow.nn.initializers import Initializer, check_draw
+from deltaflow.nn.layers import (
+    StackedBatchNorm,
+    StackedDropout,
+    StackedLayerNorm,
+    StackedLinear,
+    StackedNormalization,
+)
+from deltaflow.nn.random_streams import Stream, generator
+
+NORMALIZATIONS: dict[str, type[StackedNormalization]] = {
+    "layer": StackedLayerNorm,
+    "batch": StackedBatchNorm,
+}
+"""What can stand between a hidden layer's z and its φ: over a sample's units, or over the batch."""
+
+OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
+"""What can be put on the output layer, for demonstration: the losses take logits."""
+
+
+class FullyConnected(nn.Module):
+    """R replicas of a fully connected network.
+
+    A hidden layer is linear, normalised if asked for, then φ, then dropout if asked for; the
+    output layer is linear.
+
+    Args:
+        sizes: units of the input, of each hidden layer and of the output, in this order.
+        activation: φ of every hidden layer.
+        n_replicas: R.
+        output_activation: applied to the output layer, for demonstration; ``None`` (the
+            rule) leaves the output as it is, which is what the losses expect.
+        dtype: of the parameters.
+        normalization: a name in ``NORMALIZATIONS``, or ``None``.
+        dropout: share of each hidden layer's units to drop in training, below 1.
+
+    Attributes:
+        activations: φ of the hidden layers, in the same order: L − 1 of them.
+        traits: what is true of φ.
+        seeds: of the replicas, which decide what is dropped.
+
+    Raises:
+        ValueError: if a size is below 1, or φ has parameters of its own.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: nn.Module,
+        n_replicas: int = 1,
+        output_activation: nn.Module | None = None,
+        dtype: torch.dtype = torch.float32,
+        normalization: str | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if len(sizes) < 2 or min(sizes) < 1 or n_replicas < 1:
+            raise ValueError(
+                "A network needs at least an input and an output size, each at least 1, and "
+                f"at least 1 replica. Found sizes {list(sizes)}, {n_replicas} replicas. "
+                "Give every layer at least one unit."
+            )
+        self.traits = traits(activation)
+        self.sizes = tuple(sizes)
+        self.linears = nn.ModuleList(
+            StackedLinear(fan_in, fan_out, n_replicas, dtype)
+            for fan_in, fan_out in itertools.pairwise(sizes)
+        )
+        hidden = sizes[1:-1]
+        self.activations = nn.ModuleList(copy.deepcopy(activation) for _ in hidden)
+        self.normalizations = nn.ModuleList(
+            NORMALIZATIONS[normalization](size, n_replicas, dtype)
+            if normalization
+            else nn.Identity()
+            for size in hidden
+        )
+        self.dropouts = nn.ModuleList(
+            StackedDropout(dropout, layer) for layer in range(1, len(hidden) + 1)
+        )
+        self.output_activation = copy.deepcopy(output_activation)
+        self.normalization = normalization
+        self.dropout = dropout
+        self.seeds = tuple(range(n_replicas))
+
+    @property
+    def layers(self) -> list[StackedLinear]:
+        """The L linear layers, input to output."""
+        return cast(list[StackedLinear], list(self.linears))
+
+    @property
+    def depth(self) -> int:
+        """How many hidden layers there are."""
+        return len(self.activations)
+
+    @property
+    def n_replicas(self) -> int:
+        """R."""
+        return len(self.layers[0].weight)
+
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether, in training, what a sample gives depends on the rest of its batch."""
+        return self.normalization == "batch"
+
+    @property
+    def n_parameters(self) -> int:
+        """How many one replica has."""
+        return sum(p[0].numel() for p in self.parameters())
+
+    def initialize(self, initializer: Initializer, seeds: Sequence[int]) -> None:
+        """Set every replica's weights and biases from its own seed.
+
+        Each layer draws from its own stream, in double precision, and is rounded to the
+        parameters' type: a layer's start depends neither on the other layers nor on R.
+
+        Args:
+            initializer: the distribution.
+            seeds: one per replica.
+
+        Raises:
+            ValueError: if there are not R seeds.
+        """
+        if len(seeds) != self.n_replicas:
+            raise ValueError(
+                f"Each replica needs a seed of its own. Found {len(seeds)} seeds for "
+                f"{self.n_replicas} replicas. Pass as many seeds as replicas."
+            )
+        self.seeds = tuple(seeds)
+        with torch.no_grad():
+            for layer, linear in enumerate(self.layers, start=1):
+                for r, seed in enumerate(seeds):
+                    stream = generator(seed, Stream.INIT, layer)
+                    drawn = initializer.draw(stream, linear.fan_in, linear.fan_out)
+                    check_draw(initializer, drawn, linear.fan_in, linear.fan_out)
+                    weight, bias = drawn
+                    linear.weight[r] = torch.from_numpy(weight)
+                    linear.bias[r] = torch.from_numpy(bias)
+
+    def forward(self, x: Tensor, step: int = 0) -> Tensor:
+        """Outputs of all replicas.
+
+        Args:
+            x: ``[R, batch, n_features]``.
+            step: of the training, which decides what is dropped.
+
+        Returns:
+            ``[R, batch, n_outputs]``.
+        """
+        h = x
+        hidden = zip(
+            self.layers, self.normalizations, self.activations, self.dropouts, strict=False
+        )
+        for linear, normalization, activation, dropout in hidden:
+            h = dropout(activation(normalization(linear(h))), self.seeds, step)
+        z: Tensor = self.layers[-1](h)
+        return z if self.output_activation is None else self.output_activation(z)
+
+    def replica(self, r: int) -> nn.Sequential:
+        """Replica ``r`` as an ordinary network with the same outputs.
+
+        Args:
+            r: which one, 0 to R − 1.
+
+        Returns:
+            ``nn.Linear`` layers and activations in turn, with copies of the weights, in the
+            same mode (training or evaluation).
+
+        Raises:
+            ValueError: if there is no such replica.
+        """
+        if not 0 <= r < self.n_replicas:
+            raise ValueError(
+                f"A replica is numbered 0 to {self.n_replicas - 1}. Found {r}. "
+                "Replica r has the seed `seed + r`."
+            )
+        modules: list[nn.Module] = []
+        for layer, linear in enumerate(self.layers):
+            modules.append(linear.replica(r))
+            if layer < self.depth:
+                if self.normalization is not None:
+                    modules.append(
+                        cast(StackedNormalization, self.normalizations[layer]).replica(r)
+                    )
+                modules.append(copy.deepcopy(self.activations[layer]))
+                if self.dropout > 0:  # drawn from PyTorch's global generator
+                    modules.append(nn.Dropout(self.dropout))
+        if self.output_activation is not None:
+            modules.append(copy.deepcopy(self.output_activation))
+        return nn.Sequential(*modules).train(self.training)

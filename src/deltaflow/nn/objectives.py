@@ -1,0 +1,236 @@
+"""What a network is trained for: the loss, the shape of its output, and what counts as right.
+
+Every objective has the same anatomy. From the task it derives how many outputs the network
+needs (``n_outputs``); it encodes targets, gives each sample's loss, and turns outputs into
+predictions. Outputs are logits: log-softmax and the sigmoid are inside the losses, where
+they are numerically stable.
+
+| task          | ce       | bce                     | mse                                   |
+|---------------|----------|-------------------------|---------------------------------------|
+| k ≥ 3 classes | k logits | k logits, one against   | k outputs on one-hot targets, or one  |
+|               |          | the rest                | output on the class index             |
+| 2 classes     | 2 logits | 1 logit                 | 1 output on 0 and 1                   |
+| regression    | refused  | refused                 | 1 output per target                   |
+
+The loss of one sample is the mean over its outputs, as in PyTorch. Shapes: outputs
+``[R, B, n_outputs]``; targets ``[R, B]`` class indices, or ``[R, B, n_targets]`` numbers.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchmetrics.functional.classification import multiclass_stat_scores
+from torchmetrics.functional.regression import mean_squared_error, r2_score
+
+from deltaflow.nn.task import Classification, Regression, Task
+
+
+class Objective(ABC):
+    """A loss, fitted to a task.
+
+    Args:
+        task: what the data ask for.
+
+    Attributes:
+        task: the same.
+        n_outputs: units of the output layer.
+        link: what the loss itself makes probabilities with, softmax or sigmoid, if anything.
+    """
+
+    n_outputs: int
+    link: str | None = None
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """What :meth:`metrics` returns, the most telling first."""
+        return ("accuracy", "macro_f1") if isinstance(self.task, Classification) else ("r2", "rmse")
+
+    @abstractmethod
+    def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Each sample's loss, ``[R, B]``: the mean over the sample's outputs."""
+
+    @abstractmethod
+    def predict(self, output: Tensor) -> Tensor:
+        """Class indices ``[R, B]``, or numbers ``[R, B, n_targets]`` in target units."""
+
+    def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """What the task is judged by, per replica.
+
+        Args:
+            prediction: as :meth:`predict` gives it.
+            target: as the data give it, of the same shape.
+
+        Returns:
+            ``[R]`` each. Classes: ``accuracy``, ``macro_f1`` (over the classes that are
+            there or predicted), in double precision on the processor. Regression: ``r2``, the mean
+            over targets (null of a single sample: NaN); ``rmse`` in the data's own units.
+        """
+        if isinstance(self.task, Classification):
+            return _classification_metrics(prediction, target, self.task.n_classes)
+        return _regression_metrics(prediction, target, self.task)
+
+
+class CrossEntropy(Objective):
+    """−log softmax(output)[class]: one logit per class."""
+
+    link = "softmax"
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self.n_outputs = _classes(task, "ce").n_classes
+
+    def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Log-softmax and negative log-likelihood in one."""
+        _check_shapes(output, (*target.shape, self.n_outputs), target)
+        return functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
+
+    def predict(self, output: Tensor) -> Tensor:
+        """The class of the largest logit."""
+        return output.argmax(-1)
+
+
+class BinaryCrossEntropy(Objective):
+    """Sigmoid cross-entropy: one logit for two classes, else one against the rest.
+
+    Args:
+        task: what the data ask for.
+        threshold: with two classes, the probability from which class 1 is predicted.
+    """
+
+    link = "sigmoid"
+
+    def __init__(self, task: Task, threshold: float) -> None:
+        super().__init__(task)
+        n_classes = _classes(task, "bce").n_classes
+        self.n_outputs = 1 if n_classes == 2 else n_classes
+        self.threshold = _probability(threshold)
+
+    def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """−[y log σ(z) + (1 − y) log σ(−z)], the mean over the logits."""
+        encoded = _encode(target, self.n_outputs, output.dtype)
+        _check_shapes(output, encoded.shape, target)
+        return functional.binary_cross_entropy_with_logits(output, encoded, reduction="none").mean(
+            -1
+        )
+
+    def predict(self, output: Tensor) -> Tensor:
+        """The class whose probability reaches the threshold, or the most probable of many."""
+        if self.n_outputs > 1:
+            return output.argmax(-1)
+        return (output.squeeze(-1).sigmoid() >= self.threshold).long()
+
+
+class MeanSquaredError(Objective):
+    """Squared error, for regression and, as a lesson, for classes.
+
+    Args:
+        task: what the data ask for.
+        target: what three or more classes are encoded as: ``onehot``, or ``index`` (one
+            output on the class number, rounded to predict).
+        threshold: with two classes, the output from which class 1 is predicted.
+    """
+
+    def __init__(self, task: Task, target: Literal["onehot", "index"], threshold: float) -> None:
+        super().__init__(task)
+        if target not in ("onehot", "index"):
+            raise ValueError(
+                f"`loss.target` must be onehot or index. Found {target!r}. "
+                "Use `loss.target=onehot` for one output per class."
+            )
+        self.threshold = _probability(threshold)
+        if isinstance(task, Regression):
+            self.n_outputs = task.n_targets
+        else:
+            self.n_outputs = task.n_classes if target == "onehot" and task.n_classes > 2 else 1
+
+    def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """(output − target)², the mean over the outputs."""
+        encoded = target
+        if isinstance(self.task, Classification):
+            encoded = _encode(target, self.n_outputs, output.dtype)
+        _check_shapes(output, encoded.shape, target)
+        return functional.mse_loss(output, encoded, reduction="none").mean(-1)
+
+    def predict(self, output: Tensor) -> Tensor:
+        """The outputs themselves, or the class that they are nearest to."""
+        if isinstance(self.task, Regression):
+            return output
+        if self.n_outputs > 1:
+            return output.argmax(-1)
+        if self.task.n_classes == 2:
+            return (output.squeeze(-1) >= self.threshold).long()
+        nearest = output.squeeze(-1).nan_to_num().round().clamp(0, self.task.n_classes - 1)
+        return nearest.long()
+
+
+def _classes(task: Task, loss: str) -> Classification:
+    if isinstance(task, Classification):
+        return task
+    raise ValueError(
+        f"`loss={loss}` needs classes to tell apart. Found a numeric target "
+        f"({', '.join(task.targets)}). Use `loss=mse`."
+    )
+
+
+def _probability(threshold: float) -> float:
+    if 0 < threshold < 1:
+        return threshold
+    raise ValueError(
+        f"`loss.threshold` must lie between 0 and 1. Found {threshold}. Use `loss.threshold=0.5`."
+    )
+
+
+def _encode(target: Tensor, n_outputs: int, dtype: torch.dtype) -> Tensor:
+    """Class indices as what the outputs should be: the index itself, or one-hot."""
+    if n_outputs == 1:
+        return target.unsqueeze(-1).to(dtype)
+    return functional.one_hot(target, n_outputs).to(dtype)
+
+
+def _check_shapes(output: Tensor, expected: tuple[int, ...], target: Tensor) -> None:
+    """Refuse what would broadcast: ``[5, 1]`` against ``[5]`` is 25 errors, not 5."""
+    if tuple(output.shape) != tuple(expected):
+        raise ValueError(
+            f"Outputs must have the shape {list(expected)} to match targets "
+            f"{list(target.shape)}. Found {list(output.shape)}. Give the network as many "
+            "outputs as the objective's `n_outputs`."
+        )
+
+
+def _classification_metrics(
+    prediction: Tensor, target: Tensor, n_classes: int
+) -> dict[str, Tensor]:
+    """From counts, since torchmetrics' own shares are rounded to single precision."""
+    counts = multiclass_stat_scores(
+        prediction,
+        target,
+        num_classes=n_classes,
+        average=None,
+        multidim_average="samplewise",
+        validate_args=False,
+    )
+    hits, false_alarms, _, misses, _ = counts.cpu().double().unbind(-1)  # [R, n_classes] each
+    mentioned = 2 * hits + false_alarms + misses
+    f1 = torch.where(mentioned > 0, 2 * hits / mentioned, torch.nan)  # not of absent classes
+    return {"accuracy": hits.sum(1) / target.shape[1], "macro_f1": f1.nanmean(1)}
+
+
+def _regression_metrics(prediction: Tensor, target: Tensor, task: Regression) -> dict[str, Tensor]:
+    n_replicas, n_samples, n_targets = prediction.shape
+    predicted, wanted = (t.movedim(1, 0).reshape(n_samples, -1) for t in (prediction, target))
+    shape = (n_replicas, n_targets)
+    if n_samples > 1:
+        r2 = r2_score(predicted, wanted, multioutput="raw_values").reshape(shape).mean(1)
+    else:
+        r2 = torch.full((n_replicas,), torch.nan, dtype=prediction.dtype, device=prediction.device)
+    errors = mean_squared_error(predicted, wanted, num_outputs=n_replicas * n_targets).reshape(
+        shape
+    )
+    scale = torch.tensor(task.scale, dtype=errors.dtype, device=errors.device)
+    return {"r2": r2, "rmse": (errors * scale**2).mean(1).sqrt()}

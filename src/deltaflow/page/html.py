@@ -1,0 +1,161 @@
+"""The page of a sweep: one HTML file that needs nothing else.
+
+Its strings come from other people's configurations, so none of them is ever markup: they travel
+as JSON in which nothing can end a script, and the page makes text nodes of them. A content
+security policy names the hashes of what may run and allows no request, so that even a mistake
+here could neither load nor send anything.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from deltaflow.system.files import replace_file
+
+SCRIPTS = (  # in reading order
+    "text", "theme", "looks", "scales", "view", "filters", "columns", "ranking", "matrix",
+    "charts", "marks", "profiles", "heatmaps", "curves", "decay", "effects", "details", "report",
+)  # fmt: skip
+STYLES = ("report", "controls", "tables", "figures", "runs", "print")
+DETAIL = ("command", "config", "profile", "heatmap", "curves")  # of a run, read when asked for
+_NO_NOTE = "There is nothing to note."
+_FORBIDDEN = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+def write_page(digest: Mapping[str, Any], path: Path) -> None:
+    """Write a sweep's page, whole or not at all.
+
+    Args:
+        digest: of the sweep, as `deltaflow.comparison.digest` makes it.
+        path: of the HTML file.
+
+    Raises:
+        ValueError: if the digest holds a number that is not finite.
+    """
+    content = page(digest).encode("utf-8", "replace")  # a path may hold half a surrogate pair
+    replace_file(path, content)
+
+
+def page(digest: Mapping[str, Any]) -> str:
+    """The text of a sweep's page.
+
+    Args:
+        digest: as for `write_page`.
+
+    Raises:
+        ValueError: if the digest holds a number that is not finite.
+    """
+    from plotly.offline import get_plotlyjs  # takes a while, and only a page needs it
+
+    style = "\n".join(_asset(f"{name}.css") for name in STYLES)
+    early, script = _asset("early.js"), _script()
+    plotly = get_plotlyjs()
+    listed = [{k: v for k, v in run.items() if k not in DETAIL} for run in digest["runs"]]
+    details = (
+        f'<script type="application/json" id="detail-{int(run["id"])}">'
+        f"{_json({name: run[name] for name in DETAIL if name in run})}</script>"
+        for run in digest["runs"]
+    )
+    return Template(_asset("template.html")).substitute(
+        policy=_policy([early, script, plotly], [style]),
+        title=html.escape(digest["title"]),
+        sentence=html.escape(digest["sentence"]),
+        versions=html.escape(digest["versions"]),
+        notes="".join(f"<li>{_with_code(note)}</li>" for note in digest["notes"] or [_NO_NOTE]),
+        table=_plain_ranking(digest),
+        style=style,
+        early=early,
+        digest=_json({**digest, "runs": listed}),
+        details="\n".join(details),
+        script=script,
+        plotly=plotly,
+        stylings=_stylings(plotly),
+    )
+
+
+def _with_code(note: str) -> str:
+    """A note as markup: what stands in backticks is to be typed."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(note))
+
+
+def _asset(name: str) -> str:
+    return (resources.files("deltaflow.page") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    """All of the page's own scripts in a scope of their own."""
+    parts = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}\n}})();\n'
+
+
+def _json(value: Any) -> str:
+    """JSON that may stand inside a script: no string in it can end the element."""
+    try:
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise ValueError(
+            "A digest must hold finite numbers, or None. Found one that is not finite. "
+            "Make it None where the digest is made."
+        ) from error
+    return text.translate(_FORBIDDEN)
+
+
+def _stylings(plotly: str) -> str:
+    """Empty stand-ins for the style sheets that plotly.js brings for its maps.
+
+    It adds one, which the policy forbids, unless an element with its id is there.
+    """
+    ids = re.findall(r'document\.getElementById\("([0-9a-f]{64})"\)', plotly)
+    return "".join(f'<style id="{name}"></style>' for name in dict.fromkeys(ids))
+
+
+def _policy(scripts: list[str], styles: list[str]) -> str:
+    """What the page may do: run and look as written here, show pictures it made, nothing else."""
+    # plotly.js fills an empty style element by script, and sets style attributes of its pictures.
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {' '.join(map(_hash, scripts))}",
+            f"style-src-elem {' '.join(map(_hash, [*styles, '']))}",
+            "style-src-attr 'unsafe-inline'",
+            "img-src data: blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _plain_ranking(digest: Mapping[str, Any]) -> str:
+    """The ranking as a bare table, for a browser that runs no script."""
+    metric = digest["numbers"][0] if digest["numbers"] else {"name": "", "title": "metric"}
+    rows = []
+    for place, run in enumerate(digest["runs"], start=1):
+        value = _interval(run["numbers"].get(metric["name"]))
+        status = run["status"] + (f": {run['reason']}" if run["reason"] else "")
+        cells = (html.escape(text) for text in (str(place), run["label"], value, status))
+        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    head = "".join(
+        f'<th scope="col">{html.escape(name)}</th>'
+        for name in ("#", "run", metric["title"], "status")
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _interval(number: Mapping[str, Any] | None) -> str:
+    if number is None or number["mean"] is None:
+        return "–"
+    if number["low"] is None or number["high"] is None:
+        return f"{number['mean']:.4g}"
+    return f"{number['mean']:.4g} ± {(number['high'] - number['low']) / 2:.2g}"

@@ -1,0 +1,167 @@
+"""What happens around the runs of a sweep: a directory of their own, and their report."""
+
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.text import Text
+
+from deltaflow.config.hyperparameters import swept
+from deltaflow.config.messages import explain, print_error
+from deltaflow.config.names import resuming
+from deltaflow.sweep.directory import has_failed, has_runs, open_sweep
+from deltaflow.sweep.extent import refuse_too_many
+
+# The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
+UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)
+
+
+class DirectoryCallback(Callback):
+    """Before any run of a sweep begins: where they all go, and at the end, whether they went."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Make the sweep's directory ready.
+
+        Raises:
+            SystemExit: with status 1, if the records of another are in it, or if there is no
+                sweep in it that could be resumed.
+        """
+        try:
+            sweep, resumed = Path(config.hydra.sweep.dir), config.sweep.resume
+        except OmegaConfBaseException:  # Hydra will meet the same error, and say so
+            return
+        try:
+            _refuse_several(config.hydra.overrides.task)
+            if str(OmegaConf.select(config, "hydra.sweeper._target_")).endswith(".BasicSweeper"):
+                params = OmegaConf.select(config, "hydra.sweeper.params")
+                with suppress(HydraException):  # which Hydra will meet, and say so
+                    refuse_too_many(config.hydra.overrides.task, params)
+            if resumed is not None and Path(resumed) != sweep:
+                raise ValueError(
+                    "A sweep that is resumed goes on in its own directory. Found "
+                    f"`sweep.resume={resumed}` with `hydra.sweep.dir={sweep}`. Leave the latter "
+                    "out."
+                )
+            open_sweep(sweep, resumed is not None)
+            # It has no number yet, but from now on it is known to all runs what varies.
+            with suppress(OmegaConfBaseException):
+                _ = config.hydra.sweep.subdir
+            UNDER_WAY.set(config)
+        except (ValueError, OSError) as error:
+            print_error(explain(error))
+            raise SystemExit(1) from error  # Hydra swallows any other exception of a callback
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Tell by the exit status of failures that left no record.
+
+        Raises:
+            SystemExit: with status 1 if there was one.
+        """
+        if has_failed(Path(config.hydra.sweep.dir)):
+            raise SystemExit(1)
+
+
+def _refuse_several(overrides: Sequence[str]) -> None:
+    """Refuse several values of what is one for a sweep.
+
+    Raises:
+        ValueError: for the first.
+    """
+    for name in swept(overrides):
+        if name.startswith("sweep."):
+            (typed,) = (o for o in overrides if o.lstrip("+").startswith(f"{name}="))
+            raise ValueError(
+                f"`{name}` takes one value for all runs of a sweep. Found `{typed}`. If a comma is "
+                f"part of a name, put it into quotes: `'{name}=\"a, b\"'`."
+            )
+
+
+def how_to_go_on() -> str:
+    """What to type to go on with the sweep that this process conducts; empty if there is none."""
+    config = UNDER_WAY.get()
+    if config is None:
+        return ""
+    go_on = f"Go on with the same command and `{resuming(config.hydra.sweep.dir)}`."
+    return f"What was measured until then is kept. {go_on}"
+
+
+def conclude_stopped_sweep() -> None:
+    """The end of a sweep that was stopped, or whose launcher broke: the report on what there is."""
+    config = UNDER_WAY.get()
+    if config is not None and has_runs(Path(config.hydra.sweep.dir)):
+        with suppress(SystemExit):  # the status is not 0 anyway
+            RankingCallback().on_multirun_end(config)
+
+
+class RankingCallback(Callback):
+    """At the end of a multirun: its ranking and its report, and the exit status."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Print the ranking, and write the report into the sweep's directory.
+
+        Raises:
+            SystemExit: with status 1 if a run failed or was stopped, there was none, or the
+                report could not be written.
+        """
+        directory = Path(config.hydra.sweep.dir)
+        try:
+            failed = self._conclude(directory)
+        except KeyboardInterrupt:
+            again = f"`python scripts/report.py {shlex.quote(str(directory))}`"
+            raise KeyboardInterrupt(f"All runs are there. {again} reports on them.") from None
+        except Exception as error:  # which Hydra would swallow
+            print_error(f"The runs could not be compared. {explain(error)}")
+            raise SystemExit(1) from error
+        finally:
+            UNDER_WAY.set(None)
+        if failed:
+            raise SystemExit(1)
+
+    def _conclude(self, directory: Path) -> bool:
+        """Show and write the report; return whether anything is amiss."""
+        from deltaflow.comparison.collect import collect
+        from deltaflow.sweep.report import print_places, report_on, title_of, write_report
+        from deltaflow.system.quotation import printable
+        from deltaflow.terminal.ranking import describe_run, print_ranking
+        from deltaflow.terminal.screen import console
+
+        out = console()
+        try:
+            runs = collect([directory])
+        except ValueError:
+            print_error(
+                f"A sweep must make at least one run. Found none in {directory}. Give each setting "
+                "that varies a value, such as `network.depth=1,2,5`."
+            )
+            return True
+        try:
+            report = report_on(runs, directory, title_of([directory]))
+        except Exception:
+            for run in runs:
+                said = run.reason or describe_run(run.summary)
+                out.print(printable(f"{run.name}: {said}"), soft_wrap=True, markup=False)
+            raise
+
+        def show() -> None:
+            print_ranking(out, report.digest)
+            out.print(Text(f"Records      {directory.absolute()}"), soft_wrap=True)
+
+        def write() -> None:
+            write_report(report)
+            print_places(out, directory)
+
+        failed = report.has_failures
+        for what, step in (("shown", show), ("written", write)):
+            try:
+                step()
+            except Exception as error:  # one must not keep the other from happening
+                print_error(f"The report could not be {what}. {explain(error)}")
+                failed = True
+        return failed

@@ -1,0 +1,167 @@
+"""Going on with a sweep: what is there, whose turn it is, and where a run may go.
+
+The runs of a sweep are told apart by their identity, whatever their number, so a sweep may
+be resumed with more values, in another order or with another launcher. Several processes can
+work on one sweep: the workers of a parallel launcher, those that a killed sweep left behind,
+a second resume. They agree by locks of the system on files in ``<sweep>/.sweep``, one for
+each identity, held as long as the run is going. A lock dies with its process, whatever kills
+that, so nothing stale can be left, and everything else is read from the records themselves.
+Those may be anybody's: links are not followed, and nothing is written but in files and folders
+that are the sweep's own.
+
+A run that completed, or diverged, stays as it is. What is left of one that failed, was
+interrupted or was killed gives way to the new run: that measures all of it again, and more.
+"""
+
+import itertools
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deltaflow.config.names import SLUG
+from deltaflow.records.summary import read_summary
+from deltaflow.sweep.directory import NUMBER, REPLACED, SHARED, has_failed
+from deltaflow.system.files import (
+    folders,
+    make_folder,
+    read_file,
+    replace_file,
+)
+from deltaflow.system.liveness import is_going, locked
+
+_FINISHED = ("completed", "diverged")
+_PLACE = ".place"  # ends the name of a file that says where the run of an identity is
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Whether a run may begin now.
+
+    Attributes:
+        directory: where it goes; or of the run that makes it needless.
+        kept: the summary of a run that is there already, finished.
+        going: the summary of a run of the same identity that another process works on.
+        stopped: whether another run has failed, and that ends the sweep.
+    """
+
+    directory: Path
+    kept: dict[str, Any] | None = None
+    going: dict[str, Any] | None = None
+    stopped: bool = False
+
+    @property
+    def has_come(self) -> bool:
+        """Whether the run is to begin."""
+        return self.kept is None and self.going is None and not self.stopped
+
+
+@contextmanager
+def turn(
+    sweep: Path, wanted: Path, identity: str, resumed: bool, fail_fast: bool
+) -> Iterator[Turn]:
+    """Say, without waiting, whether a run may begin, and keep others from it meanwhile.
+
+    Args:
+        sweep: the sweep's directory.
+        wanted: the directory that the run would like, made already.
+        identity: of the run's configuration.
+        resumed: whether the sweep goes on. In a new one every run has its turn, also two that
+            differ in nothing but where they compute.
+        fail_fast: whether the failure of another run is the end.
+
+    Yields:
+        The turn. If it has not come, ``wanted`` is gone, unless there is something in it.
+
+    Raises:
+        UnusableFileError: if a link, or something else that is not the sweep's own, is where
+            the sweep or the run would write.
+    """
+    make_folder(sweep / SHARED)
+    with locked(sweep / SHARED / identity) as mine:
+        if fail_fast and has_failed(sweep):
+            found = Turn(wanted, stopped=True)
+        else:
+            found = _turn(sweep, wanted, identity, mine) if resumed else Turn(wanted)
+        if found.has_come and found.directory == wanted:
+            make_folder(wanted)
+        if found.has_come and mine:
+            _note_place(sweep, identity, found.directory.name)
+        if found.directory != wanted or not found.has_come:
+            with suppress(OSError):  # it is another's
+                wanted.rmdir()
+        yield found
+
+
+def _turn(sweep: Path, wanted: Path, identity: str, mine: bool) -> Turn:
+    runs = _noted(sweep, identity) or _runs_of(sweep, identity)
+    for directory, summary in runs:
+        if summary["status"] in _FINISHED:
+            return Turn(directory, kept=summary)
+    for directory, summary in runs:
+        if not mine or is_going(summary, directory):
+            return Turn(directory, going=summary)
+    if not mine:  # it begins just now, in another process
+        return Turn(wanted, going={})
+    for directory, _ in runs:
+        _replace(sweep, directory)
+    return Turn(runs[0][0] if runs else _numbered(sweep, wanted))
+
+
+def _note_place(sweep: Path, identity: str, name: str) -> None:
+    """Leave a hint for the next who asks; it may be wrong.
+
+    A folder may come from anybody: no name of one is written but such as runs are given.
+    """
+    if SLUG.fullmatch(name):
+        replace_file(sweep / SHARED / f"{identity}{_PLACE}", name.encode("ascii"))
+
+
+def _noted(sweep: Path, identity: str) -> list[tuple[Path, dict[str, Any]]]:
+    """The finished run of an identity, found without looking at all runs."""
+    with suppress(OSError, ValueError):
+        noted = read_file(sweep / SHARED, f"{identity}{_PLACE}", limit=255).decode("ascii")
+        if SLUG.fullmatch(noted) and not (sweep / noted).is_symlink():
+            summary = read_summary(sweep / noted)
+            if summary["identity"] == identity and summary["status"] in _FINISHED:
+                return [(sweep / noted, summary)]
+    return []
+
+
+def _runs_of(sweep: Path, identity: str) -> list[tuple[Path, dict[str, Any]]]:
+    found = []
+    for directory in folders(sweep):
+        with suppress(ValueError):  # no summary: nobody's
+            summary = read_summary(directory)
+            if summary["identity"] == identity:
+                found.append((directory, summary))
+    return found
+
+
+def _replace(sweep: Path, directory: Path) -> None:
+    """Remove what is left of a run, so that at no moment half of it could be taken for a run."""
+    gone = sweep / SHARED / f"{REPLACED}{secrets.token_hex(8)}"
+    directory.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _numbered(sweep: Path, wanted: Path) -> Path:
+    """The directory that was wanted, or one of another number if a run has that already."""
+    with locked(sweep / SHARED / "numbers", wait=True):
+        own, _, rest = wanted.name.partition("_")
+        is_free = not wanted.is_symlink() and not any(wanted.iterdir())
+        others = [name for name in os.listdir(sweep) if name != wanted.name or not is_free]
+        taken = {name.partition("_")[0] for name in others}
+        if own not in taken:
+            return wanted
+        numbers = [int(number) for number in taken if NUMBER.fullmatch(number)]
+        following = next(
+            n for n in itertools.count(1 + max(numbers, default=-1)) if str(n) not in taken
+        )
+        directory = sweep / f"{following}_{rest if NUMBER.fullmatch(own) else wanted.name}"
+        directory.mkdir()
+        return directory

@@ -1,0 +1,1 @@
+"""The machine around a program: files of anybody, memory, processes, signals, foreign text."""

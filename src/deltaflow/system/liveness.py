@@ -1,0 +1,90 @@
+"""Is a run still going? What the system knows of its process, and what its files say."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deltaflow.system.files import open_lock
+
+try:
+    import fcntl
+except ImportError:  # there are no such locks: processes have to do
+    fcntl = None  # type: ignore[assignment]
+
+_SILENCE = 3600  # seconds: any run writes more often, and none is waited for longer
+_CLOCK = 2  # seconds by which the system's clocks may disagree
+
+
+@contextmanager
+def locked(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Hold the lock of a file, which ends with the block or with the process.
+
+    Args:
+        path: of the file, made if it is not there. Nothing is ever written to it.
+        wait: for another process that has it, for a moment.
+
+    Yields:
+        Whether nobody else has it. True as well where a system has no locks.
+
+    Raises:
+        UnusableFileError: if it is a link, or no regular file.
+    """
+    number = open_lock(path)
+    try:
+        mine = True
+        if fcntl is not None:
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                mine = False
+            except OSError:  # a file system without locks
+                pass
+        yield mine
+    finally:
+        os.close(number)
+
+
+def is_going(summary: Mapping[str, Any], directory: Path) -> bool:
+    """Whether somebody works on a run, as far as can be told without its lock.
+
+    On this machine, that is whether its process lives, and began before the run did: numbers
+    of processes are given again. On another one it cannot be told; there, a run that has
+    written nothing for an hour counts as dead.
+
+    Args:
+        summary: of the run.
+        directory: of the run.
+    """
+    number = summary["process"]
+    if summary["status"] != "running":
+        return False
+    if summary["host"] != socket.gethostname() or number is None:
+        return time.time() - _last_written(directory) < _SILENCE
+    if number == os.getpid():  # who asks is not at work on it
+        return False
+    try:
+        process = psutil.Process(number)
+        began = datetime.fromisoformat(str(summary["started"])).timestamp()
+        is_older = process.create_time() < began + _CLOCK
+        return bool(is_older and process.status() != psutil.STATUS_ZOMBIE)
+    except (psutil.Error, ValueError, OverflowError):  # gone, or no number of a process or time
+        return False
+
+
+def _last_written(directory: Path) -> float:
+    """When anything in a directory was last written, in seconds of the epoch."""
+    last = 0.0
+    for folder, _, files in os.walk(directory):
+        for path in (folder, *(os.path.join(folder, name) for name in files)):
+            try:
+                last = max(last, os.lstat(path).st_mtime)
+            except OSError:  # gone meanwhile: somebody is at work
+                return time.time()
+    return last

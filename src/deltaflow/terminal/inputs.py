@@ -1,0 +1,74 @@
+"""What a table was taken for, said before a run trains on it."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.text import Text
+
+from deltaflow.data.reading import Column, Kind, Reading
+from deltaflow.system.quotation import brief, literal
+from deltaflow.terminal.screen import titled_table
+
+_MOST = 24  # columns or classes that are named one by one
+
+
+def print_reading(out: Console, reading: Reading, standardize: bool) -> None:
+    """Say what is to be predicted, and what becomes of each column.
+
+    Args:
+        out: where to.
+        reading: of the table.
+        standardize: whether numbers are standardised.
+    """
+    n_inputs = sum(column.n_inputs for column in reading.columns)
+    n_used = sum(column.n_inputs > 0 for column in reading.columns)
+    for label, said in (
+        ("Table", f"{literal(reading.path)}, {reading.n_rows} rows"),
+        ("Target", f"{brief(reading.target)}: {_task(reading)}"),
+        ("Inputs", f"{n_inputs}, from {n_used} of {len(reading.columns)} other columns"),
+    ):
+        out.print(Text(f"{label:<13}{said}", overflow="fold"))
+    table = titled_table(out, "Columns")
+    table.add_column("column", overflow="fold")
+    table.add_column("read as")
+    table.add_column("becomes", overflow="fold")
+    rows = _rows(reading.columns, standardize)
+    for row in rows[:_MOST]:
+        table.add_row(*map(Text, row))
+    if len(rows) > _MOST:
+        table.add_row(Text(f"… and {len(rows) - _MOST} more"), "", "")
+    out.print(table)
+
+
+def _task(reading: Reading) -> str:
+    if reading.target_range is not None:
+        low, high = reading.target_range
+        return f"regression, from {low:g} to {high:g}"
+    counts = [f"{brief(name)} ({n})" for name, n in reading.class_counts.items()]
+    more = f" and {len(counts) - _MOST} more" if len(counts) > _MOST else ""
+    return f"classification, {len(counts)} classes: {', '.join(counts[:_MOST])}{more}"
+
+
+def _rows(columns: Sequence[Column], standardize: bool) -> list[tuple[str, str, str]]:
+    """A row for each column; of a wide table, one for neighbours that are treated alike."""
+    rows = [(brief(c.name) or "(no name)", *_treatment(c, standardize)) for c in columns]
+    if len(rows) <= _MOST:
+        return rows
+    grouped = []
+    for treatment, group in groupby(rows, key=lambda row: row[1:]):
+        names = [row[0] for row in group]
+        many = f"{names[0]} … {names[-1]} ({len(names)} columns)"
+        grouped.append((many if len(names) > 1 else names[0], *treatment))
+    return grouped
+
+
+def _treatment(column: Column, standardize: bool) -> tuple[str, str]:
+    kind = column.kind.value if column.kind is not None else "–"
+    if column.left_out:
+        return kind, f"left out: {column.left_out}"
+    if column.kind is Kind.CATEGORY:
+        return f"{kind} ({column.n_inputs})", f"{column.n_inputs} inputs, one-hot"
+    if column.kind is Kind.TRUTH:
+        return kind, "1 input, 0 or 1"
+    return kind, "1 input, standardised" if standardize else "1 input"

@@ -1,0 +1,118 @@
+"""What theory says of a network, for the terminal: a table by layer, then the whole in words."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deltaflow.comparison import phases
+from deltaflow.terminal.screen import titled_table
+from deltaflow.theory import Edge, FixedPoint, Prediction, variances
+from deltaflow.theory.overlay import Theory
+
+_MOST = 60  # layers that are shown one by one
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """All that theory says of one network.
+
+    Attributes:
+        title: what was asked for.
+        theory: of the network.
+        profile: layer by layer.
+        point: where a deep network ends; ``None`` without a hidden layer.
+        edge: the edge of chaos at the typical σ_b, if there is one.
+        limit: else the σ_w at which χ₁ tends to 1 while q runs to infinity, if any.
+    """
+
+    title: str
+    theory: Theory
+    profile: Prediction
+    point: FixedPoint | None
+    edge: Edge | None
+    limit: float | None
+
+
+def print_prediction(out: Console, forecast: Forecast) -> None:
+    """Say what theory says.
+
+    Args:
+        out: where to.
+        forecast: what to print.
+    """
+    out.print(_table(out, forecast))
+    for label, said in _words(forecast):
+        out.print(Text(f"{label:<15}{said}"), soft_wrap=True)
+
+
+def _table(out: Console, forecast: Forecast) -> Table:
+    table = titled_table(out, f"Prediction for {forecast.title}")
+    table.add_column("layer", justify="right")
+    table.add_column("shape")
+    for name in ("q", "χ", "δ norm / last hidden", "sample gradient / last hidden"):
+        table.add_column(name, justify="right")
+    profile, theory = forecast.profile, forecast.theory
+    of_hidden = (profile.chi, profile.delta_norm, profile.sample_grad_rms)
+    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(theory.sizes)):
+        if min(layer, theory.depth - layer) < _MOST // 2:
+            cells = [values[layer] if layer < theory.depth else math.nan for values in of_hidden]
+            numbers = map(_number, [profile.preactivation_second_moment[layer], *cells])
+            table.add_row(str(layer + 1), f"{fan_in} → {fan_out}", *numbers)
+        elif layer == _MOST // 2:
+            table.add_row("…", f"{theory.depth + 1 - _MOST} more")
+    return table
+
+
+def _words(forecast: Forecast) -> Iterator[tuple[str, str]]:
+    theory, point = forecast.theory, forecast.point
+    if point is None:
+        yield "Phase", "none: without a hidden layer there is nothing for δ to go back through"
+        return
+    weight, bias = theory.typical_variances()
+    kept = 1 - theory.dropout
+    yield "Phase", f"{phases.phase(point.phase)}, {phases.chi(point)}"
+    yield "Variances", _variances(theory)
+    yield "Signals", phases.signals(point)
+    yield "Correlations", phases.correlation(point)
+    yield "δ when deep", phases.delta(point)
+    if theory.depth > 1:
+        yield "δ here", phases.lost(forecast.profile.delta_norm)
+    yield "Trainable", f"{phases.trainable(point)}; this network has {theory.depth}"
+    edge = phases.edge(forecast.edge, math.sqrt(bias), forecast.limit, math.sqrt(kept))
+    yield "Edge of chaos", f"{edge}; here σ_w = {math.sqrt(weight):.4g}"
+    if theory.dropout:
+        grow = f"multiplies χ and E h² by {1 / kept:.3g}"
+        yield "Dropout", f"{grow}, and parts even equal inputs: c* stays below 1"
+
+
+def _variances(theory: Theory) -> str:
+    """σ_w² and σ_b² of the layers between hidden layers, and of the first where it differs."""
+    weight, bias = variances(theory.sizes, theory.initializer)
+    typical, first = theory.typical_variances(), (weight[0], bias[0])
+    if theory.depth == 1:
+        said = f"{_pair(*typical)} for a further hidden layer of this size"
+    else:
+        weight, bias = weight[1:-1], bias[1:-1]
+        said = f"{_pair(*typical)} between hidden layers"
+        if not (np.allclose(weight, weight[0]) and np.allclose(bias, bias[0])):
+            said += f", on average (σ_w² {_range(weight)}, σ_b² {_range(bias)})"
+    return said if np.allclose(first, typical) else f"{said}; {_pair(*first)} in layer 1"
+
+
+def _pair(weight: float, bias: float) -> str:
+    return f"σ_w² = {weight:.4g}, σ_b² = {bias:.4g}"
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g}"

@@ -1,0 +1,231 @@
+"""What a sweep says in the terminal: a line per run, and the ranking of all."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, JustifyMethod
+from rich.text import Text
+
+from deltaflow.comparison.comparison import FEW
+from deltaflow.comparison.configuration import text
+from deltaflow.comparison.outcomes import judged
+from deltaflow.system.quotation import printable
+from deltaflow.terminal.screen import spread, titled_table
+
+VERDICT = "verdict"
+MOST = 50  # configurations that are shown one by one
+_LAST = 5  # of these, from the end
+_WIDE = 110  # columns from which on one table holds all
+_ALPHA = 0.05  # of tests
+_AT_START = ("vanishing_index_start", "decay_rate_start")
+_Run = Mapping[str, Any]
+_Columns = dict[str, Callable[[_Run], str]]
+
+
+def describe_run(summary: Mapping[str, Any]) -> str:
+    """One line on a run of a sweep, as a terminal may show it."""
+    if summary["status"] == "failed":
+        return printable(f"failed: {summary['error']}")
+    test, flow = judged(summary), summary["flow"].get("vanishing_index_start")
+    said = [_status(summary), *(f"{name} {spread(value)}" for name, value in test.items())]
+    if flow:
+        said.append(f"vanishing index {spread(flow)}")
+    return printable(", ".join(said))
+
+
+def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
+    """Rank configurations by their metric; those without a result come last, with the reason.
+
+    Args:
+        out: where to; a narrow one gets two tables.
+        digest: of the report.
+    """
+    name, moment = digest["metric"]["name"], digest["metric"]["moment"]
+    flow: _Columns = {
+        "vanishing index\nstart → end": _vanishing,
+        "decay rate\nand theory's": _decay,
+    }
+    results = {f"{moment}\n{name}": lambda run: _result(run, name)} | flow
+    rest: _Columns = {"dead or\nsaturated": _units, "time": _seconds, VERDICT: _verdict}
+    out.print(Text(printable(digest["sentence"]), overflow="fold"))
+    ranked = [run for run in digest["runs"] if _mean(run, name) is not None]
+    if ranked and out.width >= _WIDE:
+        _print_table(out, _title(digest), digest, ranked, results | rest)
+    elif ranked:
+        _print_table(out, _title(digest), digest, ranked, results)
+        _print_table(out, "Units at the end, time, verdicts", digest, ranked, rest)
+    if unranked := digest["runs"][len(ranked) :]:
+        measured = any(_mean(run, name) is not None for run in unranked for name in _AT_START)
+        columns: _Columns = (flow if measured else {}) | {"why": _why}
+        completed = any(run["status"] == "completed" for run in unranked)
+        title = f"Without {moment} {name}" if completed else "Without a result"
+        _print_table(out, title, digest, unranked, columns)
+    if said := _alike(digest):
+        out.print(said)
+    if len(ranked) > MOST:
+        out.print("All of them are in report.html and runs.csv.")
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Names without the group before them, unless they are then alike.
+
+    >>> _short(["init", "network.depth"]), _short(["data.seed", "seed"])
+    (['init', 'depth'], ['data.seed', 'seed'])
+    """
+    last = [name.rpartition(".")[2] for name in names]
+    return [
+        short if last.count(short) == 1 else name for short, name in zip(last, names, strict=True)
+    ]
+
+
+def _print_table(
+    out: Console, title: str, digest: Mapping[str, Any], runs: Sequence[_Run], columns: _Columns
+) -> None:
+    table = titled_table(out, title)
+    axes = [axis["name"] for axis in digest["axes"]]
+    has_rank = "why" not in columns
+    if has_rank:
+        table.add_column("", justify="right", no_wrap=True)
+    table.add_column(Text(printable(" · ".join(_short(axes))) or "configuration"), overflow="fold")
+    for name in columns:
+        is_text = name in (VERDICT, "why")
+        justify: JustifyMethod = "left" if is_text else "right"
+        table.add_column(Text(name), justify=justify, no_wrap=not is_text, overflow="fold")
+    for rank, run in enumerate(runs, start=1):
+        if MOST - _LAST < rank <= len(runs) - _LAST and len(runs) > MOST:
+            continue
+        texts = [_named(run, axes), *(columns[name](run) for name in columns)]
+        cells = [Text(printable(text)) for text in texts]
+        table.add_row(*([str(rank)] if has_rank else []), *cells)
+        if rank == MOST - _LAST and len(runs) > MOST:
+            gap = Text(f"… {len(runs) - MOST} more …")
+            table.add_row(*([""] if has_rank else []), gap, *("" for _ in columns))
+    out.print(table)
+
+
+def _title(digest: Mapping[str, Any]) -> str:
+    name = digest["metric"]["name"]
+    if any(run["numbers"][name]["n"] > 1 for run in digest["runs"]):
+        return "Ranking (± 95 % interval over seeds, unadjusted)"
+    return "Ranking (one seed: no intervals, and chance may decide; add n_seeds=16)"
+
+
+def _named(run: _Run, axes: Sequence[str]) -> str:
+    """A configuration by its values, in the order of the axes, or by its label."""
+    known = [run["axes"][axis] for axis in axes]
+    told_apart = axes and " [" not in run["label"]
+    return " · ".join("?" if v is None else text(v) for v in known) if told_apart else run["label"]
+
+
+def _result(run: _Run, name: str) -> str:
+    """The metric, and of how many seeds it is, if some have none."""
+    number, n_seeds = run["numbers"][name], run["n_seeds"]
+    return _spread(number) + (
+        f"\n{number['n']} of {n_seeds} seeds" if number["n"] < n_seeds else ""
+    )
+
+
+def _vanishing(run: _Run) -> str:
+    start, end = (run["numbers"][f"vanishing_index_{moment}"] for moment in ("start", "end"))
+    lines = [_spread(start), f"→ {_spread(end)}"]
+    for moment, at in (("end", 2), ("start", 1)):
+        if n := run["n_zero"][moment]:
+            counted = run["n_seeds"] - (run["n_diverged"] if moment == "end" else 0)
+            lines.insert(at, f"δ is 0 in {n} of {counted}")
+    known = start["mean"] is not None or end["mean"] is not None or any(run["n_zero"].values())
+    return "\n".join(lines) if known else "–"
+
+
+def _decay(run: _Run) -> str:
+    """The measured rate at the start, and the predicted one."""
+    predicted = _mean(run, "predicted_decay_rate")
+    theory = "" if predicted is None else f"\ntheory {predicted:.3g}"
+    return f"{_spread(run['numbers']['decay_rate_start'])}{theory}"
+
+
+def _units(run: _Run) -> str:
+    """The shares of units in the worst hidden layer at the end, where that means a thing."""
+    lines = []
+    for word, name in (("dead", "dead_fraction_end"), ("sat.", "saturated_fraction_end")):
+        share = run["numbers"][name]
+        if share["mean"] is not None:
+            percent = {key: share[key] and 100 * share[key] for key in ("mean", "high")}
+            lines.append(f"{word} {_spread(percent)} %")
+    return "\n".join(lines) or "–"
+
+
+def _spread(number: Mapping[str, Any]) -> str:
+    """A mean and half its interval, to the digits that this leaves of it.
+
+    >>> _spread({"mean": 0.99583, "high": 1.00203}), _spread({"mean": 2.5, "high": None})
+    ('0.996 ± 0.006', '2.5')
+    """
+    mean, high = number["mean"], number["high"]
+    if mean is None:
+        return "–"
+    half = 0.0 if high is None else high - mean
+    if half < 1e-6 * max(1.0, abs(mean)):
+        return f"{mean:.4g}" + ("" if high is None else " ± 0")
+    first = math.floor(math.log10(half))
+    digits = max(min(1 - first, max(3, -first)), 0)  # two of the half, but no more than fit
+    if digits > 6 or abs(mean) >= 1e6:
+        return f"{mean:.4g} ± {half:.2g}"
+    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+
+
+def _seconds(run: _Run) -> str:
+    seconds = _mean(run, "wall_seconds")
+    return "–" if seconds is None else f"{seconds:.1f} s"
+
+
+def _why(run: _Run) -> str:
+    """Why it has no place in the ranking."""
+    return str(run["reason"]) if run["status"] == "completed" else _verdict(run)
+
+
+def _verdict(run: _Run) -> str:
+    """The first verdict and what was lost, or how it ended and why."""
+    if run["status"] != "completed":
+        said = [] if run["status"] == "diverged" and run["reason"] else [run["status"]]
+        return ": ".join([*said, *filter(None, [run["reason"]])])
+    kind = run["verdicts"][0]["kind"].replace("_", " ") if run["verdicts"] else "–"
+    if not run["n_diverged"]:
+        return f"{kind}; {run['reason']}" if run["reason"] else kind
+    lost = f"{run['n_diverged']} of {run['n_seeds']} diverged"
+    return lost if kind == "divergence" else f"{kind}; {lost}"
+
+
+def _alike(digest: Mapping[str, Any]) -> str | None:
+    """How many cannot be told from the baseline, and how many nobody could tell from it."""
+    against = [run["against"] for run in digest["runs"] if run["against"]]
+    tested = [one["p_holm"] for one in against if one["n"] >= FEW]
+    few = [one["n"] for one in against if one["n"] < FEW]
+    if all(one["n"] == 1 for one in against):
+        return None
+    ids = [run["id"] for run in digest["runs"]]
+    name, said = f"number {ids.index(digest['baseline']) + 1}", []
+    if tested:
+        alike = sum(p >= _ALPHA for p in tested)
+        said.append(
+            f"{alike} of {len(tested)} others cannot be told from {name} by paired t-tests "
+            f"(Holm-corrected p ≥ {_ALPHA})."
+        )
+    if few:
+        seeds = "only 1 seed" if max(few) == 1 else f"only {max(few)} seeds"
+        seeds += " or fewer" if min(few) < max(few) else ""
+        others = f"{len(few)} other{'' if len(few) == 1 else 's'}"
+        said.append(f"{others}: {seeds} in common with {name}, too few to tell.")
+    return "\n".join(said)
+
+
+def _status(summary: Mapping[str, Any]) -> str:
+    n = sum(replica["status"] == "diverged" for replica in summary["replicas"])
+    if n and summary["status"] == "completed":
+        return f"completed, {n} of {len(summary['replicas'])} seeds diverged"
+    return str(summary["status"])
+
+
+def _mean(run: _Run, name: str) -> float | None:
+    mean: float | None = run["numbers"][name]["mean"]
+    return mean

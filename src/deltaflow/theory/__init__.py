@@ -1,0 +1,45 @@
+"""Mean-field theory of signal propagation: what a network's gradients should do, and why.
+
+Where layers are wide, pre-activations of random networks are Gaussian, so a layer is known
+by one number, their second moment q, and two inputs by one more, their correlation c. From
+the activation and the variances of weights and biases follow how q, c and the error signal
+δ change from layer to layer, and how deep a network can be before nothing gets through.
+
+``gaussian``
+    expectations by quadrature, kinks and all
+``moments``
+    what theory asks of an activation
+``recursion``
+    layer by layer, for a network as it is configured
+``fixed_points``
+    where it ends in a deep one: phase, depth scales
+``edge``, ``phase_diagram``
+    where the phases meet; the whole plane of variances
+
+>>> from torch import nn
+>>> from deltaflow.nn.initializers import Xavier
+>>> import numpy as np
+>>> profile = predict([4, 32, 32, 32, 3], Moments(nn.Sigmoid()), Xavier(), np.ones(1))
+>>> (profile.delta_norm[:-1] / profile.delta_norm[1:]).round(3)  # per layer, going back
+array([0.238, 0.236])
+"""
+
+from deltaflow.theory.edge import Edge, edge_of_chaos
+from deltaflow.theory.fixed_points import FixedPoint, fixed_point
+from deltaflow.theory.moments import Moments
+from deltaflow.theory.phase_diagram import PhaseDiagram, phase_diagram
+from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
+
+__all__ = [
+    "Edge",
+    "FixedPoint",
+    "Moments",
+    "PhaseDiagram",
+    "Prediction",
+    "edge_of_chaos",
+    "fixed_point",
+    "phase_diagram",
+    "predict",
+    "typical_variances",
+    "variances",
+]

@@ -1,0 +1,76 @@
+"""The initialisation at which gradients neither vanish nor explode.
+
+>>> from torch import nn
+>>> critical = Critical(nn.ReLU(), sigma_b=0.0)
+>>> round(critical.weight_variance(fan_in=50, fan_out=20), 9)  # He's
+0.04
+>>> Critical(nn.ReLU(), sigma_b=0.2)
+Traceback (most recent call last):
+ValueError: `init=critical` needs an edge of chaos. Found none for ReLU with `init.sigma_b=0.2`, ...
+"""
+
+import math
+import warnings
+
+from torch import nn
+
+from deltaflow.nn.initializers import Initializer
+from deltaflow.theory.edge import Edge, edge_of_chaos
+from deltaflow.theory.moments import Moments
+
+
+class Critical(Initializer):
+    """Normal, with σ_w on the activation's edge of chaos for a σ_b (Schoenholz et al. 2017).
+
+    Args:
+        activation: φ.
+        sigma_b: σ_b, at least 0.
+
+    Attributes:
+        edge: where it is.
+
+    Raises:
+        ValueError: if there is no such σ_w, or σ_b is impossible.
+    """
+
+    def __init__(self, activation: nn.Module, sigma_b: float) -> None:
+        if not (math.isfinite(sigma_b) and sigma_b >= 0):
+            raise ValueError(
+                f"`init.sigma_b` must be a finite number, at least 0. Found {sigma_b}. "
+                "Use `init.sigma_b=0`."
+            )
+        name = type(activation).__name__
+        edge = edge_of_chaos(Moments(activation), sigma_b)
+        if edge is None:
+            raise ValueError(
+                f"`init=critical` needs an edge of chaos. Found none for {name} with "
+                f"`init.sigma_b={sigma_b:g}`, where no σ_w keeps both signals and gradients. "
+                f"Use {'`init.sigma_b=0`, or ' if sigma_b else ''}another activation."
+            )
+        _warn(name, sigma_b, edge)
+        self.edge = edge
+        self.sigma_b = sigma_b
+
+    def weight_variance(self, fan_in: int, fan_out: int) -> float:
+        """σ_w²/fan_in."""
+        return self.edge.sigma_w**2 / fan_in
+
+    def bias_variance(self, fan_in: int) -> float:
+        """σ_b², whatever the layer's size."""
+        return self.sigma_b**2
+
+
+def _warn(name: str, sigma_b: float, edge: Edge) -> None:
+    where = f"the edge of chaos of {name} with `init.sigma_b={sigma_b:g}`, σ_w = {edge.sigma_w:.4g}"
+    if edge.saturated:
+        warnings.warn(
+            f"On {where}, {edge.saturated_fraction:.0%} of the units are saturated. "
+            "Use another activation to train.",
+            stacklevel=3,
+        )
+    elif not edge.attracting:
+        warnings.warn(
+            f"Signals are driven away from {where}: gradients change with depth all the same. "
+            "Look at `python scripts/theory.py` for how.",
+            stacklevel=3,
+        )

@@ -1,0 +1,178 @@
+"""Where signals end up in a deep network, and on what depth scale they get there.
+
+Symbols are the papers': q the variance of pre-activations, σ_w² the weight variance times
+fan_in, σ_b² the bias variance, χ₁ the factor by which E‖δ‖² changes per layer at the fixed
+point, c* the correlation that two inputs end up with, ξ depth scales in layers.
+
+Poole et al. 2016 (arXiv:1606.05340), Schoenholz et al. 2017 (arXiv:1611.01232), Hayou et
+al. 2019 (arXiv:1902.06853).
+
+>>> from torch import nn
+>>> point = fixed_point(Moments(nn.Tanh()), sigma_w=1.5, sigma_b=0.0)
+>>> point.phase, round(point.chi, 3), abs(point.c) < 1e-9
+('chaotic', 1.139, True)
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.optimize import brentq
+
+from deltaflow.theory.gaussian import Array
+from deltaflow.theory.moments import Moments
+
+LOG_Q = np.linspace(math.log(1e-24), math.log(1e24), 385)
+"""Ln of all q that are looked at, eight points a decade."""
+EQUAL = 1e-10
+"""Relative difference of what counts as equal; quadrature is better than this."""
+TRAINABLE = 6.0
+"""How many ξ_c deep a network can be trained (Schoenholz et al. 2017, section 5)."""
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """Where signals end up.
+
+    Attributes:
+        q: the variance that pre-activations end up with; 0 or inf if it runs there, and
+            then the other numbers are the limits.
+        neutral: whether every q stays what it is, so that ``q`` is where it began.
+        chi: χ₁.
+        c: c*, the correlation that two inputs end up with; NaN where q runs to 0 or inf, and
+            where every correlation stays what it is.
+        xi_q: in how many layers q's distance to q* falls by e; NaN where it has none.
+        xi_c: in how many layers the correlation's distance to c* falls by e, inf at criticality;
+            where q runs to 0 or inf, in how many E‖δ‖² changes by e.
+    """
+
+    q: float
+    neutral: bool
+    chi: float
+    c: float
+    xi_q: float
+    xi_c: float
+
+    @property
+    def phase(self) -> str:
+        """«ordered» if gradients vanish, «chaotic» if they explode, else «critical»."""
+        if abs(self.chi - 1) < 1e-6:
+            return "critical"
+        return "ordered" if self.chi < 1 else "chaotic"
+
+    @property
+    def delta_ratio(self) -> float:
+        """By what ‖δ‖ is multiplied per layer, going back: √χ₁."""
+        return math.sqrt(self.chi)
+
+    @property
+    def layers_per_decade(self) -> float:
+        """How many layers cost ‖δ‖ a factor of 10; negative where it grows."""
+        return math.inf if self.phase == "critical" else -2 / _log10(self.chi)
+
+    @property
+    def trainable_depth(self) -> float:
+        """In layers: 6 ξ_c."""
+        return TRAINABLE * self.xi_c
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
+def fixed_point(
+    moments: Moments, sigma_w: float, sigma_b: float, start: float = 1.0, dropout: float = 0.0
+) -> FixedPoint:
+    """Follow the variance map q ← σ_w² E φ² + σ_b² to its end.
+
+    The map's crossings with the diagonal are bracketed and solved for, so what comes out
+    is where iteration ends, however slowly it would.
+
+    Args:
+        moments: of φ.
+        sigma_w: σ_w, at least 0.
+        sigma_b: σ_b, at least 0.
+        start: the variance to start from, above 0.
+        dropout: share of units dropped. It scales second moments up, while two inputs, which
+            lose different units, keep their covariance (Schoenholz et al. 2017, section 3.2).
+
+    Returns:
+        The end that a start leads to.
+    """
+    weight, bias = sigma_w**2, sigma_b**2
+    own = weight / (1 - dropout)  # of one input: dropout scales up what it keeps
+    q, neutral = _end(moments, own, bias, start)
+    inside = 0 < q < math.inf
+    probe = np.array([q if inside else math.exp(LOG_Q[0] if q == 0 else LOG_Q[-1])])
+    chi = float(own * moments.slope_second_moment(probe)[0])
+    if not inside:
+        return FixedPoint(
+            q, neutral, chi, math.nan, math.nan, _scale(min(chi, 1 / chi) if chi else 0)
+        )
+    contraction = float(own * moments.second_moment_slope(probe)[0])
+    together = chi <= 1 + EQUAL and dropout == 0
+    if together and neutral and abs(_gain(moments, weight, bias, q, 0.5)) < EQUAL:
+        return FixedPoint(q, neutral, chi, math.nan, math.nan, math.inf)
+    c = 1.0 if together else _correlation(moments, weight, bias, q)
+    slope = chi if together else float(weight * moments.slope_covariance(q, np.array(c)))
+    xi_q = math.nan if neutral else _scale(abs(contraction))
+    return FixedPoint(q, neutral, chi, c, xi_q, _scale(slope))
+
+
+def growth(moments: Moments, weight: float, bias: float, q: Array) -> Array:
+    """Ln of the factor by which a layer changes q."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(weight * moments.second_moment(q) + bias) - np.log(q))
+
+
+def _end(moments: Moments, weight: float, bias: float, start: float) -> tuple[float, bool]:
+    """Where q ends, and whether it would have stayed anywhere."""
+
+    def grown(log_q: Array | float) -> Array:
+        return growth(moments, weight, bias, np.exp(np.atleast_1d(log_q)))
+
+    begin = math.log(start)
+    near = grown(begin + np.array([-1.0, 0.0, 1.0]))
+    if np.abs(near).max() < EQUAL:
+        return start, True
+    direction = float(np.sign(near[1]))
+    if abs(near[1]) < EQUAL:
+        return start, False
+    ahead = LOG_Q[begin < LOG_Q] if direction > 0 else LOG_Q[begin > LOG_Q][::-1]
+    beyond = math.inf if direction > 0 else 0.0
+    if not len(ahead):
+        return beyond, False
+    values = grown(ahead)
+    turned = np.flatnonzero(np.sign(values) * direction <= 0)
+    if not len(turned):
+        return beyond, False
+    first = int(turned[0])
+    inner = begin if first == 0 else float(ahead[first - 1])
+    outer = float(ahead[first])
+    if abs(values[first]) < EQUAL and abs(values[-1]) < EQUAL:
+        return beyond, False  # levels off: the smallest signals neither grow nor shrink
+    root = brentq(lambda x: float(grown(x)[0]), inner, outer, xtol=1e-14, rtol=1e-14)
+    return math.exp(root), False
+
+
+def _gain(moments: Moments, weight: float, bias: float, q: float, c: float) -> float:
+    """By how much a layer changes a correlation."""
+    return float((weight * moments.covariance(q, np.array(c)) + bias) / q - c)
+
+
+def _correlation(moments: Moments, weight: float, bias: float, q: float) -> float:
+    """c* below 1, where two inputs part."""
+    gain = partial(_gain, moments, weight, bias, q)
+    if abs(gain(0.0)) < EQUAL:
+        return 0.0
+    nearly = 1 - 1e-7
+    return 1.0 if gain(nearly) >= 0 else float(brentq(gain, 0.0, nearly, xtol=1e-12))
+
+
+def _scale(slope: float) -> float:
+    """In how many layers a distance falls by e that each multiplies by ``slope``; inf if none."""
+    if slope <= 0:
+        return 0.0
+    return math.inf if slope > 1 - EQUAL else -1 / math.log(slope)
+
+
+def _log10(x: float) -> float:
+    return math.log10(x) if x > 0 else -math.inf

@@ -1,0 +1,154 @@
+"""Theory beside measurement: what a step should show, in the columns of the layers table.
+
+Only the first step can be predicted, when weights are what the initializer drew. δ and the
+weight gradient of a sample are predicted up to their scale, which the loss sets, so they are
+aligned with what was measured at the last hidden layer.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deltaflow.flow.measurement import Quantities, Tape, exact
+from deltaflow.nn.initializers import Initializer
+from deltaflow.theory import (
+    FixedPoint,
+    Moments,
+    Prediction,
+    fixed_point,
+    predict,
+    typical_variances,
+    variances,
+)
+
+Array = np.typing.NDArray[np.float64]
+
+
+class Theory:
+    """What mean-field theory says of a network that has not been trained.
+
+    A deep network's end, its phase and its scales are those of σ_w² and σ_b² that are
+    typical of it: :func:`deltaflow.theory.typical_variances`.
+
+    Args:
+        sizes: units of the input, of each hidden layer and of the output.
+        activation: φ.
+        initializer: of weights and biases.
+        dropout: share of hidden units dropped.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: nn.Module,
+        initializer: Initializer,
+        dropout: float = 0.0,
+    ) -> None:
+        self.sizes = tuple(sizes)
+        self.moments = Moments(activation)
+        self.initializer = initializer
+        self.dropout = dropout
+
+    @property
+    def depth(self) -> int:
+        """How many hidden layers there are."""
+        return len(self.sizes) - 2
+
+    def predict(self, input_second_moment: Array) -> Prediction:
+        """The prediction layer by layer.
+
+        Args:
+            input_second_moment: mean(x²) over each sample's features, ``[..., n_samples]``.
+        """
+        return predict(
+            self.sizes, self.moments, self.initializer, input_second_moment, self.dropout
+        )
+
+    def typical_variances(self) -> tuple[float, float]:
+        """σ_w² and σ_b² that stand for all layers between hidden layers."""
+        return typical_variances(self.sizes, self.initializer)
+
+    def start(self, input_second_moment: Array) -> float:
+        """Q of layer 1, the mean over samples; 1 where it is 0, as with all weights 0.
+
+        Args:
+            input_second_moment: mean(x²) over each sample's features.
+        """
+        (weight,), (bias,) = variances(self.sizes[:2], self.initializer)
+        return weight * float(np.mean(input_second_moment)) + bias or 1.0
+
+    def limit(self, input_second_moment: Array) -> FixedPoint:
+        """Where signals would end, were there more and more layers like the typical one.
+
+        Args:
+            input_second_moment: mean(x²) over each sample's features.
+
+        Returns:
+            The end; only for a network with a hidden layer.
+        """
+        weight, bias = map(math.sqrt, self.typical_variances())
+        start = self.start(input_second_moment)
+        return fixed_point(self.moments, weight, bias, start, self.dropout)
+
+    def fields(self, input_second_moment: Array) -> dict[str, float | str | None] | None:
+        """What a run's summary says of it; ``None`` for a network without a hidden layer.
+
+        Args:
+            input_second_moment: mean(x²) over each sample's features.
+
+        Returns:
+            As in the summary's field ``theory``; ``None`` for what is not a finite number.
+        """
+        if not self.depth:
+            return None
+        weight, bias = self.typical_variances()
+        point = self.limit(input_second_moment)
+        return {
+            "depth": self.depth,
+            "activation": repr(self.moments.activation),
+            "dropout": self.dropout,
+            "weight_variance": weight,
+            "bias_variance": bias,
+            "phase": point.phase,
+            **{
+                name: value if math.isfinite(value := getattr(point, name)) else None
+                for name in ("q", "chi", "c", "trainable_depth")
+            },
+        }
+
+    def beside(self, tape: Tape, measured: Quantities) -> Quantities:
+        """Predictions for the samples of a step, aligned with what was measured.
+
+        Args:
+            tape: of the step's forward pass, with the batch of each replica.
+            measured: of the same step.
+
+        Returns:
+            The columns ``predicted_…``, ``[R]`` for each layer; ``None`` for the output
+            layer where it has no prediction.
+        """
+        second_moment = exact(tape.layers[0].fed).square().mean(-1).cpu().numpy()
+        found = self.predict(second_moment)
+        like = exact(tape.layers[0].z)
+
+        def tensors(profile: object) -> list[Tensor]:
+            return list(torch.as_tensor(profile, dtype=like.dtype, device=like.device).unbind(-1))
+
+        return {
+            "predicted_preactivation_second_moment": [*tensors(found.preactivation_second_moment)],
+            "predicted_delta_norm": _aligned(tensors(found.delta_norm), measured["delta_norm"]),
+            "predicted_delta_norm_spread": [*tensors(found.log_delta_norm_deviation), None],
+            "predicted_sample_grad_rms": _aligned(
+                tensors(found.sample_grad_rms), measured["sample_grad_rms"]
+            ),
+        }
+
+
+def _aligned(profile: list[Tensor], measured: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """A profile relative to the last hidden layer, times what was measured there."""
+    if not profile or (last := measured[len(profile) - 1]) is None:
+        return [None] * (len(profile) + 1)
+    return [*(ratio * last for ratio in profile), None]

@@ -1,0 +1,203 @@
+"""The plane of σ_w² and σ_b²: where a network ends up, for many of them at once.
+
+Symbols are those of :mod:`deltaflow.theory.fixed_points`, which says the same of a single
+point, exactly. Here moments are tabulated over ln q and interpolated. The correlation c* comes
+from the Hermite series of φ (Daniely et al. 2016, arXiv:1602.05897, section 4):
+
+    E φ(u₁)φ(u₂) = Σ a_n² cⁿ,  a_n = E φ(√q z) He_n(z)/√n!
+
+cut off where the rest is put at one order more, chosen such that the series and its slope,
+which is χ₁, are exact at c = 1.
+
+>>> from torch import nn
+>>> diagram = phase_diagram(Moments(nn.Tanh()), np.array([0.5, 1.5]), np.array([0.0]))
+>>> diagram.chi.round(3)
+array([[0.5  , 1.041]])
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline, RectBivariateSpline
+
+from deltaflow.theory.fixed_points import EQUAL, LOG_Q, TRAINABLE
+from deltaflow.theory.gaussian import Array, rule
+from deltaflow.theory.moments import Moments
+
+_ORDERS = 512  # of the Hermite series: kinks show down to 1 − c of a few parts in a thousand
+_APART = np.linspace(math.log(1e-6), 0.0, 61)  # ln(1 − c)
+_POINTS = 80  # over ln q*
+_HALVINGS = 45
+_LEAST = -690.0  # ln of what is as good as 0
+_AT_ONCE = 4096  # pairs, so that memory does not grow with the picture
+
+
+@dataclass(frozen=True)
+class PhaseDiagram:
+    """What every pair of variances leads to; ``[n_bias, n_weight]`` each.
+
+    Attributes:
+        weight_variance: σ_w², ``[n_weight]``, increasing.
+        bias_variance: σ_b², ``[n_bias]``, increasing.
+        q: the variance that pre-activations end up with; 0 or inf if it runs there.
+        chi: χ₁, or its limit.
+        trainable_depth: 6 ξ_c; inf at criticality.
+    """
+
+    weight_variance: Array
+    bias_variance: Array
+    q: Array
+    chi: Array
+    trainable_depth: Array
+
+    def edge(self) -> Array:
+        """The smallest σ_w² of each σ_b² from which gradients do not vanish; NaN if none."""
+        excess = self.chi - 1
+        excess[np.abs(excess) < EQUAL] = 0
+        first = np.argmax(excess >= 0, axis=1)
+        rows = np.arange(len(excess))
+        there = excess[rows, first] >= 0
+        left = np.maximum(first - 1, 0)
+        low, high = excess[rows, left], excess[rows, first]
+        share = np.divide(low, low - high, out=np.ones_like(low), where=low != high)
+        x = self.weight_variance
+        return np.where(there, x[left] + share * (x[first] - x[left]), np.nan)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
+def phase_diagram(
+    moments: Moments,
+    weight_variance: Array,
+    bias_variance: Array,
+    start: float = 1.0,
+    dropout: float = 0.0,
+) -> PhaseDiagram:
+    """Find the end of every pair of variances.
+
+    Args:
+        moments: of φ.
+        weight_variance: σ_w², at least 0, increasing.
+        bias_variance: σ_b², at least 0, increasing.
+        start: the variance to start from, above 0.
+        dropout: share of units dropped, as in ``fixed_point``.
+
+    Returns:
+        The diagram. χ₁ is within 10⁻⁶ of ``fixed_point``'s, the trainable depth mostly within
+        1 % of it.
+    """
+    weight, bias = (v.ravel() for v in np.meshgrid(weight_variance, bias_variance))
+    own = weight / (1 - dropout)  # of one input: dropout scales up what it keeps
+    log_q, square, slope = _table(moments, math.log(start))
+    some = np.array_split(np.arange(len(own)), len(own) // _AT_ONCE + 1)
+    end = np.concatenate([_ends(log_q, square, own[i], bias[i], math.log(start)) for i in some])
+    chi = own * np.exp(CubicSpline(log_q, slope)(np.clip(end, log_q[0], log_q[-1])))
+    contraction = np.minimum(chi, np.divide(1, chi, out=np.zeros_like(chi), where=chi > 0))
+    apart = np.isfinite(end) & ((chi > 1 + EQUAL) | (dropout > 0))
+    if apart.any():
+        lost = dropout * (1 - bias[apart] * np.exp(-end[apart]))
+        kept = (1 - dropout) * chi[apart]
+        contraction[apart] = _contraction(moments, end[apart], kept, lost)
+    with np.errstate(divide="ignore"):
+        scale = np.where(np.abs(contraction - 1) < EQUAL, np.inf, -1 / np.log(contraction))
+    shape = len(bias_variance), len(weight_variance)
+    depth = (TRAINABLE * scale).reshape(shape)
+    q = np.exp(end).reshape(shape)
+    return PhaseDiagram(weight_variance, bias_variance, q, chi.reshape(shape), depth)
+
+
+def _table(moments: Moments, start: float) -> tuple[Array, Array, Array]:
+    """Ln q, ln E φ² and ln E φ'², as far as they are finite."""
+    log_q = np.unique(np.append(LOG_Q, start))
+    q = np.exp(log_q)
+    with np.errstate(divide="ignore"):
+        square = np.log(moments.second_moment(q))
+        slope = np.log(moments.slope_second_moment(q))
+    finite = np.isfinite(np.maximum(square, slope)) | ((square == -np.inf) & (slope == -np.inf))
+    upto = len(q) if finite.all() else int(finite.argmin())
+    return log_q[:upto], np.maximum(square, _LEAST)[:upto], np.maximum(slope, _LEAST)[:upto]
+
+
+def _ends(log_q: Array, square: Array, weight: Array, bias: Array, start: float) -> Array:
+    """Ln q at the end of each pair; ±inf where it runs away. ``start`` is on the grid."""
+    with np.errstate(divide="ignore"):
+        growth = np.log(np.outer(weight, np.exp(square)) + bias[:, None]) - log_q
+    first = min(int(np.searchsorted(log_q, start)), len(log_q) - 1)
+    at_start = growth[:, first]
+    stays = np.abs(at_start) < EQUAL
+    end = np.full(len(weight), start)
+    for direction in (1, -1):
+        rows = np.flatnonzero(~stays & (np.sign(at_start) == direction))
+        ahead = log_q[first::direction]
+        values = growth[rows, first::direction] * direction
+        turned = values <= 0
+        outer = turned.argmax(axis=1)
+        levels = np.abs(values[np.arange(len(rows)), outer]) < EQUAL
+        gone = ~turned.any(axis=1) | (levels & (np.abs(values[:, -1]) < EQUAL))
+        end[rows] = np.where(gone, direction * np.inf, ahead[outer])
+        rows, outer = rows[~gone], outer[~gone]
+        end[rows] = _root(log_q, square, weight[rows], bias[rows], ahead[outer - 1], ahead[outer])
+    return end
+
+
+def _root(
+    log_q: Array, square: Array, weight: Array, bias: Array, inner: Array, outer: Array
+) -> Array:
+    """Where growth, which has the same sign from the start to ``inner``, turns."""
+    logarithm = CubicSpline(log_q, square)
+    sign = np.sign(outer - inner)
+    for _ in range(_HALVINGS):
+        middle = (inner + outer) / 2
+        grows = np.log(weight * np.exp(logarithm(middle)) + bias) * sign > middle * sign
+        inner, outer = np.where(grows, middle, inner), np.where(grows, outer, middle)
+    return (inner + outer) / 2
+
+
+def _contraction(moments: Moments, log_q: Array, chi: Array, lost: Array) -> Array:
+    """By what each layer multiplies a distance to c*.
+
+    With t = 1 − c, the map's fixed point has 1 = χ₁ · (E φ² − E φφ)/(t q E φ'²) + lost/t.
+
+    Args:
+        moments: of φ.
+        log_q: ln q*, ``[n]``.
+        chi: χ₁ of two inputs, which share no dropout.
+        lost: by how much dropout alone parts equal inputs.
+
+    Returns:
+        ``[n]``.
+    """
+    chord, slope = _series(moments, np.linspace(log_q.min() - 0.1, log_q.max() + 0.1, _POINTS))
+    least, most = np.full_like(log_q, _APART[0]), np.full_like(log_q, _APART[-1])
+    for _ in range(_HALVINGS):
+        middle = (least + most) / 2
+        together = chi * chord.ev(log_q, middle) + lost * np.exp(-middle) < 1
+        least, most = np.where(together, least, middle), np.where(together, middle, most)
+    return np.asarray(chi * slope.ev(log_q, (least + most) / 2))
+
+
+def _series(moments: Moments, log_q: Array) -> tuple[RectBivariateSpline, RectBivariateSpline]:
+    """From Hermite's series, over ln q and ln(1 − c), both relative to their limit at c = 1.
+
+    Returns:
+        The chord (E φ² − E φφ)/(1 − c), and the slope dE φφ/dc.
+    """
+    q = np.exp(log_q)
+    nodes, weights = rule(np.zeros_like(q), q, moments.kinks)
+    normal, value = nodes / np.sqrt(q)[:, None], moments.value(nodes) * weights
+    powers = np.empty((_ORDERS + 1, len(q)))
+    before, polynomial = np.zeros_like(normal), np.ones_like(normal)
+    for n in range(_ORDERS):
+        powers[n] = (value * polynomial).sum(-1) ** 2
+        following = (normal * polynomial - math.sqrt(n) * before) / math.sqrt(n + 1)
+        before, polynomial = polynomial, following
+    order = np.tile(np.arange(_ORDERS + 1.0)[:, None], len(q))
+    limit = q * moments.slope_second_moment(q)
+    rest = np.maximum(moments.second_moment(q) - powers[:-1].sum(0), 0)
+    steep = np.maximum(limit - (order * powers)[:-1].sum(0), 0)
+    powers[-1] = rest
+    order[-1] = np.maximum(np.divide(steep, rest, out=np.ones_like(q), where=rest > 0), _ORDERS)
+    log_c = np.log1p(-np.exp(np.minimum(_APART, -1e-12)))[:, None, None]
+    chord = -(powers * np.expm1(order * log_c)).sum(1) / np.exp(_APART)[:, None]
+    slope = (powers * order * np.exp((order - 1) * log_c)).sum(1)
+    return tuple(RectBivariateSpline(log_q, _APART, (f / limit).T) for f in (chord, slope))

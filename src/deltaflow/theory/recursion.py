@@ -1,0 +1,150 @@
+"""What theory predicts for a network as it is: layer by layer, before any training.
+
+Symbols are the papers': q_l the second moment of pre-activations, σ_w² = fan_in · Var W and
+σ_b² = Var b of a layer, χ_l the factor from E‖δ_{l+1}‖² to E‖δ_l‖². Each sample has its own
+q_1 = σ_w² mean(x²) + σ_b², and so its own profile; profiles are averaged at the end.
+
+    q_{l+1} = σ_w² E φ(√q_l z)² + σ_b²              Poole et al. 2016 (arXiv:1606.05340), eq. 3
+    χ_l = σ_w² E φ'(√q_l z)²,  σ_w² of layer l + 1
+    E‖δ_l‖² = χ_l E‖δ_{l+1}‖²                       Schoenholz et al. 2017, eq. 14
+    E g_l² = E δ_l² · E h_{l−1}²                    of one sample's weight gradient
+
+Sources: arXiv:1606.05340, arXiv:1611.01232.
+
+Layers of N units scatter around it: a layer's second moment is a mean over N units, so it
+adds Var φ² σ_w⁴ / N to the variance of the next one, and 2 q² / N to what is measured of it
+(5 / N per layer for ReLU, relative; Hanin & Rolnick 2018, arXiv:1803.01719, have the same
+scaling with depth over width).
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deltaflow.nn.initializers import Initializer
+from deltaflow.theory.gaussian import Array
+from deltaflow.theory.moments import Moments
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Profiles of a network at initialisation; the last axis is the layer, input to output.
+
+    Attributes:
+        preactivation_second_moment: q_l, the mean over samples, of layers 1 to L.
+        preactivation_second_moment_deviation: what one network's own q_l scatters by.
+        delta_norm: of the hidden layers, over that of the last one.
+        sample_grad_rms: of the hidden layers, over that of the last one; NaN if that is 0.
+        log_delta_norm_deviation: what ln of one network's own ``delta_norm`` scatters by.
+        chi: χ_l of the hidden layers, the mean over samples; that of the last one carries
+            δ from the output layer.
+    """
+
+    preactivation_second_moment: Array
+    preactivation_second_moment_deviation: Array
+    delta_norm: Array
+    sample_grad_rms: Array
+    log_delta_norm_deviation: Array
+    chi: Array
+
+
+@np.errstate(over="ignore", invalid="ignore")  # fast-growing φ; φ' = 0
+def predict(
+    sizes: Sequence[int],
+    moments: Moments,
+    initializer: Initializer,
+    input_second_moment: Array,
+    dropout: float = 0.0,
+) -> Prediction:
+    """The mean-field prediction for one network and one batch, or several batches at once.
+
+    Args:
+        sizes: units of the input, of each hidden layer and of the output.
+        moments: of φ.
+        initializer: whose variances are taken at each layer's own size.
+        input_second_moment: mean(x²) over a sample's features, ``[..., n_samples]``.
+        dropout: share of hidden units dropped; the others are scaled up, which multiplies
+            second moments of h and δ alike (Schoenholz et al. 2017, section 3.2).
+
+    Returns:
+        Profiles ``[..., L]``, or ``[..., depth]`` of hidden layers.
+    """
+    weight, bias = variances(sizes, initializer)
+    fed = [np.asarray(input_second_moment, dtype=np.float64)]
+    q = [weight[0] * fed[0] + bias[0]]
+    noise = [np.zeros_like(q[0])]
+    chi, spread = [], []
+    for sigma, shift, width in zip(weight[1:], bias[1:], sizes[1:-1], strict=True):
+        layer = moments.of_layer(q[-1])
+        sigma /= 1 - dropout
+        fed.append(layer.second_moment / (1 - dropout))
+        q.append(sigma * layer.second_moment + shift)
+        own = layer.fourth_moment - layer.second_moment**2
+        carried = layer.second_moment_slope**2 * noise[-1] if noise[-1].any() else 0
+        noise.append(sigma**2 * (own / width + carried))
+        chi.append(sigma * layer.slope_second_moment)
+        spread.append((3 * layer.slope_fourth_moment / layer.slope_second_moment**2 - 1) / width)
+    measured = [v + 2 * z**2 / n for v, z, n in zip(noise, q, sizes[1:], strict=True)]
+    delta, gradient = _backwards(sizes, chi, fed)
+    return Prediction(
+        preactivation_second_moment=_means(q),
+        preactivation_second_moment_deviation=_means(map(np.sqrt, measured)),
+        delta_norm=delta,
+        sample_grad_rms=gradient,
+        log_delta_norm_deviation=_scatter(spread, fed[0].shape[:-1]),
+        chi=_means(chi, fed[0].shape[:-1]),
+    )
+
+
+def variances(sizes: Sequence[int], initializer: Initializer) -> tuple[list[float], list[float]]:
+    """σ_w² and σ_b² of each layer: fan_in times a weight's variance, and a bias's."""
+    layers = list(itertools.pairwise(sizes))
+    weight = [fan_in * initializer.weight_variance(fan_in, fan_out) for fan_in, fan_out in layers]
+    return weight, [initializer.bias_variance(fan_in) for fan_in, _ in layers]
+
+
+def typical_variances(sizes: Sequence[int], initializer: Initializer) -> tuple[float, float]:
+    """σ_w² and σ_b² that stand for all layers between hidden layers.
+
+    Args:
+        sizes: units of the input, of each hidden layer and of the output; at least one hidden.
+        initializer: of the layers.
+
+    Returns:
+        The geometric mean of σ_w², whose product over layers is what δ feels, and the mean
+        of σ_b². With one hidden layer: those of another one of its size behind it.
+    """
+    hidden = list(sizes[1:-1])
+    weight, bias = variances(hidden if len(hidden) > 1 else hidden * 2, initializer)
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.log(weight).mean())), float(np.mean(bias))
+
+
+def _backwards(
+    sizes: Sequence[int], chi: Sequence[Array], fed: Sequence[Array]
+) -> tuple[Array, Array]:
+    """δ norm and per-sample gradient RMS of the hidden layers, over those of the last one."""
+    batches, depth = fed[0].shape[:-1], len(chi)
+    square = np.ones_like(fed[0])
+    delta, gradient = np.empty((2, *batches, depth))
+    for layer in reversed(range(depth)):
+        if layer < depth - 1:
+            square = square * chi[layer]
+        delta[..., layer] = np.sqrt(square.mean(-1))
+        gradient[..., layer] = np.sqrt((square * fed[layer]).mean(-1) / sizes[layer + 1])
+    last = gradient[..., -1:]
+    return delta, np.divide(gradient, last, out=np.full_like(gradient, np.nan), where=last > 0)
+
+
+def _scatter(spread: Sequence[Array], batches: tuple[int, ...]) -> Array:
+    """Deviation of ln δ norm, which gathers from the last hidden layer back to the first."""
+    relative = _means([np.zeros_like(v) for v in spread[-1:]] + list(spread[-2::-1]), batches)
+    return np.ascontiguousarray(np.sqrt(np.cumsum(relative, axis=-1))[..., ::-1] / 2)
+
+
+def _means(layers: Iterable[Array], batches: tuple[int, ...] = ()) -> Array:
+    """Means over samples, ``[..., layer]``."""
+    means = [samples.mean(-1) for samples in layers]
+    return np.stack(means, axis=-1) if means else np.empty((*batches, 0))

@@ -1,0 +1,108 @@
+"""Shows TensorBoard how weights and their gradients are distributed, layer by layer."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor
+
+from deltaflow.nn.network import FullyConnected
+from deltaflow.training.callbacks.cadence import Cadence
+from deltaflow.training.callbacks.tensorboard import layer_tag, tensorboards, write
+
+N_BINS = 64
+_LARGEST = torch.finfo(torch.float32).max  # beyond it the spread itself overflows
+
+
+class HistogramRecorder(pl.Callback):
+    """Draws histograms of single training steps.
+
+    ``weight/layer_<l>`` has the weights before the step, ``weight_grad/layer_<l>`` the gradient
+    of its batch before clipping, in the loss per unit of weight: the entries behind
+    ``weight_rms`` and ``weight_grad_rms`` of the layers table. Each holds all replicas that
+    have not diverged.
+
+    Args:
+        every_n_steps: n of the steps 0, n, 2n, … and the last.
+        may_end_early: whether something may stop the training after any epoch.
+    """
+
+    def __init__(self, every_n_steps: int, may_end_early: bool = False) -> None:
+        self.cadence = Cadence(every_n_steps, may_end_early)
+        self._awaiting = False
+        self._held_back: tuple[Any, int] | None = None
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Learn which step will be the last, if nothing stops the training before."""
+        self.cadence.start(trainer)
+
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Wait for the gradient, if this step is due or may turn out to be the last."""
+        self._held_back = None
+        self._awaiting = self.cadence.may_be_due(trainer, batch_idx)
+
+    def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
+        """Count entries before anything clips the gradient or moves the weights.
+
+        An optimizer may evaluate a step several times; the first is before it moves.
+        """
+        if not self._awaiting:
+            return
+        self._awaiting = False
+        summary = layer_histograms(pl_module.network, ~pl_module.diverged)
+        if self.cadence.is_due(trainer.global_step):
+            self._write(trainer, summary, trainer.global_step)
+        else:
+            self._held_back = (summary, trainer.global_step)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Write the last step, whatever made it the last."""
+        if self._held_back is not None:
+            self._write(trainer, *self._held_back)
+
+    def _write(self, trainer: Any, summary: Any, step: int) -> None:
+        for board in tensorboards(trainer.loggers):
+            write(board, summary, step)
+
+
+def layer_histograms(network: FullyConnected, going: Tensor) -> Any:
+    """The weights and the weight gradients of each layer, counted in bins of equal width.
+
+    Args:
+        network: after a backward pass.
+        going: the replicas that count, ``[R]``, bool.
+
+    Returns:
+        TensorBoard's ``Summary``; a layer without a finite entry has no histogram.
+    """
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from torch.utils.tensorboard.summary import make_histogram
+
+    values = []
+    for layer, linear in enumerate(network.layers, start=1):
+        for name, entries in (("weight", linear.weight), ("weight_grad", linear.weight.grad)):
+            finite = _finite(entries, going)
+            if finite.size:
+                tag = layer_tag(name, layer)
+                histogram = make_histogram(finite, _edges(finite))
+                values.append(Summary.Value(tag=tag, histo=histogram))
+    return Summary(value=values)
+
+
+def _finite(entries: Tensor | None, going: Tensor) -> np.ndarray:
+    if entries is None:
+        return np.empty(0)
+    kept = entries.detach()[going].flatten().cpu().double().numpy()
+    finite: np.ndarray = kept[np.abs(kept) <= _LARGEST]  # not so of NaN
+    return finite
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    """Borders of the bins, from the least value to the greatest."""
+    low, high = values.min(), values.max()
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, N_BINS + 1)

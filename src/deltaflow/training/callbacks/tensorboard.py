@@ -1,0 +1,153 @@
+"""What goes to TensorBoard besides the scalars that Lightning logs: charts and the picture.
+
+Histograms and hyperparameters have pages, and modules, of their own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from deltaflow.nn.activations import Traits
+
+CHARTS = {
+    "delta_norm": "δ norm",
+    "delta_rms": "δ RMS",
+    "weight_grad_norm": "weight gradient norm",
+    "sample_grad_rms": "weight gradient of one sample, RMS",
+    "update_ratio": "update ratio ‖ΔW‖ / ‖W‖",
+    "weight_rms": "weight RMS",
+    "preactivation_std": "pre-activation, standard deviation",
+    "activation_std": "activation, standard deviation",
+    "saturated_fraction": "saturated share",
+    "inactive_fraction": "inactive share",
+    "dead_fraction": "dead share",
+    "noise_scale": "gradient noise scale",
+}
+"""The quantities that get a chart, a line per layer, and the chart's title."""
+
+
+def lay_out_charts(
+    loggers: Iterable[Logger], traits: Traits, metrics: Sequence[str], by_seed: bool
+) -> None:
+    """Tell TensorBoard's custom-scalars page to draw one chart per quantity, all layers in it.
+
+    Args:
+        loggers: of the run; those other than TensorBoard's are passed over.
+        traits: of φ. What does not apply to it gets no chart.
+        metrics: that the run logs, the loss included.
+        by_seed: whether it logs the courses of single seeds too.
+    """
+    names = [name for name in CHARTS if _applies(name, traits)]
+    layout = {
+        "Learning": {name: ["Multiline", [rf"^{name}/(train|validation)$"]] for name in metrics},
+        "Gradient flow": {CHARTS[name]: ["Multiline", [rf"^{name}/layer_\d+$"]] for name in names},
+    }
+    if by_seed:
+        layout["Learning, seed by seed"] = {
+            f"{name}, validation": ["Multiline", [rf"^seeds/{name}/validation/seed_\d+$"]]
+            for name in metrics
+        }
+    for board in tensorboards(loggers):
+        board.experiment.add_custom_scalars(layout)
+
+
+def log_layer_charts(loggers: Iterable[Logger], frame: pl.DataFrame, step: int) -> None:
+    """Log the measured step: each quantity of each layer, the mean over replicas.
+
+    All values go into one event; one call per value would cost more than the measuring.
+
+    Args:
+        loggers: of the run; those other than TensorBoard's are passed over.
+        frame: the step's rows of the layers table.
+        step: its number.
+    """
+    boards = tensorboards(loggers)
+    if not boards:
+        return
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    finite = [pl.col(name).filter(pl.col(name).is_finite()).mean() for name in CHARTS]
+    means = frame.group_by("layer").agg(finite).sort("layer")
+    values = [
+        Summary.Value(tag=layer_tag(name, row["layer"]), simple_value=row[name])
+        for row in means.iter_rows(named=True)
+        for name in CHARTS
+        if row[name] is not None
+    ]
+    for board in boards:
+        write(board, Summary(value=values), step)
+
+
+def log_picture(loggers: Iterable[Logger], tag: str, png: Path, step: int) -> None:
+    """Show a PNG file on the images page.
+
+    Args:
+        loggers: of the run; those other than TensorBoard's are passed over.
+        tag: the picture's name.
+        png: the file.
+        step: at which it was made.
+    """
+    boards = tensorboards(loggers)
+    if not boards:
+        return
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    content = png.read_bytes()
+    width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # IHDR
+    image = Summary.Image(encoded_image_string=content, width=width, height=height, colorspace=4)
+    for board in boards:
+        value = Summary.Value(tag=tag, image=image)
+        write(board, Summary(value=[value]), step)
+
+
+def log_verdicts(
+    loggers: Iterable[Logger], verdicts: Iterable[Mapping[str, str]], step: int
+) -> None:
+    """Show the verdicts on the text page.
+
+    Args:
+        loggers: of the run; those other than TensorBoard's are passed over.
+        verdicts: as in the summary.
+        step: the number of updates made.
+    """
+    if text := "\n".join(f"- {verdict['words']}" for verdict in verdicts):
+        for board in tensorboards(loggers):
+            board.experiment.add_text("verdicts", text, step)
+
+
+def layer_tag(name: str, layer: int) -> str:
+    """The tag of what belongs to one layer, the same in networks of any depth.
+
+    Its digits are three: some pages sort tags by number, and others letter by letter.
+
+    >>> layer_tag("delta_norm", 7)
+    'delta_norm/layer_007'
+    """
+    return f"{name}/layer_{layer:03d}"
+
+
+def tensorboards(loggers: Iterable[Logger]) -> list[TensorBoardLogger]:
+    """Those of the loggers that write for TensorBoard."""
+    return [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
+
+
+def write(board: TensorBoardLogger, summary: Any, step: int) -> None:
+    """Write an event into a run's event file.
+
+    Args:
+        board: of the run.
+        summary: TensorBoard's ``Summary``.
+        step: to which it belongs.
+    """
+    # Lightning closes the writer after each stage; every add_… of the writer opens it again
+    # by this call, but none of them takes a summary as it is.
+    board.experiment._get_file_writer().add_summary(summary, step)
+
+
+def _applies(name: str, traits: Traits) -> bool:
+    if name == "saturated_fraction":
+        return traits.saturates
+    return traits.has_flat_part or name not in ("inactive_fraction", "dead_fraction")
