@@ -29,5 +29,5 @@ def undrawn(monkeypatch):
 @pytest.fixture
 def in_this_process(monkeypatch):
     """Foreign tables are read in the test's own process, where it has replaced something."""
-    for module in ("deltaflow.data.files", "deltaflow.records.reading"):
+    for module in ("deltaflow.system.parquet", "deltaflow.records.reading"):
         monkeypatch.setattr(f"{module}.call", lambda f, *arguments, **_: f(*arguments))

@@ -10,9 +10,9 @@ from deltaflow import load_run
 from deltaflow.comparison.collect import collect
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from deltaflow.sweep.report import report_on
+from processes import Command, start
 from stopping import stop_at_random
-from support.processes import Command, start
-from support.traps import at_call, at_file
+from traps import at_call, at_file
 
 RUN = ["hydra.run.dir=run", "trainer.max_epochs=2", "n_seeds=2", "network.width=4",
        "diagnostics.flush_seconds=0"]  # fmt: skip

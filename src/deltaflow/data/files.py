@@ -12,14 +12,15 @@ import polars as pl
 from deltaflow.data.layout import refuse_doubled_names, refuse_other_kinds, refuse_other_layouts
 from deltaflow.data.reading import local_path
 from deltaflow.data.text import best_separator, first_records, read_columns
-from deltaflow.system.isolation import EndedError, call
+from deltaflow.system import parquet
+from deltaflow.system.isolation import FailedError
 from deltaflow.system.memory import require
 from deltaflow.system.quotation import literal
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip")
-_DAMAGED = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException, EndedError)
+_DAMAGED = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException, FailedError)
 
 
 @dataclass(frozen=True)
@@ -69,36 +70,15 @@ class TableFile:
         return read
 
     def _parquet(self, places: Sequence[int]) -> list[pl.Series]:
-        order = sorted(places)
-        size = local_path(self.path).stat().st_size
-        read: pl.DataFrame = call(_parquet_columns, self.path, order, n_bytes=size)
-        series = dict(zip(order, read.get_columns(), strict=True))
-        return [series[place] for place in places]
-
-
-def _parquet_columns(path: str, places: list[int]) -> pl.DataFrame:
-    """The columns at some places, each of which is named once and in order.
-
-    Raises:
-        ValueError: if they do not fit into memory.
-    """
-    file = local_path(path)
-    with _damage_told(path):
-        n_rows = pl.scan_parquet(file, glob=False).select(pl.len()).collect().item()
+        file = local_path(self.path)
+        n_rows = parquet.count_rows(file)
         require(
             8 * n_rows * len(places),
             "The table",
-            f"{n_rows} rows of {literal(path)}",
+            f"{n_rows} rows of {literal(self.path)}",
             "Use fewer rows, or fewer columns with `data.features`.",
         )
-        # By number: a name such as * would be a pattern.
-        return pl.read_parquet(file, columns=places, glob=False)
-
-
-def _parquet_names(path: str) -> list[str]:
-    """The names of the columns, in order."""
-    with _damage_told(path):
-        return list(pl.scan_parquet(local_path(path), glob=False).collect_schema())
+        return parquet.read(file, places)
 
 
 def open_table(path: str) -> TableFile:
@@ -118,7 +98,7 @@ def open_table(path: str) -> TableFile:
     with _damage_told(path):
         _refuse_path(path, file)
         if file.suffix.lower() in PARQUET:
-            return TableFile(path, tuple(call(_parquet_names, path)), None)
+            return TableFile(path, tuple(parquet.column_names(file)), None)
         return _open_text(path)
 
 

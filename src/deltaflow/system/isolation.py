@@ -33,8 +33,12 @@ _START = "import sys; sys.path[:] = {path!r}; from deltaflow.system.isolation im
 _lock = threading.Lock()
 
 
-class EndedError(ValueError):
-    """The process that was asked has ended, or was ended because it took too long."""
+class FailedError(ValueError):
+    """What was called has failed there."""
+
+
+class EndedError(FailedError):
+    """What was called has ended its process, or took too long."""
 
 
 def call(
@@ -56,7 +60,7 @@ def call(
 
     Raises:
         EndedError: if the process ends before it has returned.
-        ValueError: for any other error there, with its message.
+        FailedError: for any other error there, with its message.
     """
     name = f"{function.__module__}:{function.__qualname__}"
     with _lock:
@@ -64,7 +68,7 @@ def call(
         answer, content = _server().ask(question, _SECONDS + n_bytes // _RATE)
     if "error" in answer:
         known = {kind.__name__: kind for kind in errors}
-        raise known.get(answer["error"], ValueError)(answer["message"])
+        raise known.get(answer["error"], FailedError)(answer["message"])
     return pl.read_ipc(content) if answer["frame"] else answer["value"]
 
 

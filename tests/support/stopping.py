@@ -1,4 +1,4 @@
-"""Runs stopped at random moments of their last second: ``python tests/stopping.py 200``."""
+"""Runs stopped at random moments of their last second: ``python tests/support/stopping.py 200``."""
 
 import itertools
 import random
@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from deltaflow.records import LAYERS, METRICS, read_table
-from support.processes import start
+from processes import start
 
 RUN = ["hydra.run.dir=run", "trainer.max_epochs=20", "n_seeds=2", "diagnostics.flush_seconds=0.05"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)

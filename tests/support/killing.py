@@ -1,4 +1,4 @@
-"""Sweeps that are killed at random moments and go on: ``python tests/killing.py 20``."""
+"""Sweeps that are killed at random moments and go on: ``python tests/support/killing.py 20``."""
 
 import random
 import subprocess

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from report import synthetic
-from report.chromium import (
+import synthetic
+from chromium import (
     SECTIONS,
     Chromium,
     Visit,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+import synthetic
 from deltaflow.page.html import write_page
-from report import synthetic
 
 SECTIONS = ("profiles", "heatmaps", "curves", "decay", "effects")
 

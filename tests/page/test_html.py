@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+import synthetic
 from deltaflow.page import html as page
 from deltaflow.page.html import write_page
-from report import synthetic
 from running import ROOT
 
-ASSETS = ROOT / "src" / "deltaflow" / "report" / "assets"
+ASSETS = ROOT / "src" / "deltaflow" / "page" / "assets"
 OWN_SCRIPTS = sorted(ASSETS.glob("*.js"))
 STRINGS = pytest.mark.parametrize("text", [*synthetic.HOSTILE, "$title $$ ${digest}", ""])
 
@@ -157,7 +157,7 @@ def test_the_wheel_carries_the_assets():
     packed = {
         Path(file.distribution_path) for file in WheelBuilder(str(ROOT)).recurse_included_files()
     }
-    carried = {path.name for path in packed if path.parent == Path("deltaflow/report/assets")}
+    carried = {path.name for path in packed if path.parent == Path("deltaflow/page/assets")}
     assert carried == {path.name for path in ASSETS.iterdir()}
     assert carried >= {"template.html", "report.css", "report.js"}
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+import outlaws
 from deltaflow.system import isolation
 from deltaflow.system.isolation import EndedError, call
-from support import outlaws
 
 
 def test_frames_and_plain_values_come_back():
@@ -75,7 +75,7 @@ def test_a_forked_process_asks_one_of_its_own():
 
 def test_it_ends_with_the_one_that_asks():
     program = (
-        "from deltaflow.system.isolation import call; from support import outlaws; "
+        "from deltaflow.system.isolation import call; import outlaws; "
         "print(call(outlaws.process), flush=True); import os; os.kill(os.getpid(), 9)"
     )
     asker = subprocess.run(
