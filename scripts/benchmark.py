@@ -1,6 +1,6 @@
 """Measure what this project costs beside a plain loop and bare Lightning."""
 
-from deltaflow.__main__ import benchmark
+from deltaflow.__main__ import enter
 
 if __name__ == "__main__":
-    benchmark()
+    enter("benchmark")

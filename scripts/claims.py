@@ -1,6 +1,6 @@
 """Measure what is often claimed of activations, losses and depth."""
 
-from deltaflow.__main__ import claims
+from deltaflow.__main__ import enter
 
 if __name__ == "__main__":
-    claims()
+    enter("claims.command")

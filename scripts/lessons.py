@@ -1,6 +1,10 @@
 """List and run the lessons."""
 
-from deltaflow.__main__ import lessons
+import sys
+from pathlib import Path
+
+from deltaflow.__main__ import enter
 
 if __name__ == "__main__":
-    lessons()
+    sys.path.insert(0, str(Path(__file__).parent / "lessons"))
+    enter("course.command")

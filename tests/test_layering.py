@@ -12,8 +12,6 @@ PACKAGE = Path(deltaflow.__file__).parent
 
 # From the top down. A module imports from its own room and from the floors below it.
 FLOORS = (
-    ("lessons", "claims", "benchmark", "trial"),
-    ("labelled",),
     ("__main__",),
     ("commands",),
     ("sweep",),

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 import torch
 
+from course.pictures import DASHED, SOLID, label, names, panels, save
 from deltaflow import train
 from deltaflow.experiment.result import Run
-from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
 
 # %% [markdown]
 # ## The same run, twice

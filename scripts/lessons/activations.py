@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from deltaflow.lessons.pictures import LOOKS, label, names, panels, save
+from course.pictures import LOOKS, label, names, panels, save
 from deltaflow.nn.activations import derivative, traits
 from deltaflow.theory import Moments
 

@@ -10,9 +10,9 @@
 import torch
 from torch import nn
 
+from course.pictures import DASHED, SOLID, label, names, panels, save
+from course.printing import entries
 from deltaflow.data.sources import breast_cancer
-from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
-from deltaflow.lessons.printing import entries
 from deltaflow.nn.initializers import Torch
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from course.pictures import DASHED, SOLID, label, names, panels, save
+from course.printing import entries
 from deltaflow.data.samples import Samples
-from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
-from deltaflow.lessons.printing import entries
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.task import Classification
 

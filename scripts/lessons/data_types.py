@@ -11,8 +11,8 @@ from fractions import Fraction
 
 import torch
 
+from course.pictures import label, panels, save
 from deltaflow.figures.flow import END, START
-from deltaflow.lessons.pictures import label, panels, save
 
 # %% [markdown]
 # ## Which types there are

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course.pictures import LOOKS, label, names, panels, save
 from deltaflow.data.sources import iris, xor
 from deltaflow.flow.measurement import Tape, dead_fractions
-from deltaflow.lessons.pictures import LOOKS, label, names, panels, save
 from deltaflow.nn.activations import derivative
 from deltaflow.nn.initializers import LeCun, Torch
 from deltaflow.nn.network import FullyConnected

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
-from deltaflow.lessons.printing import entries
+from course.pictures import DASHED, SOLID, label, names, panels, save
+from course.printing import entries
 
 # %% [markdown]
 # ## A mean of squares

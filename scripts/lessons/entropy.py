@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from deltaflow.lessons.pictures import DASHED, DOTTED, SOLID, label, names, panels, save
+from course.pictures import DASHED, DOTTED, SOLID, label, names, panels, save
 
 # %% [markdown]
 # ## Definitions

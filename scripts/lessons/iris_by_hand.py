@@ -11,8 +11,8 @@ import warnings
 import torch
 from torch import nn
 
+from course.pictures import DASHED, FAINT, SOLID, label, names, panels, save
 from deltaflow.data.sources import iris
-from deltaflow.lessons.pictures import DASHED, FAINT, SOLID, label, names, panels, save
 from deltaflow.nn.initializers import Torch
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import MeanSquaredError

@@ -8,7 +8,7 @@
 import torch
 from torch import Tensor, nn
 
-from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
+from course.pictures import DASHED, SOLID, label, names, panels, save
 from deltaflow.nn.initializers import He, Torch
 from deltaflow.nn.network import FullyConnected
 

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from course.pictures import label, names, panels, save
+from course.printing import entries
 from deltaflow.data.sources import blobs
 from deltaflow.figures.flow import END, START
-from deltaflow.lessons.pictures import label, names, panels, save
-from deltaflow.lessons.printing import entries
 from deltaflow.nn.initializers import Zeros
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy

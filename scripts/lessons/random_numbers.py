@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import torch
 
-from deltaflow.lessons.pictures import DASHED, SOLID, label, names, panels, save
+from course.pictures import DASHED, SOLID, label, names, panels, save
 from deltaflow.nn.random_streams import Stream, generator
 
 # %% [markdown]

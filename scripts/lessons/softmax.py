@@ -10,9 +10,9 @@
 import torch
 from torch import Tensor
 
+from course.pictures import label, panels, save
+from course.printing import entries
 from deltaflow.figures.flow import END, START
-from deltaflow.lessons.pictures import label, panels, save
-from deltaflow.lessons.printing import entries
 
 # %% [markdown]
 # ## Three steps

@@ -10,11 +10,11 @@
 import torch
 from torch import nn
 
+from course.pictures import label, panels, save
+from course.printing import entries
 from deltaflow.data.sources import moons
 from deltaflow.figures.flow import END, START
 from deltaflow.flow.measurement import Tape
-from deltaflow.lessons.pictures import label, panels, save
-from deltaflow.lessons.printing import entries
 from deltaflow.nn.initializers import Xavier
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy, MeanSquaredError

@@ -28,8 +28,8 @@ The house has a dozen rooms. Imports point down only. From the bottom:
     the runs of a multirun, and the report on them
 ``commands``
     from what was typed to a call
-``labelled``, ``trial``, ``benchmark``, ``lessons``, ``claims``
-    what is measured and taught with all this
+
+What is measured and taught with it is in ``scripts/``.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -11,7 +11,7 @@ from functools import partial
 from deltaflow.system.surroundings import prepare
 
 
-def _enter(module: str) -> None:
+def enter(module: str) -> None:
     """Import what a command takes, and run it; Ctrl-C ends both without a traceback.
 
     Args:
@@ -31,8 +31,13 @@ def _enter(module: str) -> None:
                 command()
             finally:
                 let_signals_end_it()
+                if sys.stdout is not None:
+                    sys.stdout.flush()
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # as shells give it
+    except BrokenPipeError:  # nobody reads any more, as after `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(1) from None
     except (ValueError, ImportError, OSError, MemoryError) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
@@ -51,13 +56,9 @@ def _explained(error: Exception) -> str:
     )
 
 
-main = partial(_enter, "deltaflow.commands.train")
-report = partial(_enter, "deltaflow.commands.report")
-theory = partial(_enter, "deltaflow.commands.theory")
-lessons = partial(_enter, "deltaflow.lessons.command")
-claims = partial(_enter, "deltaflow.claims.command")
-verdicts = partial(_enter, "deltaflow.trial")
-benchmark = partial(_enter, "deltaflow.benchmark")
+main = partial(enter, "deltaflow.commands.train")
+report = partial(enter, "deltaflow.commands.report")
+theory = partial(enter, "deltaflow.commands.theory")
 
 if __name__ == "__main__":
     main()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from deltaflow.claims import CLAIMS, command
-from deltaflow.claims.command import Settings, main
-from deltaflow.claims.ledger import entry
-from deltaflow.claims.ruling import Finding
+from claims import CLAIMS, command
+from claims.command import Settings, main
+from claims.ledger import entry
+from claims.ruling import Finding
 from deltaflow.comparison.collect import collect
 from written import write_run
 

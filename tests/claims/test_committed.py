@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from deltaflow.claims import CLAIMS, Bound, Finding, judge
-from deltaflow.claims.document import markdown
-from deltaflow.claims.ledger import read
-from deltaflow.claims.ruling import FEWEST
+from claims import CLAIMS, Bound, Finding, judge
+from claims.document import markdown
+from claims.ledger import read
+from claims.ruling import FEWEST
 from running import ROOT, options
 
 DOCS = ROOT / "docs"

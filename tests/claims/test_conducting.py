@@ -8,8 +8,8 @@ import warnings
 
 import pytest
 
-from deltaflow.claims import conducting
-from deltaflow.claims.conducting import conduct
+from claims import conducting
+from claims.conducting import conduct
 
 NAME = "depth_needs_an_activation"
 TINY = ["n_seeds=2", "trainer.max_epochs=1", "trainer.max_batches=2", "network.depth=0,1",

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from deltaflow.claims import convolution
-from deltaflow.claims.evidence import Evidence
-from deltaflow.claims.networks import data
+from claims import convolution
+from claims.evidence import Evidence
+from claims.networks import data
 from deltaflow.comparison.collect import collect
 from deltaflow.nn.random_streams import Stream, generator
 from running import run

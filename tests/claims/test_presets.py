@@ -6,10 +6,10 @@ Presets are found by glob; a new one needs a claim in the catalogue.
 import pytest
 from omegaconf import OmegaConf
 
-from deltaflow.claims import CLAIMS
-from deltaflow.claims.conducting import conduct
-from deltaflow.claims.evidence import Evidence
-from deltaflow.claims.ruling import FEWEST, find
+from claims import CLAIMS
+from claims.conducting import conduct
+from claims.evidence import Evidence
+from claims.ruling import FEWEST, find
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment.result import Run
 from deltaflow.figures import flow as figures

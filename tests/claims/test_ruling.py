@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from deltaflow.claims import CLAIMS, Bound, Claim, Finding, Measure, judge
-from deltaflow.claims.claim import NO, OPEN, YES
-from deltaflow.claims.ruling import find
+from claims import CLAIMS, Bound, Claim, Finding, Measure, judge
+from claims.claim import NO, OPEN, YES
+from claims.ruling import find
 
 of_each_claim = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.letter)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.claims import costs, depth, outputs, structure, units
-from deltaflow.claims.evidence import Evidence, decades, paired, ratio
+from claims import costs, depth, outputs, structure, units
+from claims.evidence import Evidence, decades, paired, ratio
 from deltaflow.nn.network import FullyConnected
 from made import SEEDS, evidence
 

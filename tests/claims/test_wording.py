@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from deltaflow.claims.wording import described
+from claims.wording import described
 
 GRID = [(init, f"depth={depth}", at) for init in "ab" for depth in "123" for at in ("start", "end")]
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -28,3 +29,14 @@ def test_help_and_mistakes_do_not_wait_for_torch(arguments, tmp_path):
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path
     )
     assert ran.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("script", ["theory", "report", "lessons"])
+def test_nobody_need_read_it_to_the_end(script):
+    """As after ``| head``: no message, and no traceback of a stream that cannot be flushed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (1, "")

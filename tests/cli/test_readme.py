@@ -5,10 +5,10 @@ import shlex
 
 import pytest
 
+from course import command as lessons
 from deltaflow import load_run
 from deltaflow.commands import report as reporting
 from deltaflow.commands import theory
-from deltaflow.lessons import command as lessons
 from running import ROOT, options, run
 from written import write_run
 

@@ -1,4 +1,4 @@
-"""An installed wheel trains and teaches in any folder: conf/ and the lessons travel with it."""
+"""An installed wheel trains in any folder: conf/ travels with it."""
 
 import os
 import subprocess
@@ -25,10 +25,6 @@ def test_the_wheel_carries_all_it_needs(tmp_path):
     assert packaged == {path for path in shipped if path.parts[0] != "local"}
     (points,) = installed.glob("*.dist-info/entry_points.txt")
     assert "deltaflow-train = deltaflow.__main__:main" in points.read_text()
-    assert "deltaflow-lessons = deltaflow.__main__:lessons" in points.read_text()
-    lessons = {path.name for path in (ROOT / "scripts" / "lessons").glob("*.py")}
-    texts = installed / "deltaflow" / "lessons" / "texts"
-    assert {path.name for path in texts.iterdir()} == lessons
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -45,12 +41,3 @@ def test_the_wheel_carries_all_it_needs(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith(str(installed / "deltaflow" / "conf"))
     assert list(elsewhere.glob("outputs/*/layers.parquet"))
-
-    teach = "from deltaflow.lessons.command import main; main(); main(['softmax'])"
-    taught = subprocess.run(
-        [sys.executable, "-c", teach], capture_output=True, text=True, cwd=elsewhere,
-        env=os.environ | {"PYTHONPATH": str(installed)},
-    )  # fmt: skip
-    assert taught.returncode == 0, taught.stderr
-    assert f"Files    {texts}" in taught.stdout
-    assert (elsewhere / "outputs" / "lessons" / "softmax.svg").exists()

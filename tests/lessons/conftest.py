@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deltaflow.lessons.catalogue import chosen
-from deltaflow.lessons.command import run
+from course.catalogue import chosen
+from course.command import run
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from deltaflow.lessons.catalogue import ORDER, chosen, lessons, read
+from course.catalogue import ORDER, chosen, lessons, read
 
 
 def test_lessons_come_in_reading_order():

@@ -1,11 +1,12 @@
+import os
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from deltaflow.lessons import command
-from deltaflow.lessons.catalogue import ORDER, Lesson, lessons
+from course import command
+from course.catalogue import ORDER, Lesson, lessons
 from running import ROOT, in_a_terminal
 
 
@@ -20,10 +21,13 @@ def test_without_names_they_are_listed_in_reading_order(capsys):
 
 def test_listing_does_not_wait_for_torch():
     script = (
-        "import sys; from deltaflow.lessons.command import main; main([]); "
+        "from course.command import main; main([]); import sys; "
         "print('torch' in sys.modules or 'matplotlib' in sys.modules)"
     )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
     assert ran.stdout.splitlines()[-1] == "False"
 
 

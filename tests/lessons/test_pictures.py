@@ -1,6 +1,6 @@
 import pytest
 
-from deltaflow.lessons.pictures import LOOKS, kept_in, label, panels, save
+from course.pictures import LOOKS, kept_in, label, panels, save
 
 
 def test_activations_are_told_apart_without_colours():

@@ -1,6 +1,6 @@
 import torch
 
-from deltaflow.lessons.printing import entries
+from course.printing import entries
 
 
 def test_entries_are_rounded_and_zero_has_no_sign():

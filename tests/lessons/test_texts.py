@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.image import imread
 
-from deltaflow.lessons.catalogue import ORDER, directory, read
+from course.catalogue import ORDER, directory, read
 
 LESSONS = sorted(path.stem for path in directory().glob("*.py"))
 WITHOUT_FIGURES = {"tensors"}

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 import written
-from deltaflow.claims.evidence import Evidence
+from claims.evidence import Evidence
 from deltaflow.comparison.collect import collect
 
 Settings = Mapping[str, Any]

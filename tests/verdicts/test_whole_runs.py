@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deltaflow.theory.overlay import Theory
-from deltaflow.trial import advised
 from running import run
+from verdict_accuracy.trial import advised
 
 SHORT = ["logger=none", "trainer.max_epochs=10"]
 
@@ -80,8 +80,8 @@ def test_advice_can_stand_behind_a_critical_start_with_biases(tmp_path):
 
 
 def test_advice_on_a_start_of_ones_own_says_what_to_leave_out(tmp_path):
-    words = _words(["init._target_=deltaflow.labelled.starts.Constant"], tmp_path)
-    assert words.endswith("per layer. Leave out init._target_=deltaflow.labelled.starts.Constant.")
+    words = _words(["init._target_=verdict_accuracy.starts.Constant"], tmp_path)
+    assert words.endswith("per layer. Leave out init._target_=verdict_accuracy.starts.Constant.")
 
 
 def test_results_stay_where_judging_fails(tmp_path, monkeypatch):

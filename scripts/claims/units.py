@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from deltaflow.claims.claim import Bound, Claim, Condition, Measure
-from deltaflow.claims.evidence import Evidence, label, of_units, paired
-from deltaflow.claims.networks import by_seed, hidden_layers, trained, training_rows, untrained
+from claims.claim import Bound, Claim, Condition, Measure
+from claims.evidence import Evidence, label, of_units, paired
+from claims.networks import by_seed, hidden_layers, trained, training_rows, untrained
 from deltaflow.comparison.aggregate import interval
 from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration, Value

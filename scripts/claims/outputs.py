@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import polars as pl
 import torch
 
-from deltaflow.claims.claim import Bound, Claim, Condition, Measure
-from deltaflow.claims.evidence import Evidence, label, paired
-from deltaflow.claims.networks import by_seed, test_rows, trained
+from claims.claim import Bound, Claim, Condition, Measure
+from claims.evidence import Evidence, label, paired
+from claims.networks import by_seed, test_rows, trained
 from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration
 from deltaflow.records import LAYERS

@@ -3,8 +3,8 @@
 import pytest
 
 from deltaflow.config.composition import compose_run
-from deltaflow.labelled import HEALTHY_SHARE, LabelledRun, labelled_runs
-from deltaflow.trial import Judged, advised, judge, main, show
+from verdict_accuracy import HEALTHY_SHARE, LabelledRun, labelled_runs
+from verdict_accuracy.trial import Judged, advised, judge, main, show
 
 DRAW = 2  # none of those that rules and recipes were written by
 PER_KIND = 3
@@ -97,7 +97,7 @@ def test_what_a_trial_cannot_do_is_refused(argument, capsys):
 
 def test_a_network_that_is_judged_wrong_is_told_by_the_exit_status(monkeypatch, capsys):
     wrong = LabelledRun("dead", {"trainer.max_epochs": "1"})
-    monkeypatch.setattr("deltaflow.trial.labelled_runs", lambda *_: [wrong])
+    monkeypatch.setattr("verdict_accuracy.trial.labelled_runs", lambda *_: [wrong])
     with pytest.raises(SystemExit) as stopped:
         main(["advice=false"])
     assert stopped.value.code == 1

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import torch
 
-from deltaflow.claims import convolution
-from deltaflow.claims.claim import Bound, Claim, Condition, Measure
-from deltaflow.claims.evidence import Evidence, label, paired, ratio
-from deltaflow.claims.networks import (
+from claims import convolution
+from claims.claim import Bound, Claim, Condition, Measure
+from claims.evidence import Evidence, label, paired, ratio
+from claims.networks import (
     by_seed,
     hidden_layers,
     trained,

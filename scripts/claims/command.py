@@ -25,12 +25,12 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from deltaflow.claims import document, ledger
-from deltaflow.claims.catalogue import chosen
-from deltaflow.claims.claim import FOLDER, Claim
-from deltaflow.claims.conducting import conduct
-from deltaflow.claims.evidence import Evidence
-from deltaflow.claims.ruling import find
+from claims import document, ledger
+from claims.catalogue import chosen
+from claims.claim import FOLDER, Claim
+from claims.conducting import conduct
+from claims.evidence import Evidence
+from claims.ruling import find
 from deltaflow.config.composition import split_settings
 from deltaflow.config.messages import command, explain, print_error
 from deltaflow.config.options import config_directory

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 from torch.nn.functional import cross_entropy
 
-from deltaflow.claims.networks import data
+from claims.networks import data
 from deltaflow.comparison.configuration import Configuration, Value
 
 _SIDE = 8  # pixels of a digit

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deltaflow.claims.claim import Claim
-from deltaflow.claims.ruling import Finding, judge, recorded
+from claims.claim import Claim
+from claims.ruling import Finding, judge, recorded
 from deltaflow.comparison.collect import CollectedRun
 from deltaflow.system.files import replace_file
 

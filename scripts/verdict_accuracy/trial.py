@@ -1,8 +1,8 @@
 """Verdicts on networks whose fault is known: which are named, and does the advice help?
 
-    python scripts/verdicts.py draws=[2] format=markdown
+    python scripts/verdict_accuracy.py draws=[2] format=markdown
 
-Every network of deltaflow.labelled is trained and judged; then again with what its first
+Every network of verdict_accuracy is trained and judged; then again with what its first
 finding says to try. Settings, with their defaults:
 
     draws=[0]        which networks; each number is another set of them
@@ -28,8 +28,8 @@ from rich.text import Text
 from deltaflow.config.composition import compose_run, split_settings
 from deltaflow.config.messages import command
 from deltaflow.experiment import run as experiment
-from deltaflow.labelled import LabelledRun, labelled_runs
 from deltaflow.terminal.screen import console
+from verdict_accuracy import LabelledRun, labelled_runs
 
 _ADVICE = re.compile(r"[Tt]ry ((?:[\w.]+=\S+ ?)+)")
 _WHOLE = ("init", "activation", "network")  # groups whose values go when the option does

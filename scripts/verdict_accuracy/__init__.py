@@ -11,8 +11,8 @@ networks by the same recipes, never seen before.
 
 from dataclasses import dataclass
 
-from deltaflow.labelled.draws import Draw
-from deltaflow.labelled.recipes import RECIPES
+from verdict_accuracy.draws import Draw
+from verdict_accuracy.recipes import RECIPES
 
 HEALTHY_SHARE = 4  # healthy networks for each network of one kind of fault
 

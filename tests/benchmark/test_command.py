@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow import benchmark
-from deltaflow.benchmark import Settings, contestants, phases
-from deltaflow.benchmark.predictions import DIAGRAM, PREDICTION, predictions
+import benchmark
+from benchmark import Settings, contestants, phases
+from benchmark.predictions import DIAGRAM, PREDICTION, predictions
 
 TINY = ["epochs=2", "repeats=1", "n_seeds=2", "processes=false", "trainer.precision=64-true"]
 

@@ -51,9 +51,8 @@ class Lesson:
 
 
 def directory() -> Path:
-    """Where the lessons are: within the installed package, or in ``scripts/`` of the checkout."""
-    packaged = Path(__file__).parent / "texts"
-    return packaged if packaged.exists() else Path(__file__).parents[3] / "scripts" / "lessons"
+    """Where the lessons are."""
+    return Path(__file__).parents[1]
 
 
 def lessons() -> list[Lesson]:

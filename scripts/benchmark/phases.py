@@ -142,8 +142,9 @@ def seconds(overrides: Sequence[str] = SWEEP) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         kept = Path(directory) / "phases.json"
         where = f"hydra.sweep.dir='{directory}/sweep'"
-        program = f"from deltaflow.benchmark.phases import main; main({str(kept)!r}, {time.time()})"
-        command = [sys.executable, "-c", program, "-m", *overrides, where]
+        found_here = f"import sys; sys.path.insert(1, {str(Path(__file__).parents[1])!r})"
+        program = f"from benchmark.phases import main; main({str(kept)!r}, {time.time()})"
+        command = [sys.executable, "-c", f"{found_here}; {program}", "-m", *overrides, where]
         ended = subprocess.run(command, capture_output=True, text=True)
         if ended.returncode:
             raise ValueError(ended.stderr.strip().removeprefix("deltaflow: "))

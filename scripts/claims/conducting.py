@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from deltaflow.claims.claim import FOLDER
+from claims.claim import FOLDER
 from deltaflow.commands import train as cli
 from deltaflow.comparison.collect import CollectedRun, collect
 from deltaflow.comparison.configuration import ENDED

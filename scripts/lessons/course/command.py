@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from course.catalogue import OUTPUT, Lesson, chosen, directory, lessons
 from deltaflow.config.messages import command
-from deltaflow.lessons.catalogue import OUTPUT, Lesson, chosen, directory, lessons
 from deltaflow.terminal.screen import console, titled_table
 
 
@@ -100,7 +100,7 @@ def run(lesson: Lesson, output: Path = OUTPUT) -> dict[str, object]:
     """
     import torch
 
-    from deltaflow.lessons.pictures import kept_in
+    from course.pictures import kept_in
 
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small networks wait for threads longer than they compute
@@ -114,7 +114,7 @@ def run(lesson: Lesson, output: Path = OUTPUT) -> dict[str, object]:
 
 def _run(wanted: Sequence[Lesson], output: Path) -> None:
     """Run lessons one after the other, beneath a bar, and say what each took."""
-    from deltaflow.lessons.pictures import check_writable
+    from course.pictures import check_writable
 
     check_writable(output)
     out, bar = console(), console(stderr=True)

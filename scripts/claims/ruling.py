@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deltaflow.claims.claim import OPEN, YES, Bound, Claim, Condition
-from deltaflow.claims.evidence import Evidence
-from deltaflow.claims.wording import described
+from claims.claim import OPEN, YES, Bound, Claim, Condition
+from claims.evidence import Evidence
+from claims.wording import described
 from deltaflow.comparison.aggregate import LEVEL, interval
 
 HOLDS, HOLDS_WHEN, DOES_NOT_HOLD = "holds", "holds when", "does not hold"

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from deltaflow.claims.claim import Bound, Claim, Condition, Measure
-from deltaflow.claims.evidence import Evidence, label, paired, ratio, seconds
+from claims.claim import Bound, Claim, Condition, Measure
+from claims.evidence import Evidence, label, paired, ratio, seconds
 from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from deltaflow.claims.claim import Bound, Claim, Condition, Measure
-from deltaflow.claims.evidence import Evidence, decades, label, paired, ratio
+from claims.claim import Bound, Claim, Condition, Measure
+from claims.evidence import Evidence, decades, label, paired, ratio
 from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration, Value
 

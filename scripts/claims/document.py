@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deltaflow.claims.claim import Bound
-from deltaflow.claims.ruling import FEWEST
+from claims.claim import Bound
+from claims.ruling import FEWEST
 from deltaflow.system.files import replace_file
 from deltaflow.terminal.screen import spread
 

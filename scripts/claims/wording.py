@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from deltaflow.claims.claim import Condition
+from claims.claim import Condition
 
 _Said = dict[int, tuple[str, ...]]  # what may stand at some places of a condition
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from deltaflow.claims import costs, depth, outputs, structure, units
-from deltaflow.claims.claim import Claim
+from claims import costs, depth, outputs, structure, units
+from claims.claim import Claim
 
 CLAIMS: tuple[Claim, ...] = tuple(
     sorted(

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from deltaflow.labelled.draws import EDGES, LABELLED, Draw
+from verdict_accuracy.draws import EDGES, LABELLED, Draw
 
-_HERE = "deltaflow.labelled.starts"
+_HERE = "verdict_accuracy.starts"
 
 
 def _shallow(draw: Draw) -> dict[str, str]:

@@ -13,9 +13,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from course.catalogue import OUTPUT
 from deltaflow.figures import flow as figures
 from deltaflow.figures.flow import END, QUIET, START
-from deltaflow.lessons.catalogue import OUTPUT
 
 FORMATS = ("png", "svg")
 LOOKS: dict[str, dict[str, Any]] = {

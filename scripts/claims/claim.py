@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from deltaflow.claims.evidence import Evidence
+from claims.evidence import Evidence
 from deltaflow.comparison.comparison import BySeed
 
 FOLDER = "claims"  # of the presets: conf/experiment/claims

@@ -4,7 +4,7 @@ A claim is a sentence, a preset in ``conf/experiment/claims`` that makes the run
 number by condition, paired by seed, and the bound that its interval must keep. The verdict
 follows from the numbers by one rule, and can come out against the claim:
 
->>> from deltaflow.claims import CLAIMS, Bound, Finding, judge
+>>> from claims import CLAIMS, Bound, Finding, judge
 >>> CLAIMS[0].sentence[:12], str(CLAIMS[0].measures[0].bound)
 ('With sigmoid', 'above 1')
 >>> answer = Bound(low=1).answer(0.7, 0.9)
@@ -22,8 +22,8 @@ follows from the numbers by one rule, and can come out against the claim:
     runs, results for machines and for people, and the command line
 """
 
-from deltaflow.claims.catalogue import CLAIMS, chosen
-from deltaflow.claims.claim import Bound, Claim, Measure
-from deltaflow.claims.ruling import Finding, Verdict, judge
+from claims.catalogue import CLAIMS, chosen
+from claims.claim import Bound, Claim, Measure
+from claims.ruling import Finding, Verdict, judge
 
 __all__ = ["CLAIMS", "Bound", "Claim", "Finding", "Measure", "Verdict", "chosen", "judge"]

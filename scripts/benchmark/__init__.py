@@ -32,16 +32,16 @@ import torch
 from rich.progress import track
 from torch.nn.utils import parameters_to_vector
 
-from deltaflow.benchmark import phases
-from deltaflow.benchmark.contestants import (
+from benchmark import phases
+from benchmark.contestants import (
     Trained,
     Work,
     train_by_lightning,
     train_by_loop,
     train_by_run,
 )
-from deltaflow.benchmark.predictions import DIAGRAM, PREDICTION, predictions
-from deltaflow.benchmark.tables import show, spread
+from benchmark.predictions import DIAGRAM, PREDICTION, predictions
+from benchmark.tables import show, spread
 from deltaflow.config.composition import split_settings
 from deltaflow.config.messages import command
 from deltaflow.system.files import replace_file
