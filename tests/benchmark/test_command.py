@@ -19,6 +19,7 @@ def measured(tmp_path_factory):
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_every_contestant_is_measured_in_every_round(measured):
     assert len(measured["seconds"]) == 10
     assert all(len(values) == 1 and values[0] > 0 for values in measured["seconds"].values())
@@ -163,6 +164,7 @@ def test_a_phase_within_another_stops_its_clock():
     assert split.seconds["report"] == 8
 
 
+@pytest.mark.slow
 def test_the_phases_of_a_sweep_are_told(tmp_path, capsys):
     path = tmp_path / "phases.json"
     tiny = ["n_seeds=2", "trainer.max_epochs=2", "activation=relu,tanh", "network.depth=1"]

@@ -87,6 +87,7 @@ def prepared(overrides: list[str], directory) -> str | None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 @settings(
     max_examples=300,
     derandomize=True,

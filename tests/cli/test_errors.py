@@ -9,7 +9,13 @@ import pytest
 from mistakes import MISTAKES
 
 
-@pytest.mark.parametrize(("typed", "rule", "found", "advice"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize(
+    ("typed", "rule", "found", "advice"),
+    [
+        pytest.param(*case, id=name, marks=[] if n % 4 == 0 else pytest.mark.slow)
+        for n, (name, case) in enumerate(MISTAKES.items())  # as many kinds, a few in a minute
+    ],
+)
 def test_a_mistake_gets_one_message(typed, rule, found, advice, deltaflow):
     outcome = deltaflow(*typed)
 

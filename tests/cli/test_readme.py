@@ -25,6 +25,7 @@ GROUPS = sorted(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.slow
 def test_every_training_command_runs(command, deltaflow):
     program, script, *arguments = shlex.split(command)
     assert (program, script) == ("python", "train.py")

@@ -13,7 +13,7 @@ from deltaflow.experiment import assembly
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.task import Regression
 from deltaflow.records import read_summary
-from running import CONF, TABLE, composed, draw_nothing, options, run
+from running import CONF, TABLE, composed, options, run
 
 SMALL = ["logger=none", "network.width=8"]
 COUNTING = ("data=", "trainer=", "experiment=", "debug=")  # may change the number of steps
@@ -71,37 +71,43 @@ def test_only_measuring_nothing_leaves_no_flow(tmp_path):
 WITHOUT_A_CARD = not (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
-@pytest.mark.filterwarnings("ignore:.*has its softmax inside")  # what a preset is there to show
-@pytest.mark.parametrize("overrides", CASES)
-@pytest.mark.parametrize("precision", ["32-true", "64-true"])
-def test_every_option_trains_and_each_replica_is_the_lone_run(
-    overrides, precision, tmp_path, monkeypatch
-):
+each_option = pytest.mark.parametrize("overrides", CASES)
+pytestmark = pytest.mark.filterwarnings("ignore:.*has its softmax inside")  # presets show it
+
+
+def _settings(overrides: list[str], precision: str) -> list[str]:
     if overrides == ["accelerator=gpu"] and WITHOUT_A_CARD:
         pytest.skip("no graphics card")
     deciding = overrides if overrides[0].startswith(COUNTING) else []
-    settings = [*SMALL, *overrides, f"trainer.precision={precision}", _for_ten_steps(*deciding)]
-    with monkeypatch.context() as patched:
-        if precision == "64-true":  # one picture of each option will do
-            draw_nothing(patched)
-        lone = run([*settings, "seed=6", "n_seeds=1"], tmp_path / "lone")
-    draw_nothing(monkeypatch)
-    stack = run([*settings, "seed=5", "n_seeds=3"], tmp_path / "stack")
+    return [*SMALL, *overrides, f"trainer.precision={precision}", _for_ten_steps(*deciding)]
 
-    assert stack.summary["status"] == lone.summary["status"] == "completed"
+
+@pytest.mark.usefixtures("undrawn")
+@each_option
+def test_every_option_trains_and_each_replica_is_the_lone_run(overrides, tmp_path):
+    settings = _settings(overrides, "64-true")
+    lone = run([*settings, "seed=6", "n_seeds=1"], tmp_path / "lone")
+    stack = run([*settings, "seed=5", "n_seeds=3"], tmp_path / "stack")
     assert stack.summary["n_steps"] >= 10
-    tolerance = 1e-9 if precision == "64-true" else 2e-2
     for stacked, single in zip(stack.network.parameters(), lone.network.parameters(), strict=True):
         scale = single.detach().abs().max().clamp(min=1)
-        assert (stacked[1] - single[0]).abs().max() <= tolerance * scale
+        assert (stacked[1] - single[0]).abs().max() <= 1e-9 * scale
     _assert_complete(lone, n_replicas=1)
     _assert_complete(stack, n_replicas=3)
-    if len(lone.layers) and precision == "32-true":
-        assert (lone.directory / "flow.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@each_option
+def test_every_option_trains_in_single_precision_and_is_drawn(overrides, tmp_path):
+    done = run([*_settings(overrides, "32-true"), "n_seeds=2"], tmp_path)
+    _assert_complete(done, n_replicas=2)
+    if len(done.layers):
+        assert (tmp_path / "flow.png").stat().st_size > 10_000
 
 
 def _assert_complete(result, n_replicas):
     assert read_summary(result.directory) == result.summary
+    assert result.summary["status"] == "completed"
     assert len(result.summary["replicas"]) == n_replicas
     for replica in result.summary["replicas"]:
         judged = replica["test"] or replica["final"]  # a preset may leave no rows to test

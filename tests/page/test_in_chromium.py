@@ -18,6 +18,8 @@ from chromium import (
     ticked,
 )
 
+pytestmark = pytest.mark.slow
+
 DIGESTS = {name: getattr(synthetic, name) for name in (
     "small", "one_run", "no_axis", "one_axis", "linear", "all_failed", "all_diverged", "empty",
     "hostile",

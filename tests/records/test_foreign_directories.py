@@ -199,6 +199,7 @@ def everything(sweep):
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", TRAPS, ids=lambda how: how.__name__)
 @pytest.mark.parametrize("place", PLACES)
 def test_whatever_stands_in_a_sweep_leads_nowhere(place, how, sweep, outside):

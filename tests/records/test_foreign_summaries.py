@@ -122,12 +122,14 @@ def foreign(sweep, capsys):
     return act
 
 
+@pytest.mark.slow
 @MANY
 @given(st.dictionaries(st.sampled_from(sorted(SUMMARY_FIELDS)), ANYTHING, max_size=3))
 def test_anything_in_a_field_costs_its_own_run(foreign, fields):
     foreign(fields)
 
 
+@pytest.mark.slow
 @MANY
 @given(st.fixed_dictionaries({}, optional=PLAUSIBLE), st.text(max_size=20))
 def test_what_a_run_could_have_written_costs_its_own_run(foreign, fields, config):
