@@ -28,6 +28,7 @@ def test_every_contestant_is_measured_in_every_round(measured):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_all_contestants_reach_the_same_weights(measured):
     assert measured["same_work"]["epochs"] == 2
     differences = measured["same_work"]["largest_difference"]

@@ -17,6 +17,7 @@ def test_one_batch_of_each_part_is_enough_to_see_whether_all_fits(tmp_path):
     assert seen * 7 == pytest.approx(round(seen * 7))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [[], ["data=digits"], ["data=diabetes", "loss=mse"]], ids=str)
 def test_a_few_rows_are_learnt_by_heart(overrides, tmp_path):
     result = run(["debug=overfit", "n_seeds=3", "logger=none", *overrides], tmp_path)

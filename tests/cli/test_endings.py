@@ -55,7 +55,6 @@ def moments(files: list[str], steps: list[str], acts: list[str]) -> list:
             partial(set_trap, name, moment, act),
             act,
             id=f"{act} {moment} {name if set_trap is at_file else name.rpartition('.')[2]}",
-            marks=[] if act in USUAL and set_trap is at_file else pytest.mark.slow,
         )
         for (set_trap, name, moment), turn in zip(places, turns, strict=False)
         for act in acts
@@ -86,6 +85,7 @@ def assert_rows_are_there(directory: Path) -> None:
     assert len(found.layers) == N_ROWS[LAYERS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("prepare", "act"), moments(FILES, STEPS, [*ASKING, "SIGKILL", *FAILING]))
 def test_a_run_that_is_stopped_at_its_end_keeps_its_rows(prepare, act, tmp_path):
     status = wait(start(RUN, tmp_path, prepare), act)

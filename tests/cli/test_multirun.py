@@ -47,6 +47,7 @@ def test_a_sweep_with_an_unknown_option_is_refused_before_it_starts(deltaflow):
     assert outcome.summaries == []
 
 
+@pytest.mark.slow
 def test_a_diverged_run_is_data(deltaflow):
     outcome = deltaflow("-m", "optimizer.lr=1e30,0.1", "loss=mse", *SHORT[:1], "n_seeds=2")
     assert outcome.status == 0

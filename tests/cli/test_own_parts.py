@@ -109,6 +109,7 @@ def test_a_part_that_cannot_be_made_is_named(typed, part, found, deltaflow):
     _refused(deltaflow(*RUN, *typed), part, found)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler")
 @pytest.mark.parametrize(("typed", "part", "found"), WHILE_TRAINING.values(), ids=WHILE_TRAINING)
 def test_a_part_that_fails_in_training_is_named(typed, part, found, deltaflow):

@@ -94,6 +94,7 @@ def test_the_python_runs(tmp_path, monkeypatch):
     assert len(names["layers"]) > 0
 
 
+@pytest.mark.slow
 def test_parts_of_ones_own_come_in_as_it_says(deltaflow, tmp_path):
     for content in re.findall(r"```(?:yaml|python)\n(.*?)```", README, re.DOTALL):
         if name := re.search(r"^# (my_\S+)$", content, re.MULTILINE):

@@ -171,6 +171,7 @@ def test_a_report_does_not_wait_for_torch(sweeps):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_every_multirun_ends_with_its_report(deltaflow):
     outcome = deltaflow("-m", "network.depth=-1,1,2", "hydra.sweep.dir=here", "n_seeds=2", *SHORT)
     assert outcome.status == 1  # a run failed

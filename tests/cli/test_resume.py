@@ -54,6 +54,7 @@ def end(folder, status):
     (folder / "summary.json").write_text(json.dumps(summary | {"status": status}))
 
 
+@pytest.mark.slow
 def test_what_is_finished_stays_as_it_is(deltaflow, tmp_path):
     first = deltaflow(*FRESH)
     before = content(tmp_path / "here")
@@ -67,6 +68,7 @@ def test_what_is_finished_stays_as_it_is(deltaflow, tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
 def test_what_is_not_finished_runs_again_in_its_place(status, finished, deltaflow):
     lost, *kept = finished
@@ -85,6 +87,7 @@ def test_what_is_not_finished_runs_again_in_its_place(status, finished, deltaflo
     assert len(read_table(lost, METRICS))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_a_diverged_run_is_a_result_and_stays(deltaflow):
     diverging = ["-m", "optimizer.lr=1e30,0.1", "loss=mse", "logger=none"]
@@ -97,6 +100,7 @@ def test_a_diverged_run_is_a_result_and_stays(deltaflow):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_more_values_add_runs_with_numbers_of_their_own(finished, deltaflow):
     again = deltaflow(
         "-m", "seed=5,7,0", "activation=tanh,sigmoid,relu", *SHORT, "sweep.resume=here"
@@ -167,6 +171,7 @@ def test_the_directory_of_another_sweep_is_told_how_to_go_on(deltaflow):
     assert "go on with it: `sweep.resume=here`" in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(deltaflow):
     values = ["-m", "network.depth=1,-1,2,3", *SHORT]

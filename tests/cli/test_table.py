@@ -148,6 +148,7 @@ MISTAKES = {
 WHOLE = {"no file", "no target"}  # typed as it stands; the others correct what is complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_gets_one_message(mistake, deltaflow, write):
     content, typed, rule, found, advice = MISTAKES[mistake]

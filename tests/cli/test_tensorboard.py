@@ -49,6 +49,7 @@ def _scalars(ask, tag: str) -> list[list[float]]:
     return json.loads(ask(f"plugin/scalars/scalars?run={RUN}&tag={tag}"))
 
 
+@pytest.mark.slow
 def test_losses_and_metrics_are_there_as_mean_and_by_seed(ask):
     tags = json.loads(ask("plugin/scalars/tags"))[RUN]
     for metric in ("loss", "accuracy", "macro_f1"):

@@ -82,6 +82,7 @@ def _settings(overrides: list[str], precision: str) -> list[str]:
     return [*SMALL, *overrides, f"trainer.precision={precision}", _for_ten_steps(*deciding)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 @each_option
 def test_every_option_trains_and_each_replica_is_the_lone_run(overrides, tmp_path):
@@ -115,6 +116,7 @@ def _assert_complete(result, n_replicas):
         assert all(math.isfinite(value) for value in judged.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [[f"{group}={option}"] for group in ("activation", "init", "loss", "optimizer")
@@ -127,6 +129,7 @@ def test_every_part_of_a_network_trains_in_half_precision(overrides, tmp_path):
     _assert_complete(half, n_replicas=2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("option", options("activation"))
 def test_every_activation_is_rebuilt_from_a_checkpoint_without_unpickling(option, tmp_path):

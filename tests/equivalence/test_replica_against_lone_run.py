@@ -44,6 +44,7 @@ def test_dropout_and_normalisation_stay_within_a_replica(normalization, tmp_path
     assert_frame_equal(stack.metrics.filter(kept), alone.metrics, rel_tol=1e-9, check_exact=False)
 
 
+@pytest.mark.slow
 @each_replica
 def test_a_replica_leaves_the_records_of_the_lone_run(r, tmp_path):
     stack, alone = stack_and_lone_run(["activation=tanh"], r, tmp_path)

@@ -79,6 +79,7 @@ def test_a_replica_trains_as_linear_layers_do(activation, optimizer, tmp_path):
     assert_trains_as_linear_layers(overrides, "ce", optimizer, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "data"), [("bce", "xor"), ("ce", "moons"), ("mse", "sine")])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_on_any_kind_of_data(loss, data, optimizer, tmp_path):
@@ -111,6 +112,7 @@ def test_with_each_replicas_gradient_clipped(norm, tmp_path):
     assert_trains_as_linear_layers(overrides, "ce", "sgd", tmp_path, clip_norm=norm)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", ["layer", "batch"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_with_normalisation(normalization, optimizer, tmp_path):

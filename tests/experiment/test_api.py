@@ -26,6 +26,7 @@ def test_an_old_run_is_what_it_was(trained):
     assert again.title == trained.title == "leaky · torch · iris · ce · depth 2 · 3 seeds"
 
 
+@pytest.mark.slow
 def test_python_and_the_command_line_train_the_same_network(trained, tmp_path):
     command = [sys.executable, "-c", "from deltaflow.commands.train import main; main()"]
     settings = [*SHORT, "activation=leaky", "n_seeds=3", "seed=4", "hydra.run.dir=there"]
@@ -125,6 +126,7 @@ def test_what_is_no_list_of_settings_is_refused(overrides):
         train(overrides)
 
 
+@pytest.mark.slow
 def test_python_hears_no_warnings_of_libraries_among_themselves(tmp_path):
     script = (
         "from deltaflow import train; "

@@ -175,6 +175,7 @@ def test_figures_of_an_older_report_are_removed_and_nothing_else(found, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_in_greyscale_has_something_on_it(found, tmp_path, name):
     write_figures(found, tmp_path)

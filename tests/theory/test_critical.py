@@ -56,6 +56,7 @@ def test_an_edge_that_is_of_no_use_is_warned_of(phi, said):
         Critical(phi, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["tanh", "relu", "leaky", "elu", "identity", "hardtanh"])
 def test_it_takes_whatever_activation_is_chosen(activation, tmp_path):
     result = run([*SHORT, f"activation={activation}", "network.depth=6"], tmp_path)

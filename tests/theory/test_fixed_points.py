@@ -163,6 +163,7 @@ def test_where_every_q_stays_what_it_is():
         assert point.trainable_depth == math.inf
 
 
+@pytest.mark.slow
 def test_the_correlation_that_inputs_end_up_with():
     for moments, sigma_w, sigma_b in ((TANH, 2.5, 0.2), (ERF, 2.0, 0.4), (ERF, 3.0, 0.0)):
         point = fixed_point(moments, sigma_w, sigma_b)

@@ -53,6 +53,7 @@ def test_another_draw_gives_other_networks():
     }
 
 
+@pytest.mark.slow
 def test_networks_can_be_composed(tmp_path):
     for network in labelled_runs(DRAW + 1, per_kind=2):
         compose_run([f"{key}={value}" for key, value in network.overrides.items()], tmp_path)

@@ -46,6 +46,7 @@ def expected(summary, judged: str) -> dict[str, float]:
     return known | {DIVERGED: diverged}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "judged", "some"),
     [
