@@ -102,3 +102,16 @@ def test_a_module_tells_one_story():
 def test_a_room_says_what_it_is_for():
     heads = [path for path in MODULES if path.name == "__init__.py" or path.parent == PACKAGE]
     assert not [p for p in heads if not ast.get_docstring(ast.parse(p.read_text("utf-8")))]
+
+
+def test_what_is_said_to_users_is_an_error_of_its_own_kind():
+    """Not any ``ValueError`` with the right words in it: those of libraries are no messages."""
+    scripts = PACKAGE.parents[1] / "scripts"
+    plain = []
+    for path in [*MODULES, *scripts.rglob("*.py")]:
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ValueError":
+                said = ast.get_source_segment(source, node) or ""
+                plain += [f"{path}, line {node.lineno}"] if "Found" in said else []
+    assert not plain

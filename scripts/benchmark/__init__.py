@@ -44,6 +44,7 @@ from benchmark.predictions import DIAGRAM, PREDICTION, predictions
 from benchmark.tables import show, spread
 from deltaflow.config.composition import split_settings
 from deltaflow.config.messages import command
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import replace_file
 from deltaflow.terminal.screen import console
 
@@ -86,7 +87,7 @@ def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:
     settings, overrides = split_settings(arguments, Settings, "The benchmark")
     formats = ("table", "markdown")
     if settings.repeats < 1 or settings.n_seeds < 2 or settings.format not in formats:
-        raise ValueError(
+        raise UserError(
             "`repeats` must be at least 1, `n_seeds` at least 2, `format` table or markdown. Found "
             f"`repeats={settings.repeats} n_seeds={settings.n_seeds} format={settings.format}`. "
             "Use `repeats=5 n_seeds=32 format=table`."
@@ -171,7 +172,7 @@ def _same_work(work: Work, trainings: Mapping[str, Callable[[], Trained]]) -> di
         apart = (reached - references[: len(reached)]).abs().max() / references.abs().max()
         differences[name] = apart.item()
         if not differences[name] <= TOLERANCES[work.precision]:
-            raise ValueError(
+            raise UserError(
                 "All that is compared must reach the same weights, up to "
                 f"{TOLERANCES[work.precision]} of the largest. Found {differences[name]:.1e} for "
                 f"«{name}» after {work.epochs} epochs. Use a step size that does not diverge."
@@ -194,7 +195,7 @@ def _process(overrides: Sequence[str]) -> float:
         ended = subprocess.run(command, capture_output=True, text=True)
         seconds = time.perf_counter() - started
     if ended.returncode:
-        raise ValueError(ended.stderr.strip().removeprefix("deltaflow: "))
+        raise UserError(ended.stderr.strip().removeprefix("deltaflow: "))
     return seconds
 
 

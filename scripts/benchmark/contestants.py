@@ -17,13 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deltaflow.config import schema as configuration
+from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import assembly
 from deltaflow.experiment import run as experiment
 from deltaflow.experiment import trainer as training
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.system.errors import UserError
 from deltaflow.training.module import StackedModule
 
 Batch = tuple[Tensor, Tensor]
@@ -63,9 +64,9 @@ class Work:
             ValueError: for settings that no run can have.
         """
         config, _ = compose_run(overrides, Path())
-        configuration.check(config)
+        limits.check(config)
         if config.trainer.precision not in ("32-true", "64-true"):
-            raise ValueError(
+            raise UserError(
                 "`trainer.precision` must be 32-true or 64-true, so that weights can be compared. "
                 f"Found {config.trainer.precision}. Use `trainer.precision=32-true`."
             )

@@ -18,6 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import replace_file
 
 SWEEP = (
@@ -29,7 +30,7 @@ DOORS = {
     "composition": (
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_configuration",
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_sweep_config",
-        "deltaflow.commands.train:identity", "deltaflow.config.schema:check",
+        "deltaflow.commands.train:identity", "deltaflow.config.limits:check",
         "deltaflow.experiment.run:identity", "deltaflow.experiment.run:_hyperparameters",
         "deltaflow.experiment.assembly:datamodule",
         "deltaflow.experiment.assembly:module",
@@ -147,7 +148,7 @@ def seconds(overrides: Sequence[str] = SWEEP) -> dict[str, float]:
         command = [sys.executable, "-c", f"{found_here}; {program}", "-m", *overrides, where]
         ended = subprocess.run(command, capture_output=True, text=True)
         if ended.returncode:
-            raise ValueError(ended.stderr.strip().removeprefix("deltaflow: "))
+            raise UserError(ended.stderr.strip().removeprefix("deltaflow: "))
         found: dict[str, float] = json.loads(kept.read_text())
     return dict.fromkeys(PHASES, 0.0) | found
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from claims import costs, depth, outputs, structure, units
 from claims.claim import Claim
+from deltaflow.system.errors import UserError
 
 CLAIMS: tuple[Claim, ...] = tuple(
     sorted(
@@ -30,7 +31,7 @@ def chosen(names: Sequence[str]) -> list[Claim]:
     """
     known = {name: claim for claim in CLAIMS for name in (claim.letter.lower(), claim.name)}
     if unknown := [name for name in names if name.lower() not in known]:
-        raise ValueError(
+        raise UserError(
             f"`claims` must be letters from {CLAIMS[0].letter} to {CLAIMS[-1].letter}, or names of "
             f"presets in conf/experiment/claims. Found {unknown[0]!r}. Use `claims=A,F`, or leave "
             "it out for all."

@@ -34,6 +34,7 @@ from claims.ruling import find
 from deltaflow.config.composition import split_settings
 from deltaflow.config.messages import command, explain, print_error
 from deltaflow.config.options import config_directory
+from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console
 
 
@@ -74,19 +75,19 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     ]
     settings, rest = split_settings(typed, Settings, "This command")
     if rest:
-        raise ValueError(
+        raise UserError(
             f"This command takes setting, claims, output and runs. Found `{rest[0]}`. Leave it "
             "out: what is run stands in conf/experiment/claims."
         )
     if settings.setting not in ledger.SETTINGS:
-        raise ValueError(
+        raise UserError(
             f"`setting` must be {' or '.join(ledger.SETTINGS)}. Found `{settings.setting}`. "
             "Use `setting=quick`."
         )
     for name in ("output", "runs"):
         folder = getattr(settings, name)
         if folder == "" or (folder is not None and Path(folder).is_file()):
-            raise ValueError(
+            raise UserError(
                 f"`{name}` must be a folder. Found {folder or 'nothing'}. Use "
                 f"`{name}=outputs/claims`, or leave it out."
             )

@@ -14,6 +14,7 @@ from deltaflow.commands import train as cli
 from deltaflow.comparison.collect import CollectedRun, collect
 from deltaflow.comparison.configuration import ENDED
 from deltaflow.config.messages import INTERRUPTED
+from deltaflow.system.errors import UserError
 
 LOG = "multirun.log"
 _SILENT = ("logger=none", "~hydra.callbacks.ranking")  # no boards, and no page at the end
@@ -69,12 +70,12 @@ def _whole(directory: Path) -> list[CollectedRun]:
         runs = collect([directory])
     except ValueError:
         said = (directory / LOG).read_text(encoding="utf-8").strip().splitlines()
-        raise ValueError(
+        raise UserError(
             f"A claim must make runs. Found none: {said[-1] if said else 'without a message'}"
         ) from None
     broken = [run for run in runs if run.status not in ENDED]
     if broken:
-        raise ValueError(
+        raise UserError(
             f"All runs of a claim must come to an end. Found {broken[0].directory.name} "
             f"{broken[0].status}: {broken[0].reason} {directory / LOG} has more. Run it again: "
             "finished runs are kept."

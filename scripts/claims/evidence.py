@@ -11,6 +11,7 @@ from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration, Value, text
 from deltaflow.comparison.grouping import configurations, distinct, numbered
 from deltaflow.records import LAYERS
+from deltaflow.system.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Evidence:
             if all(setting(one, name) == value for name, value in settings.items())
         ]
         if len(found) != 1:
-            raise ValueError(
+            raise UserError(
                 f"A claim needs one configuration with {' '.join(label(settings))}. Found "
                 f"{len(found)}. Keep the axes of its preset, and other runs out of its folder."
             )

@@ -8,6 +8,7 @@ from typing import Any
 from claims.claim import Claim
 from claims.ruling import Finding, judge, recorded
 from deltaflow.comparison.collect import CollectedRun
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import replace_file
 
 LEDGER = "claims.json"
@@ -87,12 +88,12 @@ def read(directory: Path, setting: str) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError):
         whole, ledger, found = False, {}, ""
     if not whole or found not in SETTINGS:
-        raise ValueError(
+        raise UserError(
             f"{path} must be what this command writes. Found something else. Delete it, or name "
             "another folder: `output=…`."
         )
     if found != setting:
-        raise ValueError(
+        raise UserError(
             f"A folder holds the results of one setting. Found those of `setting={found}` in "
             f"{path}. Name another folder: `output=…`."
         )

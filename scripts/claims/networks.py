@@ -19,6 +19,7 @@ from deltaflow.experiment import assembly
 from deltaflow.experiment import trainer as training
 from deltaflow.experiment.result import load_run
 from deltaflow.nn.network import FullyConnected
+from deltaflow.system.errors import UserError
 
 
 def trained(one: Configuration) -> FullyConnected:
@@ -29,7 +30,7 @@ def trained(one: Configuration) -> FullyConnected:
     """
     network = load_run(one.first.directory).network
     if network is None:
-        raise ValueError(
+        raise UserError(
             f"A claim needs the networks of its runs. Found none in {one.first.directory}. "
             "Run it again."
         )

@@ -28,6 +28,7 @@ from rich.text import Text
 from deltaflow.config.composition import compose_run, split_settings
 from deltaflow.config.messages import command
 from deltaflow.experiment import run as experiment
+from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console
 from verdict_accuracy import LabelledRun, labelled_runs
 
@@ -173,16 +174,16 @@ def _verdicts(overrides: Mapping[str, str]) -> list[Mapping[str, str]]:
 
 def _check(settings: Settings, rest: Sequence[str]) -> None:
     if rest:
-        raise ValueError(
+        raise UserError(
             f"A trial takes draws, per_kind, advice and format. Found `{rest[0]}`. "
             "Leave it out: the networks are given."
         )
     if settings.per_kind < 1 or not settings.draws or min(settings.draws) < 0:
-        raise ValueError(
+        raise UserError(
             f"`draws` must list numbers of at least 0, and `per_kind` be at least 1. Found "
             f"{settings.draws} and {settings.per_kind}. Use `draws=[0] per_kind=4`."
         )
     if settings.format not in ("table", "markdown"):
-        raise ValueError(
+        raise UserError(
             f"`format` must be table or markdown. Found {settings.format}. Use `format=table`."
         )

@@ -8,6 +8,7 @@ import os
 import sys
 from functools import partial
 
+from deltaflow.system.errors import UserError
 from deltaflow.system.surroundings import prepare
 
 
@@ -47,7 +48,7 @@ def enter(module: str) -> None:
 
 def _explained(error: Exception) -> str:
     """The message for what went wrong before anything of ours could say it."""
-    if isinstance(error, ValueError):
+    if isinstance(error, UserError):
         return str(error)
     return (
         "A command must be able to load its libraries. Found "

@@ -10,6 +10,7 @@ from claims.command import Settings, main
 from claims.ledger import entry
 from claims.ruling import Finding
 from deltaflow.comparison.collect import collect
+from deltaflow.system.errors import UserError
 from written import write_run
 
 
@@ -78,7 +79,7 @@ def test_only_the_full_setting_writes_into_docs(there, folder, measuring):
 
 def test_a_claim_that_fails_does_not_lose_the_others(measuring, capsys):
     _, broken = measuring
-    broken["B"] = ValueError("A claim must run. Found none. Run it.")
+    broken["B"] = UserError("A claim must run. Found none. Run it.")
     with pytest.raises(SystemExit) as stopped:
         main(["claims=A,B,C"])
     assert stopped.value.code == 1

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from deltaflow.config import schema as configuration
+from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.config.messages import explain
 from deltaflow.config.parts import GROUPS, with_culprit
@@ -73,7 +73,7 @@ def prepared(overrides: list[str], directory) -> str | None:
     except Exception as error:
         return explain(error)
     try:
-        configuration.check(config)
+        limits.check(config)
         blueprint.check_size(config)
         data = assembly.datamodule(config)
         module = assembly.module(config, data)

@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.commands import report as reporting
 from deltaflow.config.messages import INTERRUPTED, command, explain, in_one_message
+from deltaflow.system.errors import UserError
 from running import composed
 
 
@@ -135,7 +136,7 @@ def test_a_broken_reference_says_what_it_refers_to():
 
 
 def test_messages_of_our_own_stand_as_they_are():
-    assert explain(ValueError("Expected. Found. Do.")) == "Expected. Found. Do."
+    assert explain(UserError("Expected. Found. Do.")) == "Expected. Found. Do."
 
 
 def test_a_file_that_cannot_be_used_is_named():
@@ -175,7 +176,7 @@ def test_what_nobody_foresaw_says_its_kind_and_how_to_see_more():
 
 
 @pytest.mark.parametrize(("raised", "status", "said"), [
-    (ValueError("Expected. Found. Do."), 1, "Expected. Found. Do."),
+    (UserError("Expected. Found. Do."), 1, "Expected. Found. Do."),
     (KeyboardInterrupt(), INTERRUPTED, "interrupted."),
 ])  # fmt: skip
 def test_a_command_ends_in_one_message(raised, status, said, capsys):

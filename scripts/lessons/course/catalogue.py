@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from deltaflow.system.errors import UserError
+
 ORDER = (
     "tensors",
     "data_types",
@@ -78,7 +80,7 @@ def chosen(names: Sequence[str]) -> list[Lesson]:
             advice = (
                 f"Did you mean `{nearest[0]}`?" if nearest else f"There are {', '.join(known)}."
             )
-            raise ValueError(f"A lesson must be one that there is. Found `{typed}`. {advice}")
+            raise UserError(f"A lesson must be one that there is. Found `{typed}`. {advice}")
     return [known[stem] for stem in stems]
 
 
@@ -95,7 +97,7 @@ def read(path: Path) -> Lesson:
     paragraphs = "\n".join(line.removeprefix("#").strip() for line in first[1:]).split("\n\n")
     heading, _, sentence = paragraphs[0].partition("\n")
     if first[0].strip() != "[markdown]" or not heading.startswith("# ") or not sentence:
-        raise ValueError(
+        raise UserError(
             "A lesson must begin with a markdown cell of a heading and a sentence below it. Found "
             f"another beginning in {path.name}. See those of the other lessons."
         )

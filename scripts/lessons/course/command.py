@@ -22,6 +22,7 @@ from rich.text import Text
 
 from course.catalogue import OUTPUT, Lesson, chosen, directory, lessons
 from deltaflow.config.messages import command
+from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console, titled_table
 
 
@@ -69,19 +70,19 @@ def read_settings(arguments: Sequence[str]) -> Settings:
         if flag == "--output":
             folder = value or next(rest, "")
             if not folder:
-                raise ValueError(
+                raise UserError(
                     "`--output` must be a folder. Found nothing. Use `--output slides`."
                 )
             output = Path(folder)
         elif argument.startswith("-") and argument != "--all":
-            raise ValueError(
+            raise UserError(
                 f"Lessons take their names, --all and --output. Found `{argument}`. See --help."
             )
         elif argument != "--all":
             names.append(argument)
     everything = "--all" in arguments
     if everything and names:
-        raise ValueError(
+        raise UserError(
             f"`--all` runs every lesson and needs no names. Found `{names[0]}` beside it. "
             "Leave one of the two out."
         )

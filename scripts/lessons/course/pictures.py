@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from course.catalogue import OUTPUT
 from deltaflow.figures import flow as figures
 from deltaflow.figures.flow import END, QUIET, START
+from deltaflow.system.errors import UserError
 
 FORMATS = ("png", "svg")
 LOOKS: dict[str, dict[str, Any]] = {
@@ -145,7 +146,7 @@ def check_writable(folder: Path) -> None:
         trial.touch()
         trial.unlink()
     except OSError as error:
-        raise ValueError(
+        raise UserError(
             f"Figures need a folder to be written to. Found {folder}: {error.strerror}. "
             "Name another one with `--output`, or run the lessons elsewhere."
         ) from error

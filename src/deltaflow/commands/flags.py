@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from hydra._internal.utils import get_args_parser
 
+from deltaflow.system.errors import UserError
+
 
 def refuse_stray_arguments(arguments: Sequence[str]) -> None:
     """Refuse flags that do not exist, are used wrongly, or stand between overrides.
@@ -17,7 +19,7 @@ def refuse_stray_arguments(arguments: Sequence[str]) -> None:
     """
     for argument in arguments:
         if _has_other_bytes(argument):
-            raise ValueError(
+            raise UserError(
                 f"What is typed must be text in UTF-8. Found {argument!r}, with other bytes. "
                 "Rename the file or folder that is called so."
             )
@@ -26,17 +28,17 @@ def refuse_stray_arguments(arguments: Sequence[str]) -> None:
     try:
         _, stray = parser.parse_known_args(list(arguments))
     except ArgumentError as error:
-        raise ValueError(
+        raise UserError(
             f"Flags must be used as --hydra-help shows. Found {error}. Correct it there, or leave "
             "it out."
         ) from error
     for argument in stray:
         if argument.startswith("-"):
-            raise ValueError(
+            raise UserError(
                 f"A flag must be one that there is. Found `{argument}`. --help lists the usual "
                 "ones, --hydra-help all of them."
             )
-        raise ValueError(
+        raise UserError(
             f"Flags must stand before or after all overrides. Found `{argument}` behind a flag "
             "that is behind other overrides. Move the flags to the end."
         )

@@ -20,6 +20,7 @@ from deltaflow.comparison.collect import collect
 from deltaflow.config.messages import command
 from deltaflow.figures.formats import FORMATS
 from deltaflow.sweep.report import print_places, report_on, title_of, write_report
+from deltaflow.system.errors import UserError
 from deltaflow.terminal.ranking import print_ranking
 from deltaflow.terminal.screen import console
 
@@ -73,12 +74,12 @@ def read_settings(arguments: Sequence[str]) -> Settings:
         elif name.startswith("--") and name[2:] in _SETTINGS:
             following = value if equals else next(rest, None)
             if following is None:
-                raise ValueError(
+                raise UserError(
                     f"A flag must have a value. Found `{argument}` without one. See --help."
                 )
             given[name[2:]] = following
         elif argument.startswith("-"):
-            raise ValueError(
+            raise UserError(
                 f"A report takes folders, --output, --format and --baseline. Found `{argument}`. "
                 "See --help."
             )
@@ -86,17 +87,17 @@ def read_settings(arguments: Sequence[str]) -> Settings:
             folders.append(Path(argument))
     settings = Settings(tuple(folders), **given)
     if not folders:
-        raise ValueError(
+        raise UserError(
             "A report must be given folders that hold runs. Found none. "
             "Name a sweep's directory, such as `outputs`."
         )
     if settings.format not in FORMATS:
-        raise ValueError(
+        raise UserError(
             f"`format` must be one of {', '.join(FORMATS)}. Found `{settings.format}`. "
             "Use `format=svg`."
         )
     if settings.output == "":
-        raise ValueError("`output` must be a folder. Found nothing. Use `output=outputs/report`.")
+        raise UserError("`output` must be a folder. Found nothing. Use `output=outputs/report`.")
     return settings
 
 
@@ -125,7 +126,7 @@ def _output(settings: Settings) -> Path:
 
         directory = Path("outputs") / unique(kind="report")
     if directory.exists() and not directory.is_dir():
-        raise ValueError(
+        raise UserError(
             f"`output` must be a folder. Found {directory}, which is a file. Name another one."
         )
     return directory

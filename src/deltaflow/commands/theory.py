@@ -20,13 +20,14 @@ from matplotlib.figure import Figure
 from rich.text import Text
 
 from deltaflow.comparison.placed_runs import PlacedRun, placed_runs
-from deltaflow.config import schema as configuration
+from deltaflow.config import limits
 from deltaflow.config.composition import compose_run, split_settings
 from deltaflow.config.messages import command
 from deltaflow.config.parts import with_culprit
 from deltaflow.experiment import assembly, blueprint
 from deltaflow.figures.flow import save
 from deltaflow.figures.phase_picture import phase_picture
+from deltaflow.system.errors import UserError
 from deltaflow.terminal.prediction import Forecast, print_prediction
 from deltaflow.terminal.screen import console
 from deltaflow.theory import edge_of_chaos, fixed_point, phase_diagram
@@ -84,7 +85,7 @@ def picture(forecast: Forecast, input_second_moment: Array, runs: Sequence[Place
     """
     theory = forecast.theory
     if not theory.depth:
-        raise ValueError(
+        raise UserError(
             "A phase diagram is of layers between hidden layers. Found `network.depth=0`. "
             "Use `network.depth=1` or more."
         )
@@ -107,9 +108,9 @@ def _run(arguments: Sequence[str]) -> None:
     settings, overrides = split_settings(overrides, Settings, "A prediction")
     _check(settings)
     config, choices = compose_run(overrides, Path(), config_dir)
-    configuration.check(config)
+    limits.check(config)
     if config.network.normalization is not None:
-        raise ValueError(
+        raise UserError(
             "Theory speaks of networks without normalisation. Found "
             f"`network.normalization={config.network.normalization}`. "
             "Use `network.normalization=null`."
@@ -146,12 +147,12 @@ def _check(settings: Settings) -> None:
         ValueError: for a picture of an unknown kind, or runs without a picture.
     """
     if settings.picture is None and settings.runs:
-        raise ValueError(
+        raise UserError(
             f"`runs` are points of a picture. Found {len(settings.runs)} without one. "
             "Add `picture=phase.png`."
         )
     if settings.picture is not None and Path(settings.picture).suffix not in _FORMATS:
-        raise ValueError(
+        raise UserError(
             f"`picture` must end in {', '.join(_FORMATS)}. Found {settings.picture}. "
             "Use `picture=phase.png`."
         )
@@ -169,7 +170,7 @@ def _without_flags(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
         if flag in ("--config-dir", "-cd"):
             config_dir = Path(value or next(rest, "nothing"))
         elif argument.startswith("-"):
-            raise ValueError(
+            raise UserError(
                 "A prediction is of one configuration, and takes --config-dir and --help. Found "
                 f"`{argument}`. Leave it out; `runs=[…]` draws the runs of a sweep."
             )

@@ -33,6 +33,7 @@ from deltaflow.sweep.callbacks import UNDER_WAY, conclude_stopped_sweep, how_to_
 from deltaflow.sweep.directory import note_failure
 from deltaflow.sweep.resumption import Turn, turn
 from deltaflow.sweep.worker import at_work
+from deltaflow.system.errors import UserError
 from deltaflow.system.interruption import raise_asking, raised_again, raised_once
 from deltaflow.system.quotation import printable
 from deltaflow.terminal import ranking
@@ -73,7 +74,7 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
     out = console()
     try:
         if OmegaConf.select(config, "sweep.resume") is not None:
-            raise ValueError(
+            raise UserError(
                 "`sweep.resume` goes on with a sweep. Found it with one run. Put -m first, and "
                 "the values of that sweep, or leave it out."
             )

@@ -19,6 +19,7 @@ from deltaflow.records import Schema, read_summary
 from deltaflow.records.kinds import checked_summary
 from deltaflow.records.reading import read_columns
 from deltaflow.records.summary import SUMMARY, EmptySummaryError
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import read_file
 from deltaflow.system.liveness import is_going
 from deltaflow.system.quotation import encodable, literal
@@ -99,7 +100,7 @@ def find_runs(directories: Iterable[str | Path]) -> list[Path]:
     for name in directories:
         folders = sorted(_runs_below(Path(name)), key=natural)
         if not folders:
-            raise ValueError(
+            raise UserError(
                 f"Runs must be given by folders that hold some. Found no {SUMMARY} in {name}. "
                 "Name run directories, or a sweep's, such as `outputs`."
             )

@@ -18,6 +18,7 @@ from deltaflow.comparison.naming import chosen
 from deltaflow.comparison.remarks import remarks, sentence
 from deltaflow.comparison.tables import UNITS, significant
 from deltaflow.records.kinds import STATUSES
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import encodable
 
 FLOW = {
@@ -80,7 +81,7 @@ def digest_of(
     ranked = sorted(found, key=lambda one: _order(one, means[one.number], metric))
     named = None if baseline is None else chosen(baseline, found)
     if named is not None and means[named] is None:
-        raise ValueError(
+        raise UserError(
             f"A baseline must have a result to compare with. Found none for `{baseline}`. "
             "Choose a configuration that completed."
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from deltaflow.comparison.configuration import Configuration, read_value, text
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import literal
 
 _SHOWN = 5  # labels in a message
@@ -31,11 +32,11 @@ def chosen(name: str, configurations: Sequence[Configuration]) -> int:
     more = len(found or configurations) - len(shown)
     said = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
     if len(found) > 1 and pieces:
-        raise ValueError(
+        raise UserError(
             f"A baseline must name one configuration. Found {len(found)} for `{name}`: {said}. "
             "Add what sets it apart, as in `--baseline 'activation=relu init=he'`."
         )
-    raise ValueError(
+    raise UserError(
         f"A baseline must name a configuration, by its label or a part of it. Found `{name}`, "
         f"which none has. There are {said}."
     )

@@ -22,6 +22,7 @@ from omegaconf.errors import ValidationError
 from deltaflow.config import registration  # noqa: F401  # the schema and the resolvers
 from deltaflow.config.options import config_directory
 from deltaflow.config.signatures import shown
+from deltaflow.system.errors import UserError
 
 Own = TypeVar("Own")
 
@@ -45,7 +46,7 @@ def compose_run(
     """
     if config_dir is not None:
         if not config_dir.is_dir():
-            raise ValueError(
+            raise UserError(
                 f"--config-dir must be a folder. Found {config_dir}, which is none. "
                 "Check the path: it starts where the command runs."
             )
@@ -85,7 +86,7 @@ def split_settings(
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     parsed = OverridesParser.create().parse_overrides(list(arguments))
     if sweeps := [o.input_line for o in parsed if o.is_sweep_override()]:
-        raise ValueError(
+        raise UserError(
             f"{command} takes one value for each setting. Found `{sweeps[0]}`. Run it twice, or "
             "put [ ] around a list."
         )
@@ -95,7 +96,7 @@ def split_settings(
         try:
             typed = OmegaConf.merge(typed, {name: value})
         except ValidationError as error:
-            raise ValueError(
+            raise UserError(
                 f"`{name}` must be such as --help shows. Found {shown(value)}. "
                 "Leave it out for its default."
             ) from error

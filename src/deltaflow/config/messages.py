@@ -9,6 +9,7 @@ from functools import wraps
 
 from deltaflow.config.mistakes import explain_composition
 from deltaflow.system.causes import is_about_a_connection, is_about_a_file
+from deltaflow.system.errors import UserError
 from deltaflow.system.memory import ran_out
 
 INTERRUPTED = 130
@@ -61,10 +62,10 @@ def explain(error: BaseException) -> str:
             f"A file must be one that can be used. Found {said[:300]}. Check that it is there, "
             "and the free space."
         )
-    if isinstance(error, ValueError):
+    if isinstance(error, UserError):
         return str(error)
     return (
-        f"{type(error).__name__}: {said}. This should not have come so far. "
+        f"{type(error).__name__}: {said.rstrip('.')}. This should not have come so far. "
         "HYDRA_FULL_ERROR=1 shows where it did."
     )
 

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.config.signatures import argument_names, check_arguments, shown
 from deltaflow.system.causes import is_about_a_file
+from deltaflow.system.errors import UserError
 from deltaflow.system.memory import ran_out
 
 GROUPS = ("activation", "init", "loss", "data", "optimizer", "scheduler")
@@ -84,7 +85,7 @@ def named(config: DictConfig, group: str) -> Iterator[None]:
         if told is not cause or _speaks_for_itself(cause):
             raise told from None if told is cause else cause
         target = OmegaConf.select(config, f"{group}._target_")
-        raise ValueError(
+        raise UserError(
             f"`{group}` must name a class or function that works with its arguments. Found "
             f"`{group}._target_={target}`: {_in_a_line(cause)}. Correct the name, the arguments, "
             "or what it names."
@@ -116,7 +117,7 @@ def with_culprit(config: DictConfig, error: Exception) -> Exception:
         place = f"{frame.filename}, line {frame.lineno}, in {frame.name}"
         if library:
             place = OmegaConf.select(config, f"{group}._target_")
-        return ValueError(
+        return UserError(
             f"`{group}` must run without an error. Found one in {place}: "
             f"{type(error).__name__}: {_in_a_line(error)}. "
             f"Correct {'its arguments' if library else 'it there'}, or name another with "
@@ -140,7 +141,7 @@ def _instantiated(
     name = settings.get("_target_")
     target = get_object(name) if isinstance(name, str) and name else None
     if not callable(target):
-        raise ValueError(
+        raise UserError(
             f"`{group}` must name a class or function with `{group}._target_`. Found "
             f"{shown(name)}. See --help for the options that there are."
         )
@@ -158,7 +159,7 @@ def _instantiated(
 
 def _checked(made: Any, group: str, kind: type) -> Any:
     if not isinstance(made, kind):
-        raise ValueError(
+        raise UserError(
             f"`{group}` must be a {kind.__name__} of {kind.__module__.partition('.')[0]}'s. Found "
             f"{type(made).__name__}. Name a class of that kind with `{group}._target_=…`."
         )
@@ -167,7 +168,7 @@ def _checked(made: Any, group: str, kind: type) -> Any:
 
 def _speaks_for_itself(error: Exception) -> bool:
     """Whether an error needs no part's name: our own three beats, the disk, the memory."""
-    own = isinstance(error, ValueError) and ". Found " in str(error)
+    own = isinstance(error, UserError)
     elsewhere = is_about_a_file(error) or ran_out(error)
     return own or elsewhere or isinstance(error, OmegaConfBaseException)
 

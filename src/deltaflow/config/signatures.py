@@ -8,7 +8,7 @@ before Python does so in the middle of somebody else's code.
 >>> check_arguments(source, {"n_samples": 10, "noise": 0}, "data")
 >>> check_arguments(source, {"n_samples": "ten"}, "data")
 Traceback (most recent call last):
-ValueError: `data.n_samples` must be a whole number. Found ten. See --cfg job for the default.
+deltaflow.system.errors.UserError: `data.n_samples` must be a whole number. Found ten. ...
 """
 
 import inspect
@@ -18,6 +18,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
+
+from deltaflow.system.errors import UserError
 
 _MOST_SHOWN = 200  # characters of a value
 _WORDS = {
@@ -50,12 +52,12 @@ def check_arguments(
         if taken is not None and name not in taken:
             close = nearest(name, taken)
             advice = f"Did you mean `{where}.{close}`?" if close else f"Leave `{where}.{name}` out."
-            raise ValueError(
+            raise UserError(
                 f"`{where}` must get arguments that `{target.__name__}` takes: "
                 f"{', '.join(taken) or 'none'}. Found `{where}.{name}`. {advice}"
             )
         if isinstance(value, float) and math.isnan(value):
-            raise ValueError(
+            raise UserError(
                 f"`{where}.{name}` must have a value that means something. Found nan. "
                 "See --cfg job for the default."
             )
@@ -68,7 +70,7 @@ def check_arguments(
         kinds = _kinds(hints.get(name, Any))
         if kinds and not any(_is(value, kind) for kind in kinds):
             wanted = " or ".join(_WORDS.get(kind, "a list") for kind in kinds)
-            raise ValueError(
+            raise UserError(
                 f"`{where}.{name}` must be {wanted}. Found {shown(value)}. "
                 "See --cfg job for the default."
             )

@@ -17,6 +17,7 @@ from deltaflow.data.preparation import (
 from deltaflow.data.samples import Array, Samples
 from deltaflow.nn.random_streams import Stream, generator
 from deltaflow.nn.task import Regression
+from deltaflow.system.errors import UserError
 
 EVALUATION_ROWS = 10_000  # of a batch without gradients
 Batch = tuple[Tensor, Tensor]
@@ -74,7 +75,7 @@ class ReplicaDataModule(pl.LightningDataModule):
                 targets, scale = standardize_columns(targets, train)
                 self.task = dataclasses.replace(self.task, scale=tuple(scale.tolist()))
         if batch_size is not None and not 1 <= batch_size <= len(train):
-            raise ValueError(
+            raise UserError(
                 f"`data.batch_size` must be 1 to {len(train)}, the rows of the training part. "
                 f"Found {batch_size}. Use `data.batch_size=null` for the full batch."
             )

@@ -13,6 +13,7 @@ from deltaflow.data.layout import refuse_doubled_names, refuse_other_kinds, refu
 from deltaflow.data.reading import local_path
 from deltaflow.data.text import best_separator, first_records, read_columns
 from deltaflow.system import parquet
+from deltaflow.system.errors import UserError
 from deltaflow.system.isolation import FailedError
 from deltaflow.system.memory import require
 from deltaflow.system.quotation import literal
@@ -63,7 +64,7 @@ class TableFile:
             else:
                 read = read_columns(self.path, self.separator, self.names, places)
         if not len(read[0]):
-            raise ValueError(
+            raise UserError(
                 f"`data.path` must have rows below its header. Found none in {literal(self.path)}. "
                 "Name a file with data."
             )
@@ -109,17 +110,17 @@ def _refuse_path(path: str, file: Path) -> None:
         there = [p.name for p in folder.iterdir()] if folder.is_dir() else []
         nearest = difflib.get_close_matches(file.name, there, n=1)
         advice = f"Did you mean {literal(nearest[0])}?" if nearest else "Check folder and name."
-        raise ValueError(
+        raise UserError(
             f"`data.path` must be a file that exists. Found no {literal(file.name)} in "
             f"{literal(str(folder))}. {advice}"
         )
     if not file.is_file():
         kind = "the folder" if file.is_dir() else "no regular file:"
-        raise ValueError(f"`data.path` must be a file. Found {kind} {literal(path)}. Name a table.")
+        raise UserError(f"`data.path` must be a file. Found {kind} {literal(path)}. Name a table.")
     if file.suffix.lower() not in (*TEXT, *PARQUET):
         packed = file.suffix.lower() in PACKED
         advice = "Decompress it first." if packed else "Save the table as CSV or Parquet."
-        raise ValueError(
+        raise UserError(
             f"`data.path` must end in {', '.join((*TEXT, *PARQUET))}. Found {literal(path)}. "
             f"{advice}"
         )
@@ -129,7 +130,7 @@ def _open_text(path: str) -> TableFile:
     refuse_other_kinds(path)
     heads = first_records(path)
     if not heads[","]:
-        raise ValueError(
+        raise UserError(
             f"`data.path` must have a header and rows. Found nothing in {literal(path)}. "
             "Name a file with data."
         )
@@ -149,9 +150,9 @@ def _damage_told(path: str) -> Iterator[None]:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: str, error: BaseException) -> ValueError:
+def _unreadable(path: str, error: BaseException) -> UserError:
     reason = literal(str(error).partition("\n")[0].rstrip(".")) or type(error).__name__
-    return ValueError(
+    return UserError(
         f"`data.path` must be a table that can be read. Found {literal(path)}: {reason}. "
         "Save it anew as CSV (UTF-8) or Parquet."
     )

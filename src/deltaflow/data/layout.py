@@ -8,6 +8,7 @@ import polars as pl
 
 from deltaflow.data.reading import listing, local_path
 from deltaflow.data.text import best_separator
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import brief, literal
 
 _HEAD = 4096  # bytes that tell what kind of file it is
@@ -41,7 +42,7 @@ def refuse_other_kinds(path: str) -> None:
         head = binary.read(_HEAD)
     for magic, name in _COMPRESSED.items():
         if head.startswith(magic):
-            raise ValueError(
+            raise UserError(
                 f"`data.path` must be plain text, or Parquet. Found {literal(path)}, which is "
                 f"compressed by {name}. Decompress it first."
             )
@@ -49,14 +50,14 @@ def refuse_other_kinds(path: str) -> None:
     if found is None and b"\0" in head:
         found = "which is binary, or text in UTF-16"
     if found is not None:
-        raise ValueError(
+        raise UserError(
             f"`data.path` must be text in UTF-8, or Parquet. Found {literal(path)}, {found}. Save "
             "it as «CSV UTF-8»."
         )
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     markup = start.startswith((b"<!doctype", b"<html", b"<?xml"))
     if markup or re.match(rb"[{\[]\s*[\"{\[]", start):
-        raise ValueError(
+        raise UserError(
             f"`data.path` must be a table as text. Found {literal(path)}, which is "
             f"{'a web page or XML' if markup else 'JSON'}. Save the table as CSV or Parquet."
         )
@@ -75,7 +76,7 @@ def refuse_other_layouts(path: str, heads: dict[str, list[list[str]]]) -> None:
     """
     first = _first_line(path)
     if _SEP.fullmatch(first):
-        raise ValueError(
+        raise UserError(
             f"The first line must name the columns. Found `{brief(first)}` in {literal(path)}, a "
             "line for spreadsheets. Delete it; the separator is found without it."
         )
@@ -83,7 +84,7 @@ def refuse_other_layouts(path: str, heads: dict[str, list[list[str]]]) -> None:
     if _COMMENT.match(first) and below[","]:
         separator = best_separator(below)
         if len(heads[separator][0]) != len(below[separator][0]):
-            raise ValueError(
+            raise UserError(
                 f"The first line must name the columns. Found the comment `{brief(first)}` in "
                 f"{literal(path)}. Delete all lines that are comments."
             )
@@ -91,7 +92,7 @@ def refuse_other_layouts(path: str, heads: dict[str, list[list[str]]]) -> None:
     if rest[","] and _width(heads) is None and (width := _width(rest)) is not None:
         separator = best_separator(rest)
         if len(heads[separator][0]) == 1:
-            raise ValueError(
+            raise UserError(
                 f"The first line must name the columns. Found `{brief(first)}` in {literal(path)}, "
                 f"above lines of {width} fields. Delete what stands above the header."
             )
@@ -100,13 +101,13 @@ def refuse_other_layouts(path: str, heads: dict[str, list[list[str]]]) -> None:
     lines = [rows[0] for rows in heads[","] if len(rows) == 1]
     whole = len(lines) == len(heads[","])
     if whole and first.startswith('"') and _separated(lines, ",;\t|"):
-        raise ValueError(
+        raise UserError(
             f"Quotes must hold one field each. Found each row of {literal(path)} in one pair of "
             f"quotes, `{brief(first)}`, so that it is a single field. Take off the outer quotes, "
             "and write those within once."
         )
     if whole and _separated([" ".join(line.split()) for line in lines], " "):
-        raise ValueError(
+        raise UserError(
             f"Fields must be separated by a comma, a semicolon, a tab or a bar. Found spaces "
             f"between those of {literal(path)}, as in `{brief(first)}`. Write commas instead."
         )
@@ -116,7 +117,7 @@ def refuse_doubled_names(path: str, names: Sequence[str]) -> None:
     """Refuse a header that names two columns alike."""
     twice = sorted(name for name, n in Counter(names).items() if name and n > 1)
     if twice:
-        raise ValueError(
+        raise UserError(
             f"The first line must name the columns, each once. Found {listing(twice)} more than "
             f"once in {literal(path)}. Rename one, or add a header if there is none."
         )
@@ -144,7 +145,7 @@ def refuse_data_for_header(path: str, names: Sequence[str], columns: Sequence[pl
     named = [name for name in names if name]
     if _count(named) or not all(map(_could_be_value, columns)):
         return
-    raise ValueError(
+    raise UserError(
         f"The first line must name the columns. Found {listing(named)} in {literal(path)}, which "
         "look like a row of data. Add a line of names above them."
     )

@@ -8,6 +8,7 @@ from deltaflow.data.reading import Kind, Place
 from deltaflow.data.samples import Array, Samples
 from deltaflow.nn.random_streams import Stream, generator
 from deltaflow.nn.task import Classification, Regression
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import brief
 
 
@@ -16,7 +17,7 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
     from sklearn.model_selection import train_test_split
 
     if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9 or shares[0] == 0:
-        raise ValueError(
+        raise UserError(
             "`data.split` must be three shares that add up to 1, the first above 0. Found "
             f"{list(shares)}. Use `data.split=[0.6,0.2,0.2]`."
         )
@@ -24,13 +25,13 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
     n_validation, n_test = round(n * shares[1]), round(n * shares[2])
     n_rows = n - n_validation - n_test, n_validation, n_test
     if any(count == 0 < share for count, share in zip(n_rows, shares, strict=True)):
-        raise ValueError(
+        raise UserError(
             f"Each part of `data.split` must get at least one row. Found {n} rows for the shares "
             f"{list(shares)}. Use more data, or `data.split=[1,0,0]`."
         )
     names = samples.task.classes if isinstance(samples.task, Classification) else ()
     if any(0 < count < len(names) for count in n_rows):
-        raise ValueError(
+        raise UserError(
             f"Each part of `data.split` must have a row for each of the {len(names)} classes. "
             f"Found {', '.join(map(str, n_rows))} of {n} rows for the shares {list(shares)}. Use "
             "larger shares, more data, or `data.split=[1,0,0]`."
@@ -51,7 +52,7 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
             ):  # stratifying rounds a rare class's share, perhaps to none
                 raise ValueError("A class has too few rows to be in all of them.")
         except ValueError as error:
-            raise ValueError(_rarest_class(samples, names)) from error
+            raise UserError(_rarest_class(samples, names)) from error
         parts.append(np.sort(part))
     return [np.sort(rest), *parts]
 
@@ -74,7 +75,7 @@ def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
         ValueError: if there are not so many.
     """
     if count > len(rows):
-        raise ValueError(
+        raise UserError(
             f"`data.train_rows` must be at most {len(rows)}, the rows of the training part. Found "
             f"{count}. Use `data.train_rows=null` for all of them."
         )
@@ -110,7 +111,7 @@ def confuse_labels(samples: Samples, rows: Array, share: float, seed: int) -> Ar
     if share == 0:
         return samples.targets
     if isinstance(samples.task, Regression):
-        raise ValueError(
+        raise UserError(
             f"`data.label_noise` replaces classes by others. Found {share} for a numeric target. "
             "Use `data.label_noise=0`; most synthetic sources have `data.noise`."
         )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import brief, literal
 
 MANY = 100
@@ -121,7 +122,7 @@ class Place:
         return f"use `{dropping([*self.dropped, self.column])}`"
 
 
-class UnusableColumnError(ValueError):
+class UnusableColumnError(UserError):
     """A column that nothing can be learnt from as it is.
 
     Args:
@@ -151,7 +152,7 @@ class UnusableColumnError(ValueError):
         self.finding = f"{found.rstrip(',')} in column `{brief(place.column)}`{cell}{note}"
 
 
-def all_in_one(errors: Sequence[UnusableColumnError], n_features: int) -> ValueError:
+def all_in_one(errors: Sequence[UnusableColumnError], n_features: int) -> UserError:
     """What is wrong with the columns of one table, in one message with one override for all.
 
     Args:
@@ -163,7 +164,7 @@ def all_in_one(errors: Sequence[UnusableColumnError], n_features: int) -> ValueE
     is_target = len(unusable) < len(errors)
     if len(errors) == 1:
         is_last = not is_target and n_features == 1
-        return ValueError(f"{errors[0].rule}." if is_last else str(errors[0]))
+        return UserError(f"{errors[0].rule}." if is_last else str(errors[0]))
     most, first = 12, errors[0].place
     shown = "; ".join(error.finding for error in errors[:most])
     least = "at least " if len(errors) == MANY else ""
@@ -176,7 +177,7 @@ def all_in_one(errors: Sequence[UnusableColumnError], n_features: int) -> ValueE
     if is_target:
         ways.append("choose another `data.target`")
     otherwise = f", or {' and '.join(ways)}" if ways else ""
-    return ValueError(
+    return UserError(
         f"Every column must hold numbers, true and false, or categories, without a gap. Found in "
         f"{literal(first.path)} (data rows, counted from 1): {shown}{rest}. Correct the values, "
         f"or leave such rows out{otherwise}."

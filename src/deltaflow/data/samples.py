@@ -8,6 +8,7 @@ import numpy as np
 
 from deltaflow.data.reading import Reading
 from deltaflow.nn.task import Classification, Regression, Task
+from deltaflow.system.errors import UserError
 
 Array = np.typing.NDArray[Any]
 
@@ -52,7 +53,7 @@ class Samples:
         """
         targets = np.asarray(labels)
         if targets.ndim != 1:
-            raise ValueError(
+            raise UserError(
                 f"Class labels must be a list with one for each sample, of shape [n_samples]. "
                 f"Found the shape {list(targets.shape)}. Use `y[:, 0]` if it is one column, or "
                 "`y.argmax(axis=1)` if it is one-hot."
@@ -60,7 +61,7 @@ class Samples:
         names = [str(k) for k in np.unique(targets)] if names is None else names
         known = np.isin(targets, np.arange(len(names)))
         if not known.all():
-            raise ValueError(
+            raise UserError(
                 f"Class labels must be a list of indices 0 to {len(names) - 1}. Found "
                 f"{np.unique(targets)[:5].tolist()} …. Number the classes from 0."
             )
@@ -87,7 +88,7 @@ class Samples:
         columns = _matrix(columns[:, None] if columns.ndim == 1 else columns, len(features))
         names = [f"y{t + 1}" for t in range(columns.shape[1])] if names is None else names
         if len(names) != columns.shape[1]:
-            raise ValueError(
+            raise UserError(
                 f"Each target needs one name. Found {len(names)} names for {columns.shape[1]} "
                 "targets. Give as many names as columns, or none."
             )
@@ -111,7 +112,7 @@ class Samples:
         if isinstance(source, Samples):
             return source
         if not isinstance(source, tuple) or len(source) != 2:
-            raise ValueError(
+            raise UserError(
                 "A data source must return deltaflow.data.Samples or a pair (features, targets). "
                 f"Found {type(source).__name__}. Return `X, y`."
             )
@@ -126,13 +127,13 @@ class Samples:
 def _matrix(values: Any, n_rows: int) -> Array:
     matrix = _numbers(values)
     if matrix.ndim != 2 or len(matrix) != n_rows or not matrix.size:
-        raise ValueError(
+        raise UserError(
             f"Features and targets must be matrices of as many rows. Found the shape "
             f"{matrix.shape} for {n_rows} rows. Give each sample one row."
         )
     if not np.isfinite(matrix).all():
         row, column = np.argwhere(~np.isfinite(matrix))[0]
-        raise ValueError(
+        raise UserError(
             f"Every value must be a finite number. Found {matrix[row, column]} in row {row}, "
             f"column {column} (both counted from 0). Fill it in, or leave the row out."
         )
@@ -146,7 +147,7 @@ def _numbers(values: Any) -> Array:
             raise TypeError("they are complex")
         return numbers.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             f"Features and numeric targets must be numbers. Found a {type(values).__name__} that "
             f"NumPy cannot read: {error}. Give each sample as many numbers."
         ) from error

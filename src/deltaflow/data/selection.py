@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from deltaflow.data.files import TableFile
 from deltaflow.data.layout import is_number
 from deltaflow.data.reading import listing
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import brief, literal
 
 
@@ -20,7 +21,7 @@ def target_name(file: TableFile, target: str | int | None) -> str:
         ValueError: if none was set, or there is none of that name.
     """
     if target is None:
-        raise ValueError(
+        raise UserError(
             f"`data.target` must name the column to predict. Found null. {literal(file.path)} has "
             f"{listing([name for name in file.names if name])}."
         )
@@ -49,7 +50,7 @@ def left_out_columns(
     for setting, names in chosen.items():
         _refuse_unknown(file, setting, names)
         if target in names:
-            raise ValueError(
+            raise UserError(
                 f"`data.{setting}` must not hold the column to predict. Found the target "
                 f"`{brief(target)}` in it. Take it out, or choose another `data.target`."
             )
@@ -74,7 +75,7 @@ def _refuse_unknown(file: TableFile, setting: str, names: Sequence[str]) -> None
         known = [column for column in file.names if column]
         nearest = difflib.get_close_matches(name, known, n=1)
         advice = f"Did you mean `{brief(nearest[0])}`?" if nearest else f"It has {listing(known)}."
-        raise ValueError(
+        raise UserError(
             f"`data.{setting}` must name columns of {literal(file.path)}. Found `{brief(name)}`, "
             f"which is none of them. {advice}{_header_hint(file)}"
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deltaflow.data.samples import Samples
+from deltaflow.system.errors import UserError
 from deltaflow.system.memory import require
 
 
@@ -123,9 +124,7 @@ def spirals(n_samples: int, noise: float, seed: int, n_classes: int, turns: floa
     _check(n_samples, noise, seed)
     _check_count("n_classes", n_classes, 2)
     if not np.isfinite(turns):
-        raise ValueError(
-            f"`data.turns` must be a finite number. Found {turns}. Use `data.turns=1`."
-        )
+        raise UserError(f"`data.turns` must be a finite number. Found {turns}. Use `data.turns=1`.")
     generator = np.random.default_rng(seed)
     label = np.arange(n_samples) % n_classes
     radius = np.sqrt(generator.uniform(0.01, 1.0, n_samples))  # as dense outside as inside
@@ -189,11 +188,11 @@ def _check(n_samples: int, noise: float, seed: int) -> None:
         16 * n_samples, "The data", f"`data.n_samples={n_samples}`", "Use `data.n_samples=500`."
     )
     if n_samples < 1:
-        raise ValueError(
+        raise UserError(
             f"`data.n_samples` must be at least 1. Found {n_samples}. Use `data.n_samples=500`."
         )
     if not (np.isfinite(noise) and noise >= 0):
-        raise ValueError(
+        raise UserError(
             f"`data.noise` must be a finite number, at least 0. Found {noise}. "
             "Use `data.noise=0.1`, or 0 for none."
         )
@@ -202,14 +201,14 @@ def _check(n_samples: int, noise: float, seed: int) -> None:
 
 def _check_seed(name: str, seed: int) -> None:
     if not 0 <= seed < 2**32:
-        raise ValueError(
+        raise UserError(
             f"`data.{name}` must be at least 0 and below 2³². Found {seed}. Use `data.{name}=0`."
         )
 
 
 def _check_count(name: str, count: int, minimum: int, example: str | None = None) -> None:
     if count < minimum:
-        raise ValueError(
+        raise UserError(
             f"`data.{name}` must be at least {minimum}. Found {count}. "
             f"Use `data.{name}={example or minimum}`."
         )

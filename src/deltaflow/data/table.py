@@ -34,6 +34,7 @@ from deltaflow.data.reading import (
 from deltaflow.data.remarks import outlier, row_numbers
 from deltaflow.data.samples import Array, Samples
 from deltaflow.data.selection import as_names, left_out_columns, target_name
+from deltaflow.system.errors import UserError
 from deltaflow.system.memory import require
 from deltaflow.system.quotation import brief, literal
 
@@ -64,12 +65,12 @@ def table(
         ValueError: for a table that cannot be learnt from, with file, column and row.
     """
     if path is None:
-        raise ValueError(
+        raise UserError(
             "`data=table` must be told a file and the column to predict. Found no `data.path`. "
             "Use `data=table data.path=my.csv data.target=name`."
         )
     if task not in (None, *TASKS):
-        raise ValueError(
+        raise UserError(
             f"`data.task` must be {' or '.join(TASKS)}, or null. Found {task}. Use null to let "
             "the target decide."
         )
@@ -86,7 +87,7 @@ def table(
     remarks = _remarks(read, goal, labels if values is None else None)
     columns, matrix = _encode(read, path, n_rows)
     if not matrix.shape[1]:
-        raise ValueError(
+        raise UserError(
             f"A network needs a column to predict `{brief(goal.column)}` from. Found none in "
             f"{literal(path)} that is in use and has two values. Give it more of `data.features`."
         )
@@ -150,12 +151,12 @@ def _class_values(
     """The different values of a target that is a classification, in order."""
     values = labels.unique().sort()
     if len(values) == 1:
-        raise ValueError(
+        raise UserError(
             f"A target must have at least two values. Found `{brief(_word(values[0]))}` in each of "
             f"the {len(labels)} rows of {place}, from row 1 on. Choose another `data.target`."
         )
     if task == "regression" and kind is Kind.CATEGORY:
-        raise ValueError(
+        raise UserError(
             f"`data.task=regression` needs a target of numbers. Found `{brief(labels[0])}` in "
             f"{place.row(0)}. Use `data.task=null`, or {place.alternative}."
         )

@@ -14,6 +14,7 @@ import polars as pl
 
 from deltaflow.data.numerals import GROUPED
 from deltaflow.data.reading import local_path
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import brief, literal
 
 _SNIFFED = 20  # records that tell the separator
@@ -67,9 +68,9 @@ def records(path: str, separator: str, strict: bool = True) -> Iterator[list[str
                     number += 1
                     yield record
         except UnicodeDecodeError as error:
-            raise ValueError(_wrong_encoding(path)) from error
+            raise UserError(_wrong_encoding(path)) from error
         except csv.Error as error:
-            raise ValueError(_wrong_quotes(path, number + 1, str(error))) from error
+            raise UserError(_wrong_quotes(path, number + 1, str(error))) from error
 
 
 def read_columns(
@@ -128,7 +129,7 @@ def _whole_rows(path: str, separator: str, width: int) -> Iterator[list[str]]:
     """The rows below the header, each of which must be as wide as it is."""
     for number, record in enumerate(records(path, separator)):
         if len(record) != width:
-            raise ValueError(
+            raise UserError(
                 f"Every row must have as many fields as the header. Found "
                 f"{_odd_row(record, separator)} in row {number} of {literal(path)} {_ROWS}, where "
                 f"the header has {width}. Correct the row; a field with the separator in it needs "

@@ -22,6 +22,7 @@ from deltaflow.config.messages import explain
 from deltaflow.config.names import unique
 from deltaflow.experiment import run as experiment
 from deltaflow.experiment.result import Run
+from deltaflow.system.errors import UserError
 
 
 def train(overrides: Iterable[str] = (), directory: str | Path | None = None) -> Run:
@@ -39,19 +40,19 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
     """
     settings = [overrides] if isinstance(overrides, str) else list(overrides)
     if isinstance(overrides, str) or not all(_is_setting(setting) for setting in settings):
-        raise ValueError(
+        raise UserError(
             "`train` must be given a list of a run's settings, and where its records go as "
             f'`directory`. Found {settings!r}. Use `train(["activation=tanh"], "a/folder")`.'
         )
     folder = Path(directory or Path("outputs") / unique(",".join(settings))).absolute()
     if "\0" in str(folder):
-        raise ValueError(
+        raise UserError(
             f"`directory` must be a path. Found {str(directory)!r}, with a NUL in it. Leave it out."
         )
     try:
         config, choices = compose_run(settings, folder)
     except Exception as error:  # Hydra raises any
-        raise ValueError(explain(error)) from error
+        raise UserError(explain(error)) from error
     return experiment.run(config, folder, choices, settings, command=sys.argv)
 
 

@@ -19,6 +19,7 @@ from deltaflow.data import ReplicaDataModule, Samples
 from deltaflow.experiment import blueprint
 from deltaflow.nn.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.nn.objectives import Objective
+from deltaflow.system.errors import UserError
 from deltaflow.training.contracts import unending
 from deltaflow.training.module import StackedModule
 
@@ -39,7 +40,7 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
         ValueError: if the source refuses its settings, or the split its data.
     """
     if removed := [key for key in SERVING if key not in config.data]:
-        raise ValueError(
+        raise UserError(
             f"`data.{removed[0]}` must have a value. Found none. "
             f"Leave `~data.{removed[0]}` out of the command."
         )
@@ -103,7 +104,7 @@ def callbacks(config: DictConfig) -> list[pl.Callback]:
     """
     own = _by_name(config, "callbacks", pl.Callback)
     if config.n_seeds > 1 and any(isinstance(callback, EarlyStopping) for callback in own):
-        raise ValueError(
+        raise UserError(
             "Early stopping must judge one network. Found it with "
             f"`n_seeds={config.n_seeds}`, where one replica would stop the others. "
             "Use `n_seeds=1`, or read each replica's best epoch from summary.json."
@@ -116,7 +117,7 @@ def _output_activation(config: DictConfig, objective: Objective) -> nn.Module | 
     if name is None:
         return None
     if name not in OUTPUT_ACTIVATIONS:
-        raise ValueError(
+        raise UserError(
             f"`network.output_activation` must be one of {', '.join(OUTPUT_ACTIVATIONS)}, or "
             f"null. Found {name}. Use null: the losses take logits."
         )
@@ -132,7 +133,7 @@ def _output_activation(config: DictConfig, objective: Objective) -> nn.Module | 
 def _check_batches(config: DictConfig, data: ReplicaDataModule) -> None:
     last = data.n_rows[0] % data.batch_size or data.batch_size
     if config.network.normalization == "batch" and last == 1:
-        raise ValueError(
+        raise UserError(
             "`network.normalization=batch` needs at least 2 samples in each batch. Found 1 in the "
             f"last, with {data.n_rows[0]} rows and `data.batch_size={data.batch_size}`. Use "
             "another `data.batch_size`, or `network.normalization=layer`."

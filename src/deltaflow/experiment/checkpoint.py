@@ -30,6 +30,7 @@ from deltaflow.records.validation import (
     one_of,
     primitive,
 )
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import UnusableFileError, open_file
 from deltaflow.system.memory import require
 from deltaflow.system.quotation import brief, literal
@@ -85,7 +86,7 @@ def read_network(directory: Path) -> FullyConnected | None:
         raise
     except Exception as error:  # PyTorch has many for a file that is none of its own
         said = literal(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")
-        raise ValueError(
+        raise UserError(
             f"{literal(str(directory / CHECKPOINT))} must be the checkpoint of a run. Found one "
             f"that cannot be read: {said or type(error).__name__}. Delete it, or run again."
         ) from error

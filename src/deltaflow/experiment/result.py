@@ -12,6 +12,7 @@ from deltaflow.experiment.checkpoint import read_network
 from deltaflow.figures import flow as figures
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from deltaflow.system.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Run:
             ValueError: if no flow was recorded.
         """
         if not len(self.layers):
-            raise ValueError(
+            raise UserError(
                 f"A picture of the flow needs its records. Found none in {self.directory}. "
                 "Run with `diagnostics=default`."
             )

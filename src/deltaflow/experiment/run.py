@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from deltaflow.comparison.aggregate import FLOW_NUMBERS
-from deltaflow.config import schema as configuration
+from deltaflow.config import limits
 from deltaflow.config.hyperparameters import Hyperparameters, hyperparameters, varied
 from deltaflow.config.options import told
 from deltaflow.experiment import assembly, blueprint
@@ -106,7 +106,7 @@ def _recorded(
 ) -> Run:
     """Train, and record how it went to the end."""
     _keep_settings(records.directory, config, overrides, hydra)
-    configuration.check(config)
+    limits.check(config)
     with training.quiet():
         result = _train(config, records, console, bar)
     records.complete()

@@ -19,6 +19,7 @@ from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfil
 from omegaconf import DictConfig
 
 from deltaflow.data import ReplicaDataModule
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import make_folder, replace_file
 from deltaflow.training.module import StackedModule
 
@@ -145,19 +146,19 @@ def _accelerator(config: DictConfig) -> str:
     wanted = config.trainer.accelerator
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted not in ("cpu", "gpu", "auto", *found):
-        raise ValueError(
+        raise UserError(
             f"`trainer.accelerator` must be cpu, gpu or auto. Found {wanted}. "
             "Use `accelerator=auto`."
         )
     usable = next((name for name, there in found.items() if there), "cpu")
     if (wanted == "gpu" and usable == "cpu") or not found.get(wanted, True):
-        raise ValueError(
+        raise UserError(
             f"`accelerator={wanted}` needs a graphics card that PyTorch can use. Found none. "
             "Use `accelerator=cpu`, or `accelerator=auto` to take what there is."
         )
     chosen = usable if wanted in ("gpu", "auto") else wanted
     if chosen == "mps" and config.trainer.precision == "64-true":
-        raise ValueError(
+        raise UserError(
             "`trainer.precision=64-true` needs float64. Found MPS, which has none. "
             "Use `accelerator=cpu`, or `trainer.precision=32-true`."
         )

@@ -17,6 +17,8 @@ import math
 import torch
 from torch import Tensor
 
+from deltaflow.system.errors import UserError
+
 SATURATED = 0.05
 """Below this share of the steepest slope a unit is saturated: its gradient is all but lost."""
 
@@ -114,7 +116,7 @@ def gradient_noise(
         ValueError: if B is below 2: one sample has no spread.
     """
     if n_samples < 2:
-        raise ValueError(
+        raise UserError(
             f"Gradient noise needs at least 2 samples. Found {n_samples}. Use a larger batch."
         )
     squared_norm = frobenius(gradient).square()

@@ -32,6 +32,7 @@ from deltaflow.flow import kernels as statistics
 from deltaflow.nn.activations import derivative
 from deltaflow.nn.layers import StackedLinear
 from deltaflow.nn.network import FullyConnected
+from deltaflow.system.errors import UserError
 
 Quantities = dict[str, list[Tensor | None]]
 """Per column of the layers table, a value ``[R]`` for each layer; ``None`` = does not apply."""
@@ -150,7 +151,7 @@ def exact(x: Tensor | None) -> Tensor:
     MPS has no float64, so its tensors come to the CPU.
     """
     if x is None:
-        raise ValueError(
+        raise UserError(
             "A measured step needs its gradients. Found none. Call backward() before measuring."
         )
     detached = x.detach()

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deltaflow.system.errors import UserError
+
 _NEAR = 6.0  # where a flat part must show: φ' of tanh is still 2e-5 here, far above underflow
 _FAR = 30.0  # where a derivative that tends to 0 has got there: sigmoid's is 1e-13
 _VANISHED = 1e-3  # of the steepest slope
@@ -72,20 +74,20 @@ def traits(activation: nn.Module) -> Traits:
             mixes entries.
     """
     if any(True for _ in activation.parameters()):
-        raise ValueError(
+        raise UserError(
             "An activation must have no parameters of its own, since replicas would share "
             f"them. Found {type(activation).__name__}. Use a fixed activation such as "
             "torch.nn.LeakyReLU."
         )
     if getattr(activation, "inplace", False):
-        raise ValueError(
+        raise UserError(
             "An activation must leave its input as it is, since pre-activations are measured. "
             f"Found {type(activation).__name__} with inplace=True. Use inplace=False."
         )
     near = torch.linspace(-_NEAR, _NEAR, 12001, dtype=torch.float64)
     _check_form(activation, near)
     if not torch.allclose(activation(near)[::2], activation(near[::2]), rtol=1e-9, atol=1e-12):
-        raise ValueError(
+        raise UserError(
             "An activation must be a function of one number, the same each time. Found "
             f"{type(activation).__name__}, which is random or mixes entries. Use one such as "
             "torch.nn.ReLU."
@@ -115,19 +117,19 @@ def _check_form(activation: nn.Module, z: Tensor) -> None:
                 if isinstance(value, Tensor)
                 else type(value).__name__
             )
-            raise ValueError(
+            raise UserError(
                 f"An activation must give as many numbers as it gets, of the same type. Found "
                 f"{type(activation).__name__}, which makes {form} of {dtype} of the shape "
                 f"{list(z.shape)}. Return one number per entry, and keep `z.dtype`."
             )
         if not value.isfinite().all():
-            raise ValueError(
+            raise UserError(
                 f"An activation must be finite from {-_NEAR:g} to {_NEAR:g}. Found "
                 f"{type(activation).__name__}, which is not. Use finite arguments, or another "
                 "function."
             )
         if not value.requires_grad:
-            raise ValueError(
+            raise UserError(
                 "An activation must have a derivative that PyTorch can take. Found "
                 f"{type(activation).__name__}, whose result does not depend on its input through "
                 "tensors. Compute it with PyTorch alone, without `detach` or NumPy."
@@ -158,7 +160,7 @@ def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:
                 made = found(**arguments)
             if not any(True for _ in made.parameters()):
                 return made
-    raise ValueError(
+    raise UserError(
         "An activation is rebuilt by name only if PyTorch or deltaflow ships it, and it has no "
         f"parameters. Found {path!r}. Build it yourself and hand it over."
     )

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from deltaflow.system.errors import UserError
+
 Array = np.typing.NDArray[np.float64]
 
 _GREATEST = 1e18  # its square is still a number in single precision
@@ -184,7 +186,7 @@ def check_variances(initializer: Initializer, sizes: Sequence[int]) -> None:
         )
         for method, value in variances:
             if not isinstance(value, int | float | np.number) or not 0 <= value < math.inf:
-                raise ValueError(
+                raise UserError(
                     f"An initializer's `{method}` must return a finite number, at least 0. Found "
                     f"{value!r} from {type(initializer).__name__}, for {fan_in} inputs and "
                     f"{fan_out} units. Correct it there."
@@ -212,7 +214,7 @@ def check_draw(initializer: Initializer, drawn: Any, fan_in: int, fan_out: int) 
             found = type(values).__name__
             if isinstance(values, np.ndarray):
                 found = f"{values.dtype} of the shape {list(values.shape)}"
-            raise ValueError(
+            raise UserError(
                 f"An initializer's `draw` must return a weight and a bias as arrays of finite "
                 f"numbers, the {name} of the shape {list(shape)}. Found {found} from "
                 f"{type(initializer).__name__}. Return `weight, bias`."
@@ -221,7 +223,7 @@ def check_draw(initializer: Initializer, drawn: Any, fan_in: int, fan_out: int) 
 
 def _check_scale(name: str, value: float) -> None:
     if not 0 <= value <= _GREATEST:
-        raise ValueError(
+        raise UserError(
             f"`init.{name}` must be at least 0 and at most {_GREATEST:g}. Found {value}. "
             f"Use `init.{name}=1.0`, or 0 for none."
         )

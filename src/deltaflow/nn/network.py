@@ -34,6 +34,7 @@ from deltaflow.nn.layers import (
     StackedNormalization,
 )
 from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.system.errors import UserError
 
 NORMALIZATIONS: dict[str, type[StackedNormalization]] = {
     "layer": StackedLayerNorm,
@@ -82,7 +83,7 @@ class FullyConnected(nn.Module):
     ) -> None:
         super().__init__()
         if len(sizes) < 2 or min(sizes) < 1 or n_replicas < 1:
-            raise ValueError(
+            raise UserError(
                 "A network needs at least an input and an output size, each at least 1, and "
                 f"at least 1 replica. Found sizes {list(sizes)}, {n_replicas} replicas. "
                 "Give every layer at least one unit."
@@ -148,7 +149,7 @@ class FullyConnected(nn.Module):
             ValueError: if there are not R seeds.
         """
         if len(seeds) != self.n_replicas:
-            raise ValueError(
+            raise UserError(
                 f"Each replica needs a seed of its own. Found {len(seeds)} seeds for "
                 f"{self.n_replicas} replicas. Pass as many seeds as replicas."
             )
@@ -196,7 +197,7 @@ class FullyConnected(nn.Module):
             ValueError: if there is no such replica.
         """
         if not 0 <= r < self.n_replicas:
-            raise ValueError(
+            raise UserError(
                 f"A replica is numbered 0 to {self.n_replicas - 1}. Found {r}. "
                 "Replica r has the seed `seed + r`."
             )

@@ -26,6 +26,7 @@ from torchmetrics.functional.classification import multiclass_stat_scores
 from torchmetrics.functional.regression import mean_squared_error, r2_score
 
 from deltaflow.nn.task import Classification, Regression, Task
+from deltaflow.system.errors import UserError
 
 
 class Objective(ABC):
@@ -139,7 +140,7 @@ class MeanSquaredError(Objective):
     def __init__(self, task: Task, target: Literal["onehot", "index"], threshold: float) -> None:
         super().__init__(task)
         if target not in ("onehot", "index"):
-            raise ValueError(
+            raise UserError(
                 f"`loss.target` must be onehot or index. Found {target!r}. "
                 "Use `loss.target=onehot` for one output per class."
             )
@@ -172,7 +173,7 @@ class MeanSquaredError(Objective):
 def _classes(task: Task, loss: str) -> Classification:
     if isinstance(task, Classification):
         return task
-    raise ValueError(
+    raise UserError(
         f"`loss={loss}` needs classes to tell apart. Found a numeric target "
         f"({', '.join(task.targets)}). Use `loss=mse`."
     )
@@ -181,7 +182,7 @@ def _classes(task: Task, loss: str) -> Classification:
 def _probability(threshold: float) -> float:
     if 0 < threshold < 1:
         return threshold
-    raise ValueError(
+    raise UserError(
         f"`loss.threshold` must lie between 0 and 1. Found {threshold}. Use `loss.threshold=0.5`."
     )
 
@@ -196,7 +197,7 @@ def _encode(target: Tensor, n_outputs: int, dtype: torch.dtype) -> Tensor:
 def _check_shapes(output: Tensor, expected: tuple[int, ...], target: Tensor) -> None:
     """Refuse what would broadcast: ``[5, 1]`` against ``[5]`` is 25 errors, not 5."""
     if tuple(output.shape) != tuple(expected):
-        raise ValueError(
+        raise UserError(
             f"Outputs must have the shape {list(expected)} to match targets "
             f"{list(target.shape)}. Found {list(output.shape)}. Give the network as many "
             "outputs as the objective's `n_outputs`."

@@ -17,6 +17,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from deltaflow.system.errors import UserError
+
 
 class Stream(IntEnum):
     """What a random number is for. The values are part of the definition of a run."""
@@ -44,7 +46,7 @@ def generator(seed: int, stream: Stream, *index: int) -> np.random.Generator:
         ValueError: if the seed or the index is negative.
     """
     if seed < 0 or min(index, default=0) < 0:
-        raise ValueError(
+        raise UserError(
             "A seed and an index must be at least 0. Found seed "
             f"{seed}, index {', '.join(map(str, index))}. Count both from 0."
         )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from deltaflow.system.errors import UserError
+
 
 @dataclass(frozen=True)
 class Classification:
@@ -15,7 +17,7 @@ class Classification:
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
-            raise ValueError(
+            raise UserError(
                 f"A classification needs at least two classes. Found {len(self.classes)}: "
                 f"{', '.join(self.classes) or 'none'}. Choose a target with more values."
             )

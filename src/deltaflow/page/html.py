@@ -17,6 +17,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import replace_file
 
 SCRIPTS = (  # in reading order
@@ -100,7 +101,7 @@ def _json(value: Any) -> str:
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
-        raise ValueError(
+        raise UserError(
             "A digest must hold finite numbers, or None. Found one that is not finite. "
             "Make it None where the digest is made."
         ) from error

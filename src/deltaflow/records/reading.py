@@ -12,6 +12,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from deltaflow.records.schema import LAYERS, METRICS, Schema
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import UnusableFileError, folders, open_file
 from deltaflow.system.isolation import call
 from deltaflow.system.memory import require
@@ -189,7 +190,7 @@ def _as_table(path: Path, schema: Schema) -> Iterator[None]:
         raise
     except (OSError, ValueError, PolarsError, PanicException) as error:  # the last no Exception
         said = literal(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")
-        raise ValueError(
+        raise UserError(
             f"{literal(str(path))} must be a Parquet file of the table `{schema.name}`. Found one "
             f"that cannot be read: {said}. Delete it, or run again."
         ) from error

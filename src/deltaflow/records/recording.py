@@ -15,12 +15,13 @@ from typing import Any
 from deltaflow.records.schema import Schema
 from deltaflow.records.summary import claim, write_summary
 from deltaflow.records.tables import TableWriter
+from deltaflow.system.errors import UserError
 from deltaflow.system.interruption import held_back
 
 _DISPENSABLE = ("command", "overrides", "hyperparameters", "versions")  # on a disk that is full
 
 
-class DirectoryLostError(ValueError):
+class DirectoryLostError(UserError):
     """The directory of a run under way was deleted or moved."""
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from deltaflow.system.errors import UserError
+
 
 @dataclass(frozen=True)
 class Column:
@@ -66,7 +68,7 @@ class Schema:
             ValueError: if a column is unknown, or is null where it must apply.
         """
         if unknown := set(data) - set(self.types):
-            raise ValueError(
+            raise UserError(
                 f"Columns of the table `{self.name}` are named in its schema. Found "
                 f"{', '.join(sorted(unknown))}. Add them to the schema first."
             )
@@ -87,13 +89,13 @@ class Schema:
             ValueError: if names, order or types differ, or a key is null.
         """
         if dict(frame.schema) != self.types or list(frame.columns) != list(self.types):
-            raise ValueError(
+            raise UserError(
                 f"The table `{self.name}` must have the columns {self.types}. Found "
                 f"{dict(frame.schema)}. Build it with Schema.frame."
             )
         for column in self.columns:
             if not column.nullable and frame[column.name].null_count():
-                raise ValueError(
+                raise UserError(
                     f"`{column.name}` of the table `{self.name}` applies to every row. Found "
                     f"{frame[column.name].null_count()} nulls. Give each row its {column.name}."
                 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from deltaflow.records.kinds import checked_summary
 from deltaflow.records.validation import WrongFieldError
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import (
     UnusableFileError,
     create_file,
@@ -85,11 +86,11 @@ SUMMARY_FIELDS = {
 }
 
 
-class DirectoryTakenError(ValueError):
+class DirectoryTakenError(UserError):
     """Another run has the directory."""
 
 
-class EmptySummaryError(ValueError):
+class EmptySummaryError(UserError):
     """A run has taken its directory, and nothing is known of it yet."""
 
 
@@ -168,7 +169,7 @@ def read_summary(directory: Path) -> dict[str, Any]:
     except (EmptySummaryError, UnusableFileError):
         raise
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(
+        raise UserError(
             f"A run directory must hold a readable {SUMMARY}. Found "
             f"{literal(' '.join(str(error).split()))[:200]} in {where}. "
             "Name a directory that train.py has written."
@@ -176,7 +177,7 @@ def read_summary(directory: Path) -> dict[str, Any]:
     try:
         return checked_summary(values)
     except WrongFieldError as error:
-        raise ValueError(
+        raise UserError(
             f"A {SUMMARY} must be as train.py writes it: {error} "
             f"Leave {where} out, or run it again."
         ) from error
@@ -185,7 +186,7 @@ def read_summary(directory: Path) -> dict[str, Any]:
 def _written(summary: Mapping[str, Any]) -> bytes:
     if set(summary) != set(SUMMARY_FIELDS):
         difference = sorted(set(summary) ^ set(SUMMARY_FIELDS))
-        raise ValueError(
+        raise UserError(
             f"A summary must have the fields of SUMMARY_FIELDS. Found a difference in "
             f"{', '.join(difference)}. Document new fields there, and fill in old ones."
         )

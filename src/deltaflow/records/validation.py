@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import brief, encodable
 
 Check = Callable[[Any, str], Any]
@@ -25,7 +26,7 @@ _LONGEST = 100_000  # characters of a text
 _GREATEST = 2**63  # what is no whole number of a table any more
 
 
-class WrongFieldError(ValueError):
+class WrongFieldError(UserError):
     """A field of a record is not what it must be.
 
     Args:

@@ -18,6 +18,7 @@ from deltaflow.config.messages import explain, print_error
 from deltaflow.config.names import resuming
 from deltaflow.sweep.directory import has_failed, has_runs, open_sweep
 from deltaflow.sweep.extent import refuse_too_many
+from deltaflow.system.errors import UserError
 
 # The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
 UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)
@@ -44,7 +45,7 @@ class DirectoryCallback(Callback):
                 with suppress(HydraException):  # which Hydra will meet, and say so
                     refuse_too_many(config.hydra.overrides.task, params)
             if resumed is not None and Path(resumed) != sweep:
-                raise ValueError(
+                raise UserError(
                     "A sweep that is resumed goes on in its own directory. Found "
                     f"`sweep.resume={resumed}` with `hydra.sweep.dir={sweep}`. Leave the latter "
                     "out."
@@ -77,7 +78,7 @@ def _refuse_several(overrides: Sequence[str]) -> None:
     for name in swept(overrides):
         if name.startswith("sweep."):
             (typed,) = (o for o in overrides if o.lstrip("+").startswith(f"{name}="))
-            raise ValueError(
+            raise UserError(
                 f"`{name}` takes one value for all runs of a sweep. Found `{typed}`. If a comma is "
                 f"part of a name, put it into quotes: `'{name}=\"a, b\"'`."
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deltaflow.config.names import SLUG, resuming
 from deltaflow.records.summary import SUMMARY
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import (
     folders,
     make_folder,
@@ -38,7 +39,7 @@ def open_sweep(sweep: Path, resumed: bool) -> None:
             should go on.
     """
     if not resumed and has_runs(sweep):
-        raise ValueError(
+        raise UserError(
             "A run or sweep needs a directory of its own. Found the records of another in "
             f"{sweep}. Name a new one, delete that, or go on with it: `{resuming(str(sweep))}`."
         )
@@ -49,7 +50,7 @@ def open_sweep(sweep: Path, resumed: bool) -> None:
             found = f"one run in {sweep}"
         else:
             found = f"{sweep}, {'which has no runs' if sweep.is_dir() else 'which is no folder'}"
-        raise ValueError(
+        raise UserError(
             f"`sweep.resume` must be the directory of a sweep. Found {found}. Use the directory "
             "that the sweep printed, such as outputs/sweep_…; it starts where the command runs."
         )

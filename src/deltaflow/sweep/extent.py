@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 
+from deltaflow.system.errors import UserError
+
 MOST_RUNS = 10_000
 """Runs that a sweep may have. Hydra composes them all, a few a second, before the first begins."""
 
@@ -28,7 +30,7 @@ def refuse_too_many(overrides: Sequence[str], params: Mapping[str, object] | Non
     n_runs = math.prod(counts.values())
     if n_runs > MOST_RUNS:
         most = max(counts, key=lambda key: counts[key])
-        raise ValueError(
+        raise UserError(
             f"A sweep must have at most {MOST_RUNS:,} runs. Found {_in_words(n_runs)}, with "
             f"{_in_words(counts[most])} values of `{most}`. Give fewer values, use `n_seeds=…` for "
             "seeds, or make several sweeps."

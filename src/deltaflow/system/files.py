@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import literal
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
@@ -25,7 +26,7 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _BLOCK = 4096  # bytes, what file systems give a file at least
 
 
-class UnusableFileError(ValueError):
+class UnusableFileError(UserError):
     """A path below a run's directory is not the file or folder that it must be."""
 
 

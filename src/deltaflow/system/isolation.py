@@ -23,6 +23,7 @@ from typing import IO, Any
 
 import polars as pl
 
+from deltaflow.system.errors import UserError
 from deltaflow.system.memory import installed
 
 _MOMENT = 0.1  # seconds
@@ -33,7 +34,7 @@ _START = "import sys; sys.path[:] = {path!r}; from deltaflow.system.isolation im
 _lock = threading.Lock()
 
 
-class FailedError(ValueError):
+class FailedError(UserError):
     """What was called has failed there."""
 
 

@@ -4,11 +4,13 @@
 '3.6 GB'
 >>> require(10**18, "`network`", "`network.width=1000000000`", "Make it smaller.")
 Traceback (most recent call last):
-ValueError: `network` must fit into memory. Found `network.width=1000000000`, ...
+deltaflow.system.errors.UserError: `network` must fit into memory. Found ...
 """
 
 import errno
 import os
+
+from deltaflow.system.errors import UserError
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB")
 _EXHAUSTED = (  # RuntimeErrors of PyTorch's, which has a type only for graphics cards
@@ -33,7 +35,7 @@ def require(n_bytes: int, what: str, found: str, advice: str) -> None:
     """
     there = installed()
     if there is not None and n_bytes > there:
-        raise ValueError(
+        raise UserError(
             f"{what} must fit into memory. Found {found}, which needs at least "
             f"{in_words(n_bytes)} where this machine has {in_words(there)}. {advice}"
         )

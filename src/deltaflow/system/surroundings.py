@@ -6,6 +6,8 @@ Nothing but the standard library is imported here, for libraries are what would 
 import os
 import sys
 
+from deltaflow.system.errors import UserError
+
 _LIBRARIES_TAKE = 2_000_000_000  # bytes of addresses, once all are imported and at work
 
 
@@ -25,12 +27,12 @@ def prepare() -> None:
     try:
         os.getcwd()
     except FileNotFoundError:
-        raise ValueError(
+        raise UserError(
             "A command must run in a folder that is there. Found that this one was deleted. "
             "Change to another one."
         ) from None
     if (threads := os.environ.get("POLARS_MAX_THREADS")) and threads.strip("+0") == "":
-        raise ValueError(
+        raise UserError(
             f"POLARS_MAX_THREADS must be at least 1. Found {threads}. Unset it, or use "
             "POLARS_MAX_THREADS=1."
         )
@@ -63,7 +65,7 @@ def _require_addresses() -> None:
         return
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if 0 <= limit < _LIBRARIES_TAKE:
-        raise ValueError(
+        raise UserError(
             f"PyTorch and its like must have 2 GB of memory addresses. Found a limit of "
             f"{limit / 1e9:.3g} GB, as `ulimit -v` sets it. Use `ulimit -v unlimited`."
         )

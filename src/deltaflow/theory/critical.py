@@ -6,7 +6,7 @@
 0.04
 >>> Critical(nn.ReLU(), sigma_b=0.2)
 Traceback (most recent call last):
-ValueError: `init=critical` needs an edge of chaos. Found none for ReLU with `init.sigma_b=0.2`, ...
+deltaflow.system.errors.UserError: `init=critical` needs an edge of chaos. Found none ...
 """
 
 import math
@@ -15,6 +15,7 @@ import warnings
 from torch import nn
 
 from deltaflow.nn.initializers import Initializer
+from deltaflow.system.errors import UserError
 from deltaflow.theory.edge import Edge, edge_of_chaos
 from deltaflow.theory.moments import Moments
 
@@ -35,14 +36,14 @@ class Critical(Initializer):
 
     def __init__(self, activation: nn.Module, sigma_b: float) -> None:
         if not (math.isfinite(sigma_b) and sigma_b >= 0):
-            raise ValueError(
+            raise UserError(
                 f"`init.sigma_b` must be a finite number, at least 0. Found {sigma_b}. "
                 "Use `init.sigma_b=0`."
             )
         name = type(activation).__name__
         edge = edge_of_chaos(Moments(activation), sigma_b)
         if edge is None:
-            raise ValueError(
+            raise UserError(
                 f"`init=critical` needs an edge of chaos. Found none for {name} with "
                 f"`init.sigma_b={sigma_b:g}`, where no σ_w keeps both signals and gradients. "
                 f"Use {'`init.sigma_b=0`, or ' if sigma_b else ''}another activation."

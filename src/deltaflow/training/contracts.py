@@ -10,6 +10,8 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Optimizer
 
+from deltaflow.system.errors import UserError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ def check_asked(optimizer: Optimizer | LightningOptimizer, asked: bool) -> None:
     """
     if not asked:
         kind = type(getattr(optimizer, "optimizer", optimizer))
-        raise ValueError(
+        raise UserError(
             "An optimizer's `step` must call its closure, which computes the loss and the "
             f"gradients. Found {kind.__name__}, which does not. Begin `step` with "
             "`loss = closure()`, or hand it on with `super().step(closure)`."
@@ -56,7 +58,7 @@ def check_asked(optimizer: Optimizer | LightningOptimizer, asked: bool) -> None:
 def check_slope(loss: Tensor) -> None:
     """Refuse a loss that cannot be descended."""
     if not loss.requires_grad:
-        raise ValueError(
+        raise UserError(
             "A loss must depend on the network's outputs through tensors. Found one without a "
             "gradient. Compute `sample_loss` with PyTorch alone, without `detach`, `no_grad` or "
             "NumPy."
@@ -66,7 +68,7 @@ def check_slope(loss: Tensor) -> None:
 def check_type(loss: Tensor) -> None:
     """Refuse a loss that is whole, complex or a truth value."""
     if not loss.is_floating_point():
-        raise ValueError(
+        raise UserError(
             "An objective's `sample_loss` must return real numbers of a floating type. Found "
             f"{loss.dtype}. Keep the type of the network's outputs."
         )
@@ -77,7 +79,7 @@ def check_shape(method: str, returned: Any, expected: torch.Size) -> None:
     shape = getattr(returned, "shape", None)
     if shape != expected:
         found = type(returned).__name__ if shape is None else list(shape)
-        raise ValueError(
+        raise UserError(
             f"An objective's `{method}` must return the shape {list(expected)}. Found {found}. "
             "Keep the axes of replicas and samples: no mean or sum over them."
         )
@@ -88,7 +90,7 @@ def check_rates(optimizer: Optimizer) -> None:
     for group in optimizer.param_groups:
         rate = float(group.get("lr", 0.0))
         if not (math.isfinite(rate) and rate >= 0):
-            raise ValueError(
+            raise UserError(
                 f"A step size must be a finite number, at least 0, in every epoch. Found {rate:g}. "
                 "Choose other settings of `optimizer` or `scheduler`, such as `scheduler=constant`."
             )

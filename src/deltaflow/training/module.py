@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
+from deltaflow.system.errors import UserError
 from deltaflow.training.contracts import (
     check_asked,
     check_rates,
@@ -84,7 +85,7 @@ class StackedModule(pl.LightningModule):
         name = type(optimizer).__name__
         kinds = {kind.__name__ for kind in type(optimizer).__mro__}
         if kinds & set(_COUPLING) and self.network.n_replicas > 1:
-            raise ValueError(
+            raise UserError(
                 f"With more than one seed the optimizer must update entry by entry. Found {name}. "
                 "Use `n_seeds=1`, or an optimizer such as sgd or adam."
             )
@@ -94,12 +95,12 @@ class StackedModule(pl.LightningModule):
         check_rates(optimizer)
         plateau = isinstance(scheduler, ReduceLROnPlateau)
         if plateau and not self.trainer.enable_validation:
-            raise ValueError(
+            raise UserError(
                 "ReduceLROnPlateau watches the validation loss. Found no validation part. "
                 "Use `data.split=[0.6,0.2,0.2]`, or a schedule such as cosine or step."
             )
         if plateau and self.network.n_replicas > 1:
-            raise ValueError(
+            raise UserError(
                 "With more than one seed the step size must follow a schedule. Found "
                 "ReduceLROnPlateau, which would judge all replicas by one loss. Use `n_seeds=1`, "
                 "or a schedule such as cosine or step."
