@@ -4,7 +4,7 @@ The error that back-propagation carries to layer l, δ_l = ∂loss/∂z_l, is th
 that flows. The package trains R replicas of one network at once, each with its own seed,
 records δ and its companions layer by layer, and keeps them as tables.
 
-    from deltaflow import load_run, train
+    from deltaflow import load_run, run_sweep, train
 
 The house has a dozen rooms. Imports point down only. From the bottom:
 
@@ -32,24 +32,24 @@ The house has a dozen rooms. Imports point down only. From the bottom:
 What is measured and taught with it is in ``scripts/``.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deltaflow.experiment.api import train
+    from deltaflow.commands.api import Sweep, run_sweep, train
     from deltaflow.experiment.result import Run, load_run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "load_run", "train"]
+__all__ = ["Run", "Sweep", "load_run", "run_sweep", "train"]
+
+_HOMES = {
+    "Run": "experiment.result", "load_run": "experiment.result",
+    "Sweep": "commands.api", "run_sweep": "commands.api", "train": "commands.api",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use, so that ``--help`` need not wait for torch."""
-    if name == "train":
-        from deltaflow.experiment.api import train
-
-        return train
-    if name in ("Run", "load_run"):
-        from deltaflow.experiment import result as run
-
-        return getattr(run, name)
+    if name in _HOMES:
+        return getattr(import_module(f"deltaflow.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,8 @@ import warnings
 
 import pytest
 
-from claims import conducting
 from claims.conducting import conduct
+from deltaflow.commands.api import LOG
 
 NAME = "depth_needs_an_activation"
 TINY = ["n_seeds=2", "trainer.max_epochs=1", "trainer.max_batches=2", "network.depth=0,1",
@@ -30,7 +30,7 @@ def test_runs_are_made_kept_and_silent(tmp_path, capfd):
     assert sorted(run.summary["hyperparameters"]["network.depth"] for run in again) == [0, 1]
     assert (first.directory / "summary.json").stat().st_mtime_ns == written
     assert capfd.readouterr() == ("", "")
-    assert "(kept)" in (folder / conducting.LOG).read_text()
+    assert "(kept)" in (folder / LOG).read_text()
     assert state() == before
 
 
@@ -46,12 +46,3 @@ def test_what_cannot_run_is_told_in_one_message(override, said, tmp_path, capfd)
         conduct(NAME, [*TINY, override], tmp_path)
     assert "\n" not in str(refused.value)
     assert capfd.readouterr().err == ""
-
-
-def test_an_interruption_goes_through(tmp_path, monkeypatch):
-    def interrupted():
-        raise SystemExit(conducting.INTERRUPTED)
-
-    monkeypatch.setattr(conducting.cli, "main", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        conduct(NAME, TINY, tmp_path)

@@ -26,12 +26,17 @@ def refuse_stray_arguments(arguments: Sequence[str]) -> None:
     parser = get_args_parser()
     parser.exit_on_error = False  # it would say more than what is wrong
     try:
-        _, stray = parser.parse_known_args(list(arguments))
+        known, stray = parser.parse_known_args(list(arguments))
     except ArgumentError as error:
         raise UserError(
             f"Flags must be used as --hydra-help shows. Found {error}. Correct it there, or leave "
             "it out."
         ) from error
+    if known.experimental_rerun is not None:
+        raise UserError(
+            "A run is trained again by its overrides. Found --experimental-rerun, which runs what "
+            "a pickle holds. Type the overrides in the run's .hydra/overrides.yaml."
+        )
     for argument in stray:
         if argument.startswith("-"):
             raise UserError(

@@ -6,15 +6,14 @@ torch is imported only when a run begins, so help and mistakes are quick.
 import os
 import re
 import sys
-import threading
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
+from hydra import version
+from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
@@ -22,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from rich.console import Console
 
 from deltaflow.commands.flags import refuse_stray_arguments
+from deltaflow.commands.process import prepare
 from deltaflow.config import registration  # noqa: F401  # workers compose once this is imported
 from deltaflow.config.messages import INTERRUPTED, explain, is_lost_worker, print_error
 from deltaflow.config.names import resuming
@@ -34,7 +34,7 @@ from deltaflow.sweep.directory import note_failure
 from deltaflow.sweep.resumption import Turn, turn
 from deltaflow.sweep.worker import at_work
 from deltaflow.system.errors import UserError
-from deltaflow.system.interruption import raise_asking, raised_again, raised_once
+from deltaflow.system.interruption import raised_again, raised_once
 from deltaflow.system.quotation import printable
 from deltaflow.terminal import ranking
 from deltaflow.terminal import run as terminal
@@ -162,34 +162,47 @@ def _why_not(given: Turn) -> str | None:
 
 def main() -> None:
     """Run the command line; the exit status is 0 only if everything went well."""
+    conduct(sys.argv)
+
+
+def conduct(typed: Sequence[str]) -> None:
+    """Run what was typed, in this process, which is then no longer as it was.
+
+    Args:
+        typed: the program and its arguments.
+
+    Raises:
+        SystemExit: with another status than 0, if anything went wrong.
+    """
     with_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
     sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
     for name, value in _RAY.items():  # must be there before Ray is imported
         os.environ.setdefault(name, value)
     UNDER_WAY.set(None)
-    command = list(sys.argv)  # a worker of a parallel launcher has another
+    command = list(typed)
     conductor = os.getpid()
-    _prepare()
+    prepare()
 
-    @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="train")
     def application(config: DictConfig) -> None:
-        _prepare()
+        prepare()
         with raised_once(), at_work(conductor):
             train(config, command, with_traceback)
 
     with raised_once():
         try:
-            _conduct(application, with_traceback)
+            _in_one_message(application, command[1:], with_traceback)
         except KeyboardInterrupt:  # while something else was being said
             raise SystemExit(INTERRUPTED) from None
 
 
-def _conduct(application: Callable[[], None], with_traceback: bool) -> None:
-    """Let Hydra run what was typed, and end in one message whatever ends it."""
+def _in_one_message(
+    application: Callable[[DictConfig], None], arguments: Sequence[str], with_traceback: bool
+) -> None:
+    """Let Hydra run an application, and end in one message whatever ends it."""
     try:
-        refuse_stray_arguments(sys.argv[1:])
-        application()
+        refuse_stray_arguments(arguments)
+        _apply(application, arguments)
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
         kept = how_to_go_on() or str(stop)
@@ -210,34 +223,14 @@ def _conduct(application: Callable[[], None], with_traceback: bool) -> None:
             hint = how_to_go_on()
             conclude_stopped_sweep()
             print_error(f"the sweep broke off. {hint}")
-        raise SystemExit(1) from None
+        raise SystemExit(1) from error
 
 
-def _prepare() -> None:
-    """Make this process, be it the first or a worker, speak and end as all do."""
-    for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
-        warnings.simplefilter("ignore", category)
-    _ignore_names_of_plugins()
-    warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
-    threading.excepthook = _tell_of_thread
-    raise_asking()
-
-
-def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
-    """Say what ended a thread, unless it keeps that to raise it where the thread is used.
-
-    TensorBoard's writer does: what it could not write is told once, by the run.
-    """
-    if (
-        failed.exc_value is None
-        or getattr(failed.thread, "exception", None) is not failed.exc_value
-    ):
-        print_error(explain(failed.exc_value or SystemExit()))
-
-
-def _ignore_names_of_plugins() -> None:
-    """A launcher of a plugin and our settings for it go by one name, which Hydra warns of."""
-    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
-
-
-_ignore_names_of_plugins()  # for workers too, which import this module before they compose
+def _apply(application: Callable[[DictConfig], None], arguments: Sequence[str]) -> None:
+    """Let Hydra run an application: `hydra.main` would do so for ``sys.argv`` and nothing else."""
+    version.setbase("1.3")
+    parser = get_args_parser()
+    _run_hydra(
+        args=parser.parse_args(arguments), args_parser=parser, task_function=application,
+        config_path=str(config_directory()), config_name="train",
+    )  # fmt: skip

@@ -1,12 +1,18 @@
 import dataclasses
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import warnings
 
 import pytest
 import torch
 
-from deltaflow import load_run, train
+from deltaflow import load_run, run_sweep, train
+from deltaflow.commands.api import LOG
+from deltaflow.config.messages import INTERRUPTED
 
 SHORT = ["logger=none", "trainer.max_epochs=2"]
 
@@ -134,3 +140,66 @@ def test_python_hears_no_warnings_of_libraries_among_themselves(tmp_path):
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("", "")
+
+
+SMALL = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
+
+
+def state():
+    hooks = warnings.showwarning, threading.excepthook
+    signals = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return (*hooks, *signals, list(sys.argv), list(sys.path), os.environ.get("HYDRA_FULL_ERROR"))
+
+
+def test_a_sweep_from_python_is_that_of_the_command_line(tmp_path, capfd):
+    before = state()
+    sweep = run_sweep(["activation=relu,tanh", "n_seeds=2", *SMALL], tmp_path / "it's here")
+    assert state() == before
+    assert capfd.readouterr() == ("", "")
+    assert sweep.runs["status"].to_list() == ["completed"] * 4
+    assert sorted(set(sweep.runs["activation"])) == ["relu", "tanh"]
+    assert (sweep.directory / "report.html").exists()
+    assert "Ranking" in (sweep.directory / LOG).read_text()
+    alone = train(["activation=tanh", "n_seeds=2", *SMALL], tmp_path / "alone")
+    (name,) = set(sweep.runs.filter(activation="tanh")["directory"])
+    assert sweep.load(name).layers.equals(alone.layers, null_equal=True)
+
+
+def test_a_sweep_from_python_goes_on(tmp_path):
+    first = run_sweep(["activation=relu", *SMALL], tmp_path / "sweep")
+    (name,) = first.runs["directory"]
+    written = (first.directory / name / "summary.json").stat().st_mtime_ns
+    again = run_sweep(["activation=relu,tanh", *SMALL], tmp_path / "sweep", resume=True)
+    assert len(again.runs) == 2
+    assert (first.directory / name / "summary.json").stat().st_mtime_ns == written
+    with pytest.raises(ValueError, match=r"must be new|resume"):
+        run_sweep(["activation=relu", *SMALL], tmp_path / "sweep")
+
+
+def test_failed_runs_of_a_sweep_are_rows(tmp_path):
+    sweep = run_sweep(["optimizer.lr=0.1,-1", *SMALL], tmp_path)
+    assert sorted(sweep.runs["status"]) == ["completed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["network.nowhere=1,2"], "network.nowhere"),
+        ("activation=relu", "`run_sweep` must be given a list"),
+        ([3], "`run_sweep` must be given a list"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused_in_one_message(settings, said, tmp_path, capfd):
+    with pytest.raises(ValueError, match=said) as refused:
+        run_sweep(settings, tmp_path / "sweep")
+    assert "\n" not in str(refused.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_interruption_of_a_sweep_goes_through(tmp_path, monkeypatch):
+    def interrupted(_):
+        raise SystemExit(INTERRUPTED)
+
+    monkeypatch.setattr("deltaflow.commands.api.conduct", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=str(tmp_path)):
+        run_sweep(SMALL, tmp_path)

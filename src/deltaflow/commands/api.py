@@ -1,0 +1,163 @@
+"""deltaflow from Python, in a script or a notebook.
+
+>>> import tempfile
+>>> from deltaflow import load_run, run_sweep, train
+>>> folder = tempfile.mkdtemp()
+>>> run = train(["activation=tanh", "network.depth=4", "trainer.max_epochs=2"], f"{folder}/tanh")
+>>> run.layers.filter(step=0, layer=1)["delta_norm"].len()
+1
+>>> run.summary["status"]
+'completed'
+>>> figure = run.draw()
+>>> load_run(f"{folder}/tanh").layers.equals(run.layers)
+True
+>>> sweep = run_sweep(["network.depth=1,2", "trainer.max_epochs=2"], f"{folder}/sweep")
+>>> sweep.runs["status"].to_list()
+['completed', 'completed']
+"""
+
+import sys
+from collections.abc import Iterable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from deltaflow.commands.process import kept
+from deltaflow.commands.train import conduct
+from deltaflow.comparison.collect import collect
+from deltaflow.comparison.gathering import gather
+from deltaflow.comparison.runs_table import runs_table
+from deltaflow.config.composition import compose_run
+from deltaflow.config.messages import INTERRUPTED, explain
+from deltaflow.config.names import unique
+from deltaflow.experiment import run as experiment
+from deltaflow.experiment.result import Run, load_run
+from deltaflow.system.errors import UserError
+
+LOG = "sweep.log"
+"""The file in a sweep's directory that holds what the command line would have said."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep gave.
+
+    Attributes:
+        directory: where its runs, its report and its figures are.
+        runs: a row per run and seed, as in ``runs.parquet``; ``directory`` is a run's, as seen
+            from the sweep's.
+    """
+
+    directory: Path
+    runs: pl.DataFrame
+
+    def load(self, directory: str) -> Run:
+        """One of its runs.
+
+        Args:
+            directory: as in ``runs``.
+
+        Raises:
+            ValueError: if its records cannot be read.
+        """
+        return load_run(self.directory / directory)
+
+
+def train(overrides: Iterable[str] = (), directory: str | Path | None = None) -> Run:
+    """Train a network, as ``python train.py`` with the same overrides does.
+
+    Args:
+        overrides: such as ``["activation=tanh", "network.depth=10"]``.
+        directory: where the run leaves its records; a new one in ``outputs/`` if ``None``.
+
+    Returns:
+        The run: its tables as polars frames, its summary, its network, its picture.
+
+    Raises:
+        ValueError: for settings that no run can have, with the command line's message.
+    """
+    settings = _settings("train", overrides)
+    folder = _folder(directory, ",".join(settings))
+    if any(setting.startswith("hydra.") for setting in settings):
+        raise _no_settings("train", settings)
+    try:
+        config, choices = compose_run(settings, folder)
+    except Exception as error:  # Hydra raises any
+        raise UserError(explain(error)) from error
+    return experiment.run(config, folder, choices, settings, command=sys.argv)
+
+
+def run_sweep(
+    overrides: Iterable[str], directory: str | Path | None = None, *, resume: bool = False
+) -> Sweep:
+    """Train all combinations of some settings, as ``python train.py -m`` does.
+
+    Args:
+        overrides: such as ``["activation=relu,tanh", "network.depth=2,10"]``.
+        directory: of the sweep; a new one in ``outputs/`` if ``None``.
+        resume: go on with the sweep in that directory, and keep what is finished there.
+
+    Returns:
+        The sweep, with its failed runs; what it said is in ``sweep.log``.
+
+    Raises:
+        ValueError: if there is no run to show, with the command line's message.
+        KeyboardInterrupt: if interrupted; what was measured is kept.
+    """
+    settings = _settings("run_sweep", overrides)
+    folder = _folder(directory, None)
+    folder.mkdir(parents=True, exist_ok=True)
+    where = "sweep.resume" if resume else "hydra.sweep.dir"
+    quoted = str(folder).replace("'", r"\'")
+    with (
+        (folder / LOG).open("a", encoding="utf-8") as log,
+        kept(),
+        redirect_stdout(log),
+        redirect_stderr(log),
+    ):
+        status = _status_of(["train.py", "-m", *settings, f"{where}='{quoted}'"])
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt(f"What was measured until then is in {folder}.")
+    return Sweep(folder, runs_table(gather(collect([folder])), folder))
+
+
+def _status_of(typed: list[str]) -> int:
+    """The exit status of a command.
+
+    Raises:
+        ValueError: for what it was refused for, or broke off for.
+    """
+    try:
+        conduct(typed)
+    except SystemExit as stop:
+        if isinstance(stop.__cause__, Exception):
+            raise UserError(explain(stop.__cause__)) from stop.__cause__
+        return int(stop.code or 0)
+    return 0
+
+
+def _settings(function: str, overrides: Iterable[str]) -> list[str]:
+    settings = [overrides] if isinstance(overrides, str) else list(overrides)
+    if isinstance(overrides, str) or not all(isinstance(one, str) for one in settings):
+        raise _no_settings(function, settings)
+    return settings
+
+
+def _no_settings(function: str, found: list[str]) -> UserError:
+    return UserError(
+        f"`{function}` must be given a list of a run's settings, and where its records go as "
+        f'`directory`. Found {found!r}. Use `{function}(["activation=tanh"], "a/folder")`.'
+    )
+
+
+def _folder(directory: str | Path | None, name: str | None) -> Path:
+    """The absolute path of a directory, or of a new one in ``outputs/``."""
+    new = unique(name) if name is not None else unique(kind="sweep")
+    folder = Path(directory or Path("outputs") / new).absolute()
+    if "\0" in str(folder):
+        raise UserError(
+            f"`directory` must be a path. Found {str(directory)!r}, with a NUL in it. Leave it out."
+        )
+    return folder
