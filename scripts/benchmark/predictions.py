@@ -8,9 +8,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from deltaflow.commands import theory
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import assembly, blueprint
+from deltaflow.data import ReplicaData
+from deltaflow.experiment import blueprint
+from deltaflow.experiment.forecast import forecast, picture
 from deltaflow.figures.flow import save
 
 PREDICTION, DIAGRAM = "prediction, 50 layers", "phase diagram"
@@ -32,12 +33,12 @@ def predictions(overrides: Sequence[str]) -> dict[str, Callable[[], float]]:
 def _seconds(config: DictConfig, with_picture: bool) -> float:
     """From a configuration to all that theory says of it; of the picture alone, to its file."""
     started = time.perf_counter()
-    data = assembly.datamodule(config)
+    data = blueprint.data(config, ReplicaData)
     network = blueprint.theory(config, data, blueprint.objective(config, data))
     inputs = blueprint.input_second_moment(data)
-    found = theory.forecast("benchmark", network, inputs)
+    found = forecast("benchmark", network, inputs)
     if with_picture:
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as directory:
-            save(theory.picture(found, inputs, []), Path(directory) / "phase.png")
+            save(picture(found, inputs, []), Path(directory) / "phase.png")
     return time.perf_counter() - started

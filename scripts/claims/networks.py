@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deltaflow.comparison.configuration import Configuration
 from deltaflow.config.composition import compose_run
-from deltaflow.data import ReplicaDataModule
+from deltaflow.data import ReplicaData
 from deltaflow.experiment import assembly
 from deltaflow.experiment import trainer as training
 from deltaflow.experiment.result import load_run
@@ -44,7 +44,7 @@ def untrained(one: Configuration) -> FullyConnected:
         return assembly.module(config, assembly.datamodule(config)).network.eval()
 
 
-def data(one: Configuration) -> ReplicaDataModule:
+def data(one: Configuration) -> ReplicaData:
     """The data of a configuration, split and standardised."""
     return assembly.datamodule(_config(one))
 

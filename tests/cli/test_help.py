@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +41,32 @@ def test_nobody_need_read_it_to_the_end(script):
     ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert (ran.returncode, ran.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("main", ["optimizer.lr=fast"]), ("main", ["network.depth=-1"]), ("main", ["n_seeds=0"]),
+        ("theory", ["--help"]), ("theory", ["network.depth=-1"]), ("theory", ["activation=swish9"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_mistake_is_told_before_torch_is_there(command, arguments, tmp_path):
+    assert not {"torch", "lightning", "matplotlib"} & _imported(command, arguments, tmp_path)
+
+
+def test_a_prediction_does_not_wait_for_lightning(tmp_path):
+    assert "lightning" not in _imported("theory", ["activation=tanh"], tmp_path)
+
+
+def _imported(command: str, arguments: list[str], directory: Path) -> set[str]:
+    program = (
+        "import atexit, sys; atexit.register(lambda: print('IMPORTED', *sys.modules)); "
+        f"from deltaflow.__main__ import {command}; {command}()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=directory, capture_output=True, text=True
+    )
+    _, mark, names = ran.stdout.partition("IMPORTED ")
+    assert mark
+    return set(names.split())

@@ -15,6 +15,7 @@ from torch import nn
 from deltaflow.commands import theory
 from deltaflow.config.parts import make
 from deltaflow.experiment import assembly
+from deltaflow.experiment.forecast import forecast, picture
 from deltaflow.nn.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.records import read_summary
 from deltaflow.terminal.prediction import print_prediction
@@ -64,7 +65,7 @@ def printed(activation, initializer, sizes=(4, 32, 32, 32, 3), dropout=0.0) -> S
     """The same, without a configuration."""
     out = Console(file=io.StringIO(), width=200)
     of = Theory(sizes, activation, initializer, dropout)
-    print_prediction(out, theory.forecast("it", of, np.array([0.7, 1.0, 1.3])))
+    print_prediction(out, forecast("it", of, np.array([0.7, 1.0, 1.3])))
     return Said(0, out.file.getvalue(), "")
 
 
@@ -298,5 +299,5 @@ def test_an_activation_that_grows_exponentially_runs_away_without_a_warning():
     found = printed(Exponential(), Normal(1.0, 0.0))
     assert found["Signals"] == "q runs to infinity: signals grow without bound"
     of = Theory([4, 8, 8, 3], Exponential(), Normal(1.0, 0.0))
-    figure = theory.picture(theory.forecast("it", of, np.ones(3)), np.ones(3), [])
+    figure = picture(forecast("it", of, np.ones(3)), np.ones(3), [])
     assert any("chaotic" in text.get_text() for text in figure.axes[0].texts)

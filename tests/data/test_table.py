@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from deltaflow.data import ReplicaDataModule
+from deltaflow.data import ReplicaData
 from deltaflow.data.reading import Column, Kind
 from deltaflow.data.table import table
 from deltaflow.nn.task import Classification, Regression
@@ -86,7 +86,7 @@ def test_a_csv_file_gives_what_the_obvious_reference_gives(rows, separator, spli
     encoder = OneHotEncoder(sparse_output=False).fit(colours)
     targets = np.array([[float(r["y"])] for r in records])
 
-    data = ReplicaDataModule(samples, [0], None, (1, 0, 0), split_seed, standardize=True)
+    data = ReplicaData(samples, [0], None, (1, 0, 0), split_seed, standardize=True)
     ((x, y),) = data.train_dataloader()
     expected = np.column_stack([StandardScaler().fit_transform(numbers), wild])
     expected = np.insert(expected, [1], encoder.transform(colours), axis=1)
@@ -363,5 +363,5 @@ def test_a_class_with_too_few_rows_is_named_with_its_place(read):
     kinds = ["a", "b"] * (N // 2 - 1) + ["a", "rare"]
     samples = read({"x": range(N), "kind": kinds})
     with pytest.raises(ValueError, match=r"3 classes in 40 rows") as refused:
-        ReplicaDataModule(samples, [0], None, (0.6, 0.2, 0.2), 0, standardize=True)
+        ReplicaData(samples, [0], None, (0.6, 0.2, 0.2), 0, standardize=True)
     assert "`rare`, has 1, the first in column `kind`, row 40 of t.csv" in str(refused.value)

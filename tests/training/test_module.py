@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.data import ReplicaDataModule, sources
+from deltaflow.data import sources
 from deltaflow.nn.initializers import Normal, Torch
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import CrossEntropy, MeanSquaredError
+from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.module import StackedModule
 
 SEEDS = [0, 1, 2, 3]

@@ -15,26 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
 from rich.text import Text
 
-from deltaflow.comparison.placed_runs import PlacedRun, placed_runs
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run, split_settings
 from deltaflow.config.messages import command
-from deltaflow.config.parts import with_culprit
-from deltaflow.experiment import assembly, blueprint
-from deltaflow.figures.flow import save
-from deltaflow.figures.phase_picture import phase_picture
 from deltaflow.system.errors import UserError
-from deltaflow.terminal.prediction import Forecast, print_prediction
 from deltaflow.terminal.screen import console
-from deltaflow.theory import edge_of_chaos, fixed_point, phase_diagram
-from deltaflow.theory.overlay import Array, Theory
 
 _FORMATS = (".png", ".svg", ".pdf")
-_HUGE = np.array([1e24])  # a q at which φ' has reached its limits
 
 
 @dataclass(frozen=True)
@@ -52,57 +41,6 @@ def main(arguments: Sequence[str]) -> None:
     _run(arguments)
 
 
-def forecast(title: str, theory: Theory, input_second_moment: Array) -> Forecast:
-    """All that theory says of a network.
-
-    Args:
-        title: what it is.
-        theory: of it.
-        input_second_moment: mean(x²) over each sample's features.
-
-    Returns:
-        What can be printed.
-    """
-    profile = theory.predict(input_second_moment)
-    if not theory.depth:
-        return Forecast(title, theory, profile, None, None, None)
-    sigma_b = theory.typical_variances()[1] ** 0.5
-    edge = edge_of_chaos(theory.moments, sigma_b)
-    limit = None if edge else _limit(theory, sigma_b)
-    return Forecast(title, theory, profile, theory.limit(input_second_moment), edge, limit)
-
-
-def picture(forecast: Forecast, input_second_moment: Array, runs: Sequence[PlacedRun]) -> Figure:
-    """The phase diagram of a network's activation, with the network in it.
-
-    Args:
-        forecast: of the network.
-        input_second_moment: mean(x²) over each sample's features.
-        runs: to show as points.
-
-    Raises:
-        ValueError: for a network without a hidden layer, which has no place in it.
-    """
-    theory = forecast.theory
-    if not theory.depth:
-        raise UserError(
-            "A phase diagram is of layers between hidden layers. Found `network.depth=0`. "
-            "Use `network.depth=1` or more."
-        )
-    here = theory.typical_variances()
-    edge = forecast.edge.sigma_w * (1 - theory.dropout) ** 0.5 if forecast.edge else forecast.limit
-    weights = [here[0], *(run.weight_variance for run in runs)]
-    biases = [here[1], *(run.bias_variance for run in runs)]
-    diagram = phase_diagram(
-        theory.moments,
-        np.linspace(0, max(3.0, 2 * (edge or 0) ** 2, 1.25 * max(weights)), 241),
-        np.linspace(0, max(0.5, 1.25 * max(biases)), 161),
-        theory.start(input_second_moment),
-        theory.dropout,
-    )
-    return phase_picture(diagram, forecast.title, here, forecast.edge, runs)
-
-
 def _run(arguments: Sequence[str]) -> None:
     overrides, config_dir = _without_flags(arguments)
     settings, overrides = split_settings(overrides, Settings, "A prediction")
@@ -115,10 +53,18 @@ def _run(arguments: Sequence[str]) -> None:
             f"`network.normalization={config.network.normalization}`. "
             "Use `network.normalization=null`."
         )
+    from deltaflow.comparison.placed_runs import placed_runs  # torch takes its time
+    from deltaflow.config.parts import with_culprit
+    from deltaflow.data import ReplicaData
+    from deltaflow.experiment import blueprint
+    from deltaflow.experiment.forecast import forecast, picture, title_of
+    from deltaflow.figures.flow import save
+    from deltaflow.terminal.prediction import print_prediction
+
     try:
-        data = assembly.datamodule(config)
+        data = blueprint.data(config, ReplicaData)
         theory = blueprint.theory(config, data, blueprint.objective(config, data))
-        title = _title(theory, choices, overrides)
+        title = title_of(theory, choices, overrides)
         inputs = blueprint.input_second_moment(data)
         found = forecast(title, theory, inputs)
         runs, n_others = placed_runs(settings.runs, repr(theory.moments.activation), theory.dropout)
@@ -177,27 +123,3 @@ def _without_flags(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
         else:
             overrides.append(argument)
     return overrides, config_dir
-
-
-def _limit(theory: Theory, sigma_b: float) -> float | None:
-    """The σ_w at which χ₁ tends to 1 while q runs to infinity, as for ReLU with a bias."""
-    slope = float(theory.moments.slope_second_moment(_HUGE)[0])
-    if not slope > 0:
-        return None
-    sigma_w = ((1 - theory.dropout) / slope) ** 0.5
-    point = fixed_point(theory.moments, sigma_w, sigma_b, dropout=theory.dropout)
-    return sigma_w if point.q == np.inf and point.phase == "critical" else None
-
-
-def _title(theory: Theory, choices: dict[str, str | None], overrides: Sequence[str]) -> str:
-    """The parts that theory looks at, by the names of their options."""
-    own = {"activation": theory.moments.activation, "init": theory.initializer}
-    names = [
-        type(own[group]).__name__
-        if group in own and any(override.startswith(f"{group}._target_") for override in overrides)
-        else choices[group]
-        for group in ("activation", "init", "data")
-    ]
-    depth = f"{theory.depth} hidden layer{'' if theory.depth == 1 else 's'}"
-    dropout = [f"dropout {theory.dropout:g}"] if theory.dropout else []
-    return " · ".join([*filter(None, names), depth, *dropout])

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from deltaflow.commands.flags import refuse_stray_arguments
 from deltaflow.commands.process import prepare
-from deltaflow.config import registration  # noqa: F401  # workers compose once this is imported
+from deltaflow.config import limits, registration  # noqa: F401  # workers compose once this is imported
 from deltaflow.config.messages import INTERRUPTED, explain, is_lost_worker, print_error
 from deltaflow.config.names import resuming
 from deltaflow.config.options import config_directory
@@ -78,6 +78,7 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
                 "`sweep.resume` goes on with a sweep. Found it with one run. Put -m first, and "
                 "the values of that sweep, or leave it out."
             )
+        limits.check(config)  # a mistake need not wait for torch
         result = _run(config, command, console=out, bar=out if out.is_terminal else None)
         terminal.print_run(out, result.directory, result.summary, result.layers)
     except KeyboardInterrupt as stop:

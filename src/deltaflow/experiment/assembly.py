@@ -2,7 +2,6 @@
 
 import inspect
 import warnings
-from contextlib import chdir
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,41 +12,23 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from deltaflow.config.options import starting_folder
-from deltaflow.config.parts import make, maker, named
-from deltaflow.data import ReplicaDataModule, Samples
+from deltaflow.config.parts import make, maker
 from deltaflow.experiment import blueprint
 from deltaflow.nn.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.system.errors import UserError
 from deltaflow.training.contracts import unending
+from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.module import StackedModule
-
-SERVING = (  # of data: not the source's
-    "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
-)  # fmt: skip
-
-
-def seeds(config: DictConfig) -> list[int]:
-    """The replicas' seeds: ``seed``, ``seed + 1`` …."""
-    return list(range(config.seed, config.seed + config.n_seeds))
 
 
 def datamodule(config: DictConfig) -> ReplicaDataModule:
-    """The data, split and standardised.
+    """The data, split and standardised, for a Trainer.
 
     Raises:
         ValueError: if the source refuses its settings, or the split its data.
     """
-    if removed := [key for key in SERVING if key not in config.data]:
-        raise UserError(
-            f"`data.{removed[0]}` must have a value. Found none. "
-            f"Leave `~data.{removed[0]}` out of the command."
-        )
-    serving = {key: value for key, value in config.data.items() if key in SERVING}
-    with named(config, "data"), chdir(starting_folder()):
-        samples = Samples.of(make(config, "data", object, without=SERVING))
-    return ReplicaDataModule(samples, seeds(config), **serving, dtype=blueprint.dtype(config))
+    return blueprint.data(config, ReplicaDataModule)
 
 
 def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
@@ -73,10 +54,10 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
         normalization=normalization,
         dropout=config.network.dropout,
     )
-    network.initialize(blueprint.initializer(config, sizes), seeds(config))
+    network.initialize(blueprint.initializer(config, sizes), blueprint.seeds(config))
     architecture = {
         "sizes": sizes,
-        "seeds": seeds(config),
+        "seeds": blueprint.seeds(config),
         "activation": OmegaConf.to_container(config.activation, resolve=True),
         "output_activation": config.network.output_activation,
         "dtype": str(dtype).removeprefix("torch."),

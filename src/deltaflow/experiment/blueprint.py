@@ -3,25 +3,59 @@
 import itertools
 import math
 from collections.abc import Sequence
+from contextlib import chdir
+from typing import TypeVar
 
 import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import nn
 
+from deltaflow.config.options import starting_folder
 from deltaflow.config.parts import make, maker, named
 from deltaflow.config.signatures import shown
-from deltaflow.data import ReplicaDataModule
+from deltaflow.data import ReplicaData, Samples
 from deltaflow.nn.activations import traits
 from deltaflow.nn.initializers import Initializer, check_variances
 from deltaflow.nn.objectives import Objective
 from deltaflow.records import LAYERS, METRICS
+from deltaflow.system.errors import UserError
 from deltaflow.system.memory import require
 from deltaflow.theory.overlay import Array, Theory
 
 _LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
 _VALUE_BYTES = 8  # of a number in a table
 _ENOUGH_ROWS = 10_000  # to know how large inputs are
+SERVING = (  # of data: not the source's
+    "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
+)  # fmt: skip
+Data = TypeVar("Data", bound=ReplicaData)
+
+
+def seeds(config: DictConfig) -> list[int]:
+    """The replicas' seeds: ``seed``, ``seed + 1`` …."""
+    return list(range(config.seed, config.seed + config.n_seeds))
+
+
+def data(config: DictConfig, kind: type[Data]) -> Data:
+    """The data, split and standardised.
+
+    Args:
+        config: of the run.
+        kind: of object to make.
+
+    Raises:
+        ValueError: if the source refuses its settings, or the split its data.
+    """
+    if removed := [key for key in SERVING if key not in config.data]:
+        raise UserError(
+            f"`data.{removed[0]}` must have a value. Found none. "
+            f"Leave `~data.{removed[0]}` out of the command."
+        )
+    serving = {key: value for key, value in config.data.items() if key in SERVING}
+    with named(config, "data"), chdir(starting_folder()):
+        samples = Samples.of(make(config, "data", object, without=SERVING))
+    return kind(samples, seeds(config), **serving, dtype=dtype(config))
 
 
 def check_size(config: DictConfig) -> None:
@@ -53,7 +87,7 @@ def check_size(config: DictConfig) -> None:
     )
 
 
-def check_records(config: DictConfig, data: ReplicaDataModule) -> None:
+def check_records(config: DictConfig, data: ReplicaData) -> None:
     """Refuse a training whose records the machine could not read at its end.
 
     Raises:
@@ -83,7 +117,7 @@ def hidden_sizes(config: DictConfig) -> list[int]:
     return [network.width] * network.depth
 
 
-def objective(config: DictConfig, data: ReplicaDataModule) -> Objective:
+def objective(config: DictConfig, data: ReplicaData) -> Objective:
     """What the network is trained for.
 
     Raises:
@@ -93,7 +127,7 @@ def objective(config: DictConfig, data: ReplicaDataModule) -> Objective:
     return made
 
 
-def layer_sizes(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> list[int]:
+def layer_sizes(config: DictConfig, data: ReplicaData, goal: Objective) -> list[int]:
     """Units of the input, of each hidden layer and of the output."""
     return [data.n_features, *hidden_sizes(config), goal.n_outputs]
 
@@ -114,7 +148,7 @@ def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
     return made
 
 
-def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theory:
+def theory(config: DictConfig, data: ReplicaData, goal: Objective) -> Theory:
     """What to predict of the network as it is set up; it knows of no normalisation.
 
     Raises:
@@ -127,7 +161,7 @@ def theory(config: DictConfig, data: ReplicaDataModule, goal: Objective) -> Theo
     return Theory(sizes, activation, initializer(config, sizes), config.network.dropout)
 
 
-def input_second_moment(data: ReplicaDataModule) -> Array:
+def input_second_moment(data: ReplicaData) -> Array:
     """Mean(x²) over the features of each training sample, of many samples the first."""
     x = data.probe(_ENOUGH_ROWS)[0].double()
     return np.asarray(x.square().mean(-1).cpu().numpy())

@@ -193,7 +193,7 @@ def _callbacks(
     theory: Theory | None,
 ) -> list[pl.Callback]:
     layer_table, metric_table = tables
-    seeds, own = assembly.seeds(config), assembly.callbacks(config)
+    seeds, own = blueprint.seeds(config), assembly.callbacks(config)
     made: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
     diagnostics = config.diagnostics
     if (n := diagnostics.every_n_steps) is not None:

@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from deltaflow import verdicts
 from deltaflow.comparison.aggregate import results, theory_fit
 from deltaflow.config.messages import explain
-from deltaflow.data import ReplicaDataModule
-from deltaflow.experiment import assembly, blueprint
+from deltaflow.data import ReplicaData
+from deltaflow.experiment import blueprint
 from deltaflow.theory.overlay import Theory
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts.constants import constants
@@ -21,7 +21,7 @@ _ENOUGH_ROWS = 10_000  # to know what constant outputs give
 
 def conclude(
     config: DictConfig,
-    data: ReplicaDataModule,
+    data: ReplicaData,
     module: StackedModule,
     theory: Theory,
     copies: Sequence[int],
@@ -44,7 +44,7 @@ def conclude(
     Returns:
         ``status``, ``replicas``, ``metrics``, ``flow``, ``theory`` and ``verdicts``.
     """
-    found = results(assembly.seeds(config), module.diverged_at.tolist(), layers, metrics)
+    found = results(blueprint.seeds(config), module.diverged_at.tolist(), layers, metrics)
     inputs = blueprint.input_second_moment(data)
     applies = module.network.normalization is None
     fields = theory.fields(inputs) if applies else None

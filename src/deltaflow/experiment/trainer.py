@@ -18,7 +18,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
 from omegaconf import DictConfig
 
-from deltaflow.data import ReplicaDataModule
+from deltaflow.data import ReplicaData
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import make_folder, replace_file
 from deltaflow.training.module import StackedModule
@@ -29,7 +29,7 @@ _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some millise
 
 def trainer(
     config: DictConfig,
-    data: ReplicaDataModule,
+    data: ReplicaData,
     directory: Path,
     run_callbacks: Sequence[pl.Callback],
     run_loggers: Sequence[Logger],
@@ -94,7 +94,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         replace_file(Path(path), content.getvalue())
 
 
-def threads(config: DictConfig, module: StackedModule, data: ReplicaDataModule) -> int:
+def threads(config: DictConfig, module: StackedModule, data: ReplicaData) -> int:
     """How many threads PyTorch computes with on the processor.
 
     Small layers are done before threads have met, and on cores that others use as well,

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ EVALUATION_ROWS = 10_000  # of a batch without gradients
 Batch = tuple[Tensor, Tensor]
 
 
-class ReplicaDataModule(pl.LightningDataModule):
+class ReplicaData:
     """Samples for R replicas.
 
     The split and the standardisation are the same for all replicas, so that they differ by
@@ -127,10 +126,6 @@ class ReplicaDataModule(pl.LightningDataModule):
         return self._parts[0][1][:n_rows].cpu()
 
     def _on_device(self, part: int) -> Batch:
-        if self.trainer is not None:
-            device = self.trainer.strategy.root_device
-            x, y = self._parts[part]
-            self._parts[part] = x.to(device), y.to(device)
         return self._parts[part]
 
 

@@ -1,0 +1,90 @@
+"""All that theory says of a network, and its place in the phase diagram, before any training."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from deltaflow.comparison.placed_runs import PlacedRun
+from deltaflow.figures.phase_picture import phase_picture
+from deltaflow.system.errors import UserError
+from deltaflow.terminal.prediction import Forecast
+from deltaflow.theory import edge_of_chaos, fixed_point, phase_diagram
+from deltaflow.theory.overlay import Array, Theory
+
+_HUGE = np.array([1e24])  # a q at which φ' has reached its limits
+
+
+def forecast(title: str, theory: Theory, input_second_moment: Array) -> Forecast:
+    """All that theory says of a network.
+
+    Args:
+        title: what it is.
+        theory: of it.
+        input_second_moment: mean(x²) over each sample's features.
+
+    Returns:
+        What can be printed.
+    """
+    profile = theory.predict(input_second_moment)
+    if not theory.depth:
+        return Forecast(title, theory, profile, None, None, None)
+    sigma_b = theory.typical_variances()[1] ** 0.5
+    edge = edge_of_chaos(theory.moments, sigma_b)
+    limit = None if edge else _limit(theory, sigma_b)
+    return Forecast(title, theory, profile, theory.limit(input_second_moment), edge, limit)
+
+
+def picture(forecast: Forecast, input_second_moment: Array, runs: Sequence[PlacedRun]) -> Figure:
+    """The phase diagram of a network's activation, with the network in it.
+
+    Args:
+        forecast: of the network.
+        input_second_moment: mean(x²) over each sample's features.
+        runs: to show as points.
+
+    Raises:
+        ValueError: for a network without a hidden layer, which has no place in it.
+    """
+    theory = forecast.theory
+    if not theory.depth:
+        raise UserError(
+            "A phase diagram is of layers between hidden layers. Found `network.depth=0`. "
+            "Use `network.depth=1` or more."
+        )
+    here = theory.typical_variances()
+    edge = forecast.edge.sigma_w * (1 - theory.dropout) ** 0.5 if forecast.edge else forecast.limit
+    weights = [here[0], *(run.weight_variance for run in runs)]
+    biases = [here[1], *(run.bias_variance for run in runs)]
+    diagram = phase_diagram(
+        theory.moments,
+        np.linspace(0, max(3.0, 2 * (edge or 0) ** 2, 1.25 * max(weights)), 241),
+        np.linspace(0, max(0.5, 1.25 * max(biases)), 161),
+        theory.start(input_second_moment),
+        theory.dropout,
+    )
+    return phase_picture(diagram, forecast.title, here, forecast.edge, runs)
+
+
+def title_of(theory: Theory, choices: dict[str, str | None], overrides: Sequence[str]) -> str:
+    """The parts that theory looks at, by the names of their options."""
+    own = {"activation": theory.moments.activation, "init": theory.initializer}
+    names = [
+        type(own[group]).__name__
+        if group in own and any(override.startswith(f"{group}._target_") for override in overrides)
+        else choices[group]
+        for group in ("activation", "init", "data")
+    ]
+    depth = f"{theory.depth} hidden layer{'' if theory.depth == 1 else 's'}"
+    dropout = [f"dropout {theory.dropout:g}"] if theory.dropout else []
+    return " · ".join([*filter(None, names), depth, *dropout])
+
+
+def _limit(theory: Theory, sigma_b: float) -> float | None:
+    """The σ_w at which χ₁ tends to 1 while q runs to infinity, as for ReLU with a bias."""
+    slope = float(theory.moments.slope_second_moment(_HUGE)[0])
+    if not slope > 0:
+        return None
+    sigma_w = ((1 - theory.dropout) / slope) ** 0.5
+    point = fixed_point(theory.moments, sigma_w, sigma_b, dropout=theory.dropout)
+    return sigma_w if point.q == np.inf and point.phase == "critical" else None
