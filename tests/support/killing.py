@@ -12,7 +12,7 @@ import polars as pl
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 
-TRAIN = Path(__file__).parents[1] / "train.py"
+TRAIN = Path(__file__).parents[2] / "train.py"
 SWEEP = [
     "-m", "activation=relu,tanh", "optimizer.lr=0.1,1e30", "n_seeds=2", "loss=mse", "logger=none",
     "trainer.max_epochs=10", "diagnostics.flush_seconds=0",
