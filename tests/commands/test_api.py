@@ -1,4 +1,5 @@
 import dataclasses
+import logging
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import warnings
 
 import pytest
 import torch
+from hydra.core.hydra_config import HydraConfig
 
 from deltaflow import load_run, run_sweep, train
 from deltaflow.commands.api import LOG
@@ -148,7 +150,16 @@ SMALL = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
 def state():
     hooks = warnings.showwarning, threading.excepthook
     signals = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    return (*hooks, *signals, list(sys.argv), list(sys.path), os.environ.get("HYDRA_FULL_ERROR"))
+    log = logging.getLogger()
+    said = HydraConfig.instance().cfg, log.level, list(log.handlers)
+    return (
+        *hooks,
+        *signals,
+        *said,
+        list(sys.argv),
+        list(sys.path),
+        os.environ.get("HYDRA_FULL_ERROR"),
+    )
 
 
 def test_a_sweep_from_python_is_that_of_the_command_line(tmp_path, capfd):

@@ -1,5 +1,6 @@
 """The process that a command has for itself: how it speaks and ends, and how it was before."""
 
+import logging
 import os
 import signal
 import sys
@@ -7,6 +8,8 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from hydra.core.hydra_config import HydraConfig
 
 from deltaflow.config.messages import explain, print_error
 from deltaflow.system.interruption import ASKING, raise_asking
@@ -47,6 +50,8 @@ def kept() -> Iterator[None]:
     """Let a command take the process for its own, and leave it as it was."""
     path, environment = list(sys.path), os.environ.get("HYDRA_FULL_ERROR")
     hooks = warnings.showwarning, threading.excepthook
+    hydra, log = HydraConfig.instance(), logging.getLogger()
+    config, level, receivers = hydra.cfg, log.level, list(log.handlers)
     handlers = {number: signal.getsignal(number) for number in ASKING}
     os.environ.pop("HYDRA_FULL_ERROR", None)
     try:
@@ -55,6 +60,9 @@ def kept() -> Iterator[None]:
     finally:
         sys.path[:] = path
         warnings.showwarning, threading.excepthook = hooks
+        hydra.cfg = config
+        log.setLevel(level)
+        log.handlers[:] = receivers  # Hydra's write to what was standard output
         os.environ.pop("HYDRA_FULL_ERROR", None)
         if environment is not None:
             os.environ["HYDRA_FULL_ERROR"] = environment
