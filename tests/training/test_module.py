@@ -154,11 +154,7 @@ def test_a_step_size_far_too_large_diverges_without_an_error():
     assert trainer.global_step < 200 * 8
 
 
-class LBFGS(torch.optim.SGD):
-    """Stands for the optimizer of this name."""
-
-
-@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, torch.optim.Adafactor, LBFGS])
+@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, torch.optim.Adafactor])
 def test_optimizers_that_would_mix_replicas_are_refused(optimizer):
     module = module_of(datamodule(), optimizer=optimizer)
     with pytest.raises(ValueError, match=rf"entry by entry. Found {optimizer.__name__}"):

@@ -22,8 +22,7 @@ from deltaflow.training.contracts import (
     check_type,
     unending,
 )
-
-_COUPLING = ("LBFGS", "Adafactor", "Muon")  # their update of an entry depends on others
+from deltaflow.training.coupling import couples_replicas
 
 
 class StackedModule(pl.LightningModule):
@@ -82,12 +81,11 @@ class StackedModule(pl.LightningModule):
         """
         optimizer = self.optimizer(self.network.parameters())
         check_rates(optimizer)
-        name = type(optimizer).__name__
-        kinds = {kind.__name__ for kind in type(optimizer).__mro__}
-        if kinds & set(_COUPLING) and self.network.n_replicas > 1:
+        if self.network.n_replicas > 1 and couples_replicas(self.optimizer):
             raise UserError(
-                f"With more than one seed the optimizer must update entry by entry. Found {name}. "
-                "Use `n_seeds=1`, or an optimizer such as sgd or adam."
+                "With more than one seed the optimizer must update entry by entry. Found "
+                f"{type(optimizer).__name__}, in which one network's gradient changes another's "
+                "update. Use `n_seeds=1`, or an optimizer such as sgd or adam."
             )
         if self.scheduler is None:
             return {"optimizer": optimizer}

@@ -1,0 +1,61 @@
+"""Whether an optimizer keeps the replicas of a stack apart, found out by trying it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+_SIZES = (3, 4, 2)  # of the layers of two replicas
+_STEPS = 3
+_TOLERANCE = 1e-6  # of a parameter, for what is computed in another order
+
+
+def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> bool:
+    """Whether one replica's gradient changes what another replica's parameters become.
+
+    Two replicas take a few steps, the second one towards far values, then where its gradient is
+    not finite. The first must come to the same parameters each time.
+
+    Args:
+        optimizer: makes one of parameters, those of each layer with the replicas as dimension 0.
+
+    Returns:
+        Whether it does; ``False`` if it cannot be tried, for it will fail in training as well.
+    """
+    try:
+        alone, *others = (_trained(optimizer, scale) for scale in (1.0, 1000.0, float("nan")))
+    except Exception:  # code of the user's own raises any
+        return False
+    return not all(torch.allclose(alone, other, rtol=_TOLERANCE) for other in others)
+
+
+def _trained(optimizer: Callable[[Iterable[Parameter]], Optimizer], scale: float) -> Tensor:
+    """The first replica's parameters after some steps towards targets, the second's scaled."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(0)
+        parameters = list(_parameters())
+        targets = [torch.randn_like(parameter) for parameter in parameters]
+        for target in targets:
+            target[1] *= scale
+        made = optimizer(parameters)
+        for _ in range(_STEPS):
+            made.step(partial(_loss, made, parameters, targets))
+        return torch.cat([parameter[0].detach().flatten() for parameter in parameters])
+
+
+def _loss(made: Optimizer, parameters: list[Parameter], targets: list[Tensor]) -> float:
+    made.zero_grad()
+    pairs = zip(parameters, targets, strict=True)
+    loss = torch.stack([((p - target).square() + p.sin()).sum() for p, target in pairs]).sum()
+    loss.backward()
+    return float(loss.detach())
+
+
+def _parameters() -> Iterator[Parameter]:
+    for fan_in, fan_out in pairwise(_SIZES):
+        yield Parameter(torch.randn(2, fan_in, fan_out))
+        yield Parameter(torch.randn(2, fan_out))
