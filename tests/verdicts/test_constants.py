@@ -208,6 +208,15 @@ def test_a_loss_of_ones_own_is_asked_in_its_own_precision():
     assert found.loss == pytest.approx(-2 * (shares * np.log(shares)).sum(), rel=1e-5)
 
 
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e5, 1e8, 1e9, 1e15])
+@pytest.mark.parametrize("away", [0.0, 1e4])
+def test_the_best_constant_of_numbers_of_any_size_is_their_mean(size, away):
+    numbers = (np.random.default_rng(0).normal(size=(200, 2)) + away) * size
+    target = torch.from_numpy(numbers).float()  # as the data give it
+    found = constants(MeanSquaredError(PLACE, "onehot", 0.5), target, dtype=torch.float32)
+    assert found.loss == pytest.approx(target.double().numpy().var(0).mean(), rel=1e-9)
+
+
 def test_numbers_are_no_classes_to_be_sure_of():
     found = constants(Share(SIZE), torch.tensor([[0.2], [0.6]]))
     assert found.loss == pytest.approx(binary_entropy(0.4))

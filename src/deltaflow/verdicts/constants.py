@@ -52,18 +52,21 @@ def constants(
         objective: whose loss.
         target: as the data give it, without the axis of replicas.
         output_activation: what stands on the output layer.
-        dtype: of outputs. A loss of one's own may hold tensors, and so take the network's alone.
+        dtype: of the network's outputs, for a loss of one's own that holds tensors and takes no
+            others; float64 for all else, as squares of large targets need it.
 
     Returns:
         The numbers, in the unit of the loss; all NaN for a loss of one's own that refuses such
         outputs, since a run that has trained shall not fail for it.
     """
     squash = output_activation or nn.Identity()
-    target = target.to(dtype) if target.is_floating_point() else target
-    try:
-        return _found(objective, target, squash, dtype)
-    except Exception:  # whatever is raised by code of the user's own
-        return Constants(math.nan, math.nan, math.nan, math.nan)
+    for kind in (torch.float64, dtype):
+        typed = target.to(kind) if target.is_floating_point() else target
+        try:
+            return _found(objective, typed, squash, kind)
+        except Exception:  # whatever is raised by code of the user's own
+            continue
+    return Constants(math.nan, math.nan, math.nan, math.nan)
 
 
 def _found(
@@ -84,19 +87,27 @@ def _losses(objective: Objective, output: Tensor, target: Tensor) -> Tensor:
 
 
 def _best(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
-    """By a quasi-Newton method: the losses that are shipped are convex in a constant logit."""
-    output = torch.zeros(objective.n_outputs, dtype=dtype, requires_grad=True)
-    search = torch.optim.LBFGS([output], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
+    """By a quasi-Newton method: the losses that are shipped are convex in a constant logit.
+
+    Numbers are searched from their mean, in units of their standard deviation.
+    """
+    center, unit = torch.zeros(objective.n_outputs, dtype=dtype), 1.0
+    if target.is_floating_point() and isinstance(squash, nn.Identity):
+        numbers = target.reshape(len(target), -1)
+        center = numbers.mean(0).expand(objective.n_outputs)
+        unit = float(numbers.std(0, correction=0).max()) or 1.0
+    offset = torch.zeros_like(center, requires_grad=True)
+    search = torch.optim.LBFGS([offset], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         search.zero_grad()
-        mean = _losses(objective, squash(output), target).mean()
+        mean = _losses(objective, squash(center + unit * offset), target).mean()
         mean.backward()
         return mean
 
     search.step(loss)
     with torch.no_grad():
-        return float(_losses(objective, squash(output), target).mean())
+        return float(_losses(objective, squash(center + unit * offset), target).mean())
 
 
 def _delta(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
