@@ -30,7 +30,7 @@ KERNELS = {  # each reduces [R, B, N] to [R]
     "noise_trace": lambda x: statistics.gradient_noise(x.square().sum((1, 2)), x, 4)[0],
     "noise_signal": lambda x: statistics.gradient_noise(x.square().sum((1, 2)), x, 4)[1],
     "update_ratio": lambda x: statistics.update_ratio(x, 0.5 * x + 1),
-    "saturated": lambda x: statistics.saturated_fraction(x, 1.0),
+    "saturated": lambda x: statistics.saturated_fraction(x, x, 1.0, (0.0, 0.0)),
     "inactive": lambda x: statistics.inactive_fraction(x.relu()),
     "dead": lambda x: statistics.dead_fraction(x.relu()),
 }
@@ -168,21 +168,26 @@ def test_shares_count_entries_and_units(seed, b, n):
     slope = numbers(2, b, n, seed=seed)
     slope[slope.abs() < 0.7] = 0
     steepest = 20.0  # so that |slope| < 1 saturates
-    saturated = statistics.saturated_fraction(slope, steepest)
+    z = numbers(2, b, n, seed=seed + 1)
+    saturated = statistics.saturated_fraction(slope, z, steepest, (-0.5, 1.5))
     inactive = statistics.inactive_fraction(slope)
     dead = statistics.dead_fraction(slope)
     for r in range(2):
         rows = slope[r].tolist()
+        places = z[r].flatten().tolist()
         entries = [s for row in rows for s in row]
         units = list(zip(*rows, strict=True))
-        assert saturated[r].item() == pytest.approx(sum(abs(s) < 1 for s in entries) / (b * n))
+        lost = [abs(s) < 1 and not -0.5 <= at <= 1.5 for s, at in zip(entries, places, strict=True)]
+        assert saturated[r].item() == pytest.approx(sum(lost) / (b * n))
         assert inactive[r].item() == pytest.approx(sum(s == 0 for s in entries) / (b * n))
         assert dead[r].item() == pytest.approx(sum(not any(unit) for unit in units) / n)
 
 
 def test_a_slope_on_the_limit_is_not_saturated():
     slope = torch.tensor([[[0.05, -0.05, 0.049999, -0.049999]]], dtype=torch.float64)
-    assert statistics.saturated_fraction(slope, 1.0).item() == 0.5
+    z = torch.full_like(slope, 3.0)
+    assert statistics.saturated_fraction(slope, z, 1.0, (-2.0, 2.0)).item() == 0.5
+    assert statistics.saturated_fraction(slope, z, 1.0, (-2.0, 3.0)).item() == 0
 
 
 @given(seed=seeds, n=sizes, units=sizes)

@@ -3,6 +3,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import brentq
+from scipy.special import expit
+from scipy.stats import norm
 from torch import nn
 
 from deltaflow.nn.activations import derivative, rebuild, traits
@@ -85,6 +88,25 @@ class Bowl(nn.Module):
 def test_a_point_is_no_flat_part():
     assert derivative(Bowl(), torch.tensor([-6.0])).item() == 0
     assert not traits(Bowl()).has_flat_part
+
+
+@pytest.mark.parametrize(
+    ("phi", "slope", "dip"),
+    [  # where φ' is 0, by scipy from its formula
+        (nn.GELU(), lambda z: norm.cdf(z) + z * norm.pdf(z), -0.7518),
+        (nn.SiLU(), lambda z: expit(z) * (1 + z * (1 - expit(z))), -1.2785),
+    ],
+    ids=name,
+)
+def test_a_dip_between_steep_slopes_is_no_saturation(phi, slope, dip):
+    found = traits(phi)
+    assert derivative(phi, torch.tensor([dip], dtype=torch.float64)).item() == pytest.approx(
+        0, abs=1e-4
+    )
+    assert found.saturates
+    assert found.live[0] < dip - 0.5
+    edge = brentq(lambda z: abs(slope(z)) - 0.05 * found.steepest, -9, found.live[0] + 0.01)
+    assert found.live[0] == pytest.approx(edge, abs=1.1e-3)
 
 
 def test_traits_of_a_constant():

@@ -6,6 +6,8 @@ import torch
 from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.stats import norm
 from torch import nn
 
 from deltaflow.theory.moments import Moments
@@ -124,3 +126,14 @@ def test_moments_of_many_samples_are_those_of_each(phi, spread):
     for name in together.__dataclass_fields__:
         each = [getattr(moments.of_layer(q[i : i + 1]), name)[0] for i in range(0, 200, n)]
         np.testing.assert_allclose(getattr(together, name)[::n], each, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("q", [0.5, 1.0, 9.0])
+def test_of_gelu_only_the_far_side_is_saturated(q):
+    def slope(z):
+        return norm.cdf(z) + z * norm.pdf(z)
+
+    steepest = slope(2**0.5)
+    edge = brentq(lambda z: abs(slope(z)) - 0.05 * steepest, -9, -1.4)
+    found = Moments(nn.GELU()).saturated_fraction(np.array([q]))
+    assert found == pytest.approx(norm.cdf(edge / q**0.5), rel=1e-3)

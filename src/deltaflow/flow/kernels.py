@@ -17,10 +17,8 @@ import math
 import torch
 from torch import Tensor
 
+from deltaflow.nn.activations import SATURATED
 from deltaflow.system.errors import UserError
-
-SATURATED = 0.05
-"""Below this share of the steepest slope a unit is saturated: its gradient is all but lost."""
 
 
 def rms(x: Tensor) -> Tensor:
@@ -151,17 +149,23 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return flat.mean(1), flat.std(1, correction=0), flat.square().mean(1)
 
 
-def saturated_fraction(slope: Tensor, steepest: float) -> Tensor:
-    """Share of entries whose φ' is below a twentieth of the steepest.
+def saturated_fraction(
+    slope: Tensor, z: Tensor, steepest: float, live: tuple[float, float]
+) -> Tensor:
+    """Share of entries far out, where φ' is below a twentieth of the steepest.
 
     Args:
         slope: φ'(z), ``[R, B, N]``.
+        z: at φ's input, ``[R, B, N]``.
         steepest: max |φ'|.
+        live: what lies between these two is not far out, be φ' what it may.
 
     Returns:
         ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
     """
-    return _share(slope.abs() < SATURATED * steepest, slope)
+    lower, upper = live
+    outside = (z < lower) | (z > upper)
+    return _share((slope.abs() < SATURATED * steepest) & outside, slope)
 
 
 def inactive_fraction(slope: Tensor) -> Tensor:

@@ -205,7 +205,9 @@ def _forward(
     slope = derivative(phi, passed.u)
     if network.traits.saturates:
         values["saturated_fraction"] = exact(
-            statistics.saturated_fraction(slope, network.traits.steepest)
+            statistics.saturated_fraction(
+                slope, passed.u, network.traits.steepest, network.traits.live
+            )
         )
     if network.traits.has_flat_part:
         values["inactive_fraction"] = exact(statistics.inactive_fraction(slope))

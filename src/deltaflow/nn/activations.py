@@ -6,8 +6,8 @@ looking at it, so a φ of the user's own is treated like one that PyTorch ships.
 
 >>> traits(nn.Sigmoid()).steepest
 0.25
->>> traits(nn.ReLU())
-Traits(steepest=1.0, saturates=False, has_flat_part=True)
+>>> traits(nn.ReLU()).has_flat_part, traits(nn.ReLU()).saturates
+(True, False)
 """
 
 import importlib
@@ -19,6 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.system.errors import UserError
+
+SATURATED = 0.05
+"""Below this share of the steepest slope a unit is saturated: its gradient is all but lost."""
 
 _NEAR = 6.0  # where a flat part must show: φ' of tanh is still 2e-5 here, far above underflow
 _FAR = 30.0  # where a derivative that tends to 0 has got there: sigmoid's is 1e-13
@@ -52,11 +55,14 @@ class Traits:
             is bounded (hardtanh): a unit far out has all but lost its gradient. Not so
             for ReLU, which is off on its flat side and never saturates on the other.
         has_flat_part: φ' is exactly 0 on an interval, by definition of φ (ReLU).
+        live: the least and the greatest z from −6 to 6 where |φ'| is a twentieth of the
+            steepest or more. A dip between them, as of GELU and SiLU, is no saturation.
     """
 
     steepest: float
     saturates: bool
     has_flat_part: bool
+    live: tuple[float, float]
 
 
 def traits(activation: nn.Module) -> Traits:
@@ -102,7 +108,8 @@ def traits(activation: nn.Module) -> Traits:
     with torch.no_grad():
         bounded = bool((activation(2 * far) - activation(far)).abs().max() < _VANISHED * _FAR)
     saturates = steepest > 0 and bool(vanishes.any()) and (bounded or not has_flat_part)
-    return Traits(steepest, saturates, has_flat_part)
+    live = near[slope >= SATURATED * steepest]
+    return Traits(steepest, saturates, has_flat_part, (float(live.min()), float(live.max())))
 
 
 def _check_form(activation: nn.Module, z: Tensor) -> None:

@@ -143,8 +143,8 @@ LAYERS = Schema(
         Column("preactivation_second_moment", "z²", "mean of z²: theory's q"),
         Column("activation_mean", "h", "mean of h = φ(z); null without φ"),
         Column("activation_std", "h", "standard deviation of h; null without φ"),
-        Column("saturated_fraction", "–", "share of entries with |φ'(z)| < 0.05 max |φ'|; null "
-               "unless φ saturates"),
+        Column("saturated_fraction", "–", "share of entries far out, where |φ'(z)| < 0.05 max "
+               "|φ'|; null unless φ saturates"),
         Column("inactive_fraction", "–", "share of entries with φ'(z) = 0; null unless φ has a "
                "flat part"),
         Column("dead_fraction", "–", "share of units with φ'(z) = 0 on the whole probe set; null "

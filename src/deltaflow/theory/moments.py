@@ -19,8 +19,7 @@ import torch
 from numpy.polynomial.chebyshev import chebfit, chebval
 from torch import Tensor, nn
 
-from deltaflow.flow.kernels import SATURATED
-from deltaflow.nn.activations import derivative, traits
+from deltaflow.nn.activations import SATURATED, derivative, traits
 from deltaflow.theory.gaussian import Array, expectation, rule
 
 _POINTS = 33
@@ -87,12 +86,18 @@ class Moments:
         return self._at(np.asarray(q)).second_moment_slope
 
     def saturated_fraction(self, q: Array) -> Array:
-        """Share of u of variance q with |φ'| < 0.05 max |φ'|; 0 if φ does not saturate."""
+        """Share of u of variance q far out, with |φ'| < 0.05 max |φ'|; 0 if φ does not saturate."""
         true = traits(self.activation)
         if not true.saturates:
             return np.zeros_like(q)
         steep = SATURATED * true.steepest
-        return self._of(lambda u: (np.abs(self.slope(u)) < steep).astype(np.float64), q)
+        lower, upper = true.live
+
+        def is_saturated(u: Array) -> Array:
+            outside = (u < lower) | (u > upper)
+            return ((np.abs(self.slope(u)) < steep) & outside).astype(np.float64)
+
+        return self._of(is_saturated, q)
 
     def flat_fraction(self, q: Array) -> Array:
         """Share of u of variance q with φ' = 0."""

@@ -6,7 +6,8 @@ import math
 import numpy as np
 from scipy.stats import binom
 
-from deltaflow.flow.kernels import SATURATED, are_copies
+from deltaflow.flow.kernels import are_copies
+from deltaflow.nn.activations import SATURATED
 from deltaflow.nn.network import FullyConnected
 from deltaflow.verdicts.case import DECADES, MAJORITY, Case, Moment
 from deltaflow.verdicts.remedies import narrow, remedy
