@@ -30,11 +30,15 @@ def test_a_mistake_gets_one_message(typed, rule, found, advice, deltaflow):
 
 
 def test_a_failed_run_says_so_in_its_summary(deltaflow):
-    outcome = deltaflow("network.depth=-1")
+    outcome = deltaflow("data.batch_size=1000")
     (path,) = outcome.summaries
     summary = json.loads(path.read_text())
     assert summary["status"] == "failed"
-    assert "`network.depth` must be at least 0" in summary["error"]
+    assert "`data.batch_size` must be 1 to 90" in summary["error"]
+
+
+def test_a_run_that_cannot_be_begins_nothing(deltaflow):
+    assert deltaflow("network.depth=-1").summaries == []
 
 
 def test_a_graphics_card_that_is_not_there_is_missed(deltaflow, monkeypatch):
