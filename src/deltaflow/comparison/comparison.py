@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from scipy.special import stdtr
 
 from deltaflow.comparison.aggregate import interval
 
@@ -113,6 +112,8 @@ def difference(own: BySeed, other: BySeed) -> Difference:
     >>> round(one.mean, 3), round(one.p, 3), one.n
     (0.2, 0.074, 3)
     """
+    from scipy.special import stdtr  # which takes its time, and a command imports this module
+
     seeds = sorted(own.keys() & other.keys())
     pairs = np.array([(own[seed], other[seed]) for seed in seeds])
     d = pairs[:, 0] - pairs[:, 1]
