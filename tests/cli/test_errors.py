@@ -12,7 +12,7 @@ from mistakes import MISTAKES
 @pytest.mark.parametrize(
     ("typed", "rule", "found", "advice"),
     [
-        pytest.param(*case, id=name, marks=[] if n % 4 == 0 else pytest.mark.slow)
+        pytest.param(*case, id=name, marks=[] if n % 8 == 0 else pytest.mark.slow)
         for n, (name, case) in enumerate(MISTAKES.items())  # as many kinds, a few in a minute
     ],
 )

@@ -55,6 +55,7 @@ def test_a_mistake_is_told_before_torch_is_there(command, arguments, tmp_path):
     assert not {"torch", "lightning", "matplotlib"} & _imported(command, arguments, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_prediction_does_not_wait_for_lightning(tmp_path):
     assert "lightning" not in _imported("theory", ["activation=tanh"], tmp_path)
 

@@ -7,6 +7,8 @@ from deltaflow.theory.overlay import Theory
 from running import run
 from verdict_accuracy.trial import advised
 
+pytestmark = pytest.mark.slow
+
 SHORT = ["logger=none", "trainer.max_epochs=10"]
 
 
