@@ -8,8 +8,10 @@ import time
 import pytest
 
 import outlaws
+from deltaflow.records import METRICS, read_table
 from deltaflow.system import isolation
-from deltaflow.system.isolation import EndedError, call
+from deltaflow.system.isolation import EndedError, UnavailableError, call
+from written import metrics
 
 
 def test_frames_and_plain_values_come_back():
@@ -41,6 +43,7 @@ def test_what_takes_too_much_processor_time_is_ended(monkeypatch):
 
 
 def test_what_waits_for_ever_is_ended(monkeypatch):
+    call(outlaws.process)
     monkeypatch.setattr(isolation, "_SECONDS", 1)
     monkeypatch.setattr(isolation, "_PATIENCE", 0)
     with pytest.raises(EndedError, match="SIGKILL"):
@@ -88,3 +91,16 @@ def test_it_ends_with_the_one_that_asks():
     while os.path.exists(f"/proc/{process}") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{process}")
+
+
+@pytest.mark.parametrize("program", ["/nonexistent/python", "/bin/false"])
+def test_where_no_process_can_start_no_file_is_blamed(program, tmp_path, monkeypatch):
+    (tmp_path / "records").mkdir()
+    rows = metrics([0], lambda _: 0.9).sort(METRICS.key)
+    rows.write_parquet(tmp_path / "records" / "metrics-00000.parquet")
+    monkeypatch.setattr(isolation, "_servers", [])
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", program)
+        with pytest.raises(UnavailableError, match=r"which must start\. Found .*\. Check `sys"):
+            read_table(tmp_path, METRICS)
+    assert read_table(tmp_path, METRICS).equals(rows)

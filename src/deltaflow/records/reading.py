@@ -14,7 +14,7 @@ from polars.exceptions import PanicException, PolarsError
 from deltaflow.records.schema import LAYERS, METRICS, Schema
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import UnusableFileError, folders, open_file
-from deltaflow.system.isolation import call
+from deltaflow.system.isolation import UnavailableError, call
 from deltaflow.system.memory import require
 from deltaflow.system.quotation import literal
 
@@ -110,6 +110,8 @@ def _read_parts(
                 frames.append(_read(directory, name, schema, types, is_own, n_held))
             except FileNotFoundError:
                 continue
+            except UnavailableError:
+                raise
             except ValueError as error:
                 warn_of_loss(error)
         if not os.path.lexists(directory / whole):
@@ -186,7 +188,7 @@ def _as_table(path: Path, schema: Schema) -> Iterator[None]:
     """Say of whatever is raised within that a file is not a table."""
     try:
         yield
-    except (FileNotFoundError, UnusableFileError):
+    except (FileNotFoundError, UnusableFileError, UnavailableError):
         raise
     except (OSError, ValueError, PolarsError, PanicException) as error:  # the last no Exception
         said = literal(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")

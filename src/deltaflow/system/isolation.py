@@ -8,9 +8,6 @@ it has ended, and gone with the one that asks.
 
 import atexit
 import contextlib
-import importlib
-import io
-import json
 import os
 import signal
 import subprocess
@@ -18,20 +15,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import IO, Any
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import polars as pl
 
+from deltaflow.system.answering import Answer, receive, send
 from deltaflow.system.errors import UserError
-from deltaflow.system.memory import installed
 
 _MOMENT = 0.1  # seconds
 _PATIENCE = 50.0  # seconds that a busy machine may let it wait
 _SECONDS = 10  # of processor time for a small file
 _RATE = 10_000_000  # bytes that are read in a second, at least
-_START = "import sys; sys.path[:] = {path!r}; from deltaflow.system.isolation import serve; serve()"
+_START = "import sys; sys.path[:] = {path!r}; from deltaflow.system.answering import serve; serve()"
 _lock = threading.Lock()
+
+
+class UnavailableError(UserError):
+    """No other process can be started, which is no fault of what it was to read."""
 
 
 class FailedError(UserError):
@@ -60,6 +61,7 @@ def call(
         What it returns: a Polars frame, or what JSON can hold.
 
     Raises:
+        UnavailableError: if there can be no other process.
         EndedError: if the process ends before it has returned.
         FailedError: for any other error there, with its message.
     """
@@ -73,6 +75,13 @@ def call(
     return pl.read_ipc(content) if answer["frame"] else answer["value"]
 
 
+def _unavailable(found: str) -> UnavailableError:
+    return UnavailableError(
+        "Files of others are read by a process of its own, which must start. Found "
+        f"{found}. Check `sys.executable`, the free memory and the number of processes."
+    )
+
+
 def _working_directory() -> str | None:
     with contextlib.suppress(OSError):
         return os.getcwd()
@@ -84,33 +93,43 @@ class _Server:
 
     def __init__(self) -> None:
         self.owner = os.getpid()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _START.format(path=sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "POLARS_MAX_THREADS": "1"},
-            process_group=0 if os.name == "posix" else None,  # Ctrl-C is not meant for it
-        )
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _START.format(path=sys.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "POLARS_MAX_THREADS": "1"},
+                process_group=0 if os.name == "posix" else None,  # Ctrl-C is not meant for it
+            )
+        except OSError as error:
+            raise _unavailable(str(error)) from error
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.questions, self.answers = self.process.stdin, self.process.stdout
         self.thread = ThreadPoolExecutor(1)
         atexit.register(self.end)
+        try:
+            self._wait(self.thread.submit(receive, self.answers), _PATIENCE)  # it is ready
+        except EndedError:
+            raise _unavailable(f"one that ended at once, with {self._how()}") from None
 
     @property
     def is_usable(self) -> bool:
         return self.owner == os.getpid() and self.process.poll() is None
 
-    def ask(self, question: dict[str, Any], seconds: int) -> tuple[dict[str, Any], IO[bytes]]:
+    def ask(self, question: dict[str, Any], seconds: int) -> Answer:
         """Send a question, and wait for the answer.
 
         Args:
-            question: arguments of :func:`_answer`.
+            question: arguments of what is to be called.
             seconds: of processor time that the answer may take.
         """
-        deadline = time.monotonic() + _PATIENCE + seconds
-        answer = self.thread.submit(self._exchange, {"question": question, "seconds": seconds})
+        asked = {"question": question, "seconds": seconds}
+        return self._wait(self.thread.submit(self._exchange, asked), _PATIENCE + seconds)
+
+    def _wait(self, answer: Future[Answer], seconds: float) -> Answer:
+        deadline = time.monotonic() + seconds
         try:
             while not answer.done():
                 # A signal that another thread takes does not cut a longer wait short.
@@ -125,9 +144,9 @@ class _Server:
             self.end()
             raise
 
-    def _exchange(self, asked: dict[str, Any]) -> tuple[dict[str, Any], IO[bytes]]:
-        _send(self.questions, asked)
-        return _receive(self.answers)
+    def _exchange(self, asked: dict[str, Any]) -> Answer:
+        send(self.questions, asked)
+        return receive(self.answers)
 
     def _how(self) -> str:
         status = self.process.returncode
@@ -157,72 +176,3 @@ def _server() -> _Server:
             old.end()
         _servers[:] = [_Server()]
     return _servers[-1]
-
-
-def serve() -> None:
-    """Answer what is asked on standard input, until it ends. This is the other process."""
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
-    _limit_memory()
-    while True:
-        try:
-            asked, _ = _receive(questions)
-        except EOFError:
-            return
-        _limit_time(asked["seconds"])
-        _send(answers, *_answer(**asked["question"]))
-
-
-def _answer(
-    function: str, arguments: Sequence[Any], folder: str | None
-) -> tuple[dict[str, Any], bytes]:
-    module, _, name = function.partition(":")
-    try:
-        if folder is not None:
-            os.chdir(folder)  # paths are seen from there
-        value = getattr(importlib.import_module(module), name)(*arguments)
-        if isinstance(value, pl.DataFrame):
-            content = io.BytesIO()
-            value.write_ipc(content)
-            return {"frame": True}, content.getvalue()
-        return {"frame": False, "value": value}, b""
-    except BaseException as error:  # Polars' panics are no Exception
-        return {"error": type(error).__name__, "message": str(error) or type(error).__name__}, b""
-
-
-def _limit_memory() -> None:
-    """Take no more memory than the machine has."""
-    most = installed()
-    with contextlib.suppress(ImportError, ValueError, OSError):  # not on every system
-        import resource
-
-        if most is not None:
-            resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def _limit_time(seconds: int) -> None:
-    """Let the system end this process if the next answer takes more processor time."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        most = int(used.ru_utime + used.ru_stime) + 1 + seconds
-        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
-
-
-def _send(pipe: IO[bytes], message: dict[str, Any], content: bytes = b"") -> None:
-    pipe.write(json.dumps({**message, "n_bytes": len(content)}).encode() + b"\n")
-    pipe.write(content)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes]) -> tuple[dict[str, Any], IO[bytes]]:
-    line = pipe.readline()
-    if not line.endswith(b"\n"):
-        raise EOFError
-    message = json.loads(line)
-    n_bytes = message.pop("n_bytes")
-    content = pipe.read(n_bytes)
-    if len(content) < n_bytes:
-        raise EOFError
-    return message, io.BytesIO(content)
