@@ -10,11 +10,13 @@ import warnings
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
 from deltaflow import load_run, run_sweep, train
 from deltaflow.commands.api import LOG
 from deltaflow.config.messages import INTERRUPTED
+from running import CONF
 
 SHORT = ["logger=none", "trainer.max_epochs=2"]
 
@@ -214,3 +216,29 @@ def test_an_interruption_of_a_sweep_goes_through(tmp_path, monkeypatch):
     monkeypatch.setattr("deltaflow.commands.api.conduct", interrupted)
     with pytest.raises(KeyboardInterrupt, match=str(tmp_path)):
         run_sweep(SMALL, tmp_path)
+
+
+def test_a_sweep_leaves_a_notebooks_own_logs_and_hydra_alone(tmp_path):
+    log = logging.getLogger("mine")
+    handler = logging.FileHandler(tmp_path / "mine.log", mode="w")
+    log.addHandler(handler)
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            run_sweep(["activation=relu", *SMALL], tmp_path / "sweep")
+            assert compose("train").seed == 0
+        log.warning("still there")
+        assert (tmp_path / "mine.log").read_text() == "still there\n"
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def test_a_sweep_that_goes_on_must_be_there_and_its_log_is_no_link(tmp_path):
+    with pytest.raises(ValueError, match="Found no folder"):
+        run_sweep(["activation=relu"], tmp_path / "none", resume=True)
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "private").write_text("as it was")
+    (tmp_path / LOG).symlink_to(tmp_path / "private")
+    with pytest.raises(ValueError, match="a symbolic link"):
+        run_sweep(["activation=relu"], tmp_path)
+    assert (tmp_path / "private").read_text() == "as it was"

@@ -35,6 +35,7 @@ from deltaflow.config.names import unique
 from deltaflow.experiment import run as experiment
 from deltaflow.experiment.result import Run, load_run
 from deltaflow.system.errors import UserError
+from deltaflow.system.files import open_to_append
 
 LOG = "sweep.log"
 """The file in a sweep's directory that holds what the command line would have said."""
@@ -100,7 +101,8 @@ def run_sweep(
         resume: go on with the sweep in that directory, and keep what is finished there.
 
     Returns:
-        The sweep, with its failed runs; what it said is in ``sweep.log``.
+        The sweep, with its failed runs; what this process said is in ``sweep.log``, workers of a
+        parallel launcher speak for themselves.
 
     Raises:
         ValueError: if there is no run to show, with the command line's message.
@@ -108,11 +110,15 @@ def run_sweep(
     """
     settings = _settings("run_sweep", overrides)
     folder = _folder(directory, None)
+    if resume and not folder.is_dir():
+        raise UserError(
+            f"A sweep that goes on must be there. Found no folder {folder}. Leave `resume` out."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     where = "sweep.resume" if resume else "hydra.sweep.dir"
     quoted = str(folder).replace("'", r"\'")
     with (
-        (folder / LOG).open("a", encoding="utf-8") as log,
+        open_to_append(folder / LOG) as log,
         kept(),
         redirect_stdout(log),
         redirect_stderr(log),

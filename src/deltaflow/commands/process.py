@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from deltaflow.config.messages import explain, print_error
@@ -52,6 +53,10 @@ def kept() -> Iterator[None]:
     hooks = warnings.showwarning, threading.excepthook
     hydra, log = HydraConfig.instance(), logging.getLogger()
     config, level, receivers = hydra.cfg, log.level, list(log.handlers)
+    opened, named = list(logging._handlerList), dict(logging._handlers)  # type: ignore[attr-defined]
+    logging._handlerList.clear()  # type: ignore[attr-defined]  # or Hydra closes them all
+    applications = GlobalHydra.instance()
+    application, applications.hydra = applications.hydra, None
     handlers = {number: signal.getsignal(number) for number in ASKING}
     os.environ.pop("HYDRA_FULL_ERROR", None)
     try:
@@ -61,6 +66,9 @@ def kept() -> Iterator[None]:
         sys.path[:] = path
         warnings.showwarning, threading.excepthook = hooks
         hydra.cfg = config
+        applications.hydra = application
+        logging._handlerList[:] = opened  # type: ignore[attr-defined]
+        logging._handlers.update(named)  # type: ignore[attr-defined]
         log.setLevel(level)
         log.handlers[:] = receivers  # Hydra's write to what was standard output
         os.environ.pop("HYDRA_FULL_ERROR", None)

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import literal
@@ -168,6 +168,21 @@ def open_lock(path: Path) -> int:
         UnusableFileError: if it is a link, a device, a FIFO or a folder.
     """
     return _opened(path, os.O_RDWR | os.O_CREAT)
+
+
+def open_to_append(path: Path) -> TextIO:
+    """Open a file of text in a directory of ours for appending, made if it is not there.
+
+    Args:
+        path: of the file, in a folder that is no link.
+
+    Returns:
+        The open file.
+
+    Raises:
+        UnusableFileError: if it is a link, a device, a FIFO or a folder.
+    """
+    return os.fdopen(_opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a", encoding="utf-8")
 
 
 def folders(directory: Path) -> list[Path]:
