@@ -32,8 +32,7 @@ def enter(module: str) -> None:
                 command()
             finally:
                 let_signals_end_it()
-                if sys.stdout is not None:
-                    sys.stdout.flush()
+                _flush()
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # as shells give it
     except BrokenPipeError:  # nobody reads any more, as after `--help | head`
@@ -43,6 +42,23 @@ def enter(module: str) -> None:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
         print(f"deltaflow: {_explained(error)}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
+def _flush() -> None:
+    """Write what has been said, while there is somebody to tell what goes wrong with it."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(  # noqa: T201
+            f"deltaflow: What a command says must be written somewhere. Found {error}. "
+            "Check the free space there.",
+            file=sys.stderr,
+        )
         raise SystemExit(1) from None
 
 

@@ -43,6 +43,17 @@ def test_nobody_need_read_it_to_the_end(script):
     assert (ran.returncode, ran.stderr) == (1, "")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full device")
+def test_a_full_disk_is_no_broken_installation():
+    command = [sys.executable, str(ROOT / "scripts" / "theory.py"), "--help"]
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ran.returncode == 1
+    assert "No space left on device" in ran.stderr
+    assert "Install" not in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [

@@ -109,6 +109,17 @@ def test_a_dip_between_steep_slopes_is_no_saturation(phi, slope, dip):
     assert found.live[0] == pytest.approx(edge, abs=1.1e-3)
 
 
+class Root(nn.Module):
+    """The square root of ReLU, whose slope below 0 is NaN by autograd."""
+
+    def forward(self, z):
+        return torch.relu(z).sqrt()
+
+
+def test_a_slope_that_is_not_finite_somewhere_is_the_networks_affair():
+    assert not traits(Root()).saturates
+
+
 def test_traits_of_a_constant():
     constant = nn.Threshold(threshold=1e6, value=1.0)
     assert traits(constant).steepest == 0

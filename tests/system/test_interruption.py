@@ -167,3 +167,27 @@ def test_a_signal_that_python_ignores_is_raised_a_moment_later(capfd):
         wait()
     assert sys.unraisablehook is before
     assert capfd.readouterr().err == ""
+
+
+def test_other_ignored_errors_go_where_they_went(monkeypatch):
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+
+    class Broken:
+        def __del__(self):
+            raise LookupError
+
+    with raised_once():
+        Broken()
+    assert [error.exc_type for error in heard] == [LookupError]
+
+
+def test_of_two_at_once_the_second_is_not_kept_for_later(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with raised_once():
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGINT)
+        with held_back():  # what is written takes its time
+            send(signal.SIGTERM)
+            now[0] += 10

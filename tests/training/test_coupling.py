@@ -1,5 +1,6 @@
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
@@ -44,6 +45,17 @@ class Noisy(torch.optim.SGD):
         return loss
 
 
+class Unrepeatable(torch.optim.SGD):
+    """Draws its noise from NumPy."""
+
+    def step(self, closure):
+        loss = super().step(closure)
+        with torch.no_grad():
+            for parameter in self.param_groups[0]["params"]:
+                parameter += 0.01 * np.random.default_rng().normal()
+        return loss
+
+
 class LBFGS(torch.optim.SGD):
     """Has the name of another."""
 
@@ -57,7 +69,8 @@ COUPLING = [torch.optim.LBFGS, torch.optim.Adafactor, partial(Normed, lr=0.1),
             partial(Cautious, lr=0.1)]  # fmt: skip
 APART = [
     torch.optim.SGD, torch.optim.Adagrad, torch.optim.Adadelta, torch.optim.Adamax,
-    torch.optim.NAdam, torch.optim.RAdam, torch.optim.ASGD, torch.optim.Rprop, Noisy, LBFGS,
+    torch.optim.NAdam, torch.optim.RAdam, torch.optim.ASGD, torch.optim.Rprop, Noisy,
+    Unrepeatable, LBFGS,
     partial(torch.optim.SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
     partial(torch.optim.Adam, amsgrad=True, foreach=False), partial(torch.optim.Adam, fused=True),
 ]  # fmt: skip

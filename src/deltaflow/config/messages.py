@@ -102,6 +102,8 @@ def in_one_message() -> Iterator[None]:
     except KeyboardInterrupt:
         print_error("interrupted.")
         raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:  # nobody reads any more
+        raise
     except Exception as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
@@ -122,11 +124,11 @@ def command(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
     @wraps(run)
     def main(arguments: Sequence[str] | None = None) -> None:
         typed = sys.argv[1:] if arguments is None else arguments
-        if {"-h", "--help"} & set(typed):
-            print(sys.modules[run.__module__].__doc__)  # noqa: T201
-            return
         with in_one_message():
-            run(typed)
+            if {"-h", "--help"} & set(typed):
+                print(sys.modules[run.__module__].__doc__)  # noqa: T201
+            else:
+                run(typed)
 
     return main
 

@@ -109,7 +109,8 @@ def traits(activation: nn.Module) -> Traits:
         bounded = bool((activation(2 * far) - activation(far)).abs().max() < _VANISHED * _FAR)
     saturates = steepest > 0 and bool(vanishes.any()) and (bounded or not has_flat_part)
     live = near[slope >= SATURATED * steepest]
-    return Traits(steepest, saturates, has_flat_part, (float(live.min()), float(live.max())))
+    ends = (float(live.min()), float(live.max())) if len(live) else (-_NEAR, _NEAR)  # φ' is NaN
+    return Traits(steepest, saturates, has_flat_part, ends)
 
 
 def _check_form(activation: nn.Module, z: Tensor) -> None:

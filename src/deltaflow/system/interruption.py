@@ -27,6 +27,7 @@ class _Handler:
     """Raises the first signal, unless signals are held back."""
 
     def __init__(self) -> None:
+        self.hook = sys.unraisablehook
         self.has_raised = False
         self.held = 0
         self.raised = int(signal.SIGINT)
@@ -34,9 +35,11 @@ class _Handler:
         self.waiting: int | None = None
 
     def __call__(self, number: int) -> None:
+        if self.has_raised and time.monotonic() - self.raised_at <= _PATIENCE:
+            return
         if self.held:
             self.waiting = number
-        elif not self.has_raised or time.monotonic() - self.raised_at > _PATIENCE:
+        else:
             self.has_raised, self.raised, self.raised_at = True, number, time.monotonic()
             raise KeyboardInterrupt
 
@@ -52,7 +55,7 @@ class _Handler:
         if isinstance(ignored.exc_value, KeyboardInterrupt):
             threading.Timer(_MOMENT, self._raise_again).start()
         else:
-            sys.__unraisablehook__(ignored)
+            self.hook(ignored)
 
     def _raise_again(self) -> None:
         self.has_raised = False
@@ -111,7 +114,6 @@ def raised_once() -> Iterator[None]:
         return
     handler = _Handler()
     borrowed = [n for n in ASKING if signal.getsignal(n) is signal.default_int_handler]
-    hook = sys.unraisablehook
     try:
         try:
             _HANDLER.set(handler)
@@ -122,7 +124,7 @@ def raised_once() -> Iterator[None]:
         finally:
             handler.held += 1  # or one that comes now would leave things as they are
     finally:
-        sys.unraisablehook = hook
+        sys.unraisablehook = handler.hook
         _HANDLER.set(None)
         for number in borrowed:  # last, for what is left here if a signal comes does no harm
             if signal.getsignal(number) is _raise:

@@ -1,5 +1,6 @@
 """Whether an optimizer keeps the replicas of a stack apart, found out by trying it."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import pairwise
@@ -27,8 +28,10 @@ def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> b
         Whether it does; ``False`` if it cannot be tried, for it will fail in training as well.
     """
     try:
-        alone, *others = (_trained(optimizer, scale) for scale in (1.0, 1000.0, float("nan")))
+        alone, again, *others = (_trained(optimizer, s) for s in (1.0, 1.0, 1000.0, math.nan))
     except Exception:  # code of the user's own raises any
+        return False
+    if not torch.equal(alone, again):  # it draws numbers of its own, and nothing can be said
         return False
     return not all(torch.allclose(alone, other, rtol=_TOLERANCE) for other in others)
 
@@ -36,7 +39,7 @@ def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> b
 def _trained(optimizer: Callable[[Iterable[Parameter]], Optimizer], scale: float) -> Tensor:
     """The first replica's parameters after some steps towards targets, the second's scaled."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # and not a graphics card's
         parameters = list(_parameters())
         targets = [torch.randn_like(parameter) for parameter in parameters]
         for target in targets:
