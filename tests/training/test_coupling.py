@@ -70,7 +70,7 @@ COUPLING = [torch.optim.LBFGS, torch.optim.Adafactor, partial(Normed, lr=0.1),
 APART = [
     torch.optim.SGD, torch.optim.Adagrad, torch.optim.Adadelta, torch.optim.Adamax,
     torch.optim.NAdam, torch.optim.RAdam, torch.optim.ASGD, torch.optim.Rprop, Noisy,
-    Unrepeatable, LBFGS,
+    Unrepeatable, LBFGS, partial(torch.optim.SGD, lr=1e30), partial(torch.optim.Adam, lr=1e30),
     partial(torch.optim.SGD, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
     partial(torch.optim.Adam, amsgrad=True, foreach=False), partial(torch.optim.Adam, fused=True),
 ]  # fmt: skip

@@ -31,7 +31,8 @@ def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> b
         alone, again, *others = (_trained(optimizer, s) for s in (1.0, 1.0, 1000.0, math.nan))
     except Exception:  # code of the user's own raises any
         return False
-    if not torch.equal(alone, again):  # it draws numbers of its own, and nothing can be said
+    # It draws numbers of its own, or steps too far for any number: nothing can be said.
+    if not torch.equal(alone, again) or not alone.isfinite().all():
         return False
     return not all(torch.allclose(alone, other, rtol=_TOLERANCE) for other in others)
 
