@@ -25,7 +25,7 @@ from deltaflow.system.errors import UserError
 
 _MOMENT = 0.1  # seconds
 _PATIENCE = 50.0  # seconds that a busy machine may let it wait
-_SECONDS = 10  # of processor time for a small file
+_SECONDS = 8  # of processor time for a small file
 _RATE = 10_000_000  # bytes that are read in a second, at least
 _START = "import sys; sys.path[:] = {path!r}; from deltaflow.system.answering import serve; serve()"
 _lock = threading.Lock()
