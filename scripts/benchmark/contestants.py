@@ -20,8 +20,8 @@ from torch.nn import functional
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import assembly
-from deltaflow.experiment import run as experiment
-from deltaflow.experiment import trainer as training
+from deltaflow.experiment.run import run
+from deltaflow.experiment.trainer import make_trainer
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.random_streams import Stream, generator
 from deltaflow.system.errors import UserError
@@ -71,7 +71,7 @@ class Work:
                 f"Found {config.trainer.precision}. Use `trainer.precision=32-true`."
             )
         data = assembly.datamodule(config)
-        trainer = training.trainer(config, data, Path(), [], [])
+        trainer = make_trainer(config, data, Path(), [], [])
         device = trainer.strategy.root_device
         return cls(
             train=_on_device(data.train_dataloader().part, device),
@@ -217,7 +217,7 @@ def train_by_run(work: Work, overrides: Sequence[str]) -> Trained:
         config, choices = compose_run([*overrides, epochs], Path(directory))
         pl.Trainer.fit = timed_fit  # type: ignore[method-assign]
         try:
-            result = experiment.run(config, Path(directory), choices)
+            result = run(config, Path(directory), choices)
         finally:
             pl.Trainer.fit = fit  # type: ignore[method-assign]
     assert result.network is not None

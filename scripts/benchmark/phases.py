@@ -42,8 +42,8 @@ DOORS = {
         "deltaflow.training.callbacks.flow:FlowRecorder.on_train_batch_end",
         "deltaflow.training.callbacks.flow:FlowRecorder.on_train_end",
         "deltaflow.training.callbacks.histograms:HistogramRecorder.on_after_backward",
-        "deltaflow.experiment.blueprint:theory", "deltaflow.experiment.run:copied_layers",
-        "deltaflow.experiment.run:conclude",
+        "deltaflow.experiment.builders:theory", "deltaflow.experiment.run:copied_layers",
+        "deltaflow.experiment.run:summarize",
     ),
     "records": (
         "deltaflow.training.callbacks.flow:layer_rows",
@@ -160,14 +160,14 @@ def main(kept: str, started: float) -> None:
         kept: file for the seconds of each phase.
         started: when this process did, in seconds of the epoch.
     """
-    from deltaflow.commands import train as cli
+    from deltaflow.commands import train
 
     before = time.time() - started
     split = Split(START)
     place(split)
     split.enter(OTHER)
     try:
-        cli.main()
+        train.main()
     finally:
         split.leave()
         split.seconds[START] += before

@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 
 from deltaflow.config.composition import compose_run
 from deltaflow.data import ReplicaData
-from deltaflow.experiment import blueprint
-from deltaflow.experiment.forecast import forecast, picture
+from deltaflow.experiment import builders
+from deltaflow.experiment.prediction import draw_phase_diagram, predict_network
 from deltaflow.figures.flow import save
 
 PREDICTION, DIAGRAM = "prediction, 50 layers", "phase diagram"
@@ -33,12 +33,12 @@ def predictions(overrides: Sequence[str]) -> dict[str, Callable[[], float]]:
 def _seconds(config: DictConfig, with_picture: bool) -> float:
     """From a configuration to all that theory says of it; of the picture alone, to its file."""
     started = time.perf_counter()
-    data = blueprint.data(config, ReplicaData)
-    network = blueprint.theory(config, data, blueprint.objective(config, data))
-    inputs = blueprint.input_second_moment(data)
-    found = forecast("benchmark", network, inputs)
+    data = builders.data(config, ReplicaData)
+    network = builders.theory(config, data, builders.objective(config, data))
+    inputs = builders.input_second_moment(data)
+    found = predict_network("benchmark", network, inputs)
     if with_picture:
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as directory:
-            save(picture(found, inputs, []), Path(directory) / "phase.png")
+            save(draw_phase_diagram(found, inputs, []), Path(directory) / "phase.png")
     return time.perf_counter() - started

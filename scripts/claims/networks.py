@@ -16,8 +16,8 @@ from deltaflow.comparison.configuration import Configuration
 from deltaflow.config.composition import compose_run
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import assembly
-from deltaflow.experiment import trainer as training
 from deltaflow.experiment.result import load_run
+from deltaflow.experiment.trainer import quiet_lightning
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
 
@@ -40,7 +40,7 @@ def trained(one: Configuration) -> FullyConnected:
 def untrained(one: Configuration) -> FullyConnected:
     """The networks of a configuration before training."""
     config = _config(one)
-    with training.quiet():
+    with quiet_lightning():
         return assembly.module(config, assembly.datamodule(config)).network.eval()
 
 

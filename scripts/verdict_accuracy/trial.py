@@ -27,7 +27,7 @@ from rich.text import Text
 
 from deltaflow.config.composition import compose_run, split_settings
 from deltaflow.config.messages import command
-from deltaflow.experiment import run as experiment
+from deltaflow.experiment.run import run
 from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console
 from verdict_accuracy import LabelledRun, labelled_runs
@@ -166,9 +166,9 @@ def _verdicts(overrides: Mapping[str, str]) -> list[Mapping[str, str]]:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a doubled softmax warns, as it should
         config, choices = compose_run(typed, Path(folder))
-        found: list[Mapping[str, str]] = experiment.run(
-            config, Path(folder) / "run", choices
-        ).summary["verdicts"]
+        found: list[Mapping[str, str]] = run(config, Path(folder) / "run", choices).summary[
+            "verdicts"
+        ]
     return found
 
 

@@ -14,7 +14,7 @@ SHORT = ["logger=none", "trainer.max_epochs=1"]
 CLAIMING = """
 import os, sys, time
 from pathlib import Path
-from deltaflow.config.names import unique
+from deltaflow.config.names import unique_name
 from deltaflow.records import SUMMARY_FIELDS
 from deltaflow.records.summary import claim
 
@@ -26,7 +26,7 @@ for _ in range(100):
     if child == 0:
         os.close(go)
         os.read(wait, 1)  # until all are there
-        name = unique(*sys.argv[1:])
+        name = unique_name(*sys.argv[1:])
         own = {"status": "running", "process": os.getpid()}
         claim(Path("outputs") / name, dict.fromkeys(SUMMARY_FIELDS) | own)
         os._exit(0)

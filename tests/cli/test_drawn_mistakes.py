@@ -13,9 +13,9 @@ from omegaconf import OmegaConf
 
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
+from deltaflow.config.instantiation import GROUPS, error_with_part
 from deltaflow.config.messages import explain
-from deltaflow.config.parts import GROUPS, with_culprit
-from deltaflow.experiment import assembly, blueprint
+from deltaflow.experiment import assembly, builders
 from running import CONF, options
 
 CHOSEN = (*GROUPS, "network", "trainer", "accelerator", "diagnostics", "logger", "experiment")
@@ -74,15 +74,15 @@ def prepared(overrides: list[str], directory) -> str | None:
         return explain(error)
     try:
         limits.check(config)
-        blueprint.check_size(config)
+        builders.check_size(config)
         data = assembly.datamodule(config)
         module = assembly.module(config, data)
-        blueprint.theory(config, data, module.objective)
+        builders.theory(config, data, module.objective)
         assembly.loggers(config)
         assembly.callbacks(config)
         module.configure_optimizers()
     except Exception as error:
-        return explain(with_culprit(config, error))
+        return explain(error_with_part(config, error))
     return None
 
 

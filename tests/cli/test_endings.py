@@ -24,7 +24,7 @@ N_TESTED = 2  # further rows of the metrics table
 FILES = ["layers.parquet", "metrics.parquet", "last.ckpt", "flow.png", "summary.json"]
 STEPS = [
     "deltaflow.training.callbacks.metrics.MetricRecorder.on_test_epoch_end",
-    "deltaflow.experiment.run.conclude",
+    "deltaflow.experiment.run.summarize",
     "deltaflow.verdicts.judge",
     "deltaflow.experiment.run.figures.save",
     "deltaflow.experiment.run.log_picture",

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from deltaflow.commands import report as reporting
-from deltaflow.sweep import report as build
 from running import ROOT
 from written import write_run
 
@@ -188,7 +187,7 @@ def test_a_report_that_fails_does_not_hide_the_ranking(deltaflow, monkeypatch):
     def fails(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(build, "_write_page", fails)
+    monkeypatch.setattr("deltaflow.sweep.report._write_page", fails)
     outcome = deltaflow("-m", "network.depth=1,2", *SHORT)
     assert outcome.status == 1
     assert "Ranking" in outcome.out
@@ -200,7 +199,7 @@ def test_runs_that_cannot_be_compared_are_told_one_by_one(deltaflow, monkeypatch
     def fails(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(build, "gather", fails)
+    monkeypatch.setattr("deltaflow.sweep.report.gather", fails)
     outcome = deltaflow("-m", "network.depth=-1,2", "hydra.sweep.dir=here", *SHORT)
     assert outcome.status == 1
     told = outcome.out[outcome.out.rindex("0_") :]

@@ -213,7 +213,7 @@ def test_an_interruption_of_a_sweep_goes_through(tmp_path, monkeypatch):
     def interrupted(_):
         raise SystemExit(INTERRUPTED)
 
-    monkeypatch.setattr("deltaflow.commands.api.conduct", interrupted)
+    monkeypatch.setattr("deltaflow.commands.api.run_command_line", interrupted)
     with pytest.raises(KeyboardInterrupt, match=str(tmp_path)):
         run_sweep(SMALL, tmp_path)
 

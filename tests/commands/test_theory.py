@@ -13,9 +13,9 @@ from rich.console import Console
 from torch import nn
 
 from deltaflow.commands import theory
-from deltaflow.config.parts import make
+from deltaflow.config.instantiation import build_part
 from deltaflow.experiment import assembly
-from deltaflow.experiment.forecast import forecast, picture
+from deltaflow.experiment.prediction import draw_phase_diagram, predict_network
 from deltaflow.nn.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.records import read_summary
 from deltaflow.terminal.prediction import print_prediction
@@ -65,7 +65,7 @@ def printed(activation, initializer, sizes=(4, 32, 32, 32, 3), dropout=0.0) -> S
     """The same, without a configuration."""
     out = Console(file=io.StringIO(), width=200)
     of = Theory(sizes, activation, initializer, dropout)
-    print_prediction(out, forecast("it", of, np.array([0.7, 1.0, 1.3])))
+    print_prediction(out, predict_network("it", of, np.array([0.7, 1.0, 1.3])))
     return Said(0, out.file.getvalue(), "")
 
 
@@ -147,8 +147,8 @@ def test_every_activation_with_every_initialisation_is_spoken_of(activation):
             continue
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="On the edge|Signals are driven away")
-            initializer = make(config, "init", Initializer)
-        found = printed(make(config, "activation", nn.Module), initializer)
+            initializer = build_part(config, "init", Initializer)
+        found = printed(build_part(config, "activation", nn.Module), initializer)
         assert "nan" not in found.out
         assert len(found.rows) == 4
         assert re.match(
@@ -299,5 +299,5 @@ def test_an_activation_that_grows_exponentially_runs_away_without_a_warning():
     found = printed(Exponential(), Normal(1.0, 0.0))
     assert found["Signals"] == "q runs to infinity: signals grow without bound"
     of = Theory([4, 8, 8, 3], Exponential(), Normal(1.0, 0.0))
-    figure = picture(forecast("it", of, np.ones(3)), np.ones(3), [])
+    figure = draw_phase_diagram(predict_network("it", of, np.ones(3)), np.ones(3), [])
     assert any("chaotic" in text.get_text() for text in figure.axes[0].texts)

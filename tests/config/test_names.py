@@ -4,7 +4,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltaflow.config.names import axes, resuming, slug, sweep_directory, unique
+from deltaflow.config.names import axes, resume_override, slug, sweep_directory, unique_name
 
 
 @settings(derandomize=True, deadline=None)
@@ -20,7 +20,7 @@ def test_a_run_has_a_name_that_every_file_system_takes(overrides, varied):
 @settings(derandomize=True, deadline=None)
 @given(st.text(max_size=3000))
 def test_a_run_of_its_own_too(overrides):
-    name = unique(overrides)
+    name = unique_name(overrides)
     assert len(name.encode()) <= 140
     assert not set(name) & set('/\\:*?"<>| \n\t')
     assert name.isascii()
@@ -33,8 +33,8 @@ def test_only_what_a_sweep_varies_stands_in_the_names_of_its_runs():
 
 
 def test_a_run_says_what_it_is():
-    assert "_activation=relu,network.depth=5_" in unique("activation=relu,network.depth=5")
-    assert "__" not in unique("")
+    assert "_activation=relu,network.depth=5_" in unique_name("activation=relu,network.depth=5")
+    assert "__" not in unique_name("")
 
 
 def test_a_sweep_says_what_it_varies_and_needs_no_quotes():
@@ -42,7 +42,7 @@ def test_a_sweep_says_what_it_varies_and_needs_no_quotes():
     name = sweep_directory(None, axes(typed, {"loss": "ce,mse", "init": "he,xavier"}))
     assert name.startswith("outputs/sweep_")
     assert "_loss+init+activation+network.hidden_sizes_" in name
-    assert resuming(name) == f"sweep.resume={name}"
+    assert resume_override(name) == f"sweep.resume={name}"
 
 
 def test_a_sweep_that_goes_on_keeps_its_directory():
@@ -54,10 +54,10 @@ def test_a_sweep_that_goes_on_keeps_its_directory():
     st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="$"), min_size=1)
 )
 def test_what_to_type_to_go_on_is_understood_by_the_shell_and_by_hydra(directory):
-    (typed,) = shlex.split(resuming(directory))
+    (typed,) = shlex.split(resume_override(directory))
     (override,) = OverridesParser.create().parse_overrides([typed])
     assert str(override.value()) == directory
 
 
 def test_names_differ_even_within_one_process_and_second():
-    assert len({unique() for _ in range(1000)}) == 1000
+    assert len({unique_name() for _ in range(1000)}) == 1000

@@ -2,13 +2,13 @@ import pytest
 
 from deltaflow import load_run
 from deltaflow.config.composition import compose_run
-from deltaflow.config.options import told
+from deltaflow.config.options import option_names
 from running import run
 
 
 def names(overrides, tmp_path):
     config, choices = compose_run(overrides, tmp_path)
-    return told(config, choices)
+    return option_names(config, choices)
 
 
 def test_a_part_goes_by_the_name_of_its_option(tmp_path):

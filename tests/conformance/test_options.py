@@ -9,7 +9,7 @@ import torch
 from hydra.utils import instantiate
 
 from deltaflow.data import Samples
-from deltaflow.experiment import assembly, blueprint
+from deltaflow.experiment import assembly, builders
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.task import Regression
 from deltaflow.records import read_summary
@@ -25,7 +25,7 @@ def _overrides(group: str, option: str) -> list[str]:
         return [f"{group}={option}"]
     given = [f"data={option}", *NEEDED.get(option, [])]
     source = composed(given, Path()).data
-    arguments = {name: source[name] for name in source if name not in blueprint.SERVING}
+    arguments = {name: source[name] for name in source if name not in builders.SERVING}
     is_regression = isinstance(Samples.of(instantiate(arguments)).task, Regression)
     return [*given, f"loss={'mse' if is_regression else 'ce'}"]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.flow import measurement as flow
+from deltaflow.flow import measurement
 from deltaflow.nn.initializers import Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import CrossEntropy
@@ -50,10 +50,10 @@ def batch():
 
 
 def measured(network, x, target, **options):
-    with flow.Tape(network) as tape:
+    with measurement.Tape(network) as tape:
         output = network(x, STEP)
     CE.sample_loss(output, target).mean(1).sum().backward()
-    return flow.measure(network, tape, **options)
+    return measurement.measure(network, tape, **options)
 
 
 def plain_replica(network, r):
@@ -160,7 +160,7 @@ def test_death_is_judged_at_the_input_of_the_activation():
         network.normalizations[0].bias[1, 2] = -1  # off for every sample
         network.normalizations[0].bias[0] = 100  # on for every sample
     x, _ = batch()
-    dead = flow.dead_fractions(network, x)
+    dead = measurement.dead_fractions(network, x)
     assert dead[0][0] == 0
     assert dead[0][1] >= 1 / SIZES[1]
     assert dead[-1] is None
@@ -171,7 +171,7 @@ def test_the_probe_leaves_running_averages_and_dropped_units_as_they_are():
     x, _ = batch()
     expected = network(x, STEP)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    flow.dead_fractions(network, x)
+    measurement.dead_fractions(network, x)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
     assert torch.equal(network(x, STEP), expected)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from deltaflow.commands import train as cli
+from deltaflow.commands import train
 from deltaflow.config.composition import compose_run
 from deltaflow.config.options import config_directory
-from deltaflow.experiment import run as experiment
 from deltaflow.experiment.result import Run
+from deltaflow.experiment.run import run as train_run
 from deltaflow.figures import flow as figures
 from deltaflow.figures import sweep_figures
 
@@ -33,7 +33,7 @@ def composed(overrides: list[str], directory: Path) -> DictConfig:
 
 def run(overrides: list[str], directory: Path, **named) -> Run:
     config, choices = compose_run(overrides, directory)
-    return experiment.run(config, directory, choices, overrides, **named)
+    return train_run(config, directory, choices, overrides, **named)
 
 
 def draw_nothing(monkeypatch) -> None:
@@ -55,7 +55,7 @@ def type_in(monkeypatch, directory: Path, *arguments: str, full_error: str = "0"
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     try:
-        cli.main()
+        train.main()
     except SystemExit as stop:
         return int(stop.code or 0)
     return 0

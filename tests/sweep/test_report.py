@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from deltaflow.comparison.collect import collect
-from deltaflow.sweep import report as build
+from deltaflow.sweep import report
 from deltaflow.sweep.report import report_on, title_of, write_report
 from written import write_run
 
@@ -67,7 +67,7 @@ def test_what_goes_wrong_with_one_part_does_not_cost_the_others(sweep, pages, mo
     def fails(*_, **__):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(build, part, fails)
+    monkeypatch.setattr(report, part, fails)
     with pytest.raises(OSError, match="no space"):
         write_report(on(sweep))
     assert (sweep / "runs.parquet").exists() == (part != "_write_runs")

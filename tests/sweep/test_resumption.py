@@ -10,7 +10,7 @@ import pytest
 from deltaflow.records import SUMMARY_FIELDS, read_summary, write_summary
 from deltaflow.records.summary import claim
 from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
-from deltaflow.sweep.resumption import turn
+from deltaflow.sweep.resumption import lease
 from deltaflow.system.files import UnusableFileError
 from deltaflow.system.liveness import locked
 
@@ -40,16 +40,16 @@ def leave(sweep, name, identity, status, **fields):
 
 def ask(sweep, name, identity, resumed=True, fail_fast=False):
     (sweep / name).mkdir(exist_ok=True)  # as Hydra does beforehand
-    return turn(sweep, sweep / name, identity, resumed, fail_fast)
+    return lease(sweep, sweep / name, identity, resumed, fail_fast)
 
 
 @pytest.mark.parametrize("status", ["completed", "diverged"])
 def test_a_finished_run_is_kept_under_any_number(status, sweep):
     there = leave(sweep, "7_x", "a", status)
     with ask(sweep, "0_x", "a") as given:
-        assert not given.has_come
+        assert not given.granted
         assert given.directory == there
-        assert given.kept["status"] == status
+        assert given.finished["status"] == status
     assert not (sweep / "0_x").exists()
     assert read_summary(there)["status"] == status
 
@@ -57,7 +57,7 @@ def test_a_finished_run_is_kept_under_any_number(status, sweep):
 def test_a_finished_run_is_kept_where_hydra_would_have_it_again(sweep):
     there = leave(sweep, "0_x", "a", "completed")
     with ask(sweep, "0_x", "a") as given:
-        assert given.kept is not None
+        assert given.finished is not None
     assert read_summary(there)["status"] == "completed"
 
 
@@ -67,7 +67,7 @@ def test_what_is_left_of_another_run_gives_way_and_its_number_stays(status, swee
     (there / "records").mkdir()
     (there / "records" / "layers-00000.parquet").touch()
     with ask(sweep, "0_x", "a") as given:
-        assert given.has_come
+        assert given.granted
         assert given.directory == there
         assert not there.exists()
         claim(given.directory, SUMMARY)
@@ -88,13 +88,13 @@ def test_a_finished_run_is_kept_beside_a_failed_one(sweep):
     leave(sweep, "7_x", "a", "completed")
     with ask(sweep, "0_x", "a") as given:
         assert given.directory == sweep / "7_x"
-        assert given.kept is not None
+        assert given.finished is not None
 
 
 def test_a_run_of_another_configuration_is_not_taken_for_it(sweep):
     leave(sweep, "7_x", "b", "completed")
     with ask(sweep, "0_x", "a") as given:
-        assert given.has_come
+        assert given.granted
         assert given.directory == sweep / "0_x"
 
 
@@ -102,7 +102,7 @@ def test_a_number_that_is_taken_is_not_given_again(sweep):
     leave(sweep, "0_y", "b", "completed")
     leave(sweep, "11_y", "c", "failed")
     with ask(sweep, "0_x", "a") as given:
-        assert given.has_come
+        assert given.granted
         assert given.directory == sweep / "12_x"
     assert not (sweep / "0_x").exists()
     assert (sweep / "0_y").exists()
@@ -157,9 +157,9 @@ from pathlib import Path
 from deltaflow.records import SUMMARY_FIELDS
 from deltaflow.system.files import UnusableFileError
 from deltaflow.records.summary import claim
-from deltaflow.sweep.resumption import turn
+from deltaflow.sweep.resumption import lease
 sweep = Path(sys.argv[1])
-with turn(sweep, sweep / "7_x", "a", True, False) as given:
+with lease(sweep, sweep / "7_x", "a", True, False) as given:
     own = {"identity": "a", "status": "running", "process": os.getpid(), "host": "here"}
     claim(given.directory, dict.fromkeys(SUMMARY_FIELDS) | own)
     print("claimed", flush=True)
@@ -173,48 +173,48 @@ def test_a_run_that_another_process_works_on_is_left_to_it(sweep):
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
         assert other.stdout.readline() == "claimed\n"
         with ask(sweep, "0_x", "a") as given:
-            assert not given.has_come
+            assert not given.granted
             assert given.directory == sweep / "7_x"
-            assert given.going["process"] == other.pid
+            assert given.running["process"] == other.pid
         with ask(sweep, "1_y", "b") as given:
-            assert given.has_come
+            assert given.granted
         other.kill()
     with ask(sweep, "0_x", "a") as given:
-        assert given.has_come
+        assert given.granted
         assert given.directory == sweep / "7_x"
 
 
 def test_a_run_that_begins_just_now_elsewhere_is_left_to_whom_it_has(sweep):
     (sweep / SHARED).mkdir()
     with locked(sweep / SHARED / "a"), ask(sweep, "0_x", "a") as given:
-        assert not given.has_come
-        assert given.going == {}
+        assert not given.granted
+        assert given.running == {}
     assert not (sweep / "0_x").exists()
 
 
 def test_a_run_whose_process_lives_is_not_touched(sweep):
     there = leave(sweep, "7_x", "a", "running", process=os.getppid(), started="2999-01-01T00:00:00")
     with ask(sweep, "0_x", "a") as given:
-        assert given.going["process"] == os.getppid()
+        assert given.running["process"] == os.getppid()
     assert read_summary(there)["status"] == "running"
 
 
 def test_in_a_new_sweep_every_run_has_its_turn(sweep):
     with ask(sweep, "0_x", "a", resumed=False) as first:
-        assert first.has_come
+        assert first.granted
         with ask(sweep, "1_x", "a", resumed=False) as second:  # as with trainer.threads=1,2
-            assert second.has_come
+            assert second.granted
             assert second.directory == sweep / "1_x"
 
 
 def test_no_run_begins_after_a_failure_that_is_to_end_the_sweep(sweep):
     note_failure(sweep)
     with ask(sweep, "0_x", "a", resumed=False, fail_fast=True) as given:
-        assert not given.has_come
+        assert not given.granted
         assert given.stopped
     assert not (sweep / "0_x").exists()
     with ask(sweep, "0_x", "a", resumed=False, fail_fast=False) as given:
-        assert given.has_come
+        assert given.granted
 
 
 def test_a_sweep_that_goes_on_has_not_failed(sweep):
@@ -267,7 +267,7 @@ def test_a_sweep_that_was_killed_before_anything_was_there_goes_on(tmp_path):
     open_sweep(sweep, resumed=False)
     open_sweep(sweep, resumed=True)
     with ask(sweep, "0_x", "a") as given:
-        assert given.has_come
+        assert given.granted
 
 
 def test_a_lock_is_never_written_to(sweep):

@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 from torch import nn
 
 from deltaflow.experiment import assembly
-from deltaflow.flow import measurement as flow
+from deltaflow.flow import measurement
 from deltaflow.flow.profiles import decay_rate
 from deltaflow.nn.initializers import He, LeCun, Normal, Torch, Xavier, Zeros
 from deltaflow.theory import Moments, predict
@@ -110,13 +110,13 @@ def measured(tmp_path_factory):
         data = assembly.datamodule(config)
         module = assembly.module(config, data)
         ((x, target),) = data.train_dataloader()
-        with flow.Tape(module.network) as tape:
+        with measurement.Tape(module.network) as tape:
             output = module.network(x)
         module.objective.sample_loss(output, target).mean(1).sum().backward()
         moments = Moments(module.network.activations[0])
         square = x[0].square().mean(-1).numpy()
         prediction = predict(module.network.sizes, moments, instantiate(config.init), square)
-        return flow.measure(module.network, tape), prediction
+        return measurement.measure(module.network, tape), prediction
 
     return at_step_0
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cases import LIMIT, case, found, losing, sizes
-from deltaflow.experiment import assembly, blueprint
+from deltaflow.experiment import assembly, builders
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.nn.initializers import He, Normal, Orthogonal, Torch, Xavier, Zeros
 from deltaflow.theory import variances
@@ -76,7 +76,7 @@ def network(iris, tmp_path):
 
     def described(overrides: list[str]) -> tuple[Theory, str | None]:
         config = composed(overrides, tmp_path)
-        theory = blueprint.theory(config, iris, blueprint.objective(config, iris))
+        theory = builders.theory(config, iris, builders.objective(config, iris))
         return theory, config.network.normalization
 
     return described
@@ -85,7 +85,7 @@ def network(iris, tmp_path):
 @pytest.fixture
 def faulty(iris):
     """The same network by hand, as a run to be judged."""
-    inputs = blueprint.input_second_moment(iris)
+    inputs = builders.input_second_moment(iris)
 
     def made(phi: str, init: str, hidden=(32,) * 12, **but) -> Case:
         return case((4, *hidden, 3), PHIS[phi], INITS[init], inputs=inputs, **but)

@@ -24,16 +24,16 @@ from pathlib import Path
 
 import polars as pl
 
-from deltaflow.commands.process import kept
-from deltaflow.commands.train import conduct
+from deltaflow.commands.process import process_restored
+from deltaflow.commands.train import run_command_line
 from deltaflow.comparison.collect import collect
 from deltaflow.comparison.gathering import gather
 from deltaflow.comparison.runs_table import runs_table
 from deltaflow.config.composition import compose_run
 from deltaflow.config.messages import INTERRUPTED, explain
-from deltaflow.config.names import unique
-from deltaflow.experiment import run as experiment
+from deltaflow.config.names import unique_name
 from deltaflow.experiment.result import Run, load_run
+from deltaflow.experiment.run import run
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import open_to_append
 
@@ -87,7 +87,7 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
         config, choices = compose_run(settings, folder)
     except Exception as error:  # Hydra raises any
         raise UserError(explain(error)) from error
-    return experiment.run(config, folder, choices, settings, command=sys.argv)
+    return run(config, folder, choices, settings, command=sys.argv)
 
 
 def run_sweep(
@@ -119,7 +119,7 @@ def run_sweep(
     quoted = str(folder).replace("'", r"\'")
     with (
         open_to_append(folder / LOG) as log,
-        kept(),
+        process_restored(),
         redirect_stdout(log),
         redirect_stderr(log),
     ):
@@ -136,7 +136,7 @@ def _status_of(typed: list[str]) -> int:
         ValueError: for what it was refused for, or broke off for.
     """
     try:
-        conduct(typed)
+        run_command_line(typed)
     except SystemExit as stop:
         if isinstance(stop.__cause__, Exception):
             raise UserError(explain(stop.__cause__)) from stop.__cause__
@@ -160,7 +160,7 @@ def _no_settings(function: str, found: list[str]) -> UserError:
 
 def _folder(directory: str | Path | None, name: str | None) -> Path:
     """The absolute path of a directory, or of a new one in ``outputs/``."""
-    new = unique(name) if name is not None else unique(kind="sweep")
+    new = unique_name(name) if name is not None else unique_name(kind="sweep")
     folder = Path(directory or Path("outputs") / new).absolute()
     if "\0" in str(folder):
         raise UserError(

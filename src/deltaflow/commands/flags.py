@@ -8,7 +8,7 @@ from hydra._internal.utils import get_args_parser
 from deltaflow.system.errors import UserError
 
 
-def refuse_stray_arguments(arguments: Sequence[str]) -> None:
+def check_flags(arguments: Sequence[str]) -> None:
     """Refuse flags that do not exist, are used wrongly, or stand between overrides.
 
     Args:

@@ -47,7 +47,7 @@ _ignore_names_of_plugins()  # for workers too, which import this module before t
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def process_restored() -> Iterator[None]:
     """Let a command take the process for its own, and leave it as it was."""
     path, environment = list(sys.path), os.environ.get("HYDRA_FULL_ERROR")
     hooks = warnings.showwarning, threading.excepthook

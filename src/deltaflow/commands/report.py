@@ -122,9 +122,9 @@ def _output(settings: Settings) -> Path:
     elif len(settings.directories) == 1:
         directory = settings.directories[0]
     else:
-        from deltaflow.config.names import unique  # Hydra takes its time
+        from deltaflow.config.names import unique_name  # Hydra takes its time
 
-        directory = Path("outputs") / unique(kind="report")
+        directory = Path("outputs") / unique_name(kind="report")
     if directory.exists() and not directory.is_dir():
         raise UserError(
             f"`output` must be a folder. Found {directory}, which is a file. Name another one."

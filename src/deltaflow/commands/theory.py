@@ -54,23 +54,27 @@ def _run(arguments: Sequence[str]) -> None:
             "Use `network.normalization=null`."
         )
     from deltaflow.comparison.placed_runs import placed_runs  # torch takes its time
-    from deltaflow.config.parts import with_culprit
+    from deltaflow.config.instantiation import error_with_part
     from deltaflow.data import ReplicaData
-    from deltaflow.experiment import blueprint
-    from deltaflow.experiment.forecast import forecast, picture, title_of
+    from deltaflow.experiment import builders
+    from deltaflow.experiment.prediction import (
+        draw_phase_diagram,
+        predict_network,
+        prediction_title,
+    )
     from deltaflow.figures.flow import save
     from deltaflow.terminal.prediction import print_prediction
 
     try:
-        data = blueprint.data(config, ReplicaData)
-        theory = blueprint.theory(config, data, blueprint.objective(config, data))
-        title = title_of(theory, choices, overrides)
-        inputs = blueprint.input_second_moment(data)
-        found = forecast(title, theory, inputs)
+        data = builders.data(config, ReplicaData)
+        theory = builders.theory(config, data, builders.objective(config, data))
+        title = prediction_title(theory, choices, overrides)
+        inputs = builders.input_second_moment(data)
+        found = predict_network(title, theory, inputs)
         runs, n_others = placed_runs(settings.runs, repr(theory.moments.activation), theory.dropout)
-        figure = picture(found, inputs, runs) if settings.picture else None
+        figure = draw_phase_diagram(found, inputs, runs) if settings.picture else None
     except Exception as error:
-        raise with_culprit(config, error) from error
+        raise error_with_part(config, error) from error
     out = console()
     print_prediction(out, found)
     if n_others:

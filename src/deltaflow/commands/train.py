@@ -20,19 +20,19 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from rich.console import Console
 
-from deltaflow.commands.flags import refuse_stray_arguments
+from deltaflow.commands.flags import check_flags
 from deltaflow.commands.process import prepare
 from deltaflow.config import limits, registration  # noqa: F401  # workers compose once this is imported
 from deltaflow.config.messages import INTERRUPTED, explain, is_lost_worker, print_error
-from deltaflow.config.names import resuming
+from deltaflow.config.names import resume_override
 from deltaflow.config.options import config_directory
 from deltaflow.experiment.ending import interrupted
 from deltaflow.experiment.identity import identity
 from deltaflow.records.summary import SUMMARY
-from deltaflow.sweep.callbacks import UNDER_WAY, conclude_stopped_sweep, how_to_go_on
+from deltaflow.sweep.callbacks import CURRENT_SWEEP, report_stopped_sweep, resume_hint
 from deltaflow.sweep.directory import note_failure
-from deltaflow.sweep.resumption import Turn, turn
-from deltaflow.sweep.worker import at_work
+from deltaflow.sweep.resumption import Lease, lease
+from deltaflow.sweep.worker import ends_with_parent
 from deltaflow.system.errors import UserError
 from deltaflow.system.interruption import raised_again, raised_once
 from deltaflow.system.quotation import printable
@@ -100,9 +100,9 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
     resumed, fail_fast = config.sweep.resume is not None, config.sweep.fail_fast
     said: str | None = None
     try:
-        with turn(sweep, wanted, identity(config), resumed, fail_fast) as given:
+        with lease(sweep, wanted, identity(config), resumed, fail_fast) as given:
             name = given.directory.name
-            if given.has_come:
+            if given.granted:
                 _write_to(given.directory)
                 first = settings.job.num == 0  # once for a sweep
                 summary = _run(config, command, console=out if first else None).summary
@@ -116,7 +116,7 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
         with suppress(OSError):  # the disk may be what failed
             note_failure(sweep)
         if fail_fast:
-            go_on = f"Go on with the same command and `{resuming(settings.sweep.dir)}`."
+            go_on = f"Go on with the same command and `{resume_override(settings.sweep.dir)}`."
             print_error(f"stopped at the first failure, as `sweep.fail_fast` asks. {go_on}")
     if said:
         with suppress(OSError):  # the run is there all the same; the sweep's end will say so
@@ -126,10 +126,10 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
 def _run(
     config: DictConfig, command: Sequence[str], console: Console | None, bar: Console | None = None
 ) -> "Run":
-    from deltaflow.experiment import run as experiment
+    from deltaflow.experiment.run import run
 
     settings = HydraConfig.get()
-    return experiment.run(
+    return run(
         config,
         Path(settings.runtime.output_dir),
         choices=dict(settings.runtime.choices),
@@ -150,23 +150,23 @@ def _write_to(directory: Path) -> None:
         configure_log(settings.job_logging, settings.verbose)
 
 
-def _why_not(given: Turn) -> str | None:
+def _why_not(given: Lease) -> str | None:
     """Why a run does not begin; nothing if the whole sweep has stopped."""
-    if given.kept is not None:
-        return f"{ranking.describe_run(given.kept)} (kept)"
-    if given.going is not None:
-        going = given.going
-        who = f"process {going['process']} on {going['host']}" if going else "another"
+    if given.finished is not None:
+        return f"{ranking.describe_run(given.finished)} (kept)"
+    if given.running is not None:
+        other = given.running
+        who = f"process {other['process']} on {other['host']}" if other else "another"
         return f"left to {who}, which works on it. If it does not, delete {given.directory}"
     return None
 
 
 def main() -> None:
     """Run the command line; the exit status is 0 only if everything went well."""
-    conduct(sys.argv)
+    run_command_line(sys.argv)
 
 
-def conduct(typed: Sequence[str]) -> None:
+def run_command_line(typed: Sequence[str]) -> None:
     """Run what was typed, in this process, which is then no longer as it was.
 
     Args:
@@ -180,14 +180,14 @@ def conduct(typed: Sequence[str]) -> None:
     sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
     for name, value in _RAY.items():  # must be there before Ray is imported
         os.environ.setdefault(name, value)
-    UNDER_WAY.set(None)
+    CURRENT_SWEEP.set(None)
     command = list(typed)
-    conductor = os.getpid()
+    parent = os.getpid()
     prepare()
 
     def application(config: DictConfig) -> None:
         prepare()
-        with raised_once(), at_work(conductor):
+        with raised_once(), ends_with_parent(parent):
             train(config, command, with_traceback)
 
     with raised_once():
@@ -202,14 +202,14 @@ def _in_one_message(
 ) -> None:
     """Let Hydra run an application, and end in one message whatever ends it."""
     try:
-        refuse_stray_arguments(arguments)
+        check_flags(arguments)
         _apply(application, arguments)
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        kept = how_to_go_on() or str(stop)
+        kept = resume_hint() or str(stop)
         print_error(f"interrupted. {kept}".strip())
         with suppress(KeyboardInterrupt), raised_again():  # once more, and nothing is reported
-            conclude_stopped_sweep()
+            report_stopped_sweep()
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:  # nobody reads any more, as after `--help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -221,8 +221,8 @@ def _in_one_message(
             raise
         print_error(explain(error))
         if is_lost_worker(error):
-            hint = how_to_go_on()
-            conclude_stopped_sweep()
+            hint = resume_hint()
+            report_stopped_sweep()
             print_error(f"the sweep broke off. {hint}")
         raise SystemExit(1) from error
 

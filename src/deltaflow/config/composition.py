@@ -20,8 +20,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ValidationError
 
 from deltaflow.config import registration  # noqa: F401  # the schema and the resolvers
+from deltaflow.config.arguments import as_typed
 from deltaflow.config.options import config_directory
-from deltaflow.config.signatures import shown
 from deltaflow.system.errors import UserError
 
 Own = TypeVar("Own")
@@ -97,7 +97,7 @@ def split_settings(
             typed = OmegaConf.merge(typed, {name: value})
         except ValidationError as error:
             raise UserError(
-                f"`{name}` must be such as --help shows. Found {shown(value)}. "
+                f"`{name}` must be such as --help shows. Found {as_typed(value)}. "
                 "Leave it out for its default."
             ) from error
     settings = OmegaConf.to_object(typed)

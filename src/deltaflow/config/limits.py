@@ -7,8 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from deltaflow.config.arguments import as_typed, closest_name
 from deltaflow.config.schema import RunConfig
-from deltaflow.config.signatures import nearest, shown
 from deltaflow.system.errors import UserError
 
 MOST_LAYERS = 1000
@@ -146,7 +146,7 @@ def check(config: DictConfig) -> None:
             holds = False
         if not holds:
             raise UserError(
-                f"`{limit.key}` must {limit.rule}. Found {shown(value)}. {limit.advice}"
+                f"`{limit.key}` must {limit.rule}. Found {as_typed(value)}. {limit.advice}"
             )
 
 
@@ -156,7 +156,7 @@ def _check_names(config: DictConfig, schema: type, prefix: str) -> None:
     there = [str(name) for name in config if not OmegaConf.is_missing(config, name)]
     for name in there:
         if name not in known:
-            close = nearest(name, known)
+            close = closest_name(name, known)
             advice = f"Did you mean `{prefix}{close}`?" if close else "See --cfg job."
             raise UserError(
                 f"A setting must be one that a run reads. Found `{prefix}{name}`. {advice}"
@@ -179,6 +179,6 @@ def _check_numbers(value: Any, prefix: str) -> None:
             _check_numbers(entry, f"{prefix}.{name}" if prefix else str(name))
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise UserError(
-            f"`{prefix}` must be a number of at most 64 bits. Found {shown(value)}. "
+            f"`{prefix}` must be a number of at most 64 bits. Found {as_typed(value)}. "
             "See --cfg job for the default."
         )

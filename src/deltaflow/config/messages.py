@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 
-from deltaflow.config.mistakes import explain_composition
+from deltaflow.config.hydra_errors import explain_composition
 from deltaflow.system.causes import is_about_a_connection, is_about_a_file
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import ran_out

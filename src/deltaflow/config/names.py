@@ -43,7 +43,7 @@ def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> 
     return _cut(f"{number}_{_readable(','.join(o.lstrip('+') for o in chosen))}")
 
 
-def unique(overrides: str = "", kind: str = "") -> str:
+def unique_name(overrides: str = "", kind: str = "") -> str:
     """The name of a run or sweep directory that no other process gives, at any moment.
 
     Process and token tell apart what starts in the same second; the claim of the directory
@@ -73,16 +73,16 @@ def sweep_directory(resumed: str | None, varied: Sequence[str]) -> str:
     """
     if resumed is not None:
         return resumed
-    return f"outputs/{unique('+'.join(varied), kind='sweep')}"
+    return f"outputs/{unique_name('+'.join(varied), kind='sweep')}"
 
 
-def resuming(sweep: str) -> str:
+def resume_override(sweep: str) -> str:
     r"""What to type to go on with a sweep.
 
     Args:
         sweep: its directory.
 
-    >>> resuming("outputs/sweep_2026"), resuming("a, b")
+    >>> resume_override("outputs/sweep_2026"), resume_override("a, b")
     ('sweep.resume=outputs/sweep_2026', '\'sweep.resume="a, b"\'')
     """
     if re.fullmatch(r"[A-Za-z0-9_./+-]+", sweep):

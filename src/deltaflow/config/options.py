@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.config.parts import GROUPS
+from deltaflow.config.instantiation import GROUPS
 
 
 def config_directory() -> Path:
@@ -27,7 +27,7 @@ def starting_folder() -> Path:
     return Path(OmegaConf.select(hydra, "hydra.runtime.cwd"))
 
 
-def told(config: DictConfig, choices: Mapping[str, str | None]) -> dict[str, str | None]:
+def option_names(config: DictConfig, choices: Mapping[str, str | None]) -> dict[str, str | None]:
     """By what name each group's part goes.
 
     Args:

@@ -9,7 +9,7 @@ import os
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from deltaflow.config.names import axes, slug, sweep_directory, unique
+from deltaflow.config.names import axes, slug, sweep_directory, unique_name
 from deltaflow.config.schema import RunConfig
 
 
@@ -34,7 +34,7 @@ def runs_at_once(launcher: str) -> int | None:
 ConfigStore.instance().store(name="schema", node=RunConfig)
 OmegaConf.register_new_resolver("deltaflow.slug", slug, replace=True)
 OmegaConf.register_new_resolver("deltaflow.at_once", runs_at_once, replace=True)
-for _named in (unique, axes, sweep_directory):  # once for all runs of a sweep
-    OmegaConf.register_new_resolver(
-        f"deltaflow.{_named.__name__}", _named, use_cache=True, replace=True
-    )
+for _name, _resolver in (
+    ("unique", unique_name), ("axes", axes), ("sweep_directory", sweep_directory)
+):  # fmt: skip  # once for all runs of a sweep
+    OmegaConf.register_new_resolver(f"deltaflow.{_name}", _resolver, use_cache=True, replace=True)

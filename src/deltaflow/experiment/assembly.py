@@ -12,8 +12,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from deltaflow.config.parts import make, maker
-from deltaflow.experiment import blueprint
+from deltaflow.config.instantiation import build_part, part_factory
+from deltaflow.experiment import builders
 from deltaflow.nn.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.system.errors import UserError
@@ -28,7 +28,7 @@ def datamodule(config: DictConfig) -> ReplicaDataModule:
     Raises:
         ValueError: if the source refuses its settings, or the split its data.
     """
-    return blueprint.data(config, ReplicaDataModule)
+    return builders.data(config, ReplicaDataModule)
 
 
 def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
@@ -37,14 +37,14 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
     Raises:
         ValueError: if the loss cannot serve the data, or a part refuses its settings.
     """
-    objective = blueprint.objective(config, data)
-    activation = make(config, "activation", nn.Module)
-    optimizer = maker(config, "optimizer", Optimizer)
-    scheduler = maker(config, "scheduler", LRScheduler)
-    sizes = blueprint.layer_sizes(config, data, objective)
+    objective = builders.objective(config, data)
+    activation = build_part(config, "activation", nn.Module)
+    optimizer = part_factory(config, "optimizer", Optimizer)
+    scheduler = part_factory(config, "scheduler", LRScheduler)
+    sizes = builders.layer_sizes(config, data, objective)
     _check_batches(config, data)
-    blueprint.check_records(config, data)
-    dtype, normalization = blueprint.dtype(config), config.network.normalization
+    builders.check_records(config, data)
+    dtype, normalization = builders.dtype(config), config.network.normalization
     network = FullyConnected(
         sizes,
         activation,
@@ -54,10 +54,10 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
         normalization=normalization,
         dropout=config.network.dropout,
     )
-    network.initialize(blueprint.initializer(config, sizes), blueprint.seeds(config))
+    network.initialize(builders.initializer(config, sizes), builders.seeds(config))
     architecture = {
         "sizes": sizes,
-        "seeds": blueprint.seeds(config),
+        "seeds": builders.seeds(config),
         "activation": OmegaConf.to_container(config.activation, resolve=True),
         "output_activation": config.network.output_activation,
         "dtype": str(dtype).removeprefix("torch."),
@@ -122,7 +122,7 @@ def _check_batches(config: DictConfig, data: ReplicaDataModule) -> None:
 
 
 def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:
-    made = [make(config, f"{group}.{name}", kind) for name in config[group]]
+    made = [build_part(config, f"{group}.{name}", kind) for name in config[group]]
     hooks = [name for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"]
     for part in made:
         for hook in hooks:

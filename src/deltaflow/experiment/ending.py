@@ -5,8 +5,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
-from deltaflow.config.parts import with_culprit
 from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.system.interruption import was_asked
 
@@ -39,7 +39,7 @@ def broken_off(config: DictConfig, caught: BaseException, records: Recording) ->
     if not isinstance(caught, Exception):  # sys.exit() in a part, or a panic of polars
         name = type(caught).__name__
         caught = RuntimeError(f"{name}: {caught}").with_traceback(caught.__traceback__)
-    error = with_culprit(config, caught)
+    error = error_with_part(config, caught)
     try:
         records.require_directory()
     except DirectoryLostError as lost:  # and whatever failed did so for that

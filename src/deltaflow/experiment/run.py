@@ -17,14 +17,14 @@ from rich.console import Console
 from deltaflow.comparison.aggregate import FLOW_NUMBERS
 from deltaflow.config import limits
 from deltaflow.config.hyperparameters import Hyperparameters, hyperparameters, varied
-from deltaflow.config.options import told
-from deltaflow.experiment import assembly, blueprint
-from deltaflow.experiment import trainer as training
+from deltaflow.config.options import option_names
+from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.ending import broken_off
 from deltaflow.experiment.identity import identity
 from deltaflow.experiment.provenance import first_summary
 from deltaflow.experiment.result import Run
-from deltaflow.experiment.summary import conclude
+from deltaflow.experiment.summary import summarize
+from deltaflow.experiment.trainer import computed_by, make_trainer, quiet_lightning, threads
 from deltaflow.figures import flow as figures
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
 from deltaflow.records.recording import Recording
@@ -75,7 +75,7 @@ def run(
         DirectoryTakenError: if another run has the directory; nothing is touched in it.
         KeyboardInterrupt: if interrupted; what was measured is kept.
     """
-    choices = told(config, choices)
+    choices = option_names(config, choices)
     values = _hyperparameters(config, choices)
     first = first_summary(choices, overrides, command, values, identity(config))
     records: Recording | None = None
@@ -107,7 +107,7 @@ def _recorded(
     """Train, and record how it went to the end."""
     _keep_settings(records.directory, config, overrides, hydra)
     limits.check(config)
-    with training.quiet():
+    with quiet_lightning():
         result = _train(config, records, console, bar)
     records.complete()
     return result
@@ -142,24 +142,24 @@ def _train(
     directory, summary = records.directory, records.summary
     flush_seconds = config.diagnostics.flush_seconds
     tables = [records.table(schema, flush_seconds) for schema in (LAYERS, METRICS)]
-    blueprint.check_size(config)
+    builders.check_size(config)
     data = assembly.datamodule(config)
     if console is not None and data.reading is not None:
         print_reading(console, data.reading, config.data.standardize)
     summary["table"] = None if data.reading is None else data.reading.record()
     module = assembly.module(config, data)
     loggers = assembly.loggers(config)
-    theory = blueprint.theory(config, data, module.objective)
+    theory = builders.theory(config, data, module.objective)
     copies = copied_layers(module.network)
     beside = None if module.network.normalization else theory
     callbacks = _callbacks(config, tables, loggers, bar, beside)
-    trainer = training.trainer(config, data, directory, callbacks, loggers)
+    trainer = make_trainer(config, data, directory, callbacks, loggers)
     summary |= {
         "device": _device_name(trainer.strategy.root_device),
         "n_parameters": module.network.n_parameters,
     }
     _open_board(config, module, data.has_test, loggers, summary)
-    with training.computed_by(training.threads(config, module, data)):
+    with computed_by(threads(config, module, data)):
         trainer.fit(module, datamodule=data)
         summary["n_steps"] = trainer.global_step
         records.flush()
@@ -172,7 +172,7 @@ def _train(
     # What is left of damaged tables would pass for what is gone.
     known, heard = (layers.clear(), metrics.clear()) if records.n_lost else (layers, metrics)
     n_steps = trainer.global_step
-    summary |= conclude(config, data, module, theory, copies, known, heard, n_steps)
+    summary |= summarize(config, data, module, theory, copies, known, heard, n_steps)
     done = Run(directory, summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"
@@ -193,7 +193,7 @@ def _callbacks(
     theory: Theory | None,
 ) -> list[pl.Callback]:
     layer_table, metric_table = tables
-    seeds, own = blueprint.seeds(config), assembly.callbacks(config)
+    seeds, own = builders.seeds(config), assembly.callbacks(config)
     made: list[pl.Callback] = [MetricRecorder(metric_table, seeds)]
     diagnostics = config.diagnostics
     if (n := diagnostics.every_n_steps) is not None:

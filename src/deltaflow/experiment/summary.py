@@ -11,7 +11,7 @@ from deltaflow import verdicts
 from deltaflow.comparison.aggregate import results, theory_fit
 from deltaflow.config.messages import explain
 from deltaflow.data import ReplicaData
-from deltaflow.experiment import blueprint
+from deltaflow.experiment import builders
 from deltaflow.theory.overlay import Theory
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts.constants import constants
@@ -19,7 +19,7 @@ from deltaflow.verdicts.constants import constants
 _ENOUGH_ROWS = 10_000  # to know what constant outputs give
 
 
-def conclude(
+def summarize(
     config: DictConfig,
     data: ReplicaData,
     module: StackedModule,
@@ -44,8 +44,8 @@ def conclude(
     Returns:
         ``status``, ``replicas``, ``metrics``, ``flow``, ``theory`` and ``verdicts``.
     """
-    found = results(blueprint.seeds(config), module.diverged_at.tolist(), layers, metrics)
-    inputs = blueprint.input_second_moment(data)
+    found = results(builders.seeds(config), module.diverged_at.tolist(), layers, metrics)
+    inputs = builders.input_second_moment(data)
     applies = module.network.normalization is None
     fields = theory.fields(inputs) if applies else None
     found["theory"] = fields and fields | theory_fit(layers)
@@ -64,7 +64,7 @@ def conclude(
             module.objective,
             data.training_targets(_ENOUGH_ROWS),
             module.network.output_activation,
-            blueprint.dtype(config),
+            builders.dtype(config),
         ),
         output_activation=config.network.output_activation,
         n_steps=n_steps,

@@ -27,7 +27,7 @@ _LIBRARIES = r"(lightning|torch|tensorboard)\b"
 _WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
 
 
-def trainer(
+def make_trainer(
     config: DictConfig,
     data: ReplicaData,
     directory: Path,
@@ -124,7 +124,7 @@ def computed_by(number: int) -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet_lightning() -> Iterator[None]:
     """Keep Lightning's remarks on devices and epochs out of the way; warnings still come."""
     names = ("lightning.pytorch", "lightning.fabric")
     levels = {name: logging.getLogger(name).level for name in names}

@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deltaflow.flow import kernels as statistics
+from deltaflow.flow import kernels
 from deltaflow.nn.activations import derivative
 from deltaflow.nn.layers import StackedLinear
 from deltaflow.nn.network import FullyConnected
@@ -115,7 +115,7 @@ def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -
         if not network.mixes_samples:
             values |= _by_sample(linear, delta, exact(passed.fed))
         if effective_rank:
-            rank = None if passed.h is None else statistics.effective_rank(exact(passed.h))
+            rank = None if passed.h is None else kernels.effective_rank(exact(passed.h))
             values["effective_rank"] = rank
         for name, value in values.items():
             quantities.setdefault(name, []).append(value)
@@ -140,7 +140,7 @@ def dead_fractions(network: FullyConnected, probe: Tensor) -> list[Tensor | None
         network(probe)
     network.train(training)
     return [
-        None if p.u is None else exact(statistics.dead_fraction(derivative(phi, p.u)))
+        None if p.u is None else exact(kernels.dead_fraction(derivative(phi, p.u)))
         for phi, p in itertools.zip_longest(network.activations, tape.layers)
     ]
 
@@ -162,24 +162,24 @@ def _backward(linear: StackedLinear, delta: Tensor) -> dict[str, Tensor | None]:
     """The quantities that speak of the batch's gradient."""
     gradient = exact(linear.weight.grad)
     return {
-        "delta_rms": statistics.rms(delta),
-        "delta_norm": statistics.delta_norm(delta),
-        "weight_grad_rms": statistics.rms(gradient),
-        "weight_grad_norm": statistics.frobenius(gradient),
-        "bias_grad_rms": statistics.rms(exact(linear.bias.grad)),
-        "weight_rms": statistics.rms(exact(linear.weight)),
+        "delta_rms": kernels.rms(delta),
+        "delta_norm": kernels.delta_norm(delta),
+        "weight_grad_rms": kernels.rms(gradient),
+        "weight_grad_norm": kernels.frobenius(gradient),
+        "bias_grad_rms": kernels.rms(exact(linear.bias.grad)),
+        "weight_rms": kernels.rms(exact(linear.weight)),
     }
 
 
 def _by_sample(linear: StackedLinear, delta: Tensor, fed: Tensor) -> dict[str, Tensor | None]:
     """The quantities that speak of single samples' gradients."""
-    second_moment = statistics.sample_gradient_second_moment(delta, fed)
+    second_moment = kernels.sample_gradient_second_moment(delta, fed)
     trace = signal = None
     if (n_samples := delta.shape[1]) > 1:
         gradient = exact(linear.weight.grad)
-        trace, signal = statistics.gradient_noise(second_moment, gradient, n_samples)
+        trace, signal = kernels.gradient_noise(second_moment, gradient, n_samples)
     return {
-        "sample_grad_rms": statistics.sample_grad_rms(second_moment, linear.fan_in, linear.fan_out),
+        "sample_grad_rms": kernels.sample_grad_rms(second_moment, linear.fan_in, linear.fan_out),
         "grad_noise_trace": trace,
         "grad_signal": signal,
     }
@@ -189,7 +189,7 @@ def _forward(
     network: FullyConnected, phi: nn.Module | None, passed: LayerPass
 ) -> dict[str, Tensor | None]:
     """The quantities that speak of signals."""
-    mean, std, second_moment = statistics.moments(exact(passed.z))
+    mean, std, second_moment = kernels.moments(exact(passed.z))
     values: dict[str, Tensor | None] = {
         "preactivation_mean": mean,
         "preactivation_std": std,
@@ -201,14 +201,14 @@ def _forward(
     }
     if phi is None or passed.u is None or passed.h is None:
         return values
-    values["activation_mean"], values["activation_std"], _ = statistics.moments(exact(passed.h))
+    values["activation_mean"], values["activation_std"], _ = kernels.moments(exact(passed.h))
     slope = derivative(phi, passed.u)
     if network.traits.saturates:
         values["saturated_fraction"] = exact(
-            statistics.saturated_fraction(
+            kernels.saturated_fraction(
                 slope, passed.u, network.traits.steepest, network.traits.live
             )
         )
     if network.traits.has_flat_part:
-        values["inactive_fraction"] = exact(statistics.inactive_fraction(slope))
+        values["inactive_fraction"] = exact(kernels.inactive_fraction(slope))
     return values

@@ -1,1 +1,1 @@
-"""The runs of a multirun: where each goes, whose turn it is, what is kept, the report on all."""
+"""The runs of a multirun: where each goes, which process trains it, and the report on all."""

@@ -15,13 +15,13 @@ from rich.text import Text
 
 from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
-from deltaflow.config.names import resuming
+from deltaflow.config.names import resume_override
 from deltaflow.sweep.directory import has_failed, has_runs, open_sweep
 from deltaflow.sweep.extent import refuse_too_many
 from deltaflow.system.errors import UserError
 
 # The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
-UNDER_WAY: ContextVar[DictConfig | None] = ContextVar("UNDER_WAY", default=None)
+CURRENT_SWEEP: ContextVar[DictConfig | None] = ContextVar("CURRENT_SWEEP", default=None)
 
 
 class DirectoryCallback(Callback):
@@ -54,7 +54,7 @@ class DirectoryCallback(Callback):
             # It has no number yet, but from now on it is known to all runs what varies.
             with suppress(OmegaConfBaseException):
                 _ = config.hydra.sweep.subdir
-            UNDER_WAY.set(config)
+            CURRENT_SWEEP.set(config)
         except (ValueError, OSError) as error:
             print_error(explain(error))
             raise SystemExit(1) from error  # Hydra swallows any other exception of a callback
@@ -84,18 +84,18 @@ def _refuse_several(overrides: Sequence[str]) -> None:
             )
 
 
-def how_to_go_on() -> str:
+def resume_hint() -> str:
     """What to type to go on with the sweep that this process conducts; empty if there is none."""
-    config = UNDER_WAY.get()
+    config = CURRENT_SWEEP.get()
     if config is None:
         return ""
-    go_on = f"Go on with the same command and `{resuming(config.hydra.sweep.dir)}`."
+    go_on = f"Go on with the same command and `{resume_override(config.hydra.sweep.dir)}`."
     return f"What was measured until then is kept. {go_on}"
 
 
-def conclude_stopped_sweep() -> None:
+def report_stopped_sweep() -> None:
     """The end of a sweep that was stopped, or whose launcher broke: the report on what there is."""
-    config = UNDER_WAY.get()
+    config = CURRENT_SWEEP.get()
     if config is not None and has_runs(Path(config.hydra.sweep.dir)):
         with suppress(SystemExit):  # the status is not 0 anyway
             RankingCallback().on_multirun_end(config)
@@ -121,7 +121,7 @@ class RankingCallback(Callback):
             print_error(f"The runs could not be compared. {explain(error)}")
             raise SystemExit(1) from error
         finally:
-            UNDER_WAY.set(None)
+            CURRENT_SWEEP.set(None)
         if failed:
             raise SystemExit(1)
 

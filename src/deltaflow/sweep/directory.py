@@ -6,7 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from deltaflow.config.names import SLUG, resuming
+from deltaflow.config.names import SLUG, resume_override
 from deltaflow.records.summary import SUMMARY
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import (
@@ -41,7 +41,8 @@ def open_sweep(sweep: Path, resumed: bool) -> None:
     if not resumed and has_runs(sweep):
         raise UserError(
             "A run or sweep needs a directory of its own. Found the records of another in "
-            f"{sweep}. Name a new one, delete that, or go on with it: `{resuming(str(sweep))}`."
+            f"{sweep}. Name a new one, delete that, or go on with it: "
+            f"`{resume_override(str(sweep))}`."
         )
     is_configured = _is_configured(sweep)  # or refused, whatever else is there
     has_begun = has_runs(sweep) or is_configured or os.path.lexists(sweep / SHARED)

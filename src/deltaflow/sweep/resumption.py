@@ -1,4 +1,4 @@
-"""Going on with a sweep: what is there, whose turn it is, and where a run may go.
+"""Going on with a sweep: what is there, who may train what, and where a run may go.
 
 The runs of a sweep are told apart by their identity, whatever their number, so a sweep may
 be resumed with more values, in another order or with another launcher. Several processes can
@@ -39,43 +39,43 @@ _PLACE = ".place"  # ends the name of a file that says where the run of an ident
 
 
 @dataclass(frozen=True)
-class Turn:
-    """Whether a run may begin now.
+class Lease:
+    """The right to train one run of a sweep, which one process at a time can hold.
 
     Attributes:
         directory: where it goes; or of the run that makes it needless.
-        kept: the summary of a run that is there already, finished.
-        going: the summary of a run of the same identity that another process works on.
+        finished: the summary of a run that is there already, finished.
+        running: the summary of a run of the same identity that another process works on.
         stopped: whether another run has failed, and that ends the sweep.
     """
 
     directory: Path
-    kept: dict[str, Any] | None = None
-    going: dict[str, Any] | None = None
+    finished: dict[str, Any] | None = None
+    running: dict[str, Any] | None = None
     stopped: bool = False
 
     @property
-    def has_come(self) -> bool:
+    def granted(self) -> bool:
         """Whether the run is to begin."""
-        return self.kept is None and self.going is None and not self.stopped
+        return self.finished is None and self.running is None and not self.stopped
 
 
 @contextmanager
-def turn(
+def lease(
     sweep: Path, wanted: Path, identity: str, resumed: bool, fail_fast: bool
-) -> Iterator[Turn]:
+) -> Iterator[Lease]:
     """Say, without waiting, whether a run may begin, and keep others from it meanwhile.
 
     Args:
         sweep: the sweep's directory.
         wanted: the directory that the run would like, made already.
         identity: of the run's configuration.
-        resumed: whether the sweep goes on. In a new one every run has its turn, also two that
+        resumed: whether the sweep goes on. In a new one every run is granted, also two that
             differ in nothing but where they compute.
         fail_fast: whether the failure of another run is the end.
 
     Yields:
-        The turn. If it has not come, ``wanted`` is gone, unless there is something in it.
+        The lease. If it is not granted, ``wanted`` is gone, unless there is something in it.
 
     Raises:
         UnusableFileError: if a link, or something else that is not the sweep's own, is where
@@ -84,32 +84,32 @@ def turn(
     make_folder(sweep / SHARED)
     with locked(sweep / SHARED / identity) as mine:
         if fail_fast and has_failed(sweep):
-            found = Turn(wanted, stopped=True)
+            found = Lease(wanted, stopped=True)
         else:
-            found = _turn(sweep, wanted, identity, mine) if resumed else Turn(wanted)
-        if found.has_come and found.directory == wanted:
+            found = _lease(sweep, wanted, identity, mine) if resumed else Lease(wanted)
+        if found.granted and found.directory == wanted:
             make_folder(wanted)
-        if found.has_come and mine:
+        if found.granted and mine:
             _note_place(sweep, identity, found.directory.name)
-        if found.directory != wanted or not found.has_come:
+        if found.directory != wanted or not found.granted:
             with suppress(OSError):  # it is another's
                 wanted.rmdir()
         yield found
 
 
-def _turn(sweep: Path, wanted: Path, identity: str, mine: bool) -> Turn:
+def _lease(sweep: Path, wanted: Path, identity: str, mine: bool) -> Lease:
     runs = _noted(sweep, identity) or _runs_of(sweep, identity)
     for directory, summary in runs:
         if summary["status"] in _FINISHED:
-            return Turn(directory, kept=summary)
+            return Lease(directory, finished=summary)
     for directory, summary in runs:
         if not mine or is_going(summary, directory):
-            return Turn(directory, going=summary)
+            return Lease(directory, running=summary)
     if not mine:  # it begins just now, in another process
-        return Turn(wanted, going={})
+        return Lease(wanted, running={})
     for directory, _ in runs:
         _replace(sweep, directory)
-    return Turn(runs[0][0] if runs else _numbered(sweep, wanted))
+    return Lease(runs[0][0] if runs else _numbered(sweep, wanted))
 
 
 def _note_place(sweep: Path, identity: str, name: str) -> None:

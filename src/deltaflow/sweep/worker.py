@@ -11,30 +11,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-_AT_WORK = threading.Lock()
+_BUSY = threading.Lock()
 _SECONDS = 1  # between two looks
 
 
 @contextmanager
-def at_work(conductor: int) -> Iterator[None]:
-    """Keep this process until what it does within has ended, whatever becomes of the conductor.
+def ends_with_parent(parent: int) -> Iterator[None]:
+    """Keep this process until what it does within has ended, whatever becomes of the parent.
 
     Args:
-        conductor: number of the process that conducts the sweep. If that is this one's parent,
+        parent: number of the process that conducts the sweep. If that is this one's parent,
             this one ends when the parent is gone, between two runs.
     """
-    if os.getppid() == conductor:
-        _end_with(conductor)
-    with _AT_WORK:
+    if os.getppid() == parent:
+        _end_with(parent)
+    with _BUSY:
         yield
 
 
 @cache  # once for all runs of a worker
-def _end_with(conductor: int) -> None:
+def _end_with(parent: int) -> None:
     def watch() -> None:
-        while os.getppid() == conductor:
+        while os.getppid() == parent:
             time.sleep(_SECONDS)
-        with _AT_WORK:
+        with _BUSY:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -19,7 +19,7 @@ _MOST = 60  # layers that are shown one by one
 
 
 @dataclass(frozen=True)
-class Forecast:
+class NetworkPrediction:
     """All that theory says of one network.
 
     Attributes:
@@ -39,7 +39,7 @@ class Forecast:
     limit: float | None
 
 
-def print_prediction(out: Console, forecast: Forecast) -> None:
+def print_prediction(out: Console, forecast: NetworkPrediction) -> None:
     """Say what theory says.
 
     Args:
@@ -51,7 +51,7 @@ def print_prediction(out: Console, forecast: Forecast) -> None:
         out.print(Text(f"{label:<15}{said}"), soft_wrap=True)
 
 
-def _table(out: Console, forecast: Forecast) -> Table:
+def _table(out: Console, forecast: NetworkPrediction) -> Table:
     table = titled_table(out, f"Prediction for {forecast.title}")
     table.add_column("layer", justify="right")
     table.add_column("shape")
@@ -69,7 +69,7 @@ def _table(out: Console, forecast: Forecast) -> Table:
     return table
 
 
-def _words(forecast: Forecast) -> Iterator[tuple[str, str]]:
+def _words(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
     theory, point = forecast.theory, forecast.point
     if point is None:
         yield "Phase", "none: without a hidden layer there is nothing for δ to go back through"

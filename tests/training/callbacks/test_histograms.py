@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from deltaflow.experiment import trainer as training
+from deltaflow.experiment import trainer
 from deltaflow.nn.initializers import Torch
 from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.histograms import N_BINS, layer_histograms
@@ -34,12 +34,12 @@ class Witness(Callback):
 @pytest.fixture
 def witness(monkeypatch) -> Witness:
     watch = Witness()
-    made = training.trainer
+    made = trainer.make_trainer
 
-    def trainer(config, data, directory, callbacks, loggers):
+    def make_trainer(config, data, directory, callbacks, loggers):
         return made(config, data, directory, [*callbacks, watch], loggers)
 
-    monkeypatch.setattr(training, "trainer", trainer)
+    monkeypatch.setattr("deltaflow.experiment.run.make_trainer", make_trainer)
     return watch
 
 

@@ -9,8 +9,7 @@ import polars
 import torch
 from torch import Tensor
 
-from deltaflow.flow import kernels as statistics
-from deltaflow.flow import measurement as flow
+from deltaflow.flow import kernels, measurement
 from deltaflow.flow.measurement import Quantities, Tape
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, TableWriter
@@ -78,11 +77,11 @@ class FlowRecorder(pl.Callback):
             return
         self._tape.__exit__(None, None, None)
         network: FullyConnected = pl_module.network
-        self._quantities = flow.measure(network, self._tape, self.effective_rank)
+        self._quantities = measurement.measure(network, self._tape, self.effective_rank)
         if self.theory is not None and trainer.global_step == 0:
             self._quantities |= self.theory.beside(self._tape, self._quantities)
         probe = trainer.datamodule.probe(self.probe_rows)
-        self._quantities["dead_fraction"] = flow.dead_fractions(network, probe)
+        self._quantities["dead_fraction"] = measurement.dead_fractions(network, probe)
         self._weights = [linear.weight.detach().clone() for linear in network.layers]
 
     def on_train_batch_end(
@@ -99,7 +98,7 @@ class FlowRecorder(pl.Callback):
         self._tape = None
         network: FullyConnected = pl_module.network
         self._quantities["update_ratio"] = [
-            statistics.update_ratio(flow.exact(before), flow.exact(linear.weight))
+            kernels.update_ratio(measurement.exact(before), measurement.exact(linear.weight))
             for before, linear in zip(self._weights, network.layers, strict=True)
         ]
         step = trainer.global_step - 1

@@ -16,7 +16,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from deltaflow.config.signatures import argument_names, check_arguments, shown
+from deltaflow.config.arguments import argument_names, as_typed, check_arguments
 from deltaflow.system.causes import is_about_a_file
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import ran_out
@@ -26,7 +26,7 @@ NAMED_GROUPS = ("logger", "callbacks")  # of parts by name
 _PACKAGE = Path(__file__).parents[1]
 
 
-def make(config: DictConfig, group: str, kind: type, without: Sequence[str] = ()) -> Any:
+def build_part(config: DictConfig, group: str, kind: type, without: Sequence[str] = ()) -> Any:
     """What a group's ``_target_`` makes of its arguments.
 
     Args:
@@ -39,11 +39,11 @@ def make(config: DictConfig, group: str, kind: type, without: Sequence[str] = ()
         ValueError: if there is no such target, or it refuses its arguments, or makes
             something else.
     """
-    with named(config, group):
+    with errors_name_part(config, group):
         return _checked(_instantiated(config, group, without), group, kind)
 
 
-def maker(config: DictConfig, group: str, kind: type) -> Callable[[Any], Any]:
+def part_factory(config: DictConfig, group: str, kind: type) -> Callable[[Any], Any]:
     """What makes a part, once it is given the one thing that a configuration cannot hold.
 
     Args:
@@ -52,20 +52,20 @@ def maker(config: DictConfig, group: str, kind: type) -> Callable[[Any], Any]:
         kind: what it must make.
 
     Raises:
-        ValueError: as :func:`make`, at once or when it is called.
+        ValueError: as :func:`build_part`, at once or when it is called.
     """
-    with named(config, group):
+    with errors_name_part(config, group):
         target = _instantiated(config, group, partial=True)
 
     def finish(given: Any) -> Any:
-        with named(config, group):
+        with errors_name_part(config, group):
             return _checked(target(given), group, kind)
 
     return finish
 
 
 @contextmanager
-def named(config: DictConfig, group: str) -> Iterator[None]:
+def errors_name_part(config: DictConfig, group: str) -> Iterator[None]:
     """Let errors say that they came from making a group's part.
 
     Args:
@@ -81,7 +81,7 @@ def named(config: DictConfig, group: str) -> Iterator[None]:
         cause = error
         if isinstance(error, InstantiationException) and isinstance(error.__cause__, Exception):
             cause = error.__cause__
-        told = with_culprit(config, cause)
+        told = error_with_part(config, cause)
         if told is not cause or _speaks_for_itself(cause):
             raise told from None if told is cause else cause
         target = OmegaConf.select(config, f"{group}._target_")
@@ -92,7 +92,7 @@ def named(config: DictConfig, group: str) -> Iterator[None]:
         ) from error
 
 
-def with_culprit(config: DictConfig, error: Exception) -> Exception:
+def error_with_part(config: DictConfig, error: Exception) -> Exception:
     """The error, or one that names the part whose file it came out of.
 
     Args:
@@ -143,7 +143,7 @@ def _instantiated(
     if not callable(target):
         raise UserError(
             f"`{group}` must name a class or function with `{group}._target_`. Found "
-            f"{shown(name)}. See --help for the options that there are."
+            f"{as_typed(name)}. See --help for the options that there are."
         )
     taken = argument_names(target)
     given = {

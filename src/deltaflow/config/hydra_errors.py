@@ -17,9 +17,9 @@ from hydra.errors import (
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from deltaflow.config.misfits import explain_value
+from deltaflow.config.arguments import closest_name, truncated
+from deltaflow.config.omegaconf_errors import explain_value
 from deltaflow.config.options import config_directory
-from deltaflow.config.signatures import nearest, shortened
 
 _COMPOSING = {Path(str(library.__file__)).parent for library in (hydra, omegaconf, yaml)}
 _LEVELS = 100  # of calls, in which a library that calls itself without end shows up
@@ -136,9 +136,9 @@ def explain_composition(error: BaseException) -> str | None:
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        close = nearest(option, error.options)
+        close = closest_name(option, error.options)
         advice = f"Did you mean `{group}={close}`?" if close else "See --help."
-        found = shortened(option)
+        found = truncated(option)
         return f"`{group}` must be one of {', '.join(error.options)}. Found `{found}`. {advice}"
     if isinstance(error, MissingConfigException) and (where := re.match(r"In '(.*?)'", text)):
         return (
@@ -147,7 +147,7 @@ def explain_composition(error: BaseException) -> str | None:
         )
     if isinstance(error, OverrideParseException):
         return (
-            f"An override must read key=value. Found `{shortened(error.override)}`. Put values "
+            f"An override must read key=value. Found `{truncated(error.override)}`. Put values "
             "with spaces or any of , = ~ ( ) into quotes, and letters beyond ASCII: 'key=\"a, b\"'."
         )
     if isinstance(error, ConfigCompositionException):
@@ -170,7 +170,7 @@ def explain_composition(error: BaseException) -> str | None:
     for pattern, message in _HYDRAS_WORDS.items():
         if match := re.match(pattern, text):
             return message.format(
-                **{name: shortened(said or "") for name, said in match.groupdict().items()}
+                **{name: truncated(said or "") for name, said in match.groupdict().items()}
             )
     return explain_value(error) or (
         "A command, and the files it names, must be such that Hydra can compose them. Found: "

@@ -50,7 +50,7 @@ def check_arguments(
     taken = None if names is None else names[n_later:]
     for name, value in arguments.items():
         if taken is not None and name not in taken:
-            close = nearest(name, taken)
+            close = closest_name(name, taken)
             advice = f"Did you mean `{where}.{close}`?" if close else f"Leave `{where}.{name}` out."
             raise UserError(
                 f"`{where}` must get arguments that `{target.__name__}` takes: "
@@ -71,7 +71,7 @@ def check_arguments(
         if kinds and not any(_is(value, kind) for kind in kinds):
             wanted = " or ".join(_WORDS.get(kind, "a list") for kind in kinds)
             raise UserError(
-                f"`{where}.{name}` must be {wanted}. Found {shown(value)}. "
+                f"`{where}.{name}` must be {wanted}. Found {as_typed(value)}. "
                 "See --cfg job for the default."
             )
 
@@ -88,7 +88,7 @@ def argument_names(target: Callable[..., Any]) -> list[str] | None:
     return [parameter.name for parameter in parameters if parameter.kind in by_name]
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def closest_name(name: str, known: Iterable[str]) -> str | None:
     """The name that was probably meant.
 
     Args:
@@ -98,7 +98,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     Returns:
         One that is spelt alike, that the typed one abbreviates or spells out, or ``None``.
 
-    >>> nearest("weigth_decay", ["lr", "weight_decay"]), nearest("learning_rate", ["lr"])
+    >>> closest_name("weigth_decay", ["lr", "weight_decay"]), closest_name("learning_rate", ["lr"])
     ('weight_decay', 'lr')
     """
     names = list(known)
@@ -110,19 +110,19 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter([*alike, *spelt_out, *parts]), None)
 
 
-def shown(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """A value as one would type it; in quotes where it would read as something else, cut if long.
 
-    >>> shown(None), shown(True), shown("ten"), shown("0.1"), shown("")
+    >>> as_typed(None), as_typed(True), as_typed("ten"), as_typed("0.1"), as_typed("")
     ('null', 'true', 'ten', "'0.1'", "''")
     """
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     quoted = isinstance(value, str) and not value.strip(" .:+-0123456789eE_")
-    return shortened(repr(value) if quoted else str(value))
+    return truncated(repr(value) if quoted else str(value))
 
 
-def shortened(text: str) -> str:
+def truncated(text: str) -> str:
     """A text that a message can hold: its first 200 characters."""
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 

@@ -11,9 +11,9 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
+from deltaflow.config.arguments import as_typed
+from deltaflow.config.instantiation import build_part, errors_name_part, part_factory
 from deltaflow.config.options import starting_folder
-from deltaflow.config.parts import make, maker, named
-from deltaflow.config.signatures import shown
 from deltaflow.data import ReplicaData, Samples
 from deltaflow.nn.activations import traits
 from deltaflow.nn.initializers import Initializer, check_variances
@@ -53,8 +53,8 @@ def data(config: DictConfig, kind: type[Data]) -> Data:
             f"Leave `~data.{removed[0]}` out of the command."
         )
     serving = {key: value for key, value in config.data.items() if key in SERVING}
-    with named(config, "data"), chdir(starting_folder()):
-        samples = Samples.of(make(config, "data", object, without=SERVING))
+    with errors_name_part(config, "data"), chdir(starting_folder()):
+        samples = Samples.of(build_part(config, "data", object, without=SERVING))
     return kind(samples, seeds(config), **serving, dtype=dtype(config))
 
 
@@ -104,7 +104,7 @@ def check_records(config: DictConfig, data: ReplicaData) -> None:
         n_values * config.n_seeds * _VALUE_BYTES,
         "The records of a run",
         f"`trainer.max_epochs={trainer.max_epochs}`, which is {n_steps:,} steps, "
-        f"with `diagnostics.every_n_steps={shown(every)}`",
+        f"with `diagnostics.every_n_steps={as_typed(every)}`",
         "Use fewer epochs, or measure less often.",
     )
 
@@ -123,7 +123,7 @@ def objective(config: DictConfig, data: ReplicaData) -> Objective:
     Raises:
         ValueError: if the loss cannot serve the data.
     """
-    made: Objective = maker(config, "loss", Objective)(data.task)
+    made: Objective = part_factory(config, "loss", Objective)(data.task)
     return made
 
 
@@ -142,8 +142,8 @@ def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
     Raises:
         ValueError: if the initializer refuses its settings, or gives no variances.
     """
-    made: Initializer = make(config, "init", Initializer)
-    with named(config, "init"):
+    made: Initializer = build_part(config, "init", Initializer)
+    with errors_name_part(config, "init"):
         check_variances(made, sizes)
     return made
 
@@ -155,7 +155,7 @@ def theory(config: DictConfig, data: ReplicaData, goal: Objective) -> Theory:
         ValueError: if the activation or the initializer refuses its settings, or cannot work
             in any network.
     """
-    activation = make(config, "activation", nn.Module)
+    activation = build_part(config, "activation", nn.Module)
     traits(activation)
     sizes = layer_sizes(config, data, goal)
     return Theory(sizes, activation, initializer(config, sizes), config.network.dropout)

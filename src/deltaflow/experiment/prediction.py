@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from deltaflow.comparison.placed_runs import PlacedRun
 from deltaflow.figures.phase_picture import phase_picture
 from deltaflow.system.errors import UserError
-from deltaflow.terminal.prediction import Forecast
+from deltaflow.terminal.prediction import NetworkPrediction
 from deltaflow.theory import edge_of_chaos, fixed_point, phase_diagram
 from deltaflow.theory.overlay import Array, Theory
 
 _HUGE = np.array([1e24])  # a q at which φ' has reached its limits
 
 
-def forecast(title: str, theory: Theory, input_second_moment: Array) -> Forecast:
+def predict_network(title: str, theory: Theory, input_second_moment: Array) -> NetworkPrediction:
     """All that theory says of a network.
 
     Args:
@@ -28,14 +28,16 @@ def forecast(title: str, theory: Theory, input_second_moment: Array) -> Forecast
     """
     profile = theory.predict(input_second_moment)
     if not theory.depth:
-        return Forecast(title, theory, profile, None, None, None)
+        return NetworkPrediction(title, theory, profile, None, None, None)
     sigma_b = theory.typical_variances()[1] ** 0.5
     edge = edge_of_chaos(theory.moments, sigma_b)
     limit = None if edge else _limit(theory, sigma_b)
-    return Forecast(title, theory, profile, theory.limit(input_second_moment), edge, limit)
+    return NetworkPrediction(title, theory, profile, theory.limit(input_second_moment), edge, limit)
 
 
-def picture(forecast: Forecast, input_second_moment: Array, runs: Sequence[PlacedRun]) -> Figure:
+def draw_phase_diagram(
+    forecast: NetworkPrediction, input_second_moment: Array, runs: Sequence[PlacedRun]
+) -> Figure:
     """The phase diagram of a network's activation, with the network in it.
 
     Args:
@@ -66,7 +68,9 @@ def picture(forecast: Forecast, input_second_moment: Array, runs: Sequence[Place
     return phase_picture(diagram, forecast.title, here, forecast.edge, runs)
 
 
-def title_of(theory: Theory, choices: dict[str, str | None], overrides: Sequence[str]) -> str:
+def prediction_title(
+    theory: Theory, choices: dict[str, str | None], overrides: Sequence[str]
+) -> str:
     """The parts that theory looks at, by the names of their options."""
     own = {"activation": theory.moments.activation, "init": theory.initializer}
     names = [

@@ -13,7 +13,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from deltaflow.config.signatures import argument_names, nearest, shown
+from deltaflow.config.arguments import argument_names, as_typed, closest_name
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
 
@@ -60,7 +60,7 @@ def _broken_reference(reason: str) -> str:
 
 
 def _wrong_type(error: ValidationError, reason: str) -> str:
-    key, found = error.full_key, shown(error.value)
+    key, found = error.full_key, as_typed(error.value)
     if "not Optional" in reason:
         return f"`{key}` must have a value. Found null. See --cfg job for the default."
     if merged := re.search(r"Merge error: (\w+) is not a subclass of \w+\. value: (.*)", reason):
@@ -89,10 +89,10 @@ def _meant(name: str, parent: object) -> str | None:
     if key in elsewhere:
         return f"Did you mean `{elsewhere[key]}`?"
     taken = [name for name in _taken(parent) if name not in siblings]
-    if close := nearest(key, [*siblings, *taken]):
+    if close := closest_name(key, [*siblings, *taken]):
         plus = "+" if close in taken else ""
         return f"Did you mean `{plus}{prefix}{close}`?"
-    if not group and (close := nearest(key, elsewhere)):
+    if not group and (close := closest_name(key, elsewhere)):
         return f"Did you mean `{elsewhere[close]}`?"
     if group and siblings:
         return f"`{group}` has {', '.join(siblings)}."

@@ -4,7 +4,7 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from deltaflow.config.signatures import check_arguments
+from deltaflow.config.arguments import check_arguments
 
 
 def target(
