@@ -1,7 +1,7 @@
 import shlex
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deltaflow.config.names import axes, resume_override, slug, sweep_directory, unique_name
@@ -53,6 +53,10 @@ def test_a_sweep_that_goes_on_keeps_its_directory():
 @given(
     st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="$"), min_size=1)
 )
+@example("FALSE")
+@example("null")
+@example("007")
+@example("1e3")
 def test_what_to_type_to_go_on_is_understood_by_the_shell_and_by_hydra(directory):
     (typed,) = shlex.split(resume_override(directory))
     (override,) = OverridesParser.create().parse_overrides([typed])

@@ -7,6 +7,8 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
 from deltaflow.config.hyperparameters import swept
 
 SLUG_BYTES = 80  # with all that stands around it well below the 255 of file systems
@@ -85,8 +87,11 @@ def resume_override(sweep: str) -> str:
     >>> resume_override("outputs/sweep_2026"), resume_override("a, b")
     ('sweep.resume=outputs/sweep_2026', '\'sweep.resume="a, b"\'')
     """
+    plain = f"sweep.resume={sweep}"
     if re.fullmatch(r"[A-Za-z0-9_./+-]+", sweep):
-        return f"sweep.resume={sweep}"
+        (override,) = OverridesParser.create().parse_overrides([plain])
+        if override.value() == sweep:  # not so for null, FALSE or 007
+            return plain
     escaped = re.sub(r'(\\*)"', r"\1\1\"", sweep)
     return shlex.quote(f'sweep.resume="{escaped}"')
 
