@@ -54,7 +54,7 @@ DOORS = {
         "deltaflow.experiment.run:read_table", "deltaflow.experiment.run:first_summary",
         "deltaflow.experiment.run:_open_board", "deltaflow.experiment.run:log_picture",
         "deltaflow.experiment.run:log_verdicts", "deltaflow.experiment.run:log_outcome",
-        "deltaflow.experiment.result:Run.draw", "deltaflow.figures.flow:save",
+        "deltaflow.experiment.result:Run.draw", "deltaflow.figures.run_picture:save",
         "lightning.pytorch:Trainer.save_checkpoint",
         "lightning.pytorch.loggers:TensorBoardLogger.log_metrics",
         "lightning.pytorch.loggers:TensorBoardLogger.finalize",

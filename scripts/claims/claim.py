@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from claims.evidence import Evidence
-from deltaflow.comparison.comparison import BySeed
+from deltaflow.comparison.statistics.paired_tests import BySeed
 
 FOLDER = "claims"  # of the presets: conf/experiment/claims
 YES, NO, OPEN = "yes", "no", "open"

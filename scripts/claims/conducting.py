@@ -6,7 +6,7 @@ from pathlib import Path
 from claims.claim import FOLDER
 from deltaflow import run_sweep
 from deltaflow.commands.api import LOG
-from deltaflow.comparison.collect import CollectedRun, collect
+from deltaflow.comparison.collection import CollectedRun, collect
 from deltaflow.comparison.configuration import ENDED
 from deltaflow.system.errors import UserError
 

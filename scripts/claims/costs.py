@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from claims.claim import Bound, Claim, Condition, Measure
 from claims.evidence import Evidence, label, paired, ratio, seconds
-from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration
+from deltaflow.comparison.statistics.paired_tests import BySeed
 
 _PRECISION = "trainer.precision"
 _FEW_ROUNDS = ",".join(str(100 * round_) for round_ in range(11))

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from claims.claim import Bound, Claim, Condition, Measure
 from claims.evidence import Evidence, decades, label, paired, ratio
-from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration, Value
+from deltaflow.comparison.statistics.paired_tests import BySeed
 
 MOMENTS = ("start", "end")
 _VANISHED = 1.3  # decades: δ keeps e⁻³ of itself, as docs/verdicts.md has it

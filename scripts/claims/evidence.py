@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from deltaflow.comparison.collect import CollectedRun, finite
-from deltaflow.comparison.comparison import BySeed
+from deltaflow.comparison.collection import CollectedRun, finite
 from deltaflow.comparison.configuration import Configuration, Value, text
 from deltaflow.comparison.grouping import configurations, distinct, numbered
+from deltaflow.comparison.statistics.paired_tests import BySeed
 from deltaflow.records import LAYERS
 from deltaflow.system.errors import UserError
 

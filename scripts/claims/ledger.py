@@ -7,7 +7,7 @@ from typing import Any
 
 from claims.claim import Claim
 from claims.ruling import Finding, judge, recorded
-from deltaflow.comparison.collect import CollectedRun
+from deltaflow.comparison.collection import CollectedRun
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import replace_file
 

@@ -8,8 +8,8 @@ import torch
 from claims.claim import Bound, Claim, Condition, Measure
 from claims.evidence import Evidence, label, paired
 from claims.networks import by_seed, test_rows, trained
-from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration
+from deltaflow.comparison.statistics.paired_tests import BySeed
 from deltaflow.records import LAYERS
 
 _SECOND = "network.output_activation"

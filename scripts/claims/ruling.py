@@ -20,7 +20,7 @@ from typing import Any
 from claims.claim import OPEN, YES, Bound, Claim, Condition
 from claims.evidence import Evidence
 from claims.wording import described
-from deltaflow.comparison.aggregate import LEVEL, interval
+from deltaflow.comparison.results import LEVEL, interval
 
 HOLDS, HOLDS_WHEN, DOES_NOT_HOLD = "holds", "holds when", "does not hold"
 FEWEST = 5  # values that an interval is drawn from

@@ -15,8 +15,8 @@ from claims.networks import (
     training_rows,
     untrained,
 )
-from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration, Value
+from deltaflow.comparison.statistics.paired_tests import BySeed
 from deltaflow.nn.network import FullyConnected
 
 _SHUFFLE, _WIDTH = "data.shuffle_seed", "network.width"

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from claims.claim import Bound, Claim, Condition, Measure
 from claims.evidence import Evidence, label, of_units, paired
 from claims.networks import by_seed, hidden_layers, trained, training_rows, untrained
-from deltaflow.comparison.aggregate import interval
-from deltaflow.comparison.comparison import BySeed
 from deltaflow.comparison.configuration import Configuration, Value
+from deltaflow.comparison.results import interval
+from deltaflow.comparison.statistics.paired_tests import BySeed
 from deltaflow.nn.activations import derivative
 
 _MANY = 0.1  # of the units

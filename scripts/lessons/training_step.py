@@ -13,7 +13,7 @@ from torch import nn
 from course.pictures import label, panels, save
 from course.printing import entries
 from deltaflow.data.sources import moons
-from deltaflow.figures.flow import END, START
+from deltaflow.figures.run_picture import END, START
 from deltaflow.flow.measurement import Tape
 from deltaflow.nn.initializers import Xavier
 from deltaflow.nn.network import FullyConnected

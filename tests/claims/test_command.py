@@ -9,7 +9,7 @@ from claims import CLAIMS, command
 from claims.command import Settings, main
 from claims.ledger import entry
 from claims.ruling import Finding
-from deltaflow.comparison.collect import collect
+from deltaflow.comparison.collection import collect
 from deltaflow.system.errors import UserError
 from written import write_run
 

@@ -6,7 +6,7 @@ import torch
 from claims import convolution
 from claims.evidence import Evidence
 from claims.networks import data
-from deltaflow.comparison.collect import collect
+from deltaflow.comparison.collection import collect
 from deltaflow.nn.random_streams import Stream, generator
 from running import run
 

@@ -12,7 +12,7 @@ from claims.evidence import Evidence
 from claims.ruling import FEWEST, find
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment.result import Run
-from deltaflow.figures import flow as figures
+from deltaflow.figures import run_picture
 from running import CONF, options
 
 PRESETS = options("experiment/claims")
@@ -89,7 +89,7 @@ AXES_FOR_A_MOMENT = {
 def test_every_claim_is_measured_on_its_preset(claim, tmp_path, monkeypatch):
     """All that a claim reads is there; a few steps are no evidence, but have numbers."""
     monkeypatch.setattr(Run, "draw", lambda self: None)
-    monkeypatch.setattr(figures, "save", lambda figure, path: path.touch())
+    monkeypatch.setattr(run_picture, "save", lambda figure, path: path.touch())
     epochs = [] if "trainer.max_epochs" in _params(claim) else ["trainer.max_epochs=1"]
     fewer = [*claim.quick, *epochs, *AXES_FOR_A_MOMENT.get(claim.name, []), "n_seeds=5"]
     findings = find(claim, Evidence.of_runs(conduct(claim.name, fewer, tmp_path)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deltaflow import load_run
-from deltaflow.comparison.collect import collect
+from deltaflow.comparison.collection import collect
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from deltaflow.sweep.report import report_on
 from processes import Command, start
@@ -26,7 +26,7 @@ STEPS = [
     "deltaflow.training.callbacks.metrics.MetricRecorder.on_test_epoch_end",
     "deltaflow.experiment.run.summarize",
     "deltaflow.verdicts.judge",
-    "deltaflow.experiment.run.figures.save",
+    "deltaflow.experiment.run.run_picture.save",
     "deltaflow.experiment.run.log_picture",
     "deltaflow.experiment.run.log_verdicts",
     "deltaflow.experiment.run.log_outcome",

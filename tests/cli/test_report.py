@@ -199,7 +199,7 @@ def test_runs_that_cannot_be_compared_are_told_one_by_one(deltaflow, monkeypatch
     def fails(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("deltaflow.sweep.report.gather", fails)
+    monkeypatch.setattr("deltaflow.sweep.report.group_runs", fails)
     outcome = deltaflow("-m", "network.depth=-1,2", "hydra.sweep.dir=here", *SHORT)
     assert outcome.status == 1
     told = outcome.out[outcome.out.rindex("0_") :]

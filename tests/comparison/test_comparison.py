@@ -1,161 +1,517 @@
-"""Differences between configurations, against scipy's test, Holm's definition and a null."""
+"""What a report says of runs whose results are known."""
 
 import itertools
+import json
 import math
 
 import numpy as np
+import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
-from deltaflow.comparison.comparison import compare, difference, holm
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.comparison import digest
+from deltaflow.comparison.grouped_runs import group_runs
+from deltaflow.comparison.results import interval
+from deltaflow.records import LAYERS
+from written import layers, metrics, write_run
 
-P = st.lists(st.floats(1e-12, 1.0), min_size=1, max_size=30)
-
-
-def by_seed(values, first=0):
-    return dict(enumerate(values, start=first))
-
-
-@pytest.mark.parametrize("n", [2, 3, 16])
-def test_a_difference_is_scipys_paired_t_test(n):
-    random = np.random.default_rng(n)
-    own, other = random.normal(0.9, 0.05, n), random.normal(0.85, 0.03, n)
-    found = difference(by_seed(own), by_seed(other))
-    expected = stats.ttest_rel(own, other)
-    bounds = expected.confidence_interval(0.95)
-    assert found.mean == pytest.approx((own - other).mean())
-    assert found.p == pytest.approx(expected.pvalue)
-    assert (found.low, found.high) == (pytest.approx(bounds.low), pytest.approx(bounds.high))
-    assert found.n == n
-    assert not found.is_constant
+SHORT = "trainer.max_epochs=3"
+GAIN = {"relu": 0.0, "tanh": -0.1, "sigmoid": -0.4}
 
 
-def test_pairs_are_made_by_seed_and_the_others_left_out():
-    own = {3: 0.9, 1: 0.7, 2: 0.8, 9: 0.0}
-    other = {7: 1.0, 1: 0.5, 2: 0.7, 3: 0.6}
-    found = difference(own, other)
-    expected = stats.ttest_rel([0.7, 0.8, 0.9], [0.5, 0.7, 0.6])
-    assert (found.n, found.p) == (3, pytest.approx(expected.pvalue))
+def accuracy_of(activation, depth):
+    return lambda seed: (
+        0.9
+        + GAIN[activation]
+        - 0.01 * depth
+        + 0.03 * math.sin(9 * seed + depth * (1 + GAIN[activation]))
+    )
 
 
-def test_pairing_sees_what_two_samples_hide():
-    seeds = np.random.default_rng(0).normal(0, 1, 12)
-    gain = 0.1 + 0.01 * np.cos(np.arange(12))
-    paired = difference(by_seed(seeds + gain), by_seed(seeds))
-    assert stats.ttest_ind(seeds + gain, seeds).pvalue > 0.5
-    assert paired.p < 1e-9
-
-
-def test_one_common_seed_has_a_difference_and_no_test():
-    found = difference({0: 0.9, 1: 0.8}, {1: 0.7, 2: 0.6})
-    assert (found.mean, found.n) == (pytest.approx(0.1), 1)
-    assert (found.low, found.high, found.p, found.p_holm) == (None, None, None, None)
-
-
-def test_equal_results_are_no_difference():
-    found = difference(by_seed([0.9, 0.8, 0.7]), by_seed([0.9, 0.8, 0.7]))
-    assert (found.mean, found.p, found.low, found.high) == (0.0, 1.0, None, None)
-    assert found.is_constant
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("n", [2, 5])
-def test_differences_that_do_not_vary_are_judged_by_their_signs(n, dtype):
-    correct = np.arange(20, 20 + n, dtype=dtype)
-    own, other = ((correct + gain) / dtype(30) for gain in (1, 0))  # accuracies, as computed
-    assert own.dtype == dtype
-    found = difference(by_seed(own.tolist()), by_seed(other.tolist()))
-    assert found.mean == pytest.approx(1 / 30, rel=1e-5)
-    assert (found.low, found.high) == (None, None)
-    assert found.p == pytest.approx(stats.binomtest(n, n).pvalue)
-
-
-def by_definition(p):
-    """Holm (1979): reject in order while p ≤ α / (how many are left), read as a p-value.
-
-    The corrected p-value is the smallest level at which it is rejected; levels at which
-    anything changes are among the products.
-    """
-
-    def rejected(level):
-        order = sorted(range(len(p)), key=lambda place: p[place])
-        kept = itertools.takewhile(
-            lambda item: p[item[1]] * (len(p) - item[0]) <= level, enumerate(order)
+def write_sweep(folder, seeds=range(4), depths=(2, 5), **fields):
+    for number, (activation, depth) in enumerate(itertools.product(GAIN, depths)):
+        overrides = [f"activation={activation}", f"network.depth={depth}", SHORT]
+        write_run(
+            folder / f"{number}_x", overrides, seeds, accuracy_of(activation, depth), **fields
         )
-        return {place for _, place in kept}
+    return folder
 
-    levels = sorted({value * n for value in p for n in range(1, len(p) + 1)})
-    return [
-        min(1.0, next(level for level in levels if place in rejected(level)))
-        for place in range(len(p))
+
+def of(folder, baseline=None):
+    return digest(collect([folder]), "Sweep", "python train.py -m …", baseline)
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return write_sweep(tmp_path / "sweep")
+
+
+def test_it_is_plain_data_with_short_numbers(sweep):
+    found = of(sweep)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    number = found["runs"][1]["numbers"]["accuracy"]["mean"]
+    assert number == float(f"{number:.4g}")
+
+
+def test_it_says_what_was_compared(sweep):
+    found = of(sweep)
+    assert found["sentence"] == (
+        "6 configurations × 4 seeds: activation (relu, tanh, sigmoid) × network.depth (2, 5), "
+        "on iris with ce."
+    )
+    assert found["axes"] == [
+        {"name": "activation", "values": ["relu", "tanh", "sigmoid"]},
+        {"name": "network.depth", "values": [2, 5]},
     ]
+    assert found["metric"] == {"name": "accuracy", "moment": "test", "higher_is_better": True}
+    assert found["versions"] == "deltaflow 0.1.0, torch 2.13.0"
+    assert (found["title"], found["command"]) == ("Sweep", "python train.py -m …")
 
 
-@settings(derandomize=True, deadline=None)
-@given(P)
-def test_holm_is_as_defined(p):
-    assert holm(p) == pytest.approx(by_definition(p))
+def test_the_sentence_knows_partial_grids_single_runs_and_long_axes(tmp_path):
+    sweep = write_sweep(tmp_path / "sweep")
+    (sweep / "3_x" / "summary.json").unlink()
+    assert "activation (relu, tanh, sigmoid), network.depth (2, 5)" in of(sweep)["sentence"]
+    assert of(sweep / "0_x")["sentence"] == (
+        "1 configuration × 4 seeds: activation=relu network.depth=2 trainer.max_epochs=3, "
+        "on iris with ce."
+    )
+    for number in range(9):
+        write_run(
+            tmp_path / "many" / f"{number}_x", [f"optimizer.lr=0.{number + 1}"], range(number + 1)
+        )
+    assert of(tmp_path / "many")["sentence"] == (
+        "9 configurations × 1 to 9 seeds: optimizer.lr (0.1, 0.2, …, 0.9; 9 values), "
+        "on iris with ce."
+    )
 
 
-@settings(derandomize=True, deadline=None)
-@given(P, st.data())
-def test_some_of_many_tests_are_corrected_as_strictly_as_in_the_company_of_all(p, data):
-    shown = data.draw(st.lists(st.sampled_from(range(len(p))), min_size=1, unique=True))
-    whole = holm(p)
-    for value, place in zip(holm([p[place] for place in shown], len(p)), shown, strict=True):
-        assert value >= whole[place] * (1 - 1e-12)
+def test_numbers_are_means_with_intervals_over_seeds(sweep):
+    run = of(sweep)["runs"][0]
+    assert run["label"] == "activation=relu network.depth=2"
+    expected = interval(accuracy_of("relu", 2)(seed) for seed in range(4))
+    for name, value in expected.items():
+        assert run["numbers"]["accuracy"][name] == pytest.approx(value, rel=1e-3)
+    numbers = run["numbers"]
+    assert numbers["decay_rate_start"]["mean"] == pytest.approx(0.5)
+    assert numbers["vanishing_index_start"]["mean"] == pytest.approx(2 * math.log10(2), rel=1e-3)
+    assert numbers["predicted_decay_rate"] == {"mean": 0.5, "low": None, "high": None, "n": 1}
+    assert numbers["theory_error"]["mean"] == pytest.approx(0.0064, rel=0.02)
+    assert numbers["dead_fraction_end"] == {"mean": 0.5, "low": 0.5, "high": 0.5, "n": 4}
+    assert numbers["saturated_fraction_end"]["n"] == 0
+    assert numbers["wall_seconds"] == {"mean": 2.0, "low": None, "high": None, "n": 1}
+    assert [number["name"] for number in of(sweep)["numbers"]] == list(numbers)
 
 
-def test_a_named_baseline_is_compared_with_each_of_the_others():
-    random = np.random.default_rng(1)
-    values = {name: by_seed(random.normal(0.8, 0.1, 6)) for name in "abcd"}
-    found = compare(values, "b", picked=False)
-    assert list(found) == ["a", "c", "d"]
-    p = [stats.ttest_rel(*(list(values[n].values()) for n in (name, "b"))).pvalue for name in "acd"]
-    assert [found[name].p for name in "acd"] == pytest.approx(p)
-    assert [found[name].p_holm for name in "acd"] == pytest.approx(by_definition(p))
+def test_the_best_comes_first_and_is_what_others_are_compared_with(sweep):
+    found = of(sweep)
+    means = [run["numbers"]["accuracy"]["mean"] for run in found["runs"]]
+    assert means == sorted(means, reverse=True)
+    assert found["baseline"] == found["runs"][0]["id"] == 0
+    assert found["runs"][0]["against"] is None
+    last = found["runs"][-1]
+    own, best = (
+        [accuracy_of(*key)(seed) for seed in range(4)] for key in (("sigmoid", 5), ("relu", 2))
+    )
+    expected = stats.ttest_rel(own, best)
+    assert last["against"]["difference"] == pytest.approx(np.mean(own) - np.mean(best), rel=1e-3)
+    assert last["against"]["p"] == pytest.approx(expected.pvalue, rel=1e-3)
+    assert last["against"]["n"] == 4
+    assert last["against"]["p_holm"] > 5 * last["against"]["p"]
 
 
-def test_the_best_as_picked_has_been_compared_with_all_pairs():
-    random = np.random.default_rng(2)
-    values = {
-        name: by_seed(random.normal(mean, 0.1, 6))
-        for name, mean in zip("abcd", (0, 1, 2, 3), strict=True)
-    }
-    found = compare(values, "d", picked=True)
-    ordered = sorted(found.values(), key=lambda one: one.p)
-    expected = np.maximum.accumulate([one.p * (6 - rank) for rank, one in enumerate(ordered)])
-    assert [one.p_holm for one in ordered] == pytest.approx(np.minimum(1, expected))
+def test_what_most_seeds_did_not_survive_is_ranked_after_what_they_did(sweep):
+    write_run(sweep / "8_x", ["activation=selu", "network.depth=2", SHORT],
+              accuracy=lambda _: 0.97, diverged={0: 1, 1: 1})  # fmt: skip
+    write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT],
+              accuracy=lambda _: 0.99, diverged={0: 1, 1: 1, 2: 1})  # fmt: skip
+    found = of(sweep)
+    assert [run["id"] for run in found["runs"]][:2] == [8, 0]
+    assert found["runs"][-1]["id"] == 9
+    assert found["baseline"] == 8  # half of the seeds are enough
+    assert found["runs"][-1]["against"]["p"] is None
+    assert any(note.startswith("1 configuration most of whose seeds") for note in found["notes"])
+    assert any(note.startswith("6 configurations with only 2 seeds in") for note in found["notes"])
 
 
-def test_configurations_without_a_common_seed_are_not_compared():
-    values = {
-        "a": {0: 0.9, 1: 0.8},
-        "b": {0: 0.5, 1: 0.6},
-        "c": {7: 0.1, 8: 0.2},
-        "d": {},
-        "e": {0: 1.0},
-    }
-    found = compare(values, "a", picked=False)
-    assert list(found) == ["b", "e"]
-    assert found["b"].p_holm == found["b"].p  # the only test
-    assert found["e"].p_holm is None
+def test_what_has_few_seeds_is_not_what_others_are_compared_with(sweep):
+    write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT], [0], lambda _: 0.99)
+    found = of(sweep)
+    assert [run["id"] for run in found["runs"]][:2] == [9, 0]
+    assert found["baseline"] == 0
+    assert found["runs"][0]["against"]["p"] is None
+    assert all(run["against"]["p"] is not None for run in found["runs"][2:])
+    said = "the best with at least 2 seeds", "all 15 pairs"
+    assert any(all(words in note for words in said) for note in found["notes"])
 
 
-@pytest.mark.parametrize("picked", [True, False])
-def test_among_equals_hardly_anything_is_found(picked):
-    """Under the null, any false alarm in at most 5 % of sweeps (and 3 standard errors more)."""
-    random = np.random.default_rng(3)
-    n_sweeps, k, n = 600, 10, 8
-    alarms = 0
-    for _ in range(n_sweeps):
-        seeds = random.normal(size=n)  # easy and hard seeds, alike for all
-        values = {name: by_seed(seeds + random.normal(size=n)) for name in range(k)}
-        means = {name: np.mean(list(own.values())) for name, own in values.items()}
-        baseline = max(means, key=means.get) if picked else 0
-        found = compare(values, baseline, picked).values()
-        alarms += any(one.p_holm < 0.05 for one in found)
-    assert alarms / n_sweeps < 0.05 + 3 * math.sqrt(0.05 * 0.95 / n_sweeps)
-    assert alarms > 0
+@pytest.mark.parametrize(
+    ("sizes", "number"), [((7, 8, 16), 1), ((7, 7, 16), 2), ((1, 2, 1), 1), ((1, 1, 1), 0)]
+)
+def test_a_baseline_that_is_picked_has_half_of_the_most_seeds(tmp_path, sizes, number):
+    for place, n in enumerate(sizes):
+        best_first = 0.9 - 0.1 * place
+        write_run(tmp_path / f"{place}_x", [f"a={place}"], range(n), lambda _, v=best_first: v)
+    assert of(tmp_path)["baseline"] == number
+
+
+@pytest.mark.parametrize(
+    ("baseline", "number"),
+    [
+        ("activation=tanh network.depth=5", 3),
+        ("depth=5 tanh", 3),
+        ("activation=tanh network.depth=5.0", 3),
+        ("tanh network.depth=2", 2),
+    ],
+)
+def test_a_baseline_can_be_named(sweep, baseline, number):
+    found = of(sweep, baseline)
+    assert found["baseline"] == number
+    by_id = {run["id"]: run for run in found["runs"]}
+    assert by_id[number]["against"] is None
+    tested = sorted(run["against"]["p"] for run in found["runs"] if run["against"])
+    assert min(run["against"]["p_holm"] for run in found["runs"] if run["against"]) == (
+        pytest.approx(5 * tested[0], rel=1e-3)
+    )
+    assert any("Holm for 5 comparisons" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("baseline", "message"),
+    [
+        ("swish", "Found `swish`, which none has. There are `activation=relu network.depth=2`, "),
+        ("", "Found ``, which none has"),
+        ("activation=tanh", "Found 2 for `activation=tanh`: `activation=tanh network.depth=2`, "),
+        ("network.depth=20", "Found `network.depth=20`, which none has"),
+        ("activation=failed", "Found none for `activation=failed`"),
+    ],
+)
+def test_a_baseline_that_is_none_is_refused(sweep, baseline, message):
+    write_run(sweep / "9_x", ["activation=failed", "network.depth=2", SHORT], error="no")
+    with pytest.raises(ValueError, match="A baseline must") as caught:
+        of(sweep, baseline)
+    assert message in str(caught.value)
+
+
+def test_effects_are_averaged_over_the_other_axes(sweep):
+    effects = {(e["axis"], e["value"]): e for e in of(sweep)["effects"]}
+    assert list(effects) == [
+        ("activation", "relu"), ("activation", "tanh"), ("activation", "sigmoid"),
+        ("network.depth", 2), ("network.depth", 5),
+    ]  # fmt: skip
+    per_seed = [
+        np.mean([accuracy_of("tanh", depth)(seed) for depth in (2, 5)]) for seed in range(4)
+    ]
+    for name, value in interval(per_seed).items():
+        assert effects["activation", "tanh"][name] == pytest.approx(value, rel=1e-3)
+
+
+def test_all_that_can_happen_to_a_run_is_a_row_with_its_reason(sweep):
+    write_run(sweep / "6_x", ["activation=gelu", "network.depth=2"], error="Found -1.")
+    lost = dict.fromkeys(range(4), 7)
+    write_run(sweep / "7_x", ["activation=gelu", "network.depth=5"], diverged=lost)
+    write_run(sweep / "8_x", ["activation=silu", "network.depth=2"], diverged={2: 9, 3: 5})
+    write_run(sweep / "9_x", ["activation=silu", "network.depth=5"], status="running",
+              replicas=[], metrics={}, flow={})  # fmt: skip
+    write_run(sweep / "10_x", ["activation=elu", "network.depth=5"])
+    (sweep / "10_x" / "summary.json").write_text("{")
+    runs = {run["id"]: run for run in of(sweep)["runs"]}
+    assert list(runs)[-4:] == [7, 6, 10, 9]
+    said = {number: (run["status"], run["reason"]) for number, run in runs.items()}
+    assert said[0] == ("completed", None)
+    assert said[6] == ("failed", "Found -1.")
+    assert said[7] == ("diverged", "all 4 seeds diverged, the first at step 7")
+    assert said[8] == ("completed", None)
+    assert said[9][0] == "running"
+    assert said[9][1].startswith("not ended yet, on not-")
+    assert said[10][0] == "failed"
+    assert "must hold a readable summary.json" in said[10][1]
+    assert (runs[8]["n_seeds"], runs[8]["n_diverged"]) == (4, 2)
+    assert runs[8]["numbers"]["accuracy"]["n"] == 2
+    assert runs[7]["numbers"]["accuracy"] == {"mean": None, "low": None, "high": None, "n": 0}
+    assert runs[7]["against"] is runs[6]["against"] is None
+    assert runs[6]["profile"] is runs[6]["heatmap"] is None
+    assert runs[6]["curves"] == {}
+    assert runs[9]["profile"]["end"]  # what it had measured so far
+    notes = " ".join(of(sweep)["notes"])
+    assert "6 of 32 networks diverged" in notes
+    assert "2 runs failed, 1 run not ended yet: without results." in notes
+
+
+def test_what_is_of_the_start_is_over_all_seeds_and_the_rest_over_those_that_did_not_diverge(
+    tmp_path,
+):
+    def norm(seed, step, layer):
+        return math.inf if seed > 1 and step else (2.0 + seed) ** (4 - layer)
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda s: 0.5 + 0.1 * s)
+    write_run(tmp_path / "0_x", ["a=1"], diverged={2: 3, 3: 3}, tables=tables)
+    lost = dict.fromkeys(range(4), 3)
+    write_run(tmp_path / "1_x", ["a=2"], diverged=lost, tables=tables)
+    found = of(tmp_path)
+    for run, n in zip(found["runs"], (2, 0), strict=True):
+        assert run["numbers"]["decay_rate_start"]["mean"] == pytest.approx(3.5, rel=1e-3)
+        assert run["numbers"]["vanishing_index_start"]["n"] == 4
+        counted = ("accuracy", "decay_rate_end", "vanishing_index_end", "dead_fraction_end")
+        assert [run["numbers"][name]["n"] for name in counted] == [n] * 4
+    note = next(note for note in found["notes"] if "diverged" in note)
+    assert note.startswith("6 of 8 networks diverged. What is of the start is over all seeds; ")
+
+
+def write_zeros(folder):
+    """Of four seeds one diverged, and δ became 0 in two of the others."""
+
+    def norm(seed, step, layer):
+        return 0.0 if seed < 2 and step and layer < 3 else math.nan if seed > 2 and step else 0.5
+
+    tables = layers(range(4), norm=norm), metrics(range(4), lambda s: 0.5 + 0.1 * s)
+    return write_run(folder, ["a=1"], diverged={3: 3}, tables=tables)
+
+
+def test_seeds_that_no_signal_reaches_are_counted_and_not_only_left_out(tmp_path):
+    write_zeros(tmp_path / "0_x")
+    write_run(tmp_path / "1_x", ["a=2"])
+    found = of(tmp_path)
+    zero, other = sorted((run for run in found["runs"]), key=lambda run: run["id"])
+    assert zero["n_zero"] == {"start": 0, "end": 2}
+    assert other["n_zero"] == {"start": 0, "end": 0}
+    assert zero["numbers"]["vanishing_index_end"]["n"] == 1
+    (note,) = [note for note in found["notes"] if note.startswith("δ is 0")]
+    assert note.startswith("δ is 0 in 2 networks of 1 configuration at the end: ")
+
+
+def test_of_losses_the_lowest_is_best(tmp_path):
+    for number, scale in enumerate((3, 1, 2)):
+        frame = metrics(range(2), lambda _: None)
+        frame = frame.with_columns(frame["loss"] * scale)
+        write_run(
+            tmp_path / f"{number}_x", [f"a={scale}"], range(2), tables=(layers(range(2)), frame)
+        )
+    found = of(tmp_path)
+    assert found["metric"] == {"name": "loss", "moment": "test", "higher_is_better": False}
+    assert [run["label"] for run in found["runs"]] == ["a=1", "a=2", "a=3"]
+
+
+def test_without_a_test_part_the_last_epoch_decides(tmp_path):
+    for number, accuracy in enumerate((0.5, 0.7)):
+        frame = metrics(range(2), lambda _, value=accuracy: value)
+        frame = frame.filter(frame["split"] != "test")
+        write_run(
+            tmp_path / f"{number}_x", [f"a={number}"], range(2), tables=(layers(range(2)), frame)
+        )
+    found = of(tmp_path)
+    assert found["metric"]["moment"] == "final"
+    assert found["numbers"][0]["title"] == "final accuracy"
+    assert found["runs"][0]["label"] == "a=1"
+    assert "Without a test part, runs are ranked by the last epoch." in found["notes"]
+
+
+def test_seeds_may_be_swept_like_anything_else(tmp_path, sweep):
+    for number, (activation, depth, seed) in enumerate(itertools.product(GAIN, (2, 5), range(4))):
+        overrides = [f"activation={activation}", f"network.depth={depth}", f"seed={seed}"]
+        write_run(tmp_path / "other" / f"{number}_x", [*overrides, SHORT], [seed],
+                  accuracy_of(activation, depth))  # fmt: skip
+    one, other = of(sweep), of(tmp_path / "other")
+    assert other["sentence"] == one["sentence"]
+    assert other["effects"] == one["effects"]
+    for own, of_other in zip(one["runs"], other["runs"], strict=True):
+        assert own["label"] == of_other["label"]
+        assert own["against"] == of_other["against"]
+        assert own["numbers"]["accuracy"] == of_other["numbers"]["accuracy"]
+        assert own["profile"] == of_other["profile"]
+    assert other["runs"][0]["name"] == "0_x and 3 more"
+    assert other["runs"][0]["numbers"]["wall_seconds"]["mean"] == 8.0
+
+
+def test_of_swept_seeds_one_may_fail(tmp_path):
+    for seed, fields in enumerate(({}, {"error": "no"}, {"diverged": {2: 9}})):
+        write_run(tmp_path / f"{seed}_x", ["a=1", f"seed={seed}"], [seed], **fields)
+    (run,) = of(tmp_path)["runs"]
+    assert (run["status"], run["reason"]) == ("completed", "1 of 3 runs failed: no")
+    assert (run["n_seeds"], run["n_diverged"], run["numbers"]["accuracy"]["n"]) == (2, 1, 1)
+    (run,) = of(tmp_path / "2_x")["runs"]
+    assert (run["status"], run["reason"]) == ("diverged", "diverged at step 9")
+
+
+def test_one_seed_has_no_interval_and_the_notes_say_why(tmp_path):
+    found = of(write_sweep(tmp_path, seeds=[5]))
+    assert found["runs"][0]["numbers"]["accuracy"]["low"] is None
+    assert found["runs"][1]["against"]["p"] is None
+    assert {effect["low"] for effect in found["effects"]} == {None}
+    assert found["notes"][0].startswith("One seed: no intervals and no tests, for one value")
+    assert not any("Holm" in note for note in found["notes"])
+
+
+def test_the_notes_say_what_a_reader_must_know(sweep):
+    notes = of(sweep)["notes"]
+    assert notes[0] == "Intervals are 95 % by Student's t over seeds, unadjusted."
+    assert notes[1].startswith("The best of 6 looks better than it is")
+    assert "`seed=4`" in notes[1]
+    assert "corrected by Holm for all 15 pairs" in notes[2]
+    assert notes[3].startswith("All seeds share one split of the data")
+    assert len(notes) == 5
+
+
+def test_of_two_configurations_there_is_one_pair(tmp_path):
+    for number in range(2):
+        write_run(tmp_path / f"{number}_x", [f"a={number}"], accuracy=lambda s, n=number: s**n / 9)
+    assert any("corrected by Holm for the 1 pair, as" in note for note in of(tmp_path)["notes"])
+
+
+def test_differences_that_do_not_vary_are_noted(tmp_path):
+    for number in range(3):
+        write_run(
+            tmp_path / f"{number}_x", [f"a={number}"], accuracy=lambda s, n=number: (s + n) / 30
+        )
+    found = of(tmp_path)
+    assert any(note.startswith("2 differences with the same value") for note in found["notes"])
+    assert found["runs"][1]["against"]["p"] == 2**-3
+
+
+def test_a_sweep_over_splits_is_not_told_that_there_is_one(tmp_path):
+    for split in range(3):
+        write_run(tmp_path / f"{split}_x", [f"data.split_seed={split}"])
+    assert not any("share one split" in note for note in of(tmp_path)["notes"])
+
+
+def test_many_intervals_are_told_how_many_miss(tmp_path):
+    for number in range(40):
+        write_run(
+            tmp_path / f"{number}_x", [f"a={number}"], accuracy=lambda s, n=number: s * n / 200
+        )
+    assert "about 2 of these 40 miss their mean" in of(tmp_path)["notes"][0]
+
+
+def test_what_is_not_whole_is_noted(sweep, tmp_path):
+    (sweep / "1_x" / "summary.json").unlink()  # relu at depth 5
+    (sweep / "2_x" / "layers.parquet").write_bytes(b"none")
+    write_run(sweep / "7_x", ["activation=tanh", "network.depth=2", SHORT], error="no")
+    found = of(sweep)
+    notes = found["notes"]
+    over = "combinations of the other axes, not over 1 without a result of"
+    assert f"The effect of activation is over 1 of 2 {over} `relu`." in notes
+    assert f"The effect of network.depth is over 2 of 3 {over} `5`." in notes
+    effects = {effect["axis"]: (effect["n_cells"], effect["n_all"]) for effect in found["effects"]}
+    assert effects == {"activation": (1, 2), "network.depth": (2, 3)}
+    assert "1 run left out, with the same configuration and seeds as another." in notes
+    assert any(note.startswith("Tables of 1 configuration cannot be read") for note in notes)
+    runs = {run["id"]: run for run in of(sweep)["runs"]}
+    assert 7 not in runs
+    assert runs[2]["profile"] is None
+    assert runs[2]["curves"]["train"]["loss"]
+
+
+def test_combinations_that_do_not_count_are_told_by_what_they_lack(sweep):
+    lost = dict.fromkeys(range(1, 4), 3)
+    for number, (activation, depth, fields) in enumerate(
+        [("relu", 9, {"diverged": lost}), ("tanh", 9, {}), ("sigmoid", 9, {}), ("tanh", 7, {}),
+         ("gelu", 9, {"error": "no"})]
+    ):  # fmt: skip
+        overrides = [f"activation={activation}", f"network.depth={depth}", SHORT]
+        write_run(sweep / f"1{number}_x", overrides, **fields)
+    notes = of(sweep)["notes"]
+    assert "There is no effect of activation `gelu`: no result has it." in notes
+    assert (
+        "The effect of activation is over 2 of 4 combinations of the other axes, not over 1 "
+        "without a result of `relu` (1) or `sigmoid` (1) and 1 where too few seeds have a result "
+        "with all of its values."
+    ) in notes
+
+
+def test_an_axis_whose_values_never_meet_is_told_to_have_no_effect(tmp_path):
+    for number, values in enumerate((["a=1", "b=1"], ["a=2", "b=2"])):
+        write_run(tmp_path / f"{number}_x", values)
+    assert (
+        "The effect of a is left out: no combination of the other axes counts, with 2 without a "
+        "result of `1` (1) or `2` (1)."
+    ) in of(tmp_path)["notes"]
+
+
+def test_nothing_but_failures_is_a_report_too(tmp_path):
+    for number in range(2):
+        write_run(tmp_path / f"{number}_x", [f"a={number}"], error="no space")
+    found = of(tmp_path)
+    assert (found["baseline"], found["effects"]) == (None, [])
+    assert "No run has a result yet: there is nothing to rank." in found["notes"]
+    assert [run["status"] for run in found["runs"]] == ["failed", "failed"]
+
+
+def write_regression(folder, **choices):
+    """Regression has r2 where classes have an accuracy."""
+    for number in range(3):
+        frame = metrics(range(4), lambda s, n=number: (0.5 + 0.1 * s) if n else None)
+        frame = frame.with_columns(r2=pl.lit(None if number else 0.7, pl.Float64))
+        chosen = {"loss": "mse"} | (choices if not number else {})
+        write_run(folder / f"{number}_x", [f"data={number or 'sine'}"], choices=chosen,
+                  tables=(layers(range(4)), frame))  # fmt: skip
+    return of(folder)
+
+
+def test_configurations_without_a_common_metric_are_ranked_by_a_loss_that_all_have(tmp_path):
+    found = write_regression(tmp_path)
+    assert found["metric"] == {"name": "loss", "moment": "test", "higher_is_better": False}
+    assert all(run["numbers"]["loss"]["n"] == 4 for run in found["runs"])
+    said = "1 configuration without accuracy: all are ranked by loss, which each of them has."
+    assert said in found["notes"]
+    assert any(note.startswith("Runs on different data") for note in found["notes"])
+
+
+def test_losses_of_different_kinds_are_not_ranked_and_the_reason_is_true(tmp_path):
+    found = write_regression(tmp_path, loss="ce")
+    assert found["metric"]["name"] == "accuracy"
+    last = found["runs"][-1]
+    assert (last["label"], last["status"]) == ("data=sine", "completed")
+    assert last["reason"] == "no test accuracy, but test loss and r2"
+    assert last["numbers"]["decay_rate_start"]["n"] == 4
+    assert "1 configuration completed without test accuracy: not ranked." in found["notes"]
+    assert [run["reason"] for run in found["runs"][:2]] == [None, None]
+
+
+def test_strings_are_kept_as_they_are(tmp_path):
+    text = "</script><script>alert('1')</script>\n\u2028🧪 '"
+    write_run(tmp_path / "0_x", [f"a={text}"], command=["train.py", text])
+    write_run(tmp_path / "1_x", ["a=1"], error=text)
+    found = of(tmp_path)
+    assert found["runs"][0]["label"] == f"a={text}"
+    assert found["runs"][1]["reason"] == text
+    assert found["axes"][0]["values"] == [1, text]
+    assert "alert" in found["runs"][0]["command"]
+
+
+def test_each_run_has_its_command_and_its_configuration(sweep):
+    run = of(sweep)["runs"][0]
+    assert run["command"] == (
+        "python train.py activation=relu network.depth=2 trainer.max_epochs=3"
+    )
+    assert run["config"].startswith("seed: 0\nn_seeds: 4\nactivation: relu\n")
+    assert run["verdicts"] == [{"kind": "healthy", "words": "Gradients flow."}]
+    assert run["directory"] == str(sweep / "0_x")
+
+
+def test_each_table_is_read_once(sweep, monkeypatch):
+    runs, read = collect([sweep]), []
+    kind = type(runs[0])
+    whole = kind.table
+    monkeypatch.setattr(
+        kind,
+        "table",
+        lambda run, schema, columns: (
+            read.append((run.directory, schema.name)) or whole(run, schema, columns)
+        ),
+    )
+    group_runs(runs)
+    assert len(read) == len(set(read)) == 12
+
+
+def test_runs_without_diagnostics_have_results_and_no_flow(tmp_path):
+    for number in range(2):
+        tables = LAYERS.frame({}), metrics(range(2), lambda s, n=number: 0.5 + 0.1 * n)
+        write_run(tmp_path / f"{number}_x", [f"a={number}"], range(2), tables=tables)
+    write_run(tmp_path / "2_x", ["a=2"], range(2))
+    runs = {run["id"]: run for run in of(tmp_path)["runs"]}
+    assert runs[1]["numbers"]["accuracy"]["mean"] == 0.6
+    assert runs[1]["numbers"]["vanishing_index_start"]["mean"] is None
+    assert (runs[1]["profile"], runs[1]["heatmap"]) == (None, None)
+    assert runs[1]["curves"]["train"]
+    assert runs[2]["profile"]

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from deltaflow.comparison.collect import collect, read_run
-from deltaflow.comparison.commands import command, sweep_command
+from deltaflow.comparison.collection import collect, read_run
+from deltaflow.comparison.command_lines import command, sweep_command
 from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouping import configurations, distinct, numbered
 from written import write_run

@@ -6,15 +6,15 @@ import shutil
 import polars as pl
 import pytest
 
-from deltaflow.comparison.collect import collect
-from deltaflow.comparison.gathering import gather
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records import runs_schema
 from written import write_run
 
 
 def table(*folders, at=None):
-    return runs_table(gather(collect(folders)), at or folders[0])
+    return runs_table(group_runs(collect(folders)), at or folders[0])
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from torch import nn
 
-from deltaflow.comparison.placed_runs import PlacedRun, placed_runs
+from deltaflow.comparison.phase_points import PhasePoint, phase_points
+from deltaflow.figures.label_placement import beside, within
 from deltaflow.figures.phase_picture import phase_picture
-from deltaflow.figures.room import beside, within
 from deltaflow.theory import Moments, edge_of_chaos, phase_diagram
 
 HERE = (1.44, 0.04)
@@ -66,8 +66,8 @@ def test_what_is_wrong_with_an_edge_is_said(phi, label):
 
 
 def test_runs_of_the_same_variances_share_a_point_and_a_label():
-    runs = [PlacedRun(1.0, 0.0, "depth 2: accuracy 1"), PlacedRun(2.0, 0.1, "depth 3: diverged")]
-    runs += [PlacedRun(1.0, 0.0, f"depth {n}") for n in range(5)]
+    runs = [PhasePoint(1.0, 0.0, "depth 2: accuracy 1"), PhasePoint(2.0, 0.1, "depth 3: diverged")]
+    runs += [PhasePoint(1.0, 0.0, f"depth {n}") for n in range(5)]
     figure = picture(nn.Tanh(), runs=runs)
     found = names(figure).keys()
     assert "depth 3: diverged" in found
@@ -112,17 +112,17 @@ def sweep(tmp_path):
 
 
 def test_runs_are_placed_by_their_records(sweep):
-    placed, others = placed_runs([str(sweep), str(sweep / "0_a")], "Tanh()", 0.0)
+    placed, others = phase_points([str(sweep), str(sweep / "0_a")], "Tanh()", 0.0)
     assert placed == [
-        PlacedRun(1.0, 0.1, "depth 2: accuracy 0.917"), PlacedRun(1.0, 0.1, "depth 9: diverged"),
+        PhasePoint(1.0, 0.1, "depth 2: accuracy 0.917"), PhasePoint(1.0, 0.1, "depth 9: diverged"),
     ]  # fmt: skip
     assert others == 2
-    assert placed_runs([str(sweep)], "Tanh()", 0.2) == ([], 4)
+    assert phase_points([str(sweep)], "Tanh()", 0.2) == ([], 4)
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"Found no summary\.json in .*nowhere"):
-        placed_runs([str(tmp_path / "nowhere")], "Tanh()", 0.0)
+        phase_points([str(tmp_path / "nowhere")], "Tanh()", 0.0)
 
 
 @pytest.mark.parametrize("variance", [None, -1.0, 1e37, 1e300])
@@ -131,6 +131,6 @@ def test_a_run_whose_place_is_nowhere_is_another(variance, sweep):
     summary = json.loads(path.read_text())
     summary["theory"]["bias_variance"] = variance
     path.write_text(json.dumps(summary))
-    placed, others = placed_runs([str(sweep)], "Tanh()", 0.0)
+    placed, others = phase_points([str(sweep)], "Tanh()", 0.0)
     assert [run.label for run in placed] == ["depth 9: diverged"]
     assert others == 3

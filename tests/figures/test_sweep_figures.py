@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from deltaflow.comparison.collect import collect
-from deltaflow.comparison.digest import digest
-from deltaflow.figures.lettering import plain, wrapped
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.comparison import digest
+from deltaflow.figures.labels import plain, wrapped
 from deltaflow.figures.small_multiples import MOST, curves, heatmaps, profiles
 from deltaflow.figures.sweep_figures import decay, effects, write_figures
 from written import layers, metrics, write_run

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from deltaflow import load_run
-from deltaflow.comparison.collect import collect
-from deltaflow.comparison.placed_runs import placed_runs
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.phase_points import phase_points
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.figures.sweep_figures import write_figures
 from deltaflow.nn.initializers import He
@@ -173,7 +173,7 @@ def ask(sweep, name, identity):
 def report(sweep):
     """All that a report says and writes, but for its pictures and their page."""
     made = report_on(collect([sweep]), sweep, "it")
-    write_runs(runs_table(made.gathering, sweep), sweep)
+    write_runs(runs_table(made.grouped, sweep), sweep)
     return json.dumps(made.digest, allow_nan=False) + (sweep / "runs.csv").read_text()
 
 
@@ -184,7 +184,7 @@ def everything(sweep):
         lambda: report(sweep),
         lambda: load_run(sweep / "1_y"),
         lambda: load_run(sweep / "2_z"),
-        lambda: placed_runs([str(sweep)], "ReLU()", 0.0),
+        lambda: phase_points([str(sweep)], "ReLU()", 0.0),
         lambda: has_failed(sweep),
         lambda: open_sweep(sweep, resumed=True),
         lambda: ask(sweep, "8_x", "x"),

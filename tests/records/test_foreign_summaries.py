@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deltaflow.comparison.collect import collect
-from deltaflow.comparison.placed_runs import placed_runs
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.phase_points import phase_points
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.page.html import page
 from deltaflow.records import SUMMARY_FIELDS, read_summary
@@ -93,11 +93,11 @@ def reported(sweep, capsys):
     runs = collect([sweep])
     made = report_on(runs, sweep, "it")
     with_numbers = json.dumps(made.digest, allow_nan=False)
-    write_runs(runs_table(made.gathering, sweep), sweep)
+    write_runs(runs_table(made.grouped, sweep), sweep)
     print_ranking(console(), made.digest)
     for run in runs:
         assert "\x1b" not in describe_run(run.summary)
-    placed_runs([str(sweep)], "ReLU()", 0.0)
+    phase_points([str(sweep)], "ReLU()", 0.0)
     assert "\x1b" not in capsys.readouterr().out
     statuses = {run["label"]: run["status"] for run in json.loads(with_numbers)["runs"]}
     assert "completed" in {status for label, status in statuses.items() if "a=1" in label}

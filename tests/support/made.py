@@ -9,7 +9,7 @@ import polars as pl
 
 import written
 from claims.evidence import Evidence
-from deltaflow.comparison.collect import collect
+from deltaflow.comparison.collection import collect
 
 Settings = Mapping[str, Any]
 SEEDS = range(12)

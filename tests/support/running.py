@@ -18,8 +18,7 @@ from deltaflow.config.composition import compose_run
 from deltaflow.config.options import config_directory
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.run import run as train_run
-from deltaflow.figures import flow as figures
-from deltaflow.figures import sweep_figures
+from deltaflow.figures import run_picture, sweep_figures
 
 CONF = config_directory()
 ROOT = CONF.parent
@@ -43,7 +42,7 @@ def draw_nothing(monkeypatch) -> None:
         directory.mkdir(exist_ok=True)
 
     monkeypatch.setattr(Run, "draw", lambda self: None)
-    monkeypatch.setattr(figures, "save", lambda figure, path: path.touch())
+    monkeypatch.setattr(run_picture, "save", lambda figure, path: path.touch())
     monkeypatch.setattr(sweep_figures, "write_figures", leave_none)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from deltaflow.comparison.aggregate import results, theory_fit
+from deltaflow.comparison.results import results, theory_fit
 from deltaflow.records import LAYERS, METRICS
 
 STEPS = (0, 10, 20)

@@ -7,7 +7,7 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from deltaflow.comparison.collect import collect
+from deltaflow.comparison.collection import collect
 from deltaflow.sweep import report
 from deltaflow.sweep.report import report_on, title_of, write_report
 from written import write_run
@@ -100,7 +100,7 @@ def test_a_title_names_what_was_given(sweep, tmp_path):
     assert title_of([sweep, tmp_path]) == f"2 folders: sweep_2026-01-01, {tmp_path.name}"
 
 
-def test_a_digest_of_anything_can_be_a_page(tmp_path):
+def test_a_compare_runs_anything_can_be_a_page(tmp_path):
     text = "\ud800 </script> \u2028"
     write_run(tmp_path / "0_x", ["a=1"], error=text)
     assert json.loads(json.dumps(on(tmp_path).digest))["runs"][0]["reason"] == "? </script> \u2028"

@@ -6,8 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from deltaflow.comparison.collect import collect
-from deltaflow.comparison.digest import digest
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.comparison import digest
 from deltaflow.records.kinds import checked_summary
 from deltaflow.terminal.ranking import MOST, describe_run, print_ranking
 from written import layers, metrics, write_run

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course.catalogue import OUTPUT
-from deltaflow.figures import flow as figures
-from deltaflow.figures.flow import END, QUIET, START
+from deltaflow.figures import run_picture
+from deltaflow.figures.run_picture import END, QUIET, START
 from deltaflow.system.errors import UserError
 
 FORMATS = ("png", "svg")
@@ -114,7 +114,7 @@ def save(figure: Figure, name: str) -> Picture:
     check_writable(folder)
     paths = tuple(folder / f"{name}.{kind}" for kind in FORMATS)
     for path in paths:
-        figures.save(figure, path)
+        run_picture.save(figure, path)
         figure.set_layout_engine("none")  # what was laid out once stays so
     print(f"Figure: {paths[0]} and .{FORMATS[1]}")
     return Picture(paths)

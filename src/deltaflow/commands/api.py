@@ -26,8 +26,8 @@ import polars as pl
 
 from deltaflow.commands.process import process_restored
 from deltaflow.commands.train import run_command_line
-from deltaflow.comparison.collect import collect
-from deltaflow.comparison.gathering import gather
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table
 from deltaflow.config.composition import compose_run
 from deltaflow.config.messages import INTERRUPTED, explain
@@ -126,7 +126,7 @@ def run_sweep(
         status = _status_of(["train.py", "-m", *settings, f"{where}='{quoted}'"])
     if status == INTERRUPTED:
         raise KeyboardInterrupt(f"What was measured until then is in {folder}.")
-    return Sweep(folder, runs_table(gather(collect([folder])), folder))
+    return Sweep(folder, runs_table(group_runs(collect([folder])), folder))
 
 
 def _status_of(typed: list[str]) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deltaflow.comparison.collect import collect
+from deltaflow.comparison.collection import collect
 from deltaflow.config.messages import command
 from deltaflow.figures.formats import FORMATS
 from deltaflow.sweep.report import print_places, report_on, title_of, write_report

@@ -53,7 +53,7 @@ def _run(arguments: Sequence[str]) -> None:
             f"`network.normalization={config.network.normalization}`. "
             "Use `network.normalization=null`."
         )
-    from deltaflow.comparison.placed_runs import placed_runs  # torch takes its time
+    from deltaflow.comparison.phase_points import phase_points  # torch takes its time
     from deltaflow.config.instantiation import error_with_part
     from deltaflow.data import ReplicaData
     from deltaflow.experiment import builders
@@ -62,7 +62,7 @@ def _run(arguments: Sequence[str]) -> None:
         predict_network,
         prediction_title,
     )
-    from deltaflow.figures.flow import save
+    from deltaflow.figures.run_picture import save
     from deltaflow.terminal.prediction import print_prediction
 
     try:
@@ -71,7 +71,9 @@ def _run(arguments: Sequence[str]) -> None:
         title = prediction_title(theory, choices, overrides)
         inputs = builders.input_second_moment(data)
         found = predict_network(title, theory, inputs)
-        runs, n_others = placed_runs(settings.runs, repr(theory.moments.activation), theory.dropout)
+        runs, n_others = phase_points(
+            settings.runs, repr(theory.moments.activation), theory.dropout
+        )
         figure = draw_phase_diagram(found, inputs, runs) if settings.picture else None
     except Exception as error:
         raise error_with_part(config, error) from error

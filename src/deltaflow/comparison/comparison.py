@@ -1,155 +1,239 @@
-"""Whether configurations differ: paired by seed, and corrected for how many are compared.
+"""A report's content, as plain data: what was compared, ranked, with all that is drawn.
 
-Replicas with the same seed share their initial draws and the order of their batches, so a
-difference is taken seed by seed, and a paired t-test asks whether its mean may be zero
-(Student 1908). The p-values of all comparisons are corrected by Holm's step-down procedure
-(Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
-
-How many comparisons there are depends on who chose the baseline. With one that was named
-beforehand, there are k − 1. One that was picked for being the best was compared with all
-others by the picking, as any of them might have been: then there are all k (k − 1) / 2 pairs,
-and the k − 1 that are shown are some of them. Counting these alone would call something
-significant in a third of all sweeps of 48 equal configurations.
+The page and the figures show it, and nothing else; strings in it are whatever users wrote.
 """
 
-import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+from deltaflow.comparison.collection import CollectedRun, finite, seen_from
+from deltaflow.comparison.command_lines import command as command_of
+from deltaflow.comparison.configuration import Configuration
+from deltaflow.comparison.grouped_runs import (
+    GroupedRuns,
+    Metric,
+    group_runs,
+    missing_result,
+    n_zero,
+)
+from deltaflow.comparison.naming import find_configuration
+from deltaflow.comparison.notes import notes, sentence
+from deltaflow.comparison.results import interval
+from deltaflow.comparison.series import UNITS, significant
+from deltaflow.comparison.statistics.effects import Effect, axis_effects
+from deltaflow.comparison.statistics.paired_tests import Difference, compare, least_seeds
+from deltaflow.records.kinds import STATUSES
+from deltaflow.system.errors import UserError
+from deltaflow.system.quotation import encodable
 
-from deltaflow.comparison.aggregate import interval
-
-Key = TypeVar("Key", bound=Hashable)
-BySeed = Mapping[int, float]
-
-FEW = 3  # seeds in common; with fewer, hardly any difference can be told from chance
-_EQUAL = 1e-6  # relative: what float32 leaves of numbers that are the same
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One configuration minus the baseline, over the seeds that both have.
-
-    Attributes:
-        mean: of the differences.
-        low: of its 95 % interval by t, unadjusted; ``None`` for one seed, and for differences
-            that do not vary, which give t no scale.
-        high: likewise.
-        p: that of the paired t-test, two-sided; ``None`` for one seed. For differences that do
-            not vary that of the sign test: 1 if they are zero, else 2^(1−n).
-        p_holm: the same, corrected for all comparisons.
-        n: seeds.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    p: float | None
-    p_holm: float | None
-    n: int
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether it is the same for every seed."""
-        return self.n > 1 and self.low is None
+FLOW = {
+    "vanishing_index_start": ("vanishing index, start", "decades"),
+    "vanishing_index_end": ("vanishing index, end", "decades"),
+    "decay_rate_start": ("decay rate, start", "per layer"),
+    "decay_rate_end": ("decay rate, end", "per layer"),
+}
+THEORY = {
+    "predicted_decay_rate": ("decay rate, theory", "per layer"),
+    "theory_error": ("theory error", "decades"),
+}
+SHARES = {
+    "dead_fraction_end": ("dead units, end", "share"),
+    "saturated_fraction_end": ("saturated, end", "share"),
+}
+TIME = {"wall_seconds": ("time", "s")}
 
 
-def enough(sizes: Iterable[int]) -> int:
-    """The seeds that one must have to be picked as the baseline.
-
-    What few seeds have in common with it says little of any other, however good it is.
+def digest(
+    runs: Sequence[CollectedRun], title: str, command: str | None, baseline: str | None
+) -> dict[str, Any]:
+    """All that a report says of some runs.
 
     Args:
-        sizes: seeds of each configuration.
+        runs: as collected.
+        title: of the report.
+        command: that made them, if it was one.
+        baseline: the configuration to compare with: its label, a part of it, or settings such
+            as ``activation=relu init=he``; ``None`` for the best.
 
     Returns:
-        Half of the most that any has, rounded up; two at least, if any has them.
+        Content that JSON can hold; its numbers have four digits.
 
-    >>> enough([16, 16, 1]), enough([2, 1]), enough([1, 1])
-    (8, 2, 1)
+    Raises:
+        ValueError: if the baseline is none of the configurations, several, or has no result.
     """
-    most = max(sizes, default=0)
-    return max(-(-most // 2), min(2, most))
+    return compare_runs(group_runs(runs), title, command, baseline)
 
 
-def compare(values: Mapping[Key, BySeed], baseline: Key, picked: bool) -> dict[Key, Difference]:
-    """Compare configurations with one of them.
+def compare_runs(
+    grouped: GroupedRuns,
+    title: str,
+    command: str | None,
+    baseline: str | None,
+    place: Path | None = None,
+) -> dict[str, Any]:
+    """The same as :func:`digest`, of runs that are gathered already.
 
     Args:
-        values: of each configuration, by seed.
-        baseline: which one.
-        picked: whether these values decided which.
-
-    Returns:
-        The differences, of all configurations that share a seed with the baseline.
+        grouped: the runs.
+        title: of the report.
+        command: that made them, if it was one.
+        baseline: the configuration to compare with.
+        place: the directory that runs' directories are as seen from.
     """
-    found = {
-        key: difference(own, values[baseline])
-        for key, own in values.items()
-        if key != baseline and own.keys() & values[baseline].keys()
+    metric, found = grouped.metric, grouped.configurations
+    values = {one.number: one.values(metric.moment, metric.name) for one in found}
+    means = {number: interval(own.values())["mean"] for number, own in values.items()}
+    ranked = sorted(found, key=lambda one: _order(one, means[one.number], metric))
+    named = None if baseline is None else find_configuration(baseline, found)
+    if named is not None and means[named] is None:
+        raise UserError(
+            f"A baseline must have a result to compare with. Found none for `{baseline}`. "
+            "Choose a configuration that completed."
+        )
+    other = _best(ranked, values) if named is None else named
+    against = {} if other is None else compare(values, other, picked=named is None)
+    effects = [
+        axis_effects(axis, [(one.axes, values[one.number]) for one in found])
+        for axis in grouped.axes
+    ]
+    label = next((one.label for one in found if one.number == named), None)
+    headline = {metric.name: (f"{metric.moment} {metric.name}", "")}
+    return {
+        "title": title,
+        "sentence": sentence(grouped),
+        "command": command,
+        "versions": _versions(grouped),
+        "metric": {
+            "name": metric.name,
+            "moment": metric.moment,
+            "higher_is_better": metric.higher_is_better,
+        },
+        "axes": [{"name": axis.name, "values": list(axis.values)} for axis in grouped.axes],
+        "baseline": other,
+        "notes": notes(grouped, effects, against, label),
+        "effects": [
+            _effect(effect) | {"n_cells": axis.n_cells, "n_all": axis.n_all}
+            for axis in effects
+            for effect in axis.effects
+        ],
+        "numbers": [
+            {"name": name, "title": title, "unit": unit, "over_seeds": name not in THEORY | TIME}
+            for name, (title, unit) in (headline | FLOW | THEORY | SHARES | TIME).items()
+        ],
+        "runs": [_run(grouped, one, values[one.number], against, place) for one in ranked],
+    }  # fmt: skip
+
+
+def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, float]]) -> int | None:
+    """The best of those with enough seeds to compare others with; none without another."""
+    sizes = {one.number: n for one in ranked if (n := len(values[one.number]))}
+    least = least_seeds(sizes.values())
+    return None if len(sizes) < 2 else next(key for key, n in sizes.items() if n >= least)
+
+
+def _order(one: Configuration, mean: float | None, metric: Metric) -> tuple[int, float, int]:
+    """Best first, those most of whose seeds diverged after the others; then without a result."""
+    if mean is None:
+        return 2 + STATUSES.index(one.status), 0.0, one.number
+    return int(one.is_mostly_lost), -mean if metric.higher_is_better else mean, one.number
+
+
+def _run(
+    grouped: GroupedRuns,
+    one: Configuration,
+    values: Mapping[int, float],
+    against: Mapping[int, Difference],
+    place: Path | None,
+) -> dict[str, Any]:
+    directory, tables = one.first.directory, grouped.tables
+    more = f" and {len(one.runs) - 1} more" if len(one.runs) > 1 else ""
+    verdicts = [verdict for run in one.runs.values() for verdict in run.summary["verdicts"]]
+    return {
+        "id": one.number,
+        "name": one.first.name + more,
+        "label": one.label,
+        "directory": seen_from(place, directory) if place else encodable(str(directory)),
+        "axes": dict(one.axes),
+        "status": one.status,
+        "reason": "; ".join(filter(None, [missing_result(grouped, one), one.reason])) or None,
+        "n_seeds": one.n_seeds,
+        "n_diverged": len(one.diverged),
+        "n_zero": {moment: n_zero(grouped, one, moment) for moment in ("start", "end")},
+        "numbers": _numbers(grouped, one, values),
+        "against": _against(against.get(one.number)),
+        "verdicts": [
+            {"kind": kind, "words": words}
+            for kind, words in dict.fromkeys((str(v["kind"]), str(v["words"])) for v in verdicts)
+        ],
+        "command": "\n".join(map(command_of, one.runs.values())),
+        "config": one.first.config,
+        "profile": tables.profiles.get(one.number),
+        "heatmap": tables.heatmaps.get(one.number),
+        "curves": tables.curves.get(one.number, {}),
     }
-    tested = {key: one.p for key, one in found.items() if one.p is not None}
-    k = sum(len(own) > 1 for own in values.values())
-    corrected = holm(list(tested.values()), k * (k - 1) // 2 if picked else len(tested))
-    for key, p in zip(tested, corrected, strict=True):
-        found[key] = replace(found[key], p_holm=p)
-    return found
 
 
-def difference(own: BySeed, other: BySeed) -> Difference:
-    """The difference between two configurations, paired by seed.
-
-    Args:
-        own: values by seed.
-        other: to subtract; at least one seed is in both.
-
-    Returns:
-        Its mean, interval and p-value.
-
-    >>> one = difference({0: 0.9, 1: 0.8, 2: 0.9}, {0: 0.7, 1: 0.7, 2: 0.6})
-    >>> round(one.mean, 3), round(one.p, 3), one.n
-    (0.2, 0.074, 3)
-    """
-    from scipy.special import stdtr  # which takes its time, and a command imports this module
-
-    seeds = sorted(own.keys() & other.keys())
-    pairs = np.array([(own[seed], other[seed]) for seed in seeds])
-    d = pairs[:, 0] - pairs[:, 1]
-    n, mean, scale = len(d), float(d.mean()), float(np.abs(pairs).max())
-    if n == 1:
-        return Difference(mean, None, None, None, None, 1)
-    if np.ptp(d) <= _EQUAL * scale:
-        p = 1.0 if abs(mean) <= _EQUAL * scale else 2.0 ** (1 - n)
-        return Difference(mean if p < 1 else 0.0, None, None, p, None, n)
-    t = mean / (float(d.std(ddof=1)) / math.sqrt(n))
-    bounds = interval(d.tolist())
-    return Difference(
-        mean, bounds["low"], bounds["high"], float(2 * stdtr(n - 1, -abs(t))), None, n
-    )
+def _numbers(
+    grouped: GroupedRuns, one: Configuration, values: Mapping[int, float]
+) -> dict[str, dict[str, Any]]:
+    """Every number of the ranking, with an interval where it is one over seeds."""
+    found = {grouped.metric.name: interval(values.values())}
+    found |= {name: interval(one.values("flow", name).values()) for name in FLOW}
+    summaries = [run.summary for run in one.runs.values()]
+    for name, key in (("predicted_decay_rate", "decay_rate"), ("theory_error", "theory_error")):
+        some = [finite(summary["theory"].get(key)) for summary in summaries]
+        found[name] = interval(some) | {"low": None, "high": None}  # of runs, not of seeds
+    units = {
+        seed: own
+        for number in one.runs
+        for seed, replica in one.replicas.items()
+        if replica.get("status") == "completed"
+        and (own := grouped.tables.units.get((number, seed)))
+    }
+    found |= {f"{name}_end": interval(own[name] for own in units.values()) for name in UNITS}
+    seconds = [s for summary in summaries if (s := finite(summary.get("wall_seconds"))) is not None]
+    found["wall_seconds"] = {
+        "mean": sum(seconds) if seconds else None, "low": None, "high": None, "n": len(seconds)
+    }  # fmt: skip
+    return {
+        name: {key: value if key == "n" else significant(value) for key, value in number.items()}
+        for name, number in found.items()
+    }
 
 
-def holm(p: Sequence[float], n_tests: int | None = None) -> list[float]:
-    """Correct p-values so that any wrong one of them is as rare as a single one was.
+def _against(one: Difference | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "difference": significant(one.mean),
+        "low": significant(one.low),
+        "high": significant(one.high),
+        "p": significant(one.p),
+        "p_holm": significant(one.p_holm),
+        "n": one.n,
+    }
 
-    The smallest is multiplied by the number of tests, the next by one less, and so on, and
-    none is smaller than the one before it (Holm 1979).
 
-    Args:
-        p: p-values.
-        n_tests: how many tests there are, if more than are given; those left out may have had
-            any p-value, so the ones given get factors as large as these could get.
+def _effect(one: Effect) -> dict[str, Any]:
+    return {
+        "axis": one.axis,
+        "value": one.value,
+        "mean": significant(one.mean),
+        "low": significant(one.low),
+        "high": significant(one.high),
+        "n": one.n,
+    }
 
-    Returns:
-        The corrected ones, at most 1, in the same order.
 
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    n_tests = len(p) if n_tests is None else n_tests
-    corrected, largest = [0.0] * len(p), 0.0
-    for rank, place in enumerate(sorted(range(len(p)), key=p.__getitem__)):
-        largest = max(largest, min(1.0, (n_tests - rank) * p[place]))
-        corrected[place] = largest
-    return corrected
+def _versions(grouped: GroupedRuns) -> str:
+    """Those of what decides results, all that there are."""
+    said = []
+    for library in ("deltaflow", "torch"):
+        versions = {
+            str(version)
+            for run in grouped.runs.values()
+            if (version := run.summary["versions"].get(library))
+        }
+        said += [f"{library} {' / '.join(sorted(versions))}"] if versions else []
+    return ", ".join(said)

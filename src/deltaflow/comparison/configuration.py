@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deltaflow.comparison.aggregate import counts
-from deltaflow.comparison.collect import CollectedRun, finite
+from deltaflow.comparison.collection import CollectedRun, finite
+from deltaflow.comparison.results import counts
 from deltaflow.records.kinds import STATUSES
 
 Value = str | float | None

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from deltaflow.comparison.collect import CollectedRun, finite
+from deltaflow.comparison.collection import CollectedRun, finite
 from deltaflow.comparison.configuration import ENDED, Axis, Configuration, Value, read_value, text
 from deltaflow.records.summary import DECIDES_NOTHING
 

@@ -9,7 +9,7 @@ from deltaflow.system.quotation import literal
 _SHOWN = 5  # labels in a message
 
 
-def chosen(name: str, configurations: Sequence[Configuration]) -> int:
+def find_configuration(name: str, configurations: Sequence[Configuration]) -> int:
     """The number of the configuration that a name means.
 
     Args:

@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from deltaflow.comparison.collect import CollectedRun, finite, seen_from
+from deltaflow.comparison.collection import CollectedRun, finite, seen_from
 from deltaflow.comparison.configuration import Axis, Configuration, Value, text
-from deltaflow.comparison.gathering import Gathering
+from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.records import Schema, runs_schema
 from deltaflow.records.tables import parquet
 from deltaflow.system.files import replace_file
@@ -19,28 +19,25 @@ _FORMULA = "=+-@\u2212"  # how a spreadsheet knows one (OWASP, CSV injection)
 _PARTS = {"final_": "final", "best_": "best", "test_": "test", "": "flow"}  # of a replica
 
 
-def runs_table(gathering: Gathering, directory: Path) -> pl.DataFrame:
+def runs_table(grouped: GroupedRuns, directory: Path) -> pl.DataFrame:
     """All runs and seeds, by the schema :func:`deltaflow.records.runs_schema`.
 
     Args:
-        gathering: the runs.
+        grouped: the runs.
         directory: that the table is for; those of the runs are as seen from it.
 
     Returns:
         Rows in the order of runs and seeds, the same for runs that are the same.
     """
-    numeric = {axis.name for axis in gathering.axes if not _has_text(axis)}
+    numeric = {axis.name for axis in grouped.axes if not _has_text(axis)}
     schema = runs_schema(
-        {
-            axis.name: pl.Float64() if axis.name in numeric else pl.String()
-            for axis in gathering.axes
-        }
+        {axis.name: pl.Float64() if axis.name in numeric else pl.String() for axis in grouped.axes}
     )
     rows = [
         row
-        for one in gathering.configurations
+        for one in grouped.configurations
         for number, run in one.runs.items()
-        for row in _rows(gathering, one, number, run, directory, schema)
+        for row in _rows(grouped, one, number, run, directory, schema)
     ]
     frame = schema.frame({name: [row.get(name) for row in rows] for name in schema.types})
     return frame.sort(schema.key, nulls_last=False)
@@ -86,7 +83,7 @@ def _harmless(text: str) -> str:
 
 
 def _rows(
-    gathering: Gathering,
+    grouped: GroupedRuns,
     one: Configuration,
     number: int,
     run: CollectedRun,
@@ -107,7 +104,7 @@ def _rows(
     } | _axes(one, schema)
     for replica in run.summary["replicas"]:
         seed = replica["seed"]
-        units = gathering.tables.units.get((number, seed), {})
+        units = grouped.tables.units.get((number, seed), {})
         named = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
                  for key, value in replica[part].items()}  # fmt: skip
         numbers = {name: finite(value) for name, value in named.items() if name in schema.types}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from deltaflow.comparison.placed_runs import PlacedRun
+from deltaflow.comparison.phase_points import PhasePoint
 from deltaflow.figures.phase_picture import phase_picture
 from deltaflow.system.errors import UserError
 from deltaflow.terminal.prediction import NetworkPrediction
@@ -36,7 +36,7 @@ def predict_network(title: str, theory: Theory, input_second_moment: Array) -> N
 
 
 def draw_phase_diagram(
-    forecast: NetworkPrediction, input_second_moment: Array, runs: Sequence[PlacedRun]
+    forecast: NetworkPrediction, input_second_moment: Array, runs: Sequence[PhasePoint]
 ) -> Figure:
     """The phase diagram of a network's activation, with the network in it.
 

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from deltaflow.comparison.aggregate import without_diverged
+from deltaflow.comparison.results import without_diverged
 from deltaflow.experiment.checkpoint import read_network
-from deltaflow.figures import flow as figures
+from deltaflow.figures import run_picture
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from deltaflow.system.errors import UserError
@@ -48,7 +48,7 @@ class Run:
                 f"A picture of the flow needs its records. Found none in {self.directory}. "
                 "Run with `diagnostics=default`."
             )
-        return figures.flow(without_diverged(self.layers, self.summary["replicas"]), self.title)
+        return run_picture.draw(without_diverged(self.layers, self.summary["replicas"]), self.title)
 
     @property
     def title(self) -> str:

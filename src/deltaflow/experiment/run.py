@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from deltaflow.comparison.aggregate import FLOW_NUMBERS
+from deltaflow.comparison.results import FLOW_NUMBERS
 from deltaflow.config import limits
 from deltaflow.config.hyperparameters import Hyperparameters, hyperparameters, varied
 from deltaflow.config.options import option_names
@@ -25,7 +25,7 @@ from deltaflow.experiment.provenance import first_summary
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
 from deltaflow.experiment.trainer import computed_by, make_trainer, quiet_lightning, threads
-from deltaflow.figures import flow as figures
+from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
 from deltaflow.records.recording import Recording
 from deltaflow.system.files import make_folder, replace_file
@@ -176,7 +176,7 @@ def _train(
     done = Run(directory, summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"
-        figures.save(done.draw(), picture)
+        run_picture.save(done.draw(), picture)
         log_picture(loggers, "flow", picture, n_steps)
     log_verdicts(loggers, summary["verdicts"], n_steps)
     log_outcome(loggers, summary, n_steps)

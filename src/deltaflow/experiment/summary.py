@@ -8,7 +8,7 @@ import polars as pl
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow import verdicts
-from deltaflow.comparison.aggregate import results, theory_fit
+from deltaflow.comparison.results import results, theory_fit
 from deltaflow.config.messages import explain
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import builders

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 
-from deltaflow.comparison.phases import PHASES
-from deltaflow.comparison.placed_runs import PlacedRun
-from deltaflow.figures.flow import END
-from deltaflow.figures.room import Box, beside, within
+from deltaflow.comparison.phase_points import PhasePoint
+from deltaflow.figures.label_placement import Box, beside, within
+from deltaflow.figures.run_picture import END
 from deltaflow.theory import Edge, PhaseDiagram
+from deltaflow.theory.phases import PHASES
 
 _DEPTHS = (1, 3, 10, 30, 100, 300, 1000)
 _LIGHT_TO_DARK = LinearSegmentedColormap.from_list("depth", ["#ffffff", "#c9dcee", "#5f93c4"])
@@ -28,7 +28,7 @@ def phase_picture(
     title: str,
     here: tuple[float, float],
     edge: Edge | None,
-    runs: Sequence[PlacedRun] = (),
+    runs: Sequence[PhasePoint] = (),
 ) -> Figure:
     """Draw the phase diagram.
 
@@ -101,11 +101,11 @@ def _phase_names(axes: Axes, diagram: PhaseDiagram, taken: Sequence[Box]) -> Non
 
 
 def _runs(
-    axes: Axes, runs: Sequence[PlacedRun], marks: Sequence[Box], extent: tuple[float, float]
+    axes: Axes, runs: Sequence[PhasePoint], marks: Sequence[Box], extent: tuple[float, float]
 ) -> list[Box]:
     """A point for all runs with the same variances, and where it says what came out of them."""
 
-    def place(run: PlacedRun) -> tuple[float, float]:
+    def place(run: PhasePoint) -> tuple[float, float]:
         return round(run.weight_variance, 9), round(run.bias_variance, 9)
 
     boxes: list[Box] = []

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from deltaflow.figures.flow import END, QUIET, START
-from deltaflow.figures.lettering import wrapped
+from deltaflow.figures.labels import wrapped
+from deltaflow.figures.run_picture import END, QUIET, START
 
 MOST = 12  # runs in a figure
 _Run = Mapping[str, Any]

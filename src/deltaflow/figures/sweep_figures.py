@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deltaflow.comparison.configuration import text
-from deltaflow.figures.flow import END, QUIET, START, save
 from deltaflow.figures.formats import FORMATS
-from deltaflow.figures.lettering import plain, wrapped
+from deltaflow.figures.labels import plain, wrapped
+from deltaflow.figures.run_picture import END, QUIET, START, save
 from deltaflow.figures.small_multiples import curves, heatmaps, profiles
 from deltaflow.system.files import folders, make_folder
 

@@ -34,7 +34,7 @@ def write_page(digest: Mapping[str, Any], path: Path) -> None:
     """Write a sweep's page, whole or not at all.
 
     Args:
-        digest: of the sweep, as `deltaflow.comparison.digest` makes it.
+        digest: of the sweep, as `deltaflow.comparison.comparison` makes it.
         path: of the HTML file.
 
     Raises:

@@ -127,7 +127,7 @@ class RankingCallback(Callback):
 
     def _conclude(self, directory: Path) -> bool:
         """Show and write the report; return whether anything is amiss."""
-        from deltaflow.comparison.collect import collect
+        from deltaflow.comparison.collection import collect
         from deltaflow.sweep.report import print_places, report_on, title_of, write_report
         from deltaflow.system.quotation import printable
         from deltaflow.terminal.ranking import describe_run, print_ranking

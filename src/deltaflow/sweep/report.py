@@ -10,10 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from deltaflow.comparison.collect import CollectedRun
-from deltaflow.comparison.commands import sweep_command
-from deltaflow.comparison.digest import digest_of
-from deltaflow.comparison.gathering import Gathering, gather
+from deltaflow.comparison.collection import CollectedRun
+from deltaflow.comparison.command_lines import sweep_command
+from deltaflow.comparison.comparison import compare_runs
+from deltaflow.comparison.grouped_runs import GroupedRuns, group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records.summary import SUMMARY
 from deltaflow.system.quotation import encodable
@@ -27,18 +27,18 @@ class Report:
 
     Attributes:
         directory: where it goes.
-        gathering: the runs.
+        grouped: the runs.
         digest: what it says of them.
     """
 
     directory: Path
-    gathering: Gathering
+    grouped: GroupedRuns
     digest: dict[str, Any]
 
     @property
     def has_failures(self) -> bool:
         """Whether a run failed or was stopped."""
-        statuses = {run.status for run in self.gathering.runs.values()}
+        statuses = {run.status for run in self.grouped.runs.values()}
         return bool(statuses & {"failed", "interrupted"})
 
 
@@ -59,9 +59,9 @@ def report_on(
     Raises:
         ValueError: for a baseline that is none.
     """
-    gathering = gather(runs)
-    command = sweep_command(gathering.runs.values())
-    return Report(directory, gathering, digest_of(gathering, title, command, baseline, directory))
+    grouped = group_runs(runs)
+    command = sweep_command(grouped.runs.values())
+    return Report(directory, grouped, compare_runs(grouped, title, command, baseline, directory))
 
 
 def title_of(directories: Sequence[Path]) -> str:
@@ -102,7 +102,7 @@ def print_places(out: Console, directory: Path) -> None:
 
 
 def _write_runs(report: Report) -> None:
-    write_runs(runs_table(report.gathering, report.directory), report.directory)
+    write_runs(runs_table(report.grouped, report.directory), report.directory)
 
 
 def _write_page(report: Report) -> None:

@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deltaflow.comparison import phases
 from deltaflow.terminal.screen import titled_table
-from deltaflow.theory import Edge, FixedPoint, Prediction, variances
+from deltaflow.theory import Edge, FixedPoint, Prediction, phases, variances
 from deltaflow.theory.overlay import Theory
 
 _MOST = 60  # layers that are shown one by one

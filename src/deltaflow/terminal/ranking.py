@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console, JustifyMethod
 from rich.text import Text
 
-from deltaflow.comparison.comparison import FEW
 from deltaflow.comparison.configuration import text
-from deltaflow.comparison.outcomes import judged
+from deltaflow.comparison.outcomes import headline_metrics
+from deltaflow.comparison.statistics.paired_tests import FEW
 from deltaflow.system.quotation import printable
 from deltaflow.terminal.screen import spread, titled_table
 
@@ -27,7 +27,7 @@ def describe_run(summary: Mapping[str, Any]) -> str:
     """One line on a run of a sweep, as a terminal may show it."""
     if summary["status"] == "failed":
         return printable(f"failed: {summary['error']}")
-    test, flow = judged(summary), summary["flow"].get("vanishing_index_start")
+    test, flow = headline_metrics(summary), summary["flow"].get("vanishing_index_start")
     said = [_status(summary), *(f"{name} {spread(value)}" for name, value in test.items())]
     if flow:
         said.append(f"vanishing index {spread(flow)}")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deltaflow.comparison.aggregate import first_and_last, without_diverged
+from deltaflow.comparison.results import first_and_last, without_diverged
 from deltaflow.terminal.screen import arrow, percent, scientific, spread, titled_table
 
 _COLUMNS = {  # quantity: heading, whether it is a share

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
 
-from deltaflow.comparison.aggregate import first_and_last, flow_numbers, interval
+from deltaflow.comparison.results import first_and_last, flow_numbers, interval
 from deltaflow.flow.profiles import decay_rate
 from deltaflow.system.files import replace_file
 
@@ -21,7 +21,7 @@ QUIET = "#5f6368"
 SHARES = {"saturated_fraction": "^", "inactive_fraction": "o", "dead_fraction": "X"}
 
 
-def flow(layers: pl.DataFrame, title: str) -> Figure:
+def draw(layers: pl.DataFrame, title: str) -> Figure:
     """The picture of a run: δ by layer and step, and profiles over depth at start and end.
 
     Args:

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Sequence
 
-from deltaflow.comparison.collect import CollectedRun
+from deltaflow.comparison.collection import CollectedRun
 from deltaflow.system.quotation import printable
 
 _FOLDER = ("--config-dir", "-cd")  # the one flag that a configuration depends on

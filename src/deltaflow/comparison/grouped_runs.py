@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deltaflow.comparison.aggregate import counts
-from deltaflow.comparison.collect import CollectedRun
+from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configuration import Axis, Configuration
 from deltaflow.comparison.grouping import configurations, distinct, numbered
-from deltaflow.comparison.tables import Tables, read_tables
+from deltaflow.comparison.results import counts
+from deltaflow.comparison.series import Tables, read_tables
 from deltaflow.comparison.wording import listed
 
 METRICS = ("accuracy", "r2", "loss")  # what runs are ranked by: the first that they have
@@ -34,7 +34,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Gathering:
+class GroupedRuns:
     """Runs, grouped and read.
 
     Attributes:
@@ -54,7 +54,7 @@ class Gathering:
     tables: Tables
 
 
-def gather(runs: Sequence[CollectedRun]) -> Gathering:
+def group_runs(runs: Sequence[CollectedRun]) -> GroupedRuns:
     """Group runs, choose what to rank them by, and read their tables.
 
     Args:
@@ -64,25 +64,25 @@ def gather(runs: Sequence[CollectedRun]) -> Gathering:
     groups, axes = configurations(own)
     metric = _metric(groups)
     tables = read_tables(groups, metric.name)
-    return Gathering(own, len(runs) - len(own), groups, axes, metric, tables)
+    return GroupedRuns(own, len(runs) - len(own), groups, axes, metric, tables)
 
 
-def n_zero(gathering: Gathering, one: Configuration, moment: str) -> int:
+def n_zero(grouped: GroupedRuns, one: Configuration, moment: str) -> int:
     """Seeds with a hidden layer where δ is 0, whose vanishing index is no number.
 
     Args:
-        gathering: that it is of.
+        grouped: that it is of.
         one: configuration.
         moment: ``start``, or ``end`` for those of the seeds that did not diverge.
     """
     counted = [seed for seed, replica in one.replicas.items() if counts(replica, f"_{moment}")]
-    zeros = gathering.tables.zeros[moment]
+    zeros = grouped.tables.zeros[moment]
     return sum(any((number, seed) in zeros for number in one.runs) for seed in counted)
 
 
-def lack(gathering: Gathering, one: Configuration) -> str | None:
+def missing_result(grouped: GroupedRuns, one: Configuration) -> str | None:
     """Why a configuration that completed has no place in the ranking; ``None`` if it has one."""
-    metric = gathering.metric
+    metric = grouped.metric
     if one.status != "completed" or one.values(metric.moment, metric.name):
         return None
     replicas = one.replicas.values()

@@ -2,36 +2,36 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from deltaflow.comparison.comparison import FEW, Difference, enough
 from deltaflow.comparison.configuration import Axis, text
-from deltaflow.comparison.effects import AxisEffects
-from deltaflow.comparison.gathering import Gathering
-from deltaflow.comparison.omissions import left_out
+from deltaflow.comparison.exclusions import exclusions
+from deltaflow.comparison.grouped_runs import GroupedRuns
+from deltaflow.comparison.statistics.effects import AxisEffects
+from deltaflow.comparison.statistics.paired_tests import FEW, Difference, least_seeds
 from deltaflow.comparison.wording import MOST_NAMED, many
 
 
-def sentence(gathering: Gathering) -> str:
+def sentence(grouped: GroupedRuns) -> str:
     """What was compared.
 
     Args:
-        gathering: the runs.
+        grouped: the runs.
 
     Returns:
         One sentence: how many configurations and seeds, what varies, on which data.
     """
-    found = gathering.configurations
+    found = grouped.configurations
     seeds = {one.n_seeds for one in found} or {0}
     low, high = min(seeds), max(seeds)
     said = f"{many(len(found), 'configuration')} × "
     said += many(high, "seed") if low == high else f"{low} to {high} seeds"
     n_grid = 1
-    for axis in gathering.axes:
+    for axis in grouped.axes:
         n_grid *= len(axis.values)
     crossed = n_grid == len(found)
-    swept = (" × " if crossed else ", ").join(_axis(axis) for axis in gathering.axes)
+    swept = (" × " if crossed else ", ").join(_axis(axis) for axis in grouped.axes)
     said += f": {swept}" if swept else f": {found[0].label}" if len(found) == 1 else ""
     shared = {
-        group: {run.summary["choices"].get(group) for run in gathering.runs.values()} - {None}
+        group: {run.summary["choices"].get(group) for run in grouped.runs.values()} - {None}
         for group in ("data", "loss")
     }
     for word, group in (("on", "data"), ("with", "loss")):
@@ -40,8 +40,8 @@ def sentence(gathering: Gathering) -> str:
     return f"{said}."
 
 
-def remarks(
-    gathering: Gathering,
+def notes(
+    grouped: GroupedRuns,
     effects: Sequence[AxisEffects],
     against: Mapping[int, Difference],
     named: str | None,
@@ -49,7 +49,7 @@ def remarks(
     """What a reader must know.
 
     Args:
-        gathering: the runs.
+        grouped: the runs.
         effects: of its axes.
         against: each configuration's difference from the baseline.
         named: the label of the baseline if it was named; ``None`` if it is the best.
@@ -57,15 +57,15 @@ def remarks(
     Returns:
         Sentences, the most general first.
     """
-    metric = gathering.metric
-    values = [one.values(metric.moment, metric.name) for one in gathering.configurations]
+    metric = grouped.metric
+    values = [one.values(metric.moment, metric.name) for one in grouped.configurations]
     sizes = [len(own) for own in values if own]
     return [
         *_intervals(sizes),
-        *_picking(gathering, len(sizes), metric.moment),
+        *_picking(grouped, len(sizes), metric.moment),
         *_tests(against, sizes, named),
-        *_scope(gathering, max(sizes, default=0)),
-        *left_out(gathering, effects),
+        *_scope(grouped, max(sizes, default=0)),
+        *exclusions(grouped, effects),
     ]
 
 
@@ -85,12 +85,10 @@ def _intervals(sizes: Sequence[int]) -> Iterator[str]:
             yield f"{many(ones, 'configuration')} with one seed: no interval, and no test."
 
 
-def _picking(gathering: Gathering, n: int, moment: str) -> Iterator[str]:
+def _picking(grouped: GroupedRuns, n: int, moment: str) -> Iterator[str]:
     if n > 1:
         seeds = [
-            replica["seed"]
-            for run in gathering.runs.values()
-            for replica in run.summary["replicas"]
+            replica["seed"] for run in grouped.runs.values() for replica in run.summary["replicas"]
         ]
         yield (
             f"The best of {n} looks better than it is, for it was picked by the same "
@@ -109,7 +107,7 @@ def _tests(
         n = sum(size > 1 for size in sizes)
         family = len(tested) if named else n * (n - 1) // 2
         pairs = "the 1 pair" if family == 1 else f"all {family} pairs"
-        least = enough(sizes)
+        least = least_seeds(sizes)
         best = f"the best with at least {least} seeds" if min(sizes) < least else "the best"
         yield (
             f"Each is compared with {f'`{named}`' if named else best}, paired by seed; p is "
@@ -136,8 +134,8 @@ def _tests(
         )
 
 
-def _scope(gathering: Gathering, n_seeds: int) -> Iterator[str]:
-    names = {axis.name for axis in gathering.axes}
+def _scope(grouped: GroupedRuns, n_seeds: int) -> Iterator[str]:
+    names = {axis.name for axis in grouped.axes}
     if n_seeds and "data.split_seed" not in names:
         covers = "intervals cover initial weights and the order of batches, not the choice of split"
         yield (

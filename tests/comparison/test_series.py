@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from deltaflow.comparison.aggregate import interval
-from deltaflow.comparison.collect import collect
+from deltaflow.comparison.collection import collect
 from deltaflow.comparison.grouping import configurations, distinct, numbered
-from deltaflow.comparison.tables import MOST_EPOCHS, MOST_STEPS, read_tables
+from deltaflow.comparison.results import interval
+from deltaflow.comparison.series import MOST_EPOCHS, MOST_STEPS, read_tables
 from written import layers, metrics, write_run
 
 ROUNDING = 2e-3  # of four digits, and of logarithms of them

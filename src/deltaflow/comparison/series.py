@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtrit
 
-from deltaflow.comparison.aggregate import LEVEL
 from deltaflow.comparison.configuration import Configuration
+from deltaflow.comparison.results import LEVEL
 from deltaflow.records import LAYERS, METRICS, Schema
 
 MOST_STEPS, MOST_EPOCHS = 24, 40
@@ -216,7 +216,7 @@ def _mean(name: str) -> pl.Expr:
 
 
 def _band(rows: pl.DataFrame, name: str) -> dict[str, Any]:
-    """Mean and interval, as :func:`deltaflow.comparison.aggregate.interval` has them."""
+    """Mean and interval, as :func:`deltaflow.comparison.results.interval` has them."""
     mean, std, n = (rows[f"{name}_{part}"].cast(pl.Float64).to_numpy() for part in _PARTS)
     some = np.where(n > 1, n, np.nan)
     with np.errstate(over="ignore", invalid="ignore"):  # of numbers near the greatest there are

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from deltaflow.comparison.aggregate import LEVEL
-from deltaflow.comparison.comparison import BySeed, enough
 from deltaflow.comparison.configuration import Axis, Value
+from deltaflow.comparison.results import LEVEL
+from deltaflow.comparison.statistics.paired_tests import BySeed, least_seeds
 
 Array = np.typing.NDArray[Any]
 _Cell = dict[Value, BySeed]  # by the value of the axis
@@ -85,7 +85,7 @@ def axis_effects(axis: Axis, results: Sequence[tuple[Mapping[str, Value], BySeed
     present = [value for value in axis.values if any(value in cell for cell in cells.values())]
     complete = [_shared(cell) for cell in cells.values() if len(cell) == len(present)]
     sizes = [len(next(iter(cell.values()))) for cell in complete]
-    least = max(enough(sizes), 1)
+    least = max(least_seeds(sizes), 1)
     counted = [cell for cell, n in zip(complete, sizes, strict=True) if n >= least]
     effects = tuple(
         _effect(axis.name, value, [cell[value] for cell in counted]) for value in present if counted

@@ -8,7 +8,7 @@ import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
 
-from deltaflow.figures import flow as figures
+from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS
 
 STEPS, SEEDS, N_LAYERS = (0, 10, 20, 25), (3, 4, 5), 4
@@ -75,7 +75,7 @@ def drawn(figure) -> Figure:
 
 
 def test_a_cell_of_the_heatmap_is_the_mean_logarithm_over_seeds():
-    axes = panel(figures.flow(layers(scattered), "run"), "Error signal δ")
+    axes = panel(run_picture.draw(layers(scattered), "run"), "Error signal δ")
     for step in STEPS:
         for layer in range(1, N_LAYERS + 1):
             expected = math.log10(geometric_mean(step, layer))
@@ -83,7 +83,7 @@ def test_a_cell_of_the_heatmap_is_the_mean_logarithm_over_seeds():
 
 
 def test_the_first_layer_is_at_the_bottom_and_the_first_step_to_the_left():
-    axes = panel(drawn(figures.flow(layers(scattered), "run")), "Error signal δ")
+    axes = panel(drawn(run_picture.draw(layers(scattered), "run")), "Error signal δ")
     bottom, top = axes.get_ylim()
     left, right = axes.get_xlim()
     assert bottom < 1 < N_LAYERS < top
@@ -92,7 +92,7 @@ def test_the_first_layer_is_at_the_bottom_and_the_first_step_to_the_left():
 
 @pytest.mark.parametrize(("moment", "step"), [("start", 0), ("end", 25)])
 def test_a_profile_is_the_geometric_mean_over_seeds(moment, step):
-    line = profile(figures.flow(layers(scattered), "run"), moment)
+    line = profile(run_picture.draw(layers(scattered), "run"), moment)
     assert f"step {step}" in line.get_label()
     assert line.get_xdata().tolist() == [1, 2, 3, 4]
     expected = [geometric_mean(step, layer) for layer in (1, 2, 3, 4)]
@@ -100,7 +100,7 @@ def test_a_profile_is_the_geometric_mean_over_seeds(moment, step):
 
 
 def test_start_and_end_carry_their_own_decay_rate():
-    figure = figures.flow(layers(falling), "run")
+    figure = run_picture.draw(layers(falling), "run")
     assert "×0.5 per layer" in profile(figure, "start").get_label()
     assert "×2 per layer" in profile(figure, "end").get_label()
 
@@ -111,7 +111,7 @@ def test_start_and_end_carry_their_own_decay_rate():
 )
 def test_each_profile_is_of_its_own_quantity(title, quantity):
     scatter = layers(scattered)["delta_norm"].alias(quantity)
-    figure = figures.flow(layers(lambda *_: 1.0).with_columns(scatter), "run")
+    figure = run_picture.draw(layers(lambda *_: 1.0).with_columns(scatter), "run")
     for moment, step in (("start", 0), ("end", 25)):
         expected = [geometric_mean(step, layer) for layer in (1, 2, 3, 4)]
         assert profile(figure, moment, title).get_ydata() == pytest.approx(expected)
@@ -120,7 +120,7 @@ def test_each_profile_is_of_its_own_quantity(title, quantity):
 @pytest.mark.parametrize("quantity", ["saturated_fraction", "inactive_fraction", "dead_fraction"])
 def test_shares_are_means_over_seeds(quantity):
     share = layers(lambda seed, step, layer: (seed + layer) / (10 + step))["delta_norm"]
-    figure = figures.flow(layers(lambda *_: 1.0).with_columns(share.alias(quantity)), "run")
+    figure = run_picture.draw(layers(lambda *_: 1.0).with_columns(share.alias(quantity)), "run")
     for moment, step in (("start", 0), ("end", 25)):
         line = profile(figure, f"{quantity.removesuffix('_fraction')}, {moment}", "Units")
         assert line.get_ydata() == pytest.approx([(4 + n) / (10 + step) for n in (1, 2, 3, 4)])
@@ -128,20 +128,20 @@ def test_shares_are_means_over_seeds(quantity):
 
 def test_the_band_is_the_middle_half_of_the_seeds():
     seeds = (1, 10, 100, 1000, 10000)
-    figure = figures.flow(layers(lambda seed, *_: float(seed), (0,), seeds), "run")
+    figure = run_picture.draw(layers(lambda seed, *_: float(seed), (0,), seeds), "run")
     (band,) = panel(figure, "Depth profile").collections
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (pytest.approx(10), pytest.approx(1000))
 
 
 def test_the_title_says_what_was_run():
-    figure = figures.flow(layers(scattered), "relu · iris")
+    figure = run_picture.draw(layers(scattered), "relu · iris")
     assert figure.get_suptitle().startswith("relu · iris")
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 4, 31])
 def test_layers_are_whole_numbers(n_layers):
-    figure = drawn(figures.flow(layers(scattered, n_layers=n_layers), "run"))
+    figure = drawn(run_picture.draw(layers(scattered, n_layers=n_layers), "run"))
     for axis in (panel(figure, "Error signal δ").yaxis, panel(figure, "Depth profile").xaxis):
         low, high = axis.get_view_interval()
         ticks = [tick for tick in axis.get_ticklocs() if low <= tick <= high]
@@ -152,7 +152,7 @@ def test_layers_are_whole_numbers(n_layers):
 def test_where_delta_is_zero_or_not_finite_there_is_no_colour_and_the_title_says_so():
     values = {(0, 1): 0.0, (10, 2): math.nan}
     frame = layers(lambda seed, step, layer: values.get((step, layer), 1.0))
-    axes = panel(figures.flow(frame, "run"), "Error signal δ")
+    axes = panel(run_picture.draw(frame, "run"), "Error signal δ")
     for step in STEPS:
         for layer in range(1, N_LAYERS + 1):
             assert np.ma.is_masked(cell(axes, step, layer)) == ((step, layer) in values)
@@ -160,25 +160,25 @@ def test_where_delta_is_zero_or_not_finite_there_is_no_colour_and_the_title_says
 
 
 def test_where_all_is_finite_nothing_is_grey():
-    axes = panel(figures.flow(layers(scattered), "run"), "Error signal δ")
+    axes = panel(run_picture.draw(layers(scattered), "run"), "Error signal δ")
     assert "grey" not in axes.get_title(loc="left")
 
 
 def test_a_seed_without_a_finite_delta_is_left_out_of_the_mean():
     frame = layers(lambda seed, step, layer: math.nan if seed == 4 else 100.0)
-    figure = figures.flow(frame, "run")
+    figure = run_picture.draw(frame, "run")
     assert cell(panel(figure, "Error signal δ"), 10, 2) == pytest.approx(2)
     assert profile(figure, "end").get_ydata() == pytest.approx([100] * 4)
 
 
 def test_one_step_has_a_start_and_no_end():
-    figure = figures.flow(layers(scattered, steps=(0,)), "run")
+    figure = run_picture.draw(layers(scattered, steps=(0,)), "run")
     (line,) = panel(figure, "Depth profile").lines
     assert line.get_label().startswith("start (step 0)")
 
 
 def test_one_seed_has_no_band():
-    figure = figures.flow(layers(scattered, seeds=(3,)), "run")
+    figure = run_picture.draw(layers(scattered, seeds=(3,)), "run")
     assert not panel(figure, "Depth profile").collections
     assert "band" not in figure.get_suptitle()
 
@@ -204,12 +204,12 @@ EXTREMES = {
 
 @pytest.mark.parametrize("frame", EXTREMES.values(), ids=EXTREMES)
 def test_whatever_was_measured_is_drawn_without_a_warning(frame):
-    drawn(figures.flow(frame, "run"))
+    drawn(run_picture.draw(frame, "run"))
 
 
 def test_a_picture_is_written_whole(tmp_path):
-    figure = figures.flow(layers(scattered), "run")
-    figures.save(figure, tmp_path / "flow.png")
+    figure = run_picture.draw(layers(scattered), "run")
+    run_picture.save(figure, tmp_path / "flow.png")
     width, height = figure.get_size_inches() * figure.dpi
     assert image.imread(tmp_path / "flow.png").shape[:2] == (round(height), round(width))
     assert (tmp_path / "flow.png").read_bytes().endswith(b"IEND\xaeB`\x82")
@@ -225,6 +225,6 @@ def test_a_picture_that_cannot_be_written_leaves_the_one_before(tmp_path, monkey
 
     monkeypatch.setattr(Figure, "savefig", half)
     with pytest.raises(OSError, match="no space"):
-        figures.save(Figure(), tmp_path / "flow.png")
+        run_picture.save(Figure(), tmp_path / "flow.png")
     assert [path.name for path in tmp_path.iterdir()] == ["flow.png"]
     assert (tmp_path / "flow.png").read_text() == "the one before"

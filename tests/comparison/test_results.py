@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from deltaflow.comparison.aggregate import (
+from deltaflow.comparison.results import (
     best_epoch,
     flow_numbers,
     interval,

@@ -4,27 +4,27 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from deltaflow.comparison.configuration import text
-from deltaflow.comparison.effects import AxisEffects
-from deltaflow.comparison.gathering import Gathering, lack, n_zero
+from deltaflow.comparison.grouped_runs import GroupedRuns, missing_result, n_zero
+from deltaflow.comparison.statistics.effects import AxisEffects
 from deltaflow.comparison.wording import listed, many
 
 
-def left_out(gathering: Gathering, effects: Sequence[AxisEffects]) -> Iterator[str]:
+def exclusions(grouped: GroupedRuns, effects: Sequence[AxisEffects]) -> Iterator[str]:
     """What is not ranked, not averaged, or not there.
 
     Args:
-        gathering: the runs.
+        grouped: the runs.
         effects: of its axes.
     """
-    yield from _unranked(gathering)
-    yield from _ranked_last(gathering)
+    yield from _unranked(grouped)
+    yield from _ranked_last(grouped)
     yield from _effects(effects)
-    yield from _zeros(gathering)
-    yield from _lost(gathering)
+    yield from _zeros(grouped)
+    yield from _lost(grouped)
 
 
-def _unranked(gathering: Gathering) -> Iterator[str]:
-    metric, found = gathering.metric, gathering.configurations
+def _unranked(grouped: GroupedRuns) -> Iterator[str]:
+    metric, found = grouped.metric, grouped.configurations
     if metric.usual:
         lacking = [one for one in found if one.status == "completed"]
         n = sum(not one.values(metric.moment, metric.usual) for one in lacking)
@@ -32,13 +32,13 @@ def _unranked(gathering: Gathering) -> Iterator[str]:
             f"{many(n, 'configuration')} without {metric.usual}: all are ranked by "
             f"{metric.name}, which each of them has."
         )
-    if n := sum(lack(gathering, one) is not None for one in found):
+    if n := sum(missing_result(grouped, one) is not None for one in found):
         result = f"{metric.moment} {metric.name}"
         yield f"{many(n, 'configuration')} completed without {result}: not ranked."
 
 
-def _ranked_last(gathering: Gathering) -> Iterator[str]:
-    found = gathering.configurations
+def _ranked_last(grouped: GroupedRuns) -> Iterator[str]:
+    found = grouped.configurations
     if lost := sum(one.status == "completed" and one.is_mostly_lost for one in found):
         yield (
             f"{many(lost, 'configuration')} most of whose seeds diverged: ranked after the "
@@ -77,9 +77,9 @@ def _averaged(one: AxisEffects) -> str:
     return f"{of} over {one.n_cells} of {one.n_all} combinations of the other axes, not over {why}."
 
 
-def _zeros(gathering: Gathering) -> Iterator[str]:
+def _zeros(grouped: GroupedRuns) -> Iterator[str]:
     for moment in ("start", "end"):
-        found = [n for c in gathering.configurations if (n := n_zero(gathering, c, moment))]
+        found = [n for c in grouped.configurations if (n := n_zero(grouped, c, moment))]
         if found:
             yield (
                 f"δ is 0 in {many(sum(found), 'network')} of {many(len(found), 'configuration')} "
@@ -89,15 +89,15 @@ def _zeros(gathering: Gathering) -> Iterator[str]:
             )
 
 
-def _lost(gathering: Gathering) -> Iterator[str]:
-    replicas = [r for run in gathering.runs.values() for r in run.summary["replicas"]]
+def _lost(grouped: GroupedRuns) -> Iterator[str]:
+    replicas = [r for run in grouped.runs.values() for r in run.summary["replicas"]]
     if lost := sum(replica.get("status") == "diverged" for replica in replicas):
         yield (
             f"{lost} of {many(len(replicas), 'network')} diverged. What is of the start is over "
             "all seeds; metrics, and what is of the end, over those that did not diverge: that "
             "flatters the configurations the others belong to."
         )
-    statuses = Counter(run.status for run in gathering.runs.values())
+    statuses = Counter(run.status for run in grouped.runs.values())
     ended = [
         f"{many(statuses[status], 'run')} {word}"
         for status, word in (
@@ -107,12 +107,12 @@ def _lost(gathering: Gathering) -> Iterator[str]:
     ]  # fmt: skip
     if ended:
         yield f"{', '.join(ended)}: without results."
-    if gathering.n_repeats:
+    if grouped.n_repeats:
         yield (
-            f"{many(gathering.n_repeats, 'run')} left out, with the same configuration and seeds "
+            f"{many(grouped.n_repeats, 'run')} left out, with the same configuration and seeds "
             "as another."
         )
-    if unreadable := gathering.tables.unreadable:
+    if unreadable := grouped.tables.unreadable:
         yield (
             f"Tables of {many(len(unreadable), 'configuration')} cannot be read, and pictures of "
             f"them are left out: {next(iter(unreadable.values()))}"

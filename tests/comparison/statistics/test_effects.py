@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deltaflow.comparison.aggregate import interval
 from deltaflow.comparison.configuration import Axis
-from deltaflow.comparison.effects import axis_effects, mean_over_cells
+from deltaflow.comparison.results import interval
+from deltaflow.comparison.statistics.effects import axis_effects, mean_over_cells
 
 A, B, C = Axis("a", ("x", "y")), Axis("b", (1, 2, 3)), Axis("c", ("u", "v"))
 

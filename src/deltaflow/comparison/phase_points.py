@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deltaflow.comparison.collect import collect
-from deltaflow.comparison.outcomes import outcome
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.outcomes import headline
 
 _VARIANCES = ("weight_variance", "bias_variance")
 _GREATEST = 1e36  # that an initializer may have
 
 
 @dataclass(frozen=True)
-class PlacedRun:
+class PhasePoint:
     """One run in the plane of variances.
 
     Attributes:
@@ -25,9 +25,9 @@ class PlacedRun:
     label: str
 
 
-def placed_runs(
+def phase_points(
     directories: Sequence[str], activation: str, dropout: float
-) -> tuple[list[PlacedRun], int]:
+) -> tuple[list[PhasePoint], int]:
     """Find runs and place them.
 
     Args:
@@ -46,8 +46,8 @@ def placed_runs(
         theory = run.summary["theory"]
         belongs = (theory.get("activation"), theory.get("dropout")) == (activation, dropout)
         if belongs and all(_is_variance(theory[name]) for name in _VARIANCES):
-            label = f"depth {theory['depth']}: {outcome(run.summary)}"
-            placed.append(PlacedRun(theory["weight_variance"], theory["bias_variance"], label))
+            label = f"depth {theory['depth']}: {headline(run.summary)}"
+            placed.append(PhasePoint(theory["weight_variance"], theory["bias_variance"], label))
         else:
             others += 1
     return placed, others

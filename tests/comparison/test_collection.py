@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from deltaflow.comparison.collect import collect, find_runs, read_run
+from deltaflow.comparison.collection import collect, find_runs, read_run
 from deltaflow.records import LAYERS, METRICS, TableWriter
 from written import layers, metrics, write_run
 

@@ -1,0 +1,1 @@
+"""What numbers of several seeds say: intervals, paired tests, effects of axes."""
