@@ -11,13 +11,13 @@ finding says to try. Settings, with their defaults:
     format=table     or markdown
 """
 
-import re
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -32,7 +32,6 @@ from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console
 from verdict_accuracy import LabelledRun, labelled_runs
 
-_ADVICE = re.compile(r"[Tt]ry ((?:[\w.]+=\S+ ?)+)")
 _WHOLE = ("init", "activation", "network")  # groups whose values go when the option does
 
 
@@ -57,13 +56,13 @@ class Judged:
     """
 
     label: str
-    verdicts: list[Mapping[str, str]]
+    verdicts: list[Mapping[str, Any]]
     cured: bool | None = None
 
     @property
     def first(self) -> str:
         """The kind of the first verdict."""
-        return self.verdicts[0]["kind"] if self.verdicts else "nothing"
+        return str(self.verdicts[0]["kind"]) if self.verdicts else "nothing"
 
 
 @command
@@ -96,28 +95,26 @@ def judge(run: LabelledRun, with_advice: bool = False) -> Judged:
     verdicts = _verdicts(run.overrides)
     if not with_advice or not verdicts or verdicts[0]["kind"] == "healthy":
         return Judged(run.kind, verdicts)
-    again = _verdicts(advised(run.overrides, verdicts[0]["words"]))
+    again = _verdicts(advised(run.overrides, verdicts[0]["overrides"]))
     cured = verdicts[0]["kind"] not in {verdict["kind"] for verdict in again}
     return Judged(run.kind, verdicts, cured)
 
 
-def advised(overrides: Mapping[str, str], words: str) -> dict[str, str]:
+def advised(overrides: Mapping[str, str], advice: Sequence[str]) -> dict[str, str]:
     """The overrides of a run changed as a finding says.
 
     Args:
         overrides: by key.
-        words: of the finding.
+        advice: overrides to try.
 
     Returns:
         Overrides; those of an option that was replaced are gone.
 
-    >>> words = "Gradients vanish. Try activation=tanh init=xavier, predicted ×0.95 per layer."
-    >>> advised({"activation": "relu", "init": "normal", "init.sigma_w": "1.0"}, words)
+    >>> advice = ["activation=tanh", "init=xavier"]
+    >>> advised({"activation": "relu", "init": "normal", "init.sigma_w": "1.0"}, advice)
     {'activation': 'tanh', 'init': 'xavier'}
     """
-    found = _ADVICE.search(words)
-    tokens = found.group(1).split() if found else []
-    changes = dict(token.rstrip(".,:").split("=", 1) for token in tokens)
+    changes = dict(override.split("=", 1) for override in advice)
     gone = tuple(f"{group}." for group in _WHOLE if group in changes)
     sizes = {"network.depth", "network.width"} & set(changes)
     kept = {
@@ -161,14 +158,13 @@ def show(out: Console, judged: Sequence[Judged], markdown: bool = False) -> None
         out.print(Text(f"- {kind}: {words}"), soft_wrap=markdown)
 
 
-def _verdicts(overrides: Mapping[str, str]) -> list[Mapping[str, str]]:
+def _verdicts(overrides: Mapping[str, str]) -> list[Mapping[str, Any]]:
     typed = [*(f"{key}={value}" for key, value in overrides.items()), "logger=none"]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a doubled softmax warns, as it should
         config, choices = compose_run(typed, Path(folder))
-        found: list[Mapping[str, str]] = run(config, Path(folder) / "run", choices).summary[
-            "verdicts"
-        ]
+        summary = run(config, Path(folder) / "run", choices).summary
+        found: list[Mapping[str, Any]] = summary["verdicts"]
     return found
 
 

@@ -59,17 +59,16 @@ def test_networks_can_be_composed(tmp_path):
         compose_run([f"{key}={value}" for key, value in network.overrides.items()], tmp_path)
 
 
-@pytest.mark.parametrize(("words", "changes"), [
-    ("Try init=he, predicted ×1 per layer.", {"init": "he"}),
-    ("Try init.sigma_w=1.396, predicted ×0.99.", {"init": "normal", "init.sigma_w": "1.396"}),
-    ("It is linear: try activation=relu.", {"activation": "relu"}),
-    ("Try network.hidden_sizes=[8,8], predicted ±1.", {"network.hidden_sizes": "[8,8]"}),
-    ("Try a larger step size.", {}),
+@pytest.mark.parametrize(("advice", "changes"), [
+    (["init=he"], {"init": "he"}),
+    (["init.sigma_w=1.396"], {"init": "normal", "init.sigma_w": "1.396"}),
+    (["network.hidden_sizes=[8,8]"], {"network.hidden_sizes": "[8,8]"}),
+    ([], {}),
 ])  # fmt: skip
-def test_advice_replaces_what_it_names(words, changes):
+def test_advice_replaces_what_it_names(advice, changes):
     before = {"data": "iris", "activation": "tanh", "init": "normal", "init.sigma_w": "4",
               "network.hidden_sizes": "[9,5]"}  # fmt: skip
-    after = advised(before, words)
+    after = advised(before, advice)
     assert after["data"] == "iris"
     assert changes.items() <= after.items()
     if changes.get("init") == "he":

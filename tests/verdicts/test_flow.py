@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from cases import LIMIT, case, found, kinds, losing, sizes
 from deltaflow.nn.initializers import He, LeCun, Normal
+from evidence import LIMIT, evidence, found, kinds, losing, sizes
 
 DEPTH = 6
 BEYOND, WITHIN = 1.01 * LIMIT, 0.99 * LIMIT
@@ -21,7 +21,7 @@ def rate(decades: float, depth: int = DEPTH) -> str:
 
 def identity(sigma_w: float, **but):
     """A linear network, whose δ changes by σ_w per layer."""
-    return case(sizes(DEPTH), nn.Identity(), Normal(sigma_w, 0.0), **but)
+    return evidence(sizes(DEPTH), nn.Identity(), Normal(sigma_w, 0.0), **but)
 
 
 def by_quadrature(sigma_w: float, sigma_b: float) -> tuple[float, ...]:
@@ -45,7 +45,7 @@ def by_quadrature(sigma_w: float, sigma_b: float) -> tuple[float, ...]:
     (BEYOND, "vanishing"), (WITHIN, "healthy"), (-WITHIN, "healthy"), (-BEYOND, "exploding"),
 ])  # fmt: skip
 def test_δ_may_change_by_e_cubed_over_the_network_and_no_more(decades, kind):
-    judged = case(delta_norm=losing(decades, DEPTH), sample_grad_rms=losing(decades, DEPTH))
+    judged = evidence(delta_norm=losing(decades, DEPTH), sample_grad_rms=losing(decades, DEPTH))
     assert kinds(judged) == [kind]
 
 
@@ -68,7 +68,7 @@ def test_a_healthy_run_quotes_both_rates_and_what_it_learnt():
     (0.94, "training took away 6% of the loss"), (0.96, "it is early to say what is learnt"),
 ])  # fmt: skip
 def test_less_than_a_twentieth_of_the_loss_is_nothing_yet(kept, said):
-    (words,) = found(case(losses=[1.0, kept], n_steps=7)).values()
+    (words,) = found(evidence(losses=[1.0, kept], n_steps=7)).values()
     assert said in words
     assert ("after 7 steps" in words) is ("early" in said)
 
@@ -80,7 +80,7 @@ def test_the_median_seed_decides(n_vanishing, kind):
     def profile(seed, *at):
         return vanishes(seed, *at) if seed < n_vanishing else 1.0
 
-    assert kinds(case(n_seeds=3, delta_norm=profile, sample_grad_rms=profile)) == [kind]
+    assert kinds(evidence(n_seeds=3, delta_norm=profile, sample_grad_rms=profile)) == [kind]
 
 
 @pytest.mark.parametrize("width", [8, 32])
@@ -89,7 +89,9 @@ def test_the_median_seed_decides(n_vanishing, kind):
 ])  # fmt: skip
 def test_weight_gradients_hide_it_where_they_lose_less_than_half_the_decades(seen, kind, width):
     lost = losing(2.0, DEPTH)
-    judged = case(sizes(DEPTH, width), delta_norm=lost, sample_grad_rms=losing(2.0 * seen, DEPTH))
+    judged = evidence(
+        sizes(DEPTH, width), delta_norm=lost, sample_grad_rms=losing(2.0 * seen, DEPTH)
+    )
     words = found(judged)
     assert list(words) == [kind]
     assert ("weight gradients stay within 1.0" in words[kind]) is (kind == "hidden_vanishing")
@@ -97,11 +99,11 @@ def test_weight_gradients_hide_it_where_they_lose_less_than_half_the_decades(see
 
 def test_weight_gradients_that_vanish_by_themselves_hide_nothing():
     profiles = {"delta_norm": losing(4.0, DEPTH), "sample_grad_rms": losing(BEYOND, DEPTH)}
-    assert kinds(case(**profiles)) == ["vanishing"]
+    assert kinds(evidence(**profiles)) == ["vanishing"]
 
 
 def test_without_gradients_of_single_samples_nothing_is_hidden():
-    judged = case(normalization="batch", delta_norm=losing(2.0, DEPTH), sample_grad_rms=None)
+    judged = evidence(normalization="batch", delta_norm=losing(2.0, DEPTH), sample_grad_rms=None)
     assert kinds(judged) == ["vanishing"]
 
 
@@ -115,16 +117,16 @@ def test_vanishing_that_training_made_up_for_is_told_with_what_is_left(kind, los
     if kind == "vanishing":
         profile["sample_grad_rms"] = profile["delta_norm"]
     said = f" (training made up for it: {lost:.1f} at the end). "
-    assert (said in found(case(**profile))[kind]) is made_up
+    assert (said in found(evidence(**profile))[kind]) is made_up
     for lost_all in ({"losses": (1.0, 1.0)}, {"diverged_at": {0: 3, 1: 3}}):
-        assert "made up" not in found(case(**profile, **lost_all))[kind]
+        assert "made up" not in found(evidence(**profile, **lost_all))[kind]
 
 
 def test_where_δ_underflows_all_of_it_is_lost():
     def gone(_seed, _step, layer):
         return 0.0 if layer < 3 else 1e-30
 
-    (words,) = found(case(delta_norm=gone, sample_grad_rms=gone)).values()
+    (words,) = found(evidence(delta_norm=gone, sample_grad_rms=gone)).values()
     assert words.startswith("Gradients vanish: δ goes out on its way back (theory ")
     assert ", all of it over 6 hidden layers. " in words
 
@@ -134,7 +136,7 @@ def test_δ_may_be_gone_behind_the_output_layer_already(depth):
     def gone(_seed, _step, layer):
         return float(layer == depth + 1)
 
-    words = found(case(sizes(depth), delta_norm=gone, sample_grad_rms=gone))
+    words = found(evidence(sizes(depth), delta_norm=gone, sample_grad_rms=gone))
     assert list(words) == ["vanishing"]
     layers = "1 hidden layer." if depth == 1 else f"{depth} hidden layers."
     assert f"all of it over {layers}" in words["vanishing"]
@@ -142,7 +144,7 @@ def test_δ_may_be_gone_behind_the_output_layer_already(depth):
 
 @pytest.mark.parametrize("nothing", [0.0, math.nan, None])
 def test_without_δ_at_the_output_there_is_nothing_to_judge_by(nothing):
-    assert not kinds(case(delta_norm=nothing, sample_grad_rms=nothing))
+    assert not kinds(evidence(delta_norm=nothing, sample_grad_rms=nothing))
 
 
 @pytest.mark.parametrize("lost", [0.0, 3.0])
@@ -152,21 +154,21 @@ def test_a_seed_whose_δ_is_not_a_number_does_not_count(lost):
     def profile(seed, *at):
         return math.nan if seed == 1 else known(seed, *at)
 
-    judged = case(n_seeds=2, delta_norm=profile, sample_grad_rms=profile)
+    judged = evidence(n_seeds=2, delta_norm=profile, sample_grad_rms=profile)
     assert kinds(judged) == (["vanishing"] if lost else ["healthy"])
 
 
 @pytest.mark.parametrize(("decades", "kind"), [(-BEYOND, "chaotic"), (-WITHIN, "healthy")])
 def test_a_chaotic_network_is_told_so_where_δ_explodes(decades, kind):
-    judged = case(sizes(12), **CHAOS, delta_norm=losing(decades, 12))
+    judged = evidence(sizes(12), **CHAOS, delta_norm=losing(decades, 12))
     assert kinds(judged) == [kind]
 
 
 def test_chaos_is_told_beyond_the_trainable_depth_whatever_δ_does():
     *_, trainable = by_quadrature(4.0, 0.3)
     shallow, deep = math.floor(trainable), math.floor(trainable) + 1
-    assert kinds(case(sizes(shallow), **CHAOS)) == ["healthy"]
-    words = found(case(sizes(deep), **CHAOS))
+    assert kinds(evidence(sizes(shallow), **CHAOS)) == ["healthy"]
+    words = found(evidence(sizes(deep), **CHAOS))
     assert list(words) == ["chaotic"]
     assert f"over {deep} hidden layers, of which {trainable:.0f} are trainable." in words["chaotic"]
 
@@ -174,7 +176,7 @@ def test_chaos_is_told_beyond_the_trainable_depth_whatever_δ_does():
 def test_chaos_is_quoted_with_χ_and_the_correlation_that_inputs_end_up_with():
     q, chi, correlation, _ = by_quadrature(4.0, 0.3)
     settled = (q - 0.3**2) / 4.0**2  # the size of inputs that makes every layer alike
-    judged = case(sizes(12), **CHAOS, inputs=settled, delta_norm=losing(-2.2, 12))
+    judged = evidence(sizes(12), **CHAOS, inputs=settled, delta_norm=losing(-2.2, 12))
     words = found(judged)["chaotic"]
     assert f"(theory: χ₁ = {chi:.3g}, c* = {correlation:.2g})" in words
     assert f"δ grows {rate(-2.2, 12)} (theory {math.sqrt(chi):.3g}), 2.2 decades over 12" in words
@@ -182,31 +184,31 @@ def test_chaos_is_quoted_with_χ_and_the_correlation_that_inputs_end_up_with():
 
 def test_where_inputs_hardly_part_it_is_no_chaos():
     near_the_edge = Normal(1.3957, 0.3)  # c* = 0.9997
-    judged = case(initializer=near_the_edge, delta_norm=losing(-2.0, DEPTH))
+    judged = evidence(initializer=near_the_edge, delta_norm=losing(-2.0, DEPTH))
     assert kinds(judged) == ["exploding"]
 
 
 @pytest.mark.parametrize(("phi", "sigma_w"), [(nn.ReLU(), 2.0), (nn.Identity(), 1.5)])
 def test_where_signals_only_grow_inputs_do_not_part(phi, sigma_w):
     grown = {"delta_norm": losing(-3.0, 12), "sample_grad_rms": losing(-3.0, 12)}
-    assert kinds(case(sizes(12), phi, Normal(sigma_w, 0.0), **grown)) == ["exploding"]
+    assert kinds(evidence(sizes(12), phi, Normal(sigma_w, 0.0), **grown)) == ["exploding"]
 
 
 def test_a_normalised_network_has_no_theory_to_quote():
-    (words,) = found(case(normalization="layer", delta_norm=losing(-2.0, DEPTH))).values()
+    (words,) = found(evidence(normalization="layer", delta_norm=losing(-2.0, DEPTH))).values()
     assert words.startswith(f"Gradients explode: δ grows {rate(-2.0)}, 2.0 decades")
     assert "theory" not in words
     assert "network.normalization=null" in words
 
 
 def test_a_normalised_network_is_never_called_chaotic():
-    judged = case(sizes(40), **CHAOS, normalization="layer", delta_norm=losing(-2.0, 40))
+    judged = evidence(sizes(40), **CHAOS, normalization="layer", delta_norm=losing(-2.0, 40))
     assert kinds(judged) == ["exploding"]
 
 
 @pytest.mark.parametrize(("depth", "said"), [(0, "hidden layer"), (1, "one hidden layer to cross")])
 @pytest.mark.parametrize("initializer", [He(), LeCun()])
 def test_shallow_networks_are_healthy(depth, said, initializer):
-    words = found(case(sizes(depth), nn.ReLU(), initializer))
+    words = found(evidence(sizes(depth), nn.ReLU(), initializer))
     assert list(words) == ["healthy"]
     assert said in words["healthy"]

@@ -6,10 +6,10 @@ import math
 import pytest
 from torch import nn
 
-from cases import by_step, case, found, kinds, losing, sizes
 from deltaflow.nn.initializers import He, Normal, Zeros
 from deltaflow.records import LAYERS
 from deltaflow.verdicts.constants import Constants
+from evidence import by_step, evidence, found, kinds, losing, sizes
 
 CLIPPED = nn.Hardtanh()
 CHAOS = {"phi": nn.Tanh(), "initializer": Normal(4.0, 0.3)}
@@ -82,40 +82,40 @@ def named(fault: str) -> str:
     {"saturated_fraction": 0.1}, {"dropout": 0.2},
 ])  # fmt: skip
 def test_a_sound_run_gets_one_line(but):
-    words = found(case(**but))
+    words = found(evidence(**but))
     assert list(words) == ["healthy"]
     assert words["healthy"].startswith("Healthy: δ ")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_gets_its_own_name(fault):
-    assert kinds(case(**FAULTS[fault])) == [named(fault)]
+    assert kinds(evidence(**FAULTS[fault])) == [named(fault)]
 
 
 @pytest.mark.parametrize(("cause", "effect"), EXPLAINED)
 def test_effects_that_a_cause_explains_are_left_out(cause, effect):
-    assert kinds(case(**FAULTS[cause], **FAULTS[effect])) == [named(cause)]
+    assert kinds(evidence(**FAULTS[cause], **FAULTS[effect])) == [named(cause)]
 
 
 @pytest.mark.parametrize(("first", "second"), BESIDE)
 def test_faults_of_their_own_are_all_told_the_more_important_first(first, second):
-    assert kinds(case(**FAULTS[first], **FAULTS[second])) == [named(first), named(second)]
+    assert kinds(evidence(**FAULTS[first], **FAULTS[second])) == [named(first), named(second)]
 
 
 def test_a_plateau_is_told_only_where_nothing_else_is():
     for fault in FAULTS.keys() - {"plateau"}:
-        assert "plateau" not in kinds(case(**FAULTS["plateau"] | FAULTS[fault]))
+        assert "plateau" not in kinds(evidence(**FAULTS["plateau"] | FAULTS[fault]))
 
 
 def test_that_most_seeds_diverged_comes_before_what_became_of_units():
     dying = {"dead_fraction": lambda seed, step, _: 1.0 if step and seed == 0 else 0.5}
     few, most = {1: 9}, {1: 9, 2: 7}
-    assert kinds(case(n_seeds=3, diverged_at=few, **dying)) == ["dead", "divergence"]
-    assert kinds(case(n_seeds=3, diverged_at=most, **dying)) == ["divergence", "dead"]
+    assert kinds(evidence(n_seeds=3, diverged_at=few, **dying)) == ["dead", "divergence"]
+    assert kinds(evidence(n_seeds=3, diverged_at=most, **dying)) == ["divergence", "dead"]
 
 
 def test_a_kind_is_told_once():
-    words = found(case(dead_fraction=1.0))  # at the start, and so at the end
+    words = found(evidence(dead_fraction=1.0))  # at the start, and so at the end
     assert list(words) == ["dead"]
     assert words["dead"].startswith("Units are dead: 100% of hidden layer 1")
 
@@ -123,26 +123,26 @@ def test_a_kind_is_told_once():
 @pytest.mark.parametrize("fault", FAULTS)
 def test_without_a_flow_only_what_needs_none_is_found(fault):
     needs_none = fault in ("symmetric", "doubled", "divergence")
-    assert kinds(case(**FAULTS[fault], recorded=False)) == ([fault] if needs_none else [])
+    assert kinds(evidence(**FAULTS[fault], recorded=False)) == ([fault] if needs_none else [])
 
 
 @pytest.mark.parametrize("depth", [1, 6, 60])
 def test_without_a_flow_theory_alone_makes_no_verdict(depth):
-    assert not kinds(case(sizes(depth), **CHAOS, recorded=False))
+    assert not kinds(evidence(sizes(depth), **CHAOS, recorded=False))
 
 
 def test_where_all_seeds_diverged_their_start_is_judged_all_the_same():
     lost = {"diverged_at": {0: 3, 1: 5}, "losses": (math.nan,)}
-    assert kinds(case(**lost)) == ["divergence"]
-    assert kinds(case(**lost, **FAULTS["exploding"])) == ["exploding"]
-    assert kinds(case(**lost, **FAULTS["vanishing"])) == ["divergence", "vanishing"]
+    assert kinds(evidence(**lost)) == ["divergence"]
+    assert kinds(evidence(**lost, **FAULTS["exploding"])) == ["exploding"]
+    assert kinds(evidence(**lost, **FAULTS["vanishing"])) == ["divergence", "vanishing"]
 
 
 @pytest.mark.parametrize("depth", [0, 1, 6])
 @pytest.mark.parametrize("column", MEASURED)
 @pytest.mark.parametrize("value", [0.0, math.nan, 1e30])
 def test_whatever_was_measured_words_hold_no_broken_numbers(column, value, depth):
-    judged = case(sizes(depth), CLIPPED, **{column: value})
+    judged = evidence(sizes(depth), CLIPPED, **{column: value})
     for words in found(judged).values():
         assert not {"nan", "inf", "nan%", "None"} & set(words.replace(",", " ").split())
 
@@ -152,7 +152,7 @@ def test_whatever_was_measured_words_hold_no_broken_numbers(column, value, depth
 @pytest.mark.parametrize("initializer", [Zeros(), Normal(0.0, 0.3), Normal(1e18, 0.0)])
 def test_whatever_theory_makes_of_a_network_there_are_words_for_it(initializer, phi, depth):
     gone = {"delta_norm": lambda *at: float(at[2] == depth + 1), "inactive_fraction": 1.0}
-    judged = case(sizes(depth, 1), phi, initializer, **gone if depth else {})
+    judged = evidence(sizes(depth, 1), phi, initializer, **gone if depth else {})
     words = found(judged)
     assert words
     assert not {"nan", "inf", "×nan", "None"} & set(" ".join(words.values()).split())

@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 from torch import nn
 
-from cases import BEST_CONSTANT, LIMIT, N_STEPS, by_step, case, found, kinds, losing, sizes
 from deltaflow.nn.initializers import Normal
+from deltaflow.verdicts import judge
 from deltaflow.verdicts.constants import Constants
+from evidence import BEST_CONSTANT, LIMIT, N_STEPS, by_step, evidence, found, kinds, losing, sizes
 
 KEPT = math.exp(-3)
 FLAT = (1.0, 1.0, 1.0)
@@ -27,7 +28,7 @@ def updates(length: float, layer: int = 2, seed: int | None = None, step: int | 
 
 def slow(length: float, **but):
     """A run whose updates all have one length, and which learns nothing."""
-    return case(update_ratio=length, losses=FLAT, **but)
+    return evidence(update_ratio=length, losses=FLAT, **but)
 
 
 @pytest.mark.parametrize(("diverged_at", "n_seeds", "who"), [
@@ -37,7 +38,7 @@ def slow(length: float, **but):
     ({1: 8, 2: 5}, 3, "2 of 3 seeds are not finite from step 5 on"),
 ])  # fmt: skip
 def test_seeds_that_diverged_are_counted_from_the_first_step(diverged_at, n_seeds, who):
-    words = found(case(diverged_at=diverged_at, n_seeds=n_seeds))
+    words = found(evidence(diverged_at=diverged_at, n_seeds=n_seeds))
     assert list(words) == ["divergence"]
     assert f"loss or weights of {who}, after a first update 0.001 of" in words["divergence"]
 
@@ -48,7 +49,7 @@ def test_signals_that_overflow_before_any_update_are_no_matter_of_steps(n_lost):
         return math.nan if seed < n_lost else 1.0
 
     columns = dict.fromkeys(["delta_norm", "delta_rms", "sample_grad_rms", "update_ratio"], lost)
-    judged = case(
+    judged = evidence(
         phi=nn.ReLU(),
         initializer=Normal(9.0, 0.0),
         n_seeds=3,
@@ -68,11 +69,11 @@ def test_signals_that_overflow_before_any_update_are_no_matter_of_steps(n_lost):
     {"diverged_at": {0: 0}, "recorded": False},
 ])  # fmt: skip
 def test_else_a_smaller_step_is_advised(but):
-    assert "Try optimizer.lr=" in found(case(**but, n_seeds=1))["divergence"]
+    assert "Try optimizer.lr=" in found(evidence(**but, n_seeds=1))["divergence"]
 
 
 def test_what_diverged_says_nothing_of_the_end():
-    judged = case(
+    judged = evidence(
         n_seeds=2,
         diverged_at={1: 9},
         update_ratio=updates(5.0, seed=1, step=10),
@@ -82,7 +83,7 @@ def test_what_diverged_says_nothing_of_the_end():
 
 
 def test_where_all_diverged_nothing_is_said_of_what_was_learnt():
-    words = found(case(diverged_at={0: 3, 1: 3}, losses=[1.0, math.nan]))
+    words = found(evidence(diverged_at={0: 3, 1: 3}, losses=[1.0, math.nan]))
     assert list(words) == ["divergence"]
 
 
@@ -90,7 +91,7 @@ def test_where_all_diverged_nothing_is_said_of_what_was_learnt():
     ("softmax", True), ("sigmoid", True), ("tanh", False), (None, False),
 ])  # fmt: skip
 def test_a_second_softmax_is_told_with_both_δ_and_the_floor_of_the_loss(output, doubled):
-    words = found(case(constants=DOUBLE, output_activation=output, delta_rms=0.1632))
+    words = found(evidence(constants=DOUBLE, output_activation=output, delta_rms=0.1632))
     assert list(words) == (["doubled"] if doubled else ["healthy"])
     if doubled:
         assert words["doubled"] == (
@@ -101,7 +102,7 @@ def test_a_second_softmax_is_told_with_both_δ_and_the_floor_of_the_loss(output,
 
 
 def test_δ_that_is_not_a_number_is_left_out_beside_a_second_softmax():
-    judged = case(
+    judged = evidence(
         constants=DOUBLE,
         output_activation="softmax",
         delta_rms=lambda seed, *_: 0.1632 if seed else math.nan,
@@ -110,45 +111,47 @@ def test_δ_that_is_not_a_number_is_left_out_beside_a_second_softmax():
 
 
 def test_without_a_flow_the_second_softmax_is_told_by_theory_alone():
-    words = found(case(constants=DOUBLE, output_activation="softmax", recorded=False))
+    words = found(evidence(constants=DOUBLE, output_activation="softmax", recorded=False))
     assert "the loss has its own: theory gives δ = 0.16 for both" in words["doubled"]
 
 
 def test_a_softmax_of_one_output_lets_nothing_through():
     alone = Constants(loss=0.8, delta=0.0, delta_alone=0.5, floor=0.81)
-    words = found(case(constants=alone, output_activation="softmax", delta_rms=0.0, delta_norm=0.0))
+    words = found(
+        evidence(constants=alone, output_activation="softmax", delta_rms=0.0, delta_norm=0.0)
+    )
     assert list(words) == ["doubled"]
     assert "δ is 0 at the output, where theory gives δ = 0 for both" in words["doubled"]
     assert words["doubled"].endswith("predicted δ 0.5.")
 
 
 def test_a_softmax_before_a_loss_without_one_is_no_fault():
-    assert kinds(case(output_activation="softmax")) == ["healthy"]
+    assert kinds(evidence(output_activation="softmax")) == ["healthy"]
 
 
 @pytest.mark.parametrize(("length", "kind"), [(1.01, "violent"), (0.99, "healthy")])
 def test_an_update_may_be_as_long_as_the_weights_and_no_longer(length, kind):
-    words = found(case(update_ratio=updates(length, layer=3, step=10)))
+    words = found(evidence(update_ratio=updates(length, layer=3, step=10)))
     assert list(words) == [kind]
     if kind == "violent":
         assert "at step 10 layer 3 moved by 1 of its weights' length" in words[kind]
 
 
 def test_the_longest_update_is_quoted_as_the_mean_over_seeds():
-    words = found(case(n_seeds=2, update_ratio=updates(4.0, layer=2, seed=1, step=10)))
+    words = found(evidence(n_seeds=2, update_ratio=updates(4.0, layer=2, seed=1, step=10)))
     assert "layer 2 moved by 2 of its weights' length" in words["violent"]
 
 
 @pytest.mark.parametrize(("shrunk", "kind"), [(0.5, "healthy"), (1.0, "violent"), (3.0, "violent")])
 def test_weights_that_training_made_small_do_not_make_a_step_long(shrunk, kind):
-    judged = case(
+    judged = evidence(
         update_ratio=updates(1.5, step=199), weight_rms=by_step(start=0.1, end=0.1 * shrunk)
     )
     assert kinds(judged) == [kind]
 
 
 def test_layers_that_start_at_0_have_no_length_to_move_by():
-    judged = case(
+    judged = evidence(
         update_ratio=lambda *at: (5.0 if at[1] else math.nan) if at[2] == 7 else 1e-3,
         weight_rms=lambda *at: 0.0 if at[2] == 7 and not at[1] else 0.1,
     )
@@ -161,7 +164,7 @@ def test_layers_that_start_at_0_have_no_length_to_move_by():
     ((3.06,), "healthy"),
 ])  # fmt: skip
 def test_training_that_makes_the_loss_worse_is_violent(losses, kind):
-    words = found(case(losses=losses, n_steps=20, update_ratio=updates(0.02)))
+    words = found(evidence(losses=losses, n_steps=20, update_ratio=updates(0.02)))
     assert list(words) == [kind]
     if kind == "violent":
         assert words[kind].startswith(
@@ -180,7 +183,7 @@ def fading(decades: float, depth: int = 6):
     (1.02, 0.52, "vanishing"), (0.98, 0.52, "healthy"), (1.02, 0.48, "healthy"),
 ])  # fmt: skip
 def test_gradients_may_vanish_in_training_as_long_as_little_loss_is_left(lost, left, kind):
-    words = found(case(delta_norm=fading(lost * LIMIT), losses=(1.0, 0.8, left)))
+    words = found(evidence(delta_norm=fading(lost * LIMIT), losses=(1.0, 0.8, left)))
     assert list(words) == [kind]
     if kind == "vanishing":
         assert words[kind].startswith(
@@ -192,7 +195,7 @@ def test_gradients_may_vanish_in_training_as_long_as_little_loss_is_left(lost, l
 
 def test_what_vanishes_from_the_start_does_not_come_to_vanish():
     lost = losing(1.02 * LIMIT, 6)
-    words = found(case(delta_norm=lost, sample_grad_rms=lost, losses=(1.0, 0.8, 0.6)))
+    words = found(evidence(delta_norm=lost, sample_grad_rms=lost, losses=(1.0, 0.8, 0.6)))
     assert list(words) == ["vanishing"]
     assert words["vanishing"].startswith("Gradients vanish: ")
 
@@ -208,19 +211,19 @@ def test_updates_stall_where_they_cannot_add_up_to_a_twentieth_of_the_weights(tr
 
 
 def test_a_loss_that_fell_to_what_constants_have_has_stalled_too():
-    assert kinds(case(update_ratio=1e-6, losses=(2.0, 1.0, 0.98))) == ["stalled"]
+    assert kinds(evidence(update_ratio=1e-6, losses=(2.0, 1.0, 0.98))) == ["stalled"]
 
 
 @pytest.mark.parametrize(("last", "kind"), [(0.46, "stalled"), (0.44, "healthy")])
 def test_a_loss_that_began_low_and_stayed_was_not_learnt(last, kind):
-    words = found(case(update_ratio=1e-6, losses=(0.5, last)))
+    words = found(evidence(update_ratio=1e-6, losses=(0.5, last)))
     assert list(words) == [kind]
     if kind == "stalled":
         assert "the loss went from 0.5 to 0.46." in words[kind]
 
 
 def test_the_layer_that_moves_most_tells_whether_updates_stall():
-    judged = case(update_ratio=lambda *at: 1e-3 if at[2] == 5 else 1e-6, losses=FLAT)
+    judged = evidence(update_ratio=lambda *at: 1e-3 if at[2] == 5 else 1e-6, losses=FLAT)
     assert kinds(judged) == ["plateau"]
 
 
@@ -232,7 +235,7 @@ def test_a_few_steps_are_too_early_to_miss_progress(n_steps, found_one, length):
 
 @pytest.mark.parametrize(("last", "kind"), [(0.96, "plateau"), (0.94, "healthy")])
 def test_a_plateau_is_a_loss_that_kept_nineteen_twentieths_of_a_constants(last, kind):
-    words = found(case(losses=(last, last, last)))
+    words = found(evidence(losses=(last, last, last)))
     assert list(words) == [kind]
     if kind == "plateau":
         assert "0.96 at the end, and 1 is what the best constant output has" in words[kind]
@@ -243,31 +246,32 @@ def test_a_plateau_is_a_loss_that_kept_nineteen_twentieths_of_a_constants(last, 
     ((1.04, 1.02, 1.01, 0.98), "plateau"), ((1.2, 1.04, 1.0, 0.98), "healthy"),
 ])  # fmt: skip
 def test_a_loss_that_falls_in_the_second_half_is_on_no_plateau(losses, kind):
-    assert kinds(case(losses=losses)) == [kind]
+    assert kinds(evidence(losses=losses)) == [kind]
 
 
 def test_the_rate_of_δ_shows_that_it_is_not_to_blame():
-    decayed = case(losses=FLAT, delta_norm=lambda *at: 0.9 ** (6 - min(at[2], 6)))
+    decayed = evidence(losses=FLAT, delta_norm=lambda *at: 0.9 ** (6 - min(at[2], 6)))
     assert "although gradients flow (δ changes ×0.9 per layer" in found(decayed)["plateau"]
 
 
 @pytest.mark.parametrize(("but", "advice"), [
-    ({"shape": sizes(0)}, "try network.depth=2."),
-    ({"shape": sizes(0), "sizes_listed": True}, "try network.hidden_sizes=[32,32]."),
-    ({"phi": nn.Identity()}, "try activation=relu."),
-    ({"phi": nn.LeakyReLU(1.0)}, "try activation.negative_slope=0.01."),
-    ({"phi": nn.LeakyReLU(0.9)}, "try debug=overfit,"),
-    ({"phi": nn.Tanh()}, "try debug=overfit,"),
+    ({"shape": sizes(0)}, "network.depth=2"),
+    ({"shape": sizes(0), "sizes_listed": True}, "network.hidden_sizes=[32,32]"),
+    ({"phi": nn.Identity()}, "activation=relu"),
+    ({"phi": nn.LeakyReLU(1.0)}, "activation.negative_slope=0.01"),
+    ({"phi": nn.LeakyReLU(0.9)}, "debug=overfit"),
+    ({"phi": nn.Tanh()}, "debug=overfit"),
 ])  # fmt: skip
 def test_a_plateau_names_what_else_may_be_the_cause(but, advice):
-    words = found(case(**but, initializer=Normal(1.0, 0.0), losses=FLAT))
-    assert advice in words["plateau"]
+    (verdict,) = judge(evidence(**but, initializer=Normal(1.0, 0.0), losses=FLAT))
+    assert verdict.kind == "plateau"
+    assert verdict.advice.overrides == (advice,)
 
 
 @pytest.mark.parametrize("best", [math.nan, math.inf, 0.0])
 def test_without_a_best_constant_nobody_knows_what_was_learnt(best):
     unknown = Constants(best, delta=0.5, delta_alone=0.5, floor=math.nan)
-    words = found(case(losses=FLAT, constants=unknown))
+    words = found(evidence(losses=FLAT, constants=unknown))
     assert list(words) == ["healthy"]
     assert "best constant" not in words["healthy"]
 
@@ -275,13 +279,13 @@ def test_without_a_best_constant_nobody_knows_what_was_learnt(best):
 @pytest.mark.parametrize("best", [-1.0, 1.0])
 def test_of_losses_below_0_no_share_is_told(best):
     below = Constants(best, delta=0.5, delta_alone=0.5, floor=math.nan)
-    words = found(case(losses=(-1.0, -1.5), constants=below))
+    words = found(evidence(losses=(-1.0, -1.5), constants=below))
     assert list(words) == ["healthy"]
     assert "training took away" not in words["healthy"]
 
 
 def test_losses_are_means_over_seeds_that_did_not_diverge():
     some = {"n_seeds": 3, "diverged_at": {2: 4}}
-    assert case(**some).losses == pytest.approx([0.9, 0.5, 0.2])
-    by_seed = case(**some).metrics.with_columns(loss=pl.col("seed") + 1.0)
-    assert case(**some, metrics=by_seed).losses == pytest.approx([1.5, 1.5, 1.5])
+    assert evidence(**some).losses == pytest.approx([0.9, 0.5, 0.2])
+    by_seed = evidence(**some).metrics.with_columns(loss=pl.col("seed") + 1.0)
+    assert evidence(**some, metrics=by_seed).losses == pytest.approx([1.5, 1.5, 1.5])

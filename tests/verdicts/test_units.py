@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from cases import LIMIT, by_step, case, found, kinds, losing, sizes
 from deltaflow.nn.initializers import He, Normal, Torch, Zeros
 from deltaflow.nn.network import FullyConnected
 from deltaflow.verdicts import copied_layers
+from evidence import LIMIT, by_step, evidence, found, kinds, losing, sizes
 
 RECTIFIERS = {"phi": nn.ReLU(), "initializer": He()}
 CLIPPED = {"phi": nn.Hardtanh(), "initializer": Normal(1.0, 0.0)}
@@ -101,20 +101,20 @@ def test_units_that_differ_anywhere_are_no_copies(differs):
 
 @pytest.mark.parametrize(("copies", "said"), [([2], "layer 2 all"), ([1, 3], "layers 1, 3 all")])
 def test_copies_are_named_by_layer(copies, said):
-    words = found(case(copies=copies))
+    words = found(evidence(copies=copies))
     assert list(words) == ["symmetric"]
     assert f"in hidden {said} of them start with the same weights" in words["symmetric"]
 
 
 @pytest.mark.parametrize(("share", "kind"), [(0.51, "saturation"), (0.49, "healthy")])
 def test_a_layer_saturates_where_most_of_it_does(share, kind):
-    judged = case(saturated_fraction=in_layer(2, share))
+    judged = evidence(saturated_fraction=in_layer(2, share))
     assert kinds(judged) == [kind]
 
 
 @pytest.mark.parametrize(("sigma_w", "sigma_b", "inputs"), [(4.0, 0.0, 1.0), (1.0, 2.0, 9.0)])
 def test_the_saturated_share_stands_beside_that_of_theory(sigma_w, sigma_b, inputs):
-    judged = case(
+    judged = evidence(
         sizes(2),
         initializer=Normal(sigma_w, sigma_b),
         inputs=inputs,
@@ -128,7 +128,7 @@ def test_the_saturated_share_stands_beside_that_of_theory(sigma_w, sigma_b, inpu
 
 def test_the_worst_layer_is_named_by_the_mean_over_seeds():
     shares = {1: (0.9, 0.1), 2: (0.6, 0.7), 3: (0.8, math.nan), 4: (0.2, 0.2)}
-    judged = case(
+    judged = evidence(
         sizes(4), saturated_fraction=lambda seed, _, layer: shares.get(layer, (None,) * 2)[seed]
     )
     assert "80% of hidden layer 3" in found(judged)["saturation"]
@@ -139,7 +139,7 @@ def test_the_worst_layer_is_named_by_the_mean_over_seeds():
     (True, 99.0, False),
 ])  # fmt: skip
 def test_inputs_are_to_blame_where_they_are_far_from_ordinary(standardized, inputs, speaks):
-    judged = case(inputs=inputs, standardized=standardized, saturated_fraction=in_layer(1, 0.7))
+    judged = evidence(inputs=inputs, standardized=standardized, saturated_fraction=in_layer(1, 0.7))
     words = found(judged)["saturation"]
     assert (f"Inputs are large: mean(x²) = {inputs:.3g}." in words) is speaks
     assert ("Try data.standardize=true" in words) is speaks
@@ -150,7 +150,7 @@ def test_inputs_are_to_blame_where_they_are_far_from_ordinary(standardized, inpu
     (0.49, 1.01 * LIMIT, "healthy"),
 ])  # fmt: skip
 def test_training_saturates_units_where_δ_has_come_to_vanish(share, decades, kind):
-    judged = case(
+    judged = evidence(
         saturated_fraction=in_layer(3, share, 0.04, at_the_end=True),
         delta_norm=vanishing_at_the_end(decades, 6),
     )
@@ -162,7 +162,7 @@ def test_training_saturates_units_where_δ_has_come_to_vanish(share, decades, ki
 
 
 def test_training_may_leave_no_δ_at_all():
-    judged = case(
+    judged = evidence(
         saturated_fraction=in_layer(3, 1.0, at_the_end=True), delta_norm=by_step(start=1.0, end=0.0)
     )
     assert "and no δ is left." in found(judged)["saturation"]
@@ -171,7 +171,9 @@ def test_training_may_leave_no_δ_at_all():
 @pytest.mark.parametrize(("share", "kind"), [(0.951, "inactive"), (0.949, "healthy")])
 @pytest.mark.parametrize("at_the_end", [False, True])
 def test_a_layer_is_off_where_nearly_all_of_it_is_flat(share, kind, at_the_end):
-    judged = case(**RECTIFIERS, inactive_fraction=in_layer(2, share, 0.5, at_the_end=at_the_end))
+    judged = evidence(
+        **RECTIFIERS, inactive_fraction=in_layer(2, share, 0.5, at_the_end=at_the_end)
+    )
     words = found(judged)
     assert list(words) == [kind]
     if kind == "inactive":
@@ -182,7 +184,7 @@ def test_a_layer_is_off_where_nearly_all_of_it_is_flat(share, kind, at_the_end):
 
 
 def test_the_flat_share_stands_beside_that_of_theory():
-    judged = case(sizes(2), **CLIPPED, inputs=4.0, inactive_fraction=in_layer(1, 0.99))
+    judged = evidence(sizes(2), **CLIPPED, inputs=4.0, inactive_fraction=in_layer(1, 0.99))
     words = found(judged)["inactive"]
     assert said_by_theory(words) == pytest.approx(outside(1.0, 4.0), abs=0.005)
 
@@ -190,7 +192,7 @@ def test_the_flat_share_stands_beside_that_of_theory():
 @pytest.mark.parametrize("kind", ["saturation", "inactive"])
 def test_a_normalised_network_has_no_theory_beside_its_shares(kind):
     column = {"saturation": "saturated_fraction", "inactive": "inactive_fraction"}[kind]
-    judged = case(**CLIPPED, normalization="batch", **{column: in_layer(1, 1.0)})
+    judged = evidence(**CLIPPED, normalization="batch", **{column: in_layer(1, 1.0)})
     assert "theory" not in found(judged)[kind]
 
 
@@ -200,7 +202,7 @@ def test_more_units_are_dead_than_chance_explains(depth, width, n_seeds, at_the_
     units = width * n_seeds
     chance = most_dead_by_chance(units, depth)
     for dead, kind in ((chance, "healthy"), (chance + 1, "dead")):
-        judged = case(
+        judged = evidence(
             sizes(depth, width),
             **RECTIFIERS,
             n_seeds=n_seeds,
@@ -222,16 +224,16 @@ def test_more_units_are_dead_than_chance_explains(depth, width, n_seeds, at_the_
 @pytest.mark.parametrize("column", ["saturated_fraction", "inactive_fraction", "dead_fraction"])
 @pytest.mark.parametrize("share", [None, math.nan])
 def test_what_does_not_apply_is_no_fault(column, share):
-    assert kinds(case(**{column: share})) == ["healthy"]
+    assert kinds(evidence(**{column: share})) == ["healthy"]
 
 
 @pytest.mark.parametrize("column", ["saturated_fraction", "inactive_fraction", "dead_fraction"])
 def test_the_output_layer_has_no_units_to_judge(column):
-    assert kinds(case(**RECTIFIERS, **{column: in_layer(7, 1.0)})) == ["healthy"]
+    assert kinds(evidence(**RECTIFIERS, **{column: in_layer(7, 1.0)})) == ["healthy"]
 
 
 def test_units_of_seeds_that_diverged_do_not_count_at_the_end():
-    judged = case(
+    judged = evidence(
         **RECTIFIERS,
         n_seeds=4,
         diverged_at={0: 12, 1: 12},
@@ -241,7 +243,7 @@ def test_units_of_seeds_that_diverged_do_not_count_at_the_end():
 
 
 def test_zero_weights_and_one_unit_a_layer_leave_theory_without_numbers():
-    judged = case(
+    judged = evidence(
         sizes(3, width=1),
         nn.ReLU(),
         Zeros(),
@@ -255,5 +257,5 @@ def test_zero_weights_and_one_unit_a_layer_leave_theory_without_numbers():
 
 
 def test_vanishing_since_the_start_is_not_the_units_fault():
-    judged = case(saturated_fraction=in_layer(1, 0.4), delta_norm=losing(2.0, 6))
+    judged = evidence(saturated_fraction=in_layer(1, 0.4), delta_norm=losing(2.0, 6))
     assert kinds(judged) == ["hidden_vanishing"]

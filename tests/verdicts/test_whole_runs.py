@@ -75,7 +75,8 @@ def test_a_bounded_rectifier_saturates_all_the_same(tmp_path):
 @pytest.mark.filterwarnings("ignore:On the edge of chaos")  # units saturate there
 def test_advice_can_stand_behind_a_critical_start_with_biases(tmp_path):
     command = ["activation=tanh", "init=critical", "init.sigma_b=3", "network.depth=12"]
-    advice = advised({}, _words(command, tmp_path / "first"))
+    verdict, *_ = run([*SHORT, *command], tmp_path / "first").summary["verdicts"]
+    advice = advised({}, verdict["overrides"])
     assert advice["init.sigma_b"] == "0"
     pasted = [f"{key}={value}" for key, value in advice.items()]
     assert "saturation" not in _kinds([*command, *pasted], tmp_path / "second")

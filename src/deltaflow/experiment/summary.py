@@ -49,7 +49,7 @@ def summarize(
     applies = module.network.normalization is None
     fields = theory.fields(inputs) if applies else None
     found["theory"] = fields and fields | theory_fit(layers)
-    case = verdicts.Case(
+    evidence = verdicts.Evidence(
         layers=layers,
         metrics=metrics,
         replicas=found["replicas"],
@@ -70,18 +70,17 @@ def summarize(
         n_steps=n_steps,
         sizes_listed=config.network.hidden_sizes is not None,
     )
-    found["verdicts"] = _judge(case)
+    found["verdicts"] = _judge(evidence)
     return found
 
 
-def _judge(case: verdicts.Case) -> list[dict[str, str]]:
+def _judge(evidence: verdicts.Evidence) -> list[dict[str, Any]]:
     """The verdicts; none, and a warning, should judging fail: results shall not go with it."""
     try:
-        found = verdicts.judge(case)
+        return [verdicts.recorded(verdict) for verdict in verdicts.judge(evidence)]
     except Exception as error:  # whatever is raised by a φ of the user's own, or by a mistake here
         warnings.warn(f"No verdicts: {explain(error)}", stacklevel=2)
         return []
-    return [{"kind": verdict.kind, "words": verdict.words} for verdict in found]
 
 
 def _step_size(config: DictConfig) -> float | None:

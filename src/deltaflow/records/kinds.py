@@ -79,7 +79,18 @@ FIELDS = {
     "metrics": mapping(_INTERVALS),
     "flow": _INTERVALS,
     "theory": maybe(_THEORY),
-    "verdicts": listing(fields(kind=text, words=text)),
+    "verdicts": listing(
+        fields(
+            kind=text,
+            words=text,
+            when=maybe(text),
+            layers=listing(count),
+            numbers=mapping(maybe(primitive)),
+            overrides=listing(text),
+            leave_out=listing(text),
+            predicted=mapping(maybe(number)),
+        )
+    ),
 }
 """Of each of ``SUMMARY_FIELDS``, the check."""
 

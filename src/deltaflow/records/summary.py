@@ -81,8 +81,11 @@ SUMMARY_FIELDS = {
     "activations end up with, 0 if it runs there, null if it grows without bound; chi, χ₁ "
     "there, its limit if q runs away; c, the correlation that two inputs end up with, null if q"
     " runs away or every one stays; trainable_depth, 6 ξ_c in layers, null if unlimited",
-    "verdicts": "a list, most important first, of kind and words: findings, or the one verdict "
-    "healthy; empty where nothing was measured",
+    "verdicts": "a list, most important first: findings, or the one verdict healthy; empty "
+    "where nothing was measured. Of each its kind; words, for people; when it was seen (start, "
+    "training, end); the layers concerned; numbers, what it rests on by quantity; overrides, what "
+    "to try, with what they are predicted to lead to; leave_out, the run's own overrides that "
+    "must not be given with them",
 }
 
 

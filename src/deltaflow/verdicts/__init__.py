@@ -4,8 +4,10 @@ A finding is a departure from a definition, not from a habit: the limits below f
 the quantities mean, and nothing in them was fitted to runs. Each finding ends with something
 to try that theory predicts to help; a run without one gets a line that says so.
 
-``case``
+``evidence``
     what a run is judged by: its records, what theory says of its network
+``thresholds``
+    from where on a quantity is a finding, and why
 ``constants``
     what a loss can be without looking at the inputs
 ``flow``
@@ -14,10 +16,10 @@ to try that theory predicts to help; a run without one gets a line that says so.
     units that are copies, saturated, off or dead
 ``training``
     what training did: divergence, updates too large or too small, a plateau
-``remedies``
-    what network to try instead, and what theory predicts of it
-``steps``
-    what step size to try instead
+``better_networks``, ``step_sizes``
+    what network and what step size to try instead, and what theory predicts of it
+``verdict``, ``words``
+    what a finding holds, and the one place that puts it into words
 
 One limit serves for gradients: what δ keeps over the trainable depth 6 ξ_c of an ordered
 network, e⁻³ = 0.05 of its norm (Schoenholz et al. 2017, arXiv:1611.01232, section 5). It is
@@ -28,12 +30,14 @@ the majority of a layer, and for updates the length of the weights themselves.
 from collections.abc import Callable
 
 from deltaflow.verdicts import flow, training, units
-from deltaflow.verdicts.case import Case, Verdict
+from deltaflow.verdicts.evidence import Evidence
 from deltaflow.verdicts.units import copied_layers
+from deltaflow.verdicts.verdict import Advice, Verdict
+from deltaflow.verdicts.words import recorded, words
 
-__all__ = ["Case", "Verdict", "copied_layers", "judge"]
+__all__ = ["Advice", "Evidence", "Verdict", "copied_layers", "judge", "recorded", "words"]
 
-_FINDINGS: tuple[tuple[str, Callable[[Case], str | None]], ...] = (  # causes before effects
+_FINDINGS: tuple[tuple[str, Callable[[Evidence], Verdict | None]], ...] = (  # causes before effects
     ("symmetric", units.symmetric),
     ("chaotic", flow.chaotic),
     ("exploding", flow.exploding),
@@ -65,24 +69,23 @@ _EXPLAINS = {  # findings that are but the effects of another
 }
 
 
-def judge(case: Case) -> list[Verdict]:
+def judge(evidence: Evidence) -> list[Verdict]:
     """The findings on a run.
 
     Args:
-        case: the run.
+        evidence: the run.
 
     Returns:
         Findings, most important first; or one verdict of the kind ``healthy``; or nothing,
         where there is nothing to judge by.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Verdict] = {}
     explained: set[str] = set()
     for kind, check in _FINDINGS:
-        if kind not in found and kind not in explained and (words := check(case)):
-            found[kind] = words
+        if kind not in found and kind not in explained and (verdict := check(evidence)):
+            found[kind] = verdict
             explained |= _EXPLAINS.get(kind, set())
-    if not found and (words := training.plateau(case)):
-        found["plateau"] = words
-    if not found and (words := flow.healthy(case)):
-        found["healthy"] = words
-    return [Verdict(kind, words) for kind, words in found.items()]
+    if found:
+        return list(found.values())
+    only = training.plateau(evidence) or training.healthy(evidence)
+    return [only] if only else []

@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from cases import LIMIT, case, found, losing, sizes
 from deltaflow.experiment import assembly, builders
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.nn.initializers import He, Normal, Orthogonal, Torch, Xavier, Zeros
 from deltaflow.theory import variances
 from deltaflow.theory.critical import Critical
 from deltaflow.theory.overlay import Theory
-from deltaflow.verdicts import Case
-from deltaflow.verdicts.remedies import narrow, remedy
+from deltaflow.verdicts import Evidence
+from deltaflow.verdicts.better_networks import better_network, wider_network
+from deltaflow.verdicts.words import advice_words
+from evidence import LIMIT, evidence, found, losing, sizes
 from running import composed
 
 PHIS = {
@@ -65,6 +66,15 @@ class Dimmed(nn.Module):
         return self.share * z.relu()
 
 
+def to_try(judged: Evidence) -> str:
+    return advice_words(better_network(judged))
+
+
+def wider(judged: Evidence) -> str | None:
+    found = wider_network(judged)
+    return found and advice_words(found)
+
+
 @pytest.fixture(scope="module")
 def iris(tmp_path_factory):
     return assembly.datamodule(composed([], tmp_path_factory.mktemp("iris")))
@@ -87,8 +97,8 @@ def faulty(iris):
     """The same network by hand, as a run to be judged."""
     inputs = builders.input_second_moment(iris)
 
-    def made(phi: str, init: str, hidden=(32,) * 12, **but) -> Case:
-        return case((4, *hidden, 3), PHIS[phi], INITS[init], inputs=inputs, **but)
+    def made(phi: str, init: str, hidden=(32,) * 12, **but) -> Evidence:
+        return evidence((4, *hidden, 3), PHIS[phi], INITS[init], inputs=inputs, **but)
 
     return made
 
@@ -107,7 +117,7 @@ def taken(words: str, overrides: str) -> list[str]:
     ] + advice
 
 
-def assert_healed(words: str, theory: Theory, old: Case) -> None:
+def assert_healed(words: str, theory: Theory, old: Evidence) -> None:
     """Theory of the network with the advice says what the advice says, and finds no fault."""
     prediction = theory.predict(old.input_second_moment)
     if theory.depth > 1:
@@ -128,7 +138,7 @@ def known_of(theory: Theory) -> tuple[str, ...]:
 @pytest.mark.parametrize(("phi", "init"), PAIRS)
 def test_advice_does_what_it_says(phi, init, faulty, network):
     old = faulty(phi, init)
-    words = remedy(old)
+    words = to_try(old)
     theory, _ = network(taken(words, f"network.depth=12 activation={phi} init={init}"))
     assert theory.sizes == old.theory.sizes
     assert_healed(words, theory, old)
@@ -144,7 +154,7 @@ def test_advice_does_what_it_says(phi, init, faulty, network):
 ])  # fmt: skip
 def test_advice_does_what_it_says_to_networks_of_any_shape(phi, init, shape, but, faulty, network):
     old = faulty(phi, init, **but)
-    words = remedy(old)
+    words = to_try(old)
     shape = f"network.{shape.replace(' ', '', shape.count(','))}"
     theory, normalization = network(taken(words, f"{shape} activation={phi} init={init}"))
     assert normalization is None
@@ -155,7 +165,7 @@ def test_advice_does_what_it_says_to_networks_of_any_shape(phi, init, shape, but
     ("depth=12", False), (f"hidden_sizes=[{','.join(['32'] * 12)}]", True),
 ])  # fmt: skip
 def test_where_nothing_heals_one_hidden_layer_is_advised(shape, listed, faulty, network):
-    words = remedy(faulty("tanh", FAR_TOO_WIDE, dropout=0.9, sizes_listed=listed))
+    words = to_try(faulty("tanh", FAR_TOO_WIDE, dropout=0.9, sizes_listed=listed))
     assert words.endswith(", where δ has one layer to cross.")
     old = f"network.{shape} network.dropout=0.9 activation=tanh init={FAR_TOO_WIDE}"
     theory, _ = network(taken(words, old))
@@ -184,7 +194,7 @@ def test_where_nothing_heals_one_hidden_layer_is_advised(shape, listed, faulty, 
      "Try activation=relu init.gain=1.414, predicted ×1 per layer."),
 ])  # fmt: skip
 def test_the_smallest_change_that_heals_is_advised(but, advice):
-    assert remedy(case(**{"shape": sizes(8)} | but)).startswith(advice)
+    assert to_try(evidence(**{"shape": sizes(8)} | but)).startswith(advice)
 
 
 @pytest.mark.parametrize(("phi", "own", "had"), [
@@ -196,11 +206,11 @@ def test_the_smallest_change_that_heals_is_advised(but, advice):
     (nn.Tanh(), Normal(1.396, 0.3), ["init.sigma_w=1.396"]),
 ])  # fmt: skip
 def test_what_a_network_has_already_is_no_advice(phi, own, had):
-    assert re.match("Try (.+?),", remedy(case(sizes(8), phi, own)))[1] not in had
+    assert re.match("Try (.+?),", to_try(evidence(sizes(8), phi, own)))[1] not in had
 
 
 def test_of_fewer_layers_those_are_advised_that_cost_least():
-    old = case(sizes(8), nn.Sigmoid(), Torch(), dropout=0.9)
+    old = evidence(sizes(8), nn.Sigmoid(), Torch(), dropout=0.9)
 
     def lost(depth: int) -> float:
         theory = Theory(sizes(depth), nn.Sigmoid(), Torch(), 0.9)
@@ -208,24 +218,24 @@ def test_of_fewer_layers_those_are_advised_that_cost_least():
 
     deepest = max(depth for depth in range(1, 8) if lost(depth) < LIMIT / 2)
     assert 1 < deepest < 7
-    assert f"Try network.depth={deepest}, predicted" in remedy(old)
+    assert f"Try network.depth={deepest}, predicted" in to_try(old)
 
 
 @pytest.mark.parametrize(("share", "advised"), [(0.99, "he"), (0.98, "critical")])
 def test_of_changes_about_as_good_the_first_is_advised(share, advised):
     lost = -7 * math.log10(share)  # with He's, and nothing with the critical one
     assert (lost < 0.05) is (advised == "he")
-    judged = case(sizes(8), Dimmed(share), Torch())
-    assert remedy(judged).startswith(f"Try init={advised}, predicted ×")
+    judged = evidence(sizes(8), Dimmed(share), Torch())
+    assert to_try(judged).startswith(f"Try init={advised}, predicted ×")
 
 
 def test_under_normalisation_the_same_start_is_advised_without_it():
-    judged = case(sizes(8), nn.ReLU(), He(), normalization="layer")
-    assert remedy(judged) == "Try init=he network.normalization=null, predicted ×1 per layer."
+    judged = evidence(sizes(8), nn.ReLU(), He(), normalization="layer")
+    assert to_try(judged) == "Try init=he network.normalization=null, predicted ×1 per layer."
 
 
 def test_a_network_of_copies_may_need_the_start_that_theory_thought_it_had():
-    assert remedy(case(sizes(8), nn.ReLU(), He(), copies=[1])).startswith("Try init=he,")
+    assert to_try(evidence(sizes(8), nn.ReLU(), He(), copies=[1])).startswith("Try init=he,")
 
 
 def scatter_of_rectifiers(depth: int, width: int) -> float:
@@ -237,7 +247,7 @@ def scatter_of_rectifiers(depth: int, width: int) -> float:
 @pytest.mark.parametrize("listed", [False, True])
 def test_few_units_are_to_blame_where_theory_finds_no_fault(depth, width, enough, listed):
     hidden = [width] * depth
-    words = narrow(case((4, *hidden, 3), nn.ReLU(), He(), sizes_listed=listed))
+    words = wider(evidence((4, *hidden, 3), nn.ReLU(), He(), sizes_listed=listed))
     advice = f"hidden_sizes=[{','.join([str(enough)] * depth)}]" if listed else f"width={enough}"
     assert words == (
         f"Layers of {width} units scatter by ±{scatter_of_rectifiers(depth, width):.1f} decades. "
@@ -246,7 +256,7 @@ def test_few_units_are_to_blame_where_theory_finds_no_fault(depth, width, enough
 
 
 def test_the_narrowest_layer_is_named_and_all_are_widened_alike():
-    words = narrow(case((4, 64, 32, 16, 8, 4, 4, 4, 3), nn.ReLU(), He(), sizes_listed=True))
+    words = wider(evidence((4, 64, 32, 16, 8, 4, 4, 4, 3), nn.ReLU(), He(), sizes_listed=True))
     scatter = math.sqrt(sum(5 / n for n in (64, 32, 16, 8, 4, 4))) / math.log(10)
     assert words == (
         f"Layers of 4 units scatter by ±{scatter:.1f} decades. Try "
@@ -263,10 +273,10 @@ def test_the_narrowest_layer_is_named_and_all_are_widened_alike():
     {"shape": sizes(0), "initializer": He()},
 ])  # fmt: skip
 def test_else_few_units_are_not_to_blame(but):
-    assert narrow(case(phi=nn.ReLU(), **but)) is None
+    assert wider(evidence(phi=nn.ReLU(), **but)) is None
 
 
 @pytest.mark.parametrize(("decades", "kind"), [(1.5, "hidden_vanishing"), (-1.5, "exploding")])
 def test_a_network_that_theory_finds_sound_is_told_of_its_width(decades, kind):
-    words = found(case(sizes(12, 8), nn.ReLU(), He(), delta_norm=losing(decades, 12)))
+    words = found(evidence(sizes(12, 8), nn.ReLU(), He(), delta_norm=losing(decades, 12)))
     assert "Layers of 8 units scatter by ±1.1 decades. Try network.width=16" in words[kind]

@@ -10,38 +10,16 @@ import numpy as np
 import polars as pl
 
 from deltaflow.flow.profiles import decay_rate, vanishing_index
-from deltaflow.theory.fixed_points import TRAINABLE
 from deltaflow.theory.overlay import Array, Theory
 from deltaflow.verdicts.constants import Constants
-
-KEPT = math.exp(-TRAINABLE / 2)
-"""What ‖δ‖ keeps over the trainable depth of an ordered network: e⁻³."""
-DECADES = -math.log10(KEPT)
-"""The same as decades lost. Beyond it gradients vanish; if they are gained, they explode."""
-MAJORITY = 0.5
-"""Share of a layer's units, or of its pre-activations, beyond which it is the rule."""
-FEWEST_STEPS = 50
-"""Updates of the usual 10⁻³ of the weights' length that move them by ``KEPT`` of it."""
+from deltaflow.verdicts.thresholds import KEPT
 
 _GROUPS = 128
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One finding.
-
-    Attributes:
-        kind: a name for it, ``healthy`` for none.
-        words: a sentence or a few.
-    """
-
-    kind: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """A run to be judged.
+class Evidence:
+    """What there is to know of a run that is to be judged.
 
     Attributes:
         layers: its layers table.
@@ -93,20 +71,20 @@ class Case:
         return self.theory.depth
 
     @cached_property
-    def going(self) -> list[int]:
+    def surviving(self) -> list[int]:
         """The seeds that did not diverge."""
         return [r["seed"] for r in self.replicas if r["status"] != "diverged"]
 
     @cached_property
-    def start(self) -> "Moment":
+    def start(self) -> "RecordedStep":
         """The first step, of all seeds."""
-        return Moment(self.layers.filter(pl.col("step") == 0))
+        return RecordedStep(self.layers.filter(pl.col("step") == 0))
 
     @cached_property
-    def end(self) -> "Moment":
+    def end(self) -> "RecordedStep":
         """The last recorded step, of the seeds that did not diverge."""
-        rows = self.layers.filter(pl.col("seed").is_in(self.going))
-        return Moment(rows.filter(pl.col("step") == pl.col("step").max()))
+        rows = self.layers.filter(pl.col("seed").is_in(self.surviving))
+        return RecordedStep(rows.filter(pl.col("step") == pl.col("step").max()))
 
     @cached_property
     def updates(self) -> pl.DataFrame:
@@ -118,7 +96,7 @@ class Case:
         first = self.layers.filter(pl.col("step") == 0).select("seed", "layer", first="weight_rms")
         size = pl.col("weight_rms")
         return (
-            self.layers.filter(pl.col("seed").is_in(self.going))
+            self.layers.filter(pl.col("seed").is_in(self.surviving))
             .join(first.filter(pl.col("first") > 0), on=["seed", "layer"])
             .with_columns(length=pl.col("update_ratio") * size / pl.max_horizontal(size, "first"))
             .filter(pl.col("length").is_finite())
@@ -136,7 +114,7 @@ class Case:
     @cached_property
     def losses(self) -> Array:
         """Training loss after each epoch, the mean over seeds that did not diverge."""
-        rows = self.metrics.filter(pl.col("seed").is_in(self.going), pl.col("split") == "train")
+        rows = self.metrics.filter(pl.col("seed").is_in(self.surviving), pl.col("split") == "train")
         means = rows.group_by("epoch").agg(pl.col("loss").mean()).sort("epoch")
         return means["loss"].to_numpy()
 
@@ -157,7 +135,7 @@ class Case:
         return self.learnt is None or self.learnt > KEPT
 
 
-class Moment:
+class RecordedStep:
     """One recorded step.
 
     Args:

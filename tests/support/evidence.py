@@ -15,7 +15,7 @@ from deltaflow.comparison.results import theory_fit
 from deltaflow.nn.initializers import Initializer, Normal
 from deltaflow.records import LAYERS, METRICS
 from deltaflow.theory.overlay import Theory
-from deltaflow.verdicts import Case, judge
+from deltaflow.verdicts import Evidence, judge, words
 from deltaflow.verdicts.constants import Constants
 
 STEPS = (0, 10, 199)
@@ -55,7 +55,7 @@ def by_step(**values: float) -> Value:
     return lambda _seed, step, _layer: values["end"] if step else values["start"]
 
 
-def case(
+def evidence(
     shape: Sequence[int] = sizes(6),
     phi: nn.Module = TANH,
     initializer: Initializer = Normal(1.0, 0.0),  # noqa: B008  # frozen
@@ -67,7 +67,7 @@ def case(
     losses: Sequence[float] = LEARNT,
     recorded: bool = True,
     **but,
-) -> Case:
+) -> Evidence:
     """A sound run of a tanh network on its edge of chaos.
 
     Args:
@@ -114,8 +114,8 @@ def case(
         "n_steps": N_STEPS,
         "sizes_listed": False,
     }
-    assert set(but) <= {field.name for field in fields(Case)}
-    return Case(**known | but)
+    assert set(but) <= {field.name for field in fields(Evidence)}
+    return Evidence(**known | but)
 
 
 @cache
@@ -152,13 +152,13 @@ def metrics(losses: Sequence[float], n_seeds: int) -> pl.DataFrame:
     )
 
 
-def found(judged: Case) -> dict[str, str]:
+def found(judged: Evidence) -> dict[str, str]:
     """The words on a run by kind, in their order; each kind comes once."""
     verdicts = judge(judged)
-    words = {verdict.kind: verdict.words for verdict in verdicts}
-    assert len(words) == len(verdicts)
-    return words
+    by_kind = {verdict.kind: words(verdict) for verdict in verdicts}
+    assert len(by_kind) == len(verdicts)
+    return by_kind
 
 
-def kinds(judged: Case) -> list[str]:
+def kinds(judged: Evidence) -> list[str]:
     return list(found(judged))

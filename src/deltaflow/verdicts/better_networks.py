@@ -12,106 +12,112 @@ from deltaflow.nn.initializers import He, Initializer, Normal, Orthogonal, Xavie
 from deltaflow.theory import edge_of_chaos, variances
 from deltaflow.theory.critical import Critical
 from deltaflow.theory.overlay import Theory
-from deltaflow.verdicts.case import DECADES, MAJORITY, Case
-from deltaflow.verdicts.steps import unusual_inputs
+from deltaflow.verdicts.evidence import Evidence
+from deltaflow.verdicts.step_sizes import unusual_inputs
+from deltaflow.verdicts.thresholds import DECADES, MAJORITY
+from deltaflow.verdicts.verdict import Advice
 
 _SAME = 0.05  # decades; predictions that differ by less are equally good
 
 
 @dataclass(frozen=True)
-class Remedy:
-    """Overrides, and what theory says of the network with them.
+class Candidate:
+    """A network to try instead, and what theory says of it.
 
     Attributes:
-        overrides: as on the command line.
+        overrides: that lead to it.
         rate: by what δ changes per layer going back; NaN below two hidden layers.
         decades: that δ loses in all.
         saturated: the largest share of saturated pre-activations of a hidden layer.
     """
 
-    overrides: str
+    overrides: tuple[str, ...]
     rate: float
     decades: float
     saturated: float
 
     @property
-    def heals(self) -> bool:
+    def is_sound(self) -> bool:
         """Whether δ stays well within its limits, and units are not saturated."""
         return abs(self.decades) <= DECADES / 2 and self.saturated <= MAJORITY
 
     @property
-    def words(self) -> str:
-        """A sentence."""
-        if math.isnan(self.rate):
-            return f"Try {self.overrides}, predicted {self.saturated:.0%} saturated."
-        return f"Try {self.overrides}, predicted ×{self.rate:.3g} per layer."
+    def predicted(self) -> dict[str, float]:
+        """The rate of δ, or what there is where δ has no two layers to cross."""
+        return {"saturated": self.saturated} if math.isnan(self.rate) else {"rate": self.rate}
 
 
-def remedy(case: Case) -> str:
-    """The smallest change that theory predicts to help, in words.
+def better_network(evidence: Evidence) -> Advice:
+    """The smallest change that theory predicts to help.
 
     Looked for in this order: the inputs' scale, no dropout, the initialisation, another
-    activation, fewer layers.
+    activation, fewer layers. If nothing helps, it is one hidden layer.
     """
     ways = (_inputs, _without_dropout, _initializations, _activations, _shallower)
-    for candidates in (list(way(case)) for way in ways):
+    for candidates in (list(way(evidence)) for way in ways):
         best = _least(candidates)
-        if best is not None and best.heals:
-            return best.words + _but_for_own(case, best)
-    return f"Try {shape(case, case.theory.sizes[1:2])}, where δ has one layer to cross."
+        if best is not None and best.is_sound:
+            return Advice(best.overrides, best.predicted, leave_out=_own_start(evidence, best))
+    return Advice((shape(evidence, evidence.theory.sizes[1:2]),), {"layers_to_cross": 1})
 
 
-def _but_for_own(case: Case, best: Remedy) -> str:
+def wider_or_better(evidence: Evidence) -> Advice:
+    """More units where chance alone is at fault, else the smallest change that helps."""
+    return wider_network(evidence) or better_network(evidence)
+
+
+def _own_start(evidence: Evidence, best: Candidate) -> tuple[str, ...]:
     """What to leave out with it: an option does not replace a ``_target_`` that is typed."""
-    own = type(case.theory.initializer)
-    if "init=" not in best.overrides or own.__module__ in (Normal.__module__, Critical.__module__):
-        return ""
-    return f" Leave out init._target_={own.__module__}.{own.__qualname__}."
+    own = type(evidence.theory.initializer)
+    changed = any(override.startswith("init=") for override in best.overrides)
+    if not changed or own.__module__ in (Normal.__module__, Critical.__module__):
+        return ()
+    return (f"init._target_={own.__module__}.{own.__qualname__}",)
 
 
-def narrow(case: Case) -> str | None:
-    """What to say where theory finds no fault, so that few units per layer are the cause.
+def wider_network(evidence: Evidence) -> Advice | None:
+    """More units where theory finds no fault, so that few units per layer are the cause.
 
     Two deviations of what δ loses are called its scatter; four explain what is beyond limits.
     """
-    old = case.theory
-    if case.normalization is not None or not case.depth:
+    old = evidence.theory
+    if evidence.normalization is not None or not evidence.depth:
         return None
-    scatter, lost = _scatter(case, old)
+    scatter, lost = _scatter(evidence, old)
     if not (abs(lost) <= DECADES <= 2 * scatter):
         return None  # so for NaN too: no δ is left to lose decades or to scatter
     times = 2 ** math.ceil(math.log2(max((scatter / DECADES) ** 2, 2.0)))
     hidden = [times * size for size in old.sizes[1:-1]]
     wide = old.sizes[0], *hidden, old.sizes[-1]
-    then, _ = _scatter(case, Theory(wide, old.moments.activation, old.initializer, old.dropout))
-    least = min(old.sizes[1:-1])
-    return (
-        f"Layers of {least} unit{'s' * (least > 1)} scatter by ±{scatter:.1f} decades. "
-        f"Try {shape(case, hidden, 'width')}, predicted ±{then:.1f}."
+    then, _ = _scatter(evidence, Theory(wide, old.moments.activation, old.initializer, old.dropout))
+    return Advice(
+        (shape(evidence, hidden, "width"),),
+        {"scatter": then},
+        {"narrowest": min(old.sizes[1:-1]), "scatter": scatter},
     )
 
 
-def shape(case: Case, hidden: Sequence[int], of_equal: str = "depth") -> str:
+def shape(evidence: Evidence, hidden: Sequence[int], of_equal: str = "depth") -> str:
     """The override that gives hidden layers other sizes.
 
     Args:
-        case: the run.
+        evidence: the run.
         hidden: units of each hidden layer.
         of_equal: what to change where sizes are not listed, and so all equal: depth or width.
     """
-    if case.sizes_listed:
+    if evidence.sizes_listed:
         return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
     return f"network.{of_equal}={len(hidden) if of_equal == 'depth' else hidden[0]}"
 
 
-def _inputs(case: Case) -> Iterator[Remedy]:
-    if unusual_inputs(case):
-        yield _predicted(case, "", case.theory)
+def _inputs(evidence: Evidence) -> Iterator[Candidate]:
+    if unusual_inputs(evidence):
+        yield _predicted(evidence, "", evidence.theory)
 
 
-def _initializations(case: Case) -> Iterator[Remedy]:
-    for overrides, initializer in _own(case.theory):
-        yield from _with(case, overrides, case.theory.moments.activation, initializer)
+def _initializations(evidence: Evidence) -> Iterator[Candidate]:
+    for overrides, initializer in _own(evidence.theory):
+        yield from _with(evidence, overrides, evidence.theory.moments.activation, initializer)
 
 
 def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
@@ -143,16 +149,16 @@ def _edge(theory: Theory, sigma_b: float) -> float | None:
     return None if edge is None or edge.saturated else edge.sigma_w
 
 
-def _without_dropout(case: Case) -> Iterator[Remedy]:
-    old = case.theory
+def _without_dropout(evidence: Evidence) -> Iterator[Candidate]:
+    old = evidence.theory
     if old.dropout:
         theory = Theory(old.sizes, old.moments.activation, old.initializer)
-        yield _predicted(case, "network.dropout=0", theory)
+        yield _predicted(evidence, "network.dropout=0", theory)
 
 
-def _activations(case: Case) -> Iterator[Remedy]:
+def _activations(evidence: Evidence) -> Iterator[Candidate]:
     """Those with a usual initialisation on their edge of chaos, whatever the present one."""
-    own = case.theory.initializer
+    own = evidence.theory.initializer
     usual: tuple[tuple[str, nn.Module, str, Initializer, float], ...] = (
         ("tanh", nn.Tanh(), "xavier", Xavier(), 1.0),
         ("relu", nn.ReLU(), "he", He(), _stated(math.sqrt(2))),
@@ -167,55 +173,55 @@ def _activations(case: Case) -> Iterator[Remedy]:
             overrides, start = f"init.gain={edge:g}", Orthogonal(edge)
         else:
             overrides = f"init={init}"
-        yield from _with(case, f"activation={name} {overrides}", activation, start)
+        yield from _with(evidence, f"activation={name} {overrides}", activation, start)
 
 
-def _shallower(case: Case) -> Iterator[Remedy]:
+def _shallower(evidence: Evidence) -> Iterator[Candidate]:
     """The deepest network like this one that theory finds nothing wrong with."""
-    old = case.theory
-    for depth in range(case.depth - 1, 0, -1):
+    old = evidence.theory
+    for depth in range(evidence.depth - 1, 0, -1):
         sizes = *old.sizes[: depth + 1], old.sizes[-1]
         theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
-        found = _predicted(case, shape(case, sizes[1:-1]), theory)
-        if found.heals:
+        found = _predicted(evidence, shape(evidence, sizes[1:-1]), theory)
+        if found.is_sound:
             yield found
             return
 
 
 def _with(
-    case: Case, overrides: str, activation: nn.Module, initializer: Initializer
-) -> Iterator[Remedy]:
+    evidence: Evidence, overrides: str, activation: nn.Module, initializer: Initializer
+) -> Iterator[Candidate]:
     """The network with another φ and start, if that is not what it has."""
-    old = case.theory
+    old = evidence.theory
     theory = Theory(old.sizes, activation, initializer, old.dropout)
     same = repr(activation) == repr(old.moments.activation) and np.allclose(
         variances(old.sizes, initializer), variances(old.sizes, old.initializer), rtol=1e-3
     )
-    if not same or case.normalization is not None or case.copies:
-        yield _predicted(case, overrides, theory)
+    if not same or evidence.normalization is not None or evidence.copies:
+        yield _predicted(evidence, overrides, theory)
 
 
-def _predicted(case: Case, overrides: str, theory: Theory) -> Remedy:
-    """What theory says of a network; inputs of an odd size are standardised in any case."""
-    odd = unusual_inputs(case)
-    found = theory.predict(np.ones(1) if odd else case.inputs)
-    overrides = " ".join(filter(None, [
-        "data.standardize=true" if odd else "",
-        overrides,
-        "network.normalization=null" if case.normalization is not None else "",
-    ]))  # fmt: skip
+def _predicted(evidence: Evidence, overrides: str, theory: Theory) -> Candidate:
+    """What theory says of a network; inputs of an odd size are standardised in any evidence."""
+    odd = unusual_inputs(evidence)
+    found = theory.predict(np.ones(1) if odd else evidence.inputs)
+    given = (
+        *(["data.standardize=true"] if odd else []),
+        *overrides.split(),
+        *(["network.normalization=null"] if evidence.normalization is not None else []),
+    )
     saturated = theory.moments.saturated_fraction(found.preactivation_second_moment[:-1])
     with np.errstate(divide="ignore"):
         decades = float(vanishing_index(found.delta_norm))
-    return Remedy(
-        overrides,
+    return Candidate(
+        given,
         rate=float(decay_rate(found.delta_norm)),
         decades=decades if math.isfinite(decades) else math.inf,
         saturated=float(saturated.max(initial=0.0)),
     )
 
 
-def _least(candidates: list[Remedy]) -> Remedy | None:
+def _least(candidates: list[Candidate]) -> Candidate | None:
     """The one that changes δ least; of those about as good, the first."""
     if not candidates:
         return None
@@ -223,9 +229,9 @@ def _least(candidates: list[Remedy]) -> Remedy | None:
     return next(c for c in candidates if abs(c.decades) <= least + _SAME)
 
 
-def _scatter(case: Case, theory: Theory) -> tuple[float, float]:
+def _scatter(evidence: Evidence, theory: Theory) -> tuple[float, float]:
     """Two deviations of the decades that δ loses by theory, and these decades."""
-    found = theory.predict(case.inputs)
+    found = theory.predict(evidence.inputs)
     deviation = float(found.log_delta_norm_deviation[0])
     return 2 * deviation / math.log(10), float(vanishing_index(found.delta_norm))
 

@@ -4,8 +4,17 @@ import math
 
 import pytest
 
-from cases import case
-from deltaflow.verdicts.steps import larger_step, smaller_step
+from deltaflow.verdicts.step_sizes import larger_step, smaller_step
+from deltaflow.verdicts.words import advice_words
+from evidence import evidence
+
+
+def smaller(judged):
+    return advice_words(smaller_step(judged))
+
+
+def larger(judged, length):
+    return advice_words(larger_step(judged, length))
 
 
 @pytest.mark.parametrize(("length", "lr", "advised", "predicted"), [
@@ -18,32 +27,32 @@ from deltaflow.verdicts.steps import larger_step, smaller_step
 def test_a_smaller_step_makes_the_first_update_a_hundredth_of_the_weights(
     length, lr, advised, predicted
 ):
-    assert smaller_step(case(update_ratio=length, lr=lr)) == (
+    assert smaller(evidence(update_ratio=length, lr=lr)) == (
         f"Try optimizer.lr={advised}, predicted first update {predicted} of the weights' length."
     )
 
 
 def test_the_longest_first_update_decides():
-    longest = case(lr=1.0, update_ratio=lambda *at: {(1, 0, 4): 0.5}.get(at, 0.01))
-    assert "optimizer.lr=0.02," in smaller_step(longest)
+    longest = evidence(lr=1.0, update_ratio=lambda *at: {(1, 0, 4): 0.5}.get(at, 0.01))
+    assert "optimizer.lr=0.02," in smaller(longest)
 
 
 @pytest.mark.parametrize("unknown", [math.nan, 0.0, None])
 def test_without_a_first_update_the_step_is_ten_times_smaller(unknown):
-    assert smaller_step(case(update_ratio=unknown, lr=0.3)) == "Try optimizer.lr=0.03."
-    assert smaller_step(case(recorded=False, lr=0.3)) == "Try optimizer.lr=0.03."
+    assert smaller(evidence(update_ratio=unknown, lr=0.3)) == "Try optimizer.lr=0.03."
+    assert smaller(evidence(recorded=False, lr=0.3)) == "Try optimizer.lr=0.03."
 
 
 def test_an_optimizer_without_lr_is_told_the_factor():
-    assert smaller_step(case(update_ratio=0.5, lr=None)) == "Try a step size 50 times smaller."
-    assert larger_step(case(lr=None), 1e-5) == "Try a larger step size."
+    assert smaller(evidence(update_ratio=0.5, lr=None)) == "Try a step size 50 times smaller."
+    assert larger(evidence(lr=None), 1e-5) == "Try a larger step size."
 
 
 @pytest.mark.parametrize(("inputs", "standardized", "inputs_first"), [
     (30.0, False, True), (0.04, False, True), (3.0, False, False), (30.0, True, False),
 ])  # fmt: skip
 def test_inputs_of_an_odd_size_come_before_the_step(inputs, standardized, inputs_first):
-    said = smaller_step(case(inputs=inputs, standardized=standardized))
+    said = smaller(evidence(inputs=inputs, standardized=standardized))
     expected = f"Try data.standardize=true, predicted mean(x²) = 1 instead of {inputs:g}."
     assert (said == expected) is inputs_first
     assert ("optimizer.lr" in said) is not inputs_first
@@ -53,9 +62,9 @@ def test_inputs_of_an_odd_size_come_before_the_step(inputs, standardized, inputs
     (1e-5, 1e-4, "0.01", "0.001"), (3e-6, 1e-3, "0.3", "0.0009"), (7e-5, 0.05, "0.7", "0.001"),
 ])  # fmt: skip
 def test_a_larger_step_makes_updates_a_thousandth_of_the_weights(length, lr, advised, predicted):
-    said = larger_step(case(lr=lr), length)
+    said = larger(evidence(lr=lr), length)
     assert said == f"Try optimizer.lr={advised}, predicted update {predicted}."
 
 
 def test_no_step_makes_updates_of_length_0_longer():
-    assert larger_step(case(), 0.0) == "Try a larger step size."
+    assert larger(evidence(), 0.0) == "Try a larger step size."

@@ -1,0 +1,30 @@
+"""From where on a quantity is a finding: every limit, and the reason for it.
+
+None was fitted to runs.
+"""
+
+import math
+
+from deltaflow.theory.fixed_points import TRAINABLE
+
+KEPT = math.exp(-TRAINABLE / 2)
+"""What ‖δ‖ keeps over the trainable depth 6 ξ_c of an ordered network, e⁻³ = 0.05 (Schoenholz
+et al. 2017, arXiv:1611.01232, section 5). The same share of a loss, or of the weights' length,
+counts as nothing."""
+DECADES = -math.log10(KEPT)
+"""The same as decades lost. Beyond it gradients vanish; if they are gained, they explode."""
+MAJORITY = 0.5
+"""Share of a layer's units, of its pre-activations, or of a loss, beyond which it is the rule."""
+USUAL_UPDATE = 1e-3
+"""Length of an update that trains well, relative to the weights."""
+LONG_UPDATE = 1e-2
+"""The same at its longest."""
+FEWEST_STEPS = 50
+"""Updates of the usual length that move weights by ``KEPT`` of it: before, nothing is missed."""
+ORDINARY_SQUARE = (0.1, 10.0)
+"""Mean(x²) between which inputs are of ordinary size: 1 when standardised, and a factor of ten
+changes the first layer's signals by as much as its initialisation does (σ_w from 0.3 to 3)."""
+APART = 0.999
+"""Correlation c* below which two inputs end up with a distance."""
+CHANCE = 0.01
+"""Probability that a sound network of this size is taken for one with dead units."""
