@@ -1,0 +1,72 @@
+"""The one place that puts verdicts into words.
+
+>>> advice_words(Advice(("init=he",), {"rate": 1}))
+'Try init=he, predicted ×1 per layer.'
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deltaflow.verdicts.verdict import Advice, Verdict
+from deltaflow.verdicts.words import network, training
+
+
+def words(verdict: Verdict) -> str:
+    """A verdict as a sentence or a few."""
+    found = _SENTENCES[verdict.kind](verdict)
+    return found if verdict.advice is None else f"{found} {advice_words(verdict.advice)}"
+
+
+def recorded(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as it stands in the summary."""
+    advice = verdict.advice or Advice()
+    return {
+        "kind": verdict.kind,
+        "words": words(verdict),
+        "when": verdict.when,
+        "layers": list(verdict.layers),
+        "numbers": dict(verdict.numbers),
+        "overrides": list(advice.overrides),
+        "leave_out": list(advice.leave_out),
+        "predicted": dict(advice.predicted),
+    }
+
+
+_BASIS = {
+    "scatter": "Layers of {narrowest:.0f} unit{s} scatter by ±{scatter:.1f} decades. ",
+}
+_PREDICTED = {  # by quantity, in the order of importance
+    "rate": "predicted ×{:.3g} per layer",
+    "saturated": "predicted {:.0%} saturated",
+    "scatter": "predicted ±{:.1f}",
+    "layers_to_cross": "where δ has one layer to cross",
+    "first_update": "predicted first update {:.1g} of the weights' length",
+    "update": "predicted update {:.1g}",
+    "input_second_moment": "predicted mean(x²) = {:.3g}",
+    "delta_factor": "predicted δ ×{:.2g}",
+    "delta": "predicted δ {:.2g}",
+}
+_WHY = {"activation=leaky": ", whose units cannot die"}
+
+
+def advice_words(advice: Advice) -> str:
+    """What to try, and what is predicted of it."""
+    basis = advice.basis
+    if "step_divided_by" in basis:
+        return f"Try a step size {basis['step_divided_by']:g} times smaller."
+    if not advice.overrides:
+        return "Try a larger step size."
+    predicted = "".join(f", {_PREDICTED[name].format(n)}" for name, n in advice.predicted.items()
+                        if math.isfinite(n))  # fmt: skip
+    instead = f" instead of {size:.3g}" if (size := basis.get("input_second_moment")) else ""
+    before = ""
+    if "scatter" in basis:
+        several = "s" * (basis["narrowest"] != 1)
+        before = _BASIS["scatter"].format(s=several, **basis)
+    other = "".join(f", or {o}{_WHY.get(o, '')}" for o in advice.alternatives)
+    without = f" Leave out {' '.join(advice.leave_out)}." if advice.leave_out else ""
+    return f"{before}Try {' '.join(advice.overrides)}{predicted}{instead}{other}.{without}"
+
+
+_SENTENCES: Mapping[str, Callable[[Verdict], str]] = network.SENTENCES | training.SENTENCES
