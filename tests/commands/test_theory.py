@@ -61,6 +61,16 @@ def said(capsys, tmp_path, monkeypatch):
     return command
 
 
+def unfolded(row: list[str]) -> list[list[str]]:
+    """The layers that share a row; between its first and its last, numbers grow evenly in ln."""
+    first, _, last = row[0].partition("–")
+    n = int(last or first) - int(first) + 1
+    ends = [[float(v) for v in cell.split(" → ")] if i > 1 and cell != "–" else [cell]
+            for i, cell in enumerate(row)]  # fmt: skip
+    cells = [np.geomspace(v[0], v[-1], n) if isinstance(v[0], float) else v * n for v in ends]
+    return [[str(int(first) + i), *(str(column[i]) for column in cells[1:])] for i in range(n)]
+
+
 def printed(activation, initializer, sizes=(4, 32, 32, 32, 3), dropout=0.0) -> Said:
     """The same, without a configuration."""
     out = Console(file=io.StringIO(), width=200)
@@ -76,8 +86,11 @@ def test_the_table_holds_the_prediction_layer_by_layer(said, tmp_path):
     expected = predict([4, *[32] * 30, 3], Moments(nn.Tanh()), Normal(1.2, 0.2), x)
     assert len(x) == 50
     assert found.status == 0
-    assert [row[1] for row in found.rows] == ["4 → 32", *["32 → 32"] * 29, "32 → 3"]
-    q, *hidden = zip(*[row[2:] for row in found.rows], strict=True)
+    assert {row[1] for row in found.rows} == {"4 → 32", "32 → 32", "32 → 3"}
+    rows = [cells for row in found.rows for cells in unfolded(row)]
+    assert [int(row[0]) for row in rows] == [*range(1, 32)]
+    assert len(found.rows) < 20
+    q, *hidden = zip(*[row[2:] for row in rows], strict=True)
     np.testing.assert_allclose(
         [float(v) for v in q], expected.preactivation_second_moment, rtol=5e-3
     )
@@ -125,7 +138,7 @@ def test_the_words_hold_the_fixed_point_and_the_edge(said):
         (nn.Sigmoid(), 1.0, 0.0, {"Edge of chaos": "σ_w = 10.15 at σ_b = 0, but saturated (q = 45",
          "Phase": "ordered"}),
         (nn.GELU(), 1.0, 0.1, {"Edge of chaos": "but repelling: signals are driven away from"}),
-        (nn.Tanh(), 0.0, 0.0, {"δ when deep": "×0: nothing", "δ here": "nothing is left"}),
+        (nn.Tanh(), 0.0, 0.0, {"δ when deep": "×0: nothing", "δ here": "vanishes altogether"}),
     ],
     ids=lambda value: str(value) if not isinstance(value, dict) else "",
 )  # fmt: skip
@@ -169,11 +182,58 @@ def test_layers_between_hidden_layers_give_the_typical_variances():
     assert "σ_w² = 0.1176, σ_b² = 0 in layer 1" in found["Variances"]
 
 
+def test_layers_that_say_the_same_share_a_row():
+    found = printed(nn.ReLU(), Normal(math.sqrt(2), 0.0), [4, *[8] * 9, 3])
+    assert [row[0] for row in found.rows] == ["1", "2–9", "10"]
+    assert found.rows[1][4:] == ["1", "1"]
+    found = printed(nn.ReLU(), Normal(math.sqrt(2), 0.0), [4, *[8] * 3, 3])
+    assert [row[0] for row in found.rows] == ["1", "2", "3", "4"]
+
+
 def test_deep_tables_are_shortened():
-    found = printed(nn.Tanh(), Xavier(), [4, *[8] * 199, 3])
+    found = printed(nn.Tanh(), Xavier(), [4, *[8, 9] * 99, 8, 3])
     assert len(found.rows) == 61
     assert found.rows[30] == ["…", "140 more", "", "", "", ""]
     assert [found.rows[i][0] for i in (0, 29, 31, 60)] == ["1", "30", "171", "200"]
+
+
+@pytest.mark.parametrize(
+    ("phi", "sigma_w", "sigma_b", "depth", "said"),
+    [
+        (nn.Tanh(), 1.2, 0.2, 30, "Ordered phase, trainable to 95.0 layers: this network of 30 "
+         "should train."),
+        (nn.ReLU(), math.sqrt(2), 0.0, 40, "Critical phase, trainable at any depth: this network "
+         "of 40 should train."),
+        (nn.ReLU(), 1.2, 0.0, 40, "Ordered phase, trainable to 18.3 layers: this network of 40 is "
+         "too deep, since δ loses 2.78 decades from hidden layer 40 back to layer 1."),
+    ],
+)  # fmt: skip
+def test_one_sentence_comes_first(phi, sigma_w, sigma_b, depth, said):
+    found = printed(phi, Normal(sigma_w, sigma_b), [4, *[8] * depth, 3])
+    assert found.out.splitlines()[0] == said
+
+
+class Square(nn.Module):
+    def forward(self, z):
+        return z**2
+
+
+def test_samples_that_end_apart_are_told_apart():
+    """q ← 3 σ_w² q²: away from 1/(3 σ_w²), to 0 or to infinity."""
+    of = Theory([4, 8, 8, 8, 3], Square(), Normal(0.7, 0.0))
+    repelling = 1 / (3 * 0.7**2)
+    x = repelling / 0.7**2 * np.array([0.2, 0.5, 0.9, 1.1, 40.0])
+    (most, to_0), (rest, away) = of.limits(x)
+    assert (most, rest) == (0.6, 0.4)
+    assert (to_0.q, to_0.chi, to_0.phase) == (0, 0, "ordered")
+    assert (away.q, away.chi, away.phase) == (math.inf, math.inf, "chaotic")
+    out = Console(file=io.StringIO(), width=200)
+    print_prediction(out, predict_network("it", of, x))
+    found = Said(0, out.file.getvalue(), "")
+    assert found.out.startswith("Samples end apart: 60% in the ordered phase, 40% in the chaotic")
+    assert found["Two ends"].endswith("of 40%, q runs to infinity: signals grow without bound")
+    (everything,) = of.limits(x[:3])
+    assert everything[0] == 1
 
 
 @pytest.mark.parametrize("depth", [0, 1])
@@ -215,10 +275,10 @@ def test_activations_of_ones_own_are_predicted(said, tmp_path, flag):
     )
     found = said(*flag.split(), "activation=cube", "init=normal", "init.sigma_w=0.8")
     assert (found.status, found.err) == (0, "")
-    assert "cube · normal" in found.out.splitlines()[0]
+    assert "cube · normal" in found.out.splitlines()[1]
     assert found["Phase"] == "ordered: gradients vanish, χ_l → 0.64"
     found = said("activation._target_=cubes.Cube")
-    assert "Cube · torch" in found.out.splitlines()[0]
+    assert "Cube · torch" in found.out.splitlines()[1]
 
 
 @pytest.mark.parametrize(

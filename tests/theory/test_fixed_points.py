@@ -219,3 +219,84 @@ def test_a_linear_network_keeps_every_correlation():
     point = fixed_point(Moments(nn.Identity()), 1.0, 0.0)
     assert point.neutral
     assert math.isnan(point.c)
+
+
+class Function(nn.Module):
+    """φ as any function of tensors."""
+
+    def __init__(self, f):
+        super().__init__()
+        self.f = f
+
+    def forward(self, z):
+        return self.f(z)
+
+
+SIGN = Moments(Function(torch.sign))
+STEP = Moments(Function(lambda z: (z > 0.5) + 0.1 * z))
+FAR = Moments(Function(lambda z: z.clamp(-100, 100)))
+
+
+@pytest.mark.parametrize("sigma_b", [0.0, 0.5, 1.0])
+def test_inputs_part_at_a_jump_as_the_arc_sine_law_says(sigma_b):
+    """E sign sign = (2/π) arcsin c; its slope, (2/π)/√(1 − c²), is infinite at c = 1."""
+    point, weight, q = fixed_point(SIGN, math.sqrt(2), sigma_b), 2.0, 2.0 + sigma_b**2
+    c = 0.9
+    for _ in range(200):
+        c = (weight * 2 / math.pi * math.asin(c) + sigma_b**2) / q
+    assert point.q == pytest.approx(q)
+    assert point.c == pytest.approx(c, abs=1e-9)
+    slope = weight / q * 2 / math.pi / math.sqrt(1 - c * c)
+    assert point.xi_c == pytest.approx(-1 / math.log(slope))
+    assert (point.chi, point.xi_q) == (0, 0)  # δ sees no jump, and all q are alike to sign
+
+
+def test_inputs_part_at_a_jump_as_drawn_numbers_do():
+    """A step with a slope, σ_w = 2, σ_b = 0.2: c* is where a million pairs stay."""
+    point = fixed_point(STEP, 2.0, 0.2)
+    u, v = np.random.default_rng(0).standard_normal((2, 1_000_000)) * math.sqrt(point.q)
+    near = {}
+    for c in (point.c - 0.05, point.c, point.c + 0.05):
+        product = STEP.value(u) * STEP.value(c * u + math.sqrt(1 - c * c) * v)
+        error = 4 * product.std() / 1000 / point.q
+        near[c] = (4 * product.mean() + 0.04) / point.q
+        if c == point.c:
+            assert near[c] == pytest.approx(c, abs=4 * error)
+    low, _, high = near.values()
+    assert (high - low) / 0.1 == pytest.approx(math.exp(-1 / point.xi_c), abs=0.03)
+    assert point.c == pytest.approx(0.659, abs=5e-4)
+    assert point.trainable_depth == pytest.approx(13.8, abs=0.05)
+    assert point.chi == pytest.approx(0.04)
+
+
+def test_a_jump_that_no_signal_reaches_parts_nothing():
+    far = Moments(Function(lambda z: torch.tanh(z) + (z > 40)))
+    point, same = fixed_point(far, 1.1, 0.3), fixed_point(TANH, 1.1, 0.3)
+    assert (point.c, point.xi_c) == (1, pytest.approx(same.xi_c))
+
+
+def test_kinks_far_out_count():
+    """clamp(±a) is a·clamp(±1) of z/a, so q* is a² times, and all else the same."""
+    point, unit = fixed_point(FAR, 1.2, 0.3), fixed_point(Moments(nn.Hardtanh()), 1.2, 0.003)
+    assert point.q == pytest.approx(1e4 * unit.q, rel=1e-9)
+    assert point.chi == pytest.approx(unit.chi, rel=1e-9)
+    assert point.c == pytest.approx(unit.c, rel=1e-6)
+    assert point.trainable_depth == pytest.approx(109.2, abs=0.1)
+
+
+@pytest.mark.parametrize("phi", [nn.Tanh(), nn.Hardtanh(), nn.SELU(), nn.GELU()], ids=str)
+@pytest.mark.parametrize("beyond", [1e-9, 1e-5, 1e-2])
+def test_where_gradients_explode_at_finite_q_inputs_part(phi, beyond):
+    edge = edge_of_chaos(Moments(phi), 0.3)
+    point = fixed_point(Moments(phi), edge.sigma_w * (1 + beyond), 0.3, start=edge.q)
+    if point.q < math.inf:
+        assert point.chi > 1
+        assert point.c < 1
+        assert point.xi_c > 0
+
+
+@pytest.mark.parametrize(("start", "q", "chi"), [(0.3, 0.0, 0.0), (0.4, math.inf, math.inf)])
+def test_where_slopes_grow_with_q_there_is_no_number_for_chi(start, q, chi):
+    """φ = z²: q ← 3 q², χ = 4 q."""
+    point = fixed_point(Moments(Function(lambda z: z**2)), 1.0, 0.0, start)
+    assert (point.q, point.chi, point.xi_c) == (q, chi, 0)

@@ -110,11 +110,29 @@ def test_the_slope_of_the_variance_map_is_its_difference_quotient(option, tmp_pa
         (nn.Tanh(), ()),
         (nn.GELU(), ()),
         (nn.Identity(), ()),
+        (nn.Hardtanh(-100.0, 2e7), (-100.0, 2e7)),
+        (nn.Threshold(1 / 3, 0.0), (1 / 3,)),
     ],
     ids=str,
 )
 def test_kinks_are_found(activation, kinks):
-    assert Moments(activation).kinks == kinks
+    assert Moments(activation).kinks == pytest.approx(kinks, rel=1e-12)
+
+
+def test_jumps_are_kinks_with_a_height():
+    ((left, down), (right, up)) = Moments(nn.Hardshrink(0.5)).jumps
+    assert (left, right) == (-0.5, 0.5)
+    assert (down, up) == pytest.approx((0.5, 0.5), rel=1e-6)
+    assert Moments(nn.ReLU()).jumps == ()
+
+
+@pytest.mark.parametrize("c", [-0.6, 0.0, 0.5, 0.99])
+def test_the_slope_of_a_covariance_counts_jumps(c):
+    """The difference quotient of the covariance, and for sign the derivative of an arc sine."""
+    moments, q, step = Moments(nn.Hardshrink(0.5)), 0.8, 1e-5
+    low, high = moments.covariance(q, np.array([c - step, c + step]))
+    expected = (high - low) / (2 * step * q)
+    assert moments.slope_covariance(q, np.array(c)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("phi", [nn.Tanh(), nn.ReLU(), nn.Hardtanh(), nn.GELU()], ids=str)

@@ -8,9 +8,16 @@ from torch import nn
 
 from deltaflow.theory import Moments, edge_of_chaos, fixed_point, phase_diagram
 
+
+class Bump(nn.Module):
+    def forward(self, z):
+        return z + 0.1 * z.sign()
+
+
 PLANES = [
     (nn.Tanh(), 4.0), (nn.ReLU(), 4.0), (nn.Sigmoid(), 160.0), (nn.GELU(), 5.0),
     (nn.Hardtanh(), 4.0), (nn.SELU(), 2.5), (nn.Softplus(), 4.0), (nn.Identity(), 2.0),
+    (nn.Hardshrink(0.3), 2.0), (Bump(), 0.95),
 ]  # fmt: skip
 
 

@@ -28,11 +28,12 @@ def predict_network(title: str, theory: Theory, input_second_moment: Array) -> N
     """
     profile = theory.predict(input_second_moment)
     if not theory.depth:
-        return NetworkPrediction(title, theory, profile, None, None, None)
+        return NetworkPrediction(title, theory, profile, [], None, None)
     sigma_b = theory.typical_variances()[1] ** 0.5
     edge = edge_of_chaos(theory.moments, sigma_b)
     limit = None if edge else _limit(theory, sigma_b)
-    return NetworkPrediction(title, theory, profile, theory.limit(input_second_moment), edge, limit)
+    ends = theory.limits(input_second_moment)
+    return NetworkPrediction(title, theory, profile, ends, edge, limit)
 
 
 def draw_phase_diagram(
@@ -62,7 +63,7 @@ def draw_phase_diagram(
         theory.moments,
         np.linspace(0, max(3.0, 2 * (edge or 0) ** 2, 1.25 * max(weights)), 241),
         np.linspace(0, max(0.5, 1.25 * max(biases)), 161),
-        theory.start(input_second_moment),
+        theory.starts(input_second_moment)[0][1],
         theory.dropout,
     )
     return phase_picture(diagram, forecast.title, here, forecast.edge, runs)

@@ -1,4 +1,4 @@
-"""What theory says of a network, for the terminal: a table by layer, then the whole in words."""
+"""What theory says of a network, for the terminal: a sentence, a table by layer, the details."""
 
 import itertools
 import math
@@ -14,7 +14,8 @@ from deltaflow.terminal.screen import titled_table
 from deltaflow.theory import Edge, FixedPoint, Prediction, phases, variances
 from deltaflow.theory.overlay import Theory
 
-_MOST = 60  # layers that are shown one by one
+_MOST = 60  # rows
+_FOLDED = 3  # so many rows that say the same become one
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class NetworkPrediction:
         title: what was asked for.
         theory: of the network.
         profile: layer by layer.
-        point: where a deep network ends; ``None`` without a hidden layer.
+        ends: where a deep network ends, each with its share of the samples, the largest
+            first; none without a hidden layer.
         edge: the edge of chaos at the typical σ_b, if there is one.
         limit: else the σ_w at which χ₁ tends to 1 while q runs to infinity, if any.
     """
@@ -33,7 +35,7 @@ class NetworkPrediction:
     title: str
     theory: Theory
     profile: Prediction
-    point: FixedPoint | None
+    ends: Sequence[tuple[float, FixedPoint]]
     edge: Edge | None
     limit: float | None
 
@@ -45,8 +47,11 @@ def print_prediction(out: Console, forecast: NetworkPrediction) -> None:
         out: where to.
         forecast: what to print.
     """
+    if forecast.ends:
+        said = phases.summary(forecast.ends, forecast.profile.delta_norm)
+        out.print(Text(said), soft_wrap=True)
     out.print(_table(out, forecast))
-    for label, said in _words(forecast):
+    for label, said in _details(forecast):
         out.print(Text(f"{label:<15}{said}"), soft_wrap=True)
 
 
@@ -56,32 +61,59 @@ def _table(out: Console, forecast: NetworkPrediction) -> Table:
     table.add_column("shape")
     for name in ("q", "χ", "δ norm / last hidden", "sample gradient / last hidden"):
         table.add_column(name, justify="right")
-    profile, theory = forecast.profile, forecast.theory
-    of_hidden = (profile.chi, profile.delta_norm, profile.sample_grad_rms)
-    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(theory.sizes)):
-        if min(layer, theory.depth - layer) < _MOST // 2:
-            cells = [values[layer] if layer < theory.depth else math.nan for values in of_hidden]
-            numbers = map(_number, [profile.preactivation_second_moment[layer], *cells])
-            table.add_row(str(layer + 1), f"{fan_in} → {fan_out}", *numbers)
-        elif layer == _MOST // 2:
-            table.add_row("…", f"{theory.depth + 1 - _MOST} more")
+    rows = list(_rows(forecast))
+    hidden = len(rows) - _MOST
+    for row in rows if hidden <= 0 else rows[: _MOST // 2]:
+        table.add_row(*row)
+    if hidden > 0:
+        table.add_row("…", f"{hidden} more")
+        for row in rows[-_MOST // 2 :]:
+            table.add_row(*row)
     return table
 
 
-def _words(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
-    theory, point = forecast.theory, forecast.point
-    if point is None:
+def _rows(forecast: NetworkPrediction) -> Iterator[Sequence[str]]:
+    """A row a layer; layers in a row that have the same shape, q and χ share one."""
+    profile, theory = forecast.profile, forecast.theory
+    columns = (profile.chi, profile.delta_norm, profile.sample_grad_rms)
+    cells = [
+        (f"{fan_in} → {fan_out}", _number(profile.preactivation_second_moment[layer]),
+         *(_number(v[layer] if layer < theory.depth else math.nan) for v in columns))
+        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(theory.sizes))
+    ]  # fmt: skip
+    for alike, group in itertools.groupby(enumerate(cells, start=1), lambda row: row[1][:3]):
+        numbers, rows = zip(*group, strict=True)
+        if len(rows) < _FOLDED:
+            yield from ((str(n), *row) for n, row in zip(numbers, rows, strict=True))
+        else:
+            ranges = [_arrow(rows[0][i], rows[-1][i]) for i in (3, 4)]
+            yield f"{numbers[0]}–{numbers[-1]}", *alike, *ranges
+
+
+def _arrow(first: str, last: str) -> str:
+    return first if first == last else f"{first} → {last}"
+
+
+def _details(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
+    theory = forecast.theory
+    if not forecast.ends:
         yield "Phase", "none: without a hidden layer there is nothing for δ to go back through"
         return
+    (share, point), *others = forecast.ends
     weight, bias = theory.typical_variances()
     kept = 1 - theory.dropout
     yield "Phase", f"{phases.phase(point.phase)}, {phases.chi(point)}"
     yield "Variances", _variances(theory)
     yield "Signals", phases.signals(point)
+    if others:
+        also = "; ".join(f"of {part:.0%}, {phases.signals(end)}" for part, end in others)
+        yield "Two ends", f"all but «δ here» is of {share:.0%} of the samples; {also}"
     yield "Correlations", phases.correlation(point)
     yield "δ when deep", phases.delta(point)
     if theory.depth > 1:
         yield "δ here", phases.lost(forecast.profile.delta_norm)
+    if theory.moments.jumps:
+        yield "Jumps", "φ has jumps, which part inputs and which δ, a derivative, does not see"
     yield "Trainable", f"{phases.trainable(point)}; this network has {theory.depth}"
     edge = phases.edge(forecast.edge, math.sqrt(bias), forecast.limit, math.sqrt(kept))
     yield "Edge of chaos", f"{edge}; here σ_w = {math.sqrt(weight):.4g}"

@@ -25,7 +25,7 @@ array([0.238, 0.236])
 """
 
 from deltaflow.theory.edge import Edge, edge_of_chaos
-from deltaflow.theory.fixed_points import FixedPoint, fixed_point
+from deltaflow.theory.fixed_points import FixedPoint, basins, fixed_point
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.phase_diagram import PhaseDiagram, phase_diagram
 from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
@@ -36,6 +36,7 @@ __all__ = [
     "Moments",
     "PhaseDiagram",
     "Prediction",
+    "basins",
     "edge_of_chaos",
     "fixed_point",
     "phase_diagram",

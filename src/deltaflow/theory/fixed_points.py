@@ -14,10 +14,11 @@ al. 2019 (arXiv:1902.06853).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from deltaflow.theory.gaussian import Array
@@ -27,6 +28,10 @@ LOG_Q = np.linspace(math.log(1e-24), math.log(1e24), 385)
 """Ln of all q that are looked at, eight points a decade."""
 EQUAL = 1e-10
 """Relative difference of what counts as equal; quadrature is better than this."""
+_ENDS = {0.0: np.exp(LOG_Q[[24, 0]]), math.inf: np.exp(LOG_Q[[-25, -1]])}
+_SETTLED = 1e-3  # relative change over three decades of q
+_LEAST = math.log(1e-16)  # of 1 − c
+_NOTHING = 1e-14  # a factor per layer that is rounding
 TRAINABLE = 6.0
 """How many ξ_c deep a network can be trained (Schoenholz et al. 2017, section 5)."""
 
@@ -100,21 +105,66 @@ def fixed_point(
     weight, bias = sigma_w**2, sigma_b**2
     own = weight / (1 - dropout)  # of one input: dropout scales up what it keeps
     q, neutral = _end(moments, own, bias, start)
-    inside = 0 < q < math.inf
-    probe = np.array([q if inside else math.exp(LOG_Q[0] if q == 0 else LOG_Q[-1])])
-    chi = float(own * moments.slope_second_moment(probe)[0])
-    if not inside:
-        return FixedPoint(
-            q, neutral, chi, math.nan, math.nan, _scale(min(chi, 1 / chi) if chi else 0)
-        )
-    contraction = float(own * moments.second_moment_slope(probe)[0])
-    together = chi <= 1 + EQUAL and dropout == 0
-    if together and neutral and abs(_gain(moments, weight, bias, q, 0.5)) < EQUAL:
+    if not 0 < q < math.inf:
+        chi = own * slope_limit(moments, q)
+        scale = _scale(min(chi, 1 / chi) if chi else 0.0)
+        return FixedPoint(q, neutral, chi, math.nan, math.nan, scale)
+    at = np.array([q])
+    chi = float(own * moments.slope_second_moment(at)[0])
+    lost = (own - weight) * float(moments.second_moment(at)[0]) if dropout else 0.0
+
+    def parted(log_t: float) -> float:
+        """Ln of the factor by which a layer changes the distance t to a correlation of 1."""
+        t = math.exp(log_t)
+        after = (lost + weight * float(moments.parting(q, np.array(t)))) / q
+        return math.log(after / t) if after > 0 else -math.inf
+
+    if neutral and not dropout and abs(parted(math.log(0.5))) < EQUAL:
         return FixedPoint(q, neutral, chi, math.nan, math.nan, math.inf)
-    c = 1.0 if together else _correlation(moments, weight, bias, q)
-    slope = chi if together else float(weight * moments.slope_covariance(q, np.array(c)))
-    xi_q = math.nan if neutral else _scale(abs(contraction))
-    return FixedPoint(q, neutral, chi, c, xi_q, _scale(slope))
+    xi_q = math.nan if neutral else _scale(abs(float(own * moments.second_moment_slope(at)[0])))
+    repelling = chi > 1 + EQUAL or dropout > 0 or (moments.jumps and parted(_LEAST) > 0)
+    if not repelling:
+        return FixedPoint(q, neutral, chi, 1.0, xi_q, _scale(chi))
+    c = min(1 - math.exp(_root(parted)), np.nextafter(1, 0))
+    slope = float(weight * moments.slope_covariance(q, np.array(c)))
+    return FixedPoint(q, neutral, chi, float(c), xi_q, _scale(slope))
+
+
+def basins(
+    moments: Moments, sigma_w: float, sigma_b: float, starts: Array, dropout: float = 0.0
+) -> NDArray[np.intp]:
+    """Which starts lead to the same end: those with no repelling fixed point between them.
+
+    Args:
+        moments: of φ.
+        sigma_w: σ_w, at least 0.
+        sigma_b: σ_b, at least 0.
+        starts: variances above 0, ``[n]``.
+        dropout: share of units dropped.
+
+    Returns:
+        A number for each start, ``[n]``, that grows with q from end to end.
+    """
+    begin = np.log(starts)
+    inside = LOG_Q[(begin.min() < LOG_Q) & (begin.max() > LOG_Q)]
+    log_q = np.concatenate([[begin.min()], inside, [begin.max()]])
+
+    def grown(x: Array) -> Array:
+        return growth(moments, sigma_w**2 / (1 - dropout), sigma_b**2, np.exp(x))
+
+    values = grown(log_q)
+    values[np.abs(values) < EQUAL] = 0
+    repelling = np.flatnonzero((values[:-1] < 0) & (values[1:] > 0))
+    roots = [brentq(lambda x: grown(np.array([x]))[0], *log_q[i : i + 2]) for i in repelling]
+    return np.searchsorted(roots, begin)
+
+
+def slope_limit(moments: Moments, q: float) -> float:
+    """What E φ'² tends to as q runs to 0 or to infinity: 0 or inf if it settles nowhere."""
+    before, last = map(float, moments.slope_second_moment(_ENDS[q]))
+    if abs(last - before) <= _SETTLED * last:
+        return last
+    return math.inf if not last < before else 0.0
 
 
 def growth(moments: Moments, weight: float, bias: float, q: Array) -> Array:
@@ -153,23 +203,16 @@ def _end(moments: Moments, weight: float, bias: float, start: float) -> tuple[fl
     return math.exp(root), False
 
 
-def _gain(moments: Moments, weight: float, bias: float, q: float, c: float) -> float:
-    """By how much a layer changes a correlation."""
-    return float((weight * moments.covariance(q, np.array(c)) + bias) / q - c)
-
-
-def _correlation(moments: Moments, weight: float, bias: float, q: float) -> float:
-    """c* below 1, where two inputs part."""
-    gain = partial(_gain, moments, weight, bias, q)
-    if abs(gain(0.0)) < EQUAL:
-        return 0.0
-    nearly = 1 - 1e-7
-    return 1.0 if gain(nearly) >= 0 else float(brentq(gain, 0.0, nearly, xtol=1e-12))
+def _root(parted: Callable[[float], float]) -> float:
+    """Ln(1 − c*) below 1, where two inputs part; the least that is looked at if it is less."""
+    if parted(_LEAST) <= 0:
+        return _LEAST
+    return 0.0 if parted(0.0) > -EQUAL else float(brentq(parted, _LEAST, 0.0, xtol=1e-12))
 
 
 def _scale(slope: float) -> float:
     """In how many layers a distance falls by e that each multiplies by ``slope``; inf if none."""
-    if slope <= 0:
+    if slope < _NOTHING:
         return 0.0
     return math.inf if slope > 1 - EQUAL else -1 / math.log(slope)
 

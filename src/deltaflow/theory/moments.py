@@ -25,10 +25,12 @@ from deltaflow.theory.gaussian import Array, expectation, rule
 _POINTS = 33
 _WIDEST = 1e3  # range of q within which so many points do
 _SAME = 1e-10
-_FAR = 64.0  # kinks are looked for this far out
-_STEP = 1 / 64
+_NEAR, _STEP = 64.0, 1 / 64  # kinks are looked for in equal steps, and then in equal ratios
+_OCTAVES, _IN_AN_OCTAVE = 38, 512  # as far as any q that is looked at reaches
 _CROSSING = np.array([-8.0, -4, -2, -1, 0, 1, 2, 4, 8])  # standard deviations around a kink
-_SHARPEST = 1e-9  # how close to a jump it is looked at
+_SLIGHT = 1e-8  # share of the largest value near 0; changes below it may be rounding
+_HALVINGS = 40
+_BESIDE = 1e-7  # relative distance from a jump at which its sides are read
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,17 @@ class Moments:
         activation: φ, entry by entry and without parameters.
 
     Attributes:
-        kinks: where φ' or φ jumps.
+        jumps: where φ jumps, and by how much.
+        kinks: where φ or φ' jumps.
     """
 
     def __init__(self, activation: nn.Module) -> None:
         self.activation = activation
-        self.kinks = tuple(sorted({*_jumps(self.slope), *_jumps(self.value)}))
+        where = np.array(_jumps(self.value))
+        aside = _BESIDE * np.maximum(1, np.abs(where))
+        heights = self.value(where + aside) - self.value(where - aside)
+        self.jumps = tuple(zip(where.tolist(), heights.tolist(), strict=True))
+        self.kinks = tuple(sorted({*_jumps(self.slope), *where.tolist()}))
 
     def value(self, u: Array) -> Array:
         """φ(u), entry by entry."""
@@ -134,29 +141,54 @@ class Moments:
 
     def covariance(self, q: float, c: Array) -> Array:
         """E φ(u₁)φ(u₂) for u of variance q and correlation c."""
-        return self._of_pairs(self.value, q, c)
+        return self._of_pairs(lambda u, v: self.value(u) * self.value(v), q, 1 - c)
+
+    def parting(self, q: float, t: Array) -> Array:
+        """E φ² − E φ(u₁)φ(u₂) for u of variance q and correlation 1 − t, exact for the least t.
+
+        It is E (φ(u₁) − φ(u₂))² / 2, of which no digits cancel.
+        """
+        return self._of_pairs(lambda u, v: (self.value(u) - self.value(v)) ** 2 / 2, q, t)
 
     def slope_covariance(self, q: float, c: Array) -> Array:
-        """E φ'(u₁)φ'(u₂) for u of variance q and correlation c."""
-        return self._of_pairs(self.slope, q, c)
+        """E φ'(u₁)φ'(u₂), where a jump of φ is a delta function in φ'.
+
+        It is the derivative of the covariance by q·c. With jumps it is infinite at c = 1. The δ
+        of back-propagation sees no jumps: its factor is :meth:`slope_second_moment`.
+        """
+        smooth = self._of_pairs(lambda u, v: self.slope(u) * self.slope(v), q, 1 - c)
+        if not self.jumps:
+            return smooth
+        where, height = np.transpose(self.jumps)
+        height_here = height * _density(where, q)
+        mean, variance = c[..., None] * where, q * (1 - np.square(c))[..., None]
+        beside = expectation(self.slope, mean, variance, self.kinks) @ height_here
+        with np.errstate(divide="ignore", invalid="ignore"):
+            there = _density(where - mean[..., None], variance[..., None]) @ height
+        return np.asarray(smooth + 2 * beside + there @ height_here)
 
     def _of(self, f: Callable[[Array], Array], q: Array) -> Array:
         return expectation(f, np.zeros_like(q), q, self.kinks)
 
-    def _of_pairs(self, f: Callable[[Array], Array], q: float, c: Array) -> Array:
-        pairs = [self._of_pair(f, q, float(correlation)) for correlation in np.ravel(c)]
-        return np.reshape(pairs, np.shape(c))
+    def _of_pairs(self, f: Callable[[Array, Array], Array], q: float, t: Array) -> Array:
+        pairs = [self._of_pair(f, q, float(apart)) for apart in np.ravel(t)]
+        return np.reshape(pairs, np.shape(t))
 
-    def _of_pair(self, f: Callable[[Array], Array], q: float, c: float) -> float:
+    def _of_pair(self, f: Callable[[Array, Array], Array], q: float, t: float) -> float:
         """u₂ given u₁ is Gaussian around c·u₁; what it crosses a kink with, u₁ sees as well."""
-        variance = q * (1 - c * c)
+        c, variance = 1 - t, q * t * (2 - t)
         crossed = [k / c + np.sqrt(variance) / c * _CROSSING for k in self.kinks if c]
         around = [*self.kinks, *np.ravel(crossed)]
         nodes, weights = rule(np.zeros(()), np.asarray(q), around)
         kept = weights > 0
         nodes, weights = nodes[kept], weights[kept]
-        given = expectation(f, c * nodes, np.asarray(variance), self.kinks)
-        return float((f(nodes) * weights) @ given)
+        given, shares = rule(c * nodes, np.asarray(variance), self.kinks)
+        return float(weights @ (f(nodes[:, None], given) * shares).sum(-1))
+
+
+def _density(u: Array, variance: Array | float) -> Array:
+    """A Gaussian's, around 0."""
+    return np.asarray(np.exp(-np.square(u) / (2 * variance)) / np.sqrt(2 * np.pi * variance))
 
 
 def _numbers(f: Callable[[Tensor], Tensor], u: Array) -> Array:
@@ -164,20 +196,30 @@ def _numbers(f: Callable[[Tensor], Tensor], u: Array) -> Array:
     return np.asarray(f(torch.from_numpy(np.ascontiguousarray(u, dtype=np.float64))).numpy())
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
 def _jumps(f: Callable[[Array], Array]) -> tuple[float, ...]:
     """Where a function that is smooth elsewhere jumps.
 
     Each step of a grid is halved towards the half with the larger change. A jump keeps its
     height; where there is none, the change goes to 0 with the step.
     """
-    low = np.arange(-_FAR, _FAR, _STEP) - _STEP / 3  # such that simple numbers are inside
-    high = low + _STEP
-    change = np.abs(f(high) - f(low))
-    suspects = change > 1e-6 * change.max(initial=0)
-    low, high, change = low[suspects], high[suspects], change[suspects]
-    while len(low) and high[0] - low[0] > _SHARPEST:
+    near = np.arange(-_NEAR, _NEAR, _STEP) - _STEP / 3  # such that simple numbers are inside
+    far = near[-1] * 2 ** (np.arange(1, _OCTAVES * _IN_AN_OCTAVE) / _IN_AN_OCTAVE)
+    grid = np.concatenate([-far[::-1], near, far])
+    values = f(grid)
+    change, size = np.abs(np.diff(values)), np.abs(values)
+    slight = _SLIGHT * np.maximum(size[1:], size[np.abs(grid) <= _NEAR].max())
+    suspects = change > slight
+    low, high, change = grid[:-1][suspects], grid[1:][suspects], change[suspects]
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
         left = np.abs(f(middle) - f(low)) > np.abs(f(high) - f(middle))
         low, high = np.where(left, low, middle), np.where(left, middle, high)
     jumped = np.abs(f(high) - f(low)) > 0.5 * change
-    return tuple(sorted({float(round(x, 7)) for x in (low + high)[jumped] / 2}))
+    return tuple(sorted({_simple(x) for x in (low + high)[jumped] / 2}))
+
+
+def _simple(x: float) -> float:
+    """The short number that a found one stands for, if there is one."""
+    short = float(f"{x:.9g}") if abs(x) > 1 else round(float(x), 9)
+    return short if abs(x - short) < 1e-11 * max(1, abs(x)) else float(x)

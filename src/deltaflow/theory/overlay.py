@@ -18,6 +18,7 @@ from deltaflow.theory import (
     FixedPoint,
     Moments,
     Prediction,
+    basins,
     fixed_point,
     predict,
     typical_variances,
@@ -71,27 +72,41 @@ class Theory:
         """σ_w² and σ_b² that stand for all layers between hidden layers."""
         return typical_variances(self.sizes, self.initializer)
 
-    def start(self, input_second_moment: Array) -> float:
-        """Q of layer 1, the mean over samples; 1 where it is 0, as with all weights 0.
+    def starts(self, input_second_moment: Array) -> list[tuple[float, float]]:
+        """Where the variance of pre-activations begins in layer 1, and for what share of samples.
+
+        Samples that end differently count apart, the largest group first. A q of 0, as with
+        all weights 0, counts as 1.
 
         Args:
             input_second_moment: mean(x²) over each sample's features.
-        """
-        (weight,), (bias,) = variances(self.sizes[:2], self.initializer)
-        return weight * float(np.mean(input_second_moment)) + bias or 1.0
 
-    def limit(self, input_second_moment: Array) -> FixedPoint:
+        Returns:
+            Pairs of a share and the mean q of layer 1 of these samples.
+        """
+        (first,), (shift,) = variances(self.sizes[:2], self.initializer)
+        q = first * np.ravel(input_second_moment) + shift
+        q[q == 0] = 1.0
+        weight, bias = map(math.sqrt, self.typical_variances())
+        ends = basins(self.moments, weight, bias, q, self.dropout)
+        groups = [(float(np.mean(ends == end)), float(q[ends == end].mean())) for end in set(ends)]
+        return sorted(groups, reverse=True)
+
+    def limits(self, input_second_moment: Array) -> list[tuple[float, FixedPoint]]:
         """Where signals would end, were there more and more layers like the typical one.
 
         Args:
             input_second_moment: mean(x²) over each sample's features.
 
         Returns:
-            The end; only for a network with a hidden layer.
+            The ends, each with its share of the samples, the largest first; only for a network
+            with a hidden layer.
         """
         weight, bias = map(math.sqrt, self.typical_variances())
-        start = self.start(input_second_moment)
-        return fixed_point(self.moments, weight, bias, start, self.dropout)
+        return [
+            (share, fixed_point(self.moments, weight, bias, start, self.dropout))
+            for share, start in self.starts(input_second_moment)
+        ]
 
     def fields(self, input_second_moment: Array) -> dict[str, float | str | None] | None:
         """What a run's summary says of it; ``None`` for a network without a hidden layer.
@@ -100,12 +115,13 @@ class Theory:
             input_second_moment: mean(x²) over each sample's features.
 
         Returns:
-            As in the summary's field ``theory``; ``None`` for what is not a finite number.
+            As in the summary's field ``theory``, of the end of most samples; ``None`` for what
+            is not a finite number.
         """
         if not self.depth:
             return None
         weight, bias = self.typical_variances()
-        point = self.limit(input_second_moment)
+        (_, point), *_ = self.limits(input_second_moment)
         return {
             "depth": self.depth,
             "activation": repr(self.moments.activation),

@@ -7,7 +7,7 @@ from the Hermite series of φ (Daniely et al. 2016, arXiv:1602.05897, section 4)
     E φ(u₁)φ(u₂) = Σ a_n² cⁿ,  a_n = E φ(√q z) He_n(z)/√n!
 
 cut off where the rest is put at one order more, chosen such that the series and its slope,
-which is χ₁, are exact at c = 1.
+which is χ₁, are exact at c = 1; where φ jumps, at all orders more.
 
 >>> from torch import nn
 >>> diagram = phase_diagram(Moments(nn.Tanh()), np.array([0.5, 1.5]), np.array([0.0]))
@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline, RectBivariateSpline
+from scipy.special import erfc
 
-from deltaflow.theory.fixed_points import EQUAL, LOG_Q, TRAINABLE
+from deltaflow.theory.fixed_points import EQUAL, LOG_Q, TRAINABLE, slope_limit
 from deltaflow.theory.gaussian import Array, rule
 from deltaflow.theory.moments import Moments
 
@@ -92,12 +93,14 @@ def phase_diagram(
     some = np.array_split(np.arange(len(own)), len(own) // _AT_ONCE + 1)
     end = np.concatenate([_ends(log_q, square, own[i], bias[i], math.log(start)) for i in some])
     chi = own * np.exp(CubicSpline(log_q, slope)(np.clip(end, log_q[0], log_q[-1])))
+    for q in (0.0, math.inf):
+        gone = np.exp(end) == q
+        chi[gone] = own[gone] * slope_limit(moments, q)
     contraction = np.minimum(chi, np.divide(1, chi, out=np.zeros_like(chi), where=chi > 0))
-    apart = np.isfinite(end) & ((chi > 1 + EQUAL) | (dropout > 0))
+    apart = np.isfinite(end) & ((chi > 1 + EQUAL) | (dropout > 0) | bool(moments.jumps))
     if apart.any():
-        lost = dropout * (1 - bias[apart] * np.exp(-end[apart]))
-        kept = (1 - dropout) * chi[apart]
-        contraction[apart] = _contraction(moments, end[apart], kept, lost)
+        fed = own[apart] * np.exp(CubicSpline(log_q, square)(end[apart]) - end[apart])  # of q*
+        contraction[apart] = _contraction(moments, end[apart], (1 - dropout) * fed, dropout * fed)
     with np.errstate(divide="ignore"):
         scale = np.where(np.abs(contraction - 1) < EQUAL, np.inf, -1 / np.log(contraction))
     shape = len(bias_variance), len(weight_variance)
@@ -153,16 +156,16 @@ def _root(
     return (inner + outer) / 2
 
 
-def _contraction(moments: Moments, log_q: Array, chi: Array, lost: Array) -> Array:
+def _contraction(moments: Moments, log_q: Array, kept: Array, lost: Array) -> Array:
     """By what each layer multiplies a distance to c*.
 
-    With t = 1 − c, the map's fixed point has 1 = χ₁ · (E φ² − E φφ)/(t q E φ'²) + lost/t.
+    With t = 1 − c, the map's fixed point has 1 = kept · (E φ² − E φφ)/(t E φ²) + lost/t.
 
     Args:
         moments: of φ.
         log_q: ln q*, ``[n]``.
-        chi: χ₁ of two inputs, which share no dropout.
-        lost: by how much dropout alone parts equal inputs.
+        kept: the share of q* that two equal inputs have in common through the weights.
+        lost: the share that dropout parts.
 
     Returns:
         ``[n]``.
@@ -171,13 +174,13 @@ def _contraction(moments: Moments, log_q: Array, chi: Array, lost: Array) -> Arr
     least, most = np.full_like(log_q, _APART[0]), np.full_like(log_q, _APART[-1])
     for _ in range(_HALVINGS):
         middle = (least + most) / 2
-        together = chi * chord.ev(log_q, middle) + lost * np.exp(-middle) < 1
+        together = kept * chord.ev(log_q, middle) + lost * np.exp(-middle) < 1
         least, most = np.where(together, least, middle), np.where(together, middle, most)
-    return np.asarray(chi * slope.ev(log_q, (least + most) / 2))
+    return np.asarray(kept * slope.ev(log_q, (least + most) / 2))
 
 
 def _series(moments: Moments, log_q: Array) -> tuple[RectBivariateSpline, RectBivariateSpline]:
-    """From Hermite's series, over ln q and ln(1 − c), both relative to their limit at c = 1.
+    """From Hermite's series, over ln q and ln(1 − c), both relative to E φ².
 
     Returns:
         The chord (E φ² − E φφ)/(1 − c), and the slope dE φφ/dc.
@@ -185,19 +188,38 @@ def _series(moments: Moments, log_q: Array) -> tuple[RectBivariateSpline, RectBi
     q = np.exp(log_q)
     nodes, weights = rule(np.zeros_like(q), q, moments.kinks)
     normal, value = nodes / np.sqrt(q)[:, None], moments.value(nodes) * weights
-    powers = np.empty((_ORDERS + 1, len(q)))
+    powers = np.empty((_ORDERS, len(q)))
     before, polynomial = np.zeros_like(normal), np.ones_like(normal)
     for n in range(_ORDERS):
         powers[n] = (value * polynomial).sum(-1) ** 2
         following = (normal * polynomial - math.sqrt(n) * before) / math.sqrt(n + 1)
         before, polynomial = polynomial, following
-    order = np.tile(np.arange(_ORDERS + 1.0)[:, None], len(q))
-    limit = q * moments.slope_second_moment(q)
-    rest = np.maximum(moments.second_moment(q) - powers[:-1].sum(0), 0)
-    steep = np.maximum(limit - (order * powers)[:-1].sum(0), 0)
-    powers[-1] = rest
-    order[-1] = np.maximum(np.divide(steep, rest, out=np.ones_like(q), where=rest > 0), _ORDERS)
+    order = np.tile(np.arange(float(_ORDERS))[:, None], len(q))
+    square = moments.second_moment(q)
+    rest = np.maximum(square - powers.sum(0), 0)
     log_c = np.log1p(-np.exp(np.minimum(_APART, -1e-12)))[:, None, None]
-    chord = -(powers * np.expm1(order * log_c)).sum(1) / np.exp(_APART)[:, None]
+    chord = -(powers * np.expm1(order * log_c)).sum(1)
     slope = (powers * order * np.exp((order - 1) * log_c)).sum(1)
-    return tuple(RectBivariateSpline(log_q, _APART, (f / limit).T) for f in (chord, slope))
+    after, steeper = _rest(moments, q, rest, (order * powers).sum(0), log_c[..., 0])
+    chord, slope = (chord + rest - after) / np.exp(_APART)[:, None], slope + steeper
+    return tuple(
+        RectBivariateSpline(log_q, _APART, (f / np.maximum(square, math.exp(_LEAST))).T)
+        for f in (chord, slope)
+    )
+
+
+def _rest(
+    moments: Moments, q: Array, rest: Array, steepness: Array, log_c: Array
+) -> tuple[Array, Array]:
+    """What lies beyond the series: its part of E φφ, and of the slope dE φφ/dc.
+
+    Where φ jumps, a_n² falls as n^(−3/2), and the sum is put as an integral.
+    """
+    if moments.jumps:
+        y = -_ORDERS * log_c
+        far = np.sqrt(np.pi) * erfc(np.sqrt(y))
+        after = rest * (np.exp(-y) - np.sqrt(y) * far)
+        return after, rest * _ORDERS / 2 * far / np.sqrt(y) * np.exp(-log_c)
+    steep = np.maximum(q * moments.slope_second_moment(q) - steepness, 0)
+    order = np.maximum(np.divide(steep, rest, out=np.ones_like(q), where=rest > 0), _ORDERS)
+    return rest * np.exp(order * log_c), rest * order * np.exp((order - 1) * log_c)

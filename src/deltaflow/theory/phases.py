@@ -7,15 +7,46 @@
 """
 
 import math
+from collections.abc import Sequence
 
-from deltaflow.flow.profiles import Array
-from deltaflow.theory import Edge, FixedPoint
+import numpy as np
+
+from deltaflow.theory.edge import Edge
+from deltaflow.theory.fixed_points import FixedPoint
+from deltaflow.theory.gaussian import Array
 
 PHASES = {
     "ordered": "gradients vanish",
     "critical": "gradients neither vanish nor explode",
     "chaotic": "gradients explode",
 }
+
+
+LIMIT = 3 / math.log(10)
+"""Decades that δ loses over the trainable depth of an ordered network, ‖δ‖ by e⁻³."""
+
+
+def summary(ends: Sequence[tuple[float, FixedPoint]], delta_norm: Array) -> str:
+    """One sentence: whether a network of this depth can be trained.
+
+    Args:
+        ends: where signals end, each with its share of the samples.
+        delta_norm: the predicted profile over the hidden layers.
+    """
+    if len(ends) > 1:
+        shares = ", ".join(f"{share:.0%} in the {point.phase} phase" for share, point in ends)
+        return f"Samples end apart: {shares}; no one depth holds for all."
+    ((_, point),) = ends
+    depth, reach = len(delta_norm), point.trainable_depth
+    upto = "at any depth" if reach == math.inf else f"to {layers(reach)}"
+    said = f"{point.phase.capitalize()} phase, trainable {upto}"
+    with np.errstate(divide="ignore"):
+        decades = float(np.log10(delta_norm[-1] / delta_norm[0]))
+    if depth > reach:
+        return f"{said}: this network of {depth} is too deep, since δ {lost(delta_norm)}."
+    if abs(decades) > LIMIT:
+        return f"{said}, but δ {lost(delta_norm)}: this network of {depth} will hardly train."
+    return f"{said}: this network of {depth} should train."
 
 
 def phase(name: str) -> str:
@@ -27,6 +58,8 @@ def delta(point: FixedPoint) -> str:
     """How δ changes in a deep network, per layer, and in how many layers by a decade."""
     if point.chi == 0:
         return "×0: nothing goes back"
+    if point.chi == math.inf:
+        return "grows by more in each layer than in the one before"
     change = f"×{point.delta_ratio:.3g} per layer going back"
     if point.phase == "critical":
         return change
@@ -49,6 +82,8 @@ def signals(point: FixedPoint) -> str:
 def chi(point: FixedPoint) -> str:
     """χ₁, or the limit of χ_l where q runs away."""
     runs = point.q in (0, math.inf)
+    if point.chi == math.inf:
+        return "χ_l grows without bound"
     return f"χ_l → {point.chi:.4g}" if runs else f"χ₁ = {point.chi:.4g}"
 
 
@@ -59,7 +94,8 @@ def correlation(point: FixedPoint) -> str:
             return "every correlation stays what it is"
         return f"no c*, since q runs away; ξ_c = {layers(point.xi_c)}, the scale of E‖δ‖²"
     means = "inputs become alike" if point.c == 1 else "inputs part"
-    return f"c* = {point.c:.4g}: {means}, ξ_c = {layers(point.xi_c)}"
+    value = f"1 − {1 - point.c:.2g}" if 0.9999 < point.c < 1 else f"{point.c:.4g}"
+    return f"c* = {value}: {means}, ξ_c = {layers(point.xi_c)}"
 
 
 def trainable(point: FixedPoint) -> str:
@@ -98,7 +134,7 @@ def lost(delta_norm: Array) -> str:
     """What becomes of δ in one network, from its last hidden layer back to the first."""
     back = f"from hidden layer {len(delta_norm)} back to layer 1"
     if delta_norm[0] == 0:
-        return f"nothing is left of it {back}"
+        return f"vanishes altogether {back}"
     decades = math.log10(delta_norm[-1] / delta_norm[0])
     if abs(decades) < 0.005:
         return f"keeps its size {back}"
