@@ -58,7 +58,7 @@ def accuracies(one: Configuration) -> dict[int, float]:
     Returns:
         By seed.
     """
-    settings: Mapping[str, Value] = one.first.summary["hyperparameters"]
+    settings: Mapping[str, Value] = one.first.summary.hyperparameters
     served = data(one)
     network = build(0)
     parameters, _ = stack_module_state([build(seed) for seed in served.seeds])

@@ -6,6 +6,7 @@ from typing import Any
 
 from claims.claim import Bound
 from claims.ruling import FEWEST
+from deltaflow.records import Interval
 from deltaflow.system.files import replace_file
 from deltaflow.terminal.screen import spread
 
@@ -127,7 +128,7 @@ def _range(own: Mapping[str, Any], place: int) -> str:
 
 
 def _number(finding: Mapping[str, Any], unit: str) -> str:
-    number = spread(finding)
+    number = spread(Interval(finding["mean"], finding["low"], finding["high"], 0))
     return f"{number} {unit}" if unit and number != "–" else number
 
 

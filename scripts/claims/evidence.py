@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from deltaflow.comparison.collection import CollectedRun, finite
+from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configuration import Configuration, Value, text
 from deltaflow.comparison.grouping import configurations, distinct, numbered
 from deltaflow.comparison.statistics.paired_tests import BySeed
@@ -65,7 +65,7 @@ class Evidence:
 
 def setting(one: Configuration, name: str) -> Value:
     """The value that a setting has in a configuration, whether or not it varies."""
-    value: Value = one.first.summary["hyperparameters"].get(name)
+    value: Value = one.first.summary.hyperparameters.get(name)
     return value
 
 
@@ -100,7 +100,7 @@ def ratio(own: BySeed, other: BySeed) -> dict[int, float]:
 def seconds(one: Configuration) -> dict[int, float]:
     """How long each run took, by the seed that it began with: one round each."""
     found = {
-        int(run.summary["hyperparameters"]["seed"]): finite(run.summary.get("wall_seconds"))
+        int(run.summary.hyperparameters["seed"] or 0): run.summary.wall_seconds
         for run in one.runs.values()
     }
     return {seed: value for seed, value in found.items() if value is not None}
@@ -119,7 +119,7 @@ def layers(one: Configuration, *columns: str) -> pl.DataFrame:
     frame = pl.concat(
         [run.table(LAYERS, ("seed", "step", "layer", *columns)) for run in one.runs.values()]
     )
-    going = [seed for seed, own in one.replicas.items() if own.get("status") == "completed"]
+    going = [seed for seed, own in one.replicas.items() if not own.has_diverged]
     hidden = pl.col("layer") < pl.col("layer").max()
     return frame.filter(hidden, pl.col("seed").is_in(going)).sort("seed", "step", "layer")
 

@@ -56,12 +56,12 @@ def entry(
         "findings": recorded(findings),
         "verdict": str(judge(findings, claim.premises, [m.part for m in claim.measures])),
         "runs": len(runs),
-        "seeds": max(len(run.summary["replicas"]) for run in runs),
-        "seconds": round(sum(run.summary["wall_seconds"] or 0 for run in runs), 1),
-        "measured": max(str(run.summary["started"]) for run in runs),
-        "device": first["device"],
-        "versions": dict(first["versions"]),
-        "commit": first["git_commit"],
+        "seeds": max(len(run.summary.replicas) for run in runs),
+        "seconds": round(sum(run.summary.wall_seconds or 0 for run in runs), 1),
+        "measured": max(str(run.summary.started) for run in runs),
+        "device": first.device,
+        "versions": dict(first.versions),
+        "commit": first.git_commit,
     }
 
 

@@ -82,7 +82,7 @@ def hidden_layers(network: FullyConnected, x: Tensor) -> Iterator[tuple[Tensor, 
 
 def by_seed(one: Configuration, values: Tensor) -> dict[int, float]:
     """A number of each replica, ``[R]``, by seed; those that diverged left out."""
-    going = {s for s, own in one.replicas.items() if own.get("status") == "completed"}
+    going = {s for s, own in one.replicas.items() if not own.has_diverged}
     return {
         seed: float(value)
         for seed, value in zip(sorted(one.replicas), values, strict=True)
@@ -92,5 +92,5 @@ def by_seed(one: Configuration, values: Tensor) -> dict[int, float]:
 
 def _config(one: Configuration) -> DictConfig:
     with tempfile.TemporaryDirectory() as folder:
-        overrides = [str(override) for override in one.first.summary["overrides"]]
+        overrides = list(one.first.summary.overrides)
         return compose_run(overrides, Path(folder))[0]

@@ -87,7 +87,7 @@ def gain_by_convolution(evidence: Evidence) -> Mapping[Condition, BySeed]:
     found: dict[Condition, BySeed] = {}
     for width in evidence.among(_WIDTH):
         one = evidence.of({_WIDTH: width, _SHUFFLE: None})
-        weights = one.first.summary["n_parameters"]
+        weights = one.first.summary.n_parameters
         condition = f"{convolution.n_parameters()} weights against {weights}"
         found[(condition,)] = paired(own, one.values("test", "accuracy"))
     return found

@@ -27,7 +27,7 @@ def test_runs_are_made_kept_and_silent(tmp_path, capfd):
     written = (first.directory / "summary.json").stat().st_mtime_ns
     again = conduct(NAME, TINY, folder)
     assert [run.status for run in again] == ["completed"] * 2
-    assert sorted(run.summary["hyperparameters"]["network.depth"] for run in again) == [0, 1]
+    assert sorted(run.summary.hyperparameters["network.depth"] for run in again) == [0, 1]
     assert (first.directory / "summary.json").stat().st_mtime_ns == written
     assert capfd.readouterr() == ("", "")
     assert "(kept)" in (folder / LOG).read_text()

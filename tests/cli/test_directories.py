@@ -15,7 +15,7 @@ CLAIMING = """
 import os, sys, time
 from pathlib import Path
 from deltaflow.config.names import unique_name
-from deltaflow.records import SUMMARY_FIELDS
+from deltaflow.records import Summary
 from deltaflow.records.summary import claim
 
 time.strftime = lambda _: "2026-11-23_10-00-00"  # all in one second, however busy the machine is
@@ -27,8 +27,7 @@ for _ in range(100):
         os.close(go)
         os.read(wait, 1)  # until all are there
         name = unique_name(*sys.argv[1:])
-        own = {"status": "running", "process": os.getpid()}
-        claim(Path("outputs") / name, dict.fromkeys(SUMMARY_FIELDS) | own)
+        claim(Path("outputs") / name, Summary(status="running", process=os.getpid()))
         os._exit(0)
     children.append(child)
 os.close(go)

@@ -91,7 +91,7 @@ def test_a_run_that_is_stopped_at_its_end_keeps_its_rows(prepare, act, tmp_path)
     status = wait(start(RUN, tmp_path, prepare), act)
     directory = tmp_path / "run"
     assert_rows_are_there(directory)
-    recorded = read_summary(directory)["status"]
+    recorded = read_summary(directory).status
     if act == "SIGKILL":
         assert recorded in ("running", "completed")
     elif act in ASKING:

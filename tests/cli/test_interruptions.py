@@ -56,7 +56,7 @@ def test_an_interrupted_run_keeps_what_it_measured(signal_name, stopped):
     assert ran.returncode == 130
     assert "Traceback" not in ran.stderr
     assert "interrupted" in ran.stderr
-    assert read_summary(directory)["status"] == "interrupted"
+    assert read_summary(directory).status == "interrupted"
     assert read_table(directory, LAYERS)["step"].max() == 50
     assert read_table(directory, METRICS)["epoch"].max() == 8
     assert not (directory / "records").exists()
@@ -65,7 +65,7 @@ def test_an_interrupted_run_keeps_what_it_measured(signal_name, stopped):
 def test_a_killed_run_keeps_what_it_had_flushed(stopped):
     ran, directory = stopped("SIGKILL", "diagnostics.flush_seconds=0")
     assert ran.returncode == -signal.SIGKILL
-    assert read_summary(directory)["status"] == "running"
+    assert read_summary(directory).status == "running"
     assert not (directory / "layers.parquet").exists()
     assert read_table(directory, LAYERS)["step"].unique().sort().to_list() == [
         0, 10, 20, 30, 40, 50,
@@ -89,8 +89,8 @@ def test_a_disk_that_fills_up_fails_the_run_with_one_message(stopped, tmp_path):
     assert ran.returncode == 1
     assert "No space left on device" in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert read_summary(directory)["status"] == "failed"
-    assert "No space left on device" in read_summary(directory)["error"]
+    assert read_summary(directory).status == "failed"
+    assert "No space left on device" in read_summary(directory).error
     assert len(read_table(directory, LAYERS))
 
 
@@ -129,5 +129,5 @@ def test_a_terminal_that_is_closed_interrupts_the_run(tmp_path):
     os.close(terminal)
     _, status = os.waitpid(process, 0)
     assert os.waitstatus_to_exitcode(status) == 130
-    assert read_summary(tmp_path / "here")["status"] == "interrupted"
+    assert read_summary(tmp_path / "here").status == "interrupted"
     assert read_table(tmp_path / "here", LAYERS)["step"].max() == 50

@@ -71,8 +71,8 @@ def test_a_sweep_in_parallel_is_a_sweep(launcher, tmp_path):
         assert "warning" not in said.lower()
     assert set(_summaries(tmp_path / "here")) == set(_summaries(tmp_path / "there"))
     for name, summary in _summaries(tmp_path / "here").items():
-        assert summary["command"][1:] == arguments
-        assert summary["status"] == ("failed" if "depth=-1" in name else "completed")
+        assert summary.command[1:] == arguments
+        assert summary.status == ("failed" if "depth=-1" in name else "completed")
         for schema in (LAYERS, METRICS):
             both = (read_table(tmp_path / folder / name, schema) for folder in ("here", "there"))
             assert next(both).equals(next(both), null_equal=True)
@@ -84,7 +84,7 @@ def test_a_sweep_in_parallel_is_a_sweep(launcher, tmp_path):
     again = _train(tmp_path, *SWEEP, f"hydra/launcher={launcher}", "sweep.resume=here")
     assert again.returncode == 1
     assert set(_summaries(tmp_path / "here")) == set(_summaries(tmp_path / "there"))
-    assert read_summary(lost)["status"] == "completed"
+    assert read_summary(lost).status == "completed"
     assert read_summary(next((tmp_path / "here").glob("*tanh*depth=1*"))) == before
 
 
@@ -93,7 +93,7 @@ def test_a_sweep_in_parallel_succeeds_if_all_runs_do(launcher, tmp_path):
     ran = _train(tmp_path, "-m", "seed=0,1,2", *SHORT, f"hydra/launcher={launcher}")
     assert ran.returncode == 0, ran.stderr
     (sweep,) = (tmp_path / "outputs").iterdir()
-    assert [s["status"] for s in _summaries(sweep).values()] == ["completed"] * 3
+    assert [s.status for s in _summaries(sweep).values()] == ["completed"] * 3
     assert ran.stderr == ""
 
 
@@ -106,7 +106,7 @@ def test_the_first_failure_ends_a_sweep_in_parallel(tmp_path):
     )  # fmt: skip
     assert ran.returncode == 1
     assert "failed: `network.depth`" in _ranking(ran)
-    found = [summary["status"] for summary in _summaries(tmp_path / "here").values()]
+    found = [summary.status for summary in _summaries(tmp_path / "here").values()]
     assert len(found) < 10
     assert found.count("failed") == 1
     assert len(list((tmp_path / "here").glob("[0-9]*"))) == len(found)
@@ -137,7 +137,7 @@ def test_a_process_that_is_lost_ends_a_sweep_with_what_there_is(launcher, tmp_pa
     (tmp_path / "killing_runs.py").write_text(KILLING.replace("== 3", "== 99"))
     again = _train(tmp_path, *values, "sweep.resume=here")
     assert again.returncode == 0, again.stderr
-    assert [s["status"] for s in _summaries(tmp_path / "here").values()] == ["completed"] * 2
+    assert [s.status for s in _summaries(tmp_path / "here").values()] == ["completed"] * 2
 
 
 @pytest.mark.slow
@@ -146,7 +146,7 @@ def test_a_parallel_sweep_whose_workers_outlive_it_goes_on_without_doing_anythin
     conduct(tmp_path / "undisturbed")
     settings = {"kills": 2, "seed": 3, "pace": pace(tmp_path / "undisturbed")}
     conduct(tmp_path / "killed", "hydra/launcher=joblib", **settings)
-    while any(s["status"] == "running" for s in _summaries(tmp_path / "killed/sweep").values()):
+    while any(s.status == "running" for s in _summaries(tmp_path / "killed/sweep").values()):
         conduct(tmp_path / "killed", "hydra/launcher=joblib")  # what was left to workers that died
     assert results(tmp_path / "killed") == results(tmp_path / "undisturbed")
 
@@ -166,7 +166,7 @@ def test_workers_end_after_their_runs_when_their_sweep_was_killed(tmp_path):
     assert workers
     _, alive = psutil.wait_procs(workers, timeout=120)
     assert not alive
-    assert {s["status"] for s in _summaries(tmp_path / "here").values()} == {"completed"}
+    assert {s.status for s in _summaries(tmp_path / "here").values()} == {"completed"}
 
 
 @pytest.mark.parametrize("name", EXTRAS)

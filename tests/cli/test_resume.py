@@ -95,7 +95,7 @@ def test_a_diverged_run_is_a_result_and_stays(deltaflow):
     again = deltaflow(*diverging, "sweep.resume=here")
     assert again.status == 0
     assert again.out.count("(kept)") == 2
-    assert sorted(summary["status"] for summary in runs(again).values()) == [
+    assert sorted(summary.status for summary in runs(again).values()) == [
         "completed", "diverged",
     ]  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_more_values_add_runs_with_numbers_of_their_own(finished, deltaflow):
     assert set(finished) < set(after)
     numbers = [folder.name.partition("_")[0] for folder in after]
     assert sorted(map(int, numbers)) == list(range(9))
-    assert len({summary["identity"] for summary in after.values()}) == 9
+    assert len({summary.identity for summary in after.values()}) == 9
     assert sorted(path.name for path in (again.directory / "here").iterdir() if path.is_dir()) == [
         ".sweep", *sorted(folder.name for folder in after), "figures",
     ]  # fmt: skip
@@ -142,7 +142,7 @@ def test_how_it_was_resumed_stands_in_no_name_and_in_no_override(finished, delta
     assert "sweep" not in again.out[again.out.index("Ranking") :].splitlines()[0]
     for folder, summary in runs(again).items():
         assert "sweep" not in folder.name
-        assert not [override for override in summary["overrides"] if "sweep" in override]
+        assert not [override for override in summary.overrides if "sweep" in override]
         assert "+sweep" not in (folder / ".hydra" / "overrides.yaml").read_text()
 
 
@@ -153,7 +153,7 @@ def test_a_run_that_fails_again_is_a_row_again(deltaflow):
     again = deltaflow(*failing, "sweep.resume=here")
     assert again.status == 1
     assert "`network.depth` must be at least 0. Found -1." in again.err
-    assert sorted(summary["status"] for summary in runs(again).values()) == ["completed", "failed"]
+    assert sorted(summary.status for summary in runs(again).values()) == ["completed", "failed"]
 
 
 @pytest.mark.usefixtures("finished")
@@ -177,7 +177,7 @@ def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(deltaflow):
     values = ["-m", "network.depth=1,-1,2,3", *SHORT]
     outcome = deltaflow(*values, "hydra.sweep.dir=here", "sweep.fail_fast=true")
     assert outcome.status == 1
-    assert [summary["status"] for summary in runs(outcome).values()] == ["completed", "failed"]
+    assert [summary.status for summary in runs(outcome).values()] == ["completed", "failed"]
     assert len(list((outcome.directory / "here").glob("[0-9]*"))) == 2
     ranking = outcome.out[outcome.out.index("Ranking") :]
     assert "| 1 | 1 " in ranking
@@ -185,7 +185,7 @@ def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(deltaflow):
     assert "stopped at the first failure" in outcome.err
     assert "`sweep.resume=here`" in outcome.err
     rest = deltaflow(*values, "sweep.resume=here")
-    assert sorted(summary["status"] for summary in runs(rest).values()) == [
+    assert sorted(summary.status for summary in runs(rest).values()) == [
         "completed", "completed", "completed", "failed",
     ]  # fmt: skip
 
@@ -248,9 +248,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
     rest = go("sweep.resume=here")
     assert rest.returncode == 0, rest.stderr
     assert rest.stdout.count("(kept)") == 1
-    statuses = [
-        read_summary(path.parent)["status"] for path in tmp_path.glob("here/*/summary.json")
-    ]
+    statuses = [read_summary(path.parent).status for path in tmp_path.glob("here/*/summary.json")]
     assert statuses == ["completed"] * 3
 
 
@@ -271,8 +269,8 @@ def test_two_who_go_on_at_once_share_the_work(tmp_path):
     assert [process.returncode for process in both] == [0, 0]
     folders = [path.parent for path in tmp_path.glob("here/*/summary.json")]
     found = [read_summary(folder) for folder in folders]
-    assert [summary["status"] for summary in found] == ["completed"] * 8
-    assert len({summary["identity"] for summary in found}) == 8
+    assert [summary.status for summary in found] == ["completed"] * 8
+    assert len({summary.identity for summary in found}) == 8
     begun = [f"{folder.name}: completed" in text for text in said for folder in folders]
     assert any(begun[:8])
     assert any(begun[8:])

@@ -126,7 +126,7 @@ def test_a_checkpoint_of_something_else_is_refused(trained, tmp_path):
 
 
 def test_a_run_that_was_killed_is_titled_by_the_seeds_it_measured(trained, tmp_path):
-    killed = dataclasses.replace(trained, summary=trained.summary | {"replicas": []})
+    killed = dataclasses.replace(trained, record=dataclasses.replace(trained.record, replicas=[]))
     assert killed.title == trained.title
 
 

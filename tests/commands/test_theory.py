@@ -4,7 +4,7 @@ import io
 import math
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pytest
@@ -346,7 +346,7 @@ def test_what_runs_away_is_null_or_0_in_the_records(tmp_path):
     for sigma_w, q in ((1.8, None), (1.0, 0)):
         settings = ["init=normal", f"init.sigma_w={sigma_w}", "logger=none", "trainer.max_epochs=1"]
         fields = run(settings, tmp_path / f"{sigma_w}").summary["theory"]
-        assert read_summary(tmp_path / f"{sigma_w}")["theory"] == fields
+        assert asdict(read_summary(tmp_path / f"{sigma_w}").theory) == fields
         assert (fields["q"], fields["c"]) == (q, None)
 
 

@@ -60,7 +60,7 @@ def test_a_folder_without_runs_is_refused(tmp_path, made):
 def test_a_run_is_as_its_records_have_it(tmp_path):
     run = read_run(write_run(tmp_path / "0_a", ["activation=tanh"]))
     assert (run.status, run.reason) == ("completed", None)
-    assert run.summary["overrides"] == ["activation=tanh"]
+    assert run.summary.overrides == ["activation=tanh"]
     assert "activation: tanh\n" in run.config
     table = run.table(LAYERS, ["seed", "delta_norm"])
     assert table.columns == ["seed", "delta_norm"]
@@ -96,7 +96,7 @@ def test_a_summary_that_is_none_makes_a_failed_run(tmp_path, content, reason):
     (run,) = collect([tmp_path])
     assert run.status == "failed"
     assert reason in run.reason
-    assert run.summary["replicas"] == []
+    assert run.summary.replicas == []
     assert run.config
 
 

@@ -107,7 +107,7 @@ def test_every_option_trains_in_single_precision_and_is_drawn(overrides, tmp_pat
 
 
 def _assert_complete(result, n_replicas):
-    assert read_summary(result.directory) == result.summary
+    assert read_summary(result.directory) == result.record
     assert result.summary["status"] == "completed"
     assert len(result.summary["replicas"]) == n_replicas
     for replica in result.summary["replicas"]:

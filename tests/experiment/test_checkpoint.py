@@ -74,7 +74,7 @@ def test_none_is_none(tmp_path):
         ({"dtype": "\x1b[31m"}, r"Found `\\x1b\[31m`"),
         ({"dtype": "float64"}, "must be a tensor of torch.float64"),
         ({"normalization": "__class__"}, r"`architecture\.normalization` must be one of"),
-        ({"output_activation": []}, r"`architecture\.output_activation` must be one of"),
+        ({"output_activation": []}, r"`architecture\.output_activation` must be a text"),
         ({"dropout": 1.5}, r"`architecture\.dropout` must be at least 0 and below 1"),
         ({"dropout": float("nan")}, r"`architecture\.dropout` must be a finite number"),
         ({"activation": {"_target_": "torch.nn.ELU", "alpha": "x"}}, "must be the checkpoint"),

@@ -127,7 +127,7 @@ def test_a_run_that_is_interrupted_as_it_begins_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr("deltaflow.records.recording.claim", then_stop(recording.claim))
     with pytest.raises(KeyboardInterrupt, match="kept in"):
         run(SHORT, tmp_path / "run")
-    assert read_summary(tmp_path / "run")["status"] == "interrupted"
+    assert read_summary(tmp_path / "run").status == "interrupted"
 
 
 def test_a_signal_while_a_failure_is_told_leaves_no_run_that_seems_to_go_on(monkeypatch, tmp_path):
@@ -139,7 +139,7 @@ def test_a_signal_while_a_failure_is_told_leaves_no_run_that_seems_to_go_on(monk
     with pytest.raises(KeyboardInterrupt):
         run(SHORT, tmp_path / "run")
     found = read_summary(tmp_path / "run")
-    assert (found["status"], "no such thing" in found["error"]) == ("failed", True)
+    assert (found.status, "no such thing" in found.error) == ("failed", True)
     assert len(load_run(tmp_path / "run").layers)
 
 
@@ -167,8 +167,8 @@ def test_a_full_disk_leaves_a_true_status_however_long_the_summary(n_words, monk
     with pytest.raises(OSError, match="No space"):
         run(SHORT, tmp_path / "run", command=["x"] * n_words)
     found = read_summary(tmp_path / "run")
-    assert found["status"] == "failed"
-    assert "No space left on device" in found["error"]
+    assert found.status == "failed"
+    assert "No space left on device" in found.error
 
 
 def test_a_part_that_changes_the_folder_does_not_move_a_run(monkeypatch, tmp_path):
@@ -181,15 +181,14 @@ def test_a_part_that_changes_the_folder_does_not_move_a_run(monkeypatch, tmp_pat
 
 
 def test_a_short_summary_leaves_no_rest_of_a_longer_one_on_a_full_disk(monkeypatch, tmp_path):
-    from deltaflow.records import SUMMARY_FIELDS, write_summary
+    from deltaflow.records import Summary, write_summary
 
-    fields = dict.fromkeys(SUMMARY_FIELDS)
-    write_summary(tmp_path, fields | {"status": "running", "command": ["x" * 2000]})
+    write_summary(tmp_path, Summary(status="running", command=["x" * 2000]))
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("deltaflow.records.summary.replace_file", full)
-    write_summary(tmp_path, fields | {"status": "failed"})
-    assert read_summary(tmp_path)["status"] == "failed"
-    assert json.loads((tmp_path / "summary.json").read_text())["command"] is None
+    write_summary(tmp_path, Summary(status="failed"))
+    assert read_summary(tmp_path).status == "failed"
+    assert json.loads((tmp_path / "summary.json").read_text())["command"] == []

@@ -109,14 +109,14 @@ def test_a_run_whose_replicas_all_diverge_is_a_result_and_stops(tmp_path):
     result = run([*SHORT, "loss=mse", "optimizer.lr=1e30", "trainer.max_epochs=50"], tmp_path)
     assert result.summary["status"] == "diverged"
     assert result.summary["n_steps"] < 50 * 6
-    assert read_summary(tmp_path)["replicas"][0]["diverged_at_step"] >= 0
+    assert read_summary(tmp_path).replicas[0].diverged_at_step >= 0
 
 
 def test_the_records_of_another_run_are_not_overwritten(tmp_path):
     first = run(SHORT, tmp_path)
     with pytest.raises(ValueError, match="needs a directory of its own"):
         run([*SHORT, "seed=1"], tmp_path)
-    assert read_summary(tmp_path) == first.summary
+    assert read_summary(tmp_path) == first.record
     assert read_table(tmp_path, LAYERS).equals(first.layers, null_equal=True)
 
 
@@ -154,12 +154,12 @@ def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):
     monkeypatch.setattr("deltaflow.experiment.assembly.datamodule", look)
     with pytest.raises(RuntimeError):
         run(SHORT, tmp_path)
-    assert seen[0]["status"] == "running"
-    assert seen[0]["process"] == os.getpid()
-    assert seen[0]["hyperparameters"]["network.depth"] == 2
-    assert seen[0]["identity"] == identity(composed(SHORT, tmp_path / "elsewhere"))
-    assert read_summary(tmp_path)["status"] == "failed"
-    assert read_summary(tmp_path)["error"].startswith("RuntimeError: stop here. ")
+    assert seen[0].status == "running"
+    assert seen[0].process == os.getpid()
+    assert seen[0].hyperparameters["network.depth"] == 2
+    assert seen[0].identity == identity(composed(SHORT, tmp_path / "elsewhere"))
+    assert read_summary(tmp_path).status == "failed"
+    assert read_summary(tmp_path).error.startswith("RuntimeError: stop here. ")
 
 
 @pytest.mark.parametrize("change", [{"network": None}, {"seed": "${nope}"}], ids=str)
@@ -169,8 +169,8 @@ def test_settings_that_make_no_sense_are_told_of_by_their_own_message(change, tm
     with pytest.raises(Exception, match=r"nope|network|NoneType"):
         train_run(broken, tmp_path, choices)
     summary = read_summary(tmp_path)
-    assert (summary["status"], summary["hyperparameters"]) == ("failed", {})
-    assert len(summary["identity"]) == 64
+    assert (summary.status, summary.hyperparameters) == ("failed", {})
+    assert len(summary.identity) == 64
 
 
 def test_the_checkpoint_holds_the_final_weights_and_needs_no_pickle(tmp_path):

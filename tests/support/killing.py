@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def results(folder: Path) -> list[dict[str, Any]]:
     for path in sorted((folder / "sweep").glob("*/summary.json")):
         run = path.parent
         assert not (run / "records").exists()
-        summary = {k: v for k, v in read_summary(run).items() if k not in OF_THE_DAY}
+        summary = {k: v for k, v in asdict(read_summary(run)).items() if k not in OF_THE_DAY}
         tables = {schema.name: Table(read_table(run, schema)) for schema in (LAYERS, METRICS)}
         found.append({"name": run.name, "summary": summary, **tables})
     return found
@@ -108,7 +109,7 @@ def results(folder: Path) -> list[dict[str, Any]]:
 
 def pace(folder: Path) -> float:
     """How many seconds a run of a sweep needed, imports and figures included."""
-    times = [read_summary(p.parent)["wall_seconds"] for p in folder.glob("sweep/*/summary.json")]
+    times = [read_summary(p.parent).wall_seconds for p in folder.glob("sweep/*/summary.json")]
     return float(sum(times) / len(times))
 
 

@@ -7,16 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deltaflow.records import SUMMARY_FIELDS, read_summary, write_summary
+from deltaflow.records import Summary, read_summary, write_summary
 from deltaflow.records.summary import claim
 from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
 from deltaflow.sweep.resumption import lease
 from deltaflow.system.files import UnusableFileError
 from deltaflow.system.liveness import locked
 
-SUMMARY = dict.fromkeys(SUMMARY_FIELDS) | {
-    "status": "running", "process": os.getpid(), "host": "here", "started": "2000-01-01T00:00:00Z",
-}  # fmt: skip
 ENDED_EARLY = ("failed", "interrupted", "running")
 
 
@@ -34,7 +31,8 @@ def sweep(tmp_path):
 def leave(sweep, name, identity, status, **fields):
     directory = sweep / name
     directory.mkdir()
-    write_summary(directory, SUMMARY | {"identity": identity, "status": status, **fields})
+    begun = {"process": os.getpid(), "host": "here", "started": "2000-01-01T00:00:00Z"}
+    write_summary(directory, Summary(identity=identity, status=status, **begun | fields))
     return directory
 
 
@@ -49,9 +47,9 @@ def test_a_finished_run_is_kept_under_any_number(status, sweep):
     with ask(sweep, "0_x", "a") as given:
         assert not given.granted
         assert given.directory == there
-        assert given.finished["status"] == status
+        assert given.finished.status == status
     assert not (sweep / "0_x").exists()
-    assert read_summary(there)["status"] == status
+    assert read_summary(there).status == status
 
 
 def test_a_finished_run_is_kept_where_hydra_would_have_it_again(sweep):
@@ -70,7 +68,7 @@ def test_what_is_left_of_another_run_gives_way_and_its_number_stays(status, swee
         assert given.granted
         assert given.directory == there
         assert not there.exists()
-        claim(given.directory, SUMMARY)
+        claim(given.directory, Summary(status="running"))
     assert not (sweep / "0_x").exists()
     assert not any(sweep.glob(f"{SHARED}/**/layers*"))
 
@@ -135,7 +133,7 @@ def test_runs_that_begin_at_once_get_numbers_of_their_own(sweep):
 
 def test_a_run_is_known_again_without_a_look_at_all_others(sweep, monkeypatch):
     with ask(sweep, "0_x", "a", resumed=False) as given:
-        claim(given.directory, SUMMARY | {"identity": "a", "status": "completed"})
+        claim(given.directory, Summary(identity="a", status="completed"))
     monkeypatch.setattr("deltaflow.sweep.resumption._runs_of", pytest.fail)
     with ask(sweep, "5_x", "a") as given:
         assert given.directory == sweep / "0_x"
@@ -154,14 +152,14 @@ def test_a_note_of_where_a_run_is_may_be_wrong(hint, sweep):
 HOLDER = """
 import os, sys
 from pathlib import Path
-from deltaflow.records import SUMMARY_FIELDS
+from deltaflow.records import Summary
 from deltaflow.system.files import UnusableFileError
 from deltaflow.records.summary import claim
 from deltaflow.sweep.resumption import lease
 sweep = Path(sys.argv[1])
 with lease(sweep, sweep / "7_x", "a", True, False) as given:
-    own = {"identity": "a", "status": "running", "process": os.getpid(), "host": "here"}
-    claim(given.directory, dict.fromkeys(SUMMARY_FIELDS) | own)
+    own = Summary(identity="a", status="running", process=os.getpid(), host="here")
+    claim(given.directory, own)
     print("claimed", flush=True)
     input()
 """
@@ -175,7 +173,7 @@ def test_a_run_that_another_process_works_on_is_left_to_it(sweep):
         with ask(sweep, "0_x", "a") as given:
             assert not given.granted
             assert given.directory == sweep / "7_x"
-            assert given.running["process"] == other.pid
+            assert given.running.process == other.pid
         with ask(sweep, "1_y", "b") as given:
             assert given.granted
         other.kill()
@@ -188,14 +186,14 @@ def test_a_run_that_begins_just_now_elsewhere_is_left_to_whom_it_has(sweep):
     (sweep / SHARED).mkdir()
     with locked(sweep / SHARED / "a"), ask(sweep, "0_x", "a") as given:
         assert not given.granted
-        assert given.running == {}
+        assert given.running == Summary(status="running")
     assert not (sweep / "0_x").exists()
 
 
 def test_a_run_whose_process_lives_is_not_touched(sweep):
     there = leave(sweep, "7_x", "a", "running", process=os.getppid(), started="2999-01-01T00:00:00")
     with ask(sweep, "0_x", "a") as given:
-        assert given.running["process"] == os.getppid()
+        assert given.running.process == os.getppid()
     assert read_summary(there)["status"] == "running"
 
 
@@ -252,7 +250,7 @@ def test_a_new_sweep_does_not_go_where_another_has_been(sweep):
         (lambda path: None, "which is no folder"),
         (lambda path: path.touch(), "which is no folder"),
         (lambda path: path.mkdir(), "which has no runs"),
-        (lambda path: claim(path, SUMMARY), "one run in "),
+        (lambda path: claim(path, Summary(status="running")), "one run in "),
     ],
     ids=["nothing", "a file", "empty", "a run"],
 )
@@ -272,7 +270,7 @@ def test_a_sweep_that_was_killed_before_anything_was_there_goes_on(tmp_path):
 
 def test_a_lock_is_never_written_to(sweep):
     with ask(sweep, "0_x", "a") as given:
-        claim(given.directory, SUMMARY | {"identity": "a", "status": "completed"})
+        claim(given.directory, Summary(identity="a", status="completed"))
     assert (sweep / SHARED / "a").read_bytes() == b""
     assert (sweep / SHARED / "a.place").read_text() == "0_x"
 
@@ -288,7 +286,7 @@ def test_only_such_names_are_noted_as_runs_are_given(name, sweep):
 def test_what_hydra_would_write_through_is_refused_whatever_else_is_there(leave, sweep):
     run = sweep / "0_x"
     run.mkdir()
-    write_summary(run, SUMMARY | {"identity": "a", "status": "completed"})
+    write_summary(run, Summary(identity="a", status="completed"))
     (sweep / "multirun.yaml").unlink()
     leave(sweep / "multirun.yaml")
     with pytest.raises(UnusableFileError, match=r"multirun\.yaml must be a regular file"):

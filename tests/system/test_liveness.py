@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deltaflow.system.liveness import is_going, locked
+from deltaflow.records import Summary
+from deltaflow.system.liveness import locked
 
 HERE = {"status": "running", "host": "here"}
 LATER = "2999-01-01T00:00:00+00:00"
@@ -16,6 +17,10 @@ LATER = "2999-01-01T00:00:00+00:00"
 @pytest.fixture(autouse=True)
 def _here(monkeypatch):
     monkeypatch.setattr("socket.gethostname", lambda: "here")
+
+
+def is_going(fields, directory):
+    return Summary(**fields).is_going(directory)
 
 
 @pytest.fixture

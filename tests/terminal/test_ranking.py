@@ -8,7 +8,7 @@ from rich.console import Console
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import digest
-from deltaflow.records.kinds import checked_summary
+from deltaflow.records import summary_of
 from deltaflow.terminal.ranking import MOST, describe_run, print_ranking
 from written import layers, metrics, write_run
 
@@ -197,14 +197,11 @@ def interval(mean, half=None):
 
 
 def summary(status="completed", at=(None, None), **fields):
-    replicas = [{"status": "completed" if step is None else "diverged"} for step in at]
-    return {
-        "status": status,
-        "error": None,
-        "replicas": replicas,
-        "metrics": {},
-        "flow": {},
-    } | fields
+    replicas = [
+        {"seed": seed, "status": "completed" if step is None else "diverged"}
+        for seed, step in enumerate(at)
+    ]
+    return summary_of({"status": status, "replicas": replicas} | fields)
 
 
 def test_a_run_of_a_sweep_in_one_line():
@@ -224,6 +221,6 @@ def test_a_run_of_a_sweep_in_one_line():
     ],
 )
 def test_a_line_on_a_run_commands_no_terminal(fields):
-    said = describe_run(checked_summary({"status": "completed"} | fields))
+    said = describe_run(summary_of({"status": "completed"} | fields))
     assert "[31m" in said
     assert "\x1b" not in said

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deltaflow.records import LAYERS
+from deltaflow.records import LAYERS, summary_of
 from deltaflow.terminal.run import print_run
 
 STEPS = (0, 5, 9)
@@ -57,11 +57,8 @@ def summary(status="completed", at=(None, None), metrics=None, flow=None, **more
         {"seed": seed, "status": names[step is None], "diverged_at_step": step}
         for seed, step in enumerate(at)
     ]
-    return {
-        "status": status, "error": None, "overrides": [], "wall_seconds": 1.0,
-        "replicas": replicas, "metrics": metrics or {}, "flow": flow or {}, "theory": None,
-        "verdicts": [],
-    } | more  # fmt: skip
+    fields = {"status": status, "replicas": replicas, "metrics": metrics, "flow": flow}
+    return summary_of(fields | more)
 
 
 def judged(accuracy, half=None):

@@ -80,7 +80,7 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
             )
         limits.check(config)  # a mistake need not wait for torch
         result = _run(config, command, console=out, bar=out if out.is_terminal else None)
-        terminal.print_run(out, result.directory, result.summary, result.layers)
+        terminal.print_run(out, result.directory, result.record, result.layers)
     except KeyboardInterrupt as stop:
         directory = Path(HydraConfig.get().runtime.output_dir)
         if stop.args or not (directory / SUMMARY).exists():
@@ -105,7 +105,7 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
             if given.granted:
                 _write_to(given.directory)
                 first = settings.job.num == 0  # once for a sweep
-                summary = _run(config, command, console=out if first else None).summary
+                summary = _run(config, command, console=out if first else None).record
                 said = ranking.describe_run(summary)
             else:
                 said = _why_not(given)
@@ -156,7 +156,7 @@ def _why_not(given: Lease) -> str | None:
         return f"{ranking.describe_run(given.finished)} (kept)"
     if given.running is not None:
         other = given.running
-        who = f"process {other['process']} on {other['host']}" if other else "another"
+        who = f"process {other.process} on {other.host}" if other.process else "another"
         return f"left to {who}, which works on it. If it does not, delete {given.directory}"
     return None
 

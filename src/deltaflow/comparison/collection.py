@@ -8,20 +8,17 @@ import os
 import re
 import socket
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from deltaflow.records import Schema, read_summary
-from deltaflow.records.kinds import checked_summary
+from deltaflow.records import Schema, Summary, read_summary
 from deltaflow.records.reading import read_columns
 from deltaflow.records.summary import SUMMARY, EmptySummaryError
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import read_file
-from deltaflow.system.liveness import is_going
 from deltaflow.system.quotation import encodable, literal
 
 _CONFIG = ".hydra/config.yaml"
@@ -35,15 +32,14 @@ class CollectedRun:
 
     Attributes:
         directory: where they are.
-        summary: as in ``summary.json``, with an empty ``theory`` for none; all of it is empty if
-            that cannot be read.
+        summary: of the run; all of it is empty if that cannot be read.
         status: one of ``STATUSES``, by what is known now.
         reason: why it is not completed.
         config: the text of its configuration, to show; empty if it is not there.
     """
 
     directory: Path
-    summary: Mapping[str, Any]
+    summary: Summary
     status: str
     reason: str | None
     config: str
@@ -123,12 +119,11 @@ def read_run(directory: Path) -> CollectedRun:
         summary = read_summary(directory)
         status, reason = _ending(summary, directory)
     except EmptySummaryError:
-        summary, status = checked_summary({"status": "running"}), "running"
+        summary, status = Summary(status="running"), "running"
         reason = f"its {SUMMARY} is empty: it has only begun, or was stopped as it did"
     except ValueError as error:
-        summary, status = checked_summary({"status": "failed"}), "failed"
+        summary, status = Summary(status="failed"), "failed"
         reason = " ".join(str(error).split())
-    summary["theory"] = summary["theory"] or {}
     return CollectedRun(directory, summary, status, reason, _text(directory))
 
 
@@ -184,22 +179,21 @@ def _tell_of_links(folders: Sequence[str]) -> None:
         )
 
 
-def _ending(summary: Mapping[str, Any], directory: Path) -> tuple[str, str | None]:
+def _ending(summary: Summary, directory: Path) -> tuple[str, str | None]:
     """The status of a run, and the reason for it."""
-    status: str = summary["status"]
-    if status == "running" and not is_going(summary, directory):
+    if summary.status == "running" and not summary.is_going(directory):
         return "interrupted", _gone(summary)
-    return status, {
-        "running": f"not ended yet, on {summary['host']}",
-        "failed": summary["error"] or "without a message",
+    return summary.status, {
+        "running": f"not ended yet, on {summary.host}",
+        "failed": summary.error or "without a message",
         "interrupted": "stopped from outside",
-    }.get(status)
+    }.get(summary.status)
 
 
-def _gone(summary: Mapping[str, Any]) -> str:
-    if summary["host"] != socket.gethostname():
-        return f"nothing was written for an hour, on {summary['host']}"
-    return f"its process {summary['process']} is gone"
+def _gone(summary: Summary) -> str:
+    if summary.host != socket.gethostname():
+        return f"nothing was written for an hour, on {summary.host}"
+    return f"its process {summary.process} is gone"
 
 
 def _text(directory: Path) -> str:

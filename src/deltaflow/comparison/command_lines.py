@@ -11,19 +11,19 @@ _FOLDER = ("--config-dir", "-cd")  # the one flag that a configuration depends o
 
 def command(run: CollectedRun) -> str:
     """The command line that trains one run again, alone."""
-    typed = run.summary["command"]
-    flags = []
+    typed = run.summary.command
+    flags: list[str] = []
     for place, part in enumerate(typed):
         if part in _FOLDER:
             flags += typed[place : place + 2]
         elif part.startswith(tuple(f"{flag}=" for flag in _FOLDER)):
             flags.append(part)
-    return _copied([*_program(typed), *flags, *run.summary["overrides"]])
+    return _copied([*_program(typed), *flags, *run.summary.overrides])
 
 
 def sweep_command(runs: Iterable[CollectedRun]) -> str | None:
     """The command line that all runs come from; ``None`` if there are several, or none."""
-    typed = {tuple(run.summary["command"]) for run in runs}
+    typed = {tuple(run.summary.command) for run in runs}
     only = typed.pop() if len(typed) == 1 else ()
     return _copied([*_program(only), *only[1:]]) if only else None
 

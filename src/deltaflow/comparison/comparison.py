@@ -23,7 +23,7 @@ from deltaflow.comparison.results import interval
 from deltaflow.comparison.series import UNITS, significant
 from deltaflow.comparison.statistics.effects import Effect, axis_effects
 from deltaflow.comparison.statistics.paired_tests import Difference, compare, least_seeds
-from deltaflow.records.kinds import STATUSES
+from deltaflow.records.fields import STATUSES
 from deltaflow.system.errors import UserError
 from deltaflow.system.quotation import encodable
 
@@ -148,7 +148,7 @@ def _run(
 ) -> dict[str, Any]:
     directory, tables = one.first.directory, grouped.tables
     more = f" and {len(one.runs) - 1} more" if len(one.runs) > 1 else ""
-    verdicts = [verdict for run in one.runs.values() for verdict in run.summary["verdicts"]]
+    verdicts = [verdict for run in one.runs.values() for verdict in run.summary.verdicts]
     return {
         "id": one.number,
         "name": one.first.name + more,
@@ -164,7 +164,7 @@ def _run(
         "against": _against(against.get(one.number)),
         "verdicts": [
             {"kind": kind, "words": words}
-            for kind, words in dict.fromkeys((str(v["kind"]), str(v["words"])) for v in verdicts)
+            for kind, words in dict.fromkeys((v.kind, v.words) for v in verdicts)
         ],
         "command": "\n".join(map(command_of, one.runs.values())),
         "config": one.first.config,
@@ -182,17 +182,16 @@ def _numbers(
     found |= {name: interval(one.values("flow", name).values()) for name in FLOW}
     summaries = [run.summary for run in one.runs.values()]
     for name, key in (("predicted_decay_rate", "decay_rate"), ("theory_error", "theory_error")):
-        some = [finite(summary["theory"].get(key)) for summary in summaries]
+        some = [finite(s.theory and getattr(s.theory, key)) for s in summaries]
         found[name] = interval(some) | {"low": None, "high": None}  # of runs, not of seeds
     units = {
         seed: own
         for number in one.runs
         for seed, replica in one.replicas.items()
-        if replica.get("status") == "completed"
-        and (own := grouped.tables.units.get((number, seed)))
+        if not replica.has_diverged and (own := grouped.tables.units.get((number, seed)))
     }
     found |= {f"{name}_end": interval(own[name] for own in units.values()) for name in UNITS}
-    seconds = [s for summary in summaries if (s := finite(summary.get("wall_seconds"))) is not None]
+    seconds = [s.wall_seconds for s in summaries if s.wall_seconds is not None]
     found["wall_seconds"] = {
         "mean": sum(seconds) if seconds else None, "low": None, "high": None, "n": len(seconds)
     }  # fmt: skip
@@ -231,9 +230,9 @@ def _versions(grouped: GroupedRuns) -> str:
     said = []
     for library in ("deltaflow", "torch"):
         versions = {
-            str(version)
+            version
             for run in grouped.runs.values()
-            if (version := run.summary["versions"].get(library))
+            if (version := run.summary.versions.get(library))
         }
         said += [f"{library} {' / '.join(sorted(versions))}"] if versions else []
     return ", ".join(said)

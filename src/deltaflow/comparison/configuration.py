@@ -3,11 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from deltaflow.comparison.collection import CollectedRun, finite
-from deltaflow.comparison.results import counts
-from deltaflow.records.kinds import STATUSES
+from deltaflow.records import Replica
+from deltaflow.records.fields import STATUSES
 
 Value = str | float | None
 
@@ -72,9 +71,9 @@ class Configuration:
     def diverged(self) -> dict[int, int]:
         """The seeds that diverged, with their steps; 0 where it is not known."""
         return {
-            seed: int(finite(replica.get("diverged_at_step")) or 0)
+            seed: replica.diverged_at_step or 0
             for seed, replica in self.replicas.items()
-            if replica.get("status") == "diverged"
+            if replica.has_diverged
         }
 
     @property
@@ -89,12 +88,12 @@ class Configuration:
         return len(self.replicas) or (int(planned[1]) if planned else 0)
 
     @property
-    def replicas(self) -> dict[int, Mapping[str, Any]]:
+    def replicas(self) -> dict[int, Replica]:
         """The records of its replicas, by seed; each seed counts once."""
-        found: dict[int, Mapping[str, Any]] = {}
+        found: dict[int, Replica] = {}
         for run in self.runs.values():
-            for replica in run.summary["replicas"]:
-                found.setdefault(replica["seed"], replica)
+            for replica in run.summary.replicas:
+                found.setdefault(replica.seed, replica)
         return found
 
     def values(self, part: str, name: str) -> dict[int, float]:
@@ -107,7 +106,8 @@ class Configuration:
         return {
             seed: value
             for seed, replica in self.replicas.items()
-            if counts(replica, name) and (value := finite(replica[part].get(name))) is not None
+            if (value := finite(replica.numbers(part).get(name))) is not None
+            and replica.counts(name)
         }
 
 

@@ -90,8 +90,8 @@ def _zeros(grouped: GroupedRuns) -> Iterator[str]:
 
 
 def _lost(grouped: GroupedRuns) -> Iterator[str]:
-    replicas = [r for run in grouped.runs.values() for r in run.summary["replicas"]]
-    if lost := sum(replica.get("status") == "diverged" for replica in replicas):
+    replicas = [r for run in grouped.runs.values() for r in run.summary.replicas]
+    if lost := sum(replica.has_diverged for replica in replicas):
         yield (
             f"{lost} of {many(len(replicas), 'network')} diverged. What is of the start is over "
             "all seeds; metrics, and what is of the end, over those that did not diverge: that "

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configuration import Axis, Configuration
 from deltaflow.comparison.grouping import configurations, distinct, numbered
-from deltaflow.comparison.results import counts
 from deltaflow.comparison.series import Tables, read_tables
 from deltaflow.comparison.wording import listed
 
@@ -75,7 +74,7 @@ def n_zero(grouped: GroupedRuns, one: Configuration, moment: str) -> int:
         one: configuration.
         moment: ``start``, or ``end`` for those of the seeds that did not diverge.
     """
-    counted = [seed for seed, replica in one.replicas.items() if counts(replica, f"_{moment}")]
+    counted = [seed for seed, replica in one.replicas.items() if replica.counts(f"_{moment}")]
     zeros = grouped.tables.zeros[moment]
     return sum(any((number, seed) in zeros for number in one.runs) for seed in counted)
 
@@ -86,7 +85,7 @@ def missing_result(grouped: GroupedRuns, one: Configuration) -> str | None:
     if one.status != "completed" or one.values(metric.moment, metric.name):
         return None
     replicas = one.replicas.values()
-    names = dict.fromkeys(name for replica in replicas for name in replica[metric.moment])
+    names = dict.fromkeys(name for replica in replicas for name in replica.numbers(metric.moment))
     known = [name for name in names if one.values(metric.moment, name)]
     others = f", but {metric.moment} {listed(known, 'and')}" if known else ""
     return f"no {metric.moment} {metric.name}{others}"
@@ -107,7 +106,7 @@ def _metric(groups: Sequence[Configuration]) -> Metric:
     name, moment = next(key for key, some in having.items() if len(some) >= half)
     everyone = set.union(*having.values())
     kinds = {
-        run.summary["choices"].get("loss")
+        run.summary.choices.get("loss")
         for one in groups
         if one.number in everyone
         for run in one.runs.values()

@@ -90,7 +90,7 @@ def _varied(runs: Sequence[CollectedRun], settings: Sequence[Mapping[str, str]])
     told = [
         typed
         for run, typed in zip(runs, settings, strict=True)
-        if typed or run.summary["choices"] or run.summary["hyperparameters"]
+        if typed or run.summary.choices or run.summary.hyperparameters
     ]
     names = dict.fromkeys(name for typed in told for name in typed)
     return [name for name in names if len({typed.get(name) for typed in told}) > 1]
@@ -103,7 +103,7 @@ def _label(axes: Mapping[str, Value]) -> str:
 
 def _typed(run: CollectedRun) -> str:
     """All that was set for a run that nothing sets apart."""
-    overrides = [o for o in run.summary["overrides"] if _name(o)]
+    overrides = [o for o in run.summary.overrides if _name(o)]
     return " ".join(overrides) or "defaults"
 
 
@@ -118,7 +118,7 @@ def _told_apart(found: Sequence[Configuration]) -> list[Configuration]:
 
 def _settings(run: CollectedRun, without: Sequence[str]) -> dict[str, str]:
     """What the overrides of a run set, texts by name."""
-    pairs = (override.partition("=") for override in run.summary["overrides"])
+    pairs = (override.partition("=") for override in run.summary.overrides)
     named = ((_name(key), value) for key, _, value in pairs)
     return {name: value for name, value in named if name and name not in without}
 
@@ -135,17 +135,16 @@ def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
 
     A setting that is typed and not in use, as the width of no hidden layer, is what was typed.
     """
-    known = run.summary["hyperparameters"]
+    known = run.summary.hyperparameters
     if name in known and not (known[name] is None and name in typed):
         value = known[name]
         if finite(value) is not None:
-            return value  # type: ignore[no-any-return]  # a whole number stays one
+            return value  # a whole number stays one
         was_null = typed.get(name) == "null"  # whatever sizes then follow from a depth
         return "null" if value is None or was_null else str(value)
     if name in typed:
         return read_value(typed[name])
-    choice: str | None = run.summary["choices"].get(name)
-    return choice
+    return run.summary.choices.get(name)
 
 
 def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
@@ -158,11 +157,11 @@ def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
     """What a run was configured by, as far as it decides the result."""
     if kept := _without(run.config, (*_ELSEWHERE, *without)):
         return kept
-    settings = run.summary["hyperparameters"] or run.summary["choices"]
+    settings = run.summary.hyperparameters or run.summary.choices
     settings = {name: value for name, value in settings.items() if name not in without}
     overrides = [
         o
-        for o in run.summary["overrides"]
+        for o in run.summary.overrides
         if _name(o) or (set(SEEDS) - set(without)) & {o.partition("=")[0]}
     ]
     if not settings and not overrides:
@@ -190,4 +189,4 @@ def _without(config: str, names: Sequence[str]) -> str:
 
 
 def _claim(run: CollectedRun) -> tuple[bool, str]:
-    return run.status in ENDED, run.summary["started"] or ""
+    return run.status in ENDED, run.summary.started or ""

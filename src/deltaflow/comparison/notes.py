@@ -31,7 +31,7 @@ def sentence(grouped: GroupedRuns) -> str:
     swept = (" × " if crossed else ", ").join(_axis(axis) for axis in grouped.axes)
     said += f": {swept}" if swept else f": {found[0].label}" if len(found) == 1 else ""
     shared = {
-        group: {run.summary["choices"].get(group) for run in grouped.runs.values()} - {None}
+        group: {run.summary.choices.get(group) for run in grouped.runs.values()} - {None}
         for group in ("data", "loss")
     }
     for word, group in (("on", "data"), ("with", "loss")):
@@ -87,9 +87,7 @@ def _intervals(sizes: Sequence[int]) -> Iterator[str]:
 
 def _picking(grouped: GroupedRuns, n: int, moment: str) -> Iterator[str]:
     if n > 1:
-        seeds = [
-            replica["seed"] for run in grouped.runs.values() for replica in run.summary["replicas"]
-        ]
+        seeds = [r.seed for run in grouped.runs.values() for r in run.summary.replicas]
         yield (
             f"The best of {n} looks better than it is, for it was picked by the same "
             f"{'test part' if moment == 'test' else 'numbers'} that it is shown with. Train it "

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.outcomes import headline
 
-_VARIANCES = ("weight_variance", "bias_variance")
 _GREATEST = 1e36  # that an initializer may have
 
 
@@ -41,18 +41,18 @@ def phase_points(
     Raises:
         ValueError: if there is no run in a directory.
     """
-    placed, others = [], 0
-    for run in collect(directories):
-        theory = run.summary["theory"]
-        belongs = (theory.get("activation"), theory.get("dropout")) == (activation, dropout)
-        if belongs and all(_is_variance(theory[name]) for name in _VARIANCES):
-            label = f"depth {theory['depth']}: {headline(run.summary)}"
-            placed.append(PhasePoint(theory["weight_variance"], theory["bias_variance"], label))
-        else:
-            others += 1
-    return placed, others
+    runs, placed = collect(directories), []
+    for run in runs:
+        theory = run.summary.theory
+        if theory is None or (theory.activation, theory.dropout) != (activation, dropout):
+            continue
+        weight, bias = theory.weight_variance, theory.bias_variance
+        if _fits(weight) and _fits(bias):
+            label = f"depth {theory.depth}: {headline(run.summary)}"
+            placed.append(PhasePoint(weight, bias, label))
+    return placed, len(runs) - len(placed)
 
 
-def _is_variance(value: float | None) -> bool:
+def _fits(variance: float | None) -> TypeGuard[float]:
     """Whether a diagram can reach as far."""
-    return value is not None and 0 <= value <= _GREATEST
+    return variance is not None and 0 <= variance <= _GREATEST

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.flow.profiles import decay_rate, vanishing_index
+from deltaflow.records import Replica
 
 LEVEL = 0.95
 FLOW_NUMBERS = ("vanishing_index", "decay_rate", "loss_gain", "vanishing_index_weight")
@@ -56,18 +57,14 @@ def results(
             for moment in ("final", "best", "test")
         },
         "flow": intervals(
-            {name: value for name, value in replica["flow"].items() if counts(replica, name)}
+            {
+                name: value
+                for name, value in replica["flow"].items()
+                if name.endswith("_start") or replica["status"] == "completed"
+            }
             for replica in replicas
         ),
     }
-
-
-def counts(replica: Mapping[str, Any], name: str) -> bool:
-    """Whether a mean over seeds takes this number of a replica: of the start that of any.
-
-    Those that do not diverge later are those whose δ explodes least, no sample of the start.
-    """
-    return name.endswith("_start") or replica.get("status") == "completed"
 
 
 def interval(values: Iterable[float | None], level: float = LEVEL) -> dict[str, float | int | None]:
@@ -172,7 +169,7 @@ def theory_fit(layers: pl.DataFrame) -> dict[str, float | None]:
     }
 
 
-def without_diverged(layers: pl.DataFrame, replicas: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+def without_diverged(layers: pl.DataFrame, replicas: Iterable[Replica]) -> pl.DataFrame:
     """The rows of the replicas that did not diverge; all of them, if none is left.
 
     Args:
@@ -182,7 +179,7 @@ def without_diverged(layers: pl.DataFrame, replicas: Iterable[Mapping[str, Any]]
     Returns:
         Rows of the layers table, to take means over.
     """
-    going = [replica["seed"] for replica in replicas if replica["status"] != "diverged"]
+    going = [replica.seed for replica in replicas if not replica.has_diverged]
     return layers.filter(pl.col("seed").is_in(going)) if going else layers
 
 

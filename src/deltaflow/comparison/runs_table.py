@@ -2,7 +2,7 @@
 
 import shlex
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import polars as pl
 from deltaflow.comparison.collection import CollectedRun, finite, seen_from
 from deltaflow.comparison.configuration import Axis, Configuration, Value, text
 from deltaflow.comparison.grouped_runs import GroupedRuns
-from deltaflow.records import Schema, runs_schema
+from deltaflow.records import Replica, Schema, runs_schema
 from deltaflow.records.tables import parquet
 from deltaflow.system.files import replace_file
 
@@ -90,36 +90,35 @@ def _rows(
     directory: Path,
     schema: Schema,
 ) -> Iterator[dict[str, Any]]:
-    verdicts, theory = run.summary["verdicts"], run.summary["theory"]
+    verdicts, theory = run.summary.verdicts, run.summary.theory
     shared = {
         "run": number,
         "directory": seen_from(directory, run.directory),
         "status": run.status,
         "reason": run.reason,
-        "overrides": shlex.join(map(str, run.summary["overrides"])),
-        "predicted_decay_rate": finite(theory.get("decay_rate")),
-        "theory_error": finite(theory.get("theory_error")),
-        "verdict": str(verdicts[0]["kind"]) if verdicts else None,
-        "wall_seconds": finite(run.summary.get("wall_seconds")),
+        "overrides": shlex.join(run.summary.overrides),
+        "predicted_decay_rate": finite(theory and theory.decay_rate),
+        "theory_error": finite(theory and theory.theory_error),
+        "verdict": verdicts[0].kind if verdicts else None,
+        "wall_seconds": run.summary.wall_seconds,
     } | _axes(one, schema)
-    for replica in run.summary["replicas"]:
-        seed = replica["seed"]
+    for replica in run.summary.replicas:
+        seed = replica.seed
         units = grouped.tables.units.get((number, seed), {})
         named = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
-                 for key, value in replica[part].items()}  # fmt: skip
+                 for key, value in replica.numbers(part).items()}  # fmt: skip
         numbers = {name: finite(value) for name, value in named.items() if name in schema.types}
-        if replica.get("status") == "diverged":
+        if replica.has_diverged:
             units = {}
         shares = {f"{name}_end": value for name, value in units.items()}
         yield shared | numbers | shares | {"seed": seed} | _ending(replica)
-    if not run.summary["replicas"]:
+    if not run.summary.replicas:
         yield shared
 
 
-def _ending(replica: Mapping[str, Any]) -> dict[str, Any]:
-    step = replica.get("diverged_at_step")
-    step = step if isinstance(step, int) else None
-    if replica.get("status") != "diverged":
+def _ending(replica: Replica) -> dict[str, Any]:
+    step = replica.diverged_at_step
+    if not replica.has_diverged:
         return {"status": "completed", "reason": None}
     return {"status": "diverged", "reason": f"not finite at step {step}", "diverged_at_step": step}
 

@@ -133,7 +133,7 @@ def _rows(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.Data
     """Rows of all replicas; those ``going`` did not diverge, or all, if none is left."""
     frames = []
     for number, run in one.runs.items():
-        lost = [r["seed"] for r in run.summary["replicas"] if r.get("status") == "diverged"]
+        lost = [r.seed for r in run.summary.replicas if r.has_diverged]
         frame = run.table(schema, columns)
         frames.append(
             frame.with_columns(

@@ -11,25 +11,17 @@ import os
 import pickletools
 import re
 import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Literal
 
 import torch
 from torch import Tensor
 
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.network import NORMALIZATIONS, OUTPUT_ACTIVATIONS, FullyConnected
-from deltaflow.records.validation import (
-    WrongFieldError,
-    count,
-    fields,
-    listing,
-    mapping,
-    maybe,
-    number,
-    one_of,
-    primitive,
-)
+from deltaflow.records.decoding import Most, WrongFieldError, decode
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import UnusableFileError, open_file
 from deltaflow.system.memory import require
@@ -50,14 +42,25 @@ _CALLED = re.compile(
 )
 """What a pickle may name: tensors and their types. None of it allocates what is not in the file."""
 _COPIES = "collections OrderedDict"  # unless it is given nothing
-_ARCHITECTURE = fields(
-    sizes=listing(count, _MOST),
-    seeds=listing(count, _MOST),
-    output_activation=maybe(one_of(*OUTPUT_ACTIVATIONS)),
-    dtype=one_of(*_DTYPES),
-    normalization=maybe(one_of(*NORMALIZATIONS)),
-    dropout=number,
-)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is made of, in a checkpoint."""
+
+    sizes: Annotated[Sequence[int], Most(_MOST)]
+    seeds: Annotated[Sequence[int], Most(_MOST)]
+    output_activation: str | None
+    dtype: Literal["float32", "float64"]
+    normalization: str | None
+    dropout: float
+
+
+@dataclass(frozen=True)
+class _Activation:
+    """The class of φ, and its arguments, which may be anything if it is the user's own."""
+
+    activation: Mapping[str, bool | str | float | None]
 
 
 def read_network(directory: Path) -> FullyConnected | None:
@@ -156,19 +159,22 @@ def _rebuilt(checkpoint: Any, size: int) -> FullyConnected | None:
     Raises:
         ValueError: if a part of it is not what it must be.
     """
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("architecture"), dict):
-        found = checkpoint.get("architecture") if isinstance(checkpoint, dict) else checkpoint
-        raise WrongFieldError("architecture", "an object", found)
-    kept = checkpoint["architecture"]
-    own = _ARCHITECTURE(kept, "architecture")
+    kept = checkpoint if isinstance(checkpoint, dict) else {}
+    own = decode(Architecture, kept.get("architecture"), "architecture")
     try:
-        arguments = mapping(maybe(primitive))(kept.get("activation"), "activation")
+        arguments = dict(decode(_Activation, kept["architecture"]).activation)
         activation = rebuild(str(arguments.pop("_target_", "")), arguments)
     except ValueError:
         return None
-    sizes, dtype, n_replicas = own["sizes"], _DTYPES[own["dtype"]], len(own["seeds"])
-    if not 0 <= own["dropout"] < 1:
-        raise WrongFieldError("architecture.dropout", "at least 0 and below 1", own["dropout"])
+    for name, value, known in (
+        ("output_activation", own.output_activation, OUTPUT_ACTIVATIONS),
+        ("normalization", own.normalization, NORMALIZATIONS),
+    ):
+        if value is not None and value not in known:
+            raise WrongFieldError(f"architecture.{name}", f"one of {', '.join(known)}", value)
+    if not 0 <= own.dropout < 1:
+        raise WrongFieldError("architecture.dropout", "at least 0 and below 1", own.dropout)
+    sizes, dtype, n_replicas = own.sizes, _DTYPES[own.dtype], len(own.seeds)
     n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(sizes))
     if n_replicas * n_parameters * dtype.itemsize + _LAYER_BYTES * len(sizes) > size:
         raise ValueError("its network is larger than the file")
@@ -176,13 +182,13 @@ def _rebuilt(checkpoint: Any, size: int) -> FullyConnected | None:
         sizes,
         activation,
         n_replicas=n_replicas,
-        output_activation=OUTPUT_ACTIVATIONS.get(own["output_activation"]),
+        output_activation=OUTPUT_ACTIVATIONS.get(own.output_activation or ""),
         dtype=dtype,
-        normalization=own["normalization"],
-        dropout=own["dropout"],
+        normalization=own.normalization,
+        dropout=own.dropout,
     )
-    network.seeds = tuple(own["seeds"])
-    network.load_state_dict(_state(checkpoint.get("state_dict"), dtype))
+    network.seeds = tuple(own.seeds)
+    network.load_state_dict(_state(kept.get("state_dict"), dtype))
     return network.eval()
 
 

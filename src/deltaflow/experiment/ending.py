@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
+from deltaflow.records.fields import Status
 from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.system.interruption import was_asked
 
@@ -21,7 +22,7 @@ class Ending:
         error: to raise.
     """
 
-    status: str
+    status: Status
     message: str | None
     error: BaseException
 

@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from deltaflow.records import Summary, summary_of
 
 _LIBRARIES = ("deltaflow", "torch", "lightning", "hydra-core", "numpy", "polars")
 
@@ -19,7 +20,7 @@ def first_summary(
     command: Sequence[str],
     hyperparameters: Mapping[str, str | float | None],
     identity: str,
-) -> dict[str, Any]:
+) -> Summary:
     """The summary of a run that begins: all that is known before it trains.
 
     Args:
@@ -29,34 +30,25 @@ def first_summary(
         hyperparameters: of this run, by name.
         identity: of what decides its result.
 
-    Returns:
-        Every field of the summary, those to come empty.
+    Raises:
+        WrongFieldError: if a field is not what a summary can hold.
     """
-    return {
-        "status": "running",
-        "error": None,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "wall_seconds": None,
-        "process": os.getpid(),
-        "host": socket.gethostname(),
-        "command": list(command),
-        "overrides": list(overrides),
-        "choices": {group: choice for group, choice in choices.items() if "/" not in group},
-        "hyperparameters": dict(hyperparameters),
-        "identity": identity,
-        "git_commit": _git_commit(),
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        "table": None,
-        "device": None,
-        "n_parameters": None,
-        "n_steps": None,
-        "replicas": [],
-        "metrics": {},
-        "flow": {},
-        "theory": None,
-        "verdicts": [],
-    }
+    return summary_of(
+        {
+            "status": "running",
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "process": os.getpid(),
+            "host": socket.gethostname(),
+            "command": list(command),
+            "overrides": list(overrides),
+            "choices": {group: choice for group, choice in choices.items() if "/" not in group},
+            "hyperparameters": hyperparameters,
+            "identity": identity,
+            "git_commit": _git_commit(),
+            "versions": {"python": platform.python_version()}
+            | {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        }
+    )
 
 
 def _git_commit() -> str | None:

@@ -1,6 +1,7 @@
 """A run that has ended: its records, its network, its picture."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from deltaflow.comparison.results import without_diverged
 from deltaflow.experiment.checkpoint import read_network
 from deltaflow.figures import run_picture
 from deltaflow.nn.network import FullyConnected
-from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from deltaflow.records import LAYERS, METRICS, Summary, read_summary, read_table
 from deltaflow.system.errors import UserError
 
 
@@ -21,7 +22,7 @@ class Run:
 
     Attributes:
         directory: where its records are.
-        summary: as in ``summary.json``.
+        record: what was run, how it ended, and the numbers that matter.
         layers: the layers table, a row per seed, step and layer.
         metrics: the metrics table, a row per seed, epoch and split.
         network: the trained network, R replicas, in evaluation mode; ``None`` if it was not
@@ -29,10 +30,15 @@ class Run:
     """
 
     directory: Path
-    summary: dict[str, Any]
+    record: Summary
     layers: pl.DataFrame
     metrics: pl.DataFrame
     network: FullyConnected | None
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The record as in ``summary.json``."""
+        return asdict(self.record)
 
     def draw(self) -> Figure:
         """The picture of the flow, as in ``flow.png``.
@@ -48,16 +54,16 @@ class Run:
                 f"A picture of the flow needs its records. Found none in {self.directory}. "
                 "Run with `diagnostics=default`."
             )
-        return run_picture.draw(without_diverged(self.layers, self.summary["replicas"]), self.title)
+        return run_picture.draw(without_diverged(self.layers, self.record.replicas), self.title)
 
     @property
     def title(self) -> str:
         """What was run, in a line."""
-        choices, replicas = self.summary["choices"], self.summary["replicas"]
+        choices, replicas = self.record.choices, self.record.replicas
         named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
         depth = self.layers["layer"].max()
         shape = [f"depth {depth - 1}"] if isinstance(depth, int) else []
-        n_diverged = sum(replica["status"] == "diverged" for replica in replicas)
+        n_diverged = sum(replica.has_diverged for replica in replicas)
         note = f", {n_diverged} diverged" if n_diverged else ""
         own = self.layers["seed"].unique().sort().to_list()  # a run that was killed has no others
         seeds = f"{len(own)} seeds" if len(own) > 1 else f"seed {own[0]}" if own else "no seed"
@@ -82,7 +88,7 @@ def load_run(directory: str | Path) -> Run:
     folder = Path(directory)
     return Run(
         directory=folder,
-        summary=read_summary(folder),
+        record=read_summary(folder),
         layers=read_table(folder, LAYERS),
         metrics=read_table(folder, METRICS),
         network=read_network(folder),

@@ -5,8 +5,8 @@ trace: it says ``running`` until the end says otherwise.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -26,7 +26,7 @@ from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
 from deltaflow.experiment.trainer import computed_by, make_trainer, quiet_lightning, threads
 from deltaflow.figures import run_picture
-from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
+from deltaflow.records import LAYERS, METRICS, Summary, TableWriter, read_table
 from deltaflow.records.recording import Recording
 from deltaflow.system.files import make_folder, replace_file
 from deltaflow.system.interruption import held_back, raised_once
@@ -110,7 +110,7 @@ def _recorded(
     with quiet_lightning():
         result = _train(config, records, console, bar)
     records.complete()
-    return result
+    return replace(result, record=records.summary)
 
 
 def _keep_settings(
@@ -139,14 +139,13 @@ def _hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> H
 def _train(
     config: DictConfig, records: Recording, console: Console | None, bar: Console | None
 ) -> Run:
-    directory, summary = records.directory, records.summary
+    directory = records.directory
     flush_seconds = config.diagnostics.flush_seconds
     tables = [records.table(schema, flush_seconds) for schema in (LAYERS, METRICS)]
     builders.check_size(config)
     data = assembly.datamodule(config)
     if console is not None and data.reading is not None:
         print_reading(console, data.reading, config.data.standardize)
-    summary["table"] = None if data.reading is None else data.reading.record()
     module = assembly.module(config, data)
     loggers = assembly.loggers(config)
     theory = builders.theory(config, data, module.objective)
@@ -154,14 +153,17 @@ def _train(
     beside = None if module.network.normalization else theory
     callbacks = _callbacks(config, tables, loggers, bar, beside)
     trainer = make_trainer(config, data, directory, callbacks, loggers)
-    summary |= {
-        "device": _device_name(trainer.strategy.root_device),
-        "n_parameters": module.network.n_parameters,
-    }
-    _open_board(config, module, data.has_test, loggers, summary)
+    records.note(
+        {
+            "table": None if data.reading is None else data.reading.record(),
+            "device": _device_name(trainer.strategy.root_device),
+            "n_parameters": module.network.n_parameters,
+        }
+    )
+    _open_board(config, module, data.has_test, loggers, records.summary)
     with computed_by(threads(config, module, data)):
         trainer.fit(module, datamodule=data)
-        summary["n_steps"] = trainer.global_step
+        records.note({"n_steps": trainer.global_step})
         records.flush()
         trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
         if data.has_test:
@@ -172,14 +174,14 @@ def _train(
     # What is left of damaged tables would pass for what is gone.
     known, heard = (layers.clear(), metrics.clear()) if records.n_lost else (layers, metrics)
     n_steps = trainer.global_step
-    summary |= summarize(config, data, module, theory, copies, known, heard, n_steps)
-    done = Run(directory, summary, layers, metrics, module.network.eval())
+    records.note(summarize(config, data, module, theory, copies, known, heard, n_steps))
+    done = Run(directory, records.summary, layers, metrics, module.network.eval())
     if len(layers):
         picture = directory / "flow.png"
         run_picture.save(done.draw(), picture)
         log_picture(loggers, "flow", picture, n_steps)
-    log_verdicts(loggers, summary["verdicts"], n_steps)
-    log_outcome(loggers, summary, n_steps)
+    log_verdicts(loggers, done.record.verdicts, n_steps)
+    log_outcome(loggers, done.record, n_steps)
     for logger in loggers:
         logger.finalize("success")
     return done
@@ -212,7 +214,7 @@ def _open_board(
     module: StackedModule,
     has_test: bool,
     loggers: Sequence[Logger],
-    summary: Mapping[str, Any],
+    summary: Summary,
 ) -> None:
     """Tell the loggers, before any number comes, what was set and what will come."""
     metrics = [*module.objective.metric_names, "loss"]
@@ -221,8 +223,8 @@ def _open_board(
     of_any_task = list(dict.fromkeys([*metrics, *METRICS.quantities]))
     log_hyperparameters(
         loggers,
-        summary["hyperparameters"],
-        varied(summary["overrides"], summary["command"]),
+        summary.hyperparameters,
+        varied(summary.overrides, summary.command),
         result_tags(of_any_task, FLOW_NUMBERS, "test" if has_test else "final"),
     )
 

@@ -15,10 +15,11 @@ reads either form. In a table, null means «does not apply here» and NaN «meas
 a finite number».
 """
 
+from deltaflow.records.fields import SUMMARY_FIELDS, Interval, Replica, Summary
 from deltaflow.records.reading import read_table
 from deltaflow.records.runs import RUNS, runs_schema
 from deltaflow.records.schema import LAYERS, METRICS, Column, Schema
-from deltaflow.records.summary import SUMMARY_FIELDS, read_summary, write_summary
+from deltaflow.records.summary import read_summary, summary_of, write_summary
 from deltaflow.records.tables import TableWriter
 
 __all__ = [
@@ -27,10 +28,14 @@ __all__ = [
     "RUNS",
     "SUMMARY_FIELDS",
     "Column",
+    "Interval",
+    "Replica",
     "Schema",
+    "Summary",
     "TableWriter",
     "read_summary",
     "read_table",
     "runs_schema",
+    "summary_of",
     "write_summary",
 ]

@@ -7,18 +7,18 @@ replaced by another.
 
 import time
 import warnings
-from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from deltaflow.records.decoding import LONGEST_TEXT
+from deltaflow.records.fields import Status, Summary
 from deltaflow.records.schema import Schema
-from deltaflow.records.summary import claim, write_summary
+from deltaflow.records.summary import claim, summary_of, write_summary
 from deltaflow.records.tables import TableWriter
 from deltaflow.system.errors import UserError
 from deltaflow.system.interruption import held_back
-
-_DISPENSABLE = ("command", "overrides", "hyperparameters", "versions")  # on a disk that is full
 
 
 class DirectoryLostError(UserError):
@@ -30,20 +30,19 @@ class Recording:
 
     Args:
         directory: the run directory; made if it is not there.
-        summary: all its fields, as they are before the run.
+        summary: of the run before it begins.
 
     Attributes:
-        summary: its fields, to be filled in; they are written when the run ends.
+        summary: what is known of the run; it is written when the run ends.
 
     Raises:
         DirectoryTakenError: if the records of another run are in the directory.
     """
 
-    def __init__(self, directory: Path, summary: Mapping[str, Any]) -> None:
+    def __init__(self, directory: Path, summary: Summary) -> None:
         claim(directory, summary)
         self.directory = directory
-        self.summary = dict(summary)
-        self._first = dict(summary)
+        self.summary = self._first = summary
         self._place = _place(directory)
         self._started = time.monotonic()
         self._tables: list[TableWriter] = []
@@ -53,6 +52,14 @@ class Recording:
         """Begin a table; arguments as of `TableWriter`."""
         self._tables.append(TableWriter(self.directory, schema, flush_seconds))
         return self._tables[-1]
+
+    def note(self, fields: dict[str, Any]) -> None:
+        """Fill in fields of the summary.
+
+        Args:
+            fields: as JSON would have them; they are checked as those of anybody.
+        """
+        self.summary = summary_of(asdict(self.summary) | fields)
 
     def flush(self) -> None:
         """Write all rows that are still in memory."""
@@ -90,7 +97,7 @@ class Recording:
             self.close_tables()
             self._end(self.summary)
 
-    def break_off(self, status: str, error: str | None) -> None:
+    def break_off(self, status: Status, error: str | None) -> None:
         """Write down that the run was stopped; nothing, if it had ended already.
 
         What cannot be written is left out. On a disk that is full, the summary of the start, or
@@ -109,11 +116,11 @@ class Recording:
                 pass
             except BaseException as second:
                 warnings.warn(f"A table was left in chunks: {second}", stacklevel=2)
-            ending = {"status": status, "error": error}
-            bare = self._first | dict.fromkeys(_DISPENSABLE)
+            said = error and error[:LONGEST_TEXT]
+            bare = replace(self._first, command=[], overrides=[], hyperparameters={}, versions={})
             for summary in (self.summary, self._first, bare):
                 with suppress(OSError):
-                    self._end(summary | ending)
+                    self._end(replace(summary, status=status, error=said))
                     break
 
     @property
@@ -139,9 +146,9 @@ class Recording:
                 "then is where it was moved to."
             )
 
-    def _end(self, summary: dict[str, Any]) -> None:
-        summary["wall_seconds"] = round(time.monotonic() - self._started, 3)
-        write_summary(self.directory, summary)
+    def _end(self, summary: Summary) -> None:
+        self.summary = replace(summary, wall_seconds=round(time.monotonic() - self._started, 3))
+        write_summary(self.directory, self.summary)
         self._has_ended = True
 
 

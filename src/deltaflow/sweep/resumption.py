@@ -21,10 +21,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from deltaflow.config.names import SLUG
-from deltaflow.records.summary import read_summary
+from deltaflow.records import Summary, read_summary
 from deltaflow.sweep.directory import NUMBER, REPLACED, SHARED, has_failed
 from deltaflow.system.files import (
     folders,
@@ -32,7 +31,7 @@ from deltaflow.system.files import (
     read_file,
     replace_file,
 )
-from deltaflow.system.liveness import is_going, locked
+from deltaflow.system.liveness import locked
 
 _FINISHED = ("completed", "diverged")
 _PLACE = ".place"  # ends the name of a file that says where the run of an identity is
@@ -50,8 +49,8 @@ class Lease:
     """
 
     directory: Path
-    finished: dict[str, Any] | None = None
-    running: dict[str, Any] | None = None
+    finished: Summary | None = None
+    running: Summary | None = None
     stopped: bool = False
 
     @property
@@ -100,13 +99,13 @@ def lease(
 def _lease(sweep: Path, wanted: Path, identity: str, mine: bool) -> Lease:
     runs = _noted(sweep, identity) or _runs_of(sweep, identity)
     for directory, summary in runs:
-        if summary["status"] in _FINISHED:
+        if summary.status in _FINISHED:
             return Lease(directory, finished=summary)
     for directory, summary in runs:
-        if not mine or is_going(summary, directory):
+        if not mine or summary.is_going(directory):
             return Lease(directory, running=summary)
     if not mine:  # it begins just now, in another process
-        return Lease(wanted, running={})
+        return Lease(wanted, running=Summary(status="running"))
     for directory, _ in runs:
         _replace(sweep, directory)
     return Lease(runs[0][0] if runs else _numbered(sweep, wanted))
@@ -121,23 +120,23 @@ def _note_place(sweep: Path, identity: str, name: str) -> None:
         replace_file(sweep / SHARED / f"{identity}{_PLACE}", name.encode("ascii"))
 
 
-def _noted(sweep: Path, identity: str) -> list[tuple[Path, dict[str, Any]]]:
+def _noted(sweep: Path, identity: str) -> list[tuple[Path, Summary]]:
     """The finished run of an identity, found without looking at all runs."""
     with suppress(OSError, ValueError):
         noted = read_file(sweep / SHARED, f"{identity}{_PLACE}", limit=255).decode("ascii")
         if SLUG.fullmatch(noted) and not (sweep / noted).is_symlink():
             summary = read_summary(sweep / noted)
-            if summary["identity"] == identity and summary["status"] in _FINISHED:
+            if summary.identity == identity and summary.status in _FINISHED:
                 return [(sweep / noted, summary)]
     return []
 
 
-def _runs_of(sweep: Path, identity: str) -> list[tuple[Path, dict[str, Any]]]:
+def _runs_of(sweep: Path, identity: str) -> list[tuple[Path, Summary]]:
     found = []
     for directory in folders(sweep):
         with suppress(ValueError):  # no summary: nobody's
             summary = read_summary(directory)
-            if summary["identity"] == identity:
+            if summary.identity == identity:
                 found.append((directory, summary))
     return found
 

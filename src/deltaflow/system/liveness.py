@@ -3,11 +3,10 @@
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -51,29 +50,27 @@ def locked(path: Path, wait: bool = False) -> Iterator[bool]:
         os.close(number)
 
 
-def is_going(summary: Mapping[str, Any], directory: Path) -> bool:
-    """Whether somebody works on a run, as far as can be told without its lock.
+def is_at_work(process: int | None, host: str | None, started: str | None, folder: Path) -> bool:
+    """Whether a process still works on what is in a folder, as far as can be told without a lock.
 
-    On this machine, that is whether its process lives, and began before the run did: numbers
-    of processes are given again. On another one it cannot be told; there, a run that has
-    written nothing for an hour counts as dead.
+    On this machine, that is whether the process lives, and began before the work did: numbers
+    of processes are given again. On another one it cannot be told; there, one that has written
+    nothing for an hour counts as dead.
 
     Args:
-        summary: of the run.
-        directory: of the run.
+        process: its number.
+        host: the name of its machine.
+        started: when the work began, ISO 8601.
+        folder: that it writes to.
     """
-    number = summary["process"]
-    if summary["status"] != "running":
-        return False
-    if summary["host"] != socket.gethostname() or number is None:
-        return time.time() - _last_written(directory) < _SILENCE
-    if number == os.getpid():  # who asks is not at work on it
+    if host != socket.gethostname() or process is None:
+        return time.time() - _last_written(folder) < _SILENCE
+    if process == os.getpid():  # who asks is not at work on it
         return False
     try:
-        process = psutil.Process(number)
-        began = datetime.fromisoformat(str(summary["started"])).timestamp()
-        is_older = process.create_time() < began + _CLOCK
-        return bool(is_older and process.status() != psutil.STATUS_ZOMBIE)
+        found = psutil.Process(process)
+        is_older = found.create_time() < datetime.fromisoformat(str(started)).timestamp() + _CLOCK
+        return bool(is_older and found.status() != psutil.STATUS_ZOMBIE)
     except (psutil.Error, ValueError, OverflowError):  # gone, or no number of a process or time
         return False
 

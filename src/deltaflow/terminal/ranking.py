@@ -10,6 +10,7 @@ from rich.text import Text
 from deltaflow.comparison.configuration import text
 from deltaflow.comparison.outcomes import headline_metrics
 from deltaflow.comparison.statistics.paired_tests import FEW
+from deltaflow.records import Summary
 from deltaflow.system.quotation import printable
 from deltaflow.terminal.screen import spread, titled_table
 
@@ -23,11 +24,11 @@ _Run = Mapping[str, Any]
 _Columns = dict[str, Callable[[_Run], str]]
 
 
-def describe_run(summary: Mapping[str, Any]) -> str:
+def describe_run(summary: Summary) -> str:
     """One line on a run of a sweep, as a terminal may show it."""
-    if summary["status"] == "failed":
-        return printable(f"failed: {summary['error']}")
-    test, flow = headline_metrics(summary), summary["flow"].get("vanishing_index_start")
+    if summary.status == "failed":
+        return printable(f"failed: {summary.error}")
+    test, flow = headline_metrics(summary), summary.flow.get("vanishing_index_start")
     said = [_status(summary), *(f"{name} {spread(value)}" for name, value in test.items())]
     if flow:
         said.append(f"vanishing index {spread(flow)}")
@@ -219,11 +220,10 @@ def _alike(digest: Mapping[str, Any]) -> str | None:
     return "\n".join(said)
 
 
-def _status(summary: Mapping[str, Any]) -> str:
-    n = sum(replica["status"] == "diverged" for replica in summary["replicas"])
-    if n and summary["status"] == "completed":
-        return f"completed, {n} of {len(summary['replicas'])} seeds diverged"
-    return str(summary["status"])
+def _status(summary: Summary) -> str:
+    if summary.n_diverged and summary.status == "completed":
+        return f"completed, {summary.n_diverged} of {len(summary.replicas)} seeds diverged"
+    return summary.status
 
 
 def _mean(run: _Run, name: str) -> float | None:

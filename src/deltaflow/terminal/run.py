@@ -1,9 +1,8 @@
 """What a run says in the terminal, from its records."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deltaflow.comparison.results import first_and_last, without_diverged
+from deltaflow.records import Summary
 from deltaflow.terminal.screen import arrow, percent, scientific, spread, titled_table
 
 _COLUMNS = {  # quantity: heading, whether it is a share
@@ -26,9 +26,7 @@ _COLUMNS = {  # quantity: heading, whether it is a share
 _STYLES = {"healthy": "green"}
 
 
-def print_run(
-    out: Console, directory: Path, summary: Mapping[str, Any], layers: pl.DataFrame
-) -> None:
+def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFrame) -> None:
     """Say how gradients flowed, how good the network is, and where the records are.
 
     Args:
@@ -38,21 +36,21 @@ def print_run(
         layers: its layers table.
     """
     if len(layers):
-        out.print(_flow_table(out, without_diverged(layers, summary["replicas"])))
+        out.print(_flow_table(out, without_diverged(layers, summary.replicas)))
         if said := _theory(summary):
             out.print(said)
-    if any(summary["metrics"].values()):
+    if any(summary.metrics.values()):
         out.print(_metric_table(out, summary))
-    for verdict in summary["verdicts"]:
-        out.print(Text(verdict["words"], style=_STYLES.get(verdict["kind"], "bold yellow")))
-    diverged = [r for r in summary["replicas"] if r["status"] == "diverged"]
+    for verdict in summary.verdicts:
+        out.print(Text(verdict.words, style=_STYLES.get(verdict.kind, "bold yellow")))
+    diverged = [replica for replica in summary.replicas if replica.has_diverged]
     for replica in diverged:
         out.print(
-            f"Seed {replica['seed']} diverged: its loss or weights were not finite at step "
-            f"{replica['diverged_at_step']}."
+            f"Seed {replica.seed} diverged: its loss or weights were not finite at step "
+            f"{replica.diverged_at_step}."
         )
-    if diverged and len(diverged) < len(summary["replicas"]):
-        out.print(f"Means leave the {len(diverged)} diverged of {len(summary['replicas'])} out.")
+    if diverged and len(diverged) < len(summary.replicas):
+        out.print(f"Means leave the {len(diverged)} diverged of {len(summary.replicas)} out.")
     elif diverged:
         out.print("No seed is left to judge.")
     out.print(Text(f"\nRecords      {directory}", overflow="fold"))
@@ -93,37 +91,37 @@ def _cell(name: str, values: Sequence[float | None]) -> str:
     return arrow(values, percent if _COLUMNS[name][1] else scientific)
 
 
-def _theory(summary: Mapping[str, Any]) -> str | None:
+def _theory(summary: Summary) -> str | None:
     """What theory made of the first step, in a sentence."""
-    theory = summary["theory"]
-    if not theory or theory["decay_rate"] is None:
+    theory, start = summary.theory, summary.flow.get("decay_rate_start")
+    if theory is None or theory.decay_rate is None:
         return None
-    measured = summary["flow"].get("decay_rate_start", {}).get("mean")
-    beside = "" if measured is None else f", measured ×{measured:.3g}"
-    within = "within" if theory["theory_error"] <= theory["band"] else "beyond"
+    error, band = theory.theory_error or 0.0, theory.band or 0.0
+    beside = "" if start is None or start.mean is None else f", measured ×{start.mean:.3g}"
+    within = "within" if error <= band else "beyond"
     return (
-        f"Theory at step 0: δ changes ×{theory['decay_rate']:.3g} per layer going back{beside}; "
-        f"profiles differ by {theory['theory_error']:.2f} decades, {within} the "
-        f"{theory['band']:.2f} that width and seeds explain."
+        f"Theory at step 0: δ changes ×{theory.decay_rate:.3g} per layer going back{beside}; "
+        f"profiles differ by {error:.2f} decades, {within} the "
+        f"{band:.2f} that width and seeds explain."
     )
 
 
-def _metric_table(out: Console, summary: Mapping[str, Any]) -> Table:
-    n = max((value["n"] for m in summary["metrics"].values() for value in m.values()), default=0)
+def _metric_table(out: Console, summary: Summary) -> Table:
+    n = max((value.n for m in summary.metrics.values() for value in m.values()), default=0)
     note = f", mean and 95 % interval over {n} seeds" if n > 1 else ", one seed: no interval"
     table = titled_table(out, f"Result{note if n else ''}")
     table.add_column("")
-    names = list(dict.fromkeys(name for m in summary["metrics"].values() for name in m))
+    names = list(dict.fromkeys(name for m in summary.metrics.values() for name in m))
     for name in names:
         table.add_column(name, justify="right")
-    judged = "validation" if summary["metrics"].get("best") else "training"
+    judged = "validation" if summary.metrics.get("best") else "training"
     titles = {
         "final": f"{judged}, last epoch",
         "best": "validation, best epoch",
         "test": "test, last epoch",
     }
     for moment, title in titles.items():
-        values = summary["metrics"].get(moment)
+        values = summary.metrics.get(moment)
         if values:
             table.add_row(
                 title, *(spread(values[name]) if name in values else "–" for name in names)

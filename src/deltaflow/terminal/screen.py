@@ -4,12 +4,13 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from deltaflow.records import Interval
 
 _PLAIN_WIDTH = 120  # of a file or a pipe
 
@@ -39,13 +40,13 @@ def titled_table(out: Console, title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=style)
 
 
-def spread(value: Mapping[str, Any]) -> str:
+def spread(value: Interval) -> str:
     """A mean and half its interval, if it has one."""
-    if value["mean"] is None:
+    if value.mean is None:
         return "–"
-    if value["high"] is None:
-        return f"{value['mean']:.4g}"
-    return f"{value['mean']:.4g} ± {value['high'] - value['mean']:.2g}"
+    if value.high is None:
+        return f"{value.mean:.4g}"
+    return f"{value.mean:.4g} ± {value.high - value.mean:.2g}"
 
 
 def arrow(values: Sequence[float | None], form: Callable[[float | None], str]) -> str:

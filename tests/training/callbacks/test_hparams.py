@@ -8,6 +8,7 @@ from lightning.pytorch.loggers import CSVLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import api_pb2, metadata
 
+from deltaflow.records import Summary
 from deltaflow.training.callbacks.hparams import DIVERGED, log_hyperparameters, log_outcome
 from running import run
 
@@ -133,7 +134,7 @@ def test_a_run_that_fails_in_training_has_its_row_without_an_end(tmp_path):
 def test_other_loggers_keep_hyperparameters_in_their_own_way(tmp_path):
     csv = CSVLogger(tmp_path, name=None, version="csv")
     log_hyperparameters([csv], {"optimizer.lr": 0.1}, set(), [])
-    log_outcome([csv], {}, step=3)
+    log_outcome([csv], Summary(status="completed"), step=3)
     csv.save()
     assert "optimizer.lr: 0.1" in (tmp_path / "csv" / "hparams.yaml").read_text()
     assert not list(tmp_path.rglob("events.*"))

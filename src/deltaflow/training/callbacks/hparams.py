@@ -16,6 +16,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger
 
+from deltaflow.records import Summary as RunSummary
 from deltaflow.training.callbacks.tensorboard import tensorboards, write
 
 SHOWN_AT_ONCE = 5  # columns of either kind; the others wait to be ticked
@@ -95,12 +96,12 @@ def log_hyperparameters(
         board.experiment.flush()  # so that a run under way has its row
 
 
-def log_outcome(loggers: Iterable[Logger], summary: Mapping[str, Any], step: int) -> None:
+def log_outcome(loggers: Iterable[Logger], summary: RunSummary, step: int) -> None:
     """Say at the end of a run what came out, and that it has ended.
 
     Args:
         loggers: of the run; those other than TensorBoard's are passed over.
-        summary: with the fields of ``summary.json``. Means that it lacks are not shown.
+        summary: of the run. Means that it lacks are not shown.
         step: the number of updates made.
     """
     boards = tensorboards(loggers)
@@ -109,18 +110,18 @@ def log_outcome(loggers: Iterable[Logger], summary: Mapping[str, Any], step: int
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-    moments = ("best",) if summary["metrics"]["test"] else ("best", "final")
+    moments = ("best",) if summary.metrics.get("test") else ("best", "final")
     means = {
-        f"{name}/{moment}": value["mean"]
+        f"{name}/{moment}": value.mean
         for moment in moments
-        for name, value in summary["metrics"][moment].items()
+        for name, value in summary.metrics.get(moment, {}).items()
     }
-    means |= {f"flow/{name}": value["mean"] for name, value in summary["flow"].items()}
-    means[DIVERGED] = sum(replica["status"] == "diverged" for replica in summary["replicas"])
+    means |= {f"flow/{name}": value.mean for name, value in summary.flow.items()}
+    means[DIVERGED] = summary.n_diverged
     scalars = [
         Summary.Value(tag=tag, simple_value=mean) for tag, mean in means.items() if mean is not None
     ]
-    succeeded = summary["status"] == "completed"
+    succeeded = summary.status == "completed"
     end = plugin_data_pb2.SessionEndInfo(
         status=api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE,
         end_time_secs=time.time(),

@@ -3,7 +3,7 @@
 Histograms and hyperparameters have pages, and modules, of their own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import polars as pl
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from deltaflow.nn.activations import Traits
+from deltaflow.records.fields import VerdictRecord
 
 CHARTS = {
     "delta_norm": "δ norm",
@@ -103,9 +104,7 @@ def log_picture(loggers: Iterable[Logger], tag: str, png: Path, step: int) -> No
         write(board, Summary(value=[value]), step)
 
 
-def log_verdicts(
-    loggers: Iterable[Logger], verdicts: Iterable[Mapping[str, str]], step: int
-) -> None:
+def log_verdicts(loggers: Iterable[Logger], verdicts: Iterable[VerdictRecord], step: int) -> None:
     """Show the verdicts on the text page.
 
     Args:
@@ -113,7 +112,7 @@ def log_verdicts(
         verdicts: as in the summary.
         step: the number of updates made.
     """
-    if text := "\n".join(f"- {verdict['words']}" for verdict in verdicts):
+    if text := "\n".join(f"- {verdict.words}" for verdict in verdicts):
         for board in tensorboards(loggers):
             board.experiment.add_text("verdicts", text, step)
 

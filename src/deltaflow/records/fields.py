@@ -1,0 +1,247 @@
+"""The fields of ``summary.json``, with their types and meaning. The one place that says so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, get_args, get_type_hints
+
+from deltaflow.records.decoding import Most, WrongFieldError
+from deltaflow.system.liveness import is_at_work
+
+Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
+STATUSES: tuple[str, ...] = get_args(Status)
+"""How a run stands, the best first."""
+
+Numbers = Mapping[str, float | None]
+"""By name; ``None`` for what is not a finite number."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with its interval.
+
+    Attributes:
+        mean: of the seeds' values.
+        low: end of the interval; ``None`` for fewer than two seeds.
+        high: the other end.
+        n: seeds counted.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+Intervals = Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Replica:
+    """How one seed came out.
+
+    Attributes:
+        seed: the replica's.
+        status: how it ended.
+        diverged_at_step: the first step that was not finite; ``None`` if there was none.
+        best_epoch: that with the lowest validation loss; ``None`` without a validation part.
+        final: metrics after the last epoch.
+        best: metrics after the best one.
+        test: metrics of the test part.
+        flow: the flow numbers.
+    """
+
+    seed: int
+    status: Literal["completed", "diverged"]
+    diverged_at_step: int | None
+    best_epoch: int | None
+    final: Numbers
+    best: Numbers
+    test: Numbers
+    flow: Numbers
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether its loss or weights became infinite or NaN."""
+        return self.status == "diverged"
+
+    def numbers(self, part: str) -> Numbers:
+        """Its ``final``, ``best`` or ``test`` metrics, or its ``flow``."""
+        numbers: Numbers = getattr(self, part)
+        return numbers
+
+    def counts(self, name: str) -> bool:
+        """Whether a mean over seeds takes this number of the replica: of the start that of any.
+
+        Those that do not diverge later are those whose δ explodes least, no sample of the start.
+        """
+        return name.endswith("_start") or not self.has_diverged
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """How a column of the user's own table was read, and why it was left out, if it was."""
+
+    name: str
+    read_as: str | None
+    inputs: int
+    left_out: str | None
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """How the user's own table was read."""
+
+    path: str
+    rows: int
+    target: str
+    columns: Annotated[Sequence[TableColumn], Most(10**6)]
+
+
+@dataclass(frozen=True)
+class TheorySummary:
+    """What theory says of a run; the field ``theory`` of :class:`Summary` has the meaning."""
+
+    activation: str | None
+    phase: str | None
+    depth: int | None
+    dropout: float | None
+    weight_variance: float | None
+    bias_variance: float | None
+    q: float | None
+    chi: float | None
+    c: float | None
+    trainable_depth: float | None
+    decay_rate: float | None
+    vanishing_index: float | None
+    theory_error: float | None
+    band: float | None
+
+
+@dataclass(frozen=True)
+class VerdictRecord:
+    """A verdict; the field ``verdicts`` of :class:`Summary` has the meaning."""
+
+    kind: str
+    words: str
+    when: str | None
+    layers: Sequence[int]
+    numbers: Mapping[str, bool | str | float | None]
+    overrides: Sequence[str]
+    leave_out: Sequence[str]
+    predicted: Numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What was run, how it ended, and the numbers that matter. Annotations give the meaning."""
+
+    status: Annotated[Status, "running, completed, diverged (every replica), failed or interrupted"]
+    error: Annotated[str | None, "the message of a failed run, else null"] = None
+    started: Annotated[str | None, "when, UTC, ISO 8601"] = None
+    wall_seconds: Annotated[
+        float | None,
+        "from the start of the run to its end, imports not counted; null while running",
+    ] = None
+    process: Annotated[int | None, "process id"] = None
+    host: Annotated[str | None, "name of the machine"] = None
+    command: Annotated[Sequence[str], "the command line as typed, a list"] = field(
+        default_factory=list
+    )
+    overrides: Annotated[  # each may be an axis of a report
+        Sequence[str], Most(500), "Hydra's overrides of this run, a list"
+    ] = field(default_factory=list)
+    choices: Annotated[
+        Mapping[str, str | None], "the option chosen in each config group, by group"
+    ] = field(default_factory=dict)
+    hyperparameters: Annotated[
+        Mapping[str, bool | str | float | None],
+        "what one may vary to get another result, by name: the option of each group and every "
+        "value of the parts, a number, a text or null; empty if settings that no run can have "
+        "leave nothing to tell",
+    ] = field(default_factory=dict)
+    identity: Annotated[
+        str | None,
+        "SHA-256 of all settings that decide the result: two runs with the same one give the same "
+        "records; not those of logs, of the sweep, or of where the run computes and writes",
+    ] = None
+    git_commit: Annotated[
+        str | None, "of the checkout, with «-dirty» if it had changes; null outside one"
+    ] = None
+    versions: Annotated[
+        Mapping[str, str | None], "of Python, deltaflow and the libraries it trains with"
+    ] = field(default_factory=dict)
+    table: Annotated[
+        TableReading | None,
+        "how the user's own table was read, null for other data: path, rows, target, and of each "
+        "column its name, what it was read as, the inputs it gives, and why it was left_out",
+    ] = None
+    device: Annotated[str | None, "what it trained on"] = None
+    n_parameters: Annotated[int | None, "weights and biases of one replica"] = None
+    n_steps: Annotated[int | None, "updates made"] = None
+    replicas: Annotated[
+        Sequence[Replica],
+        Most(10**6),
+        "a list, one per seed: seed, status (completed, diverged), diverged_at_step, best_epoch, "
+        "final, best, test (metrics), flow (the numbers below)",
+    ] = field(default_factory=list)
+    metrics: Annotated[
+        Mapping[str, Intervals],
+        "final, best and test, by metric: mean, low, high (95 % interval by t over seeds, "
+        "unadjusted; null for one seed), n (replicas counted: those that did not diverge)",
+    ] = field(default_factory=dict)
+    flow: Annotated[
+        Intervals,
+        "by number, as in metrics: vanishing_index, vanishing_index_weight and decay_rate, each "
+        "with _start and _end, and loss_gain_start and _end; at the start every replica counts, "
+        "diverged later or not",
+    ] = field(default_factory=dict)
+    theory: Annotated[
+        TheorySummary | None,
+        "null where theory says nothing: under normalisation, without a hidden layer, "
+        "or before the end. Of the predicted profile of step 0: decay_rate and vanishing_index; "
+        "theory_error, the RMS over hidden layers of log₁₀(measured / predicted) δ norm, measured "
+        "the geometric mean over seeds; band, twice what that RMS would be if it were for finite "
+        "width and the number of seeds alone; all null with `diagnostics=off`. Of more and more "
+        "layers like the typical one: depth, activation and dropout as they are; weight_variance "
+        "and bias_variance, σ_w² (the geometric mean) and σ_b² (the mean) of the layers between "
+        "hidden layers, with one hidden layer those of another of its size; phase, ordered "
+        "(gradients vanish), critical or chaotic (they explode); q, the variance that pre-"
+        "activations end up with, 0 if it runs there, null if it grows without bound; chi, χ₁ "
+        "there, its limit if q runs away; c, the correlation that two inputs end up with, null if "
+        "q runs away or every one stays; trainable_depth, 6 ξ_c in layers, null if unlimited",
+    ] = None
+    verdicts: Annotated[
+        Sequence[VerdictRecord],
+        "a list, most important first: findings, or the one verdict healthy; empty where nothing "
+        "was measured. Of each its kind; words, for people; when it was seen (start, training, "
+        "end); the layers concerned; numbers, what it rests on by quantity; overrides, what to "
+        "try, with what they are predicted to lead to; leave_out, the run's own overrides that "
+        "must not be given with them",
+    ] = field(default_factory=list)
+
+    @property
+    def n_diverged(self) -> int:
+        """Seeds that diverged."""
+        return sum(replica.has_diverged for replica in self.replicas)
+
+    def is_going(self, directory: Path) -> bool:
+        """Whether somebody still works on the run, as far as can be told without its lock.
+
+        Args:
+            directory: of the run.
+        """
+        return self.status == "running" and is_at_work(
+            self.process, self.host, self.started, directory
+        )
+
+    def __post_init__(self) -> None:
+        if len({replica.seed for replica in self.replicas}) < len(self.replicas):
+            raise WrongFieldError("replicas", "of one seed each", "the same seed twice")
+
+
+SUMMARY_FIELDS: dict[str, str] = {
+    name: hint.__metadata__[-1]
+    for name, hint in get_type_hints(Summary, include_extras=True).items()
+}
+"""The meaning of each field, by name."""
