@@ -8,6 +8,8 @@ import lightning.pytorch as pl_lightning
 import polars as pl
 import pytest
 import torch
+from lightning.pytorch import Callback
+from lightning.pytorch.utilities.exceptions import _TunerExitException
 from omegaconf import OmegaConf
 
 from deltaflow.config.composition import compose_run
@@ -216,3 +218,26 @@ ACCURACY = [
 def test_the_defaults_learn_iris(overrides, tmp_path):
     result = run([*overrides, "logger=none", "n_seeds=10"], tmp_path)
     assert result.summary["metrics"]["test"]["accuracy"]["mean"] >= 0.93
+
+
+class Leaving(Callback):
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.global_step == 3:
+            raise _TunerExitException
+
+
+class Asking(Callback):
+    def on_train_batch_start(self, trainer, *_):
+        trainer.should_stop = trainer.global_step == 3
+
+
+def test_what_lightning_takes_for_an_end_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Leaving()])
+    with pytest.raises(ValueError, match="broke it off after 3 updates"):
+        run(SHORT, tmp_path)
+    assert read_summary(tmp_path).status == "failed"
+
+
+def test_a_part_may_ask_to_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Asking()])
+    assert run(SHORT, tmp_path).record.n_steps == 4

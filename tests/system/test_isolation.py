@@ -10,7 +10,7 @@ import pytest
 import outlaws
 from deltaflow.records import METRICS, read_table
 from deltaflow.system import isolation
-from deltaflow.system.isolation import EndedError, UnavailableError, call
+from deltaflow.system.isolation import EndedError, FailedError, UnavailableError, call
 from written import metrics
 
 
@@ -40,6 +40,13 @@ def test_what_takes_too_much_processor_time_is_ended(monkeypatch):
     monkeypatch.setattr(isolation, "_SECONDS", 1)
     with pytest.raises(EndedError, match="SIGXCPU"):
         call(outlaws.burn)
+
+
+def test_what_takes_too_much_memory_fails():
+    with pytest.raises(FailedError, match="Unable to allocate"):
+        call(outlaws.fill, 5_000_000_000)
+    assert call(outlaws.fill, 5_000_000_000, n_bytes=100_000_000) == 5_000_000_000
+    assert call(outlaws.speak) == "answer"
 
 
 def test_what_waits_for_ever_is_ended(monkeypatch):

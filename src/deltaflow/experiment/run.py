@@ -28,6 +28,7 @@ from deltaflow.experiment.trainer import computed_by, make_trainer, quiet_lightn
 from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS, METRICS, Summary, TableWriter, read_table
 from deltaflow.records.recording import Recording
+from deltaflow.system.errors import UserError
 from deltaflow.system.files import make_folder, replace_file
 from deltaflow.system.interruption import held_back, raised_once
 from deltaflow.terminal.inputs import print_reading
@@ -163,6 +164,7 @@ def _train(
     _open_board(config, module, data.has_test, loggers, records.summary)
     with computed_by(threads(config, module, data)):
         trainer.fit(module, datamodule=data)
+        _require_end(trainer)
         records.note({"n_steps": trainer.global_step})
         records.flush()
         trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
@@ -185,6 +187,16 @@ def _train(
     for logger in loggers:
         logger.finalize("success")
     return done
+
+
+def _require_end(trainer: pl.Trainer) -> None:
+    """Refuse a training that a part broke off: Lightning takes some exceptions for an end."""
+    if not trainer.fit_loop.done:
+        raise UserError(
+            "A training must go on to its last epoch, or to where a part asks it to stop. Found "
+            f"that one broke it off after {trainer.global_step} updates, by an exception that "
+            "Lightning takes for an end. Let it set `trainer.should_stop = True`."
+        )
 
 
 def _callbacks(

@@ -24,6 +24,8 @@ CHUNKS = "records"
 _LARGEST = 2**32  # bytes of a file
 _LARGEST_END = 2**24  # bytes of the part of a file that says what is in it
 _MOST_COLUMNS = 1000
+_ROWS = 1_000_000  # that a small file may have: alike, they take next to nothing
+_ROWS_PER_BYTE = 100
 _CELL = 24  # bytes: what is read, and two copies of it on the way
 _MOST = {"layer": 100_000}  # and of other whole numbers:
 _GREATEST = 2**62
@@ -176,6 +178,8 @@ def _decoded(
                 raise ValueError(f"`{column}` is {there[column]}, not {kind}")
         n_rows = pl.scan_parquet(file).select(pl.len()).collect().item()  # as its end has it
         advice = "Leave the run out"
+        if n_rows > _ROWS + _ROWS_PER_BYTE * (size := os.fstat(file.fileno()).st_size):
+            raise ValueError(f"{n_rows:,} rows in {size:,} bytes are none that a run has measured")
         require(n_held + n_rows * len(types) * _CELL, "A table", f"{n_rows:,} rows", advice)
         file.seek(0)
         frame = pl.read_parquet(file, columns=[column for column in types if column in there])

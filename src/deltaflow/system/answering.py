@@ -23,14 +23,13 @@ def serve() -> None:
     """Answer what is asked on standard input, until it ends. This is the other process."""
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    _limit_memory()
     send(answers, {"ready": True})
     while True:
         try:
             asked, _ = receive(questions)
         except EOFError:
             return
-        _limit_time(asked["seconds"])
+        _limit(**asked["limits"])
         send(answers, *_answer(**asked["question"]))
         os.chdir(os.path.abspath(os.sep))  # or the asker's folder could not be removed everywhere
 
@@ -52,25 +51,23 @@ def _answer(
         return {"error": type(error).__name__, "message": str(error) or type(error).__name__}, b""
 
 
-def _limit_memory() -> None:
-    """Take no more memory than the machine has."""
-    most = installed()
+def _limit(seconds: int, memory: int) -> None:
+    """Let the system end this process if the next answer takes more of the processor or memory.
+
+    Args:
+        seconds: of processor time.
+        memory: in bytes; never more than the machine has.
+    """
     with contextlib.suppress(ImportError, ValueError, OSError):  # not on every system
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its end is expected
-        if most is not None:
-            resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def _limit_time(seconds: int) -> None:
-    """Let the system end this process if the next answer takes more processor time."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
         used = resource.getrusage(resource.RUSAGE_SELF)
         most = int(used.ru_utime + used.ru_stime) + 1 + seconds
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        bounds = [memory, installed() or memory, memory if hard < 0 else hard]
+        resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
 
 
 def send(pipe: IO[bytes], message: dict[str, Any], content: bytes = b"") -> None:

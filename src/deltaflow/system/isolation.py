@@ -27,6 +27,8 @@ _MOMENT = 0.1  # seconds
 _PATIENCE = 50.0  # seconds that a busy machine may let it wait
 _SECONDS = 8  # of processor time for a small file
 _RATE = 10_000_000  # bytes that are read in a second, at least
+_MEMORY = 4_000_000_000  # bytes of addresses for a small file, libraries included
+_EXPANSION = 100  # bytes in memory for one of the file, at most
 _START = "import sys; sys.path[:] = {path!r}; from deltaflow.system.answering import serve; serve()"
 _lock = threading.Lock()
 
@@ -54,7 +56,7 @@ def call(
     Args:
         function: of a module of deltaflow.
         *arguments: that JSON can hold.
-        n_bytes: to be read, for which there is more time.
+        n_bytes: to be read, for which there is more time and memory.
         errors: that are raised here as they are there. Each takes a message.
 
     Returns:
@@ -68,7 +70,8 @@ def call(
     name = f"{function.__module__}:{function.__qualname__}"
     with _lock:
         question = {"function": name, "arguments": arguments, "folder": _working_directory()}
-        answer, content = _server().ask(question, _SECONDS + n_bytes // _RATE)
+        limits = {"seconds": _SECONDS + n_bytes // _RATE, "memory": _MEMORY + _EXPANSION * n_bytes}
+        answer, content = _server().ask(question, limits)
     if "error" in answer:
         known = {kind.__name__: kind for kind in errors}
         raise known.get(answer["error"], FailedError)(answer["message"])
@@ -118,15 +121,15 @@ class _Server:
     def is_usable(self) -> bool:
         return self.owner == os.getpid() and self.process.poll() is None
 
-    def ask(self, question: dict[str, Any], seconds: int) -> Answer:
+    def ask(self, question: dict[str, Any], limits: dict[str, int]) -> Answer:
         """Send a question, and wait for the answer.
 
         Args:
             question: arguments of what is to be called.
-            seconds: of processor time that the answer may take.
+            limits: ``seconds`` of processor time, and bytes of ``memory``, that it may take.
         """
-        asked = {"question": question, "seconds": seconds}
-        return self._wait(self.thread.submit(self._exchange, asked), _PATIENCE + seconds)
+        answer = self.thread.submit(self._exchange, {"question": question, "limits": limits})
+        return self._wait(answer, _PATIENCE + limits["seconds"])
 
     def _wait(self, answer: Future[Answer], seconds: float) -> Answer:
         deadline = time.monotonic() + seconds
