@@ -44,7 +44,7 @@ def test_a_hundred_that_start_at_once_have_a_hundred_directories(arguments, tmp_
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     folders = list((tmp_path / "outputs").iterdir())
     assert len(folders) == 100
-    claimed = {read_summary(folder)["process"] for folder in folders}
+    claimed = {read_summary(folder).process for folder in folders}
     assert claimed == set(map(int, ran.stdout.split()))
 
 
@@ -55,8 +55,8 @@ def test_runs_that_start_at_once_have_directories_of_their_own(tmp_path):
     assert [process.wait() for process in at_once] == [0] * 5
     folders = list((tmp_path / "outputs").iterdir())
     assert len(folders) == 5
-    assert {read_summary(folder)["process"] for folder in folders} == {p.pid for p in at_once}
-    assert {read_summary(folder)["status"] for folder in folders} == {"completed"}
+    assert {read_summary(folder).process for folder in folders} == {p.pid for p in at_once}
+    assert {read_summary(folder).status for folder in folders} == {"completed"}
 
 
 def test_a_run_says_in_its_name_what_was_run(deltaflow):

@@ -1,13 +1,14 @@
-"""Three hundred commands that nobody would type on purpose: each works, or gets one message.
+"""Hundreds of commands that nobody would type on purpose: each works, or gets one message.
 
 What is drawn is a setting of the configuration and a value that may be of any kind. Everything
 is done that comes before the training: it is where mistakes have to be found.
 """
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -15,7 +16,10 @@ from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.config.instantiation import GROUPS, error_with_part
 from deltaflow.config.messages import explain
+from deltaflow.config.schema import RunConfig
 from deltaflow.experiment import assembly, builders
+from drawn import DRAWN
+from foreign import guarded
 from running import CONF, options
 
 CHOSEN = (*GROUPS, "network", "trainer", "accelerator", "diagnostics", "logger", "experiment")
@@ -27,7 +31,7 @@ ODD = (
     "str(3)", "float(inf)", "[]", "[1]", "[-1]", "[1,[2]]", "[a,b]", "[null]", "[nan,1,1]", "{}",
     "{a:1}", "{1:2}", "[", "]", "[[]", "{", "(", ")", "$", "${", "${seed}", "${nope}", "${a:b}",
     "${oc.env:NOPE}", "ünï", "'ünï'", "'日本語'", "δ", "'🙂'", "'a\\'b'", "\\", "a\0b", "a\tb",
-    "\udcff",     "[" * 300, "[" * 300 + "]" * 300, "a" * 1500, "2020-01-01", "!!set", "&a", "*a",
+    "\udcff", "[" * 300, "[" * 300 + "]" * 300, "a" * 1500, "2020-01-01", "!!set", "&a", "*a",
     "torch.nn.ReLU", "builtins.print", "os", "os.path", ".", "a.", "..a",
 )  # fmt: skip
 RESERVED = {"_target_"}  # which names code to run, and may name any
@@ -46,14 +50,20 @@ def keys() -> Iterator[tuple[tuple[str, ...], str]]:
                 if name not in RESERVED | {"defaults", "hydra"}:
                     yield (f"{group}={option}",), f"{inside}{name}"
             yield (), group
-    plain = OmegaConf.load(CONF / "train.yaml")
-    for name in ("seed", "n_seeds", "callbacks", "sweep.resume", "sweep.fail_fast", "sweep"):
-        yield (), name
-    for name in plain.data:
+    for name in OmegaConf.load(CONF / "train.yaml").data:
         yield (), f"data.{name}"
+    yield from (((), name) for name in leaves(RunConfig))
 
 
-DRAWN = st.tuples(
+def leaves(schema: type, prefix: str = "") -> Iterator[str]:
+    """Every setting that the schema types, and the groups above them."""
+    for entry in fields(schema):
+        yield f"{prefix}{entry.name}"
+        if is_dataclass(entry.type):
+            yield from leaves(entry.type, f"{prefix}{entry.name}.")
+
+
+OVERRIDES = st.tuples(
     st.sampled_from(sorted(set(keys()))),
     st.sampled_from(PREFIXES),
     st.one_of(
@@ -86,21 +96,11 @@ def prepared(overrides: list[str], directory) -> str | None:
     return None
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.slow
-@settings(
-    max_examples=300,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(drawn=DRAWN)
-def test_a_drawn_setting_works_or_gets_one_message(drawn, tmp_path):
+def check(drawn: tuple, directory) -> None:
     (chosen, name), prefix, value = drawn
     typed = f"{prefix}{name}" if prefix == "~~" else f"{prefix}{name}={value}"
-    message = prepared([*chosen, typed.replace("~~", "~")], tmp_path)
+    with guarded():
+        message = prepared([*chosen, typed.replace("~~", "~")], directory)
     if message is None:
         return
     assert "should not have come so far" not in message, typed
@@ -110,3 +110,18 @@ def test_a_drawn_setting_works_or_gets_one_message(drawn, tmp_path):
     assert expected, f"{typed}: {message}"
     assert found, f"{typed}: {message}"
     assert ". " in advice, f"{typed}: {message}"
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(DRAWN, max_examples=15)
+@given(OVERRIDES)
+def test_a_few_drawn_settings(tmp_path, drawn):
+    check(drawn, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
+@settings(DRAWN, max_examples=250)
+@given(OVERRIDES)
+def test_a_drawn_setting_works_or_gets_one_message(tmp_path, drawn):
+    check(drawn, tmp_path)

@@ -1,23 +1,19 @@
-"""Files of a run drawn from the types of the records: each costs its own run, and no other.
-
-``DRAW_ANEW=1 pytest -m slow --hypothesis-seed=7`` draws others than always.
-"""
+"""Files of a run drawn from the types of the records: each costs its own run, and no other."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deltaflow.experiment.checkpoint import Architecture
 from deltaflow.records import LAYERS, METRICS, Schema, Summary, summary_of
 from deltaflow.system.quotation import encodable
-from drawn import TEXTS, damaged, json_of
+from drawn import DRAWN, TEXTS, damaged, json_of
 from foreign import (
     ARCHITECTURE,
     PLACES,
@@ -98,15 +94,6 @@ def put(sweep: Path, name: str, content: object, outside: Path) -> None:
         write_checkpoint(path.parents[1], content)
     else:
         path.write_text(json.dumps(content))
-
-
-DRAWN = settings(
-    derandomize="DRAW_ANEW" not in os.environ,
-    database=None,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @pytest.fixture(scope="module")

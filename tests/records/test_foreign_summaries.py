@@ -3,77 +3,19 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.phase_points import phase_points
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.page.html import page
-from deltaflow.records import SUMMARY_FIELDS, read_summary, summary_of
-from deltaflow.records.fields import STATUSES
+from deltaflow.records import Summary, read_summary, summary_of
 from deltaflow.sweep.report import report_on
 from deltaflow.terminal.ranking import describe_run, print_ranking
 from deltaflow.terminal.screen import console
+from drawn import DRAWN, json_of
 from written import write_run
-
-MANY = settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=150,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-NUMBERS = st.one_of(
-    st.integers(-5, 5),
-    st.integers(-(10**400), 10**400),
-    st.floats(),
-    st.sampled_from([1e154, 1e308, -1e308, 5e-324, 2**63 - 1, 2**63, 2**64]),
-)
-TEXTS = st.one_of(
-    st.text(st.characters(), max_size=8),
-    st.sampled_from([*STATUSES, "ce", "\ud800", "\x1b[31m", "1e999", "9" * 500, "seed", "run"]),
-)
-ANYTHING = st.recursive(
-    st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
-    max_leaves=6,
-)
-FINITE = st.one_of(
-    st.none(), st.floats(allow_nan=False, allow_infinity=False), st.integers(-(10**300), 10**300)
-)
-NAMES = st.sampled_from(["accuracy", "loss", "r2", "decay_rate_start", "vanishing_index_end"])
-INTERVALS = st.dictionaries(
-    NAMES,
-    st.fixed_dictionaries({"mean": FINITE, "low": FINITE, "high": FINITE, "n": st.integers(0, 9)}),
-    max_size=3,
-)
-REPLICAS = st.lists(
-    st.fixed_dictionaries(
-        {"seed": st.integers(0, 2**63 - 1), "status": st.sampled_from(STATUSES[:2])},
-        optional={
-            "diverged_at_step": st.integers(0, 2**63 - 1),
-            **{part: st.dictionaries(NAMES, FINITE) for part in ("final", "test", "flow")},
-        },
-    ),
-    max_size=3,
-    unique_by=lambda replica: replica["seed"],
-)
-PLAUSIBLE = {
-    "status": st.sampled_from(STATUSES),
-    "overrides": st.lists(st.builds("{}={}".format, TEXTS, TEXTS), max_size=4),
-    "choices": st.dictionaries(TEXTS, TEXTS, max_size=3),
-    "hyperparameters": st.dictionaries(TEXTS, FINITE | TEXTS, max_size=3),
-    "replicas": REPLICAS,
-    "metrics": st.dictionaries(st.sampled_from(["final", "test"]), INTERVALS),
-    "flow": INTERVALS,
-    "theory": st.fixed_dictionaries(
-        {"activation": st.just("ReLU()"), "dropout": st.just(0.0)},
-        optional={"weight_variance": FINITE, "bias_variance": FINITE, "decay_rate": FINITE,
-                  "theory_error": FINITE},
-    ),
-    "command": st.lists(TEXTS, max_size=3),
-    "wall_seconds": FINITE,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -119,15 +61,8 @@ def foreign(sweep, capsys):
 
 
 @pytest.mark.slow
-@MANY
-@given(st.dictionaries(st.sampled_from(sorted(SUMMARY_FIELDS)), ANYTHING, max_size=3))
-def test_anything_in_a_field_costs_its_own_run(foreign, fields):
-    foreign(fields)
-
-
-@pytest.mark.slow
-@MANY
-@given(st.fixed_dictionaries({}, optional=PLAUSIBLE), st.text(max_size=20))
+@settings(DRAWN, max_examples=150)
+@given(json_of(Summary), st.text(max_size=20))
 def test_what_a_run_could_have_written_costs_its_own_run(foreign, fields, config):
     foreign(fields, config)
 

@@ -1,11 +1,24 @@
-"""What hypothesis draws from the types of our records: JSON as it should be, or wrong somewhere."""
+"""What hypothesis draws from the types of our records: JSON as it should be, or wrong somewhere.
 
+``DRAW_ANEW=1 pytest -m slow --hypothesis-seed=7`` draws others than always.
+"""
+
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+
+DRAWN = settings(
+    derandomize="DRAW_ANEW" not in os.environ,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 NUMBERS = st.one_of(
     st.integers(-5, 5),

@@ -56,7 +56,7 @@ def test_a_finished_run_is_kept_where_hydra_would_have_it_again(sweep):
     there = leave(sweep, "0_x", "a", "completed")
     with ask(sweep, "0_x", "a") as given:
         assert given.finished is not None
-    assert read_summary(there)["status"] == "completed"
+    assert read_summary(there).status == "completed"
 
 
 @pytest.mark.parametrize("status", ENDED_EARLY)
@@ -110,7 +110,7 @@ def test_a_name_that_is_taken_is_not_given_again(sweep):
     taken = leave(sweep, "0_x", "b", "failed")
     with ask(sweep, "0_x", "a") as given:
         assert given.directory == sweep / "1_x"
-    assert read_summary(taken)["identity"] == "b"
+    assert read_summary(taken).identity == "b"
 
 
 def test_a_directory_without_a_number_gets_one_if_its_name_is_taken(sweep):
@@ -194,7 +194,7 @@ def test_a_run_whose_process_lives_is_not_touched(sweep):
     there = leave(sweep, "7_x", "a", "running", process=os.getppid(), started="2999-01-01T00:00:00")
     with ask(sweep, "0_x", "a") as given:
         assert given.running.process == os.getppid()
-    assert read_summary(there)["status"] == "running"
+    assert read_summary(there).status == "running"
 
 
 def test_in_a_new_sweep_every_run_has_its_turn(sweep):
