@@ -8,8 +8,8 @@ import os
 import sys
 from functools import partial
 
+from deltaflow.system.environment import prepare
 from deltaflow.system.errors import UserError
-from deltaflow.system.surroundings import prepare
 
 
 def enter(module: str) -> None:
@@ -23,7 +23,7 @@ def enter(module: str) -> None:
     """
     try:
         prepare()
-        from deltaflow.system.interruption import let_signals_end_it, raise_asking, raised_once
+        from deltaflow.system.signals import let_signals_end_it, raise_asking, raised_once
 
         raise_asking()
         with raised_once():

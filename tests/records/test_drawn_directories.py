@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from deltaflow.experiment.checkpoint import Architecture
 from deltaflow.records import LAYERS, METRICS, Schema, Summary, summary_of
-from deltaflow.system.quotation import encodable
+from deltaflow.system.escaping import encodable
 from drawn import DRAWN, TEXTS, damaged, json_of
 from foreign import (
     ARCHITECTURE,

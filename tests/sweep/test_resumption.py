@@ -12,7 +12,7 @@ from deltaflow.records.summary import claim
 from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
 from deltaflow.sweep.resumption import lease
 from deltaflow.system.files import UnusableFileError
-from deltaflow.system.liveness import locked
+from deltaflow.system.processes import locked
 
 ENDED_EARLY = ("failed", "interrupted", "running")
 

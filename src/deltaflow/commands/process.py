@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from deltaflow.config.messages import explain, print_error
-from deltaflow.system.interruption import ASKING, raise_asking
+from deltaflow.system.signals import ASKING, raise_asking
 
 
 def prepare() -> None:

@@ -34,8 +34,8 @@ from deltaflow.sweep.directory import note_failure
 from deltaflow.sweep.resumption import Lease, lease
 from deltaflow.sweep.worker import ends_with_parent
 from deltaflow.system.errors import UserError
-from deltaflow.system.interruption import raised_again, raised_once
-from deltaflow.system.quotation import printable
+from deltaflow.system.escaping import printable
+from deltaflow.system.signals import raised_again, raised_once
 from deltaflow.terminal import ranking
 from deltaflow.terminal import run as terminal
 from deltaflow.terminal.screen import console

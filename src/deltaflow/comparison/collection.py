@@ -18,8 +18,8 @@ from deltaflow.records import Schema, Summary, read_summary
 from deltaflow.records.reading import read_columns
 from deltaflow.records.summary import SUMMARY, EmptySummaryError
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import encodable, literal
 from deltaflow.system.files import read_file
-from deltaflow.system.quotation import encodable, literal
 
 _CONFIG = ".hydra/config.yaml"
 _LARGEST_CONFIG = 2**20  # bytes

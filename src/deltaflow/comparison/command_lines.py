@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from deltaflow.comparison.collection import CollectedRun
-from deltaflow.system.quotation import printable
+from deltaflow.system.escaping import printable
 
 _FOLDER = ("--config-dir", "-cd")  # the one flag that a configuration depends on
 

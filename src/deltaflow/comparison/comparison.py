@@ -25,7 +25,7 @@ from deltaflow.comparison.statistics.effects import Effect, axis_effects
 from deltaflow.comparison.statistics.paired_tests import Difference, compare, least_seeds
 from deltaflow.records.fields import STATUSES
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import encodable
+from deltaflow.system.escaping import encodable
 
 FLOW = {
     "vanishing_index_start": ("vanishing index, start", "decades"),

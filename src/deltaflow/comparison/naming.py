@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from deltaflow.comparison.configuration import Configuration, read_value, text
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import literal
+from deltaflow.system.escaping import literal
 
 _SHOWN = 5  # labels in a message
 

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.config.arguments import argument_names, as_typed, check_arguments
-from deltaflow.system.causes import is_about_a_file
+from deltaflow.system.error_kinds import is_about_a_file
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import ran_out
 

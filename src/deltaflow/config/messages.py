@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 
 from deltaflow.config.hydra_errors import explain_composition
-from deltaflow.system.causes import is_about_a_connection, is_about_a_file
+from deltaflow.system.error_kinds import is_about_a_connection, is_about_a_file
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import ran_out
 

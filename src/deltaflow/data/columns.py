@@ -10,7 +10,7 @@ import polars as pl
 
 from deltaflow.data.numerals import NUMERIC, doubtful, plain
 from deltaflow.data.reading import Kind, Place, UnusableColumnError
-from deltaflow.system.quotation import brief
+from deltaflow.system.escaping import brief
 
 MISSING_WORDS = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "?")
 """What says that a value is missing, in capitals or not; other words are categories."""

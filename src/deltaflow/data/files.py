@@ -14,9 +14,9 @@ from deltaflow.data.reading import local_path
 from deltaflow.data.text import best_separator, first_records, read_columns
 from deltaflow.system import parquet
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import literal
 from deltaflow.system.isolation import FailedError
 from deltaflow.system.memory import require
-from deltaflow.system.quotation import literal
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")

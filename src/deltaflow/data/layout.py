@@ -9,7 +9,7 @@ import polars as pl
 from deltaflow.data.reading import listing, local_path
 from deltaflow.data.text import best_separator
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import brief, literal
+from deltaflow.system.escaping import brief, literal
 
 _HEAD = 4096  # bytes that tell what kind of file it is
 _COMPRESSED = {

@@ -9,7 +9,7 @@ from deltaflow.data.samples import Array, Samples
 from deltaflow.nn.random_streams import Stream, generator
 from deltaflow.nn.task import Classification, Regression
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import brief
+from deltaflow.system.escaping import brief
 
 
 def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Array]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import brief, literal
+from deltaflow.system.escaping import brief, literal
 
 MANY = 100
 """Unusable columns of which no more are looked for, nor named one by one."""

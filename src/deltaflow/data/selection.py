@@ -7,7 +7,7 @@ from deltaflow.data.files import TableFile
 from deltaflow.data.layout import is_number
 from deltaflow.data.reading import listing
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import brief, literal
+from deltaflow.system.escaping import brief, literal
 
 
 def target_name(file: TableFile, target: str | int | None) -> str:

@@ -35,8 +35,8 @@ from deltaflow.data.remarks import outlier, row_numbers
 from deltaflow.data.samples import Array, Samples
 from deltaflow.data.selection import as_names, left_out_columns, target_name
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import brief, literal
 from deltaflow.system.memory import require
-from deltaflow.system.quotation import brief, literal
 
 MAX_NUMERIC_CLASSES = 20
 TASKS = ("classification", "regression")

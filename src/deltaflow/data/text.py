@@ -15,7 +15,7 @@ import polars as pl
 from deltaflow.data.numerals import GROUPED
 from deltaflow.data.reading import local_path
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import brief, literal
+from deltaflow.system.escaping import brief, literal
 
 _SNIFFED = 20  # records that tell the separator
 _CELLS = 2_000_000  # that are held as Python's own strings at once, about 0.1 GB

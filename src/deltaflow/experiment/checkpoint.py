@@ -23,9 +23,9 @@ from deltaflow.nn.activations import rebuild
 from deltaflow.nn.network import NORMALIZATIONS, OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.records.decoding import Most, WrongFieldError, decode
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import brief, literal
 from deltaflow.system.files import UnusableFileError, open_file
 from deltaflow.system.memory import require
-from deltaflow.system.quotation import brief, literal
 
 CHECKPOINT = "checkpoints/last.ckpt"
 _LARGEST = 2**40  # bytes of a file

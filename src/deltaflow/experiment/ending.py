@@ -9,7 +9,7 @@ from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
 from deltaflow.records.fields import Status
 from deltaflow.records.recording import DirectoryLostError, Recording
-from deltaflow.system.interruption import was_asked
+from deltaflow.system.signals import was_asked
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from deltaflow.records import LAYERS, METRICS, Summary, TableWriter, read_table
 from deltaflow.records.recording import Recording
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import make_folder, replace_file
-from deltaflow.system.interruption import held_back, raised_once
+from deltaflow.system.signals import held_back, raised_once
 from deltaflow.terminal.inputs import print_reading
 from deltaflow.theory.overlay import Theory
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress

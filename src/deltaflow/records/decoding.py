@@ -20,7 +20,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import brief, encodable
+from deltaflow.system.escaping import brief, encodable
 
 LONGEST_TEXT = 100_000  # characters
 _MOST_ENTRIES = 10_000  # of a list or an object, unless its type says otherwise

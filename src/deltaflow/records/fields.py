@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args, get_type_hints
 
 from deltaflow.records.decoding import Most, WrongFieldError
-from deltaflow.system.liveness import is_at_work
+from deltaflow.system.processes import is_at_work
 
 Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
 STATUSES: tuple[str, ...] = get_args(Status)

@@ -13,10 +13,10 @@ from polars.exceptions import PanicException, PolarsError
 
 from deltaflow.records.schema import LAYERS, METRICS, Schema
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import literal
 from deltaflow.system.files import UnusableFileError, folders, open_file
 from deltaflow.system.isolation import UnavailableError, call
 from deltaflow.system.memory import require
-from deltaflow.system.quotation import literal
 
 CHUNKS = "records"
 """The folder of a run under way that holds the chunks of its tables."""

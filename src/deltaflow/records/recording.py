@@ -18,7 +18,7 @@ from deltaflow.records.schema import Schema
 from deltaflow.records.summary import claim, summary_of, write_summary
 from deltaflow.records.tables import TableWriter
 from deltaflow.system.errors import UserError
-from deltaflow.system.interruption import held_back
+from deltaflow.system.signals import held_back
 
 
 class DirectoryLostError(UserError):

@@ -11,6 +11,7 @@ from typing import Any
 from deltaflow.records.decoding import WrongFieldError, decode
 from deltaflow.records.fields import Summary
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import literal
 from deltaflow.system.files import (
     UnusableFileError,
     create_file,
@@ -18,7 +19,6 @@ from deltaflow.system.files import (
     read_file,
     replace_file,
 )
-from deltaflow.system.quotation import literal
 
 SUMMARY = "summary.json"
 _WRITTEN = (

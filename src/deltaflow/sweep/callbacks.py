@@ -129,7 +129,7 @@ class RankingCallback(Callback):
         """Show and write the report; return whether anything is amiss."""
         from deltaflow.comparison.collection import collect
         from deltaflow.sweep.report import print_places, report_on, title_of, write_report
-        from deltaflow.system.quotation import printable
+        from deltaflow.system.escaping import printable
         from deltaflow.terminal.ranking import describe_run, print_ranking
         from deltaflow.terminal.screen import console
 

@@ -16,7 +16,7 @@ from deltaflow.comparison.comparison import compare_runs
 from deltaflow.comparison.grouped_runs import GroupedRuns, group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records.summary import SUMMARY
-from deltaflow.system.quotation import encodable
+from deltaflow.system.escaping import encodable
 
 PAGE, FIGURES = "report.html", "figures"
 

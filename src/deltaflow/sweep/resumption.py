@@ -31,7 +31,7 @@ from deltaflow.system.files import (
     read_file,
     replace_file,
 )
-from deltaflow.system.liveness import locked
+from deltaflow.system.processes import locked
 
 _FINISHED = ("completed", "diverged")
 _PLACE = ".place"  # ends the name of a file that says where the run of an identity is

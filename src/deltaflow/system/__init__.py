@@ -1,1 +1,1 @@
-"""The machine around a program: files of anybody, memory, processes, signals, foreign text."""
+"""The machine around a program: files, memory, processes, signals, errors, and foreign text."""

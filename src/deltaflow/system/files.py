@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from deltaflow.system.errors import UserError
-from deltaflow.system.quotation import literal
+from deltaflow.system.escaping import literal
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # or opening a FIFO waits for a writer, for ever

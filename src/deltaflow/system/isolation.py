@@ -20,8 +20,8 @@ from typing import Any
 
 import polars as pl
 
-from deltaflow.system.answering import Answer, receive, send
 from deltaflow.system.errors import UserError
+from deltaflow.system.isolation_server import Answer, receive, send
 
 _MOMENT = 0.1  # seconds
 _PATIENCE = 50.0  # seconds that a busy machine may let it wait
@@ -29,7 +29,10 @@ _SECONDS = 8  # of processor time for a small file
 _RATE = 10_000_000  # bytes that are read in a second, at least
 _MEMORY = 4_000_000_000  # bytes of addresses for a small file, libraries included
 _EXPANSION = 100  # bytes in memory for one of the file, at most
-_START = "import sys; sys.path[:] = {path!r}; from deltaflow.system.answering import serve; serve()"
+_START = (
+    "import sys; sys.path[:] = {path!r}; "
+    "from deltaflow.system.isolation_server import serve; serve()"
+)
 _lock = threading.Lock()
 
 

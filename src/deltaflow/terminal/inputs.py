@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from deltaflow.data.reading import Column, Kind, Reading
-from deltaflow.system.quotation import brief, literal
+from deltaflow.system.escaping import brief, literal
 from deltaflow.terminal.screen import titled_table
 
 _MOST = 24  # columns or classes that are named one by one

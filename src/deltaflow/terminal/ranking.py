@@ -11,7 +11,7 @@ from deltaflow.comparison.configuration import text
 from deltaflow.comparison.outcomes import headline_metrics
 from deltaflow.comparison.statistics.paired_tests import FEW
 from deltaflow.records import Summary
-from deltaflow.system.quotation import printable
+from deltaflow.system.escaping import printable
 from deltaflow.terminal.screen import spread, titled_table
 
 VERDICT = "verdict"

@@ -1,4 +1,4 @@
-r"""Other people's strings in messages: a terminal must not take them for commands.
+r"""Foreign strings in messages, escaped: a terminal must not take them for commands.
 
 >>> literal("red\x1b[31m"), literal("two\nlines"), brief("a" * 99)[-2:]
 ('red\\x1b[31m', 'two\\nlines', 'a…')

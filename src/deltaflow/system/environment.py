@@ -1,4 +1,4 @@
-"""What a command finds around it: streams, a folder, an environment, memory for its libraries.
+"""The environment of a command: streams, working directory, variables, a limit on memory.
 
 Nothing but the standard library is imported here, for libraries are what would stumble.
 """

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from deltaflow import __main__ as entry
-from deltaflow.system.surroundings import prepare
+from deltaflow.system.environment import prepare
 
 resource = pytest.importorskip("resource")
-PREPARED = "import os, sys; from deltaflow.system.surroundings import prepare; prepare(); "
+PREPARED = "import os, sys; from deltaflow.system.environment import prepare; prepare(); "
 
 
 @pytest.fixture(autouse=True)

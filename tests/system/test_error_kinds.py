@@ -6,7 +6,7 @@ import urllib.error
 
 import pytest
 
-from deltaflow.system.causes import is_about_a_connection, is_about_a_file
+from deltaflow.system.error_kinds import is_about_a_connection, is_about_a_file
 
 FILES = [
     FileNotFoundError(errno.ENOENT, "No such file", "my.csv"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from deltaflow.records import Summary
-from deltaflow.system.liveness import locked
+from deltaflow.system.processes import locked
 
 HERE = {"status": "running", "host": "here"}
 LATER = "2999-01-01T00:00:00+00:00"
@@ -43,7 +43,7 @@ def test_a_lock_is_held_by_one_at_a_time_and_ends_with_its_block(tmp_path):
 
 def test_a_lock_ends_with_its_process(tmp_path):
     holder = (
-        "import sys\nfrom pathlib import Path\nfrom deltaflow.system.liveness import locked\n"
+        "import sys\nfrom pathlib import Path\nfrom deltaflow.system.processes import locked\n"
         "with locked(Path(sys.argv[1])) as mine:\n    print(mine, flush=True)\n    input()\n"
     )
     command = [sys.executable, "-c", holder, str(tmp_path / "lock")]
@@ -65,7 +65,7 @@ def test_where_files_have_no_locks_nobody_is_kept_from_anything(tmp_path, monkey
     with locked(tmp_path / "lock") as mine, locked(tmp_path / "lock") as second:
         assert mine
         assert second
-    monkeypatch.setattr("deltaflow.system.liveness.fcntl", None)
+    monkeypatch.setattr("deltaflow.system.processes.fcntl", None)
     with locked(tmp_path / "lock") as mine:
         assert mine
 

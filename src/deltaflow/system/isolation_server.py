@@ -1,4 +1,4 @@
-"""The process that is asked by :mod:`deltaflow.system.isolation`, and how the two speak.
+"""The process that :mod:`deltaflow.system.isolation` starts, and the messages between the two.
 
 A message is a line of JSON and the bytes that it announces.
 """

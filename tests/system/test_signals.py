@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from deltaflow.system import interruption
-from deltaflow.system.interruption import (
+from deltaflow.system import signals
+from deltaflow.system.signals import (
     ASKING,
     held_back,
     raise_asking,
@@ -24,7 +24,7 @@ def _handlers():
         signal.signal(number, signal.SIG_DFL)
     raise_asking()
     yield
-    interruption._HANDLER.set(None)
+    signals._HANDLER.set(None)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -124,7 +124,7 @@ def test_a_signal_at_any_line_of_a_block_s_beginning_and_end_is_raised(line, own
     left = [line]
 
     def trace(frame, event, _):
-        if frame.f_code.co_filename != interruption.__file__:
+        if frame.f_code.co_filename != signals.__file__:
             return None
         if event == "line":
             left[0] -= 1

@@ -1,4 +1,4 @@
-"""What an error is about, told by its type: a file, or a connection.
+"""Whether an error is about a file or a connection, by its type.
 
 Python has one ``OSError`` for both, and libraries derive their own from it.
 

@@ -1,4 +1,4 @@
-"""Is a run still going? What the system knows of its process, and what its files say."""
+"""Locks between processes, and whether a process still works on a run."""
 
 import os
 import socket
