@@ -14,6 +14,8 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from deltaflow.nn.activations import traits
 from deltaflow.records import LAYERS
+from deltaflow.records.decoding import decode
+from deltaflow.records.fields import VerdictRecord
 from deltaflow.training.callbacks.tensorboard import (
     CHARTS,
     lay_out_charts,
@@ -98,6 +100,10 @@ def test_a_picture_has_its_own_width_and_height_and_bytes(picture, tmp_path):
     assert shown.encoded_image_string == picture.read_bytes()
 
 
+def verdict(words):
+    return decode(VerdictRecord, {"kind": "healthy", "words": words})
+
+
 def test_loggers_other_than_tensorboards_are_passed_over(picture, tmp_path):
     csv = CSVLogger(tmp_path / "logs", name=None, version="csv")
     frame = LAYERS.frame({name: [1] for name in ("seed", "step", "layer", "fan_in", "fan_out")})
@@ -105,7 +111,7 @@ def test_loggers_other_than_tensorboards_are_passed_over(picture, tmp_path):
         lay_out_charts(loggers, traits(torch.nn.ReLU()), ["loss"], by_seed=True)
         log_layer_charts(loggers, frame, step=0)
         log_picture(loggers, "flow", picture, step=0)
-        log_verdicts(loggers, [{"kind": "healthy", "words": "Healthy."}], step=0)
+        log_verdicts(loggers, [verdict("Healthy.")], step=0)
     assert not list(tmp_path.rglob("*.csv"))
     assert csv.experiment.metrics == []
 
@@ -118,8 +124,7 @@ def text(accumulator, tag: str) -> tuple[str, int]:
 
 def test_verdicts_are_a_list_on_the_text_page(tmp_path):
     board = TensorBoardLogger(tmp_path, name=None, version="board")
-    verdicts = [{"kind": "violent", "words": f"Try {n}."} for n in (1, 2)]
-    log_verdicts([board], verdicts, step=42)
+    log_verdicts([board], [verdict(f"Try {n}.") for n in (1, 2)], step=42)
     board.finalize("success")
     assert text(events(tmp_path / "board"), "verdicts") == ("- Try 1.\n- Try 2.", 42)
 
