@@ -20,7 +20,7 @@ from typing import Any
 from claims.claim import OPEN, YES, Bound, Claim, Condition
 from claims.evidence import Evidence
 from claims.wording import described
-from deltaflow.comparison.results import LEVEL, interval
+from deltaflow.comparison.statistics.intervals import LEVEL, interval
 
 HOLDS, HOLDS_WHEN, DOES_NOT_HOLD = "holds", "holds when", "does not hold"
 FEWEST = 5  # values that an interval is drawn from
@@ -134,7 +134,6 @@ def _when(conditions: Sequence[Finding], parts: Sequence[str]) -> Iterator[str]:
 def _finding(
     place: int, bound: Bound, condition: Condition, values: Mapping[int, float], level: float
 ) -> Finding:
-    found: Mapping[str, Any] = interval(values.values(), level)
-    low, high, n = found["low"], found["high"], int(found["n"])
-    answer = bound.answer(low, high) if n >= FEWEST else OPEN
-    return Finding(place, condition, found["mean"], low, high, n, answer)
+    found = interval(values.values(), level)
+    answer = bound.answer(found.low, found.high) if found.n >= FEWEST else OPEN
+    return Finding(place, condition, found.mean, found.low, found.high, found.n, answer)

@@ -9,7 +9,7 @@ from claims.claim import Bound, Claim, Condition, Measure
 from claims.evidence import Evidence, label, of_units, paired
 from claims.networks import by_seed, hidden_layers, trained, training_rows, untrained
 from deltaflow.comparison.configuration import Configuration, Value
-from deltaflow.comparison.results import interval
+from deltaflow.comparison.statistics.intervals import interval
 from deltaflow.comparison.statistics.paired_tests import BySeed
 from deltaflow.nn.activations import derivative
 
@@ -124,7 +124,7 @@ def _accuracy(one: Configuration) -> BySeed:
 def _by_split(evidence: Evidence, settings: Mapping[str, Value], of: _Number) -> dict[int, float]:
     """A number's mean over seeds, by split."""
     means = {
-        split: interval(of(evidence.of({**settings, _SPLIT: split})).values())["mean"]
+        split: interval(of(evidence.of({**settings, _SPLIT: split})).values()).mean
         for split in evidence.among(_SPLIT)
     }
     return {int(split or 0): mean for split, mean in means.items() if mean is not None}

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from dataclasses import astuple
 
 import numpy as np
 import polars as pl
@@ -10,10 +11,13 @@ import pytest
 from scipy import stats
 
 from deltaflow.comparison.collection import collect
-from deltaflow.comparison.comparison import digest
-from deltaflow.comparison.grouped_runs import group_runs
-from deltaflow.comparison.results import interval
-from deltaflow.records import LAYERS
+from deltaflow.comparison.comparison import compare_runs
+from deltaflow.comparison.configuration import Axis
+from deltaflow.comparison.grouped_runs import Metric, group_runs
+from deltaflow.comparison.ranked_configuration import Finding
+from deltaflow.comparison.statistics.intervals import Scale, interval
+from deltaflow.page.content import content
+from deltaflow.records import LAYERS, Interval
 from written import layers, metrics, write_run
 
 SHORT = "trainer.max_epochs=3"
@@ -39,7 +43,7 @@ def write_sweep(folder, seeds=range(4), depths=(2, 5), **fields):
 
 
 def of(folder, baseline=None):
-    return digest(collect([folder]), "Sweep", "python train.py -m …", baseline)
+    return compare_runs(group_runs(collect([folder])), "Sweep", folder, baseline)
 
 
 @pytest.fixture
@@ -47,8 +51,8 @@ def sweep(tmp_path):
     return write_sweep(tmp_path / "sweep")
 
 
-def test_it_is_plain_data_with_short_numbers(sweep):
-    found = of(sweep)
+def test_on_a_page_it_is_plain_data_with_short_numbers(sweep):
+    found = content(of(sweep))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     number = found["runs"][1]["numbers"]["accuracy"]["mean"]
     assert number == float(f"{number:.4g}")
@@ -56,24 +60,24 @@ def test_it_is_plain_data_with_short_numbers(sweep):
 
 def test_it_says_what_was_compared(sweep):
     found = of(sweep)
-    assert found["sentence"] == (
+    assert found.sentence == (
         "6 configurations × 4 seeds: activation (relu, tanh, sigmoid) × network.depth (2, 5), "
         "on iris with ce."
     )
-    assert found["axes"] == [
-        {"name": "activation", "values": ["relu", "tanh", "sigmoid"]},
-        {"name": "network.depth", "values": [2, 5]},
+    assert found.axes == [
+        Axis("activation", ("relu", "tanh", "sigmoid")),
+        Axis("network.depth", (2, 5)),
     ]
-    assert found["metric"] == {"name": "accuracy", "moment": "test", "higher_is_better": True}
-    assert found["versions"] == "deltaflow 0.1.0, torch 2.13.0"
-    assert (found["title"], found["command"]) == ("Sweep", "python train.py -m …")
+    assert found.metric == Metric("accuracy", "test")
+    assert found.versions == "deltaflow 0.1.0, torch 2.13.0"
+    assert (found.title, found.command) == ("Sweep", "python train.py -m swept")
 
 
 def test_the_sentence_knows_partial_grids_single_runs_and_long_axes(tmp_path):
     sweep = write_sweep(tmp_path / "sweep")
     (sweep / "3_x" / "summary.json").unlink()
-    assert "activation (relu, tanh, sigmoid), network.depth (2, 5)" in of(sweep)["sentence"]
-    assert of(sweep / "0_x")["sentence"] == (
+    assert "activation (relu, tanh, sigmoid), network.depth (2, 5)" in of(sweep).sentence
+    assert of(sweep / "0_x").sentence == (
         "1 configuration × 4 seeds: activation=relu network.depth=2 trainer.max_epochs=3, "
         "on iris with ce."
     )
@@ -81,69 +85,107 @@ def test_the_sentence_knows_partial_grids_single_runs_and_long_axes(tmp_path):
         write_run(
             tmp_path / "many" / f"{number}_x", [f"optimizer.lr=0.{number + 1}"], range(number + 1)
         )
-    assert of(tmp_path / "many")["sentence"] == (
+    assert of(tmp_path / "many").sentence == (
         "9 configurations × 1 to 9 seeds: optimizer.lr (0.1, 0.2, …, 0.9; 9 values), "
         "on iris with ce."
     )
 
 
 def test_numbers_are_means_with_intervals_over_seeds(sweep):
-    run = of(sweep)["runs"][0]
-    assert run["label"] == "activation=relu network.depth=2"
-    expected = interval(accuracy_of("relu", 2)(seed) for seed in range(4))
-    for name, value in expected.items():
-        assert run["numbers"]["accuracy"][name] == pytest.approx(value, rel=1e-3)
-    numbers = run["numbers"]
-    assert numbers["decay_rate_start"]["mean"] == pytest.approx(0.5)
-    assert numbers["vanishing_index_start"]["mean"] == pytest.approx(2 * math.log10(2), rel=1e-3)
-    assert numbers["predicted_decay_rate"] == {"mean": 0.5, "low": None, "high": None, "n": 1}
-    assert numbers["theory_error"]["mean"] == pytest.approx(0.0064, rel=0.02)
-    assert numbers["dead_fraction_end"] == {"mean": 0.5, "low": 0.5, "high": 0.5, "n": 4}
-    assert numbers["saturated_fraction_end"]["n"] == 0
-    assert numbers["wall_seconds"] == {"mean": 2.0, "low": None, "high": None, "n": 1}
-    assert [number["name"] for number in of(sweep)["numbers"]] == list(numbers)
+    run = of(sweep).ranking[0]
+    assert run.label == "activation=relu network.depth=2"
+    assert run.numbers["accuracy"] == interval(
+        map(accuracy_of("relu", 2), range(4)), scale=Scale(0, 1, rows=30)
+    )
+    numbers = run.numbers
+    assert numbers["decay_rate_start"].mean == pytest.approx(0.5)
+    assert numbers["vanishing_index_start"].mean == pytest.approx(2 * math.log10(2), rel=1e-3)
+    assert numbers["predicted_decay_rate"].mean == pytest.approx(0.5)
+    assert numbers["theory_error"].mean == pytest.approx(0.0064, rel=0.02)
+    assert astuple(numbers["dead_fraction_end"]) == pytest.approx((0.5, 0.5, 0.5, 4, True))
+    assert numbers["saturated_fraction_end"].n == 0
+    assert numbers["wall_seconds"] == Interval(2.0, None, None, 1)
+    assert [quantity.name for quantity in of(sweep).quantities] == list(numbers)
 
 
 def test_the_best_comes_first_and_is_what_others_are_compared_with(sweep):
     found = of(sweep)
-    means = [run["numbers"]["accuracy"]["mean"] for run in found["runs"]]
+    means = [run.numbers["accuracy"].mean for run in found.ranking]
     assert means == sorted(means, reverse=True)
-    assert found["baseline"] == found["runs"][0]["id"] == 0
-    assert found["runs"][0]["against"] is None
-    last = found["runs"][-1]
+    assert found.baseline == found.ranking[0].number == 0
+    assert found.ranking[0].difference is None
+    last = found.ranking[-1]
     own, best = (
         [accuracy_of(*key)(seed) for seed in range(4)] for key in (("sigmoid", 5), ("relu", 2))
     )
     expected = stats.ttest_rel(own, best)
-    assert last["against"]["difference"] == pytest.approx(np.mean(own) - np.mean(best), rel=1e-3)
-    assert last["against"]["p"] == pytest.approx(expected.pvalue, rel=1e-3)
-    assert last["against"]["n"] == 4
-    assert last["against"]["p_holm"] > 5 * last["against"]["p"]
+    assert last.difference.mean == pytest.approx(np.mean(own) - np.mean(best), rel=1e-3)
+    assert last.difference.p == pytest.approx(expected.pvalue, rel=1e-3)
+    assert last.difference.n == 4
+    assert last.difference.p_holm > 5 * last.difference.p
 
 
-def test_what_most_seeds_did_not_survive_is_ranked_after_what_they_did(sweep):
+def test_configurations_are_ranked_by_the_share_of_seeds_they_lost_before_the_mean_of_the_rest(
+    sweep,
+):
     write_run(sweep / "8_x", ["activation=selu", "network.depth=2", SHORT],
               accuracy=lambda _: 0.97, diverged={0: 1, 1: 1})  # fmt: skip
     write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT],
               accuracy=lambda _: 0.99, diverged={0: 1, 1: 1, 2: 1})  # fmt: skip
     found = of(sweep)
-    assert [run["id"] for run in found["runs"]][:2] == [8, 0]
-    assert found["runs"][-1]["id"] == 9
-    assert found["baseline"] == 8  # half of the seeds are enough
-    assert found["runs"][-1]["against"]["p"] is None
-    assert any(note.startswith("1 configuration most of whose seeds") for note in found["notes"])
-    assert any(note.startswith("6 configurations with only 2 seeds in") for note in found["notes"])
+    assert [run.number for run in found.ranking][-2:] == [8, 9]
+    assert [run.n_lost for run in found.ranking][-2:] == [2, 3]
+    assert found.baseline == 0
+    assert found.ranking[-1].difference.p is None
+    assert any(note.startswith("2 configurations lost seeds") for note in found.notes)
+
+
+def test_a_seed_that_failed_is_lost_as_one_that_diverged(tmp_path):
+    for number, (a, seed, fields) in enumerate(
+        [(1, 0, {}), (1, 1, {"error": "no"}), (2, 0, {}), (2, 1, {}), (3, 0, {}), (3, 1, {})]
+    ):
+        accuracy = {1: 0.99, 2: 0.8, 3: 0.9}[a]
+        overrides = [f"a={a}", f"seed={seed}"]
+        write_run(tmp_path / f"{number}_x", overrides, [seed], lambda _, v=accuracy: v, **fields)
+    found = of(tmp_path)
+    assert [run.label for run in found.ranking] == ["a=3", "a=2", "a=1"]
+    assert [(run.n_lost, run.n_seeds) for run in found.ranking] == [(0, 2), (0, 2), (1, 2)]
+
+
+def write_overlap(folder):
+    """Two sweeps of one configuration, with three seeds in common."""
+    for name, seeds, seconds in (("a", range(4), 4.0), ("b", range(1, 7), 12.0)):
+        tables = layers(seeds), metrics(seeds, lambda seed: seed / 10)
+        write_run(folder / name / "0_x", ["a=1"], seeds, tables=tables, wall_seconds=seconds)
+
+
+def test_a_seed_that_two_sweeps_have_counts_once(tmp_path):
+    write_overlap(tmp_path / "twice")
+    tables = layers(range(7)), metrics(range(7), lambda seed: seed / 10)
+    write_run(tmp_path / "once" / "0_x", ["a=1"], range(7), tables=tables)
+    ((twice,), (once,)) = (of(tmp_path / name).ranking for name in ("twice", "once"))
+    assert (twice.profile, twice.heatmap, twice.curves) == (
+        once.profile, once.heatmap, once.curves
+    )  # fmt: skip
+    assert twice.n_seeds == 7
+    flow = [name for name in once.numbers if name != "wall_seconds"]
+    assert [twice.numbers[name].n for name in flow if once.numbers[name].n == 7] != []
+    for name in ("accuracy", "decay_rate_end", "dead_fraction_end"):
+        assert twice.numbers[name] == once.numbers[name]
+    assert twice.numbers["wall_seconds"].mean == pytest.approx(4 + 12 * 3 / 6)
+    notes = of(tmp_path / "twice").notes
+    assert any(note.startswith("3 networks trained again, with the conf") for note in notes)
 
 
 def test_what_has_few_seeds_is_not_what_others_are_compared_with(sweep):
     write_run(sweep / "9_x", ["activation=gelu", "network.depth=2", SHORT], [0], lambda _: 0.99)
     found = of(sweep)
-    assert [run["id"] for run in found["runs"]][:2] == [9, 0]
-    assert found["baseline"] == 0
-    assert found["runs"][0]["against"]["p"] is None
-    assert all(run["against"]["p"] is not None for run in found["runs"][2:])
+    assert [run.number for run in found.ranking][:2] == [9, 0]
+    assert found.baseline == 0
+    assert found.ranking[0].difference.p is None
+    assert all(run.difference.p is not None for run in found.ranking[2:])
     said = "the best with at least 2 seeds", "all 15 pairs"
-    assert any(all(words in note for words in said) for note in found["notes"])
+    assert any(all(words in note for words in said) for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +195,7 @@ def test_a_baseline_that_is_picked_has_half_of_the_most_seeds(tmp_path, sizes, n
     for place, n in enumerate(sizes):
         best_first = 0.9 - 0.1 * place
         write_run(tmp_path / f"{place}_x", [f"a={place}"], range(n), lambda _, v=best_first: v)
-    assert of(tmp_path)["baseline"] == number
+    assert of(tmp_path).baseline == number
 
 
 @pytest.mark.parametrize(
@@ -167,14 +209,14 @@ def test_a_baseline_that_is_picked_has_half_of_the_most_seeds(tmp_path, sizes, n
 )
 def test_a_baseline_can_be_named(sweep, baseline, number):
     found = of(sweep, baseline)
-    assert found["baseline"] == number
-    by_id = {run["id"]: run for run in found["runs"]}
-    assert by_id[number]["against"] is None
-    tested = sorted(run["against"]["p"] for run in found["runs"] if run["against"])
-    assert min(run["against"]["p_holm"] for run in found["runs"] if run["against"]) == (
+    assert found.baseline == number
+    by_id = {run.number: run for run in found.ranking}
+    assert by_id[number].difference is None
+    tested = sorted(run.difference.p for run in found.ranking if run.difference)
+    assert min(run.difference.p_holm for run in found.ranking if run.difference) == (
         pytest.approx(5 * tested[0], rel=1e-3)
     )
-    assert any("Holm for 5 comparisons" in note for note in found["notes"])
+    assert any("Holm for 5 comparisons" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +237,7 @@ def test_a_baseline_that_is_none_is_refused(sweep, baseline, message):
 
 
 def test_effects_are_averaged_over_the_other_axes(sweep):
-    effects = {(e["axis"], e["value"]): e for e in of(sweep)["effects"]}
+    effects = {(e.axis.name, one.value): one for e in of(sweep).effects for one in e.effects}
     assert list(effects) == [
         ("activation", "relu"), ("activation", "tanh"), ("activation", "sigmoid"),
         ("network.depth", 2), ("network.depth", 5),
@@ -203,8 +245,8 @@ def test_effects_are_averaged_over_the_other_axes(sweep):
     per_seed = [
         np.mean([accuracy_of("tanh", depth)(seed) for depth in (2, 5)]) for seed in range(4)
     ]
-    for name, value in interval(per_seed).items():
-        assert effects["activation", "tanh"][name] == pytest.approx(value, rel=1e-3)
+    expected = interval(per_seed, scale=Scale(0, 1, rows=2 * 30))
+    assert astuple(effects["activation", "tanh"].interval) == pytest.approx(astuple(expected))
 
 
 def test_all_that_can_happen_to_a_run_is_a_row_with_its_reason(sweep):
@@ -216,9 +258,9 @@ def test_all_that_can_happen_to_a_run_is_a_row_with_its_reason(sweep):
               replicas=[], metrics={}, flow={})  # fmt: skip
     write_run(sweep / "10_x", ["activation=elu", "network.depth=5"])
     (sweep / "10_x" / "summary.json").write_text("{")
-    runs = {run["id"]: run for run in of(sweep)["runs"]}
+    runs = {run.number: run for run in of(sweep).ranking}
     assert list(runs)[-4:] == [7, 6, 10, 9]
-    said = {number: (run["status"], run["reason"]) for number, run in runs.items()}
+    said = {number: (run.status, run.reason) for number, run in runs.items()}
     assert said[0] == ("completed", None)
     assert said[6] == ("failed", "Found -1.")
     assert said[7] == ("diverged", "all 4 seeds diverged, the first at step 7")
@@ -227,14 +269,14 @@ def test_all_that_can_happen_to_a_run_is_a_row_with_its_reason(sweep):
     assert said[9][1].startswith("not ended yet, on not-")
     assert said[10][0] == "failed"
     assert "must hold a readable summary.json" in said[10][1]
-    assert (runs[8]["n_seeds"], runs[8]["n_diverged"]) == (4, 2)
-    assert runs[8]["numbers"]["accuracy"]["n"] == 2
-    assert runs[7]["numbers"]["accuracy"] == {"mean": None, "low": None, "high": None, "n": 0}
-    assert runs[7]["against"] is runs[6]["against"] is None
-    assert runs[6]["profile"] is runs[6]["heatmap"] is None
-    assert runs[6]["curves"] == {}
-    assert runs[9]["profile"]["end"]  # what it had measured so far
-    notes = " ".join(of(sweep)["notes"])
+    assert (runs[8].n_seeds, runs[8].n_diverged) == (4, 2)
+    assert runs[8].numbers["accuracy"].n == 2
+    assert runs[7].numbers["accuracy"] == Interval(None, None, None, 0)
+    assert runs[7].difference is runs[6].difference is None
+    assert runs[6].profile is runs[6].heatmap is None
+    assert runs[6].curves == {}
+    assert runs[9].profile.end  # what it had measured so far
+    notes = " ".join(of(sweep).notes)
     assert "6 of 32 networks diverged" in notes
     assert "2 runs failed, 1 run not ended yet: without results." in notes
 
@@ -250,12 +292,12 @@ def test_what_is_of_the_start_is_over_all_seeds_and_the_rest_over_those_that_did
     lost = dict.fromkeys(range(4), 3)
     write_run(tmp_path / "1_x", ["a=2"], diverged=lost, tables=tables)
     found = of(tmp_path)
-    for run, n in zip(found["runs"], (2, 0), strict=True):
-        assert run["numbers"]["decay_rate_start"]["mean"] == pytest.approx(3.5, rel=1e-3)
-        assert run["numbers"]["vanishing_index_start"]["n"] == 4
+    for run, n in zip(found.ranking, (2, 0), strict=True):
+        assert run.numbers["decay_rate_start"].mean == pytest.approx(3.5, rel=1e-3)
+        assert run.numbers["vanishing_index_start"].n == 4
         counted = ("accuracy", "decay_rate_end", "vanishing_index_end", "dead_fraction_end")
-        assert [run["numbers"][name]["n"] for name in counted] == [n] * 4
-    note = next(note for note in found["notes"] if "diverged" in note)
+        assert [run.numbers[name].n for name in counted] == [n] * 4
+    note = next(note for note in found.notes if "networks diverged" in note)
     assert note.startswith("6 of 8 networks diverged. What is of the start is over all seeds; ")
 
 
@@ -273,11 +315,11 @@ def test_seeds_that_no_signal_reaches_are_counted_and_not_only_left_out(tmp_path
     write_zeros(tmp_path / "0_x")
     write_run(tmp_path / "1_x", ["a=2"])
     found = of(tmp_path)
-    zero, other = sorted((run for run in found["runs"]), key=lambda run: run["id"])
-    assert zero["n_zero"] == {"start": 0, "end": 2}
-    assert other["n_zero"] == {"start": 0, "end": 0}
-    assert zero["numbers"]["vanishing_index_end"]["n"] == 1
-    (note,) = [note for note in found["notes"] if note.startswith("δ is 0")]
+    zero, other = sorted((run for run in found.ranking), key=lambda run: run.number)
+    assert zero.n_zero == {"start": 0, "end": 2}
+    assert other.n_zero == {"start": 0, "end": 0}
+    assert zero.numbers["vanishing_index_end"].n == 1
+    (note,) = [note for note in found.notes if note.startswith("δ is 0")]
     assert note.startswith("δ is 0 in 2 networks of 1 configuration at the end: ")
 
 
@@ -289,8 +331,9 @@ def test_of_losses_the_lowest_is_best(tmp_path):
             tmp_path / f"{number}_x", [f"a={scale}"], range(2), tables=(layers(range(2)), frame)
         )
     found = of(tmp_path)
-    assert found["metric"] == {"name": "loss", "moment": "test", "higher_is_better": False}
-    assert [run["label"] for run in found["runs"]] == ["a=1", "a=2", "a=3"]
+    assert found.metric == Metric("loss", "test")
+    assert not found.metric.higher_is_better
+    assert [run.label for run in found.ranking] == ["a=1", "a=2", "a=3"]
 
 
 def test_without_a_test_part_the_last_epoch_decides(tmp_path):
@@ -301,10 +344,10 @@ def test_without_a_test_part_the_last_epoch_decides(tmp_path):
             tmp_path / f"{number}_x", [f"a={number}"], range(2), tables=(layers(range(2)), frame)
         )
     found = of(tmp_path)
-    assert found["metric"]["moment"] == "final"
-    assert found["numbers"][0]["title"] == "final accuracy"
-    assert found["runs"][0]["label"] == "a=1"
-    assert "Without a test part, runs are ranked by the last epoch." in found["notes"]
+    assert found.metric.moment == "final"
+    assert found.quantities[0].title == "final accuracy"
+    assert found.ranking[0].label == "a=1"
+    assert "Without a test part, runs are ranked by the last epoch." in found.notes
 
 
 def test_seeds_may_be_swept_like_anything_else(tmp_path, sweep):
@@ -313,39 +356,42 @@ def test_seeds_may_be_swept_like_anything_else(tmp_path, sweep):
         write_run(tmp_path / "other" / f"{number}_x", [*overrides, SHORT], [seed],
                   accuracy_of(activation, depth))  # fmt: skip
     one, other = of(sweep), of(tmp_path / "other")
-    assert other["sentence"] == one["sentence"]
-    assert other["effects"] == one["effects"]
-    for own, of_other in zip(one["runs"], other["runs"], strict=True):
-        assert own["label"] == of_other["label"]
-        assert own["against"] == of_other["against"]
-        assert own["numbers"]["accuracy"] == of_other["numbers"]["accuracy"]
-        assert own["profile"] == of_other["profile"]
-    assert other["runs"][0]["name"] == "0_x and 3 more"
-    assert other["runs"][0]["numbers"]["wall_seconds"]["mean"] == 8.0
+    assert other.sentence == one.sentence
+    assert other.effects == one.effects
+    for own, of_other in zip(one.ranking, other.ranking, strict=True):
+        assert own.label == of_other.label
+        assert own.difference == of_other.difference
+        assert own.numbers["accuracy"] == of_other.numbers["accuracy"]
+        assert own.profile == of_other.profile
+    assert other.ranking[0].name == "0_x and 3 more"
+    assert other.ranking[0].numbers["wall_seconds"].mean == 8.0
 
 
 def test_of_swept_seeds_one_may_fail(tmp_path):
     for seed, fields in enumerate(({}, {"error": "no"}, {"diverged": {2: 9}})):
         write_run(tmp_path / f"{seed}_x", ["a=1", f"seed={seed}"], [seed], **fields)
-    (run,) = of(tmp_path)["runs"]
-    assert (run["status"], run["reason"]) == ("completed", "1 of 3 runs failed: no")
-    assert (run["n_seeds"], run["n_diverged"], run["numbers"]["accuracy"]["n"]) == (2, 1, 1)
-    (run,) = of(tmp_path / "2_x")["runs"]
-    assert (run["status"], run["reason"]) == ("diverged", "diverged at step 9")
+    (run,) = of(tmp_path).ranking
+    assert (run.status, run.reason) == ("completed", "1 of 3 runs failed: no")
+    assert (run.n_seeds, run.n_diverged, run.numbers["accuracy"].n) == (3, 1, 1)
+    (run,) = of(tmp_path / "2_x").ranking
+    assert (run.status, run.reason) == ("diverged", "diverged at step 9")
 
 
 def test_one_seed_has_no_interval_and_the_notes_say_why(tmp_path):
     found = of(write_sweep(tmp_path, seeds=[5]))
-    assert found["runs"][0]["numbers"]["accuracy"]["low"] is None
-    assert found["runs"][1]["against"]["p"] is None
-    assert {effect["low"] for effect in found["effects"]} == {None}
-    assert found["notes"][0].startswith("One seed: no intervals and no tests, for one value")
-    assert not any("Holm" in note for note in found["notes"])
+    assert found.ranking[0].numbers["accuracy"].low is None
+    assert found.ranking[1].difference.p is None
+    assert {one.interval.low for axis in found.effects for one in axis.effects} == {None}
+    assert found.notes[0].startswith("One seed: no intervals and no tests, for one value")
+    assert not any("Holm" in note for note in found.notes)
 
 
 def test_the_notes_say_what_a_reader_must_know(sweep):
-    notes = of(sweep)["notes"]
-    assert notes[0] == "Intervals are 95 % by Student's t over seeds, unadjusted."
+    notes = of(sweep).notes
+    assert notes[0] == (
+        "Intervals are 95 % by Student's t (Korn and Graubard's for shares of rows) over seeds, "
+        "unadjusted."
+    )
     assert notes[1].startswith("The best of 6 looks better than it is")
     assert "`seed=4`" in notes[1]
     assert "corrected by Holm for all 15 pairs" in notes[2]
@@ -356,23 +402,13 @@ def test_the_notes_say_what_a_reader_must_know(sweep):
 def test_of_two_configurations_there_is_one_pair(tmp_path):
     for number in range(2):
         write_run(tmp_path / f"{number}_x", [f"a={number}"], accuracy=lambda s, n=number: s**n / 9)
-    assert any("corrected by Holm for the 1 pair, as" in note for note in of(tmp_path)["notes"])
-
-
-def test_differences_that_do_not_vary_are_noted(tmp_path):
-    for number in range(3):
-        write_run(
-            tmp_path / f"{number}_x", [f"a={number}"], accuracy=lambda s, n=number: (s + n) / 30
-        )
-    found = of(tmp_path)
-    assert any(note.startswith("2 differences with the same value") for note in found["notes"])
-    assert found["runs"][1]["against"]["p"] == 2**-3
+    assert any("corrected by Holm for the 1 pair, as" in note for note in of(tmp_path).notes)
 
 
 def test_a_sweep_over_splits_is_not_told_that_there_is_one(tmp_path):
     for split in range(3):
         write_run(tmp_path / f"{split}_x", [f"data.split_seed={split}"])
-    assert not any("share one split" in note for note in of(tmp_path)["notes"])
+    assert not any("share one split" in note for note in of(tmp_path).notes)
 
 
 def test_many_intervals_are_told_how_many_miss(tmp_path):
@@ -380,7 +416,7 @@ def test_many_intervals_are_told_how_many_miss(tmp_path):
         write_run(
             tmp_path / f"{number}_x", [f"a={number}"], accuracy=lambda s, n=number: s * n / 200
         )
-    assert "about 2 of these 40 miss their mean" in of(tmp_path)["notes"][0]
+    assert "about 2 of these 40 miss their mean" in of(tmp_path).notes[0]
 
 
 def test_what_is_not_whole_is_noted(sweep, tmp_path):
@@ -388,18 +424,18 @@ def test_what_is_not_whole_is_noted(sweep, tmp_path):
     (sweep / "2_x" / "layers.parquet").write_bytes(b"none")
     write_run(sweep / "7_x", ["activation=tanh", "network.depth=2", SHORT], error="no")
     found = of(sweep)
-    notes = found["notes"]
+    notes = found.notes
     over = "combinations of the other axes, not over 1 without a result of"
     assert f"The effect of activation is over 1 of 2 {over} `relu`." in notes
     assert f"The effect of network.depth is over 2 of 3 {over} `5`." in notes
-    effects = {effect["axis"]: (effect["n_cells"], effect["n_all"]) for effect in found["effects"]}
+    effects = {axis.axis.name: (axis.n_cells, axis.n_all) for axis in found.effects}
     assert effects == {"activation": (1, 2), "network.depth": (2, 3)}
     assert "1 run left out, with the same configuration and seeds as another." in notes
     assert any(note.startswith("Tables of 1 configuration cannot be read") for note in notes)
-    runs = {run["id"]: run for run in of(sweep)["runs"]}
+    runs = {run.number: run for run in of(sweep).ranking}
     assert 7 not in runs
-    assert runs[2]["profile"] is None
-    assert runs[2]["curves"]["train"]["loss"]
+    assert runs[2].profile is None
+    assert runs[2].curves["train"].bands["loss"]
 
 
 def test_combinations_that_do_not_count_are_told_by_what_they_lack(sweep):
@@ -410,7 +446,7 @@ def test_combinations_that_do_not_count_are_told_by_what_they_lack(sweep):
     ):  # fmt: skip
         overrides = [f"activation={activation}", f"network.depth={depth}", SHORT]
         write_run(sweep / f"1{number}_x", overrides, **fields)
-    notes = of(sweep)["notes"]
+    notes = of(sweep).notes
     assert "There is no effect of activation `gelu`: no result has it." in notes
     assert (
         "The effect of activation is over 2 of 4 combinations of the other axes, not over 1 "
@@ -425,16 +461,16 @@ def test_an_axis_whose_values_never_meet_is_told_to_have_no_effect(tmp_path):
     assert (
         "The effect of a is left out: no combination of the other axes counts, with 2 without a "
         "result of `1` (1) or `2` (1)."
-    ) in of(tmp_path)["notes"]
+    ) in of(tmp_path).notes
 
 
 def test_nothing_but_failures_is_a_report_too(tmp_path):
     for number in range(2):
         write_run(tmp_path / f"{number}_x", [f"a={number}"], error="no space")
     found = of(tmp_path)
-    assert (found["baseline"], found["effects"]) == (None, [])
-    assert "No run has a result yet: there is nothing to rank." in found["notes"]
-    assert [run["status"] for run in found["runs"]] == ["failed", "failed"]
+    assert (found.baseline, [axis.effects for axis in found.effects]) == (None, [()])
+    assert "No run has a result yet: there is nothing to rank." in found.notes
+    assert [run.status for run in found.ranking] == ["failed", "failed"]
 
 
 def write_regression(folder, **choices):
@@ -450,22 +486,22 @@ def write_regression(folder, **choices):
 
 def test_configurations_without_a_common_metric_are_ranked_by_a_loss_that_all_have(tmp_path):
     found = write_regression(tmp_path)
-    assert found["metric"] == {"name": "loss", "moment": "test", "higher_is_better": False}
-    assert all(run["numbers"]["loss"]["n"] == 4 for run in found["runs"])
+    assert found.metric == Metric("loss", "test", replaced="accuracy")
+    assert all(run.numbers["loss"].n == 4 for run in found.ranking)
     said = "1 configuration without accuracy: all are ranked by loss, which each of them has."
-    assert said in found["notes"]
-    assert any(note.startswith("Runs on different data") for note in found["notes"])
+    assert said in found.notes
+    assert any(note.startswith("Runs on different data") for note in found.notes)
 
 
 def test_losses_of_different_kinds_are_not_ranked_and_the_reason_is_true(tmp_path):
     found = write_regression(tmp_path, loss="ce")
-    assert found["metric"]["name"] == "accuracy"
-    last = found["runs"][-1]
-    assert (last["label"], last["status"]) == ("data=sine", "completed")
-    assert last["reason"] == "no test accuracy, but test loss and r2"
-    assert last["numbers"]["decay_rate_start"]["n"] == 4
-    assert "1 configuration completed without test accuracy: not ranked." in found["notes"]
-    assert [run["reason"] for run in found["runs"][:2]] == [None, None]
+    assert found.metric.name == "accuracy"
+    last = found.ranking[-1]
+    assert (last.label, last.status) == ("data=sine", "completed")
+    assert last.reason == "no test accuracy, but test loss and r2"
+    assert last.numbers["decay_rate_start"].n == 4
+    assert "1 configuration completed without test accuracy: not ranked." in found.notes
+    assert [run.reason for run in found.ranking[:2]] == [None, None]
 
 
 def test_strings_are_kept_as_they_are(tmp_path):
@@ -473,20 +509,18 @@ def test_strings_are_kept_as_they_are(tmp_path):
     write_run(tmp_path / "0_x", [f"a={text}"], command=["train.py", text])
     write_run(tmp_path / "1_x", ["a=1"], error=text)
     found = of(tmp_path)
-    assert found["runs"][0]["label"] == f"a={text}"
-    assert found["runs"][1]["reason"] == text
-    assert found["axes"][0]["values"] == [1, text]
-    assert "alert" in found["runs"][0]["command"]
+    assert found.ranking[0].label == f"a={text}"
+    assert found.ranking[1].reason == text
+    assert found.axes[0].values == (1, text)
+    assert "alert" in found.ranking[0].command
 
 
 def test_each_run_has_its_command_and_its_configuration(sweep):
-    run = of(sweep)["runs"][0]
-    assert run["command"] == (
-        "python train.py activation=relu network.depth=2 trainer.max_epochs=3"
-    )
-    assert run["config"].startswith("seed: 0\nn_seeds: 4\nactivation: relu\n")
-    assert run["verdicts"] == [{"kind": "healthy", "words": "Gradients flow."}]
-    assert run["directory"] == str(sweep / "0_x")
+    run = of(sweep).ranking[0]
+    assert run.command == ("python train.py activation=relu network.depth=2 trainer.max_epochs=3")
+    assert run.config.startswith("seed: 0\nn_seeds: 4\nactivation: relu\n")
+    assert run.findings == [Finding("healthy", "Gradients flow.")]
+    assert run.directory == "0_x"
 
 
 def test_each_table_is_read_once(sweep, monkeypatch):
@@ -509,9 +543,9 @@ def test_runs_without_diagnostics_have_results_and_no_flow(tmp_path):
         tables = LAYERS.frame({}), metrics(range(2), lambda s, n=number: 0.5 + 0.1 * n)
         write_run(tmp_path / f"{number}_x", [f"a={number}"], range(2), tables=tables)
     write_run(tmp_path / "2_x", ["a=2"], range(2))
-    runs = {run["id"]: run for run in of(tmp_path)["runs"]}
-    assert runs[1]["numbers"]["accuracy"]["mean"] == 0.6
-    assert runs[1]["numbers"]["vanishing_index_start"]["mean"] is None
-    assert (runs[1]["profile"], runs[1]["heatmap"]) == (None, None)
-    assert runs[1]["curves"]["train"]
-    assert runs[2]["profile"]
+    runs = {run.number: run for run in of(tmp_path).ranking}
+    assert runs[1].numbers["accuracy"].mean == 0.6
+    assert runs[1].numbers["vanishing_index_start"].mean is None
+    assert (runs[1].profile, runs[1].heatmap) == (None, None)
+    assert runs[1].curves["train"]
+    assert runs[2].profile

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from deltaflow.comparison.collection import collect, read_run
-from deltaflow.comparison.command_lines import command, sweep_command
+from deltaflow.comparison.command_lines import run_command, sweep_command
 from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouping import configurations, distinct, numbered
 from written import write_run
@@ -215,11 +215,15 @@ def test_only_completed_replicas_with_a_finite_number_count(tmp_path):
          "python train.py --config-dir 'my conf' 'a=$x'"),
         (["train.py", "--config-dir=mine"], [], "python train.py --config-dir=mine"),
         ([], ["a=1"], "python train.py a=1"),
+        (["/x/deltaflow/__main__.py", "a=1"], ["a=1"], "python train.py a=1"),
+        (["study.py", "fast"], ["a=1", "b='c'"], """deltaflow.train(['a=1', "b='c'"])"""),
+        (["deltaflow.train", "a=1"], ["a=1"], "deltaflow.train(['a=1'])"),
+        (["deltaflow.run_sweep", "-m", "a=1,2"], ["a=1"], "deltaflow.train(['a=1'])"),
         (["/bin/rm", "-rf"], ["a=x; y"], "deltaflow-train 'a=x; y'"),
     ],
 )  # fmt: skip
 def test_a_run_has_a_command_of_its_own(tmp_path, typed, overrides, said):
-    assert command(read_run(write_run(tmp_path / "x", overrides, command=typed))) == said
+    assert run_command(read_run(write_run(tmp_path / "x", overrides, command=typed))) == said
 
 
 def test_a_sweep_has_a_command_if_all_runs_share_it(tmp_path):
@@ -230,6 +234,19 @@ def test_a_sweep_has_a_command_if_all_runs_share_it(tmp_path):
     assert sweep_command(runs[:2]) == "python train.py -m a=1,2"
     assert sweep_command(runs) is None
     assert sweep_command([read_run(write_run(tmp_path / "x", command=[]))]) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["deltaflow.run_sweep", "-m", "a=1,2", "hydra.sweep.dir='x'"],
+         "deltaflow.run_sweep(['a=1,2'])"),
+        (["deltaflow.train", "a=1"], "deltaflow.train(['a=1'])"),
+        (["study.py", "fast"], None),
+    ],
+)  # fmt: skip
+def test_a_command_made_from_python_is_a_call(tmp_path, typed, said):
+    assert sweep_command([read_run(write_run(tmp_path / "x", command=typed))]) == said
 
 
 def test_a_setting_that_is_typed_and_not_in_use_sets_no_run_apart(tmp_path):

@@ -1,42 +1,11 @@
 import math
 
-import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
-from deltaflow.comparison.results import (
-    best_epoch,
-    flow_numbers,
-    interval,
-    metric_values,
-    results,
-    theory_fit,
-)
+from deltaflow.comparison.flow_numbers import flow_numbers, theory_fit
+from deltaflow.comparison.results import best_epoch, metric_values, results
 from deltaflow.records import LAYERS, METRICS
-
-
-@settings(derandomize=True, deadline=None)
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40).filter(lambda v: np.std(v) > 1e-6))
-def test_the_interval_is_students(values):
-    low, high = stats.t.interval(
-        0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values)
-    )
-    found = interval(values)
-    assert found["mean"] == pytest.approx(np.mean(values))
-    assert (found["low"], found["high"]) == (pytest.approx(low), pytest.approx(high))
-    assert found["n"] == len(values)
-
-
-def test_one_seed_has_no_interval():
-    assert interval([0.7]) == {"mean": 0.7, "low": None, "high": None, "n": 1}
-
-
-def test_what_is_missing_or_not_finite_is_left_out():
-    assert interval([1.0, None, math.nan, math.inf, 3.0])["n"] == 2
-    assert interval([None, math.nan]) == {"mean": None, "low": None, "high": None, "n": 0}
 
 
 def _layers(norms: dict[int, list[float]], seed: int = 0) -> pl.DataFrame:
@@ -88,7 +57,7 @@ def test_a_run_counts_every_seed_at_the_start_and_at_the_end_those_that_did_not_
             _layers({0: [math.inf, 8.0, 1.0, 1.0]}, seed=2),
         ]
     )
-    found = results([0, 1, 2], [-1, 5, 0], frame, _metrics([1.0]))
+    found = results([0, 1, 2], [-1, 5, 0], frame, _metrics([1.0]), rows={})
     start, end = (found["flow"][f"decay_rate_{moment}"] for moment in ("start", "end"))
     assert (start["mean"], start["n"]) == (pytest.approx((2 + 8) / 2), 2)
     assert (end["mean"], end["n"]) == (pytest.approx(1), 1)
@@ -159,12 +128,3 @@ def test_without_a_prediction_there_is_nothing_to_fit():
         pl.lit(None, pl.Float64).alias("predicted_delta_norm")
     )
     assert theory_fit(bare) == nothing
-
-
-def test_an_interval_has_the_level_that_it_is_asked_for():
-    values = [0.1, 0.4, 0.2, 0.9]
-    for level in (0.5, 0.95, 0.999):
-        expected = stats.t.interval(level, 3, np.mean(values), stats.sem(values))
-        found = interval(values, level)
-        assert (found["low"], found["high"]) == pytest.approx(expected)
-    assert interval(values) == interval(values, 0.95)

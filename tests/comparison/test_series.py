@@ -8,9 +8,9 @@ import pytest
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.grouping import configurations, distinct, numbered
-from deltaflow.comparison.results import interval
-from deltaflow.comparison.series import MOST_EPOCHS, MOST_STEPS, read_tables
-from written import layers, metrics, write_run
+from deltaflow.comparison.statistics.intervals import interval, metric_scale
+from deltaflow.comparison.tables import MOST_EPOCHS, MOST_STEPS, read_tables
+from written import ROWS, layers, metrics, write_run
 
 ROUNDING = 2e-3  # of four digits, and of logarithms of them
 
@@ -36,32 +36,32 @@ def test_profiles_are_geometric_means_with_an_interval_of_the_logarithm(tmp_path
     frame, curves = noisily(range(5))
     write_run(tmp_path / "0", seeds=range(5), tables=(frame, curves))
     profile = read(tmp_path).profiles[0]
-    assert profile["layers"] == [1, 2, 3]
+    assert profile.layers == [1, 2, 3]
     for moment, step in (("start", 0), ("end", 20)):
-        for place, layer in enumerate(profile["layers"]):
+        for place, layer in enumerate(profile.layers):
             expected = interval(logs(frame, step, layer))
             for name in ("mean", "low", "high"):
-                found = profile[moment][name][place]
-                assert found == pytest.approx(10 ** expected[name], rel=ROUNDING)
-    assert profile["theory"] == pytest.approx([0.125, 0.25, 0.5], rel=ROUNDING)
+                found = getattr(getattr(profile, moment), name)[place]
+                assert found == pytest.approx(10 ** getattr(expected, name), rel=ROUNDING)
+    assert profile.theory == pytest.approx([0.125, 0.25, 0.5], rel=ROUNDING)
 
 
 def test_one_seed_has_a_profile_without_a_band(tmp_path):
     write_run(tmp_path / "0", seeds=[3])
     profile = read(tmp_path).profiles[0]
-    assert None not in profile["start"]["mean"]
-    assert profile["start"]["low"] == profile["start"]["high"] == [None] * 3
+    assert None not in profile.start.mean
+    assert profile.start.low == profile.start.high == [None] * 3
 
 
 def test_a_heatmap_has_the_mean_logarithm_of_every_layer(tmp_path):
     frame, curves = noisily(range(3))
     write_run(tmp_path / "0", seeds=range(3), tables=(frame, curves))
     heatmap = read(tmp_path).heatmaps[0]
-    assert (heatmap["layers"], heatmap["steps"]) == ([1, 2, 3, 4], [0, 10, 20])
+    assert (heatmap.layers, heatmap.steps) == ([1, 2, 3, 4], [0, 10, 20])
     expected = [
         [np.mean(logs(frame, step, layer)) for step in (0, 10, 20)] for layer in range(1, 5)
     ]
-    assert np.allclose(heatmap["values"], expected, atol=ROUNDING)
+    assert np.allclose(heatmap.values, expected, atol=ROUNDING)
 
 
 def test_curves_are_means_with_intervals(tmp_path):
@@ -69,21 +69,21 @@ def test_curves_are_means_with_intervals(tmp_path):
     write_run(tmp_path / "0", seeds=range(4), tables=tables)
     curves = read(tmp_path).curves[0]
     assert set(curves) == {"train", "validation"}
-    assert curves["train"]["epochs"] == [1, 2, 3]
+    assert curves["train"].epochs == [1, 2, 3]
     for split, curve in curves.items():
         for name in ("loss", "accuracy"):
             for place, epoch in enumerate((0, 1, 2)):
                 rows = frame.filter(pl.col("split") == split, pl.col("epoch") == epoch)
-                expected = interval(rows[name])
+                expected = interval(rows[name], scale=metric_scale(name, ROWS[split]))
                 for bound in ("mean", "low", "high"):
-                    found = curve[name][bound][place]
-                    assert found == pytest.approx(expected[bound], rel=ROUNDING)
+                    found = getattr(curve.bands[name], bound)[place]
+                    assert found == pytest.approx(getattr(expected, bound), rel=ROUNDING)
 
 
 def test_a_metric_that_does_not_apply_is_left_out(tmp_path):
     write_run(tmp_path / "0")
-    assert set(read(tmp_path, "r2").curves[0]["train"]) == {"epochs", "loss"}
-    assert set(read(tmp_path, "loss").curves[0]["train"]) == {"epochs", "loss"}
+    assert set(read(tmp_path, "r2").curves[0]["train"].bands) == {"loss"}
+    assert set(read(tmp_path, "loss").curves[0]["train"].bands) == {"loss"}
 
 
 def test_long_records_are_thinned_and_keep_both_ends(tmp_path):
@@ -92,13 +92,13 @@ def test_long_records_are_thinned_and_keep_both_ends(tmp_path):
     tables = layers(seeds, steps=steps), metrics(seeds, lambda _: 0.5, epochs)
     write_run(tmp_path / "0", seeds=seeds, tables=tables)
     found = read(tmp_path)
-    shown = found.heatmaps[0]["steps"]
+    shown = found.heatmaps[0].steps
     assert (len(shown), shown[0], shown[-1]) == (MOST_STEPS, 0, 990)
     assert max(np.diff(shown)) <= 50
-    trained = found.curves[0]["validation"]["epochs"]
+    trained = found.curves[0]["validation"].epochs
     assert (len(trained), trained[0], trained[-1]) == (MOST_EPOCHS, 1, 200)
     expected = 10 ** np.mean(logs(tables[0], 990, 1))
-    assert found.profiles[0]["end"]["mean"][0] == pytest.approx(expected, rel=ROUNDING)
+    assert found.profiles[0].end.mean[0] == pytest.approx(expected, rel=ROUNDING)
 
 
 def test_diverged_replicas_are_left_out_of_all_but_the_start(tmp_path):
@@ -110,11 +110,11 @@ def test_diverged_replicas_are_left_out_of_all_but_the_start(tmp_path):
     without = layers([0, 2], norm=noisy), metrics([0, 2], lambda _: 0.5)
     write_run(tmp_path / "rest", ["a=2"], [0, 2], tables=without)
     found = read(tmp_path)
-    assert found.profiles[0]["end"] == found.profiles[1]["end"]
+    assert found.profiles[0].end == found.profiles[1].end
     start = 10 ** np.mean(
         [math.log10(noisy(0, 0, 1)), math.log10(1010), math.log10(noisy(2, 0, 1) * 1.02)]
     )
-    assert found.profiles[0]["start"]["mean"][0] == pytest.approx(start, rel=ROUNDING)
+    assert found.profiles[0].start.mean[0] == pytest.approx(start, rel=ROUNDING)
     assert found.heatmaps[0] == found.heatmaps[1]
     assert (0, 1) not in found.units
     assert found.units[0, 2] == found.units[1, 2]
@@ -127,10 +127,10 @@ def test_of_a_run_that_diverged_the_start_is_shown(tmp_path):
     tables = layers(range(2), norm=norm), metrics(range(2), lambda _: math.nan)
     write_run(tmp_path / "0", seeds=range(2), diverged={0: 1, 1: 1}, tables=tables)
     found = read(tmp_path)
-    assert found.profiles[0]["start"]["mean"] == pytest.approx([0.1, 0.2, 0.3], rel=0.01)
-    assert found.profiles[0]["end"] is None
-    assert found.heatmaps[0]["values"][0][1:] == [None, None]
-    assert "accuracy" not in found.curves[0]["train"]
+    assert found.profiles[0].start.mean == pytest.approx([0.1, 0.2, 0.3], rel=0.01)
+    assert found.profiles[0].end is None
+    assert found.heatmaps[0].values[0][1:] == [None, None]
+    assert "accuracy" not in found.curves[0]["train"].bands
 
 
 def test_where_nothing_comes_through_there_is_no_number(tmp_path):
@@ -140,8 +140,8 @@ def test_where_nothing_comes_through_there_is_no_number(tmp_path):
     tables = layers(range(2), norm=norm), metrics(range(2), lambda _: 0.5)
     write_run(tmp_path / "0", seeds=range(2), tables=tables)
     profile = read(tmp_path).profiles[0]
-    assert profile["start"]["mean"][:2] == [None, None]
-    assert profile["start"]["mean"][2] == pytest.approx(1, rel=0.01)
+    assert profile.start.mean[:2] == [None, None]
+    assert profile.start.mean[2] == pytest.approx(1, rel=0.01)
 
 
 def test_seeds_where_nothing_comes_through_are_known_by_moment(tmp_path):
@@ -156,7 +156,7 @@ def test_seeds_where_nothing_comes_through_are_known_by_moment(tmp_path):
 def test_a_single_step_is_a_start_and_no_end(tmp_path):
     tables = layers(range(2), steps=[0]), metrics(range(2), lambda _: 0.5)
     write_run(tmp_path / "0", seeds=range(2), tables=tables)
-    assert read(tmp_path).profiles[0]["end"] is None
+    assert read(tmp_path).profiles[0].end is None
 
 
 def test_a_linear_model_has_a_heatmap_and_no_profile(tmp_path):
@@ -164,7 +164,7 @@ def test_a_linear_model_has_a_heatmap_and_no_profile(tmp_path):
     write_run(tmp_path / "0", seeds=range(2), tables=tables)
     found = read(tmp_path)
     assert found.profiles == {}
-    assert found.heatmaps[0]["layers"] == [1]
+    assert found.heatmaps[0].layers == [1]
 
 
 def test_runs_of_one_configuration_are_taken_together(tmp_path):
@@ -187,7 +187,7 @@ def test_each_run_ends_with_a_step_of_its_own(tmp_path):
         write_run(tmp_path / f"{seed}_x", [f"seed={seed}"], [seed], tables=tables)
     found = read(tmp_path)
     ends = [math.log10(noisy(0, 20, 1)), math.log10(noisy(1, 10, 1) * 1.01)]
-    assert found.profiles[0]["end"]["mean"][0] == pytest.approx(10 ** np.mean(ends), rel=ROUNDING)
+    assert found.profiles[0].end.mean[0] == pytest.approx(10 ** np.mean(ends), rel=ROUNDING)
     assert set(found.units) == {(0, 0), (1, 1)}
 
 

@@ -1,13 +1,16 @@
 """What the figures of a report show, read back from their axes."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib import image
 
 from deltaflow.comparison.collection import collect
-from deltaflow.comparison.comparison import digest
+from deltaflow.comparison.comparison import compare_runs
+from deltaflow.comparison.configuration import Axis
+from deltaflow.comparison.grouped_runs import Metric, group_runs
 from deltaflow.figures.labels import plain, wrapped
 from deltaflow.figures.small_multiples import MOST, curves, heatmaps, profiles
 from deltaflow.figures.sweep_figures import decay, effects, write_figures
@@ -19,14 +22,14 @@ EVIL = "$\\frac{x}$ _^{ </script> 🧪 漢 \n new"
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """A digest of six runs of depths 2 and 4, that lose δ at three rates."""
+    """A comparison of six runs of depths 2 and 4, that lose δ at three rates."""
     folder = tmp_path_factory.mktemp("sweep")
     for number, (rate, depth) in enumerate([(r, d) for r in (0.3, 0.6, 0.9) for d in (2, 4)]):
         seeds = range(3)
         tables = layers(seeds, depth, rate), metrics(seeds, lambda s, r=rate: r + 0.01 * s)
         write_run(folder / f"{number}_x", [f"init.gain={rate}", f"network.depth={depth}"], seeds,
                   tables=tables)  # fmt: skip
-    return digest(collect([folder]), "Sweep", None, None)
+    return compare_runs(group_runs(collect([folder])), "Sweep", folder)
 
 
 def titled(figure):
@@ -34,18 +37,18 @@ def titled(figure):
     return {axes.get_title(loc="left").replace("\n", " "): axes for axes in figure.axes}
 
 
-def test_profiles_are_the_digests_on_one_scale(found):
+def test_profiles_are_the_comparisons_on_one_scale(found):
     panels = titled(profiles(found))
     assert len(panels) == 6
     limits = {(axes.get_xlim(), axes.get_ylim()) for axes in panels.values()}
     assert len(limits) == 1
-    for rank, run in enumerate(found["runs"], start=1):
-        axes = panels[f"{rank}. {run['label']}"]
+    for rank, run in enumerate(found.ranking, start=1):
+        axes = panels[f"{rank}. {run.label}"]
         start, end, theory = axes.lines
-        assert start.get_ydata().tolist() == run["profile"]["start"]["mean"]
-        assert end.get_ydata().tolist() == run["profile"]["end"]["mean"]
-        assert theory.get_ydata().tolist() == run["profile"]["theory"]
-        assert start.get_xdata().tolist() == run["profile"]["layers"]
+        assert start.get_ydata().tolist() == run.profile.start.mean
+        assert end.get_ydata().tolist() == run.profile.end.mean
+        assert theory.get_ydata().tolist() == run.profile.theory
+        assert start.get_xdata().tolist() == run.profile.layers
         assert (axes.get_yscale(), theory.get_linestyle()) == ("log", ":")
         bottom, top = axes.get_ylim()
         assert bottom < min(start.get_ydata()) < max(start.get_ydata()) < top
@@ -54,18 +57,18 @@ def test_profiles_are_the_digests_on_one_scale(found):
 def test_heatmaps_share_one_scale_of_colours(found):
     panels = titled(heatmaps(found))
     scales = set()
-    for rank, run in enumerate(found["runs"], start=1):
-        (mesh,) = panels[f"{rank}. {run['label']}"].collections
+    for rank, run in enumerate(found.ranking, start=1):
+        (mesh,) = panels[f"{rank}. {run.label}"].collections
         scales.add((mesh.norm.vmin, mesh.norm.vmax))
-        assert np.allclose(mesh.get_array(), run["heatmap"]["values"])
-    values = [v for run in found["runs"] for row in run["heatmap"]["values"] for v in row]
+        assert np.allclose(mesh.get_array(), run.heatmap.values)
+    values = [v for run in found.ranking for row in run.heatmap.values for v in row]
     assert scales == {(min(values), max(values))}
 
 
 def test_where_there_is_no_signal_a_heatmap_is_grey_and_says_so(found):
     changed = copy.deepcopy(found)
-    changed["runs"][0]["heatmap"]["values"][0][0] = None
-    changed["runs"][1]["heatmap"]["values"][0][0] = -300.0
+    changed.ranking[0].heatmap.values[0][0] = None
+    changed.ranking[1].heatmap.values[0][0] = -300.0
     figure = heatmaps(changed)
     (mesh,) = figure.axes[0].collections
     assert mesh.get_array().mask[0, 0]
@@ -76,22 +79,21 @@ def test_where_there_is_no_signal_a_heatmap_is_grey_and_says_so(found):
 
 def test_curves_are_the_metrics_in_training_and_validation(found):
     panels = titled(curves(found))
-    for rank, run in enumerate(found["runs"], start=1):
-        train, validation = panels[f"{rank}. {run['label']}"].lines
-        assert train.get_ydata().tolist() == run["curves"]["train"]["accuracy"]["mean"]
-        assert validation.get_ydata().tolist() == run["curves"]["validation"]["accuracy"]["mean"]
+    for rank, run in enumerate(found.ranking, start=1):
+        train, validation = panels[f"{rank}. {run.label}"].lines
+        assert train.get_ydata().tolist() == run.curves["train"].bands["accuracy"].mean
+        assert validation.get_ydata().tolist() == run.curves["validation"].bands["accuracy"].mean
         assert train.get_xdata().tolist() == [1, 2, 3]
-    loss = copy.deepcopy(found) | {"metric": {"name": "loss", "moment": "test"}}
+    loss = replace(found, metric=Metric("loss", "test"))
     assert {axes.get_yscale() for axes in curves(loss).axes} == {"log"}
 
 
 def test_a_curve_that_falls_off_a_cliff_does_not_flatten_the_others(found):
-    changed = copy.deepcopy(found)
-    changed["metric"]["name"] = "r2"
-    for run in changed["runs"]:
-        for curve in run["curves"].values():
-            curve["r2"] = curve.pop("accuracy")
-    changed["runs"][0]["curves"]["train"]["r2"]["mean"][0] = -1e6
+    changed = replace(copy.deepcopy(found), metric=Metric("r2", "test"))
+    for run in changed.ranking:
+        for curve in run.curves.values():
+            curve.bands["r2"] = curve.bands.pop("accuracy")
+    changed.ranking[0].curves["train"].bands["r2"].mean[0] = -1e6
     assert curves(changed).axes[0].get_ylim()[0] > -2
 
 
@@ -104,8 +106,8 @@ def test_decay_has_a_point_for_each_configuration(found):
         for x, y in zip(*container.lines[0].get_data(), strict=True)
     }
     assert points == {
-        (run["numbers"]["predicted_decay_rate"]["mean"], run["numbers"]["decay_rate_start"]["mean"])
-        for run in found["runs"]
+        (run.numbers["predicted_decay_rate"].mean, run.numbers["decay_rate_start"].mean)
+        for run in found.ranking
     }
     assert axes.get_xlim() == axes.get_ylim()
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -119,17 +121,17 @@ def test_effects_have_a_panel_for_each_axis(found):
     panels = titled(effects(found))
     assert set(panels) == {"init.gain", "network.depth"}
     axes = panels["init.gain"]
-    means = [e["mean"] for e in found["effects"] if e["axis"] == "init.gain"]
+    (own,) = (axis for axis in found.effects if axis.axis.name == "init.gain")
+    means = [effect.interval.mean for effect in own.effects]
     assert axes.containers[0].lines[0].get_ydata().tolist() == means
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.3", "0.6", "0.9"]
     assert axes.get_ylabel() == "test accuracy"
 
 
 def test_effects_over_some_combinations_say_over_how_many(found):
-    some = copy.deepcopy(found)
-    for effect in some["effects"]:
-        effect["n_all"] += effect["axis"] == "init.gain"
-    n = some["effects"][0]["n_cells"]
+    gain, depth = found.effects
+    n = gain.n_cells
+    some = replace(found, effects=[replace(gain, n_all=n + 1), depth])
     said = {name.replace("\n", " ") for name in titled(effects(some))}
     assert said == {f"init.gain (over {n} of {n + 1} combinations)", "network.depth"}
 
@@ -137,14 +139,14 @@ def test_effects_over_some_combinations_say_over_how_many(found):
 @pytest.mark.parametrize("draw", [profiles, heatmaps])
 def test_that_zeros_are_not_in_means_of_logarithms_is_said(found, draw):
     some = copy.deepcopy(found)
-    some["runs"][1]["n_zero"]["end"] = 2
+    some.ranking[1].n_zero["end"] = 2
     assert not any("δ is not 0" in text.get_text() for text in draw(found).texts)
     assert any("δ is not 0 (it is in some of 2)" in text.get_text() for text in draw(some).texts)
 
 
 @pytest.mark.parametrize("draw", [profiles, heatmaps, curves])
 def test_of_many_runs_the_best_the_worst_and_some_between_are_shown(found, draw):
-    many = found | {"runs": [found["runs"][0] | {"label": f"a={n}"} for n in range(40)]}
+    many = replace(found, ranking=[replace(found.ranking[0], label=f"a={n}") for n in range(40)])
     figure = draw(many)
     panels = [title for title in titled(figure) if ". a=" in title]
     assert len(panels) == MOST
@@ -154,7 +156,7 @@ def test_of_many_runs_the_best_the_worst_and_some_between_are_shown(found, draw)
 
 def test_what_there_is_nothing_of_is_not_drawn(tmp_path):
     write_run(tmp_path / "0_x", error="no")
-    found = digest(collect([tmp_path]), "Run", None, None)
+    found = compare_runs(group_runs(collect([tmp_path])), "Run", tmp_path)
     assert write_figures(found, tmp_path / "figures") == []
     assert not (tmp_path / "figures").exists()
 
@@ -170,7 +172,7 @@ def test_figures_are_written_in_the_format_that_was_asked_for(found, tmp_path, k
 def test_figures_of_an_older_report_are_removed_and_nothing_else(found, tmp_path):
     (tmp_path / "profiles.txt").write_text("mine")
     write_figures(found, tmp_path, "png")
-    write_figures(found | {"effects": []}, tmp_path, "svg")
+    write_figures(replace(found, effects=[]), tmp_path, "svg")
     names = {f"{name}.svg" for name in NAMES if name != "effects"} | {"profiles.txt"}
     assert {path.name for path in tmp_path.iterdir()} == names
 
@@ -184,15 +186,17 @@ def test_a_figure_in_greyscale_has_something_on_it(found, tmp_path, name):
 
 
 def test_strings_of_others_are_letters_and_no_formulas(found, tmp_path):
-    changed = copy.deepcopy(found)
-    changed["axes"] = [{"name": EVIL, "values": [EVIL]}]
-    for run in changed["runs"]:
-        run |= {"label": EVIL * 9, "axes": {EVIL: EVIL}}
-    for effect in changed["effects"]:
-        effect |= {"axis": EVIL, "value": EVIL}
-    assert (
-        len(write_figures(changed, tmp_path)) == 5
-    )  # warnings, on missing letters too, are errors
+    axis = Axis(EVIL, (EVIL,))
+    changed = replace(
+        found,
+        axes=[axis],
+        ranking=[replace(run, label=EVIL * 9, axes={EVIL: EVIL}) for run in found.ranking],
+        effects=[
+            replace(own, axis=axis, effects=[replace(one, value=EVIL) for one in own.effects])
+            for own in found.effects
+        ],
+    )
+    assert len(write_figures(changed, tmp_path)) == 5  # warnings on missing letters are errors
 
 
 def test_a_text_is_shown_as_it_is():

@@ -2,6 +2,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import combinations
 from pathlib import Path
@@ -11,13 +12,18 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 import synthetic
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.comparison import compare_runs
+from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.page import html as page
+from deltaflow.page.content import content
 from deltaflow.page.html import write_page
 from running import ROOT
+from written import write_run
 
 ASSETS = ROOT / "src" / "deltaflow" / "page" / "assets"
 OWN_SCRIPTS = sorted(ASSETS.glob("*.js"))
-STRINGS = pytest.mark.parametrize("text", [*synthetic.HOSTILE, "$title $$ ${digest}", ""])
+STRINGS = pytest.mark.parametrize("text", [*synthetic.HOSTILE, "$title $$ ${content}", ""])
 
 
 class Reader(HTMLParser):
@@ -48,35 +54,65 @@ class Reader(HTMLParser):
         """The scripts that are code."""
         return [t for tag, a, t in self.texts if tag == "script" and "type" not in a]
 
-    def digest(self) -> dict:
-        """The digest, put together again."""
+    def content(self) -> dict:
+        """The content, put together again."""
         blocks = {a["id"]: json.loads(t) for tag, a, t in self.texts if "json" in a.get("type", "")}
-        whole = blocks["digest"]
+        whole = blocks["content"]
         whole["runs"] = [run | blocks[f"detail-{run['id']}"] for run in whole["runs"]]
         return whole
 
 
-def read(digest) -> Reader:
-    return Reader(page.page(digest))
+def read(content) -> Reader:
+    return Reader(page.page(content))
 
 
-def test_a_page_is_one_file_and_leaves_nothing_beside_it(tmp_path):
-    write_page(synthetic.small(), tmp_path / "report.html")
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory):
+    """Of two configurations, one of which diverged."""
+    folder = tmp_path_factory.mktemp("sweep")
+    write_run(folder / "0_x", ["a=1"], range(3))
+    write_run(folder / "1_x", ["a=2"], range(3), diverged={0: 4})
+    return compare_runs(group_runs(collect([folder])), "Sweep 2026", folder)
+
+
+def test_a_page_is_one_file_and_leaves_nothing_beside_it(comparison, tmp_path):
+    write_page(comparison, tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_a_page_replaces_an_older_one(tmp_path):
+def test_a_page_replaces_an_older_one(comparison, tmp_path):
     path = tmp_path / "report.html"
     path.write_text("old")
-    write_page(synthetic.one_run(), path)
+    write_page(comparison, path)
     assert "Sweep 2026" in path.read_text(encoding="utf-8")
 
 
+def test_pages_that_are_made_up_hold_what_those_of_runs_hold(comparison):
+    """Or the tests below, and those in Chromium, would try what never comes."""
+    own, made_up = content(comparison), synthetic.small()
+    assert own.keys() == made_up.keys()
+    for name in ("metric", "axes", "effects", "numbers", "runs"):
+        pair = [found[name] if name == "metric" else found[name][0] for found in (own, made_up)]
+        assert pair[0].keys() == pair[1].keys(), name
+    pair = [found["runs"][0] for found in (own, made_up)]
+    for name in ("profile", "heatmap", "n_zero"):
+        assert pair[0][name].keys() == pair[1][name].keys(), name
+    numbers = [run["numbers"]["accuracy"].keys() for run in pair]
+    curves = [run["curves"]["train"].keys() for run in pair]
+    against = [found["runs"][1]["against"].keys() for found in (own, made_up)]
+    assert all(one == other for one, other in (numbers, curves, against))
+
+
+@pytest.mark.parametrize("kind", ["run", "sweep"])
+def test_a_page_says_what_it_is_of(kind):
+    assert f"report of a {kind}<" in page.page(synthetic.one_run() | {"kind": kind})
+
+
 @pytest.mark.parametrize("name", ["small", "one_run", "all_failed", "empty", "hostile"])
-def test_a_page_holds_the_whole_digest(name):
-    digest = getattr(synthetic, name)()
-    assert read(digest).digest() == json.loads(json.dumps(digest))
+def test_a_page_holds_the_whole_content(name):
+    content = getattr(synthetic, name)()
+    assert read(content).content() == json.loads(json.dumps(content))
 
 
 def test_no_element_names_another_file():
@@ -101,20 +137,20 @@ def test_the_policy_allows_these_scripts_and_styles_and_no_request():
 
 @STRINGS
 def test_no_string_can_end_a_script_or_become_an_element(text):
-    digest = synthetic.one_run()
-    expected = [tag for tag, _ in read(digest).elements]
-    digest |= {
+    content = synthetic.one_run()
+    expected = [tag for tag, _ in read(content).elements]
+    content |= {
         "title": text,
         "sentence": text,
         "versions": text,
         "command": text,
         "notes": [text] * 3,
     }
-    digest["runs"][0] |= {"label": text, "reason": text, "config": text, "command": text}
-    digest["numbers"][0]["title"] = text
-    reader = read(digest)
+    content["runs"][0] |= {"label": text, "reason": text, "config": text, "command": text}
+    content["numbers"][0]["title"] = text
+    reader = read(content)
     assert [tag for tag, _ in reader.elements] == expected
-    assert reader.digest() == digest
+    assert reader.content() == content
 
 
 def test_what_a_note_says_to_type_is_code():
@@ -123,34 +159,31 @@ def test_what_a_note_says_to_type_is_code():
     assert "<li>a ` alone</li>" in text
 
 
-def test_half_a_surrogate_pair_does_not_stop_a_page(tmp_path):
-    digest = synthetic.one_run() | {"title": "\ud800"}
-    write_page(digest, tmp_path / "report.html")
+def test_half_a_surrogate_pair_does_not_stop_a_page(comparison, tmp_path):
+    write_page(replace(comparison, title="\ud800"), tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<title>?</title>" in text
-    assert Reader(text).digest()["title"] == "\ud800"
+    assert Reader(text).content()["title"] == "\ud800"
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_a_number_that_is_not_finite_is_refused(number, tmp_path):
-    digest = synthetic.one_run()
-    digest["runs"][0]["heatmap"]["values"][0][0] = number
+def test_a_number_that_is_not_finite_is_refused(number):
+    content = synthetic.one_run()
+    content["runs"][0]["heatmap"]["values"][0][0] = number
     with pytest.raises(ValueError, match=r"must hold finite numbers.*Found.*Make it None"):
-        write_page(digest, tmp_path / "report.html")
-    assert not list(tmp_path.iterdir())
+        page.page(content)
 
 
 def test_the_large_part_of_a_run_waits_until_it_is_asked_for():
     reader = read(synthetic.small())
-    (first,) = (t for tag, a, t in reader.texts if a.get("id") == "digest")
+    (first,) = (t for tag, a, t in reader.texts if a.get("id") == "content")
     assert not set(page.DETAIL) & set(json.loads(first)["runs"][0])
 
 
-def test_a_thousand_runs_fit_into_thirty_megabytes(tmp_path):
-    digest = synthetic.thousand()
-    assert len(digest["runs"]) == 1000
-    write_page(digest, tmp_path / "report.html")
-    assert (tmp_path / "report.html").stat().st_size < 30e6
+def test_a_thousand_runs_fit_into_thirty_megabytes():
+    content = synthetic.thousand()
+    assert len(content["runs"]) == 1000
+    assert len(page.page(content).encode()) < 30e6
 
 
 def test_the_wheel_carries_the_assets():

@@ -20,7 +20,7 @@ from chromium import (
 
 pytestmark = pytest.mark.slow
 
-DIGESTS = {name: getattr(synthetic, name) for name in (
+CONTENTS = {name: getattr(synthetic, name) for name in (
     "small", "one_run", "no_axis", "one_axis", "linear", "all_failed", "all_diverged", "empty",
     "hostile",
 )}  # fmt: skip
@@ -40,8 +40,8 @@ def visit(chromium):
     """Opens pages; whatever they did, nothing may have gone wrong and nothing been asked for."""
     visits = []
 
-    def opened(digest, **options):
-        visits.append(Visit(chromium, digest, **options))
+    def opened(content, **options):
+        visits.append(Visit(chromium, content, **options))
         return visits[-1]
 
     yield opened
@@ -60,16 +60,16 @@ def _drawn(chromium):
 
 @pytest.fixture
 def drawn(_drawn):
-    """The page of a small sweep with all its figures, to look at only, and its digest."""
+    """The page of a small sweep with all its figures, to look at only, and its content."""
     yield _drawn.page, synthetic.small()
     assert _drawn.noise == []
 
 
 @pytest.fixture
 def small(visit):
-    """The page of a small sweep, and its digest."""
-    digest = synthetic.small()
-    return visit(digest).page, digest
+    """The page of a small sweep, and its content."""
+    content = synthetic.small()
+    return visit(content).page, content
 
 
 def mean(run, name="accuracy"):
@@ -88,18 +88,18 @@ def evenly(runs, n=6):
 
 
 def test_every_run_with_a_profile_has_its_line_its_band_and_its_theory(drawn):
-    page, digest = drawn
+    page, content = drawn
     start, end = panels(page, "profiles")
     for panel, moment in ((start, "start"), (end, "end")):
         lines = [t for t in panel["traces"] if t["mode"] == "lines+markers"]
         assert [t["y"] for t in lines] == [
-            r["profile"][moment]["mean"] for r in evenly(digest["runs"])
+            r["profile"][moment]["mean"] for r in evenly(content["runs"])
         ]
         bands = [t for t in panel["traces"] if t["fill"] == "toself"]
-        lows = [r["profile"][moment]["low"] for r in evenly(digest["runs"])]
+        lows = [r["profile"][moment]["low"] for r in evenly(content["runs"])]
         assert [t["y"][len(t["y"]) // 2 :][::-1] for t in bands] == lows
     theory = [t["y"] for t in start["traces"] if t["dash"] == "dash"]
-    assert theory == [run["profile"]["theory"] for run in evenly(digest["runs"])]
+    assert theory == [run["profile"]["theory"] for run in evenly(content["runs"])]
     assert start["marks"] == len(start["traces"]) == 18
     assert end["marks"] == len(end["traces"]) == 12
 
@@ -118,13 +118,13 @@ def test_profiles_share_one_logarithmic_scale_that_holds_them_all(small):
 
 
 def test_profiles_come_by_moment_or_by_run(small):
-    page, digest = small
+    page, content = small
     page.select_option("#profiles select", "run")
     draw(page, "profiles")
     shown = panels(page, "profiles")
     assert len(shown) == 6
-    for panel, run in zip(shown, evenly(digest["runs"]), strict=True):
-        n = 1 + digest["runs"].index(run)
+    for panel, run in zip(shown, evenly(content["runs"]), strict=True):
+        n = 1 + content["runs"].index(run)
         assert panel["title"].startswith(f"{n} {run['axes']['activation']}")
         assert [t["mode"] for t in panel["traces"]].count("lines+markers") == 2
     page.select_option("#profiles select", "moment")
@@ -134,9 +134,9 @@ def test_profiles_come_by_moment_or_by_run(small):
 
 
 def test_heatmaps_share_one_colour_scale_that_the_legend_names(drawn):
-    page, digest = drawn
+    page, content = drawn
     shown = panels(page, "heatmaps")
-    grids = [run["heatmap"]["values"] for run in evenly(digest["runs"])]
+    grids = [run["heatmap"]["values"] for run in evenly(content["runs"])]
     assert [panel["traces"][0]["z"] for panel in shown] == grids
     assert all(panel["marks"] == 1 for panel in shown)
     values = list(itertools.chain(*itertools.chain(*grids)))
@@ -147,24 +147,24 @@ def test_heatmaps_share_one_colour_scale_that_the_legend_names(drawn):
 
 
 def test_curves_have_their_bands_and_one_scale(drawn):
-    page, digest = drawn
+    page, content = drawn
     shown = panels(page, "curves")
     assert [panel["title"] for panel in shown] == ["Training accuracy", "Validation accuracy"]
     for panel, part in zip(shown, ("train", "validation"), strict=True):
         lines = [t["y"] for t in panel["traces"] if not t["fill"]]
-        assert lines == [run["curves"][part]["accuracy"]["mean"] for run in evenly(digest["runs"])]
+        assert lines == [run["curves"][part]["accuracy"]["mean"] for run in evenly(content["runs"])]
         assert len(panel["traces"]) == panel["marks"] == 12
     assert shown[0]["y"] == shown[1]["y"]
 
 
 def test_epochs_are_whole(visit):
-    digest = synthetic.small()
-    for run in digest["runs"]:
+    content = synthetic.small()
+    for run in content["runs"]:
         for curve in run["curves"].values():
             curve["epochs"] = curve["epochs"][:2]
             for band in (curve["loss"], curve["accuracy"]):
                 band |= {name: values[:2] for name, values in band.items()}
-    page = visit(digest).page
+    page = visit(content).page
     draw(page, "curves")
     ticks = page.locator("#curves .panel").first.locator(".xtick text").all_text_contents()
     assert len(ticks) > 1
@@ -172,7 +172,7 @@ def test_epochs_are_whole(visit):
 
 
 def test_the_learning_curves_are_chosen_by_quantity_part_and_scale(small):
-    page, digest = small
+    page, content = small
     draw(page, "curves")
     page.get_by_label("quantity").last.select_option("loss")
     page.get_by_label("part of the data").select_option("validation")
@@ -182,11 +182,11 @@ def test_the_learning_curves_are_chosen_by_quantity_part_and_scale(small):
     assert panel["title"] == "Validation loss"
     assert panel["scale"] == "log"
     lines = [t["y"] for t in panel["traces"] if not t["fill"]]
-    assert lines == [run["curves"]["validation"]["loss"]["mean"] for run in evenly(digest["runs"])]
+    assert lines == [run["curves"]["validation"]["loss"]["mean"] for run in evenly(content["runs"])]
 
 
 def test_every_run_with_both_rates_is_a_point_beside_the_diagonal(small):
-    page, digest = small
+    page, content = small
     draw(page, "decay")
     (panel,) = panels(page, "decay")
     diagonal, *groups = panel["traces"]
@@ -195,7 +195,7 @@ def test_every_run_with_both_rates_is_a_point_beside_the_diagonal(small):
     points = {point for t in groups for point in zip(t["x"], t["y"], strict=True)}
     assert points == {
         (mean(run, "predicted_decay_rate"), mean(run, "decay_rate_start"))
-        for run in digest["runs"] if mean(run, "decay_rate_start") is not None
+        for run in content["runs"] if mean(run, "decay_rate_start") is not None
     }  # fmt: skip
     page.locator("#decay select").select_option("")
     settled(page, "decay")
@@ -203,21 +203,21 @@ def test_every_run_with_both_rates_is_a_point_beside_the_diagonal(small):
 
 
 def test_every_effect_is_drawn_on_one_scale(drawn):
-    page, digest = drawn
+    page, content = drawn
     shown = panels(page, "effects")
-    assert [panel["title"] for panel in shown] == [axis["name"] for axis in digest["axes"]]
+    assert [panel["title"] for panel in shown] == [axis["name"] for axis in content["axes"]]
     drawn = [value for panel in shown for t in panel["traces"] for value in t["x"]]
-    assert drawn == [effect["mean"] for effect in digest["effects"]]
+    assert drawn == [effect["mean"] for effect in content["effects"]]
     assert len({tuple(panel["x"]) for panel in shown}) == 1
     assert "sigmoid" in shown[0]["text"]
 
 
 def test_effects_say_what_is_averaged_and_what_is_not(visit):
-    digest = synthetic.small()
-    for effect in digest["effects"]:
+    content = synthetic.small()
+    for effect in content["effects"]:
         if effect["axis"] == "network.depth":
             effect["n_cells"] = 11
-    page = visit(digest).page
+    page = visit(content).page
     draw(page)
     said = page.locator("#effects figcaption").inner_text()
     assert "combinations of the other axes that have a result with all of its values" in said
@@ -227,16 +227,16 @@ def test_effects_say_what_is_averaged_and_what_is_not(visit):
 
 
 def test_each_figure_has_its_numbers_as_a_table(small):
-    page, digest = small
+    page, content = small
     draw(page)
     for section in SECTIONS:
         page.locator(f"#{section} .numbers summary").press("Enter")
     expected = {
-        "profiles": sum(len(run["profile"]["layers"]) for run in evenly(digest["runs"])),
-        "heatmaps": sum(len(run["heatmap"]["layers"]) for run in evenly(digest["runs"])),
-        "curves": sum(2 * len(run["curves"]["train"]["epochs"]) for run in evenly(digest["runs"])),
-        "decay": sum(mean(run, "decay_rate_start") is not None for run in digest["runs"]),
-        "effects": len(digest["effects"]),
+        "profiles": sum(len(run["profile"]["layers"]) for run in evenly(content["runs"])),
+        "heatmaps": sum(len(run["heatmap"]["layers"]) for run in evenly(content["runs"])),
+        "curves": sum(2 * len(run["curves"]["train"]["epochs"]) for run in evenly(content["runs"])),
+        "decay": sum(mean(run, "decay_rate_start") is not None for run in content["runs"]),
+        "effects": len(content["effects"]),
     }
     for section, rows in expected.items():
         assert page.locator(f"#{section} .numbers tbody tr").count() == rows
@@ -260,26 +260,26 @@ def test_charts_fill_their_panels_and_follow_the_window(small):
 
 
 def test_the_ranking_has_a_row_a_run_with_what_became_of_it(drawn):
-    page, digest = drawn
-    assert listed(page) == [run["id"] for run in digest["runs"]]
+    page, content = drawn
+    assert listed(page) == [run["id"] for run in content["runs"]]
     first, *_, failed = page.locator("#ranking-table tbody tr").all_inner_texts()
-    best_run = digest["runs"][0]
+    best_run = content["runs"][0]
     assert f"{mean(best_run):.3f}" in first
     assert "± 0.012" in first
     assert "baseline" in first
     assert "no space left on device" in failed
-    second = digest["runs"][1]
+    second = content["runs"][1]
     text = page.locator("#ranking-table tbody tr").nth(1).inner_text()
     assert f"−{abs(second['against']['difference']):.3f}" in text
     assert f"{second['against']['p_holm']:.3f}" in text
 
 
 def test_a_mean_of_some_of_the_seeds_says_of_how_many(visit):
-    digest = synthetic.small()
-    third = digest["runs"][2]
+    content = synthetic.small()
+    third = content["runs"][2]
     third["n_diverged"] = 14
     third["numbers"]["accuracy"]["n"] = third["against"]["n"] = 2
-    page = visit(digest).page
+    page = visit(content).page
     rows = page.locator("#ranking-table tbody tr")
     said = rows.nth(2).locator("td").all_inner_texts()
     assert sum("\n2 of 16 seeds" in text for text in said) == 1
@@ -289,39 +289,40 @@ def test_a_mean_of_some_of_the_seeds_says_of_how_many(visit):
 
 
 def test_seeds_that_no_signal_reaches_are_counted(visit):
-    digest = synthetic.small()
-    first, second = digest["runs"][:2]
+    content = synthetic.small()
+    first, second = content["runs"][:2]
     for run, n in ((first, 12), (second, 16)):
         run["n_zero"]["end"] = n
         for name in ("vanishing_index_end", "decay_rate_end"):
             run["numbers"][name] |= {"n": 16 - n} | ({"mean": None} if n == 16 else {})
-    rows = visit(digest).page.locator("#ranking-table tbody tr")
+    rows = visit(content).page.locator("#ranking-table tbody tr")
     for row, n in ((0, 12), (1, 16)):
         said = rows.nth(row).locator("td").all_inner_texts()
         assert sum(f"δ is 0 in {n} of 16 seeds" in text for text in said) == 2
 
 
 def test_completed_runs_without_the_metric_are_said_to_be_listed_after_those_with_it(visit):
-    digest = synthetic.small()
-    assert "without it" not in visit(digest).page.locator("#ranking-caption").inner_text()
-    digest["runs"][-3]["numbers"]["accuracy"] |= {"mean": None, "n": 0}
-    caption = visit(digest).page.locator("#ranking-caption").inner_text()
+    content = synthetic.small()
+    assert "without it" not in visit(content).page.locator("#ranking-caption").inner_text()
+    content["runs"][-3]["numbers"]["accuracy"] |= {"mean": None, "n": 0}
+    caption = visit(content).page.locator("#ranking-caption").inner_text()
     assert "highest first; then those without it, then those that diverged" in caption
 
 
 def test_every_column_sorts_both_ways_with_what_lacks_a_value_last(small):
-    page, digest = small
-    runs = {run["id"]: run for run in digest["runs"]}
+    page, content = small
+    runs = {run["id"]: run for run in content["runs"]}
     values = {
-        "place": lambda run: digest["runs"].index(run),
-        "difference": lambda run: 0 if run["id"] == digest["baseline"]
+        "place": lambda run: content["runs"].index(run),
+        "difference": lambda run: 0 if run["id"] == content["baseline"]
         else (run["against"] or {}).get("difference"),
         "p": lambda run: (run["against"] or {}).get("p_holm"),
         "status": lambda run: run["status"],
         "kinds": lambda run: ", ".join(verdict["kind"] for verdict in run["verdicts"]),
         "seeds": lambda run: run["n_seeds"],
-        **{f"axis:{a['name']}": lambda run, a=a: run["axes"][a["name"]] for a in digest["axes"]},
-        **{f"number:{n['name']}": lambda run, n=n: mean(run, n["name"]) for n in digest["numbers"]},
+        **{f"axis:{a['name']}": lambda run, a=a: run["axes"][a["name"]] for a in content["axes"]},
+        **{f"number:{n['name']}": lambda run, n=n: mean(run, n["name"])
+           for n in content["numbers"]},
     }  # fmt: skip
     heads = page.locator("#ranking-table thead th[data-column]")
     keys = heads.evaluate_all("all => all.map(head => head.dataset.column)")
@@ -340,21 +341,21 @@ def test_every_column_sorts_both_ways_with_what_lacks_a_value_last(small):
 
 
 def test_the_word_diverged_finds_runs_that_lost_some_of_their_seeds(visit):
-    digest = synthetic.small()
-    digest["runs"][3]["n_diverged"] = 1
-    lost = [run["id"] for run in digest["runs"] if run["n_diverged"]]
-    page = visit(digest).page
+    content = synthetic.small()
+    content["runs"][3]["n_diverged"] = 1
+    lost = [run["id"] for run in content["runs"] if run["n_diverged"]]
+    page = visit(content).page
     page.fill("#query", "diverged")
     assert listed(page) == lost
     assert len(lost) == 2
 
 
 def test_the_ranking_is_filtered_by_words_axes_status_and_verdict(small):
-    page, digest = small
+    page, content = small
     filters = page.locator("#filters")
 
     def expected(keep):
-        return [run["id"] for run in digest["runs"] if keep(run)]
+        return [run["id"] for run in content["runs"] if keep(run)]
 
     page.fill("#query", "RELU init=he")
     both = expected(lambda r: r["axes"]["activation"] == "relu" and r["axes"]["init"] == "he")
@@ -377,9 +378,9 @@ def test_the_ranking_is_filtered_by_words_axes_status_and_verdict(small):
 
 
 def test_a_long_ranking_comes_in_pages(visit):
-    digest = synthetic.full()
-    page = visit(digest).page
-    ids = [run["id"] for run in digest["runs"]]
+    content = synthetic.full()
+    page = visit(content).page
+    ids = [run["id"] for run in content["runs"]]
     assert listed(page) == ids[:25]
     page.click("#page-before", force=True)  # there is none
     assert listed(page) == ids[:25]
@@ -401,10 +402,10 @@ def titles(page):
 
 
 def test_ticks_choose_what_the_charts_show(small):
-    page, digest = small
+    page, content = small
     draw(page, "heatmaps")
-    assert ticked(page) == [run["id"] for run in evenly(digest["runs"])]
-    places = [1 + digest["runs"].index(run) for run in evenly(digest["runs"])]
+    assert ticked(page) == [run["id"] for run in evenly(content["runs"])]
+    places = [1 + content["runs"].index(run) for run in evenly(content["runs"])]
     assert titles(page) == places
     assert places[0] == 1
     assert places[-1] > 6
@@ -427,10 +428,10 @@ def test_ticks_choose_what_the_charts_show(small):
 
 
 def test_a_few_of_those_listed_are_drawn_until_somebody_ticks(small):
-    page, digest = small
+    page, content = small
     draw(page, "heatmaps")
     page.locator("#filters").get_by_label("activation").select_option('"sigmoid"')
-    runs = [run for run in digest["runs"] if run["axes"]["activation"] == "sigmoid"]
+    runs = [run for run in content["runs"] if run["axes"]["activation"] == "sigmoid"]
     sigmoid = [run["id"] for run in evenly(runs)]
     assert ticked(page) == sigmoid
     page.locator("#ranking-table tbody input").first.uncheck()
@@ -472,12 +473,12 @@ def cells(page):
 
 
 def test_the_matrix_holds_the_mean_of_any_quantity_over_any_two_axes(small):
-    page, digest = small
+    page, content = small
     matrix = page.locator("#matrix")
-    names = [axis["name"] for axis in digest["axes"]]
+    names = [axis["name"] for axis in content["axes"]]
     quantity = "vanishing_index_start"
     matrix.get_by_label("quantity").select_option(quantity)
-    for rows, columns in itertools.permutations(digest["axes"], 2):
+    for rows, columns in itertools.permutations(content["axes"], 2):
         matrix.get_by_label("rows").select_option(label=rows["name"])
         matrix.get_by_label("columns").select_option(label=columns["name"])
         table = cells(page)
@@ -485,7 +486,7 @@ def test_the_matrix_holds_the_mean_of_any_quantity_over_any_two_axes(small):
         for row, value in zip(table, rows["values"], strict=True):
             for text, other in zip(row[1:], columns["values"], strict=True):
                 some = [
-                    mean(run, quantity) for run in digest["runs"]
+                    mean(run, quantity) for run in content["runs"]
                     if (run["axes"][rows["name"]], run["axes"][columns["name"]]) == (value, other)
                 ]  # fmt: skip
                 known = [number for number in some if number is not None]
@@ -519,10 +520,10 @@ def test_the_matrix_keeps_to_the_runs_that_are_listed(small):
 
 @pytest.mark.parametrize(("name", "said"), [("one_run", "nothing to set"), ("one_axis", "lr")])
 def test_with_fewer_than_two_axes_the_matrix_shows_what_there_is(name, said, visit):
-    digest = DIGESTS[name]()
-    page = visit(digest).page
+    content = CONTENTS[name]()
+    page = visit(content).page
     assert said in page.inner_text("#matrix")
-    assert len(cells(page)) == (len(digest["runs"]) if digest["axes"] else 0)
+    assert len(cells(page)) == (len(content["runs"]) if content["axes"] else 0)
 
 
 def test_of_an_axis_with_very_many_values_the_first_are_shown(visit):
@@ -574,10 +575,10 @@ WITHOUT_CLIPBOARD = """window.clipboard = navigator.clipboard;
 
 @pytest.mark.parametrize("before", ["window.clipboard = navigator.clipboard", WITHOUT_CLIPBOARD])
 def test_commands_and_configurations_are_copied_as_they_stand(before, visit):
-    digest = synthetic.small()
-    run = digest["runs"][2]
+    content = synthetic.small()
+    run = content["runs"][2]
     run["command"] = """python train.py 'a="b c"' <&>"""
-    page = visit(digest, before=before, permissions=["clipboard-read", "clipboard-write"]).page
+    page = visit(content, before=before, permissions=["clipboard-read", "clipboard-write"]).page
     page.locator(f"#run-{run['id']} summary").press("Enter")
     for what, text in (("command", run["command"]), ("configuration", run["config"])):
         button = page.get_by_role("button", name=f"Copy the {what} of run 3")
@@ -589,12 +590,12 @@ def test_commands_and_configurations_are_copied_as_they_stand(before, visit):
         page.evaluate("document.querySelector('#announcement').textContent = ''")
     page.get_by_role("button", name="Copy the command of the sweep").click()
     page.wait_for_function("() => document.querySelector('#announcement').textContent")
-    assert page.evaluate("clipboard.readText()") == digest["command"]
+    assert page.evaluate("clipboard.readText()") == content["command"]
 
 
 def test_the_details_of_a_run_say_what_was_found(small):
-    page, digest = small
-    failed, found = digest["runs"][-1], digest["runs"][-3]
+    page, content = small
+    failed, found = content["runs"][-1], content["runs"][-3]
     for run in (failed, found):
         page.locator(f"#ranking-table tr[data-run='{run['id']}'] a").click()
         page.wait_for_function(
@@ -608,9 +609,9 @@ def test_the_details_of_a_run_say_what_was_found(small):
 
 
 def test_an_address_that_names_a_run_opens_it(visit):
-    digest = synthetic.small()
-    run = digest["runs"][4]
-    one = visit(digest)
+    content = synthetic.small()
+    run = content["runs"][4]
+    one = visit(content)
     one.open(f"#run-{run['id']}")
     assert run["config"].rstrip() in one.page.inner_text(f"#run-{run['id']}")
 
@@ -658,12 +659,12 @@ def test_tab_leads_to_every_control_and_shows_where_it_is(small):
 
 
 def test_the_page_can_be_worked_without_a_mouse(small):
-    page, digest = small
+    page, content = small
     assert walk(page, lambda f: True)["label"] == "Skip to the ranking"
     page.keyboard.press("Enter")
     walk(page, lambda f: f["id"] == "query")
     page.keyboard.type("tanh")
-    tanh = [run["id"] for run in digest["runs"] if run["axes"]["activation"] == "tanh"]
+    tanh = [run["id"] for run in content["runs"] if run["axes"]["activation"] == "tanh"]
     assert listed(page) == tanh
     walk(page, lambda f: f["label"].startswith("network.depth"))
     page.keyboard.press("ArrowDown")
@@ -714,42 +715,42 @@ def test_every_control_has_a_name_and_every_section_a_heading(drawn):
 
 
 def test_no_hostile_string_becomes_more_than_text(visit):
-    digest = synthetic.hostile()
-    page = visit(digest).page
+    content = synthetic.hostile()
+    page = visit(content).page
     page.locator("#run-list details summary").first.press("Enter")
     page.click("#tick-all")
     draw(page)
     for section in SECTIONS:
         page.locator(f"#{section} .numbers summary").press("Enter")
     assert page.inner_text("h1") == synthetic.HOSTILE[0]
-    assert page.locator("#notes li").count() == len(digest["notes"])
+    assert page.locator("#notes li").count() == len(content["notes"])
     assert page.locator("body img, body b[class], svg a, [onload], [onerror]").count() == 0
     assert page.locator("a:not([href^='#'])").count() == 0
-    assert page.evaluate("document.scripts.length") == 4 + len(digest["runs"])
+    assert page.evaluate("document.scripts.length") == 4 + len(content["runs"])
     shown = panels(page, "effects")
     assert "<img src=x onerror=al…" in shown[0]["text"]
     assert "<b>bold</b> & <a href…" in shown[0]["text"]
     assert "<b>bold</b> & <a href='https://example.com/'>a link</a> &lt" in shown[0]["text"]
     assert page.locator("svg tspan[style*=bold]").count() == 0
-    for run in digest["runs"][:3]:
+    for run in content["runs"][:3]:
         row = page.locator(f"#ranking-table tr[data-run='{run['id']}']").inner_text()
         for value in run["axes"].values():
             assert " ".join(value.split())[:30] in " ".join(row.split())
 
 
 def test_every_hostile_string_can_be_filtered_for(visit):
-    digest = synthetic.hostile()
-    page = visit(digest).page
+    content = synthetic.hostile()
+    page = visit(content).page
     for text in synthetic.HOSTILE:
         page.locator("#filters").get_by_label("verdict").select_option(f"={text}")
-        expected = [run["id"] for run in digest["runs"] if run["verdicts"][0]["kind"] == text]
+        expected = [run["id"] for run in content["runs"] if run["verdicts"][0]["kind"] == text]
         assert listed(page) == expected != []
 
 
-@pytest.mark.parametrize("name", DIGESTS)
+@pytest.mark.parametrize("name", CONTENTS)
 def test_a_page_of_any_sweep_says_something_everywhere(name, visit):
-    digest = DIGESTS[name]()
-    page = visit(digest).page
+    content = CONTENTS[name]()
+    page = visit(content).page
     draw(page)
     text = page.inner_text("body")
     for nonsense in ("NaN", "undefined", "Infinity", "[object"):
@@ -758,7 +759,7 @@ def test_a_page_of_any_sweep_says_something_everywhere(name, visit):
         drawn = panels(page, section)
         assert drawn or page.locator(f"#{section} .empty").inner_text()
         assert all(panel["marks"] == len(panel["traces"]) > 0 for panel in drawn)
-    assert len(listed(page)) == len(digest["runs"])
+    assert len(listed(page)) == len(content["runs"])
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
@@ -771,23 +772,23 @@ def test_a_single_seed_has_no_interval_and_no_band(visit):
 
 
 def test_without_scripts_the_ranking_is_there_as_a_table(visit):
-    digest = synthetic.hostile()
-    page = visit(digest, java_script_enabled=False).page
+    content = synthetic.hostile()
+    page = visit(content, java_script_enabled=False).page
     rows = page.locator("noscript table tbody tr")
-    assert rows.count() == len(digest["runs"])
+    assert rows.count() == len(content["runs"])
     assert page.locator("noscript .warning").bounding_box()
     assert page.locator("#ranking").bounding_box() is None
     assert page.locator("noscript img, noscript script, noscript svg").count() == 0
 
 
 def test_a_thousand_runs_are_listed_a_page_at_a_time(visit):
-    digest = synthetic.thousand()
-    page = visit(digest).page
+    content = synthetic.thousand()
+    page = visit(content).page
     assert "1–25 of 1000 runs" in page.inner_text("#pager")
     assert page.locator("#ranking-table tbody tr").count() == 25
     page.fill("#query", "relu")
     assert (
-        listed(page) == [r["id"] for r in digest["runs"] if r["axes"]["activation"] == "relu"][:25]
+        listed(page) == [r["id"] for r in content["runs"] if r["axes"]["activation"] == "relu"][:25]
     )
     page.click("#reset")
     draw(page, "decay")

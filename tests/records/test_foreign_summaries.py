@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.phase_points import phase_points
 from deltaflow.comparison.runs_table import runs_table, write_runs
+from deltaflow.page.content import content
 from deltaflow.page.html import page
 from deltaflow.records import Summary, read_summary, summary_of
 from deltaflow.sweep.report import report_on
@@ -30,9 +31,9 @@ def reported(sweep, capsys):
     """The report with a healthy run; all that is computed for it is written but pictures."""
     runs = collect([sweep])
     made = report_on(runs, sweep, "it")
-    with_numbers = json.dumps(made.digest, allow_nan=False)
+    with_numbers = json.dumps(content(made.comparison), allow_nan=False)
     write_runs(runs_table(made.grouped, sweep), sweep)
-    print_ranking(console(), made.digest)
+    print_ranking(console(), made.comparison)
     for run in runs:
         assert "\x1b" not in describe_run(run.summary)
     phase_points([str(sweep)], "ReLU()", 0.0)
@@ -82,9 +83,9 @@ def test_what_a_run_could_have_written_costs_its_own_run(foreign, fields, config
 )
 def test_the_message_names_the_field(foreign, fields, reason):
     made = foreign(fields)
-    assert any(reason in str(run["reason"]) for run in made.digest["runs"])
-    assert any("1_y/summary.json" in str(run["reason"]) or "1_y out" in str(run["reason"])
-               for run in made.digest["runs"])  # fmt: skip
+    assert any(reason in str(run.reason) for run in made.comparison.ranking)
+    assert any("1_y/summary.json" in str(run.reason) or "1_y out" in str(run.reason)
+               for run in made.comparison.ranking)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -120,4 +121,4 @@ def test_a_page_and_figures_can_be_made_of_extremes(tmp_path):
             for seed in (0, 1, 2**63 - 1)
         ]  # fmt: skip
         write_run(tmp_path / f"{number}_x", [f"a={number}"], replicas=replicas)
-    assert "a=1" in page(report_on(collect([tmp_path]), tmp_path, "it").digest)
+    assert "a=1" in page(content(report_on(collect([tmp_path]), tmp_path, "it").comparison))

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from deltaflow.comparison.results import FLOW_NUMBERS
+from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
 from deltaflow.records import LAYERS, METRICS, RUNS, runs_schema
 from deltaflow.records.__main__ import documentation
 from running import ROOT

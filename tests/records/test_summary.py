@@ -21,10 +21,10 @@ def test_a_summary_comes_back_as_it_was(tmp_path):
 
 
 def test_json_has_null_never_nan(tmp_path):
-    interval = {"mean": math.nan, "low": -math.inf, "high": math.inf, "n": 3}
+    interval = {"mean": math.nan, "low": -math.inf, "high": math.inf, "n": 3, "alike": False}
     write_summary(tmp_path, summary_of({"status": "running", "flow": {"loss_gain": interval}}))
     text = (tmp_path / "summary.json").read_text()
-    expected = {"mean": None, "low": None, "high": None, "n": 3}
+    expected = {"mean": None, "low": None, "high": None, "n": 3, "alike": False}
     assert json.loads(text, parse_constant=pytest.fail)["flow"] == {"loss_gain": expected}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import synthetic
-from deltaflow.page.html import write_page
+from deltaflow.page import html
 
 SECTIONS = ("profiles", "heatmaps", "curves", "decay", "effects")
 
@@ -29,7 +29,7 @@ class Chromium:
         self.browser = browser
         self.file = file
         self.window = self.new_window()
-        write_page(synthetic.small(), file)
+        file.write_text(html.page(synthetic.small()), "utf-8")
         self.window.new_page().goto(file.as_uri())
 
     def new_window(self, **options: Any):
@@ -42,7 +42,7 @@ class Visit:
 
     Args:
         chromium: where to open it, in the window that all share.
-        digest: what it shows.
+        content: what it shows.
         color_scheme: of the system.
         before: a script that runs before the page's own.
         options: of a window of its own, which opens slowly.
@@ -51,13 +51,13 @@ class Visit:
     def __init__(
         self,
         chromium: Chromium,
-        digest: dict,
+        content: dict,
         *,
         color_scheme: str = "light",
         before: str | None = None,
         **options: Any,
     ):
-        write_page(digest, chromium.file)
+        chromium.file.write_bytes(html.page(content).encode("utf-8", "replace"))
         self.address = chromium.file.as_uri()
         self.noise: list[str] = []
         self.own = chromium.new_window(**options) if options else None

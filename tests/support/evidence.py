@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from torch import nn
 
-from deltaflow.comparison.results import theory_fit
+from deltaflow.comparison.flow_numbers import theory_fit
 from deltaflow.nn.initializers import Initializer, Normal
 from deltaflow.records import LAYERS, METRICS
 from deltaflow.theory.overlay import Theory

@@ -18,6 +18,7 @@ from deltaflow.comparison.phase_points import phase_points
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.nn.initializers import He
 from deltaflow.nn.network import FullyConnected
+from deltaflow.page.content import content
 from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
 from deltaflow.sweep.report import report_on
 from deltaflow.sweep.resumption import Lease, lease
@@ -97,7 +98,7 @@ def report(sweep: Path) -> str:
     """All that a report says and writes, but for its pictures and their page."""
     made = report_on(collect([sweep]), sweep, "it")
     write_runs(runs_table(made.grouped, sweep), sweep)
-    return json.dumps(made.digest, allow_nan=False) + (sweep / "runs.csv").read_text()
+    return json.dumps(content(made.comparison), allow_nan=False) + (sweep / "runs.csv").read_text()
 
 
 def everything(sweep: Path) -> list[str]:

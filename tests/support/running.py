@@ -38,7 +38,7 @@ def run(overrides: list[str], directory: Path, **named) -> Run:
 def draw_nothing(monkeypatch) -> None:
     """Let pictures be empty files."""
 
-    def leave_none(_digest, directory, _kind) -> None:
+    def leave_none(_comparison, directory, _kind) -> None:
         directory.mkdir(exist_ok=True)
 
     monkeypatch.setattr(Run, "draw", lambda self: None)

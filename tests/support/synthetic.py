@@ -1,4 +1,4 @@
-"""Digests of sweeps that nobody trained: small, large, one-sided, failed, and hostile.
+"""Contents of sweeps that nobody trained: small, large, one-sided, failed, and hostile.
 
 Their numbers obey a toy of the theory: δ changes by a factor per layer that the activation
 and the initialisation give, and a network learns as far as δ reaches its first layer.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-Digest = dict[str, Any]
+Content = dict[str, Any]
 
 SLOPES = {"sigmoid": 0.24, "tanh": 0.86, "relu": 0.72, "leaky": 0.75}
 GAINS = {"torch": 0.58, "xavier": 1.02, "he": 1.4}
@@ -37,121 +37,122 @@ def sweep(
     lr: Sequence[float] = (0.1,),
     n_seeds: int = 16,
     n_runs: int | None = None,
-) -> Digest:
+) -> Content:
     """A sweep over everything that has more than one value."""
     choices = {"activation": activation, "init": init, "network.depth": depth, "optimizer.lr": lr}
     axes = [{"name": name, "values": list(some)} for name, some in choices.items() if len(some) > 1]
     combinations = list(itertools.product(activation, init, depth, lr))[:n_runs]
     runs = [_run(n, *chosen, axes, n_seeds) for n, chosen in enumerate(combinations)]
-    return _digest(runs, axes, n_seeds)
+    return _content(runs, axes, n_seeds)
 
 
-def small() -> Digest:
+def small() -> Content:
     """The sweep that everybody runs first; among its runs one that diverged and one that failed."""
-    digest = sweep(activation=("sigmoid", "tanh", "relu"), init=("xavier", "he"), depth=(5, 10))
-    _diverge(digest["runs"][-1])
-    _fail(digest["runs"][-2], "failed", "RuntimeError: no space left on device")
-    return _ranked(digest)
+    content = sweep(activation=("sigmoid", "tanh", "relu"), init=("xavier", "he"), depth=(5, 10))
+    _diverge(content["runs"][-1])
+    _fail(content["runs"][-2], "failed", "RuntimeError: no space left on device")
+    return _ranked(content)
 
 
-def full() -> Digest:
+def full() -> Content:
     """48 configurations, some of which came to a bad end."""
-    digest = sweep()
-    for run in digest["runs"]:
+    content = sweep()
+    for run in content["runs"]:
         if run["axes"]["init"] == "he" and run["axes"]["network.depth"] == 20:
             if run["axes"]["activation"] == "leaky":
                 _diverge(run)
             elif run["axes"]["activation"] == "relu":
-                run["n_diverged"] = 3
-    _fail(digest["runs"][5], "failed", "OSError: [Errno 28] No space left on device")
-    _fail(digest["runs"][17], "interrupted", "stopped by Ctrl-C in epoch 12")
-    return _ranked(digest)
+                run |= {"n_diverged": 3, "n_lost": 3}
+    _fail(content["runs"][5], "failed", "OSError: [Errno 28] No space left on device")
+    _fail(content["runs"][17], "interrupted", "stopped by Ctrl-C in epoch 12")
+    return _ranked(content)
 
 
-def one_run() -> Digest:
+def one_run() -> Content:
     """A single run with a single seed: no axis, no interval, nothing to compare with."""
     return sweep(activation=("tanh",), init=("xavier",), depth=(10,), n_seeds=1)
 
 
-def no_axis() -> Digest:
+def no_axis() -> Content:
     """The same configuration three times: nothing was swept."""
-    digest = sweep(activation=("relu",), init=("he",), depth=(5,))
-    (run,) = digest["runs"]
-    digest["runs"] = [run | {"id": n, "name": f"{n}_defaults"} for n in range(3)]
-    return digest
+    content = sweep(activation=("relu",), init=("he",), depth=(5,))
+    (run,) = content["runs"]
+    content["runs"] = [run | {"id": n, "name": f"{n}_defaults"} for n in range(3)]
+    return content
 
 
-def one_axis() -> Digest:
+def one_axis() -> Content:
     """Five learning rates."""
     rates = (0.001, 0.01, 0.03, 0.1, 0.3)
     return sweep(activation=("relu",), init=("he",), depth=(5,), lr=rates)
 
 
-def linear() -> Digest:
+def linear() -> Content:
     """Networks without a hidden layer: no profile, no decay."""
-    digest = sweep(init=("torch",), depth=(2,))
-    for run in digest["runs"]:
+    content = sweep(init=("torch",), depth=(2,))
+    for run in content["runs"]:
         run["profile"] = None
         for name in run["numbers"]:
             if "decay" in name or "index" in name or "theory" in name:
                 run["numbers"][name] = _number(None)
-    return digest
+    return content
 
 
-def all_failed() -> Digest:
+def all_failed() -> Content:
     """Not one run reached its first step."""
-    digest = sweep(depth=(2, 5), init=("he",))
-    for run in digest["runs"]:
+    content = sweep(depth=(2, 5), init=("he",))
+    for run in content["runs"]:
         _fail(run, "failed", "ValueError: `network.width` must be at least 1. Found 0.")
-    return digest | {"baseline": None, "effects": []}
+    return content | {"baseline": None, "effects": []}
 
 
-def all_diverged() -> Digest:
+def all_diverged() -> Content:
     """Every seed of every run became non-finite."""
-    digest = sweep(depth=(10, 20), init=("he",))
-    for run in digest["runs"]:
+    content = sweep(depth=(10, 20), init=("he",))
+    for run in content["runs"]:
         _diverge(run)
-    return digest | {"baseline": None, "effects": []}
+    return content | {"baseline": None, "effects": []}
 
 
-def empty() -> Digest:
+def empty() -> Content:
     """No run at all."""
-    digest = sweep(depth=(2,), init=("he",))
-    return digest | {"runs": [], "axes": [], "effects": [], "baseline": None, "notes": []}
+    content = sweep(depth=(2,), init=("he",))
+    return content | {"runs": [], "axes": [], "effects": [], "baseline": None, "notes": []}
 
 
-def thousand() -> Digest:
+def thousand() -> Content:
     """A thousand configurations."""
     rates = [round(10 ** (-3 + n / 10), 5) for n in range(21)]
     return sweep(lr=rates, n_runs=1000)
 
 
-def hostile() -> Digest:
+def hostile() -> Content:
     """Every string tries to become markup, code or a reference."""
-    digest = sweep(activation=HOSTILE[:5], init=HOSTILE[5:8], depth=(5,))
-    digest |= {"title": HOSTILE[0], "sentence": HOSTILE[2], "command": HOSTILE[3]}
-    digest |= {"versions": HOSTILE[4], "notes": list(HOSTILE)}
+    content = sweep(activation=HOSTILE[:5], init=HOSTILE[5:8], depth=(5,))
+    content |= {"title": HOSTILE[0], "sentence": HOSTILE[2], "command": HOSTILE[3]}
+    content |= {"versions": HOSTILE[4], "notes": list(HOSTILE)}
     renamed = {"activation": HOSTILE[1], "init": HOSTILE[9]}
-    digest["numbers"][0]["title"] = HOSTILE[2]
-    digest["numbers"][1]["unit"] = HOSTILE[1]
-    for axis in digest["axes"]:
+    content["numbers"][0]["title"] = HOSTILE[2]
+    content["numbers"][1]["unit"] = HOSTILE[1]
+    for axis in content["axes"]:
         axis["name"] = renamed[axis["name"]]
-    for effect in digest["effects"]:
+    for effect in content["effects"]:
         effect["axis"] = renamed[effect["axis"]]
-    for run, text in zip(digest["runs"], itertools.cycle(HOSTILE), strict=False):
+    for run, text in zip(content["runs"], itertools.cycle(HOSTILE), strict=False):
         run["axes"] = {renamed[name]: value for name, value in run["axes"].items()}
         run |= {"name": text, "label": text, "directory": text, "command": text, "config": text}
         run |= {"reason": text, "verdicts": [{"kind": text, "words": text}]}
-    return digest
+    return content
 
 
-def _digest(runs: list[dict[str, Any]], axes: list[dict[str, Any]], n_seeds: int) -> Digest:
+def _content(runs: list[dict[str, Any]], axes: list[dict[str, Any]], n_seeds: int) -> Content:
     columns = ["vanishing_index_start", "vanishing_index_end", "decay_rate_start"]
     columns += ["decay_rate_end", "predicted_decay_rate", "theory_error", "dead_fraction_end"]
     columns += ["saturated_fraction_end", "wall_seconds"]
     swept = " × ".join(f"{a['name']} ({', '.join(map(str, a['values']))})" for a in axes)
-    digest = {
+    content = {
         "title": "Sweep 2026-11-23_10-00-00",
+        "kind": "sweep",
         "sentence": f"{len(runs)} configurations × {n_seeds} seeds: {swept or 'one choice'}, "
         "on iris with ce.",
         "command": "python train.py -m activation=sigmoid,tanh,relu,leaky init=torch,xavier,he "
@@ -180,7 +181,7 @@ def _digest(runs: list[dict[str, Any]], axes: list[dict[str, Any]], n_seeds: int
         ],
         "runs": runs,
     }
-    return _ranked(digest)
+    return _ranked(content)
 
 
 def _run(
@@ -234,6 +235,7 @@ def _run(
         "reason": None,
         "n_seeds": n_seeds,
         "n_diverged": 0,
+        "n_lost": 0,
         "n_zero": {"start": 0, "end": 0},
         "numbers": numbers,
         "against": None,
@@ -323,14 +325,14 @@ def _effects(
     return effects
 
 
-def _ranked(digest: Digest) -> Digest:
+def _ranked(content: Content) -> Content:
     """Best first, the others compared with the first."""
     bad = ("completed", "diverged", "interrupted", "failed")
 
     def order(run: Mapping[str, Any]) -> tuple[int, float]:
         return bad.index(run["status"]), -(run["numbers"]["accuracy"]["mean"] or 0)
 
-    runs = sorted(digest["runs"], key=order)
+    runs = sorted(content["runs"], key=order)
     best = runs[0]["numbers"]["accuracy"]["mean"]
     for run in runs:
         mean = run["numbers"]["accuracy"]["mean"]
@@ -343,11 +345,11 @@ def _ranked(digest: Digest) -> Digest:
                 "difference": _round(gap), "low": _round(gap - half), "high": _round(gap + half),
                 "p": _round(p), "p_holm": _round(min(1.0, p * len(runs))), "n": run["n_seeds"],
             }  # fmt: skip
-    return digest | {"runs": runs, "baseline": runs[0]["id"] if len(runs) > 1 else None}
+    return content | {"runs": runs, "baseline": runs[0]["id"] if len(runs) > 1 else None}
 
 
 def _diverge(run: dict[str, Any]) -> None:
-    run |= {"status": "diverged", "n_diverged": run["n_seeds"]}
+    run |= {"status": "diverged", "n_diverged": run["n_seeds"], "n_lost": run["n_seeds"]}
     run["against"] = None
     run["reason"] = f"all {run['n_seeds']} seeds diverged, the first at step 34"
     run["verdicts"] = [{"kind": "divergence", "words": "Losses are not finite from step 34 on."}]
@@ -368,7 +370,8 @@ def _fail(run: dict[str, Any], status: str, reason: str) -> None:
 def _number(mean: float | None, half: float | None = None, n: int = 0) -> dict[str, Any]:
     known = mean is not None
     low, high = (mean - half, mean + half) if known and half and n > 1 else (None, None)
-    return {"mean": _round(mean), "low": _round(low), "high": _round(high), "n": n if known else 0}
+    ends = {"low": _round(low), "high": _round(high)}
+    return {"mean": _round(mean), **ends, "n": n if known else 0, "alike": False}
 
 
 def _list(values: np.ndarray) -> list[float | None]:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
-from deltaflow.comparison.results import results, theory_fit
+from deltaflow.comparison.flow_numbers import theory_fit
+from deltaflow.comparison.results import results
 from deltaflow.records import LAYERS, METRICS
 
 STEPS = (0, 10, 20)
 EPOCHS = (0, 1, 2)
+ROWS = {"train": 90, "validation": 30, "test": 30}
 
 
 def layers(
@@ -104,7 +106,7 @@ def write_run(
     }  # fmt: skip
     if not error:
         at = [(diverged or {}).get(seed, -1) for seed in seeds]
-        summary |= results(list(seeds), at, flow, curves)
+        summary |= results(list(seeds), at, flow, curves, rows=ROWS)
         summary["theory"] = {"activation": "ReLU()"} | theory_fit(flow)
         summary["verdicts"] = [{"kind": "healthy", "words": "Gradients flow."}]
     directory.mkdir(parents=True)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from deltaflow.comparison.collection import collect
+from deltaflow.page.content import content
 from deltaflow.sweep import report
 from deltaflow.sweep.report import report_on, title_of, write_report
 from written import write_run
@@ -24,9 +25,9 @@ def sweep(tmp_path):
 
 @pytest.fixture
 def pages(monkeypatch):
-    """The digests that a page was written of, by its path."""
+    """The comparisons that a page was written of, by its path."""
     written, module = {}, ModuleType("deltaflow.page.html")
-    module.write_page = lambda digest, path: written.update({path: digest})
+    module.write_page = lambda comparison, path: written.update({path: comparison})
     monkeypatch.setitem(sys.modules, "deltaflow.page.html", module)
     return written
 
@@ -40,7 +41,7 @@ def test_a_report_is_a_page_two_tables_and_figures(sweep, pages):
     write_report(report)
     new = {path.name for path in sweep.iterdir()} - {"0_x", "1_x", "2_x"}
     assert new == {"runs.parquet", "runs.csv", "figures"}
-    assert pages == {sweep / "report.html": report.digest}
+    assert pages == {sweep / "report.html": report.comparison}
     assert len(pl.read_parquet(sweep / "runs.parquet")) == 12
     assert len(list((sweep / "figures").iterdir())) == 5
 
@@ -56,7 +57,7 @@ def test_it_goes_where_it_is_told_to_and_says_where_the_runs_are(sweep, pages, t
     report = on(sweep, tmp_path / "new" / "report")
     write_report(report, "svg")
     where = "../../sweep_2026-01-01/0_x"
-    assert report.digest["runs"][0]["directory"] == where
+    assert report.comparison.ranking[0].directory == where
     assert pl.read_parquet(tmp_path / "new" / "report" / "runs.parquet")["directory"][0] == where
     assert list((tmp_path / "new" / "report" / "figures").glob("*.svg"))
     assert {path.name for path in sweep.iterdir()} == {"0_x", "1_x", "2_x"}
@@ -76,7 +77,7 @@ def test_what_goes_wrong_with_one_part_does_not_cost_the_others(sweep, pages, mo
 
 
 def test_the_command_is_that_of_the_sweep(sweep):
-    assert on(sweep).digest["command"] == "python train.py -m swept"
+    assert on(sweep).comparison.command == "python train.py -m swept"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,10 @@ def test_a_title_names_what_was_given(sweep, tmp_path):
     assert title_of([sweep, tmp_path]) == f"2 folders: sweep_2026-01-01, {tmp_path.name}"
 
 
-def test_a_compare_runs_anything_can_be_a_page(tmp_path):
+def test_a_comparison_of_anything_can_be_a_page(tmp_path):
     text = "\ud800 </script> \u2028"
     write_run(tmp_path / "0_x", ["a=1"], error=text)
-    assert json.loads(json.dumps(on(tmp_path).digest))["runs"][0]["reason"] == "? </script> \u2028"
+    assert (
+        json.loads(json.dumps(content(on(tmp_path).comparison)))["runs"][0]["reason"]
+        == "? </script> \u2028"
+    )

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from deltaflow.comparison.collection import collect
-from deltaflow.comparison.comparison import digest
+from deltaflow.comparison.comparison import compare_runs
+from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.records import summary_of
 from deltaflow.terminal.ranking import MOST, describe_run, print_ranking
 from written import layers, metrics, write_run
@@ -40,7 +41,8 @@ def sweep(tmp_path):
 
 def printed(folder, width=120, baseline=None):
     out = Console(file=io.StringIO(), width=width)
-    print_ranking(out, digest(collect([folder]), "Sweep", None, baseline))
+    grouped = group_runs(collect([folder]))
+    print_ranking(out, compare_runs(grouped, "Sweep", folder, baseline))
     return out.file.getvalue()
 
 
@@ -65,24 +67,24 @@ def rows(text, heading):
 def test_the_best_comes_first_with_all_that_was_found(sweep):
     first, second, third = rows(printed(sweep), "Ranking")
     assert [row["activation · init"] for row in (first, second, third)] == [
-        "tanh · he", "tanh · lecun", "relu · he"
+        "tanh · he", "relu · he", "tanh · lecun"
     ]  # fmt: skip
     assert [row[""] for row in (first, second, third)] == ["1", "2", "3"]
-    assert first["test accuracy"] == "0.915 ± 0.020"
-    assert first["vanishing index start → end"] == "0.6021 ± 0 → 0.568 ± 0"
-    assert first["decay rate and theory's"] == "0.5 ± 0 theory 0.5"
-    assert first["dead or saturated"] == "dead 50 ± 0 %"
+    assert first["test accuracy"] == "0.915 [0.850, 0.958]"
+    assert first["vanishing index start → end"] == "0.6021 all alike → 0.568 all alike"
+    assert first["decay rate and theory's"] == "0.5 all alike theory 0.5"
+    assert first["dead or saturated"] == "dead 50 % all alike"
     assert first["time"] == "2.0 s"
     assert first["verdict"] == "healthy"
-    assert second["verdict"] == "hidden vanishing; 2 of 4 diverged"
+    assert third["verdict"] == "hidden vanishing; 2 of 4 diverged"
 
 
 def test_runs_without_a_result_are_rows_with_their_reason(sweep):
     lost, failed = rows(printed(sweep), "Without a result")
     assert lost["activation · init"] == "relu · lecun"
     assert lost["why"] == "all 4 seeds diverged, the first at step 3"
-    assert lost["vanishing index start → end"] == "0.6021 ± 0 → –"
-    assert lost["decay rate and theory's"] == "0.5 ± 0 theory 0.5"
+    assert lost["vanishing index start → end"] == "0.6021 all alike → –"
+    assert lost["decay rate and theory's"] == "0.5 all alike theory 0.5"
     assert failed["activation · init"] == "elu · he"
     assert failed["why"].startswith("failed: Found [-1]. long long")
     assert failed["why"].endswith("long end")
@@ -94,7 +96,7 @@ def test_a_completed_run_without_the_metric_has_its_flow_and_a_true_reason(sweep
     row, *_ = rows(printed(sweep), "Without test accuracy")
     assert row["activation · init"] == "silu · he"
     assert row["why"] == "no test accuracy, but test loss"
-    assert row["decay rate and theory's"] == "0.5 ± 0 theory 0.5"
+    assert row["decay rate and theory's"] == "0.5 all alike theory 0.5"
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -102,7 +104,13 @@ def test_it_fits_and_nothing_is_lost(sweep, width):
     text = printed(sweep, width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
-    for word in ("0.915 ± 0.020", "dead 50 ± 0 %", "hidden vanishing", "theory 0.5", "long end"):
+    for word in (
+        "0.915 [0.850, 0.958]",
+        "dead 50 %",
+        "hidden vanishing",
+        "theory 0.5",
+        "long end",
+    ):
         assert word in re.sub(r"[ |]+", " ", text.replace("\n", " "))
 
 
@@ -117,13 +125,13 @@ def test_it_says_how_many_are_as_good_as_the_best(sweep):
     text = printed(sweep)
     assert "0 of 1 others cannot be told from number 1 by" in text
     assert "1 other: only 2 seeds in common with number 1, too few to tell." in text
-    assert "1 other: only 2 seeds in common with number 3" in printed(sweep, baseline="relu · he")
+    assert "1 other: only 2 seeds in common with number 2" in printed(sweep, baseline="relu · he")
 
 
 def test_a_mean_of_some_of_the_seeds_says_of_how_many(sweep):
     cells = [row["test accuracy"] for row in rows(printed(sweep), "Ranking")]
-    assert cells[1].endswith(" 2 of 4 seeds")
-    assert "seeds" not in cells[0] + cells[2]
+    assert cells[2].endswith(" 2 of 4 seeds")
+    assert "seeds" not in cells[0] + cells[1]
 
 
 def test_seeds_that_no_signal_reaches_are_counted(tmp_path):
@@ -133,7 +141,7 @@ def test_seeds_that_no_signal_reaches_are_counted(tmp_path):
     tables = layers(range(4), norm=norm), metrics(range(4), lambda _: 0.5)
     write_run(tmp_path / "0_x", diverged={0: 5}, tables=tables)
     (row,) = rows(printed(tmp_path), "Ranking")
-    assert row["vanishing index start → end"] == "0 ± 0 → 0 δ is 0 in 2 of 3"
+    assert row["vanishing index start → end"] == "0 all alike → 0 δ is 0 in 2 of 3"
 
 
 def test_one_seed_has_neither_intervals_nor_tests(tmp_path):
@@ -207,7 +215,7 @@ def summary(status="completed", at=(None, None), **fields):
 def test_a_run_of_a_sweep_in_one_line():
     flow, test = {"vanishing_index_start": interval(2.0, 0.5)}, {"accuracy": interval(0.9, 0.05)}
     done = summary(metrics={"test": test}, flow=flow)
-    assert describe_run(done) == "completed, accuracy 0.9 ± 0.05, vanishing index 2 ± 0.5"
+    assert describe_run(done) == "completed, accuracy 0.900 ± 0.050, vanishing index 2.00 ± 0.50"
     assert describe_run(summary("failed", error="no such file")) == "failed: no such file"
     assert describe_run(summary("diverged", at=[3, 4])) == "diverged"
     assert describe_run(summary(at=[3, None])) == "completed, 1 of 2 seeds diverged"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS, summary_of
 from deltaflow.terminal.run import print_run
 
@@ -80,7 +81,28 @@ def test_a_flow_cell_is_the_mean_over_seeds_at_the_start_and_at_the_end(out, tmp
     frame = layers({"delta_norm": lambda seed, step, layer: values[step] * layer * (1 + 2 * seed)})
     print_run(out, tmp_path, summary(), frame)
     assert "step 0 → step 9, mean over 2 seeds" in said(out)
-    assert column(out, "δ norm") == ["2.0e+00 → 1.4e+01", "4.0e+00 → 2.8e+01"]
+    assert column(out, "δ norm") == ["1.7e+00 → 1.2e+01", "3.5e+00 → 2.4e+01"]
+
+
+def test_zeros_are_counted_and_the_mean_is_that_of_the_picture(out, tmp_path):
+    """The update ratio is 0 in one of two seeds, and in both in the second layer."""
+    frame = layers(
+        {
+            "delta_norm": lambda *_: 1.0,
+            "delta_rms": lambda *_: 1.0,
+            "update_ratio": lambda seed, step, layer: 0.0 if seed or layer == 2 else 1e-4,
+        }
+    )
+    print_run(out, tmp_path, summary(), frame)
+    first, second = column(out, "update ratio")
+    assert first == "1.0e-04 (0 in 1 of 2 seeds) → 1.0e-04 (0 in 1 of 2 seeds)"
+    assert second == "0 → 0"
+    panel = next(
+        axes for axes in run_picture.draw(frame, "run").axes if "Update" in axes.get_title("left")
+    )
+    assert panel.lines[0].get_ydata()[0] == pytest.approx(1e-4)
+    (note,) = (text.get_text() for text in panel.texts if "seeds" in text.get_text())
+    assert note == "0 in 2 of 2 seeds at the start, 0 in 2 of 2 seeds at the end: left out"
 
 
 def test_layers_go_from_the_input_to_the_output(out, tmp_path):
@@ -137,9 +159,9 @@ def test_a_result_is_a_mean_and_half_the_width_of_its_interval(out, tmp_path):
     print_run(out, tmp_path, summary(metrics=metrics), LAYERS.frame({}))
     assert "mean and 95 % interval over 3 seeds" in said(out)
     assert [list(row.values()) for row in table(out, "accuracy")] == [
-        ["validation, last epoch", "0.5 ± 0.25", "0.8 ± 0.02"],
-        ["validation, best epoch", "0.25 ± 0.12", "0.9 ± 0.03"],
-        ["test, last epoch", "0.375 ± 0.062", "0.85 ± 0.04"],
+        ["validation, last epoch", "0.50 ± 0.25", "0.800 ± 0.020"],
+        ["validation, best epoch", "0.25 ± 0.12", "0.900 ± 0.030"],
+        ["test, last epoch", "0.375 ± 0.062", "0.850 ± 0.040"],
     ]
 
 

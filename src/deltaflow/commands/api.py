@@ -16,7 +16,6 @@ True
 ['completed', 'completed']
 """
 
-import sys
 from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ import polars as pl
 from deltaflow.commands.process import process_restored
 from deltaflow.commands.train import run_command_line
 from deltaflow.comparison.collection import collect
+from deltaflow.comparison.command_lines import RUN_SWEEP, TRAIN
 from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table
 from deltaflow.config.composition import compose_run
@@ -87,7 +87,7 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
         config, choices = compose_run(settings, folder)
     except Exception as error:  # Hydra raises any
         raise UserError(explain(error)) from error
-    return run(config, folder, choices, settings, command=sys.argv)
+    return run(config, folder, choices, settings, command=[TRAIN, *settings])
 
 
 def run_sweep(
@@ -123,7 +123,7 @@ def run_sweep(
         redirect_stdout(log),
         redirect_stderr(log),
     ):
-        status = _status_of(["train.py", "-m", *settings, f"{where}='{quoted}'"])
+        status = _status_of([RUN_SWEEP, "-m", *settings, f"{where}='{quoted}'"])
     if status == INTERRUPTED:
         raise KeyboardInterrupt(f"What was measured until then is in {folder}.")
     return Sweep(folder, runs_table(group_runs(collect([folder])), folder))

@@ -106,7 +106,7 @@ def _run(settings: Settings) -> None:
     named = None if settings.baseline == _BEST else settings.baseline
     directory = _output(settings)
     report = report_on(runs, directory, title_of(settings.directories), named)
-    print_ranking(out, report.digest)
+    print_ranking(out, report.comparison)
     write_report(report, settings.format)
     print_places(out, directory)
 

@@ -1,16 +1,21 @@
 """A configuration: what runs are without their seeds, and what all of them came to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from deltaflow.comparison.collection import CollectedRun, finite
+from deltaflow.comparison.results import rows_judged
 from deltaflow.records import Replica
 from deltaflow.records.fields import STATUSES
+from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import literal
 
 Value = str | float | None
 
 ENDED = ("completed", "diverged")
+_SHOWN = 5  # labels in a message
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Configuration:
-    """All runs of one configuration.
+    """All runs of one configuration. A seed that several of them have counts once.
 
     Attributes:
         number: of its first run.
@@ -67,6 +72,25 @@ class Configuration:
             said.append(f"{len(rest)} of {len(self.runs)} runs {rest[0].status}: {rest[0].reason}")
         return "; ".join(said) or None
 
+    @cached_property
+    def sources(self) -> dict[int, int]:
+        """The run that counts for each seed with a result, by number: the first that has it."""
+        found: dict[int, int] = {}
+        for number, run in self.runs.items():
+            for replica in run.summary.replicas:
+                found.setdefault(replica.seed, number)
+        return found
+
+    @cached_property
+    def replicas(self) -> dict[int, Replica]:
+        """The records of its replicas, by seed."""
+        return {
+            replica.seed: replica
+            for number, run in self.runs.items()
+            for replica in run.summary.replicas
+            if self.sources[replica.seed] == number
+        }
+
     @property
     def diverged(self) -> dict[int, int]:
         """The seeds that diverged, with their steps; 0 where it is not known."""
@@ -76,25 +100,36 @@ class Configuration:
             if replica.has_diverged
         }
 
+    @cached_property
+    def failed(self) -> set[int]:
+        """The seeds of runs that failed, unless another run has their result."""
+        failed = (run for run in self.runs.values() if run.status == "failed")
+        return {seed for run in failed for seed in _planned(run)} - self.replicas.keys()
+
     @property
-    def is_mostly_lost(self) -> bool:
-        """Whether more of its seeds diverged than did not."""
-        return 2 * len(self.diverged) > len(self.replicas)
+    def n_lost(self) -> int:
+        """Seeds that diverged or failed."""
+        return len(self.diverged) + len(self.failed)
 
     @property
     def n_seeds(self) -> int:
-        """Seeds with results; as many as were planned, if there are none."""
-        planned = re.search(r"(?m)^n_seeds: (\d{1,9})$", self.first.config)
-        return len(self.replicas) or (int(planned[1]) if planned else 0)
+        """Seeds with results and those that failed; as many as were planned, if there are none."""
+        return len(self.replicas) + len(self.failed) or len(_planned(self.first))
 
     @property
-    def replicas(self) -> dict[int, Replica]:
-        """The records of its replicas, by seed; each seed counts once."""
-        found: dict[int, Replica] = {}
-        for run in self.runs.values():
-            for replica in run.summary.replicas:
-                found.setdefault(replica.seed, replica)
-        return found
+    def seconds(self) -> float | None:
+        """What its seeds took; a run's time is shared by its seeds, and each seed counts once."""
+        found = []
+        for number, run in self.runs.items():
+            n = len(run.summary.replicas)
+            own = sum(source == number for source in self.sources.values())
+            if (seconds := run.summary.wall_seconds) is not None:
+                found.append(seconds * own / n if n else seconds)
+        return sum(found) if found else None
+
+    def rows(self, moment: str) -> int | None:
+        """The rows that metrics of a moment are averages over, if that is known."""
+        return rows_judged(self.first.summary.rows, moment)
 
     def values(self, part: str, name: str) -> dict[int, float]:
         """A number of each replica that it is counted of, by seed.
@@ -106,9 +141,39 @@ class Configuration:
         return {
             seed: value
             for seed, replica in self.replicas.items()
-            if (value := finite(replica.numbers(part).get(name))) is not None
-            and replica.counts(name)
+            if replica.counts(name)
+            and (value := finite(replica.numbers(part).get(name))) is not None
         }
+
+
+def find_configuration(name: str, configurations: Sequence[Configuration]) -> Configuration:
+    """The configuration that a name means.
+
+    Args:
+        name: the label, or pieces of it, such as ``relu depth=10``; a piece with an equals sign
+            that is a setting's name and value means that setting alone.
+        configurations: to choose from.
+
+    Raises:
+        ValueError: if none is meant, or several.
+    """
+    exact = [one for one in configurations if one.label == name.strip()]
+    pieces = [piece for piece in name.split() if piece != "·"]  # as a ranking has between values
+    found = exact or [one for one in configurations if all(_fits(p, one) for p in pieces)]
+    if len(found) == 1 and pieces:
+        return found[0]
+    shown = [f"`{literal(one.label)}`" for one in (found or configurations)[:_SHOWN]]
+    more = len(found or configurations) - len(shown)
+    said = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    if len(found) > 1 and pieces:
+        raise UserError(
+            f"A baseline must name one configuration. Found {len(found)} for `{name}`: {said}. "
+            "Add what sets it apart, as in `--baseline 'activation=relu init=he'`."
+        )
+    raise UserError(
+        f"A baseline must name a configuration, by its label or a part of it. Found `{name}`, "
+        f"which none has. There are {said}."
+    )
 
 
 def text(value: Value) -> str:
@@ -131,3 +196,19 @@ def read_value(typed: str) -> str | float:
             return number
     quoted = len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\""
     return typed[1:-1] if quoted else typed
+
+
+def _fits(piece: str, one: Configuration) -> bool:
+    """Whether a piece of a name speaks of a configuration."""
+    axis, equals, value = piece.partition("=")
+    if equals and axis in one.axes:
+        return text(read_value(value)) == text(one.axes[axis])
+    return piece in one.label
+
+
+def _planned(run: CollectedRun) -> range:
+    """The seeds that a run was to have, as its configuration says."""
+    first, n = (
+        re.search(rf"(?m)^{name}: (\d{{1,9}})$", run.config) for name in ("seed", "n_seeds")
+    )
+    return range(int(first[1]), int(first[1]) + int(n[1])) if first and n else range(0)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from deltaflow.comparison.configuration import text
-from deltaflow.comparison.grouped_runs import GroupedRuns, missing_result, n_zero
+from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.comparison.statistics.effects import AxisEffects
 from deltaflow.comparison.wording import listed, many
 
@@ -17,32 +17,33 @@ def exclusions(grouped: GroupedRuns, effects: Sequence[AxisEffects]) -> Iterator
         effects: of its axes.
     """
     yield from _unranked(grouped)
-    yield from _ranked_last(grouped)
+    yield from _lost_seeds(grouped)
     yield from _effects(effects)
     yield from _zeros(grouped)
-    yield from _lost(grouped)
+    yield from _diverged(grouped)
+    yield from _runs(grouped)
 
 
 def _unranked(grouped: GroupedRuns) -> Iterator[str]:
     metric, found = grouped.metric, grouped.configurations
-    if metric.usual:
+    if metric.replaced:
         lacking = [one for one in found if one.status == "completed"]
-        n = sum(not one.values(metric.moment, metric.usual) for one in lacking)
+        n = sum(not one.values(metric.moment, metric.replaced) for one in lacking)
         yield (
-            f"{many(n, 'configuration')} without {metric.usual}: all are ranked by "
+            f"{many(n, 'configuration')} without {metric.replaced}: all are ranked by "
             f"{metric.name}, which each of them has."
         )
-    if n := sum(missing_result(grouped, one) is not None for one in found):
+    if n := sum(grouped.missing_result(one) is not None for one in found):
         result = f"{metric.moment} {metric.name}"
         yield f"{many(n, 'configuration')} completed without {result}: not ranked."
 
 
-def _ranked_last(grouped: GroupedRuns) -> Iterator[str]:
+def _lost_seeds(grouped: GroupedRuns) -> Iterator[str]:
     found = grouped.configurations
-    if lost := sum(one.status == "completed" and one.is_mostly_lost for one in found):
+    if lost := sum(one.status == "completed" and one.n_lost > 0 for one in found):
         yield (
-            f"{many(lost, 'configuration')} most of whose seeds diverged: ranked after the "
-            "others, whatever the rest of the seeds came to."
+            f"{many(lost, 'configuration')} lost seeds, which diverged or failed: ranked after "
+            "those that lost a smaller share, then by the mean of the seeds that are left."
         )
 
 
@@ -79,7 +80,7 @@ def _averaged(one: AxisEffects) -> str:
 
 def _zeros(grouped: GroupedRuns) -> Iterator[str]:
     for moment in ("start", "end"):
-        found = [n for c in grouped.configurations if (n := n_zero(grouped, c, moment))]
+        found = [n for c in grouped.configurations if (n := grouped.n_zero(c, moment))]
         if found:
             yield (
                 f"δ is 0 in {many(sum(found), 'network')} of {many(len(found), 'configuration')} "
@@ -89,14 +90,23 @@ def _zeros(grouped: GroupedRuns) -> Iterator[str]:
             )
 
 
-def _lost(grouped: GroupedRuns) -> Iterator[str]:
-    replicas = [r for run in grouped.runs.values() for r in run.summary.replicas]
-    if lost := sum(replica.has_diverged for replica in replicas):
+def _diverged(grouped: GroupedRuns) -> Iterator[str]:
+    n = sum(len(one.replicas) for one in grouped.configurations)
+    if lost := sum(len(one.diverged) for one in grouped.configurations):
         yield (
-            f"{lost} of {many(len(replicas), 'network')} diverged. What is of the start is over "
-            "all seeds; metrics, and what is of the end, over those that did not diverge: that "
-            "flatters the configurations the others belong to."
+            f"{lost} of {many(n, 'network')} diverged. What is of the start is over all seeds; "
+            "metrics, and what is of the end, over those that did not diverge: that flatters the "
+            "configurations the others belong to."
         )
+    n_records = sum(len(run.summary.replicas) for run in grouped.runs.values())
+    if twice := n_records - n:
+        yield (
+            f"{many(twice, 'network')} trained again, with the configuration and the seed of "
+            "another: each counts once, in times too."
+        )
+
+
+def _runs(grouped: GroupedRuns) -> Iterator[str]:
     statuses = Counter(run.status for run in grouped.runs.values())
     ended = [
         f"{many(statuses[status], 'run')} {word}"

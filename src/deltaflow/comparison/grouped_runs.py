@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configuration import Axis, Configuration
 from deltaflow.comparison.grouping import configurations, distinct, numbered
-from deltaflow.comparison.series import Tables, read_tables
+from deltaflow.comparison.results import HEADLINES
+from deltaflow.comparison.statistics.intervals import Scale, metric_scale
+from deltaflow.comparison.tables import Tables, read_tables
 from deltaflow.comparison.wording import listed
-
-METRICS = ("accuracy", "r2", "loss")  # what runs are ranked by: the first that they have
 
 
 @dataclass(frozen=True)
@@ -17,19 +17,25 @@ class Metric:
     """What runs are ranked by.
 
     Attributes:
-        name: of the metric.
+        name: as in the records.
         moment: ``test``, or ``final`` without a test part.
-        usual: what it stands in for, as some runs do not have that; ``None`` for nothing.
+        replaced: the usual metric, where some runs do not have it; ``None`` for none.
     """
 
     name: str
     moment: str
-    usual: str | None = None
+    replaced: str | None = None
 
     @property
     def higher_is_better(self) -> bool:
         """Whether more of it is better."""
         return self.name != "loss"
+
+    def scale(self, *found: Configuration) -> Scale:
+        """What its values can be, and over how many rows of these configurations at least."""
+        rows = [one.rows(self.moment) for one in found if one.values(self.moment, self.name)]
+        known = [n for n in rows if n]
+        return metric_scale(self.name, min(known) if known and len(known) == len(rows) else None)
 
 
 @dataclass(frozen=True)
@@ -52,43 +58,39 @@ class GroupedRuns:
     metric: Metric
     tables: Tables
 
+    def n_zero(self, one: Configuration, moment: str) -> int:
+        """Seeds with a hidden layer where δ is 0, whose vanishing index is no number.
+
+        Args:
+            one: configuration.
+            moment: ``start``, or ``end`` for those of the seeds that did not diverge.
+        """
+        zeros = self.tables.zeros[moment]
+        return sum(
+            (one.sources[seed], seed) in zeros
+            for seed, replica in one.replicas.items()
+            if replica.counts(f"_{moment}")
+        )
+
+    def missing_result(self, one: Configuration) -> str | None:
+        """Why a configuration that completed is not ranked; ``None`` if it is."""
+        metric = self.metric
+        if one.status != "completed" or one.values(metric.moment, metric.name):
+            return None
+        found = (replica.numbers(metric.moment) for replica in one.replicas.values())
+        names = dict.fromkeys(name for numbers in found for name in numbers)
+        known = [name for name in names if one.values(metric.moment, name)]
+        others = f", but {metric.moment} {listed(known, 'and')}" if known else ""
+        return f"no {metric.moment} {metric.name}{others}"
+
 
 def group_runs(runs: Sequence[CollectedRun]) -> GroupedRuns:
-    """Group runs, choose what to rank them by, and read their tables.
-
-    Args:
-        runs: as collected.
-    """
+    """Group runs, choose what to rank them by, and read their tables."""
     own = numbered(distinct(runs))
     groups, axes = configurations(own)
     metric = _metric(groups)
     tables = read_tables(groups, metric.name)
     return GroupedRuns(own, len(runs) - len(own), groups, axes, metric, tables)
-
-
-def n_zero(grouped: GroupedRuns, one: Configuration, moment: str) -> int:
-    """Seeds with a hidden layer where δ is 0, whose vanishing index is no number.
-
-    Args:
-        grouped: that it is of.
-        one: configuration.
-        moment: ``start``, or ``end`` for those of the seeds that did not diverge.
-    """
-    counted = [seed for seed, replica in one.replicas.items() if replica.counts(f"_{moment}")]
-    zeros = grouped.tables.zeros[moment]
-    return sum(any((number, seed) in zeros for number in one.runs) for seed in counted)
-
-
-def missing_result(grouped: GroupedRuns, one: Configuration) -> str | None:
-    """Why a configuration that completed has no place in the ranking; ``None`` if it has one."""
-    metric = grouped.metric
-    if one.status != "completed" or one.values(metric.moment, metric.name):
-        return None
-    replicas = one.replicas.values()
-    names = dict.fromkeys(name for replica in replicas for name in replica.numbers(metric.moment))
-    known = [name for name in names if one.values(metric.moment, name)]
-    others = f", but {metric.moment} {listed(known, 'and')}" if known else ""
-    return f"no {metric.moment} {metric.name}{others}"
 
 
 def _metric(groups: Sequence[Configuration]) -> Metric:
@@ -99,7 +101,7 @@ def _metric(groups: Sequence[Configuration]) -> Metric:
     """
     having = {
         (name, moment): {one.number for one in groups if one.values(moment, name)}
-        for name in METRICS
+        for name in HEADLINES
         for moment in ("test", "final")
     }
     half = max(map(len, having.values())) / 2
@@ -112,5 +114,5 @@ def _metric(groups: Sequence[Configuration]) -> Metric:
         for run in one.runs.values()
     }
     if len(kinds) == 1 and having[name, moment] < having["loss", moment] == everyone:
-        return Metric("loss", moment, usual=name)
+        return Metric("loss", moment, replaced=name)
     return Metric(name, moment)

@@ -14,11 +14,11 @@ from dataclasses import replace
 
 from deltaflow.comparison.collection import CollectedRun, finite
 from deltaflow.comparison.configuration import ENDED, Axis, Configuration, Value, read_value, text
-from deltaflow.records.summary import DECIDES_NOTHING
+from deltaflow.config.indifferent import INDIFFERENT, RECORDING
 
 SEEDS = ("seed", "n_seeds")
-_ELSEWHERE = ("hydra", "logger", "paths", "sweep")  # what does not decide a result
-_PLACES = ("accelerator", *(name for name in DECIDES_NOTHING if "." in name))  # nor do these
+_NEVER_AXES = tuple(name for name in RECORDING if "." not in name)
+_SELDOM_AXES = tuple(name for name in INDIFFERENT if name not in _NEVER_AXES)
 
 
 def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
@@ -33,7 +33,7 @@ def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
     chosen: dict[str, CollectedRun] = {}
     for run in runs:
         key = _what_decides(run)
-        if key not in chosen or _claim(run) > _claim(chosen[key]):
+        if key not in chosen or _precedence(run) > _precedence(chosen[key]):
             chosen[key] = run
     kept = {id(run) for run in chosen.values()}
     return [run for run in runs if id(run) in kept]
@@ -60,7 +60,7 @@ def configurations(
         The configurations in the order of their first runs, and the axes in the order in which
         overrides name them.
     """
-    without = (*SEEDS, *_idle_places(list(runs.values())))
+    without = (*SEEDS, *_ignored(list(runs.values())))
     groups: dict[str, dict[int, CollectedRun]] = {}
     for number, run in runs.items():
         groups.setdefault(_what_decides(run, without), {})[number] = run
@@ -79,10 +79,10 @@ def configurations(
     return _told_apart(found), axes
 
 
-def _idle_places(runs: Sequence[CollectedRun]) -> tuple[str, ...]:
+def _ignored(runs: Sequence[CollectedRun]) -> tuple[str, ...]:
     """What says where runs computed, unless that is all that sets some of them apart."""
-    without = {_what_decides(run, _PLACES) for run in runs}
-    return _PLACES if len(without) == len({_what_decides(run) for run in runs}) else ()
+    without = {_what_decides(run, _SELDOM_AXES) for run in runs}
+    return _SELDOM_AXES if len(without) == len({_what_decides(run) for run in runs}) else ()
 
 
 def _varied(runs: Sequence[CollectedRun], settings: Sequence[Mapping[str, str]]) -> list[str]:
@@ -127,7 +127,7 @@ def _name(override: str) -> str | None:
     """The setting that an override names; ``None`` if it decides nothing but seeds."""
     name = override.partition("=")[0].lstrip("+~").removesuffix("._target_")
     top = re.split(r"[./@]", name, maxsplit=1)[0]
-    return None if top in _ELSEWHERE or name in SEEDS else name
+    return None if top in _NEVER_AXES or name in SEEDS else name
 
 
 def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
@@ -155,7 +155,7 @@ def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
 
 def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
     """What a run was configured by, as far as it decides the result."""
-    if kept := _without(run.config, (*_ELSEWHERE, *without)):
+    if kept := _without(run.config, (*_NEVER_AXES, *without)):
         return kept
     settings = run.summary.hyperparameters or run.summary.choices
     settings = {name: value for name, value in settings.items() if name not in without}
@@ -188,5 +188,5 @@ def _without(config: str, names: Sequence[str]) -> str:
     return "\n".join(kept)
 
 
-def _claim(run: CollectedRun) -> tuple[bool, str]:
+def _precedence(run: CollectedRun) -> tuple[bool, str]:
     return run.status in ENDED, run.summary.started or ""

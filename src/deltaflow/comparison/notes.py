@@ -6,6 +6,7 @@ from deltaflow.comparison.configuration import Axis, text
 from deltaflow.comparison.exclusions import exclusions
 from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.comparison.statistics.effects import AxisEffects
+from deltaflow.comparison.statistics.intervals import Scale
 from deltaflow.comparison.statistics.paired_tests import FEW, Difference, least_seeds
 from deltaflow.comparison.wording import MOST_NAMED, many
 
@@ -61,7 +62,7 @@ def notes(
     values = [one.values(metric.moment, metric.name) for one in grouped.configurations]
     sizes = [len(own) for own in values if own]
     return [
-        *_intervals(sizes),
+        *_intervals(sizes, metric.scale(*grouped.configurations)),
         *_picking(grouped, len(sizes), metric.moment),
         *_tests(against, sizes, named),
         *_scope(grouped, max(sizes, default=0)),
@@ -69,7 +70,7 @@ def notes(
     ]
 
 
-def _intervals(sizes: Sequence[int]) -> Iterator[str]:
+def _intervals(sizes: Sequence[int], scale: Scale) -> Iterator[str]:
     if not sizes:
         yield "No run has a result yet: there is nothing to rank."
     elif max(sizes) == 1:
@@ -80,7 +81,8 @@ def _intervals(sizes: Sequence[int]) -> Iterator[str]:
     else:
         n = len(sizes)
         wrong = f": about {0.05 * n:.0f} of these {n} miss their mean" if n >= 20 else ""
-        yield f"Intervals are 95 % by Student's t over seeds, unadjusted{wrong}."
+        shares = " (Korn and Graubard's for shares of rows)" if scale.is_share else ""
+        yield f"Intervals are 95 % by Student's t{shares} over seeds, unadjusted{wrong}."
         if ones := sizes.count(1):
             yield f"{many(ones, 'configuration')} with one seed: no interval, and no test."
 
@@ -109,7 +111,8 @@ def _tests(
         best = f"the best with at least {least} seeds" if min(sizes) < least else "the best"
         yield (
             f"Each is compared with {f'`{named}`' if named else best}, paired by seed; p is "
-            "that of a paired t-test, two-sided, corrected by Holm for "
+            "that of a paired t-test, two-sided, with a spread no smaller than whole rows leave, "
+            "corrected by Holm for "
             + (
                 f"{many(family, 'comparison')}. It holds if the baseline was chosen before the "
                 "results were seen."
@@ -117,11 +120,6 @@ def _tests(
                 else f"{pairs}, as the best was picked by the same results. "
                 "A baseline chosen beforehand, with `--baseline`, leaves fewer."
             )
-        )
-    if constant := sum(one.is_constant and one.mean != 0 for one in tested):
-        yield (
-            f"{many(constant, 'difference')} with the same value for every seed: t has no scale "
-            "to judge by, and p is that of the sign test, 2^(1−n)."
         )
     if untested := len(against) - len(tested):
         yield f"{many(untested, 'configuration')} with one seed in common with the baseline: no p."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from deltaflow.comparison.collection import collect
-from deltaflow.comparison.outcomes import headline
+from deltaflow.comparison.results import headline
 
 _GREATEST = 1e36  # that an initializer may have
 

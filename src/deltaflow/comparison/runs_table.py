@@ -102,8 +102,9 @@ def _rows(
         "verdict": verdicts[0].kind if verdicts else None,
         "wall_seconds": run.summary.wall_seconds,
     } | _axes(one, schema)
-    for replica in run.summary.replicas:
-        seed = replica.seed
+    for seed, replica in one.replicas.items():
+        if one.sources[seed] != number:
+            continue  # each seed counts once
         units = grouped.tables.units.get((number, seed), {})
         named = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
                  for key, value in replica.numbers(part).items()}  # fmt: skip

@@ -15,13 +15,14 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from deltaflow.config.indifferent import INDIFFERENT
+
 Hyperparameters = dict[str, str | float | None]
 """Values by name: finite numbers, which sort, texts, or ``None`` for what is not in use."""
 
-_WATCHING = {"logger", "callbacks", "diagnostics", "sweep"}
-_PLACE = {"accelerator", "trainer.accelerator", "trainer.threads", "trainer.profiler", "local"}
+_NO_PART = {*INDIFFERENT, "callbacks", "diagnostics", "local"}
 _TOLD_LAYERS = 1000  # more of them are told by depth and width alone
-_NO_CHOICE = _WATCHING | _PLACE | {"trainer", "debug"}  # their values say it all
+_NO_CHOICE = _NO_PART | {"trainer", "debug"}  # their values say it all
 
 
 def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hyperparameters:
@@ -45,10 +46,10 @@ def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hy
         for group in [*map(str, config), *choices]  # in the order of the configuration
         if group in choices and "/" not in group and group not in _NO_CHOICE
     }
-    parts = OmegaConf.masked_copy(config, [str(key) for key in config if key not in _WATCHING])
+    parts = OmegaConf.masked_copy(config, [str(key) for key in config if key not in _NO_PART])
     tree = cast(dict[str, Any], OmegaConf.to_container(parts, resolve=True))
     tree["network"] |= _hidden_layers(**tree["network"])
-    return options | {name: value for name, value in _leaves(tree) if name not in _PLACE}
+    return options | {name: value for name, value in _leaves(tree) if name not in _NO_PART}
 
 
 def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:

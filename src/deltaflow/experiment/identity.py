@@ -25,8 +25,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from deltaflow.config.indifferent import INDIFFERENT
 from deltaflow.config.options import starting_folder
-from deltaflow.records.summary import DECIDES_NOTHING
 
 
 def identity(config: DictConfig) -> str:
@@ -41,7 +41,7 @@ def identity(config: DictConfig) -> str:
         The hexadecimal SHA-256 of all settings that decide the result, 64 characters.
     """
     tree = _settings(config)
-    for name in DECIDES_NOTHING:
+    for name in INDIFFERENT:
         _remove(tree, name.split("."))
     data = tree.get("data")
     if isinstance(data, dict) and isinstance(data.get("path"), str):

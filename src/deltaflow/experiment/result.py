@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from matplotlib.figure import Figure
 
-from deltaflow.comparison.results import without_diverged
+from deltaflow.comparison.flow_numbers import without_diverged
 from deltaflow.experiment.checkpoint import read_network
 from deltaflow.figures import run_picture
 from deltaflow.nn.network import FullyConnected

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from deltaflow.comparison.results import FLOW_NUMBERS
+from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
 from deltaflow.config import limits
 from deltaflow.config.hyperparameters import Hyperparameters, hyperparameters, varied
 from deltaflow.config.options import option_names

@@ -8,7 +8,8 @@ import polars as pl
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow import verdicts
-from deltaflow.comparison.results import results, theory_fit
+from deltaflow.comparison.flow_numbers import theory_fit
+from deltaflow.comparison.results import results
 from deltaflow.config.messages import explain
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import builders
@@ -42,9 +43,10 @@ def summarize(
         n_steps: updates made.
 
     Returns:
-        ``status``, ``replicas``, ``metrics``, ``flow``, ``theory`` and ``verdicts``.
+        ``status``, ``rows``, ``replicas``, ``metrics``, ``flow``, ``theory`` and ``verdicts``.
     """
-    found = results(builders.seeds(config), module.diverged_at.tolist(), layers, metrics)
+    rows = dict(zip(("train", "validation", "test"), data.n_rows, strict=True))
+    found = results(builders.seeds(config), module.diverged_at.tolist(), layers, metrics, rows)
     inputs = builders.input_second_moment(data)
     applies = module.network.normalization is None
     fields = theory.fields(inputs) if applies else None

@@ -12,7 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
 
-from deltaflow.comparison.results import first_and_last, flow_numbers, interval
+from deltaflow.comparison.flow_numbers import first_and_last, flow_numbers, positive_log
+from deltaflow.comparison.statistics.intervals import interval
 from deltaflow.flow.profiles import decay_rate
 from deltaflow.system.files import replace_file
 
@@ -117,6 +118,7 @@ def _profile(
         if rows["n"].max() != 1:
             low, high = (10 ** rows[name].to_numpy() for name in ("low", "high"))
             axes.fill_between(x, low, high, color=look["color"], alpha=0.18, lw=0)
+    _say_zeros(axes, logs)
     if decay:
         _prediction(axes, layers, f"predicted_{quantity}")
     if axes.lines:
@@ -127,6 +129,19 @@ def _profile(
             middle = bottom**0.5 * top**0.5
             axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
     _frame(axes, layers, title, missing="0 or not finite in every layer")
+
+
+def _say_zeros(axes: Axes, logs: pl.DataFrame) -> None:
+    """In how many seeds a quantity is 0 in some layer, which no mean of logarithms shows."""
+    said = []
+    for moment, step, _ in _moments(logs):
+        layers = logs.filter(pl.col("step") == step).group_by("layer")
+        counted = layers.agg(pl.col("zero").sum(), n=pl.len())
+        n_zero, n = (int(counted[name].max() or 0) for name in ("zero", "n"))  # type: ignore[arg-type]
+        said += [f"0 in {n_zero} of {n} seeds at the {moment}"] if n_zero and n != 1 else []
+    if said:
+        text = f"{', '.join(said)}: left out"
+        axes.text(0.02, 0.02, text, transform=axes.transAxes, fontsize=8, color=QUIET)
 
 
 def _prediction(axes: Axes, layers: pl.DataFrame, quantity: str) -> None:
@@ -185,10 +200,8 @@ def _moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
 
 
 def _logarithms(layers: pl.DataFrame, quantity: str) -> pl.DataFrame:
-    """Layer, step and log₁₀ of a quantity; null where it is 0 or not finite."""
-    value = pl.col(quantity)
-    log = pl.when((value > 0) & value.is_finite()).then(value.log10())
-    return layers.select("layer", "step", log=log)
+    """Layer, step, log₁₀ of a quantity, null where it is 0 or not finite, and whether it is 0."""
+    return layers.select("layer", "step", log=positive_log(quantity), zero=pl.col(quantity) == 0)
 
 
 def _whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
@@ -205,11 +218,10 @@ def _whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
 def _decay(layers: pl.DataFrame) -> dict[str, float | None]:
     """The mean decay rate over seeds, at the start and at the end."""
     numbers = flow_numbers(layers).values()
-    means = {}
-    for moment in ("start", "end"):
-        mean = interval(row[f"decay_rate_{moment}"] for row in numbers)["mean"]
-        means[moment] = None if mean is None else float(mean)
-    return means
+    return {
+        moment: interval(row[f"decay_rate_{moment}"] for row in numbers).mean
+        for moment in ("start", "end")
+    }
 
 
 def _edges(steps: list[int]) -> list[float]:

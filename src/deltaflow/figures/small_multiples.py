@@ -11,38 +11,42 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from deltaflow.comparison.comparison import Comparison
+from deltaflow.comparison.ranked_configuration import RankedConfiguration
+from deltaflow.comparison.series import Band
 from deltaflow.figures.labels import wrapped
 from deltaflow.figures.run_picture import END, QUIET, START
 
 MOST = 12  # runs in a figure
-_Run = Mapping[str, Any]
-_Digest = Mapping[str, Any]
+_Run = RankedConfiguration
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 2.9, 2.25  # of a panel, inches
 _LOOKS = {"start": {"color": START, "ls": "-"}, "end": {"color": END, "ls": "--"}}
 _DECADES = 12  # that the colours of heatmaps tell apart at most
 
 
-def profiles(digest: _Digest) -> Figure | None:
+def profiles(comparison: Comparison) -> Figure | None:
     """Depth profiles of δ at the start and the end, with theory's.
 
     Args:
-        digest: of a report.
+        comparison: of the runs.
 
     Returns:
         The figure; ``None`` if no run has one.
     """
-    runs, left_out = _chosen(digest, lambda run: run["profile"])
+    runs, left_out = _evenly(comparison, lambda run: run.profile)
     if not runs:
         return None
     figure, panels = _grid(runs, f"Depth profiles of the δ norm{left_out}", bottom=0.62)
     for axes, run in zip(panels, runs.values(), strict=True):
-        profile, layers = run["profile"], run["profile"]["layers"]
-        for moment, look in _LOOKS.items():
-            if profile[moment]:
-                _line(axes, layers, profile[moment], look, marker="os"[moment == "end"])
-        if profile["theory"]:
-            axes.plot(layers, _numbers(profile["theory"]), color="black", ls=":", lw=1.6, zorder=3)
+        profile = run.profile
+        assert profile is not None
+        for band, (moment, look) in zip((profile.start, profile.end), _LOOKS.items(), strict=True):
+            if band:
+                _line(axes, profile.layers, band, look, marker="os"[moment == "end"])
+        if profile.theory:
+            theory = _numbers(profile.theory)
+            axes.plot(profile.layers, theory, color="black", ls=":", lw=1.6, zorder=3)
         _logarithmic(axes)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     _share(panels, "hidden layer, from the input", "δ norm")
@@ -52,28 +56,29 @@ def profiles(digest: _Digest) -> Figure | None:
     return figure
 
 
-def heatmaps(digest: _Digest) -> Figure | None:
+def heatmaps(comparison: Comparison) -> Figure | None:
     """δ by layer and step, on one scale of colours.
 
     Args:
-        digest: of a report.
+        comparison: of the runs.
 
     Returns:
         The figure; ``None`` if no run has one.
     """
-    runs, left_out = _chosen(digest, lambda run: run["heatmap"])
+    runs, left_out = _evenly(comparison, lambda run: run.heatmap)
     if not runs:
         return None
     figure, panels = _grid(runs, f"Error signal δ, layer by layer{left_out}", right=0.9)
-    grids = [np.array([_numbers(row) for row in run["heatmap"]["values"]]) for run in runs.values()]
+    maps = [run.heatmap for run in runs.values() if run.heatmap]
+    grids = [np.array([_numbers(row) for row in heatmap.values]) for heatmap in maps]
     known = np.concatenate([grid[np.isfinite(grid)] for grid in grids])
     high = float(known.max()) if len(known) else 0.0
     low = max(float(known.min()) if len(known) else -1.0, high - _DECADES)
     scale, mesh = Normalize(low, high), None
-    for axes, run, grid in zip(panels, runs.values(), grids, strict=True):
-        steps, layers = run["heatmap"]["steps"], run["heatmap"]["layers"]
+    for axes, heatmap, grid in zip(panels, maps, grids, strict=True):
+        steps, layers = _edges(heatmap.steps), _edges(heatmap.layers)
         mesh = axes.pcolormesh(
-            _edges(steps), _edges(layers), np.ma.masked_invalid(grid), cmap="viridis", norm=scale
+            steps, layers, np.ma.masked_invalid(grid), cmap="viridis", norm=scale
         )
         axes.set_facecolor("#d9d9d9")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
@@ -90,26 +95,27 @@ def heatmaps(digest: _Digest) -> Figure | None:
     return figure
 
 
-def curves(digest: _Digest) -> Figure | None:
+def curves(comparison: Comparison) -> Figure | None:
     """The metric over the epochs, or the loss without one, in training and in validation.
 
     Args:
-        digest: of a report.
+        comparison: of the runs.
 
     Returns:
         The figure; ``None`` if no run has any.
     """
-    name = digest["metric"]["name"]
-    runs, left_out = _chosen(digest, lambda run: any(name in c for c in run["curves"].values()))
+    name = comparison.metric.name
+    runs, left_out = _evenly(
+        comparison, lambda run: any(name in c.bands for c in run.curves.values())
+    )
     if not runs:
         return None
     figure, panels = _grid(runs, f"Learning curves: {name}{left_out}", bottom=0.62)
     looks = {"train": _LOOKS["start"], "validation": _LOOKS["end"]}
     for axes, run in zip(panels, runs.values(), strict=True):
         for split, look in looks.items():
-            if name in run["curves"].get(split, {}):
-                curve = run["curves"][split]
-                _line(axes, curve["epochs"], curve[name], look)
+            if (curve := run.curves.get(split)) and name in curve.bands:
+                _line(axes, curve.epochs, curve.bands[name], look)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         if name == "loss":
             _logarithmic(axes)
@@ -121,9 +127,11 @@ def curves(digest: _Digest) -> Figure | None:
     return figure
 
 
-def _chosen(digest: _Digest, has_it: Callable[[_Run], object]) -> tuple[dict[int, _Run], str]:
+def _evenly(
+    comparison: Comparison, has_it: Callable[[_Run], object]
+) -> tuple[dict[int, _Run], str]:
     """Of the runs that have what is drawn, by rank: the best, the worst, evenly between."""
-    runs = {rank: run for rank, run in enumerate(digest["runs"], start=1) if has_it(run)}
+    runs = {rank: run for rank, run in enumerate(comparison.ranking, start=1) if has_it(run)}
     if len(runs) <= MOST:
         return runs, ""
     places = np.linspace(0, len(runs) - 1, MOST).round().astype(int)
@@ -149,9 +157,9 @@ def _grid(
     panels = []
     for place, (rank, run) in enumerate(runs.items()):
         axes = figure.add_subplot(grid[place // n_columns, place % n_columns])
-        status = "" if run["status"] == "completed" else f" ({run['status']})"
+        status = "" if run.status == "completed" else f" ({run.status})"
         axes.set_title(
-            wrapped(f"{rank}. {run['label']}{status}", 42, 2), fontsize=8, loc="left", pad=3
+            wrapped(f"{rank}. {run.label}{status}", 42, 2), fontsize=8, loc="left", pad=3
         )
         axes.tick_params(labelsize=8)
         panels.append(axes)
@@ -159,11 +167,11 @@ def _grid(
 
 
 def _line(
-    axes: Axes, x: Sequence[float], band: Mapping[str, Any], look: Mapping[str, Any],
+    axes: Axes, x: Sequence[float], band: Band, look: Mapping[str, Any],
     marker: str | None = None,
 ) -> None:  # fmt: skip
     """A mean, and the band of its interval if it has one."""
-    mean, low, high = (_numbers(band[name]) for name in ("mean", "low", "high"))
+    mean, low, high = map(_numbers, (band.mean, band.low, band.high))
     axes.plot(x, mean, **look, marker=marker, ms=2.5, lw=1.3)
     if np.isfinite(low).any():
         axes.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
@@ -171,7 +179,7 @@ def _line(
 
 def _say_zeros(figure: Figure, runs: Mapping[int, _Run]) -> None:
     """That some seeds are not in the means of logarithms, if it is so."""
-    ranks = [str(rank) for rank, run in runs.items() if any(run["n_zero"].values())]
+    ranks = [str(rank) for rank, run in runs.items() if any(run.n_zero.values())]
     if ranks:
         said = f"means are of the seeds where δ is not 0 (it is in some of {', '.join(ranks)})"
         below_title = 1 - 0.32 / figure.get_figheight()

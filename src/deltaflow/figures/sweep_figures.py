@@ -1,6 +1,6 @@
-"""The figures of a report, as for a paper: drawn from its digest, legible in greyscale."""
+"""The figures of a report, as for a paper: drawn from a comparison, legible in greyscale."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +8,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.configuration import text
+from deltaflow.comparison.statistics.effects import AxisEffects, Effect
 from deltaflow.figures.formats import FORMATS
 from deltaflow.figures.labels import plain, wrapped
 from deltaflow.figures.run_picture import END, QUIET, START, save
 from deltaflow.figures.small_multiples import curves, heatmaps, profiles
+from deltaflow.records import Interval
 from deltaflow.system.files import folders, make_folder
 
-_Digest = Mapping[str, Any]
 _MARKS = (("o", START), ("s", END), ("^", "#4c8c2b"), ("D", "#7d3c98"), ("v", "#7a7a7a"),
           ("P", "#111111"), ("X", "#b8860b"), ("*", "#2a9d9d"))  # fmt: skip
 _MOST_PANELS = 24
 _MOST_NAMES = 16  # values of an axis that are named one by one
 
 
-def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[Path]:
+def write_figures(comparison: Comparison, directory: Path, kind: str = "png") -> list[Path]:
     """Draw all that a report has something for, and remove what is left of an older one.
 
     Args:
-        digest: of the report.
+        comparison: of the runs.
         directory: where to.
         kind: one of ``FORMATS``.
 
@@ -37,7 +39,7 @@ def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[P
                "effects": effects}  # fmt: skip
     paths = []
     for name, draw in figures.items():
-        if (figure := draw(digest)) is not None:
+        if (figure := draw(comparison)) is not None:
             make_folder(directory)
             paths.append(directory / f"{name}.{kind}")
             save(figure, paths[-1])
@@ -48,33 +50,33 @@ def write_figures(digest: _Digest, directory: Path, kind: str = "png") -> list[P
     return paths
 
 
-def decay(digest: _Digest) -> Figure | None:
+def decay(comparison: Comparison) -> Figure | None:
     """Measured against predicted decay at the start, a point for each configuration.
 
     Args:
-        digest: of a report.
+        comparison: of the runs.
 
     Returns:
         The figure; ``None`` if there is no point.
     """
+    rates = ("decay_rate_start", "predicted_decay_rate")
     runs = [
         run
-        for run in digest["runs"]
-        if run["numbers"]["decay_rate_start"]["mean"] is not None
-        and run["numbers"]["predicted_decay_rate"]["mean"] is not None
+        for run in comparison.ranking
+        if all(run.numbers[name].mean is not None for name in rates)
     ]
     if not runs:
         return None
     figure = Figure(figsize=(6.4, 5.2), dpi=110)
     axes = figure.add_axes((0.12, 0.11, 0.85, 0.79))
-    axis = next((a for a in digest["axes"] if len(a["values"]) <= len(_MARKS)), None)
-    values = axis["values"] if axis else [None]
+    axis = next((a for a in comparison.axes if len(a.values) <= len(_MARKS)), None)
+    values = axis.values if axis else [None]
     for value, (mark, color) in zip(values, _MARKS, strict=False):
-        own = [run for run in runs if axis is None or run["axes"][axis["name"]] == value]
-        measured = [run["numbers"]["decay_rate_start"] for run in own]
-        x = [run["numbers"]["predicted_decay_rate"]["mean"] for run in own]
+        own = [run for run in runs if axis is None or run.axes[axis.name] == value]
+        measured = [run.numbers["decay_rate_start"] for run in own]
+        x = _means([run.numbers["predicted_decay_rate"] for run in own])
         axes.errorbar(
-            x, [one["mean"] for one in measured], yerr=_halves(measured), fmt=mark, color=color,
+            x, _means(measured), yerr=_bars(measured), fmt=mark, color=color,
             mfc="none", ms=6, lw=0.9, capsize=2,
             label=plain(text(value)) if axis else None,
         )  # fmt: skip
@@ -84,30 +86,30 @@ def decay(digest: _Digest) -> Figure | None:
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
     axes.set_xlabel("predicted factor of the δ norm per layer, going back")
-    axes.set_ylabel("measured (± 95 % interval over seeds)")
+    axes.set_ylabel("measured (95 % interval over seeds)")
     _tidy(axes)
     axes.legend(
-        title=plain(axis["name"]) if axis else None, frameon=False, fontsize=9, loc="upper left"
+        title=plain(axis.name) if axis else None, frameon=False, fontsize=9, loc="upper left"
     )
     figure.suptitle("Decay of δ at the start of training", fontsize=12, fontweight="bold", x=0.01,
                     ha="left")  # fmt: skip
     return figure
 
 
-def effects(digest: _Digest) -> Figure | None:
+def effects(comparison: Comparison) -> Figure | None:
     """The effect of each axis, averaged over the others.
 
     Args:
-        digest: of a report.
+        comparison: of the runs.
 
     Returns:
         The figure; ``None`` if no axis has any.
     """
-    names = list(dict.fromkeys(effect["axis"] for effect in digest["effects"]))
-    if not names:
+    every = [own for own in comparison.effects if own.effects]
+    if not every:
         return None
-    shown = names[:_MOST_PANELS]
-    metric = digest["metric"]
+    shown = every[:_MOST_PANELS]
+    metric = comparison.metric
     n_columns = min(len(shown), 4)
     n_rows = -(-len(shown) // n_columns)
     size = max(3.0 * n_columns + 0.6, 5.0), 3.0 * n_rows + 0.8
@@ -117,40 +119,38 @@ def effects(digest: _Digest) -> Figure | None:
         gridspec_kw={"left": 0.7 / size[0], "right": 0.985, "bottom": 0.8 / size[1],
                      "top": 1 - 0.75 / size[1], "wspace": 0.08, "hspace": 0.6},
     )  # fmt: skip
-    for axes, name in zip(panels.flat, shown, strict=False):
-        own = [effect for effect in digest["effects"] if effect["axis"] == name]
-        _effect(axes, own)
-        axes.set_title(wrapped(f"{name}{_left_out(own[0])}", 38, 2), fontsize=10, loc="left")
+    for axes, own in zip(panels.flat, shown, strict=False):
+        _effect(axes, own.effects)
+        axes.set_title(wrapped(f"{own.axis.name}{_left_out(own)}", 38, 2), fontsize=10, loc="left")
     for axes in list(panels.flat)[len(shown) :]:
         axes.set_visible(False)
     for row in panels:
-        row[0].set_ylabel(plain(f"{metric['moment']} {metric['name']}"))
-    seeds = {effect["n"] for effect in digest["effects"]}
+        row[0].set_ylabel(plain(f"{metric.moment} {metric.name}"))
+    seeds = {effect.interval.n for own in every for effect in own.effects}
     n = f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{max(seeds)} seeds"
-    note = f"± 95 % interval over {n}" if max(seeds) > 1 else "one seed: no interval"
-    which = "each axis" if shown == names else f"the first {len(shown)} of {len(names)} axes"
+    note = f"95 % interval over {n}" if max(seeds) > 1 else "one seed: no interval"
+    which = "each axis" if shown == every else f"the first {len(shown)} of {len(every)} axes"
     figure.suptitle(f"Effect of {which}, averaged over the others", fontsize=12,
                     fontweight="bold", x=0.01, ha="left")  # fmt: skip
     figure.text(0.985, 0.02, note, ha="right", fontsize=9, color=QUIET)
     return figure
 
 
-def _left_out(effect: Mapping[str, Any]) -> str:
+def _left_out(own: AxisEffects) -> str:
     """Over how many combinations of the other axes it is averaged, if not over all."""
-    n, n_all = effect["n_cells"], effect["n_all"]
-    return f" (over {n} of {n_all} combinations)" if n < n_all else ""
+    return f" (over {own.n_cells} of {own.n_all} combinations)" if own.n_cells < own.n_all else ""
 
 
-def _effect(axes: Axes, effects: Sequence[Mapping[str, Any]]) -> None:
+def _effect(axes: Axes, effects: Sequence[Effect]) -> None:
     """Means and intervals over the values of one axis; numbers are joined by a line."""
-    places = np.arange(len(effects))
-    numeric = not any(isinstance(effect["value"], str) for effect in effects)
+    places, intervals = np.arange(len(effects)), [effect.interval for effect in effects]
+    numeric = not any(isinstance(effect.value, str) for effect in effects)
     axes.errorbar(
-        places, [effect["mean"] for effect in effects], yerr=_halves(effects),
+        places, _means(intervals), yerr=_bars(intervals),
         fmt="o-" if numeric else "o", color=START, ms=5, lw=1.1, capsize=3,
     )  # fmt: skip
     stride = -(-len(effects) // _MOST_NAMES)
-    names = [wrapped(text(effect["value"]), 14, 1) for effect in effects]
+    names = [wrapped(text(effect.value), 14, 1) for effect in effects]
     steep = sum(map(len, names[::stride])) > 34
     ticks = axes.set_xticks(places[::stride], names[::stride], fontsize=8)
     for tick in ticks if steep else []:
@@ -166,6 +166,14 @@ def _tidy(axes: Axes) -> None:
     axes.tick_params(labelsize=9, color=QUIET)
 
 
-def _halves(numbers: Sequence[Mapping[str, Any]]) -> Any:
-    """Half the intervals, 0 where there is none."""
-    return [0.0 if one["high"] is None else one["high"] - one["mean"] for one in numbers]
+def _means(intervals: Sequence[Interval]) -> Any:
+    return np.array([one.mean for one in intervals], dtype=float)
+
+
+def _bars(intervals: Sequence[Interval]) -> Any:
+    """How far the intervals reach below and above their means, 0 where there is none."""
+    mean = _means(intervals)
+    low, high = (
+        np.array([getattr(one, end) for one in intervals], dtype=float) for end in ("low", "high")
+    )
+    return np.nan_to_num([mean - low, high - mean])

@@ -1,4 +1,4 @@
-"""The page of a sweep: one HTML file that needs nothing else.
+"""The page of a report: one HTML file that needs nothing else.
 
 Its strings come from other people's configurations, so none of them is ever markup: they travel
 as JSON in which nothing can end a script, and the page makes text nodes of them. A content
@@ -17,6 +17,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from deltaflow.comparison.comparison import Comparison
+from deltaflow.page.content import content
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import replace_file
 
@@ -30,50 +32,44 @@ _NO_NOTE = "There is nothing to note."
 _FORBIDDEN = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
-def write_page(digest: Mapping[str, Any], path: Path) -> None:
-    """Write a sweep's page, whole or not at all.
-
-    Args:
-        digest: of the sweep, as `deltaflow.comparison.comparison` makes it.
-        path: of the HTML file.
+def write_page(comparison: Comparison, path: Path) -> None:
+    """Write a report's page, whole or not at all.
 
     Raises:
-        ValueError: if the digest holds a number that is not finite.
+        ValueError: if the comparison holds a number that is not finite.
     """
-    content = page(digest).encode("utf-8", "replace")  # a path may hold half a surrogate pair
-    replace_file(path, content)
+    text = page(content(comparison))
+    replace_file(path, text.encode("utf-8", "replace"))  # a path may hold half a surrogate pair
 
 
-def page(digest: Mapping[str, Any]) -> str:
-    """The text of a sweep's page.
-
-    Args:
-        digest: as for `write_page`.
+def page(content: Mapping[str, Any]) -> str:
+    """The text of a page with the content that `deltaflow.page.content` makes.
 
     Raises:
-        ValueError: if the digest holds a number that is not finite.
+        ValueError: if the content holds a number that is not finite.
     """
     from plotly.offline import get_plotlyjs  # takes a while, and only a page needs it
 
     style = "\n".join(_asset(f"{name}.css") for name in STYLES)
     early, script = _asset("early.js"), _script()
     plotly = get_plotlyjs()
-    listed = [{k: v for k, v in run.items() if k not in DETAIL} for run in digest["runs"]]
+    listed = [{k: v for k, v in run.items() if k not in DETAIL} for run in content["runs"]]
     details = (
         f'<script type="application/json" id="detail-{int(run["id"])}">'
         f"{_json({name: run[name] for name in DETAIL if name in run})}</script>"
-        for run in digest["runs"]
+        for run in content["runs"]
     )
     return Template(_asset("template.html")).substitute(
         policy=_policy([early, script, plotly], [style]),
-        title=html.escape(digest["title"]),
-        sentence=html.escape(digest["sentence"]),
-        versions=html.escape(digest["versions"]),
-        notes="".join(f"<li>{_with_code(note)}</li>" for note in digest["notes"] or [_NO_NOTE]),
-        table=_plain_ranking(digest),
+        title=html.escape(content["title"]),
+        kind=content["kind"],
+        sentence=html.escape(content["sentence"]),
+        versions=html.escape(content["versions"]),
+        notes="".join(f"<li>{_with_code(note)}</li>" for note in content["notes"] or [_NO_NOTE]),
+        table=_plain_ranking(content),
         style=style,
         early=early,
-        digest=_json({**digest, "runs": listed}),
+        content=_json({**content, "runs": listed}),
         details="\n".join(details),
         script=script,
         plotly=plotly,
@@ -102,8 +98,8 @@ def _json(value: Any) -> str:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
         raise UserError(
-            "A digest must hold finite numbers, or None. Found one that is not finite. "
-            "Make it None where the digest is made."
+            "A page must hold finite numbers, or None. Found one that is not finite. "
+            "Make it None where the comparison is made."
         ) from error
     return text.translate(_FORBIDDEN)
 
@@ -138,11 +134,11 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _plain_ranking(digest: Mapping[str, Any]) -> str:
+def _plain_ranking(content: Mapping[str, Any]) -> str:
     """The ranking as a bare table, for a browser that runs no script."""
-    metric = digest["numbers"][0] if digest["numbers"] else {"name": "", "title": "metric"}
+    metric = content["numbers"][0] if content["numbers"] else {"name": "", "title": "metric"}
     rows = []
-    for place, run in enumerate(digest["runs"], start=1):
+    for place, run in enumerate(content["runs"], start=1):
         value = _interval(run["numbers"].get(metric["name"]))
         status = run["status"] + (f": {run['reason']}" if run["reason"] else "")
         cells = (html.escape(text) for text in (str(place), run["label"], value, status))
@@ -157,6 +153,6 @@ def _plain_ranking(digest: Mapping[str, Any]) -> str:
 def _interval(number: Mapping[str, Any] | None) -> str:
     if number is None or number["mean"] is None:
         return "–"
-    if number["low"] is None or number["high"] is None:
+    if number["low"] is None:
         return f"{number['mean']:.4g}"
-    return f"{number['mean']:.4g} ± {(number['high'] - number['low']) / 2:.2g}"
+    return f"{number['mean']:.4g} [{number['low']:.4g}, {number['high']:.4g}]"

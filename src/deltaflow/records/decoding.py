@@ -5,7 +5,7 @@ empty, a text can be encoded and commands no terminal, and keys that nobody know
 
 >>> from deltaflow.records.fields import Interval
 >>> decode(Interval, {"mean": 0.5, "n": 3, "mood": "good"})
-Interval(mean=0.5, low=None, high=None, n=3)
+Interval(mean=0.5, low=None, high=None, n=3, alike=False)
 >>> decode(Interval, {"mean": "high", "n": 3})
 Traceback (most recent call last):
 deltaflow.records.decoding.WrongFieldError: `mean` must be a finite number. Found `high`.
@@ -14,7 +14,7 @@ deltaflow.records.decoding.WrongFieldError: `mean` must be a finite number. Foun
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -164,9 +164,17 @@ def _object(inner: _Check, most: int) -> _Check:
 
 
 def _fields(kind: Any, checks: Mapping[str, _Check]) -> _Check:
+    defaults = {field.name for field in fields(kind) if field.default is not MISSING}
+
     def check(value: Any, name: str) -> Any:
         found, prefix = _mapping(value, name), f"{name}." if name else ""
-        return kind(**{key: each(found.get(key), f"{prefix}{key}") for key, each in checks.items()})
+        return kind(
+            **{
+                key: each(found.get(key), f"{prefix}{key}")
+                for key, each in checks.items()
+                if key in found or key not in defaults
+            }
+        )
 
     return check
 

@@ -18,19 +18,18 @@ Numbers = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds with its interval.
+    """A mean over seeds and its 95 % interval; ``None`` for no seed, or no two.
 
     Attributes:
-        mean: of the seeds' values.
-        low: end of the interval; ``None`` for fewer than two seeds.
-        high: the other end.
         n: seeds counted.
+        alike: whether all of several values are the same.
     """
 
     mean: float | None
     low: float | None
     high: float | None
     n: int
+    alike: bool = False
 
 
 Intervals = Mapping[str, Interval]
@@ -179,6 +178,9 @@ class Summary:
     device: Annotated[str | None, "what it trained on"] = None
     n_parameters: Annotated[int | None, "weights and biases of one replica"] = None
     n_steps: Annotated[int | None, "updates made"] = None
+    rows: Annotated[
+        Mapping[str, int], "of the parts train, validation and test; empty before the end"
+    ] = field(default_factory=dict)
     replicas: Annotated[
         Sequence[Replica],
         Most(10**6),
@@ -187,8 +189,9 @@ class Summary:
     ] = field(default_factory=list)
     metrics: Annotated[
         Mapping[str, Intervals],
-        "final, best and test, by metric: mean, low, high (95 % interval by t over seeds, "
-        "unadjusted; null for one seed), n (replicas counted: those that did not diverge)",
+        "final, best and test, by metric: mean, low, high (95 % interval over seeds, unadjusted, "
+        "by t, or Korn and Graubard's for shares of rows; null for one seed), n (replicas "
+        "counted: those that did not diverge), alike (whether all of several are the same)",
     ] = field(default_factory=dict)
     flow: Annotated[
         Intervals,

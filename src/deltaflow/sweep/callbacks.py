@@ -151,7 +151,7 @@ class RankingCallback(Callback):
             raise
 
         def show() -> None:
-            print_ranking(out, report.digest)
+            print_ranking(out, report.comparison)
             out.print(Text(f"Records      {directory.absolute()}"), soft_wrap=True)
 
         def write() -> None:

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from deltaflow.comparison.collection import CollectedRun
-from deltaflow.comparison.command_lines import sweep_command
-from deltaflow.comparison.comparison import compare_runs
+from deltaflow.comparison.comparison import Comparison, compare_runs
 from deltaflow.comparison.grouped_runs import GroupedRuns, group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records.summary import SUMMARY
@@ -28,12 +26,12 @@ class Report:
     Attributes:
         directory: where it goes.
         grouped: the runs.
-        digest: what it says of them.
+        comparison: what it says of them.
     """
 
     directory: Path
     grouped: GroupedRuns
-    digest: dict[str, Any]
+    comparison: Comparison
 
     @property
     def has_failures(self) -> bool:
@@ -60,8 +58,7 @@ def report_on(
         ValueError: for a baseline that is none.
     """
     grouped = group_runs(runs)
-    command = sweep_command(grouped.runs.values())
-    return Report(directory, grouped, compare_runs(grouped, title, command, baseline, directory))
+    return Report(directory, grouped, compare_runs(grouped, title, directory, baseline))
 
 
 def title_of(directories: Sequence[Path]) -> str:
@@ -108,10 +105,10 @@ def _write_runs(report: Report) -> None:
 def _write_page(report: Report) -> None:
     from deltaflow.page.html import write_page  # plotly takes its time
 
-    write_page(report.digest, report.directory / PAGE)
+    write_page(report.comparison, report.directory / PAGE)
 
 
 def _write_figures(report: Report, kind: str) -> None:
     from deltaflow.figures.sweep_figures import write_figures  # matplotlib takes its time
 
-    write_figures(report.digest, report.directory / FIGURES, kind)
+    write_figures(report.comparison, report.directory / FIGURES, kind)

@@ -1,14 +1,14 @@
 """What a sweep says in the terminal: a line per run, and the ranking of all."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from rich.console import Console, JustifyMethod
 from rich.text import Text
 
+from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.configuration import text
-from deltaflow.comparison.outcomes import headline_metrics
+from deltaflow.comparison.ranked_configuration import RankedConfiguration
+from deltaflow.comparison.results import headline_metrics
 from deltaflow.comparison.statistics.paired_tests import FEW
 from deltaflow.records import Summary
 from deltaflow.system.escaping import printable
@@ -20,7 +20,7 @@ _LAST = 5  # of these, from the end
 _WIDE = 110  # columns from which on one table holds all
 _ALPHA = 0.05  # of tests
 _AT_START = ("vanishing_index_start", "decay_rate_start")
-_Run = Mapping[str, Any]
+_Run = RankedConfiguration
 _Columns = dict[str, Callable[[_Run], str]]
 
 
@@ -29,40 +29,40 @@ def describe_run(summary: Summary) -> str:
     if summary.status == "failed":
         return printable(f"failed: {summary.error}")
     test, flow = headline_metrics(summary), summary.flow.get("vanishing_index_start")
-    said = [_status(summary), *(f"{name} {spread(value)}" for name, value in test.items())]
+    said = [_status(summary), *(f"{n} {spread(value)}" for n, value in test.items())]
     if flow:
         said.append(f"vanishing index {spread(flow)}")
     return printable(", ".join(said))
 
 
-def print_ranking(out: Console, digest: Mapping[str, Any]) -> None:
+def print_ranking(out: Console, comparison: Comparison) -> None:
     """Rank configurations by their metric; those without a result come last, with the reason.
 
     Args:
         out: where to; a narrow one gets two tables.
-        digest: of the report.
+        comparison: of the runs.
     """
-    name, moment = digest["metric"]["name"], digest["metric"]["moment"]
+    name, moment = comparison.metric.name, comparison.metric.moment
     flow: _Columns = {
         "vanishing index\nstart → end": _vanishing,
         "decay rate\nand theory's": _decay,
     }
     results = {f"{moment}\n{name}": lambda run: _result(run, name)} | flow
     rest: _Columns = {"dead or\nsaturated": _units, "time": _seconds, VERDICT: _verdict}
-    out.print(Text(printable(digest["sentence"]), overflow="fold"))
-    ranked = [run for run in digest["runs"] if _mean(run, name) is not None]
+    out.print(Text(printable(comparison.sentence), overflow="fold"))
+    ranked = [run for run in comparison.ranking if _mean(run, name) is not None]
     if ranked and out.width >= _WIDE:
-        _print_table(out, _title(digest), digest, ranked, results | rest)
+        _print_table(out, _title(comparison), comparison, ranked, results | rest)
     elif ranked:
-        _print_table(out, _title(digest), digest, ranked, results)
-        _print_table(out, "Units at the end, time, verdicts", digest, ranked, rest)
-    if unranked := digest["runs"][len(ranked) :]:
+        _print_table(out, _title(comparison), comparison, ranked, results)
+        _print_table(out, "Units at the end, time, verdicts", comparison, ranked, rest)
+    if unranked := comparison.ranking[len(ranked) :]:
         measured = any(_mean(run, name) is not None for run in unranked for name in _AT_START)
         columns: _Columns = (flow if measured else {}) | {"why": _why}
-        completed = any(run["status"] == "completed" for run in unranked)
+        completed = any(run.status == "completed" for run in unranked)
         title = f"Without {moment} {name}" if completed else "Without a result"
-        _print_table(out, title, digest, unranked, columns)
-    if said := _alike(digest):
+        _print_table(out, title, comparison, unranked, columns)
+    if said := _alike(comparison):
         out.print(said)
     if len(ranked) > MOST:
         out.print("All of them are in report.html and runs.csv.")
@@ -81,10 +81,10 @@ def _short(names: Sequence[str]) -> list[str]:
 
 
 def _print_table(
-    out: Console, title: str, digest: Mapping[str, Any], runs: Sequence[_Run], columns: _Columns
+    out: Console, title: str, comparison: Comparison, runs: Sequence[_Run], columns: _Columns
 ) -> None:
     table = titled_table(out, title)
-    axes = [axis["name"] for axis in digest["axes"]]
+    axes = [axis.name for axis in comparison.axes]
     has_rank = "why" not in columns
     if has_rank:
         table.add_column("", justify="right", no_wrap=True)
@@ -105,36 +105,34 @@ def _print_table(
     out.print(table)
 
 
-def _title(digest: Mapping[str, Any]) -> str:
-    name = digest["metric"]["name"]
-    if any(run["numbers"][name]["n"] > 1 for run in digest["runs"]):
-        return "Ranking (± 95 % interval over seeds, unadjusted)"
+def _title(comparison: Comparison) -> str:
+    name = comparison.metric.name
+    if any(run.numbers[name].n > 1 for run in comparison.ranking):
+        return "Ranking (95 % intervals over seeds, unadjusted)"
     return "Ranking (one seed: no intervals, and chance may decide; add n_seeds=16)"
 
 
 def _named(run: _Run, axes: Sequence[str]) -> str:
     """A configuration by its values, in the order of the axes, or by its label."""
-    known = [run["axes"][axis] for axis in axes]
-    told_apart = axes and " [" not in run["label"]
-    return " · ".join("?" if v is None else text(v) for v in known) if told_apart else run["label"]
+    known = [run.axes[axis] for axis in axes]
+    told_apart = axes and " [" not in run.label
+    return " · ".join("?" if v is None else text(v) for v in known) if told_apart else run.label
 
 
 def _result(run: _Run, name: str) -> str:
     """The metric, and of how many seeds it is, if some have none."""
-    number, n_seeds = run["numbers"][name], run["n_seeds"]
-    return _spread(number) + (
-        f"\n{number['n']} of {n_seeds} seeds" if number["n"] < n_seeds else ""
-    )
+    number, n = run.numbers[name], run.n_seeds
+    return spread(number, join="\n") + (f"\n{number.n} of {n} seeds" if number.n < n else "")
 
 
 def _vanishing(run: _Run) -> str:
-    start, end = (run["numbers"][f"vanishing_index_{moment}"] for moment in ("start", "end"))
-    lines = [_spread(start), f"→ {_spread(end)}"]
+    start, end = (run.numbers[f"vanishing_index_{moment}"] for moment in ("start", "end"))
+    lines = [spread(start, join="\n"), "→ " + spread(end, join="\n")]
     for moment, at in (("end", 2), ("start", 1)):
-        if n := run["n_zero"][moment]:
-            counted = run["n_seeds"] - (run["n_diverged"] if moment == "end" else 0)
+        if n := run.n_zero[moment]:
+            counted = run.n_seeds - (run.n_diverged if moment == "end" else 0)
             lines.insert(at, f"δ is 0 in {n} of {counted}")
-    known = start["mean"] is not None or end["mean"] is not None or any(run["n_zero"].values())
+    known = start.mean is not None or end.mean is not None or any(run.n_zero.values())
     return "\n".join(lines) if known else "–"
 
 
@@ -142,37 +140,17 @@ def _decay(run: _Run) -> str:
     """The measured rate at the start, and the predicted one."""
     predicted = _mean(run, "predicted_decay_rate")
     theory = "" if predicted is None else f"\ntheory {predicted:.3g}"
-    return f"{_spread(run['numbers']['decay_rate_start'])}{theory}"
+    return spread(run.numbers["decay_rate_start"], join="\n") + theory
 
 
 def _units(run: _Run) -> str:
     """The shares of units in the worst hidden layer at the end, where that means a thing."""
     lines = []
     for word, name in (("dead", "dead_fraction_end"), ("sat.", "saturated_fraction_end")):
-        share = run["numbers"][name]
-        if share["mean"] is not None:
-            percent = {key: share[key] and 100 * share[key] for key in ("mean", "high")}
-            lines.append(f"{word} {_spread(percent)} %")
+        share = run.numbers[name]
+        if share.mean is not None:
+            lines.append(f"{word} " + spread(share, 100, " %", join="\n"))
     return "\n".join(lines) or "–"
-
-
-def _spread(number: Mapping[str, Any]) -> str:
-    """A mean and half its interval, to the digits that this leaves of it.
-
-    >>> _spread({"mean": 0.99583, "high": 1.00203}), _spread({"mean": 2.5, "high": None})
-    ('0.996 ± 0.006', '2.5')
-    """
-    mean, high = number["mean"], number["high"]
-    if mean is None:
-        return "–"
-    half = 0.0 if high is None else high - mean
-    if half < 1e-6 * max(1.0, abs(mean)):
-        return f"{mean:.4g}" + ("" if high is None else " ± 0")
-    first = math.floor(math.log10(half))
-    digits = max(min(1 - first, max(3, -first)), 0)  # two of the half, but no more than fit
-    if digits > 6 or abs(mean) >= 1e6:
-        return f"{mean:.4g} ± {half:.2g}"
-    return f"{mean:.{digits}f} ± {half:.{digits}f}"
 
 
 def _seconds(run: _Run) -> str:
@@ -182,30 +160,30 @@ def _seconds(run: _Run) -> str:
 
 def _why(run: _Run) -> str:
     """Why it has no place in the ranking."""
-    return str(run["reason"]) if run["status"] == "completed" else _verdict(run)
+    return str(run.reason) if run.status == "completed" else _verdict(run)
 
 
 def _verdict(run: _Run) -> str:
     """The first verdict and what was lost, or how it ended and why."""
-    if run["status"] != "completed":
-        said = [] if run["status"] == "diverged" and run["reason"] else [run["status"]]
-        return ": ".join([*said, *filter(None, [run["reason"]])])
-    kind = run["verdicts"][0]["kind"].replace("_", " ") if run["verdicts"] else "–"
-    if not run["n_diverged"]:
-        return f"{kind}; {run['reason']}" if run["reason"] else kind
-    lost = f"{run['n_diverged']} of {run['n_seeds']} diverged"
+    if run.status != "completed":
+        said = [] if run.status == "diverged" and run.reason else [run.status]
+        return ": ".join([*said, *filter(None, [run.reason])])
+    kind = run.findings[0].kind.replace("_", " ") if run.findings else "–"
+    if not run.n_diverged:
+        return f"{kind}; {run.reason}" if run.reason else kind
+    lost = f"{run.n_diverged} of {run.n_seeds} diverged"
     return lost if kind == "divergence" else f"{kind}; {lost}"
 
 
-def _alike(digest: Mapping[str, Any]) -> str | None:
+def _alike(comparison: Comparison) -> str | None:
     """How many cannot be told from the baseline, and how many nobody could tell from it."""
-    against = [run["against"] for run in digest["runs"] if run["against"]]
-    tested = [one["p_holm"] for one in against if one["n"] >= FEW]
-    few = [one["n"] for one in against if one["n"] < FEW]
-    if all(one["n"] == 1 for one in against):
+    against = [run.difference for run in comparison.ranking if run.difference]
+    tested = [one.p_holm for one in against if one.n >= FEW and one.p_holm is not None]
+    few = [one.n for one in against if one.n < FEW]
+    if comparison.baseline is None or all(one.n == 1 for one in against):
         return None
-    ids = [run["id"] for run in digest["runs"]]
-    name, said = f"number {ids.index(digest['baseline']) + 1}", []
+    ids = [run.number for run in comparison.ranking]
+    name, said = f"number {ids.index(comparison.baseline) + 1}", []
     if tested:
         alike = sum(p >= _ALPHA for p in tested)
         said.append(
@@ -227,5 +205,4 @@ def _status(summary: Summary) -> str:
 
 
 def _mean(run: _Run, name: str) -> float | None:
-    mean: float | None = run["numbers"][name]["mean"]
-    return mean
+    return run.numbers[name].mean

@@ -1,15 +1,16 @@
 """What a run says in the terminal, from its records."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deltaflow.comparison.results import first_and_last, without_diverged
+from deltaflow.comparison.flow_numbers import first_and_last, positive_log, without_diverged
 from deltaflow.records import Summary
 from deltaflow.terminal.screen import arrow, percent, scientific, spread, titled_table
 
@@ -74,21 +75,42 @@ def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
     table.add_column("shape")
     for name in shown:
         table.add_column(_COLUMNS[name][0], justify="right")
-    finite = [pl.col(name).filter(pl.col(name).is_finite()).mean() for name in shown]
-    means = layers.group_by("layer", "fan_in", "fan_out", "step").agg(finite)
+    means = layers.group_by("layer", "fan_in", "fan_out", "step").agg(
+        *(_mean(name) for name in shown),
+        *((pl.col(name) == 0).sum().alias(f"{name}_zeros") for name in shown),
+        n=pl.len(),
+    )
     for (layer, fan_in, fan_out), rows in means.sort("layer").group_by(
         ["layer", "fan_in", "fan_out"], maintain_order=True
     ):
         ends = [rows.filter(pl.col("step") == step) for step in (first, last)]
-        cells = [_cell(name, [end[name][0] for end in ends]) for name in shown]
+        cells = [_cell(name, ends) for name in shown]
         table.add_row(str(layer), f"{fan_in} → {fan_out}", *cells)
     return table
 
 
-def _cell(name: str, values: Sequence[float | None]) -> str:
+def _mean(name: str) -> pl.Expr:
+    """Over seeds: of shares the arithmetic mean, of what spans decades the geometric one."""
+    if _COLUMNS[name][1]:
+        return pl.col(name).filter(pl.col(name).is_finite()).mean()
+    return (10 ** positive_log(name).mean()).alias(name)
+
+
+def _cell(name: str, ends: Sequence[pl.DataFrame]) -> str:
     if name.startswith("predicted"):  # of the start alone
-        return scientific(values[0])
-    return arrow(values, percent if _COLUMNS[name][1] else scientific)
+        return scientific(ends[0][name][0])
+    if _COLUMNS[name][1]:
+        return arrow([end[name][0] for end in ends], percent)
+    said = [_positive(name, end.row(0, named=True)) for end in ends]
+    return "–" if set(said) == {"–"} else " → ".join(said)
+
+
+def _positive(name: str, row: Mapping[str, Any]) -> str:
+    """A geometric mean over seeds; those where it is 0 have no logarithm, and are counted."""
+    mean, n_zero, n = row[name], row[f"{name}_zeros"], row["n"]
+    if n_zero and mean is None:
+        return "0"
+    return scientific(mean) + (f" (0 in {n_zero} of {n} seeds)" if n_zero else "")
 
 
 def _theory(summary: Summary) -> str | None:
@@ -123,7 +145,6 @@ def _metric_table(out: Console, summary: Summary) -> Table:
     for moment, title in titles.items():
         values = summary.metrics.get(moment)
         if values:
-            table.add_row(
-                title, *(spread(values[name]) if name in values else "–" for name in names)
-            )
+            cells = [spread(values[name]) if name in values else "–" for name in names]
+            table.add_row(title, *cells)
     return table

@@ -3,14 +3,16 @@
 import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import astuple
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from deltaflow.comparison.configuration import Axis
-from deltaflow.comparison.results import interval
 from deltaflow.comparison.statistics.effects import axis_effects, mean_over_cells
+from deltaflow.comparison.statistics.intervals import Scale, interval
+from deltaflow.records import Interval
 
 A, B, C = Axis("a", ("x", "y")), Axis("b", (1, 2, 3)), Axis("c", ("u", "v"))
 
@@ -38,9 +40,7 @@ def test_in_a_whole_grid_an_effect_is_the_mean_over_all_else_with_its_interval_o
             for seed in range(5)
         ]
         expected = interval(per_seed)
-        assert effect.mean == pytest.approx(expected["mean"])
-        assert (effect.low, effect.high) == pytest.approx((expected["low"], expected["high"]))
-        assert effect.n == 5
+        assert astuple(effect.interval) == pytest.approx(astuple(expected))
 
 
 def test_a_combination_without_all_values_is_left_out():
@@ -50,8 +50,8 @@ def test_a_combination_without_all_values_is_left_out():
     assert (found.n_cells, found.n_all, found.n_few) == (5, 6, 0)
     assert (found.lacking, found.missing) == ({"x": 1}, ())
     x, y = found.effects
-    assert x.mean == pytest.approx(2 + 20)  # one of five with b = 2, for both alike
-    assert y.mean - x.mean == pytest.approx(1)
+    assert x.interval.mean == pytest.approx(2 + 20)  # one of five with b = 2, for both alike
+    assert y.interval.mean - x.interval.mean == pytest.approx(1)
 
 
 def test_seeds_that_a_value_lost_are_left_out_for_all_values():
@@ -59,9 +59,9 @@ def test_seeds_that_a_value_lost_are_left_out_for_all_values():
     results[0] = (results[0][0], {0: 0.0, 1: 10.0, 2: 20.0})  # x, 1, u
     found = axis_effects(A, results)
     x, y = found.effects
-    assert x.mean == pytest.approx((10 + 5 * 20) / 6)
-    assert y.mean - x.mean == pytest.approx(1)
-    assert x.n == 5
+    assert x.interval.mean == pytest.approx((10 + 5 * 20) / 6)
+    assert y.interval.mean - x.interval.mean == pytest.approx(1)
+    assert x.interval.n == 5
 
 
 def test_a_combination_with_one_seed_is_left_out_if_others_have_more():
@@ -69,13 +69,13 @@ def test_a_combination_with_one_seed_is_left_out_if_others_have_more():
     results[0] = (results[0][0], {4: 4.0})
     found = axis_effects(A, results)
     assert (found.n_cells, found.n_all) == (5, 6)
-    assert found.effects[0].mean == pytest.approx(2)
+    assert found.effects[0].interval.mean == pytest.approx(2)
 
 
 def test_one_seed_has_effects_without_an_interval():
     found = axis_effects(B, grid(noise, seeds=[3]))
-    assert [(effect.low, effect.high, effect.n) for effect in found.effects] == [
-        (None, None, 1)
+    assert [astuple(effect.interval)[1:] for effect in found.effects] == [
+        (None, None, 1, False)
     ] * 3
 
 
@@ -112,8 +112,8 @@ def test_the_interval_covers_the_truth_in_95_of_100_sweeps(own, sizes):
         has = has[has.any(axis=1)]
         shared = own * random.normal(size=(n_sweeps, len(has), 1))
         numbers = shared + random.normal(size=(n_sweeps, *has.shape))
-        mean, half = mean_over_cells(np.where(has, numbers, np.nan), has)
-        covered += (np.abs(mean) <= half).sum()
+        mean, error, freedom = mean_over_cells(np.where(has, numbers, np.nan), has)
+        covered += (np.abs(mean) <= stats.t.ppf(0.975, freedom) * error).sum()
     assert covered / (n_sweeps * n_designs) > 0.935
     if len(set(sizes)) == 1:
         assert covered / (n_sweeps * n_designs) < 0.965
@@ -130,15 +130,21 @@ def test_of_results_that_are_lost_at_random_the_interval_covers_as_many():
             }
             results.append((values, kept))
         x = axis_effects(A, results).effects[0]
-        covered += x.low <= 0 <= x.high
+        covered += x.interval.low <= 0 <= x.interval.high
     low, high = stats.binom.interval(0.998, n_sweeps, 0.95)
     assert low <= covered <= high
 
 
 def test_cells_of_one_seed_each_have_no_interval_though_their_seeds_differ():
     results = [({"a": a, "b": b}, {b: float(b)}) for a, b in itertools.product(A.values, B.values)]
-    found = axis_effects(A, results).effects[0]
-    assert (found.mean, found.low, found.high) == (2, None, None)
+    assert axis_effects(A, results).effects[0].interval == Interval(2, None, None, 3)
+
+
+def test_of_accuracies_near_one_no_interval_passes_it():
+    results = [({"a": a}, {0: 1.0, 1: 1.0, 2: 29 / 30}) for a in A.values]
+    found = axis_effects(A, results, Scale(0, 1, rows=30)).effects[0].interval
+    assert found == interval([1.0, 1.0, 29 / 30], scale=Scale(0, 1, rows=30))
+    assert found.high <= 1
 
 
 def test_a_combination_with_less_than_half_of_the_seeds_is_left_out():
@@ -148,4 +154,4 @@ def test_a_combination_with_less_than_half_of_the_seeds_is_left_out():
     found = axis_effects(A, results)
     assert (found.n_cells, found.n_all, found.n_few) == (5, 6, 1)
     assert found.lacking == {}
-    assert found.effects[0].mean == pytest.approx((1.5 + 4 * 3.5) / 5)
+    assert found.effects[0].interval.mean == pytest.approx((1.5 + 4 * 3.5) / 5)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from deltaflow.comparison.statistics.intervals import Scale
 from deltaflow.comparison.statistics.paired_tests import compare, difference, holm
 
 P = st.lists(st.floats(1e-12, 1.0), min_size=1, max_size=30)
@@ -29,7 +30,6 @@ def test_a_difference_is_scipys_paired_t_test(n):
     assert found.p == pytest.approx(expected.pvalue)
     assert (found.low, found.high) == (pytest.approx(bounds.low), pytest.approx(bounds.high))
     assert found.n == n
-    assert not found.is_constant
 
 
 def test_pairs_are_made_by_seed_and_the_others_left_out():
@@ -56,20 +56,43 @@ def test_one_common_seed_has_a_difference_and_no_test():
 
 def test_equal_results_are_no_difference():
     found = difference(by_seed([0.9, 0.8, 0.7]), by_seed([0.9, 0.8, 0.7]))
-    assert (found.mean, found.p, found.low, found.high) == (0.0, 1.0, None, None)
-    assert found.is_constant
+    assert (found.mean, found.p) == (0.0, 1.0)
+    assert found.low < 0 < found.high
+    nothing = difference(by_seed([0.0, 0.0]), by_seed([0.0, 0.0]))
+    assert (nothing.mean, nothing.p, nothing.low, nothing.high) == (0.0, 1.0, 0.0, 0.0)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("n", [2, 5])
-def test_differences_that_do_not_vary_are_judged_by_their_signs(n, dtype):
-    correct = np.arange(20, 20 + n, dtype=dtype)
-    own, other = ((correct + gain) / dtype(30) for gain in (1, 0))  # accuracies, as computed
-    assert own.dtype == dtype
-    found = difference(by_seed(own.tolist()), by_seed(other.tolist()))
-    assert found.mean == pytest.approx(1 / 30, rel=1e-5)
-    assert (found.low, found.high) == (None, None)
-    assert found.p == pytest.approx(stats.binomtest(n, n).pvalue)
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_differences_that_hardly_vary_have_the_p_of_those_that_do_not(n):
+    """A rounding error must not make a certainty of what all seeds alike leave open."""
+    scale = Scale(0, 1, rows=30)
+    own = np.full(n, 24 / 30)
+    same = difference(by_seed(own), by_seed(own - 1 / 30), scale)
+    nearly = difference(by_seed(own + 1e-6 * np.arange(n)), by_seed(own - 1 / 30), scale)
+    assert nearly.p == pytest.approx(same.p, rel=1e-3)
+    t = math.sqrt(6 * n)  # of one row: 1/30 over 1/(√6 · 30 · √n)
+    assert same.p == pytest.approx(2 * stats.t.sf(t, n - 1))
+
+
+def test_a_row_more_in_one_seed_changes_p_by_little():
+    """From seeds all alike to one that differs by a row there is no jump of orders of magnitude."""
+    scale, other = Scale(0, 1, rows=30), by_seed([20 / 30] * 3)
+    p = [
+        difference(by_seed([hits / 30, 23 / 30, 23 / 30]), other, scale).p for hits in (22, 23, 24)
+    ]
+    assert max(p) / min(p) < 10
+    assert min(p) > 1e-3
+
+
+@pytest.mark.parametrize(("n_rows", "share"), [(30, 0.97), (30, 0.8), (100, 0.99), (1000, 0.999)])
+@pytest.mark.parametrize("n", [3, 8])
+def test_of_equal_accuracies_few_differ(n, n_rows, share):
+    """Under the null, p is below 0.05 for 5 % of pairs at most (and 3 standard errors more)."""
+    random, n_trials = np.random.default_rng(0), 2000
+    hits = random.binomial(n_rows, share, (n_trials, 2, n)) / n_rows
+    scale = Scale(0, 1, rows=n_rows)
+    alarms = sum(difference(by_seed(a), by_seed(b), scale).p < 0.05 for a, b in hits)
+    assert alarms / n_trials < 0.05 + 3 * math.sqrt(0.05 * 0.95 / n_trials)
 
 
 def by_definition(p):

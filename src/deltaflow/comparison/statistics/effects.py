@@ -6,41 +6,32 @@ Then all values are averaged over the same combinations with the same weights, a
 is due to the axis.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from deltaflow.comparison.configuration import Axis, Value
-from deltaflow.comparison.results import LEVEL
+from deltaflow.comparison.statistics.intervals import ANY, Array, Scale, bounds
 from deltaflow.comparison.statistics.paired_tests import BySeed, least_seeds
+from deltaflow.records import Interval
 
-Array = np.typing.NDArray[Any]
 _Cell = dict[Value, BySeed]  # by the value of the axis
 
 
 @dataclass(frozen=True)
 class Effect:
-    """The mean of a metric at one value of an axis.
+    """A metric at one value of an axis: its mean over the other axes and seeds.
 
     Attributes:
-        axis: its name.
-        value: on it.
-        mean: over combinations of the other axes and seeds.
-        low: of its 95 % interval by t over seeds, unadjusted; ``None`` for one seed.
-        high: likewise.
-        n: seeds.
+        value: of the axis.
+        interval: over seeds.
     """
 
-    axis: str
     value: str | float
-    mean: float
-    low: float | None
-    high: float | None
-    n: int
+    interval: Interval
 
 
 @dataclass(frozen=True)
@@ -67,12 +58,15 @@ class AxisEffects:
     missing: tuple[str | float, ...]
 
 
-def axis_effects(axis: Axis, results: Sequence[tuple[Mapping[str, Value], BySeed]]) -> AxisEffects:
+def axis_effects(
+    axis: Axis, results: Sequence[tuple[Mapping[str, Value], BySeed]], scale: Scale = ANY
+) -> AxisEffects:
     """The effect of one axis, averaged over the others.
 
     Args:
         axis: which.
         results: of each configuration, its value on every axis and its metric by seed.
+        scale: what the metric can be.
 
     Returns:
         The effects, with intervals over seeds.
@@ -88,7 +82,9 @@ def axis_effects(axis: Axis, results: Sequence[tuple[Mapping[str, Value], BySeed
     least = max(least_seeds(sizes), 1)
     counted = [cell for cell, n in zip(complete, sizes, strict=True) if n >= least]
     effects = tuple(
-        _effect(axis.name, value, [cell[value] for cell in counted]) for value in present if counted
+        Effect(value, _interval([cell[value] for cell in counted], scale))
+        for value in present
+        if counted
     )
     return AxisEffects(
         axis,
@@ -107,17 +103,19 @@ def _shared(cell: _Cell) -> _Cell:
     return {value: {s: by_seed[s] for s in sorted(seeds)} for value, by_seed in cell.items()}
 
 
-def _effect(axis: str, value: str | float, cells: Sequence[BySeed]) -> Effect:
+def _interval(cells: Sequence[BySeed], scale: Scale) -> Interval:
     seeds = sorted({seed for cell in cells for seed in cell})
     has = np.array([[seed in cell for cell in cells] for seed in seeds])
     numbers = np.array([[cell.get(seed, 0.0) for cell in cells] for seed in seeds])
-    mean, half = mean_over_cells(numbers, has)
-    low, high = (None, None) if half is None else (float(mean - half), float(mean + half))
-    return Effect(axis, value, float(mean), low, high, len(seeds))
+    mean, error, freedom = mean_over_cells(numbers, has)
+    if math.isnan(freedom):
+        return Interval(float(mean), None, None, len(seeds))
+    low, high = bounds(mean, error, freedom, scale, has.sum())
+    return Interval(float(mean), float(low), float(high), len(seeds), alike=not error.any())
 
 
-def mean_over_cells(numbers: Array, has: Array) -> tuple[Array, Array | None]:
-    """The mean of the cells' means, and half of its 95 % interval over seeds.
+def mean_over_cells(numbers: Array, has: Array) -> tuple[Array, Array, float]:
+    """The mean of the cells' means, and its standard error over seeds.
 
     Numbers of one seed depend on each other, and not every cell has every seed. A seed's share
     in the error is its deviation from the mean of each cell that it is in, scaled by
@@ -132,15 +130,15 @@ def mean_over_cells(numbers: Array, has: Array) -> tuple[Array, Array | None]:
         has: whether there is one, ``[seed, cell]``; at least two in each cell, or one in each.
 
     Returns:
-        The means ``[...]`` and the halves ``[...]``; no halves for one in each cell.
+        The means ``[...]``, their errors ``[...]`` and the degrees of freedom; NaN for one in
+        each cell.
     """
     n = has.sum(axis=0)
     means = np.where(has, numbers, 0.0).sum(axis=-2) / n
     if n.max() == 1:
-        return means.mean(axis=-1), None
+        return means.mean(axis=-1), np.full(means.shape[:-1], np.nan), math.nan
     weight = 1 / (len(n) * np.sqrt(n * (n - 1)))
     shares = np.where(has, numbers - means[..., None, :], 0.0) @ weight
     spread = np.diag(has @ weight**2) - (has * weight**2 / n) @ has.T  # of the shares
     freedom = np.trace(spread) ** 2 / np.square(spread).sum()
-    deviation = np.sqrt(np.square(shares).sum(axis=-1))
-    return means.mean(axis=-1), stdtrit(freedom, (1 + LEVEL) / 2) * deviation
+    return means.mean(axis=-1), np.sqrt(np.square(shares).sum(axis=-1)), float(freedom)

@@ -19,13 +19,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from deltaflow.comparison.results import interval
+from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds
 
 Key = TypeVar("Key", bound=Hashable)
 BySeed = Mapping[int, float]
 
 FEW = 3  # seeds in common; with fewer, hardly any difference can be told from chance
-_EQUAL = 1e-6  # relative: what float32 leaves of numbers that are the same
+_ROWS = 1000  # that values are taken to be averages over, where that is not known
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,10 @@ class Difference:
 
     Attributes:
         mean: of the differences.
-        low: of its 95 % interval by t, unadjusted; ``None`` for one seed, and for differences
-            that do not vary, which give t no scale.
-        high: likewise.
-        p: that of the paired t-test, two-sided; ``None`` for one seed. For differences that do
-            not vary that of the sign test: 1 if they are zero, else 2^(1−n).
-        p_holm: the same, corrected for all comparisons.
+        low: of its 95 % interval by t, unadjusted; ``None`` for one seed.
+        high: of the interval; ``None`` for one seed.
+        p: of the paired t-test, two-sided; ``None`` for one seed.
+        p_holm: ``p`` corrected for all comparisons.
         n: seeds.
     """
 
@@ -49,11 +47,6 @@ class Difference:
     p: float | None
     p_holm: float | None
     n: int
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether it is the same for every seed."""
-        return self.n > 1 and self.low is None
 
 
 def least_seeds(sizes: Iterable[int]) -> int:
@@ -74,19 +67,22 @@ def least_seeds(sizes: Iterable[int]) -> int:
     return max(-(-most // 2), min(2, most))
 
 
-def compare(values: Mapping[Key, BySeed], baseline: Key, picked: bool) -> dict[Key, Difference]:
+def compare(
+    values: Mapping[Key, BySeed], baseline: Key, picked: bool, scale: Scale = ANY
+) -> dict[Key, Difference]:
     """Compare configurations with one of them.
 
     Args:
         values: of each configuration, by seed.
         baseline: which one.
         picked: whether these values decided which.
+        scale: what the values can be.
 
     Returns:
         The differences, of all configurations that share a seed with the baseline.
     """
     found = {
-        key: difference(own, values[baseline])
+        key: difference(own, values[baseline], scale)
         for key, own in values.items()
         if key != baseline and own.keys() & values[baseline].keys()
     }
@@ -98,15 +94,17 @@ def compare(values: Mapping[Key, BySeed], baseline: Key, picked: bool) -> dict[K
     return found
 
 
-def difference(own: BySeed, other: BySeed) -> Difference:
+def difference(own: BySeed, other: BySeed, scale: Scale = ANY) -> Difference:
     """The difference between two configurations, paired by seed.
+
+    The spread of differences that are nearly the same is no measure of chance, for two averages
+    over N rows differ by whole rows. So it counts as at least what rounding to 1/N leaves of a
+    difference, 1/(√6 N) (Sheppard 1898, Proc. London Math. Soc. 29, 353-380).
 
     Args:
         own: values by seed.
         other: to subtract; at least one seed is in both.
-
-    Returns:
-        Its mean, interval and p-value.
+        scale: what the values can be; a thousand rows where it does not say how many.
 
     >>> one = difference({0: 0.9, 1: 0.8, 2: 0.9}, {0: 0.7, 1: 0.7, 2: 0.6})
     >>> round(one.mean, 3), round(one.p, 3), one.n
@@ -117,17 +115,15 @@ def difference(own: BySeed, other: BySeed) -> Difference:
     seeds = sorted(own.keys() & other.keys())
     pairs = np.array([(own[seed], other[seed]) for seed in seeds])
     d = pairs[:, 0] - pairs[:, 1]
-    n, mean, scale = len(d), float(d.mean()), float(np.abs(pairs).max())
+    n, mean = len(d), float(d.mean())
     if n == 1:
         return Difference(mean, None, None, None, None, 1)
-    if np.ptp(d) <= _EQUAL * scale:
-        p = 1.0 if abs(mean) <= _EQUAL * scale else 2.0 ** (1 - n)
-        return Difference(mean if p < 1 else 0.0, None, None, p, None, n)
-    t = mean / (float(d.std(ddof=1)) / math.sqrt(n))
-    bounds = interval(d.tolist())
-    return Difference(
-        mean, bounds["low"], bounds["high"], float(2 * stdtr(n - 1, -abs(t))), None, n
-    )
+    size = 1.0 if scale.is_share else float(np.abs(pairs).max())
+    least = size / (math.sqrt(6) * (scale.rows or _ROWS))
+    error = max(float(d.std(ddof=1)), least) / math.sqrt(n)
+    p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error else 1.0
+    low, high = map(float, bounds(mean, error, n - 1))
+    return Difference(mean, low, high, p, None, n)
 
 
 def holm(p: Sequence[float], n_tests: int | None = None) -> list[float]:

@@ -20,7 +20,7 @@ function rankingColumns() {
     value: (run) => run.label,
     cell: (run) => short(run.label || run.name, 120),
   };
-  const [first, ...others] = digest.numbers.map(numberColumn);
+  const [first, ...others] = content.numbers.map(numberColumn);
   return [
     { key: "place", title: "#", kind: "number", value: (run) => run.place, cell: placeCell },
     ...(swept.length ? swept : [label]),
@@ -52,7 +52,8 @@ function numberColumn(column) {
     all.map((one) => one.mean),
     halves,
   );
-  const texts = halves.map((width) => (width === null ? "" : `± ${format(width)}`));
+  const uneven = all.some(isUneven);
+  const texts = all.map((one) => intervalText(one, format, uneven));
   const longest = Math.max(0, ...texts.map((text) => text.length));
   return {
     key: `number:${column.name}`,
@@ -65,6 +66,7 @@ function numberColumn(column) {
         format(all[n].mean, halves[n]),
         longest ? halfOf(texts[n].padStart(longest, FIGURE_SPACE)) : null,
         column.over_seeds ? someSeeds(run, column.name, all[n]) : null,
+        all[n].alike ? below("all seeds alike") : null,
       ];
     },
   };
@@ -94,9 +96,9 @@ function differenceColumn() {
     key: "difference",
     title: "difference to the baseline",
     kind: "number",
-    value: (run) => (run.id === digest.baseline ? 0 : (run.against?.difference ?? null)),
+    value: (run) => (run.id === content.baseline ? 0 : (run.against?.difference ?? null)),
     cell: (run) => {
-      if (run.id === digest.baseline) return make("span", { class: "mark" }, "baseline");
+      if (run.id === content.baseline) return make("span", { class: "mark" }, "baseline");
       if (!run.against) return NO_VALUE;
       const width = half(run.against);
       return [

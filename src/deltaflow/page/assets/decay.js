@@ -120,13 +120,11 @@ function decayTrace(how, some, bars) {
     },
   };
   if (bars && some.some(({ measured }) => half(measured) !== null)) {
-    trace.error_y = {
-      type: "data",
-      array: some.map(({ measured }) => half(measured) ?? 0),
-      color: seeThrough(how.color, 0.5),
-      thickness: 1,
-      width: 0,
-    };
+    const style = { color: seeThrough(how.color, 0.5), thickness: 1, width: 0 };
+    trace.error_y = bars(
+      some.map(({ measured }) => measured),
+      style,
+    );
   }
   return trace;
 }

@@ -71,7 +71,7 @@ function numbersOf(run) {
   const head = ["quantity", "mean", "low", "high", "seeds"].map((name, n) =>
     make("th", { scope: "col", class: n ? "number" : "text" }, name),
   );
-  const rows = digest.numbers.map((column) => {
+  const rows = content.numbers.map((column) => {
     const { mean, low, high, n } = number(run, column.name);
     return make(
       "tr",

@@ -7,31 +7,31 @@ function setUpEffects() {
 }
 
 function buildEffects() {
-  const names = [...new Set(digest.effects.map((effect) => effect.axis))];
-  const all = digest.effects
+  const names = [...new Set(content.effects.map((effect) => effect.axis))];
+  const all = content.effects
     .flatMap(({ mean, low, high }) => [mean, low, high])
     .filter((value) => value !== null);
   const margin = 0.04 * (Math.max(...all) - Math.min(...all)) || 0.05;
   const range = [Math.min(...all) - margin, Math.max(...all) + margin];
   const longest = Math.max(
-    ...digest.effects.map(({ value }) => Math.min(words(value).length, LONGEST_TICK)),
+    ...content.effects.map(({ value }) => Math.min(words(value).length, LONGEST_TICK)),
   );
   const room = 22 + 6.8 * longest; // the same for all panels, so that they line up
   return {
     panels: names.map((name) =>
       effectPanel(
         name,
-        digest.effects.filter((effect) => effect.axis === name).slice(0, MOST_CELLS),
+        content.effects.filter((effect) => effect.axis === name).slice(0, MOST_CELLS),
         range,
         room,
       ),
     ),
     said: effectsInWords(names),
     empty: "No effect can be given: no axis has more than one value, or no run has a result.",
-    numbers: digest.effects.length
+    numbers: content.effects.length
       ? () => ({
           columns: ["axis", "value", "mean", "low", "high", "seeds", "combinations"],
-          rows: digest.effects.map(({ axis, value, mean, low, high, n, n_cells, n_all }) => [
+          rows: content.effects.map(({ axis, value, mean, low, high, n, n_cells, n_all }) => [
             axis,
             words(value),
             mean,
@@ -47,9 +47,9 @@ function buildEffects() {
 
 function effectsInWords(names) {
   const many = names.some(
-    (name) => digest.effects.filter((effect) => effect.axis === name).length > MOST_CELLS,
+    (name) => content.effects.filter((effect) => effect.axis === name).length > MOST_CELLS,
   );
-  const partly = digest.effects.filter(({ n_cells, n_all }) => n_cells < n_all);
+  const partly = content.effects.filter(({ n_cells, n_all }) => n_cells < n_all);
   const which = names.filter((name) => partly.some(({ axis }) => axis === name));
   return [
     `${capital(heading(metric))} for each value of an axis`,
@@ -80,13 +80,7 @@ function effectPanel(name, effects, range, room) {
         `${plain(name)} ${plain(words(value))}<br>${plain(alone(mean))}${low === null ? "" : ` (${plain(alone(low))} to ${plain(alone(high))})`}, n = ${n}`,
     ),
     marker: { color: how.color, symbol: "circle", size: 8 },
-    error_x: {
-      type: "data",
-      array: effects.map((effect) => half(effect) ?? 0),
-      color: how.color,
-      thickness: 1.6,
-      width: 4,
-    },
+    error_x: bars(effects, { color: how.color, thickness: 1.6, width: 4 }),
   };
   const layout = {
     margin: { l: room, r: 14, t: 4, b: 44 },

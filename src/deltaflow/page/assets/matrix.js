@@ -38,7 +38,7 @@ function showMatrixControls() {
     fields.push(
       select(
         "quantity",
-        digest.numbers.map((one) => [one.name, heading(one)]),
+        content.numbers.map((one) => [one.name, heading(one)]),
         crossed.quantity,
         (name) => {
           crossed.quantity = name;
@@ -99,7 +99,7 @@ function showMatrix() {
     crossed.quantity,
     grid.flat().map((cell) => cell.mean),
   );
-  const title = heading(digest.numbers.find((one) => one.name === crossed.quantity));
+  const title = heading(content.numbers.find((one) => one.name === crossed.quantity));
   showMatrixHead(rows, columns, across, title);
   table.tBodies[0].replaceChildren(
     ...grid.map((line, n) =>

@@ -97,7 +97,7 @@ function rowOf(run) {
     );
   });
   const row = make("tr", {
-    class: run.id === digest.baseline ? "baseline" : "",
+    class: run.id === content.baseline ? "baseline" : "",
     "data-run": run.id,
   });
   row.append(make("td", { class: "tick" }, box, make("span", { class: "mini" })), ...cells);
@@ -175,14 +175,14 @@ function showPager(total, first, pages) {
 function setUpRanking() {
   const order = metric.title + (better === "lower" ? ", lowest first" : ", highest first");
   const value = (run) => number(run, metric.name).mean;
-  const mostly = runs.some((run) => run.status === "completed" && 2 * run.n_diverged > run.n_seeds);
-  const lost = mostly ? "those most of whose seeds diverged, then those whose seeds all" : "those that";
+  const lost = runs.some((run) => run.status === "completed" && run.n_lost);
+  const first = lost ? "the share of seeds that diverged or failed, then by " : "";
   const lacking = runs.some((run) => run.status === "completed" && value(run) === null);
-  const ranked = `Runs by ${order}; ${lacking ? "then those without it, " : ""}then ${lost} diverged, then those that did not end.`;
+  const ranked = `Runs by ${first}${order}; ${lacking ? "then those without it, " : ""}then those that diverged, then those that did not end.`;
   const compared = runs.some((run) => run.against)
     ? " p is Holm's, of the paired difference to the baseline."
     : "";
-  const rest = `${ranked} ± is half of the 95 % interval over seeds.${compared} A heading sorts; the number of a run leads to its details.`;
+  const rest = `${ranked} ± is half of the 95 % interval over seeds, brackets are its ends.${compared} A heading sorts; the number of a run leads to its details.`;
   byId("ranking-caption").append(make("b", {}, "Table 1."), ` ${rest}`);
   showHead();
   byId("tick-evenly").addEventListener("click", () => {

@@ -1,10 +1,10 @@
 // The page from top to bottom.
 
 function showHeader() {
-  if (digest.command) {
+  if (content.command) {
     byId("command").append(
       make("p", { class: "legend" }, "Made by"),
-      copyable("command of the sweep", digest.command),
+      copyable(`command of the ${content.kind}`, content.command),
     );
     byId("command").hidden = false;
   }

@@ -96,6 +96,30 @@ function probability(p) {
 const half = (number) =>
   number?.low == null || number.high == null ? null : (number.high - number.low) / 2;
 
+/** The interval of a mean: ± half of it, or its ends if they are not equally far from it. */
+function intervalText(number, format, uneven) {
+  const width = half(number);
+  if (width === null || (number.alike && number.low === number.high)) return "";
+  return uneven ? `[${format(number.low)}, ${format(number.high)}]` : `± ${format(width)}`;
+}
+
+/** Whether the ends of an interval are not equally far from the mean. */
+function isUneven(number) {
+  const width = half(number);
+  return width > 0 && Math.abs(number.high + number.low - 2 * number.mean) > 0.02 * width;
+}
+
+/** Error bars of a chart; none where there is no interval. */
+function bars(numbers, style) {
+  return {
+    type: "data",
+    symmetric: false,
+    array: numbers.map(({ mean, high }) => (high ?? mean) - mean),
+    arrayminus: numbers.map(({ mean, low }) => mean - (low ?? mean)),
+    ...style,
+  };
+}
+
 /** A count with its noun. */
 const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 

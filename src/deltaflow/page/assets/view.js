@@ -1,14 +1,14 @@
-// What is looked at: the runs of the digest, those that are listed, and those that are drawn.
+// What is looked at: the runs of the content, those that are listed, and those that are drawn.
 
 const MOST_DRAWN = 24;
 const FEW = 6;
 
-const digest = JSON.parse(byId("digest").textContent);
-const runs = digest.runs;
-const axes = digest.axes;
-const metric = digest.numbers[0] ?? { name: "", title: "metric", unit: "" };
+const content = JSON.parse(byId("content").textContent);
+const runs = content.runs;
+const axes = content.axes;
+const metric = content.numbers[0] ?? { name: "", title: "metric", unit: "" };
 const noNumber = { mean: null, low: null, high: null, n: 0 };
-const better = digest.metric?.higher_is_better === false ? "lower" : "higher";
+const better = content.metric?.higher_is_better === false ? "lower" : "higher";
 
 /** A number of a run; without a value if it has none. */
 const number = (run, name) => run.numbers[name] ?? noNumber;

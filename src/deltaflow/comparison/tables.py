@@ -1,0 +1,233 @@
+"""What a report takes from the tables of many runs: profiles, heatmaps, curves, units.
+
+A few columns of each table are read, once, and thinned before anything is computed, so a
+thousand runs take seconds, and little more memory than the largest of them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from deltaflow.comparison.configuration import Configuration
+from deltaflow.comparison.flow_numbers import positive_log
+from deltaflow.comparison.series import UNITS, Band, Curve, Heatmap, Numbers, Profile, significant
+from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, metric_scale
+from deltaflow.records import LAYERS, METRICS, Schema
+
+MOST_STEPS, MOST_EPOCHS = 24, 40
+_AT_ONCE = 64  # configurations
+_FLOW = ("seed", "step", "layer", "delta_norm", "predicted_delta_norm", *UNITS)
+
+
+@dataclass
+class Tables:
+    """What the tables of some configurations say, by the configurations' numbers.
+
+    Attributes:
+        profiles: of δ over depth.
+        heatmaps: of δ by layer and step.
+        curves: by part of the data.
+        units: for each run and seed, the largest share in a hidden layer at the end.
+        zeros: runs and seeds with a hidden layer where δ is 0, at the start and at the end.
+        unreadable: what is wrong with tables that cannot be read.
+    """
+
+    profiles: dict[int, Profile] = field(default_factory=dict)
+    heatmaps: dict[int, Heatmap] = field(default_factory=dict)
+    curves: dict[int, dict[str, Curve]] = field(default_factory=dict)
+    units: dict[tuple[int, int], dict[str, float | None]] = field(default_factory=dict)
+    zeros: dict[str, set[tuple[int, int]]] = field(
+        default_factory=lambda: {"start": set(), "end": set()}
+    )
+    unreadable: dict[int, str] = field(default_factory=dict)
+
+
+def read_tables(configurations: Sequence[Configuration], metric: str) -> Tables:
+    """Read the tables of all runs.
+
+    Args:
+        configurations: whose runs to read.
+        metric: shown beside the loss.
+
+    Returns:
+        What they say; a table that cannot be read is like one that was not written.
+    """
+    found = Tables()
+    names = list(dict.fromkeys(("loss", metric)))
+    for at in range(0, len(configurations), _AT_ONCE):
+        batch = configurations[at : at + _AT_ONCE]
+        flow = _read(batch, _flow, found.unreadable)
+        if len(flow):
+            found.units |= _units(flow.filter("going", "hidden"))
+            for moment, own in found.zeros.items():
+                own |= set(flow.filter("hidden", "zero", moment).select("run", "seed").rows())
+            found.heatmaps |= _heatmaps(flow.filter("going", "shown"))
+            found.profiles |= _profiles(flow.filter("hidden"))
+        curves = _read(batch, lambda one: _metrics(one, names), found.unreadable)
+        if len(curves):
+            found.curves |= _curves(curves, names, {one.number: one for one in batch})
+    return found
+
+
+def _read(
+    batch: Sequence[Configuration],
+    rows: Callable[[Configuration], pl.DataFrame],
+    unreadable: dict[int, str],
+) -> pl.DataFrame:
+    """The rows of all configurations of a batch, each with the number of its own."""
+    frames = []
+    for one in batch:
+        try:
+            number = pl.lit(one.number, pl.Int64)
+            frames.append(rows(one).with_columns(configuration=number))
+        except ValueError as error:
+            unreadable[one.number] = str(error)
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def _flow(one: Configuration) -> pl.DataFrame:
+    """The layers tables of a configuration's runs, at a few steps."""
+    frame = _rows(one, LAYERS, _FLOW)
+    steps = _thin(frame.filter("going")["step"], MOST_STEPS)
+    start = pl.col("start")
+    return (
+        frame.with_columns(
+            hidden=pl.col("layer") < pl.col("layer").max(),
+            start=pl.col("step") == 0,
+            end=pl.col("step") == pl.col("step").max().over("run"),
+            shown=pl.col("step").is_in(steps),
+            zero=pl.col("delta_norm") == 0,
+        )
+        .filter(start | (pl.col("going") & (pl.col("end") | pl.col("shown"))))
+        .with_columns(
+            log=positive_log("delta_norm"),
+            theory=pl.when(start).then(positive_log("predicted_delta_norm")),
+        )
+        .drop("delta_norm", "predicted_delta_norm")
+    )
+
+
+def _metrics(one: Configuration, names: Sequence[str]) -> pl.DataFrame:
+    """The metrics tables of a configuration's runs, at a few epochs."""
+    frame = _rows(one, METRICS, ("seed", "epoch", "split", *names)).filter("going")
+    shown = pl.col("epoch").is_in(_thin(frame["epoch"], MOST_EPOCHS))
+    return frame.filter(pl.col("split") != "test", shown)
+
+
+def _rows(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
+    """Rows of all replicas, each seed of one run; those ``going`` did not diverge, if any is left.
+
+    Of runs that have not ended only the tables say which seeds they have.
+    """
+    frames, known = [], set(one.sources)
+    for number, run in one.runs.items():
+        frame = run.table(schema, columns)
+        own = [seed for seed, source in one.sources.items() if source == number]
+        new = frame.filter(~pl.col("seed").is_in(list(known)))
+        known |= set(new["seed"].unique())
+        frame = pl.concat([frame.filter(pl.col("seed").is_in(own)), new])
+        frames.append(frame.with_columns(run=pl.lit(number, pl.Int64)))
+    whole = pl.concat(frames).with_columns(lost=pl.col("seed").is_in(list(one.diverged)))
+    return whole.with_columns(going=~pl.col("lost") | pl.col("lost").all()).drop("lost")
+
+
+def _thin(values: pl.Series, most: int) -> list[int]:
+    """Evenly spaced ones, the first and the last among them."""
+    some = values.unique().sort().to_numpy()
+    places = np.linspace(0, len(some) - 1, min(most, len(some))).round().astype(int)
+    return [int(value) for value in some[places]]
+
+
+def _units(hidden: pl.DataFrame) -> dict[tuple[int, int], dict[str, float | None]]:
+    largest = [pl.col(name).fill_nan(None).max() for name in UNITS]
+    ends = hidden.filter("end").group_by("run", "seed").agg(largest)
+    return {(run, seed): dict(zip(UNITS, units, strict=True)) for run, seed, *units in ends.rows()}
+
+
+def _heatmaps(flow: pl.DataFrame) -> dict[int, Heatmap]:
+    means = flow.group_by("configuration", "layer", "step").agg(pl.col("log").mean())
+    found = {}
+    for number, rows in _each(means, "layer", "step"):
+        grid = rows.pivot("step", index="layer", values="log")
+        steps = sorted(int(name) for name in grid.columns if name != "layer")
+        values = [_rounded(row) for row in grid.select(map(str, steps)).rows()]
+        found[number] = Heatmap(grid["layer"].to_list(), steps, values)
+    return found
+
+
+def _profiles(hidden: pl.DataFrame) -> dict[int, Profile]:
+    keys = ("configuration", "layer")
+    start, end = hidden.filter("start"), hidden.filter("going", "end", ~pl.col("start"))
+    ends = {
+        number: _geometric(rows)
+        for number, rows in _each(end.group_by(keys).agg(_spread("log")), "layer")
+        if rows["log"].count()
+    }
+    found = {}
+    for number, rows in _each(
+        start.group_by(keys).agg(*_spread("log"), pl.col("theory").mean()), "layer"
+    ):
+        theory = _rounded(_power(rows["theory"])) if rows["theory"].count() else None
+        layers = rows["layer"].to_list()
+        found[number] = Profile(layers, theory, _geometric(rows), ends.get(number))
+    return found
+
+
+def _curves(
+    metrics: pl.DataFrame, names: Sequence[str], configurations: Mapping[int, Configuration]
+) -> dict[int, dict[str, Curve]]:
+    spreads = [expression for name in names for expression in _spread(name)]
+    means = metrics.group_by("configuration", "split", "epoch").agg(spreads)
+    found: dict[int, dict[str, Curve]] = {}
+    for number, rows in _each(means, "split", "epoch"):
+        data_rows = configurations[number].first.summary.rows
+        for (split,), of_split in rows.group_by(["split"], maintain_order=True):
+            bands = {
+                name: _band(of_split, name, metric_scale(name, data_rows.get(str(split))))
+                for name in names
+                if of_split[name].count()
+            }
+            epochs = (of_split["epoch"] + 1).to_list()  # trained so far
+            found.setdefault(number, {})[str(split)] = Curve(epochs, bands)
+    return found
+
+
+def _spread(name: str) -> list[pl.Expr]:
+    known = pl.col(name).filter(pl.col(name).is_finite())
+    return [known.mean(), known.std().alias(f"{name}_std"), known.len().alias(f"{name}_n")]
+
+
+def _band(rows: pl.DataFrame, name: str, scale: Scale = ANY) -> Band:
+    return Band(*map(_rounded, _bounds(rows, name, scale)))
+
+
+def _geometric(rows: pl.DataFrame) -> Band:
+    return Band(*(_rounded(_power(values)) for values in _bounds(rows, "log", ANY)))
+
+
+def _bounds(rows: pl.DataFrame, name: str, scale: Scale) -> tuple[Any, Any, Any]:
+    """Mean and interval, as :func:`deltaflow.comparison.statistics.intervals.interval` has them."""
+    mean, std, n = (
+        rows[column].cast(pl.Float64).to_numpy() for column in (name, f"{name}_std", f"{name}_n")
+    )
+    some = np.where(n > 1, n, np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers near the greatest there are
+        return mean, *bounds(mean, std / np.sqrt(some), some - 1, scale, some)
+
+
+def _power(logarithms: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return 10 ** np.asarray(logarithms, dtype=float)
+
+
+def _each(frame: pl.DataFrame, *order: str) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The rows of each configuration."""
+    for (number,), rows in frame.sort(order).group_by(["configuration"], maintain_order=True):
+        yield int(str(number)), rows
+
+
+def _rounded(values: Iterable[float | None]) -> Numbers:
+    return [significant(value) for value in values]
