@@ -17,9 +17,11 @@ from deltaflow.records import LAYERS, METRICS
 from deltaflow.theory.overlay import Theory
 from deltaflow.verdicts import Evidence, judge, words
 from deltaflow.verdicts.constants import Constants
+from deltaflow.verdicts.facts import Settings, TrainingData
 
 STEPS = (0, 10, 199)
 N_STEPS = 200
+N_ROWS = 100
 LIMIT = np.log10(np.e) * 3  # decades: ‖δ‖ by e³
 BEST_CONSTANT = 1.0
 TANH = nn.Tanh()
@@ -32,7 +34,7 @@ _SOUND: Mapping[str, Value] = {
     "delta_rms": 1.0,
     "sample_grad_rms": 1.0,
     "update_ratio": 1e-3,
-    "weight_rms": 0.1,
+    "weight_rms": 0.2,  # longer than 1/√32, which keeps the size of signals
 }
 
 
@@ -65,6 +67,7 @@ def evidence(
     n_seeds: int = 2,
     diverged_at: Mapping[int, int] | None = None,
     losses: Sequence[float] = LEARNT,
+    others: Mapping[str, Sequence[float]] | None = None,
     recorded: bool = True,
     **but,
 ) -> Evidence:
@@ -78,9 +81,10 @@ def evidence(
         inputs: mean(x²) of each sample.
         n_seeds: how many, from 0.
         diverged_at: the steps of seeds that did.
-        losses: of the training, after each epoch.
+        losses: of the training, after each epoch, or of each seed its own.
+        others: losses of the validation and the test part.
         recorded: whether there is a layers table.
-        but: columns of the layers table and fields of the case that differ.
+        but: columns of the layers table, settings, and other fields that differ.
     """
     square = np.atleast_1d(np.asarray(inputs, dtype=np.float64))
     theory, said, profile = _theory(tuple(shape), phi, initializer, dropout, tuple(square))
@@ -98,24 +102,27 @@ def evidence(
          "diverged_at_step": went.get(seed)}
         for seed in range(n_seeds)
     ]  # fmt: skip
+    as_predicted = {"theory_error": 0.0}  # whatever profile a test makes up
     known = {
         "layers": table,
-        "metrics": metrics(losses, n_seeds),
+        "metrics": metrics({"train": losses} | (others or {}), n_seeds),
         "replicas": replicas,
         "theory": theory,
-        "fields": said | theory_fit(table) if applies and said else None,
-        "input_second_moment": square,
+        "fields": said | theory_fit(table) | as_predicted if applies and said else None,
         "normalization": None,
-        "standardized": True,
-        "lr": 0.1,
-        "copies": [],
+        "copies": {},
         "constants": Constants(BEST_CONSTANT, delta=0.5, delta_alone=0.5, floor=np.nan),
-        "output_activation": None,
         "n_steps": N_STEPS,
-        "sizes_listed": False,
+        "settings": Settings(**_of(Settings, but)),
+        "data": TrainingData(square, **({"n_rows": N_ROWS} | _of(TrainingData, but))),
     }
     assert set(but) <= {field.name for field in fields(Evidence)}
     return Evidence(**known | but)
+
+
+def _of(kind: type, but: dict) -> dict:
+    """What differs of its fields, taken out of the others."""
+    return {field.name: but.pop(field.name) for field in fields(kind) if field.name in but}
 
 
 @cache
@@ -139,17 +146,15 @@ def layers(shape: Sequence[int], n_seeds: int, columns: Mapping[str, Value]) -> 
     return LAYERS.frame(index | fans | values)
 
 
-def metrics(losses: Sequence[float], n_seeds: int) -> pl.DataFrame:
-    """A metrics table of the training part."""
-    keys = [(seed, epoch) for seed in range(n_seeds) for epoch in range(len(losses))]
-    return METRICS.frame(
-        {
-            "seed": [seed for seed, _ in keys],
-            "epoch": [epoch for _, epoch in keys],
-            "split": ["train"] * len(keys),
-            "loss": [losses[epoch] for _, epoch in keys],
-        }
-    )
+def metrics(losses: Mapping[str, Sequence[float] | Sequence[Sequence[float]]], n_seeds: int):
+    """A metrics table of some parts: a loss after each epoch, or after each epoch of each seed."""
+    rows = [
+        {"seed": seed, "epoch": epoch, "split": split, "loss": loss}
+        for split, some in losses.items()
+        for seed in range(n_seeds)
+        for epoch, loss in enumerate(some[seed] if np.ndim(some[0]) else some)
+    ]
+    return METRICS.frame({name: [row[name] for row in rows] for name in rows[0]})
 
 
 def found(judged: Evidence) -> dict[str, str]:

@@ -235,7 +235,7 @@ def test_under_normalisation_the_same_start_is_advised_without_it():
 
 
 def test_a_network_of_copies_may_need_the_start_that_theory_thought_it_had():
-    assert to_try(evidence(sizes(8), nn.ReLU(), He(), copies=[1])).startswith("Try init=he,")
+    assert to_try(evidence(sizes(8), nn.ReLU(), He(), copies={1: 1})).startswith("Try init=he,")
 
 
 def scatter_of_rectifiers(depth: int, width: int) -> float:

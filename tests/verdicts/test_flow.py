@@ -64,13 +64,12 @@ def test_a_healthy_run_quotes_both_rates_and_what_it_learnt():
     )
 
 
-@pytest.mark.parametrize(("kept", "said"), [
-    (0.94, "training took away 6% of the loss"), (0.96, "it is early to say what is learnt"),
+@pytest.mark.parametrize(("n_steps", "said"), [
+    (50, "training took away 80% of the loss"), (7, "after 7 steps it is early to say what"),
 ])  # fmt: skip
-def test_less_than_a_twentieth_of_the_loss_is_nothing_yet(kept, said):
-    (words,) = found(evidence(losses=[1.0, kept], n_steps=7)).values()
+def test_before_weights_can_have_moved_it_is_early_to_say_what_is_learnt(n_steps, said):
+    (words,) = found(evidence(n_steps=n_steps)).values()
     assert said in words
-    assert ("after 7 steps" in words) is ("early" in said)
 
 
 @pytest.mark.parametrize(("n_vanishing", "kind"), [(1, "healthy"), (2, "vanishing")])

@@ -18,7 +18,7 @@ MEASURED = [
     "saturated_fraction", "inactive_fraction", "dead_fraction",
 ]  # fmt: skip
 FAULTS = {
-    "symmetric": {"copies": [1, 2]},
+    "symmetric": {"copies": {1: 1, 2: 1}},
     "chaotic": CHAOS | {"delta_norm": losing(-2.0, 6), "sample_grad_rms": losing(-2.0, 6)},
     "exploding": {"delta_norm": losing(-2.0, 6), "sample_grad_rms": losing(-2.0, 6)},
     "saturation": {"saturated_fraction": 0.9},
@@ -28,7 +28,7 @@ FAULTS = {
     "hidden_vanishing": {"delta_norm": losing(2.0, 6)},
     "vanishing": {"delta_norm": losing(2.0, 6), "sample_grad_rms": losing(2.0, 6)},
     "doubled": {
-        "constants": Constants(1.0, delta=0.2, delta_alone=0.5, floor=0.55),
+        "constants": Constants(1.0, delta=0.2, delta_alone=0.5, floor=0.55, has_link=True),
         "output_activation": "softmax",
     },
     "divergence": {"diverged_at": {0: 17}, "n_seeds": 3},

@@ -4,17 +4,13 @@ import math
 
 import pytest
 
-from deltaflow.verdicts.step_sizes import larger_step, smaller_step
+from deltaflow.verdicts.step_sizes import further, smaller_step
 from deltaflow.verdicts.words import advice_words
 from evidence import evidence
 
 
 def smaller(judged):
     return advice_words(smaller_step(judged))
-
-
-def larger(judged, length):
-    return advice_words(larger_step(judged, length))
 
 
 @pytest.mark.parametrize(("length", "lr", "advised", "predicted"), [
@@ -45,7 +41,6 @@ def test_without_a_first_update_the_step_is_ten_times_smaller(unknown):
 
 def test_an_optimizer_without_lr_is_told_the_factor():
     assert smaller(evidence(update_ratio=0.5, lr=None)) == "Try a step size 50 times smaller."
-    assert larger(evidence(lr=None), 1e-5) == "Try a larger step size."
 
 
 @pytest.mark.parametrize(("inputs", "standardized", "inputs_first"), [
@@ -58,13 +53,22 @@ def test_inputs_of_an_odd_size_come_before_the_step(inputs, standardized, inputs
     assert ("optimizer.lr" in said) is not inputs_first
 
 
-@pytest.mark.parametrize(("length", "lr", "advised", "predicted"), [
-    (1e-5, 1e-4, "0.01", "0.001"), (3e-6, 1e-3, "0.3", "0.0009"), (7e-5, 0.05, "0.7", "0.001"),
+@pytest.mark.parametrize(("length", "times", "advised"), [
+    (1e-5, 100, ["optimizer.lr=10"]),
+    (1e-5, 1000, ["optimizer.lr=100"]),
+    (1e-5, 4000, ["optimizer.lr=100", "trainer.max_epochs=400"]),  # no step beyond a hundredth
+    (1e-2, 3, ["trainer.max_epochs=300"]),
+    (5e-2, 3, ["trainer.max_epochs=300"]),
+    (1e-2, 1.4, []),
+    (1e-2, 1e9, ["trainer.max_epochs=10000"]),
 ])  # fmt: skip
-def test_a_larger_step_makes_updates_a_thousandth_of_the_weights(length, lr, advised, predicted):
-    said = larger(evidence(lr=lr), length)
-    assert said == f"Try optimizer.lr={advised}, predicted update {predicted}."
+def test_it_takes_a_longer_step_then_more_epochs_to_get_further(length, times, advised):
+    found = further(evidence(update_ratio=length, lr=0.1, max_epochs=100), times)
+    assert list(found.overrides) == advised
+    if "optimizer.lr" in str(advised):
+        assert found.predicted["update"] == pytest.approx(length * float(advised[0][13:]) / 0.1)
 
 
-def test_no_step_makes_updates_of_length_0_longer():
-    assert larger(evidence(), 0.0) == "Try a larger step size."
+@pytest.mark.parametrize("but", [{"lr": None}, {"update_ratio": 0.0}, {"recorded": False}])
+def test_what_is_unknown_or_stands_still_is_no_advice(but):
+    assert not further(evidence(**but), 10.0).overrides

@@ -9,11 +9,22 @@ from torch import nn
 from deltaflow.nn.initializers import Normal
 from deltaflow.verdicts import judge
 from deltaflow.verdicts.constants import Constants
-from evidence import BEST_CONSTANT, LIMIT, N_STEPS, by_step, evidence, found, kinds, losing, sizes
+from evidence import (
+    BEST_CONSTANT,
+    LEARNT,
+    LIMIT,
+    N_STEPS,
+    by_step,
+    evidence,
+    found,
+    kinds,
+    losing,
+    sizes,
+)
 
 KEPT = math.exp(-3)
 FLAT = (1.0, 1.0, 1.0)
-DOUBLE = Constants(loss=BEST_CONSTANT, delta=0.16, delta_alone=0.47, floor=0.5514)
+DOUBLE = Constants(loss=BEST_CONSTANT, delta=0.16, delta_alone=0.47, floor=0.5514, has_link=True)
 
 
 def updates(length: float, layer: int = 2, seed: int | None = None, step: int | None = None):
@@ -88,7 +99,7 @@ def test_where_all_diverged_nothing_is_said_of_what_was_learnt():
 
 
 @pytest.mark.parametrize(("output", "doubled"), [
-    ("softmax", True), ("sigmoid", True), ("tanh", False), (None, False),
+    ("softmax", True), ("sigmoid", True), (None, False),
 ])  # fmt: skip
 def test_a_second_softmax_is_told_with_both_δ_and_the_floor_of_the_loss(output, doubled):
     words = found(evidence(constants=DOUBLE, output_activation=output, delta_rms=0.1632))
@@ -116,7 +127,7 @@ def test_without_a_flow_the_second_softmax_is_told_by_theory_alone():
 
 
 def test_a_softmax_of_one_output_lets_nothing_through():
-    alone = Constants(loss=0.8, delta=0.0, delta_alone=0.5, floor=0.81)
+    alone = Constants(loss=0.8, delta=0.0, delta_alone=0.5, floor=0.81, has_link=True)
     words = found(
         evidence(constants=alone, output_activation="softmax", delta_rms=0.0, delta_norm=0.0)
     )
@@ -145,17 +156,23 @@ def test_the_longest_update_is_quoted_as_the_mean_over_seeds():
 @pytest.mark.parametrize(("shrunk", "kind"), [(0.5, "healthy"), (1.0, "violent"), (3.0, "violent")])
 def test_weights_that_training_made_small_do_not_make_a_step_long(shrunk, kind):
     judged = evidence(
-        update_ratio=updates(1.5, step=199), weight_rms=by_step(start=0.1, end=0.1 * shrunk)
+        update_ratio=updates(1.5, step=199), weight_rms=by_step(start=0.2, end=0.2 * shrunk)
     )
     assert kinds(judged) == [kind]
 
 
-def test_layers_that_start_at_0_have_no_length_to_move_by():
-    judged = evidence(
-        update_ratio=lambda *at: (5.0 if at[1] else math.nan) if at[2] == 7 else 1e-3,
-        weight_rms=lambda *at: 0.0 if at[2] == 7 and not at[1] else 0.1,
-    )
-    assert kinds(judged) == ["healthy"]
+@pytest.mark.parametrize(("length", "kind"), [(1.7, "healthy"), (1.8, "violent")])
+def test_small_weights_are_measured_by_those_that_keep_signals_size(length, kind):
+    tiny = 0.1  # and 1/√32 = 0.177 keeps it
+    judged = evidence(update_ratio=updates(length, layer=7, step=10), weight_rms=tiny)
+    assert kinds(judged) == [kind]
+
+
+@pytest.mark.parametrize(("step", "losses", "kind"), [
+    (0, LEARNT, "healthy"), (10, LEARNT, "violent"), (0, (0.9, 0.8, 0.7), "violent"),
+])  # fmt: skip
+def test_one_long_step_at_the_start_is_a_fault_only_where_the_fit_suffers(step, losses, kind):
+    assert kinds(evidence(update_ratio=updates(2.0, step=step), losses=losses)) == [kind]
 
 
 @pytest.mark.parametrize(("losses", "kind"), [
@@ -180,7 +197,7 @@ def fading(decades: float, depth: int = 6):
 
 
 @pytest.mark.parametrize(("lost", "left", "kind"), [
-    (1.02, 0.52, "vanishing"), (0.98, 0.52, "healthy"), (1.02, 0.48, "healthy"),
+    (1.02, 0.52, "vanishing"), (0.98, 0.52, "partial"), (1.02, 0.48, "healthy"),
 ])  # fmt: skip
 def test_gradients_may_vanish_in_training_as_long_as_little_loss_is_left(lost, left, kind):
     words = found(evidence(delta_norm=fading(lost * LIMIT), losses=(1.0, 0.8, left)))
@@ -188,7 +205,7 @@ def test_gradients_may_vanish_in_training_as_long_as_little_loss_is_left(lost, l
     if kind == "vanishing":
         assert words[kind].startswith(
             "Gradients come to vanish in training: δ loses 1.3 decades over 6 hidden layers at "
-            "the end, 0.0 at the start, and 52% of the loss of the best constant output is left. "
+            "the end, 0.0 at the start, and 48% of the target is explained. "
             "Try optimizer.lr=0.01, predicted first update 0.0001 of the weights' length."
         )
 
@@ -233,7 +250,7 @@ def test_a_few_steps_are_too_early_to_miss_progress(n_steps, found_one, length):
     assert (kinds(slow(length, n_steps=n_steps)) == ["healthy"]) is not found_one
 
 
-@pytest.mark.parametrize(("last", "kind"), [(0.96, "plateau"), (0.94, "healthy")])
+@pytest.mark.parametrize(("last", "kind"), [(0.96, "plateau"), (0.94, "partial")])
 def test_a_plateau_is_a_loss_that_kept_nineteen_twentieths_of_a_constants(last, kind):
     words = found(evidence(losses=(last, last, last)))
     assert list(words) == [kind]
@@ -242,8 +259,8 @@ def test_a_plateau_is_a_loss_that_kept_nineteen_twentieths_of_a_constants(last, 
 
 
 @pytest.mark.parametrize(("losses", "kind"), [
-    ((2.0, 1.04, 0.98), "healthy"), ((2.0, 1.02, 0.98), "plateau"),
-    ((1.04, 1.02, 1.01, 0.98), "plateau"), ((1.2, 1.04, 1.0, 0.98), "healthy"),
+    ((2.0, 1.04, 0.98), "partial"), ((2.0, 1.02, 0.98), "plateau"),
+    ((1.2, 1.02, 1.01, 0.98), "plateau"), ((1.2, 1.04, 1.0, 0.98), "partial"),
 ])  # fmt: skip
 def test_a_loss_that_falls_in_the_second_half_is_on_no_plateau(losses, kind):
     assert kinds(evidence(losses=losses)) == [kind]

@@ -63,16 +63,16 @@ class Constant(Torch):
 
 @pytest.mark.parametrize("initializer", [Zeros(), Constant()])
 def test_all_hidden_layers_of_equal_weights_are_copied(initializer):
-    assert copied_layers(network([4, 5, 6, 3], initializer)) == [1, 2]
+    assert copied_layers(network([4, 5, 6, 3], initializer)) == {1: 1, 2: 1}
 
 
 @pytest.mark.parametrize("shape", [[4, 3], [4, 1, 3], [4, 1, 1, 3]])
 def test_one_unit_is_a_copy_of_none(shape):
-    assert copied_layers(network(shape, Zeros())) == []
+    assert copied_layers(network(shape, Zeros())) == {}
 
 
 def test_drawn_weights_are_no_copies():
-    assert copied_layers(network([4, 5, 6, 3], Torch(), n_replicas=3)) == []
+    assert copied_layers(network([4, 5, 6, 3], Torch(), n_replicas=3)) == {}
 
 
 @pytest.mark.parametrize("copied", [1, 2])
@@ -84,26 +84,41 @@ def test_one_layer_of_one_replica_is_enough(copied, r):
         own.weight[r] = own.weight[r, :1]
         own.bias[r] = own.bias[r, 0]
         following.weight[r] = following.weight[r, :, :1]
-    assert copied_layers(made) == [copied]
+    assert copied_layers(made) == {copied: 1}
 
 
 @pytest.mark.parametrize("differs", ["weight", "bias", "outgoing"])
 def test_units_that_differ_anywhere_are_no_copies(differs):
-    made = network([4, 5, 6, 3], Zeros())
+    made = network([4, 3, 6, 3], Zeros())
     own, following = made.layers[0], made.layers[1]
     places = {"weight": own.weight[0, 2], "bias": own.bias[0, 2:], "outgoing": following.weight[0]}
     with torch.no_grad():
         places[differs][0] = 1e-7
         if differs == "outgoing":
             following.weight[0, 0, 1:] = 0
-    assert copied_layers(made) == [2] if differs == "bias" else 1 not in copied_layers(made)
+    assert copied_layers(made) == {2: 1} if differs == "bias" else 1 not in copied_layers(made)
 
 
-@pytest.mark.parametrize(("copies", "said"), [([2], "layer 2 all"), ([1, 3], "layers 1, 3 all")])
+@pytest.mark.parametrize("n_groups", [1, 2, 3])
+def test_groups_of_copies_are_counted_up_to_half_the_units(n_groups):
+    made = network([4, 4, 6, 3], Torch())
+    own, following = made.layers[0], made.layers[1]
+    group = torch.arange(4) % n_groups
+    with torch.no_grad():
+        own.weight[0], own.bias[0] = own.weight[0, group], own.bias[0, group]
+        following.weight[0] = following.weight[0][:, group]
+    assert copied_layers(made) == ({1: n_groups} if n_groups <= 2 else {})
+
+
+@pytest.mark.parametrize(("copies", "said"), [
+    ({2: 1}, "layer 2 all of them start with the same weights"),
+    ({1: 1, 3: 1}, "layers 1, 3 all of them start with the same weights"),
+    ({1: 16, 3: 2}, "layers 1, 3 only 16, 2 of them differ in their weights"),
+])  # fmt: skip
 def test_copies_are_named_by_layer(copies, said):
     words = found(evidence(copies=copies))
     assert list(words) == ["symmetric"]
-    assert f"in hidden {said} of them start with the same weights" in words["symmetric"]
+    assert f"in hidden {said}" in words["symmetric"]
 
 
 @pytest.mark.parametrize(("share", "kind"), [(0.51, "saturation"), (0.49, "healthy")])

@@ -1,11 +1,13 @@
 """What is concluded from a run that has trained: results, theory beside them, verdicts."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from deltaflow import verdicts
 from deltaflow.comparison.flow_numbers import theory_fit
@@ -16,8 +18,7 @@ from deltaflow.experiment import builders
 from deltaflow.theory.overlay import Theory
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts.constants import constants
-
-_ENOUGH_ROWS = 10_000  # to know what constant outputs give
+from deltaflow.verdicts.facts import ENOUGH_ROWS, Settings, training_data
 
 
 def summarize(
@@ -25,7 +26,7 @@ def summarize(
     data: ReplicaData,
     module: StackedModule,
     theory: Theory,
-    copies: Sequence[int],
+    copies: Mapping[int, int],
     layers: pl.DataFrame,
     metrics: pl.DataFrame,
     n_steps: int,
@@ -57,20 +58,17 @@ def summarize(
         replicas=found["replicas"],
         theory=theory,
         fields=found["theory"],
-        input_second_moment=inputs,
         normalization=module.network.normalization,
-        standardized=config.data.standardize,
-        lr=_step_size(config),
         copies=copies,
         constants=constants(
             module.objective,
-            data.training_targets(_ENOUGH_ROWS),
+            data.training_targets(ENOUGH_ROWS),
             module.network.output_activation,
             builders.dtype(config),
         ),
-        output_activation=config.network.output_activation,
         n_steps=n_steps,
-        sizes_listed=config.network.hidden_sizes is not None,
+        settings=_settings(config, module),
+        data=training_data(data, module.network, module.objective, inputs),
     )
     found["verdicts"] = _judge(evidence)
     return found
@@ -85,6 +83,21 @@ def _judge(evidence: verdicts.Evidence) -> list[dict[str, Any]]:
         return []
 
 
-def _step_size(config: DictConfig) -> float | None:
-    lr = OmegaConf.select(config, "optimizer.lr")
-    return float(lr) if isinstance(lr, int | float) else None
+def _settings(config: DictConfig, module: StackedModule) -> Settings:
+    group = module.optimizer([nn.Parameter(torch.zeros(1))]).param_groups[0]
+    return Settings(
+        lr=_number(config, "optimizer.lr"),
+        weight_decay=_number(config, "optimizer.weight_decay") or 0.0,
+        decoupled_decay=bool(group.get("decoupled_weight_decay")),
+        clip_norm=config.trainer.gradient_clip_norm,
+        output_activation=config.network.output_activation,
+        standardized=config.data.standardize,
+        label_noise=config.data.label_noise,
+        max_epochs=config.trainer.max_epochs,
+        sizes_listed=config.network.hidden_sizes is not None,
+    )
+
+
+def _number(config: DictConfig, key: str) -> float | None:
+    value = OmegaConf.select(config, key)
+    return float(value) if isinstance(value, int | float) else None

@@ -192,8 +192,8 @@ def dead_fraction(slope: Tensor) -> Tensor:
     return _share((slope == 0).all(1), slope)
 
 
-def are_copies(weight: Tensor, bias: Tensor, outgoing: Tensor) -> Tensor:
-    """Whether all units of a layer have the same weights in and out.
+def distinct_units(weight: Tensor, bias: Tensor, outgoing: Tensor) -> Tensor:
+    """How many units of a layer differ in their weights in or out.
 
     Args:
         weight: of the layer, ``[R, N, fan_in]``.
@@ -201,10 +201,10 @@ def are_copies(weight: Tensor, bias: Tensor, outgoing: Tensor) -> Tensor:
         outgoing: weight of the next layer, ``[R, fan_out, N]``.
 
     Returns:
-        ``[R]``, bool; never for a layer of one unit.
+        ``[R]``, whole numbers from 1 to N.
     """
     every = torch.cat([weight, bias.unsqueeze(-1), outgoing.transpose(1, 2)], dim=-1)
-    return (every == every[:, :1]).flatten(1).all(1) & (every.shape[1] > 1)
+    return torch.tensor([len(units.unique(dim=0)) for units in every])
 
 
 def effective_rank(h: Tensor) -> Tensor:

@@ -14,8 +14,12 @@ to try that theory predicts to help; a run without one gets a line that says so.
     gradients at the start: vanishing, exploding, chaotic
 ``units``
     units that are copies, saturated, off or dead
+``settings``
+    settings that keep a network from learning: weight decay, clipping, dropout, scales, shapes
 ``training``
-    what training did: divergence, updates too large or too small, a plateau
+    what training did: divergence, updates too large or too small
+``fit``, ``outcome``
+    how much is explained; learnt too little, too long, by heart, and sound networks
 ``better_networks``, ``step_sizes``
     what network and what step size to try instead, and what theory predicts of it
 ``verdict``, ``words``
@@ -27,45 +31,84 @@ also the share of the steepest slope below which a unit counts as saturated. For
 the majority of a layer, and for updates the length of the weights themselves.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from deltaflow.verdicts import flow, training, units
+import numpy as np
+
+from deltaflow.verdicts import flow, outcome, settings, training, units
 from deltaflow.verdicts.evidence import Evidence
+from deltaflow.verdicts.thresholds import FEWEST_STEPS, MAJORITY
 from deltaflow.verdicts.units import copied_layers
 from deltaflow.verdicts.verdict import Advice, Verdict
 from deltaflow.verdicts.words import recorded, words
 
 __all__ = ["Advice", "Evidence", "Verdict", "copied_layers", "judge", "recorded", "words"]
 
-_FINDINGS: tuple[tuple[str, Callable[[Evidence], Verdict | None]], ...] = (  # causes before effects
-    ("symmetric", units.symmetric),
-    ("chaotic", flow.chaotic),
-    ("exploding", flow.exploding),
-    ("divergence", training.most_diverged),
-    ("saturation", units.saturated_at_start),
-    ("inactive", units.inactive_at_start),
-    ("dead", units.dead_at_start),
-    ("hidden_vanishing", flow.hidden_vanishing),
-    ("vanishing", flow.vanishing),
-    ("doubled", training.doubled),
-    ("dead", units.dead_at_end),
-    ("divergence", training.some_diverged),
-    ("violent", training.violent),
-    ("saturation", units.saturated_at_end),
-    ("inactive", units.inactive_at_end),
-    ("vanishing", training.vanished),
-    ("stalled", training.stalled),
+Check = Callable[[Evidence], Verdict | None]
+_FINDINGS: tuple[Check, ...] = (  # causes before effects
+    units.symmetric,
+    flow.chaotic,
+    flow.exploding,
+    settings.unscaled,
+    settings.decayed,
+    settings.dropped,
+    training.most_diverged,
+    units.saturated_at_start,
+    units.inactive_at_start,
+    units.dead_at_start,
+    flow.hidden_vanishing,
+    flow.vanishing,
+    flow.unexpected_start,
+    settings.doubled,
+    settings.unreachable,
+    settings.clipped,
+    settings.bottleneck,
+    units.dead_at_end,
+    training.some_diverged,
+    training.violent,
+    units.saturated_at_end,
+    units.inactive_at_end,
+    training.vanished,
+    training.stalled,
 )
-_EXPLAINS = {  # findings that are but the effects of another
-    "symmetric": {"inactive", "dead", "hidden_vanishing", "vanishing", "stalled"},
-    "chaotic": {"saturation", "divergence", "violent", "dead"},
-    "exploding": {"saturation", "divergence", "violent", "dead"},
-    "doubled": {"stalled"},
-    "saturation": {"inactive", "hidden_vanishing", "vanishing", "stalled"},
-    "inactive": {"dead", "hidden_vanishing", "vanishing", "stalled"},
-    "dead": {"inactive", "hidden_vanishing", "vanishing", "stalled"},
-    "hidden_vanishing": {"stalled"},
-    "vanishing": {"stalled"},
+_OUTCOMES: tuple[Check, ...] = (  # of a run without any of these, the first that holds
+    outcome.overfitted,
+    outcome.by_heart,
+    outcome.unlike_test_rows,
+    outcome.undertrained,
+    outcome.plateau,
+    outcome.missed_class,
+)
+_SATURATED: set[Check] = {units.saturated_at_start, units.saturated_at_end}
+_OFF: set[Check] = {units.inactive_at_start, units.inactive_at_end}
+_DEAD: set[Check] = {units.dead_at_start, units.dead_at_end}
+_AT_START: set[Check] = {flow.hidden_vanishing, flow.vanishing, flow.unexpected_start}
+_STEPS: set[Check] = {training.most_diverged, training.some_diverged, training.violent}
+_SLOW: set[Check] = {training.vanished, training.stalled}
+_AT_END: set[Check] = {
+    units.dead_at_end,
+    units.saturated_at_end,
+    units.inactive_at_end,
+    *_STEPS,
+    *_SLOW,
+}
+_EXPLAINS: Mapping[str, set[Check]] = {  # findings that are but the effects of another
+    "symmetric": {settings.bottleneck, *_OFF, *_DEAD, *_AT_START, *_SLOW},
+    "chaotic": {flow.unexpected_start, *_SATURATED, *_DEAD, *_STEPS},
+    "exploding": {flow.unexpected_start, *_SATURATED, *_DEAD, *_STEPS},
+    "unscaled": {settings.decayed, settings.bottleneck, *_AT_END},
+    "weight_decay": {settings.bottleneck, *_AT_END},
+    "dropout": {settings.bottleneck, *_AT_END},
+    "saturation": {*_OFF, *_AT_START, *_SLOW},
+    "inactive": {*_DEAD, *_AT_START, *_SLOW},
+    "dead": {*_OFF, *_AT_START, *_SLOW},
+    "hidden_vanishing": {flow.unexpected_start, *_SLOW},
+    "vanishing": {flow.unexpected_start, *_SLOW},
+    "doubled": _SLOW,
+    "unreachable": {training.violent, *_SLOW},
+    "clipping": {settings.bottleneck, *_SLOW},
+    "bottleneck": _AT_END,
 }
 
 
@@ -76,16 +119,46 @@ def judge(evidence: Evidence) -> list[Verdict]:
         evidence: the run.
 
     Returns:
-        Findings, most important first; or one verdict of the kind ``healthy``; or nothing,
-        where there is nothing to judge by.
+        Findings, most important first; or, of a run without one, ``healthy`` or ``partial``,
+        with ``overfitting`` behind it where the validation loss turned; or nothing, where there
+        is nothing to judge by.
     """
-    found: dict[str, Verdict] = {}
-    explained: set[str] = set()
-    for kind, check in _FINDINGS:
-        if kind not in found and kind not in explained and (verdict := check(evidence)):
-            found[kind] = verdict
-            explained |= _EXPLAINS.get(kind, set())
+    found = _findings(evidence)
     if found:
-        return list(found.values())
-    only = training.plateau(evidence) or training.healthy(evidence)
-    return [only] if only else []
+        return found
+    if (failed := _failed_seeds(evidence)) is not None:
+        return [failed]
+    sound = outcome.partial(evidence) or outcome.healthy(evidence)
+    return list(filter(None, [sound, sound and outcome.overfitting(evidence)]))
+
+
+def _findings(evidence: Evidence) -> list[Verdict]:
+    found: dict[str, Verdict] = {}
+    explained: set[Check] = set()
+    for check in _FINDINGS:
+        if check not in explained and (verdict := check(evidence)) and verdict.kind not in found:
+            found[verdict.kind] = verdict
+            explained |= _EXPLAINS.get(verdict.kind, set())
+    last = None if found else next(filter(None, (check(evidence) for check in _OUTCOMES)), None)
+    return [*found.values(), *([last] if last else [])]
+
+
+def _failed_seeds(evidence: Evidence) -> Verdict | None:
+    """Seeds that learnt less than half of what the best did, judged as a run of their own."""
+    shares = evidence.fit.learnt("train")
+    best = float(np.nanmax(shares, initial=-1.0))
+    pairs = zip(evidence.surviving, shares, strict=True)
+    failed = [seed for seed, share in pairs if share <= MAJORITY * best]
+    if not failed or evidence.n_steps < FEWEST_STEPS or not best > MAJORITY:
+        return None
+    cause = next(iter(_findings(evidence.of(failed))), None)
+    numbers: dict[str, Any] = {
+        "n_failed": len(failed),
+        "n_seeds": len(evidence.replicas),
+        "best": best,
+    }
+    if cause is None:
+        return Verdict("failed_seeds", "end", numbers)
+    return Verdict(
+        "failed_seeds", "end", numbers | {"cause": cause.kind}, cause.layers, cause.advice
+    )

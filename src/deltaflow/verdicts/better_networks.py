@@ -68,11 +68,16 @@ def wider_or_better(evidence: Evidence) -> Advice:
 
 def _own_start(evidence: Evidence, best: Candidate) -> tuple[str, ...]:
     """What to leave out with it: an option does not replace a ``_target_`` that is typed."""
-    own = type(evidence.theory.initializer)
     changed = any(override.startswith("init=") for override in best.overrides)
-    if not changed or own.__module__ in (Normal.__module__, Critical.__module__):
+    if not changed or not _is_own(evidence.theory):
         return ()
+    own = type(evidence.theory.initializer)
     return (f"init._target_={own.__module__}.{own.__qualname__}",)
+
+
+def _is_own(theory: Theory) -> bool:
+    """Whether the initializer is the user's own."""
+    return type(theory.initializer).__module__ not in (Normal.__module__, Critical.__module__)
 
 
 def wider_network(evidence: Evidence) -> Advice | None:
@@ -105,7 +110,7 @@ def shape(evidence: Evidence, hidden: Sequence[int], of_equal: str = "depth") ->
         hidden: units of each hidden layer.
         of_equal: what to change where sizes are not listed, and so all equal: depth or width.
     """
-    if evidence.sizes_listed:
+    if evidence.settings.sizes_listed:
         return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
     return f"network.{of_equal}={len(hidden) if of_equal == 'depth' else hidden[0]}"
 
@@ -197,7 +202,7 @@ def _with(
     same = repr(activation) == repr(old.moments.activation) and np.allclose(
         variances(old.sizes, initializer), variances(old.sizes, old.initializer), rtol=1e-3
     )
-    if not same or evidence.normalization is not None or evidence.copies:
+    if not same or evidence.normalization is not None or evidence.copies or _is_own(old):
         yield _predicted(evidence, overrides, theory)
 
 

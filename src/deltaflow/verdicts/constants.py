@@ -20,6 +20,7 @@ from deltaflow.nn.objectives import Objective
 
 _SURE = 30.0  # a logit at which softmax and sigmoid have reached their ends
 _ROUNDS = 50
+_SEARCHED = 1_000  # rows that tell what outputs can reach
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,16 @@ class Constants:
         loss: the mean over samples for the best constant output; NaN if it cannot be found.
         delta: RMS of δ at the output where all outputs are 0, loss per unit of output.
         delta_alone: the same without what stands on the output layer.
-        floor: the loss where every sample's outputs are right and as sure as can be, of a
-            loss that makes probabilities of classes; else NaN.
+        floor: the loss where every sample has the best outputs that there are; NaN where
+            nothing stands on the output layer and the loss makes no probabilities of classes.
+        has_link: whether the loss makes probabilities of outputs.
     """
 
     loss: float
     delta: float
     delta_alone: float
     floor: float
+    has_link: bool = False
 
 
 def constants(
@@ -72,12 +75,12 @@ def constants(
 def _found(
     objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype
 ) -> Constants:
-    sure = _sure(objective, target, dtype)
     return Constants(
         loss=_best(objective, target, squash, dtype),
         delta=_delta(objective, target, squash, dtype),
         delta_alone=_delta(objective, target, nn.Identity(), dtype),
-        floor=math.nan if sure is None else float(_losses(objective, squash(sure), target).mean()),
+        floor=_floor(objective, target, squash, dtype),
+        has_link=objective.link is not None,
     )
 
 
@@ -114,6 +117,27 @@ def _delta(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch
     output = torch.zeros(len(target), objective.n_outputs, dtype=dtype, requires_grad=True)
     loss = _losses(objective, squash(output), target).sum()
     return float(rms(torch.autograd.grad(loss, output)[0][None]))
+
+
+def _floor(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
+    """The loss of the best outputs: sure ones of a loss that has a link, else searched for."""
+    sure = _sure(objective, target, dtype)
+    if sure is not None:
+        return float(_losses(objective, squash(sure), target).mean())
+    if isinstance(squash, nn.Identity):
+        return math.nan
+    some = target[:_SEARCHED]
+    output = torch.zeros(len(some), objective.n_outputs, dtype=dtype, requires_grad=True)
+    search = torch.optim.LBFGS([output], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        search.zero_grad()
+        total = _losses(objective, squash(output), some).sum()
+        total.backward()
+        return total
+
+    search.step(loss)
+    return float(_losses(objective, squash(output), some).mean().detach())
 
 
 def _sure(objective: Objective, target: Tensor, dtype: torch.dtype) -> Tensor | None:

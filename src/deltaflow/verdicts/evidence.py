@@ -1,8 +1,8 @@
 """What a run is judged by, and the numbers that several findings look at."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,9 @@ import polars as pl
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.theory.overlay import Array, Theory
 from deltaflow.verdicts.constants import Constants
-from deltaflow.verdicts.thresholds import KEPT
+from deltaflow.verdicts.facts import Settings, TrainingData
+from deltaflow.verdicts.fit import Fit, median
+from deltaflow.verdicts.thresholds import FEWEST_STEPS, KEPT, MAJORITY
 
 _GROUPS = 128
 
@@ -27,16 +29,12 @@ class Evidence:
         replicas: as in its summary: at least ``seed``, ``status``, ``diverged_at_step``.
         theory: of its network, normalisation left out.
         fields: what the summary says of it; ``None`` where theory does not apply.
-        input_second_moment: mean(x²) over the features of each sample.
         normalization: of the network, if any.
-        standardized: whether features were standardised.
-        lr: the optimizer's step size, if it has one.
-        copies: hidden layers, from 1, whose units all start as copies of one.
+        copies: hidden layers, from 1, whose units start as copies, and how many of them differ.
         constants: what the loss is for outputs that do not look at inputs.
-        output_activation: the name of what stands on the output layer, if anything.
         n_steps: updates made.
-        sizes_listed: whether hidden sizes are listed one by one, so that depth and width alone
-            change nothing.
+        settings: that may be at fault.
+        data: that it was trained on.
     """
 
     layers: pl.DataFrame
@@ -44,24 +42,21 @@ class Evidence:
     replicas: Sequence[Mapping[str, Any]]
     theory: Theory
     fields: Mapping[str, Any] | None
-    input_second_moment: Array
     normalization: str | None
-    standardized: bool
-    lr: float | None
-    copies: Sequence[int]
+    copies: Mapping[int, int]
     constants: Constants
-    output_activation: str | None
     n_steps: int
-    sizes_listed: bool
+    settings: Settings
+    data: TrainingData
 
     @cached_property
     def inputs(self) -> Array:
-        """``input_second_moment`` for predictions: of many samples, means of like ones.
+        """``data.input_second_moment`` for predictions: of many samples, means of like ones.
 
         Theory averages over samples what changes smoothly with them, so a few stand for all, and
         judging takes no longer for more data.
         """
-        ordered = np.sort(self.input_second_moment)
+        ordered = np.sort(self.data.input_second_moment)
         groups = np.array_split(ordered, min(len(ordered), _GROUPS))
         return np.array([group.mean() for group in groups])
 
@@ -90,20 +85,29 @@ class Evidence:
     def updates(self) -> pl.DataFrame:
         """Lengths of updates, the mean over seeds that did not diverge, by layer and step.
 
-        ``length`` is relative to the weights then or at the start, whichever are longer: weights
-        that training has made small say nothing of the step. Layers that start at 0 are left out.
+        ``length`` is relative to the weights then or at the start, or to weights that keep signals'
+        size, of RMS 1/√fan_in, whichever are longest: weights that start or have become small say
+        nothing of the step.
         """
         first = self.layers.filter(pl.col("step") == 0).select("seed", "layer", first="weight_rms")
         size = pl.col("weight_rms")
+        ordinary = 1 / pl.col("fan_in").sqrt()
+        longest = pl.max_horizontal(size, "first", ordinary)
         return (
             self.layers.filter(pl.col("seed").is_in(self.surviving))
-            .join(first.filter(pl.col("first") > 0), on=["seed", "layer"])
-            .with_columns(length=pl.col("update_ratio") * size / pl.max_horizontal(size, "first"))
+            .join(first, on=["seed", "layer"])
+            .with_columns(length=pl.col("update_ratio") * size / longest)
             .filter(pl.col("length").is_finite())
             .group_by("layer", "step")
             .agg(pl.col("length").mean())
             .sort("step", "layer")
         )
+
+    @cached_property
+    def pace(self) -> float:
+        """Mean length of the updates of the layer that moves most; NaN if unknown."""
+        means = self.updates.group_by("layer").agg(pl.col("length").mean())["length"]
+        return float(means.max()) if len(means) else math.nan  # type: ignore[arg-type]
 
     @cached_property
     def first_update(self) -> float:
@@ -112,27 +116,65 @@ class Evidence:
         return float(first["update_ratio"].to_numpy().max(initial=0.0)) or math.nan
 
     @cached_property
-    def losses(self) -> Array:
-        """Training loss after each epoch, the mean over seeds that did not diverge."""
-        rows = self.metrics.filter(pl.col("seed").is_in(self.surviving), pl.col("split") == "train")
-        means = rows.group_by("epoch").agg(pl.col("loss").mean()).sort("epoch")
-        return means["loss"].to_numpy()
+    def fit(self) -> Fit:
+        """What losses and metrics say of the seeds that did not diverge."""
+        rows = self.metrics.filter(pl.col("seed").is_in(self.surviving))
+        return Fit(rows, self.constants, self.data)
+
+    @cached_property
+    def explained(self) -> Array:
+        """The share of the training targets that each surviving seed explains; NaN if unknown.
+
+        With dropout, which is noise as long as the network trains, that of the validation part if
+        it is more.
+        """
+        shares = self.fit.explained("train")
+        if self.theory.dropout and len(own := self.fit.explained("validation")) == len(shares):
+            shares = np.fmax(shares, own)
+        return shares
+
+    @cached_property
+    def typical(self) -> float:
+        """The same of the median seed."""
+        return median(self.explained)
 
     @property
-    def learnt(self) -> float | None:
-        """Share of the best constant output's loss that training took away, if known.
+    def mostly_diverged(self) -> bool:
+        """Whether most seeds diverged."""
+        return len(self.surviving) < (1 - MAJORITY) * len(self.replicas)
 
-        Of a loss that goes below 0, as one's own may, there is no share.
-        """
-        best = self.constants.loss
-        if not len(self.losses) or not 0 < best < math.inf or not 0 <= self.losses[-1] < math.inf:
-            return None
-        return float((best - self.losses[-1]) / best)
+    @property
+    def fails(self) -> bool:
+        """Whether most seeds diverged, or the others explain little."""
+        return self.mostly_diverged or self.explains_little
+
+    @property
+    def explains_little(self) -> bool:
+        """Whether most of the target is left unexplained after steps enough."""
+        return self.n_steps >= FEWEST_STEPS and self.typical < MAJORITY
 
     @property
     def has_learnt(self) -> bool:
-        """Whether more of the loss has gone than would count as nothing."""
-        return self.learnt is None or self.learnt > KEPT
+        """Whether more of the loss has gone than would count as nothing, or nobody knows."""
+        return not median(self.fit.learnt("train")) <= KEPT
+
+    @cached_property
+    def losses(self) -> Array:
+        """Training loss after each epoch, the mean over seeds that did not diverge."""
+        return self.fit.losses("train")
+
+    def of(self, seeds: Collection[int]) -> "Evidence":
+        """The same run, had it no other seeds than these."""
+        chosen = [r["seed"] in seeds for r in self.replicas]
+        counts = self.data.predicted_counts
+        data = replace(self.data, predicted_counts=None if counts is None else counts[chosen])
+        return replace(
+            self,
+            layers=self.layers.filter(pl.col("seed").is_in(seeds)),
+            metrics=self.metrics.filter(pl.col("seed").is_in(seeds)),
+            replicas=[r for r in self.replicas if r["seed"] in seeds],
+            data=data,
+        )
 
 
 class RecordedStep:
@@ -143,6 +185,7 @@ class RecordedStep:
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
+        self.rows = rows
         is_output = pl.col("layer") == pl.col("layer").max()
         self.output = rows.filter(is_output).sort("seed")
         self.hidden = rows.filter(~is_output).sort("seed", "layer")

@@ -5,7 +5,7 @@ from typing import Any
 
 from deltaflow.verdicts.better_networks import better_network, wider_or_better
 from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.thresholds import APART, DECADES
+from deltaflow.verdicts.thresholds import APART, DECADES, OFF_THEORY
 from deltaflow.verdicts.verdict import Verdict
 
 
@@ -47,6 +47,24 @@ def vanishing(evidence: Evidence) -> Verdict | None:
     if not _vanishes(evidence) or _is_hidden(evidence):
         return None
     return Verdict("vanishing", "start", change(evidence), advice=wider_or_better(evidence))
+
+
+def unexpected_start(evidence: Evidence) -> Verdict | None:
+    """δ changes per layer by another factor than theory says, beyond chance.
+
+    The expectation of ln‖δ‖ lies below half the logarithm of that of ‖δ‖² by about 5/(4N) a layer
+    of N units (Hanin & Rolnick 2018, arXiv:1803.01719), which is allowed for.
+    """
+    fields, rate = evidence.fields, evidence.start.rate
+    if fields is None or not fields["decay_rate"] or not rate > 0:
+        return None
+    error, band = fields["theory_error"], fields["band"]
+    allowed = math.log(OFF_THEORY) + 5 / (4 * min(evidence.theory.sizes[1:-1]))
+    if error <= 2 * band or abs(math.log(rate / fields["decay_rate"])) <= allowed:
+        return None
+    numbers = change(evidence) | {"theory_error": error, "band": band}
+    advice = better_network(evidence)
+    return Verdict("unexpected_start", "start", numbers, advice=advice)
 
 
 def change(evidence: Evidence) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.thresholds import LONG_UPDATE, ORDINARY_SQUARE, USUAL_UPDATE
+from deltaflow.verdicts.thresholds import LONG_UPDATE, MOST_EPOCHS, MOST_OFF, ORDINARY_SQUARE
 from deltaflow.verdicts.verdict import Advice
 
 
@@ -15,37 +15,48 @@ def smaller_step(evidence: Evidence) -> Advice:
     It is proportional to the step size, with any optimizer.
     """
     if unusual_inputs(evidence):
-        size = float(evidence.input_second_moment.mean())
+        size = float(evidence.data.input_second_moment.mean())
         return Advice(
             ("data.standardize=true",), {"input_second_moment": 1}, {"input_second_moment": size}
         )
     length = evidence.first_update
     factor = 0.1 if math.isnan(length) else min(LONG_UPDATE / length, 0.1)
-    if evidence.lr is None:
+    if evidence.settings.lr is None:
         return Advice(basis={"step_divided_by": _round(1 / factor)})
-    lr = _round(evidence.lr * factor)
-    predicted = {} if math.isnan(length) else {"first_update": length * lr / evidence.lr}
+    lr = _round(evidence.settings.lr * factor)
+    predicted = {} if math.isnan(length) else {"first_update": length * lr / evidence.settings.lr}
     return Advice((f"optimizer.lr={lr:g}",), predicted)
 
 
-def larger_step(evidence: Evidence, length: float) -> Advice:
-    """A step size with which updates have the usual length.
+def further(evidence: Evidence, times: float) -> Advice:
+    """A step size that leads so many times as far, and epochs for what it cannot.
+
+    No step is to be longer than the longest that trains well.
 
     Args:
         evidence: the run.
-        length: of its usual update, relative to the weights.
+        times: what the sum of the updates is to be multiplied by.
     """
-    if evidence.lr is None or length <= 0:
+    lr, pace = evidence.settings.lr, evidence.pace
+    if lr is None or not pace > 0 or not math.isfinite(times):
         return Advice()
-    lr = _round(evidence.lr * USUAL_UPDATE / length)
-    return Advice((f"optimizer.lr={lr:g}",), {"update": length * lr / evidence.lr})
+    by_step = max(min(times, LONG_UPDATE / pace), 1.0)
+    overrides, predicted = [], {}
+    if (larger := _round(lr * by_step)) > lr:
+        overrides, predicted = [f"optimizer.lr={larger:g}"], {"update": pace * larger / lr}
+    else:
+        by_step = 1.0
+    if times / by_step > MOST_OFF:
+        epochs = evidence.settings.max_epochs * min(times / by_step, MOST_EPOCHS)
+        overrides.append(f"trainer.max_epochs={round(epochs)}")
+    return Advice(tuple(overrides), predicted)
 
 
 def unusual_inputs(evidence: Evidence) -> bool:
     """Whether inputs are of a size that standardising would change much."""
     low, high = ORDINARY_SQUARE
-    size = float(np.mean(evidence.input_second_moment))
-    return not evidence.standardized and not low <= size <= high
+    size = float(np.mean(evidence.data.input_second_moment))
+    return not evidence.settings.standardized and not low <= size <= high
 
 
 def _round(value: float) -> float:

@@ -26,5 +26,17 @@ ORDINARY_SQUARE = (0.1, 10.0)
 changes the first layer's signals by as much as its initialisation does (σ_w from 0.3 to 3)."""
 APART = 0.999
 """Correlation c* below which two inputs end up with a distance."""
+OFF_THEORY = 1.5
+"""Factor per layer between δ as measured and as predicted: over eight layers it makes e³."""
 CHANCE = 0.01
 """Probability that a sound network of this size is taken for one with dead units."""
+SURELY_FALLING = 4.0
+"""Standard errors by which a loss must fall: chance does so once in thirty thousand times."""
+DEFAULT_WIDTH = 32
+"""Units of a hidden layer that is advised: the shipped network has as many."""
+FEWEST_NUMBERS = 2
+"""Numbers that pass a bottleneck: layers of one or two units hold fewer than inputs and target."""
+MOST_OFF = 1.5
+"""Times by which a training may be too short before more epochs are advised."""
+MOST_EPOCHS = 100
+"""Times as many epochs as are advised at most: what more would take is no advice."""

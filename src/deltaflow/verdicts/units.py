@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom
 
-from deltaflow.flow.kernels import are_copies
+from deltaflow.flow.kernels import distinct_units
 from deltaflow.nn.activations import SATURATED
 from deltaflow.nn.network import FullyConnected
 from deltaflow.theory.overlay import Array
@@ -23,31 +23,34 @@ _ALL = 1 - SATURATED
 _SMALL = 1e-6  # variance of signals that leave φ's own shape out, but for a kink at 0
 
 
-def copied_layers(network: FullyConnected) -> list[int]:
-    """Hidden layers whose units all have the same weights in and out, in some replica.
+def copied_layers(network: FullyConnected) -> dict[int, int]:
+    """Hidden layers at least half of whose units are copies of others, in some replica.
 
-    Such units get the same gradient, and so stay copies (Goodfellow et al. 2016, section 8.4).
+    Units with the same weights in and out get the same gradient, and so stay copies (Goodfellow
+    et al. 2016, section 8.4).
 
     Args:
         network: as initialized.
 
     Returns:
-        Their numbers, from 1.
+        By layer, from 1, how many of its units differ.
     """
-    layers = network.layers
-    return [
-        number
-        for number, (own, following) in enumerate(itertools.pairwise(layers), start=1)
-        if bool(are_copies(own.weight, own.bias, following.weight).any())
-    ]
+    pairs = enumerate(itertools.pairwise(network.layers), start=1)
+    distinct = {
+        number: int(distinct_units(own.weight, own.bias, following.weight).min())
+        for number, (own, following) in pairs
+    }
+    sizes = [layer.weight.shape[1] for layer in network.layers]
+    return {number: n for number, n in distinct.items() if n <= MAJORITY * sizes[number - 1]}
 
 
 def symmetric(evidence: Evidence) -> Verdict | None:
-    """Zero or constant weights: a layer works as one unit."""
+    """Zero or constant weights, or repeated ones: a layer works as a smaller one."""
     if not evidence.copies:
         return None
     layers = tuple(evidence.copies)
-    return Verdict("symmetric", "start", layers=layers, advice=better_network(evidence))
+    numbers = {"distinct_units": list(evidence.copies.values())}
+    return Verdict("symmetric", "start", numbers, layers, better_network(evidence))
 
 
 def saturated_at_start(evidence: Evidence) -> Verdict | None:
@@ -59,7 +62,7 @@ def saturated_at_start(evidence: Evidence) -> Verdict | None:
     numbers: dict[str, Any] = {"share": share}
     numbers |= _predicted(evidence, layer, moments.saturated_fraction)
     if unusual_inputs(evidence):
-        numbers["input_second_moment"] = float(evidence.input_second_moment.mean())
+        numbers["input_second_moment"] = float(evidence.data.input_second_moment.mean())
     return Verdict("saturation", "start", numbers, (layer,), better_network(evidence))
 
 

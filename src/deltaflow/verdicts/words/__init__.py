@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deltaflow.verdicts.verdict import Advice, Verdict
-from deltaflow.verdicts.words import network, training
+from deltaflow.verdicts.words import network, outcome, settings, training
 
 
 def words(verdict: Verdict) -> str:
@@ -44,6 +44,8 @@ _PREDICTED = {  # by quantity, in the order of importance
     "first_update": "predicted first update {:.1g} of the weights' length",
     "update": "predicted update {:.1g}",
     "input_second_moment": "predicted mean(x²) = {:.3g}",
+    "target_second_moment": "predicted mean(y²) = {:.3g}",
+    "floor": "predicted floor {:.3g}",
     "delta_factor": "predicted δ ×{:.2g}",
     "delta": "predicted δ {:.2g}",
 }
@@ -69,4 +71,6 @@ def advice_words(advice: Advice) -> str:
     return f"{before}Try {' '.join(advice.overrides)}{predicted}{instead}{other}.{without}"
 
 
-_SENTENCES: Mapping[str, Callable[[Verdict], str]] = network.SENTENCES | training.SENTENCES
+_SENTENCES: Mapping[str, Callable[[Verdict], str]] = (
+    network.SENTENCES | settings.SENTENCES | training.SENTENCES | outcome.SENTENCES
+)

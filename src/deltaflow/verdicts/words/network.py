@@ -6,11 +6,25 @@ from deltaflow.verdicts.verdict import Numbers, Verdict
 
 
 def _symmetric(verdict: Verdict) -> str:
-    several = "s" * (len(verdict.layers) > 1)
+    several, distinct = "s" * (len(verdict.layers) > 1), verdict.numbers["distinct_units"]
+    which = f"hidden layer{several} {', '.join(map(str, verdict.layers))}"
+    if max(distinct) > 1:
+        return (
+            f"Units are copies: in {which} only {', '.join(map(str, distinct))} of them differ in "
+            "their weights in and out at the start. Copies get the same gradient and stay so."
+        )
     return (
-        f"Units are copies: in hidden layer{several} {', '.join(map(str, verdict.layers))} all of "
-        "them start with the same weights in and out, so each gets the same gradient, and the "
-        "layer works as one unit."
+        f"Units are copies: in {which} all of them start with the same weights in and out, so each "
+        "gets the same gradient, and the layer works as one unit."
+    )
+
+
+def _unexpected_start(verdict: Verdict) -> str:
+    n = verdict.numbers
+    return (
+        f"The start is far from theory: {change(n)}, and profiles differ by "
+        f"{n['theory_error']:.2f} decades where width and seeds explain {n['band']:.2f}. Weights "
+        "are not drawn as their variances say: repeated, dependent or of heavy tails."
     )
 
 
@@ -44,7 +58,7 @@ def _vanishing(verdict: Verdict) -> str:
     return (
         f"Gradients come to vanish in training: δ loses {n['decades_at_end']:.1f} decades over "
         f"{n['depth']} hidden layers at the end, {n['decades']:.1f} at the start, and "
-        f"{n['loss_left']:.0%} of the loss of the best constant output is left."
+        f"{n['explained']:.0%} of the target is explained."
     )
 
 
@@ -115,6 +129,7 @@ def _in_theory(n: Numbers, when: str = "") -> str:
 
 SENTENCES = {
     "symmetric": _symmetric,
+    "unexpected_start": _unexpected_start,
     "chaotic": _chaotic,
     "exploding": _exploding,
     "saturation": _saturation,

@@ -1,0 +1,91 @@
+"""What is known of a run besides its records: how it was set up, and on which data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deltaflow.data import ReplicaData
+from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.objectives import Objective
+from deltaflow.nn.task import Classification
+from deltaflow.theory.overlay import Array
+
+Counts = NDArray[np.integer[Any]]
+
+ENOUGH_ROWS = 10_000
+"""Training rows that tell what there is to know of all."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings that may keep a network from learning.
+
+    Attributes:
+        lr: the optimizer's step size, if it has one.
+        weight_decay: the optimizer's.
+        decoupled_decay: whether the decay is no part of the gradient.
+        clip_norm: what gradients are cut to; ``None`` leaves them.
+        output_activation: the name of what stands on the output layer, if anything.
+        standardized: whether features and numeric targets were standardised.
+        label_noise: share of the training labels that were replaced.
+        max_epochs: for how long it was to train.
+        sizes_listed: whether hidden sizes are listed one by one, so that depth and width alone
+            change nothing.
+    """
+
+    lr: float | None = 0.1
+    weight_decay: float = 0.0
+    decoupled_decay: bool = False
+    clip_norm: float | None = None
+    output_activation: str | None = None
+    standardized: bool = True
+    label_noise: float = 0.0
+    max_epochs: int = 100
+    sizes_listed: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What the network was trained on, and what it made of it.
+
+    Attributes:
+        input_second_moment: mean(x²) over the features of each row.
+        n_rows: of the training part.
+        target_second_moment: mean(y²) of numeric targets; ``None`` for classes.
+        class_counts: rows of each class; ``None`` for numbers.
+        predicted_counts: rows that each replica takes for each class at the end, ``[R, k]``.
+    """
+
+    input_second_moment: Array
+    n_rows: int
+    target_second_moment: float | None = None
+    class_counts: Counts | None = None
+    predicted_counts: Counts | None = None
+
+
+def training_data(
+    data: ReplicaData, network: FullyConnected, objective: Objective, inputs: Array
+) -> TrainingData:
+    """Look at the training rows, and at what a trained network makes of them.
+
+    Args:
+        data: of the run.
+        network: as trained; left in evaluation mode.
+        objective: that turns outputs into predictions.
+        inputs: mean(x²) over the features of each row.
+    """
+    target = data.training_targets(ENOUGH_ROWS)
+    if not isinstance(objective.task, Classification):
+        return TrainingData(inputs, data.n_rows[0], float(target.double().square().mean()))
+    with torch.no_grad():
+        predicted = objective.predict(network.eval()(data.probe(ENOUGH_ROWS))).cpu().numpy()
+    k = objective.task.n_classes
+    return TrainingData(
+        inputs,
+        data.n_rows[0],
+        class_counts=np.bincount(target.numpy(), minlength=k),
+        predicted_counts=np.stack([np.bincount(row, minlength=k) for row in predicted]),
+    )

@@ -1,0 +1,161 @@
+"""What came out: networks that learnt too little, too long, or by heart; and the sound ones."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from deltaflow.verdicts.better_networks import shape
+from deltaflow.verdicts.evidence import Evidence
+from deltaflow.verdicts.fit import median, still_falls
+from deltaflow.verdicts.flow import change
+from deltaflow.verdicts.step_sizes import further
+from deltaflow.verdicts.thresholds import DEFAULT_WIDTH, FEWEST_STEPS, KEPT, MAJORITY
+from deltaflow.verdicts.verdict import Advice, Verdict
+
+_BY_HEART = 16  # rows of debug=overfit
+
+
+def undertrained(evidence: Evidence) -> Verdict | None:
+    """The loss still falls at the end, and most of it is left."""
+    losses = evidence.losses
+    if not evidence.explains_little or not len(losses):
+        return None
+    falls = still_falls(losses)
+    if not falls:
+        return None
+    last = float(losses[-1])
+    numbers = {"fall": falls, "last_loss": last, "n_steps": evidence.n_steps}
+    if not math.isnan(evidence.pace):
+        numbers["update"] = evidence.pace
+    return Verdict("undertrained", "end", numbers, advice=further(evidence, 1 + last / (2 * falls)))
+
+
+def by_heart(evidence: Evidence) -> Verdict | None:
+    """The network explains training rows, and never other rows better than a constant."""
+    learnt = evidence.typical
+    held_out = median(evidence.fit.explained("validation", at_best_epoch=True))
+    if math.isnan(held_out):
+        held_out = median(evidence.fit.explained("test"))
+    if evidence.n_steps < FEWEST_STEPS or not (learnt > KEPT and held_out <= KEPT):
+        return None
+    settings, numbers = evidence.settings, {"explained": learnt, "explained_elsewhere": held_out}
+    advice = None
+    if settings.label_noise:
+        numbers["label_noise"] = settings.label_noise
+        advice = Advice(("data.label_noise=0",))
+    return Verdict("by_heart", "end", numbers, advice=advice)
+
+
+def overfitted(evidence: Evidence) -> Verdict | None:
+    """Training went on until a constant would have done better on other rows."""
+    final = median(evidence.fit.explained("validation"))
+    best = median(evidence.fit.explained("validation", at_best_epoch=True))
+    if not (final <= 0 and best > KEPT):
+        return None
+    return _overfitting(evidence, {"explained_at_best": best, "explained_at_end": final})
+
+
+def overfitting(evidence: Evidence) -> Verdict | None:
+    """The validation loss turned upwards, by a part of the best constant output's."""
+    losses, best = evidence.fit.losses("validation"), evidence.constants.loss
+    if len(losses) < 2 or not np.isfinite(losses).all():
+        return None
+    return _overfitting(evidence, {}) if losses[-1] - losses.min() > KEPT * abs(best) else None
+
+
+def unlike_test_rows(evidence: Evidence) -> Verdict | None:
+    """A network that explains the validation rows, and not the test rows."""
+    validation, test = (median(evidence.fit.explained(p)) for p in ("validation", "test"))
+    if not (validation > MAJORITY and test <= 0):
+        return None
+    losses = {
+        f"{part}_loss": float(evidence.fit.losses(part)[-1]) for part in ("validation", "test")
+    }
+    return Verdict("unlike_test_rows", "end", losses, advice=Advice())
+
+
+def plateau(evidence: Evidence) -> Verdict | None:
+    """Nothing was learnt and nothing is on the way, though gradients flow."""
+    if evidence.has_learnt or evidence.n_steps < FEWEST_STEPS or not len(evidence.layers):
+        return None
+    losses, best = evidence.losses, evidence.constants.loss
+    if len(losses) > 1 and losses[(len(losses) - 1) // 2] - losses[-1] > KEPT * abs(best):
+        return None  # something is on the way
+    numbers = change(evidence) | {"last_loss": float(losses[-1]), "best_constant": best}
+    cause, advice = _elsewhere(evidence)
+    return Verdict("plateau", "end", numbers | {"cause": cause}, advice=advice)
+
+
+def missed_class(evidence: Evidence) -> Verdict | None:
+    """A class of the training rows that most seeds never predict."""
+    counts, predicted = evidence.data.class_counts, evidence.data.predicted_counts
+    if counts is None or predicted is None or evidence.n_steps < FEWEST_STEPS:
+        return None
+    kept = [r["seed"] in evidence.surviving for r in evidence.replicas]
+    missed = ((predicted[kept] == 0).mean(0) > MAJORITY) & (counts > 0)
+    if not missed.any():
+        return None
+    which = int(np.argmin(np.where(missed, counts, np.inf)))
+    share = float(counts[which] / counts.sum())
+    numbers: dict[str, Any] = {"n_missed": int(missed.sum()), "share": share, "class": which}
+    advice = None
+    if len(counts) == 2:
+        threshold = share if which == 1 else 1 - share
+        advice = Advice(("loss=bce", f"loss.threshold={threshold:.1g}"))
+    return Verdict("missed_class", "end", numbers, advice=advice)
+
+
+def partial(evidence: Evidence) -> Verdict | None:
+    """Gradients flow, and most of the target is left unexplained."""
+    if not evidence.explains_little or not _has_flow(evidence):
+        return None
+    return Verdict("partial", "end", change(evidence) | _result(evidence))
+
+
+def healthy(evidence: Evidence) -> Verdict | None:
+    """What to say of a run without a finding; nothing if there was no flow, or none measured."""
+    if not _has_flow(evidence):
+        return None
+    return Verdict("healthy", "end", change(evidence) | _result(evidence))
+
+
+def _overfitting(evidence: Evidence, numbers: dict[str, Any]) -> Verdict:
+    losses = evidence.fit.losses("validation")
+    epoch = int(np.nanargmin(losses))
+    numbers |= {"best_loss": float(losses[epoch]), "last_loss": float(losses[-1])}
+    numbers |= {"best_epoch": epoch, "n_epochs": len(losses)}
+    advice = Advice((f"trainer.max_epochs={epoch + 1}",))
+    return Verdict("overfitting", "end", numbers, advice=advice)
+
+
+def _result(evidence: Evidence) -> dict[str, Any]:
+    numbers: dict[str, Any] = {"n_steps": evidence.n_steps}
+    if not math.isnan(evidence.typical):
+        numbers["explained"] = evidence.typical
+    if found := evidence.fit.metric("train"):
+        name, value = found
+        numbers[name] = value
+        if name == "accuracy" and evidence.fit.majority is not None:
+            numbers["majority"] = evidence.fit.majority
+    return numbers
+
+
+def _has_flow(evidence: Evidence) -> bool:
+    return bool(len(evidence.layers)) and not (
+        evidence.depth and math.isnan(evidence.start.decades)
+    )
+
+
+def _elsewhere(evidence: Evidence) -> tuple[str, Advice | None]:
+    """What else may keep a network from learning, and what to try."""
+    if not evidence.depth:
+        return "no_hidden_layer", Advice((shape(evidence, [DEFAULT_WIDTH] * 2),))
+    moments = evidence.theory.moments
+    if np.ptp(moments.slope(np.linspace(-3, 3, 13))) == 0:
+        bent = hasattr(moments.activation, "negative_slope")
+        other = "activation.negative_slope=0.01" if bent else "activation=relu"
+        return "linear_activation", Advice((other,))
+    if evidence.data.n_rows <= _BY_HEART:
+        return "few_rows", None
+    return "unknown", Advice(("debug=overfit",))

@@ -1,0 +1,145 @@
+"""What came out, by made-up losses: learnt too little, too long, by heart, or well."""
+
+import math
+
+import numpy as np
+import pytest
+
+from deltaflow.verdicts import judge
+from deltaflow.verdicts.fit import still_falls
+from evidence import N_STEPS, evidence, found, kinds
+
+EPOCHS = np.arange(40)
+JITTER = 0.002 * np.random.default_rng(0).standard_normal(40)
+
+
+def settling(tau: float, floor: float = 0.6):
+    """A loss that settles exponentially, with some noise."""
+    return floor + 0.4 * np.exp(-EPOCHS / tau) + JITTER
+
+
+@pytest.mark.parametrize(("tau", "falls"), [(4, False), (20, False), (40, True), (400, True)])
+def test_a_descent_goes_on_where_a_quarter_of_it_is_still_to_come(tau, falls):
+    assert (math.exp(-40 / tau) > 0.25) is falls
+    assert (still_falls(settling(tau)) > 0) is falls
+    assert kinds(evidence(losses=settling(tau))) == (["undertrained"] if falls else ["partial"])
+
+
+def test_how_much_it_falls_is_the_line_through_the_second_half():
+    assert still_falls(1 - 0.01 * np.arange(20.0)) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("losses", [1 + JITTER, 1 + JITTER[:10], [1.0], [1.0, 0.9], [math.nan] * 9])
+def test_chance_and_too_few_epochs_are_no_descent(losses):
+    assert still_falls(np.array(losses)) == 0
+
+
+def test_a_step_that_leads_to_the_end_is_advised():
+    judged = evidence(losses=1 - 0.01 * np.arange(20.0), update_ratio=1e-4, lr=1e-3)
+    (verdict,) = judge(judged)
+    times = 1 + 0.81 / (2 * 0.1)  # at that pace the 0.81 that are left are gone
+    assert verdict.advice.overrides == (f"optimizer.lr={round(1e-3 * times, 3):g}",)
+    said = "took 0.1 off the loss, which still falls, and 0.81 is left."
+    assert said in found(judged)["undertrained"]
+
+
+@pytest.mark.parametrize(("validation", "kind"), [
+    ((1.0, 0.96, 2.0), "by_heart"), ((1.0, 0.94, 2.0), "overfitting"), ((1.0, 0.9, 0.9), "healthy"),
+])  # fmt: skip
+def test_rows_learnt_by_heart_say_nothing_of_others(validation, kind):
+    judged = evidence(others={"validation": validation})
+    assert kinds(judged) == [kind]
+    if kind == "overfitting":
+        (verdict,) = judge(judged)
+        assert verdict.advice.overrides == ("trainer.max_epochs=2",)
+        assert "6% of the target was explained then" in found(judged)[kind]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.9])
+def test_labels_that_were_replaced_are_to_blame_for_it(noise):
+    (verdict,) = judge(evidence(others={"validation": (1.0, 1.2, 2.0)}, label_noise=noise))
+    assert verdict.kind == "by_heart"
+    assert (verdict.advice is not None) is bool(noise)
+
+
+def test_without_a_validation_part_test_rows_tell():
+    assert kinds(evidence(others={"test": (1.1,)})) == ["by_heart"]
+    assert kinds(evidence(others={"test": (0.3,)})) == ["healthy"]
+
+
+@pytest.mark.parametrize(("last", "is_said"), [(0.26, True), (0.24, False)])
+def test_a_validation_loss_that_turns_is_told_behind_the_verdict(last, is_said):
+    judged = evidence(others={"validation": (0.9, 0.2, last)})
+    assert kinds(judged) == ["healthy", *["overfitting"] * is_said]
+    if is_said:
+        assert found(judged)["overfitting"] == (
+            "Overfitting: the validation loss was 0.2 after epoch 2 of 3 and is 0.26 at the end. "
+            "Try trainer.max_epochs=2."
+        )
+
+
+@pytest.mark.parametrize(("test", "kind"), [(1e8, "unlike_test_rows"), (0.99, "healthy")])
+def test_test_rows_that_a_constant_does_better_on_are_unlike_the_others(test, kind):
+    assert kinds(evidence(others={"validation": (0.5, 0.4, 0.4), "test": (test,)})) == [kind]
+
+
+def of_classes(counts, predicted, **but):
+    return evidence(
+        class_counts=np.array(counts), predicted_counts=np.array([predicted] * 2), **but
+    )
+
+
+@pytest.mark.parametrize(("counts", "predicted", "overrides"), [
+    ([98, 2], [100, 0], ("loss=bce", "loss.threshold=0.02")),
+    ([3, 97], [0, 100], ("loss=bce", "loss.threshold=1")),
+    ([60, 38, 2], [60, 40, 0], None),
+])  # fmt: skip
+def test_a_class_that_is_never_predicted_is_named(counts, predicted, overrides):
+    (verdict,) = judge(of_classes(counts, predicted))
+    assert verdict.kind == "missed_class"
+    assert verdict.numbers["class"] == int(np.argmin(counts))
+    assert (verdict.advice and verdict.advice.overrides) == overrides
+
+
+@pytest.mark.parametrize(("counts", "predicted"), [([98, 2], [99, 1]), ([50, 50, 0], [50, 50, 0])])
+def test_classes_that_are_predicted_or_not_there_are_not_missed(counts, predicted):
+    assert kinds(of_classes(counts, predicted)) == ["healthy"]
+
+
+def test_accuracy_is_measured_from_that_of_the_largest_class():
+    judged = of_classes([70, 30], [70, 30], losses=(0.9, 0.8, 0.7))
+    better = judged.metrics.with_columns(accuracy=0.94)
+    assert kinds(judged) == ["partial"]
+    judged = of_classes([70, 30], [70, 30], metrics=better)
+    assert judged.explained == pytest.approx([0.8, 0.8])
+    assert found(judged)["healthy"].endswith("training accuracy 0.94 (the largest class has 0.7).")
+
+
+SOME_FAIL = [[1.0, 1.0]] * 3 + [[0.5, 0.05]] * 5
+
+
+def test_seeds_that_fail_are_counted_beside_those_that_do_not():
+    judged = evidence(losses=SOME_FAIL, n_seeds=8, update_ratio=1e-3)
+    (verdict,) = judge(judged)
+    assert verdict.kind == "failed_seeds"
+    assert (verdict.numbers["n_failed"], verdict.numbers["n_seeds"]) == (3, 8)
+    assert verdict.numbers["cause"] == "plateau"
+    assert found(judged)["failed_seeds"].startswith("3 of 8 seeds fail: ")
+
+
+def test_seeds_that_fail_are_judged_by_themselves():
+    judged = evidence((4, 1, 3), losses=SOME_FAIL, n_seeds=8, sizes_listed=True, dead_fraction=None)
+    (verdict,) = judge(judged)
+    assert verdict.numbers["cause"] == "bottleneck"
+    assert verdict.advice.overrides == ("network.hidden_sizes=[32]",)
+
+
+@pytest.mark.parametrize(("worst", "fails"), [(0.53, True), (0.51, False)])
+def test_a_seed_fails_with_less_than_half_of_what_the_best_took_away(worst, fails):
+    judged = evidence(losses=[[1.0, 0.04], [1.0, worst]])
+    assert (kinds(judged) == ["failed_seeds"]) is fails
+
+
+def test_early_nobody_has_failed():
+    assert kinds(evidence(losses=SOME_FAIL, n_seeds=8, n_steps=49)) == ["healthy"]
+    assert N_STEPS >= 50
