@@ -263,5 +263,13 @@ MISTAKES = {
     "too many brackets": (
         ["network.hidden_sizes=" + "[" * 300 + "]" * 300], "nested", "Found", "brackets",
     ),
+    "more layers than can be trained": (
+        ["network.depth=3000"], "network.depth", "3000", "network.depth=10",
+    ),
+    "epochs for ever": (["trainer.max_epochs=1e23"], "trainer.max_epochs", "1e+23", "--cfg job"),
+    "ten thousand layers": (
+        [f"network.hidden_sizes=[{','.join('4' * 10_000)}]"], "at most 3,000", "10,000",
+        "--config-dir",
+    ),
     "interval without a sampler": (["-m", "seed=interval(0,1)"], "values", "interval", "range"),
 }  # fmt: skip

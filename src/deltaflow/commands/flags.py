@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from hydra._internal.utils import get_args_parser
 
+from deltaflow.config.composition import refuse_long
 from deltaflow.system.errors import UserError
 
 
@@ -17,6 +18,7 @@ def check_flags(arguments: Sequence[str]) -> None:
     Raises:
         ValueError: for the first, and for an argument that is no text.
     """
+    refuse_long(arguments)
     for argument in arguments:
         if _has_other_bytes(argument):
             raise UserError(

@@ -8,7 +8,7 @@ Commands beside the training take a run's overrides too, with a few settings of 
 ('tanh', {'_target_': 'torch.nn.Tanh'})
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
@@ -23,8 +23,12 @@ from deltaflow.config import registration  # noqa: F401  # the schema and the re
 from deltaflow.config.arguments import as_typed
 from deltaflow.config.options import config_directory
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import brief
 
 Own = TypeVar("Own")
+
+MOST_VALUES = 3000
+"""Values that an override may have: Hydra reads some six hundred a second, more than once."""
 
 
 def compose_run(
@@ -42,8 +46,9 @@ def compose_run(
 
     Raises:
         hydra.errors.HydraException: for overrides that the command line would refuse.
-        ValueError: if the folder is none.
+        ValueError: for an override that is too long, or if the folder is none.
     """
+    refuse_long(overrides)
     if config_dir is not None:
         if not config_dir.is_dir():
             raise UserError(
@@ -65,6 +70,23 @@ def compose_run(
     finally:
         hydra.cfg = before
     return config, dict(whole.hydra.runtime.choices)
+
+
+def refuse_long(overrides: Iterable[str]) -> None:
+    """Refuse an override that Hydra would not have read for many seconds.
+
+    Args:
+        overrides: as on the command line.
+
+    Raises:
+        ValueError: for the first that has more than ``MOST_VALUES`` values.
+    """
+    for override in overrides:
+        if (n_values := override.count(",") + 1) > MOST_VALUES:
+            raise UserError(
+                f"An override must have at most {MOST_VALUES:,} values. Found {n_values:,} in "
+                f"`{brief(override)}`. Give fewer, or put them into a file of --config-dir."
+            )
 
 
 def split_settings(
