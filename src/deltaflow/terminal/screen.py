@@ -40,7 +40,7 @@ def titled_table(out: Console, title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=style)
 
 
-def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = ", ") -> str:
+def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = " ") -> str:
     """A mean and its interval, to the digits that this leaves of it.
 
     Args:
@@ -52,7 +52,7 @@ def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = ", 
     >>> spread(Interval(0.99583, 0.98963, 1.00203, 8)), spread(Interval(2.5, None, None, 1))
     ('0.996 ± 0.006', '2.5')
     >>> spread(Interval(1.0, 0.95981, 1.0, 3, alike=True))
-    '1.000 [0.960, 1.000], all alike'
+    '1.000 [0.960, 1.000] all alike'
     """
     if value.mean is None:
         return "–"

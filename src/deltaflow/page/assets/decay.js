@@ -121,7 +121,7 @@ function decayTrace(how, some, bars) {
   };
   if (bars && some.some(({ measured }) => half(measured) !== null)) {
     const style = { color: seeThrough(how.color, 0.5), thickness: 1, width: 0 };
-    trace.error_y = bars(
+    trace.error_y = errorBars(
       some.map(({ measured }) => measured),
       style,
     );

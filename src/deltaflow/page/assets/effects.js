@@ -80,7 +80,7 @@ function effectPanel(name, effects, range, room) {
         `${plain(name)} ${plain(words(value))}<br>${plain(alone(mean))}${low === null ? "" : ` (${plain(alone(low))} to ${plain(alone(high))})`}, n = ${n}`,
     ),
     marker: { color: how.color, symbol: "circle", size: 8 },
-    error_x: bars(effects, { color: how.color, thickness: 1.6, width: 4 }),
+    error_x: errorBars(effects, { color: how.color, thickness: 1.6, width: 4 }),
   };
   const layout = {
     margin: { l: room, r: 14, t: 4, b: 44 },

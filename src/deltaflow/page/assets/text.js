@@ -110,7 +110,7 @@ function isUneven(number) {
 }
 
 /** Error bars of a chart; none where there is no interval. */
-function bars(numbers, style) {
+function errorBars(numbers, style) {
   return {
     type: "data",
     symmetric: false,
