@@ -28,7 +28,8 @@ REFUSED = {
     "points between thousands and decimal commas in one file": (
         csv(("area", "balcony", "rent"),
             *((area, f"{area % 7},5", thousands(area)) for area in range(90, 150)), separator=";"),
-        "rent", ["the doubtful `1.008` in column `rent`, row 23", "decimal comma"]),
+        "rent", ["the doubtful `1.008` in column `rent`, data row 23",
+                 "decimals of a file with the same sign"]),
     "no header, and the target named after its first value": (
         csv(*PLAIN), "blue",
         ["`0.25`, `-3.50`, `blue` in t.csv", "look like a row of data", "Add a line of names"]),
@@ -42,7 +43,8 @@ REFUSED = {
         "# made by hand\n" + csv("abk", *PLAIN), "k", ["the comment `# made by hand`", "Delete"]),
     "gaps in several columns": (
         csv("abk", *SPARSE), "k",
-        ["column `a`, row 5 (1 of 60", "column `b`, row 9 (1 of 60", "leave such rows out"]),
+        ["column `a`, data row 5 (1 of 60", "column `b`, data row 9 (1 of 60",
+         "Every row must have a value", "leave such rows out"]),
     "whole rows in quotes": (
         csv(*([";".join(f'""{v}""' for v in row).join('""')] for row in ["abk", *PLAIN])), "k",
         ["each row of t.csv in one pair of quotes", "Take off the outer quotes"]),
@@ -84,14 +86,21 @@ def test_classes_in_words_are_not_to_be_predicted_as_numbers(read):
     assert "data.task" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_the_index_of_a_sorted_file_is_left_out(name, read):
+    rows = [(k, *DRAW.standard_normal(2).round(3), "xyz"[k // 30]) for k in range(90)]
+    samples = read(csv((name, "a", "b", "k"), *rows), "k")
+    assert samples.features.tolist() == [[a, b] for _, a, b, _ in rows]
+
+
 def test_row_numbers_of_a_sorted_file_are_warned_of(read):
     rows = [(k, *DRAW.standard_normal(2).round(3), "xyz"[k // 30]) for k in range(90)]
-    with pytest.warns(UserWarning, match="`Unnamed: 0` of t.csv counts the rows"):
-        read(csv(("Unnamed: 0", "a", "b", "k"), *rows), "k")
+    with pytest.warns(UserWarning, match=r"Found 0, 1 to 89 in column `no` of t\.csv"):
+        read(csv(("no", "a", "b", "k"), *rows), "k")
 
 
 def test_one_number_of_another_size_is_named_with_its_row(read):
     rows = [[*DRAW.standard_normal(2).round(4), k % 2] for k in range(100)]
     rows[17][0] = 1_000_000_000
-    with pytest.warns(UserWarning, match=r"Found 1e\+09 in column `a`, row 18 of t\.csv"):
+    with pytest.warns(UserWarning, match=r"Found 1e\+09 in column `a`, data row 18 of t\.csv"):
         read(csv("abk", *rows), "k")

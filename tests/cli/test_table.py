@@ -49,14 +49,15 @@ def test_a_regression_says_its_range_and_trains(deltaflow, write):
     assert " r2 " in outcome.out
 
 
-@pytest.mark.filterwarnings("default:column `id`")
+@pytest.mark.filterwarnings("default:An input should not say")
 def test_what_may_be_a_mistake_is_warned_of_and_trained_on(deltaflow, write, undrawn):
     header, *rows = TABLE.read_text().splitlines()
     write("\n".join([f"id,{header}", *(f"{k},{row}" for k, row in enumerate(rows))]))
     outcome = deltaflow(*GIVEN, *SHORT)
     assert outcome.status == 0
-    assert outcome.err.startswith("deltaflow: warning: column `id` of my.csv counts the rows.")
-    assert "Use `data.drop=[id]`" in outcome.err
+    assert outcome.err.startswith("deltaflow: warning: An input should not say where")
+    assert "Found 0, 1 to 89 in column `id` of my.csv" in outcome.err
+    assert "use `data.drop=[id]`" in outcome.err
     assert outcome.err.count("deltaflow: ") == 1
 
 
@@ -125,25 +126,26 @@ MISTAKES = {
     "empty": ("", [], "header and rows", "nothing in my.csv", "Name a file"),
     "header alone": ("size,kind\n", [], "below its header", "none in my.csv", "Name a file"),
     "twice": ("a,a,kind\n1,2,x\n", [], "each once", "`a` more than once in my.csv", "Rename"),
-    "ragged": (NAMED + "1,2,3,4\n", [], "as many fields", "4 in row 31 of my.csv", "Correct"),
-    "gap": (NAMED + "1,,x\n", [], "a value", "nothing in column `colour`, row 31 of my.csv",
+    "ragged": (NAMED + "1,2,3,4\n", [], "as many fields", "4 in data row 31 of my.csv", "Correct"),
+    "gap": (NAMED + "1,,x\n", [], "a value", "nothing in column `colour`, data row 31 of my.csv",
             "data.drop=[colour]"),
-    "word": (NAMED + "tall,a,x\n", [], "plain numbers", "`tall` in column `size`, row 31 of my.csv",
-             "leave the row out"),
-    "infinite": (NAMED + "inf,a,x\n", [], "finite", "inf in column `size`, row 31 of my.csv",
-                 "leave the row out"),
+    "word": (NAMED + "tall,a,x\n", [], "plain numbers",
+             "`tall` in column `size`, data row 31 of my.csv", "leave such rows out"),
+    "infinite": (NAMED + "inf,a,x\n", [], "finite", "inf in column `size`, data row 31 of my.csv",
+                 "leave such rows out"),
     "date": ("day,n,kind\n" + "2024-05-06,2,x\n2024-05-07,1,y\n" * 9, [], "numbers, true and false",
-             "`2024-05-06` in column `day`, row 1 of my.csv", "data.drop=[day]"),
+             "`2024-05-06` in column `day`, data row 1 of my.csv", "data.drop=[day]"),
     "constant": ("size,kind\n" + "1,x\n2,x\n" * 9, [], "at least two values",
                  "`x` in each of the 18 rows of column `kind` of my.csv", "another `data.target`"),
     "rare": (NAMED + "1,a,rare\n", [], "each part of `data.split`",
-             "`rare`, has 1, the first in column `kind`, row 31 of my.csv", "data.split=[1,0,0]"),
+             "`rare`, has 1, the first in column `kind`, data row 31 of my.csv",
+             "data.split=[1,0,0]"),
     "names": ("id,n,kind\n" + "".join(f"n{k},{k % 5},{k % 2}\n" for k in range(30)), [],
               "must come back",
               "30 different values in 30 rows, like identifiers, in column `id` of my.csv",
               "data.drop=[id]"),
     "control characters": ("\x1b[31msize\x07,kind\n1,x\n,y\n2,x\n3,y\n", [], "a value",
-                           r"`\x1b[31msize\x07`, row 2", "Fill"),
+                           r"`\x1b[31msize\x07`, data row 2", "Fill"),
 }  # fmt: skip
 WHOLE = {"no file", "no target"}  # typed as it stands; the others correct what is complete
 

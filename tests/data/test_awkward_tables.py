@@ -48,6 +48,13 @@ GOOD = {
     "index without a name": lines(lambda x, n, k: f"{ROWS.index((x, n, k))},{x},{n},{k}",
                                   ",x,n,k"),
     "comma at every end": lines(lambda x, n, k: f"{x},{n},{k},", "x,n,k,"),
+    "decimal commas between tabs": PLAIN.replace(",", "\t").replace(".", ","),
+    "commas in words between tabs": lines(
+        lambda x, n, k: f"{x}\t{n}\t{k}\tSmith, J", "x\tn\tk\tby"),
+    "pandas' index": lines(lambda x, n, k: f"{ROWS.index((x, n, k))},{x},{n},{k}",
+                           "Unnamed: 0,x,n,k"),
+    "UTF-8 in a name": lines(lambda x, n, k: f"{x},{n},{k},Müller", "x,n,k,größe"),
+    "words of several lines": lines(lambda x, n, k: f'{x},{n},{k},"two\nlines"', "x,n,k,by"),
 }  # fmt: skip
 
 
@@ -68,6 +75,12 @@ def test_what_is_plain_but_for_its_looks_is_read_right(content, save):
     samples = table(save(content), "k", None, None, [])
     assert samples.features.tolist() == [[x, n] for x, n, _ in ROWS]
     assert samples.targets.tolist() == [k == "b" for *_, k in ROWS]
+
+
+def test_a_point_is_the_decimal_sign_where_other_columns_use_it(save):
+    content = lines(lambda x, n, k: f"{x};1.{n + 300};{k}", "x;n;k")
+    samples = table(save(content), "k", None, None, [])
+    assert samples.features.tolist() == [[x, 1 + (n + 300) / 1000] for x, n, _ in ROWS]
 
 
 @pytest.mark.parametrize(
@@ -91,32 +104,62 @@ def broken(row, text):
 REFUSED = {
     "empty": ("", "nothing in t.csv"),
     "header alone": ("x,n,k\n", "none in t.csv"),
-    "short row": (broken(5, "1,2"), "2 in row 5"),
-    "long row": (broken(5, "1,2,a,b"), "4 in row 5"),
-    "comment within": (broken(5, "# checked"), "the comment `# checked` in row 5"),
+    "short row": (broken(5, "1,2"), "2 in data row 5"),
+    "long row": (broken(5, "1,2,a,b"), "4 in data row 5"),
+    "comment within": (broken(5, "# checked"), "the comment `# checked` in data row 5"),
     "comment above": ("# mine\n" + PLAIN, "the comment `# mine`"),
     "sep line": ("sep=,\n" + PLAIN, "`sep=,`"),
     "title above": ("My data\n" + PLAIN, "`My data` in t.csv, above lines of 3 fields"),
     "spaces for commas": (PLAIN.replace(",", " "), "spaces"),
     "quoted rows": (lines(lambda *row: f'"{usual(*row)}"', '"x,n,k"'), "one pair of quotes"),
-    "quoted row": (broken(5, '"1,2,a"'), "a whole row in one pair of quotes in row 5"),
-    "text behind a quote": (broken(5, '1,2,"a"b'), "behind one in row 5"),
-    "halved by quotes": (lines(lambda x, n, k: f'"{x}"0,{n},"{k}"1'), "behind one in row 1"),
-    "open quote": (broken(5, '1,2,"a'), "one in row 5"),
-    "header again": (broken(5, "x,n,k"), "`x` in column `x`, row 5"),
+    "quoted row": (broken(5, '"1,2,a"'), "a whole row in one pair of quotes in data row 5"),
+    "text behind a quote": (broken(5, '1,2,"a"b'), "behind one in data row 5"),
+    "halved by quotes": (lines(lambda x, n, k: f'"{x}"0,{n},"{k}"1'), "behind one in data row 1"),
+    "open quote": (broken(5, '1,2,"a'), "one in data row 5"),
+    "header again": (broken(5, "x,n,k"), "`x` in column `x`, data row 5"),
     "no header": ("3.5,1,a\n" + PLAIN.partition("\n")[2], "none of them"),
-    "gap": (broken(5, "1,,a"), "nothing in column `n`, row 5"),
-    "gap in words": (broken(5, "1,n/a,a"), "`n/a` in column `n`, row 5"),
-    "gap in the target": (broken(5, "1,2,"), "nothing in column `k`, row 5"),
-    "gaps": (broken(5, ",NaN,"), "nothing in column `k`, row 5 (1 of 24 values are missing"),
-    "infinite": (broken(5, "inf,1,a"), "inf in column `x`, row 5"),
-    "too great": (broken(5, "1e39,1,a"), "1e+39 in column `x`, row 5"),
-    "unit": (broken(5, "3 cm,1,a"), "`3 cm` in column `x`, row 5"),
-    "thousands": (broken(5, '"1,050.5",1,a'), "`1,050.5` in column `x`, row 5"),
+    "gap": (broken(5, "1,,a"), "nothing in column `n`, data row 5"),
+    "gap in words": (broken(5, "1,n/a,a"), "`n/a` in column `n`, data row 5"),
+    "gap in the target": (broken(5, "1,2,"), "nothing in column `k`, data row 5"),
+    "gaps": (broken(5, ",NaN,"), "nothing in column `k`, data row 5 (1 of 24 values are missing"),
+    "infinite": (broken(5, "inf,1,a"), "inf in column `x`, data row 5"),
+    "too great": (broken(5, "1e39,1,a"), "1e+39 in column `x`, data row 5"),
+    "unit": (broken(5, "3 cm,1,a"), "`3 cm` in column `x`, data row 5"),
+    "thousands": (broken(5, '"1,050.5",1,a'), "`1,050.5` in column `x`, data row 5"),
     "doubtful": (lines(lambda x, n, k: f"{x},{'1.050' if n == 3 else n + 900},{k}"),
                  "the doubtful `1.050` in column `n`"),
-    "European thousands": (lines(lambda x, n, k: f"{x};1.{n + 300};{k}", "x;n;k"),
-                           "the doubtful `1.298` in column `n`, row 1"),
+    "European thousands": (
+        lines(lambda x, n, k: f"{x:.1f};1.{n + 300};{k}".replace(".5", ",5"), "x;n;k"),
+                           "the doubtful `1.298` in column `n`, data row 1"),
+    "commas between thousands, in a file of tabs": (
+        lines(lambda x, n, k: f"{x}\t1,{n + 300}\t{k}", "x\tn\tk"), "`1,298` in column `n`"),
+    "points between thousands, decimal commas, in a file of tabs": (
+        lines(lambda x, n, k: f"{x}\t1.{n + 300}\t{k}".replace(".5", ",5"), "x\tn\tk"),
+        "`1.298` in column `n`"),
+    "nothing but what may be thousands": (
+        lines(lambda x, n, k: f"{x:.0f};1.{n + 300};{k}", "x;n;k"), "`1.298` in column `n`"),
+    "spaces between thousands": (lines(lambda x, n, k: f"{x},1 {n + 300},{k}"), "`1 298`"),
+    "hard spaces between thousands": (
+        lines(lambda x, n, k: f"{x},1\xa0{n + 300},{k}"), "`1\\xa0298` in column `n`"),
+    "apostrophes between thousands": (lines(lambda x, n, k: f"{x},1'{n + 300},{k}"), "`1'298`"),
+    "millions": (lines(lambda x, n, k: f"{x},1.{n + 300}.000,{k}"), "`1.298.000`"),
+    "quoted decimal commas": (lines(lambda x, n, k: f'{x},"{n},5",{k}'), "`-2,5` in column `n`"),
+    "percent": (lines(lambda x, n, k: f"{x},{n} %,{k}"), "`-2 %` in column `n`, data row 1"),
+    "currency": (lines(lambda x, n, k: f"{x},€{n + 3},{k}"), "`€1` in column `n`, data row 1"),
+    "unit throughout": (lines(lambda x, n, k: f"{x} cm,{n},{k}"), "`0.5 cm` in column `x`"),
+    "typesetters' quotes": (lines(lambda x, n, k: f"“{x}”,{n},{k}"), "`“0.5”` in column `x`"),
+    "dash for a gap": (broken(5, "-,1,a"), "Every row must have a value. Found `-` in column `x`"),
+    "question mark": (broken(5, "1,1,?"), "Every row must have a value. Found `?` in column `k`"),
+    "empty column": (lines(lambda x, n, k: f"{x},,{k}"), "(24 of 24 values are missing"),
+    "comma at the end of rows alone": (lines(lambda x, n, k: f"{x},{n},{k},"), "4 in data row 1"),
+    "source below": (PLAIN + "Source: mine\n", "Found 1 in data row 25"),
+    "sum below": (PLAIN + "Sum,99,\n", "nothing in column `k`, data row 25 (1 of 25 values are"),
+    "units below the header": (PLAIN.replace("x,n,k", "x,n,k\ncm,kg,"), "`cm` in column `x`"),
+    "table in Markdown": (
+        lines(lambda x, n, k: f"| {x} | {n} | {k} |", "| x | n | k |\n|---|---|---|"), "`---`"),
+    "colons for commas": (PLAIN.replace(",", ":"), "Its only column is `x:n:k`; fields must"),
+    "single quotes": (lines(lambda x, n, k: f"'{x}','{n}','{k}'", "'x','n','k'"), "It has `'x'`"),
+    "no target": (PLAIN.replace("k\n", "kind\n"), "Found `k`, which is none of them"),
     "dates": (lines(lambda x, n, k: f"{x},2024-05-{n + 10},{k}"), "`2024-05-8` in column `n`"),
     "names": (lines(lambda x, n, k: f"{x},name {x} {n},{k}"), "like identifiers, in column `n`"),
     "twice": (PLAIN.replace("x,n,k", "x,x,k"), "`x` more than once"),

@@ -1,14 +1,48 @@
+import dataclasses
 import datetime
+import re
 
 import polars as pl
 import pytest
 
 from deltaflow.data import columns
 from deltaflow.data.columns import read_column, refuse_identifiers
-from deltaflow.data.reading import Kind, Place
+from deltaflow.data.delimited import Texts
+from deltaflow.data.problems import UnusableColumnError, describe
+from deltaflow.data.samples import Kind
+from deltaflow.data.selection import Selection
 
-PLACE = Place("t.csv", "x")
+POINT = (".", ".")
+COMMA = (".,", ",")
+SELECTION = Selection("t.csv", "y", ("x", "z"), {}, ())
 DAY = datetime.datetime(2024, 5, 6, 12, 30)
+
+
+def read(values, signs=POINT, target="y"):
+    """What a column `x` of these values holds, as a list; a mistake as a table tells it."""
+    raw = values
+    if not isinstance(values, pl.Series):
+        texts = Texts.of(text.strip() for text in values)
+        raw = Texts(texts.values, texts.codes, *signs)
+    try:
+        kind, content = read_column("x", raw)
+    except UnusableColumnError as error:
+        selection = dataclasses.replace(SELECTION, target=target)
+        raise ValueError(describe([error.problem], selection)) from None
+    return kind, rows(content)
+
+
+def rows(content):
+    is_text = isinstance(content, Texts)
+    return [content.values[k] for k in content.codes] if is_text else content.tolist()
+
+
+def refuse(names, selection=SELECTION):
+    texts = Texts.of(names)
+    try:
+        refuse_identifiers("x", texts.values, texts.codes)
+    except UnusableColumnError as error:
+        raise ValueError(describe([error.problem], selection)) from None
 
 
 @pytest.mark.parametrize(
@@ -24,19 +58,18 @@ DAY = datetime.datetime(2024, 5, 6, 12, 30)
     ids=["whole", "huge", "single", "decimal", "in words", "in categories"],
 )
 def test_numbers_are_numbers_however_they_are_stored(values, numbers):
-    kind, read = read_column(values, PLACE)
+    kind, found = read(values)
     assert kind is Kind.NUMBER
-    assert read.dtype == pl.Float64
-    assert read.to_list() == numbers
+    assert found == numbers
 
 
 @pytest.mark.parametrize(
     "values", [pl.Series([True, False, True]), pl.Series(["True", " false", "TRUE"])]
 )
 def test_truth_values_are_true_or_false(values):
-    kind, read = read_column(values, PLACE)
+    kind, found = read(values)
     assert kind is Kind.TRUTH
-    assert read.to_list() == [True, False, True]
+    assert found == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -49,21 +82,23 @@ def test_truth_values_are_true_or_false(values):
     ids=["text", "enum", "categorical"],
 )
 def test_text_is_a_category_without_the_spaces_around_it(values):
-    kind, read = read_column(values, PLACE)
+    kind, found = read(values)
     assert kind is Kind.CATEGORY
-    assert read.to_list() == ["red", "blue", "red"]
+    assert found == ["red", "blue", "red"]
 
 
 @pytest.mark.parametrize("values", [["20-29", "30-39", "20-29"], ["A1", "10", "B2"], ["1.2b", "x"]])
 def test_text_with_some_digits_in_it_is_a_category(values):
-    assert read_column(pl.Series(values), PLACE)[0] is Kind.CATEGORY
+    assert read(values)[0] is Kind.CATEGORY
 
 
 @pytest.mark.parametrize("word", ["", "  ", "NA", "n/a", "#N/A", "<NA>", "NaN", "null", "?"])
 @pytest.mark.parametrize("others", [["red", "blue"], ["1", "2.5"]], ids=["text", "numbers"])
 def test_a_missing_value_in_words_is_refused(word, others):
-    with pytest.raises(ValueError, match=r"`x`, row 3 of t\.csv.*; 2 of 4 values are missing") as e:
-        read_column(pl.Series([*others, word, word]), PLACE)
+    with pytest.raises(
+        ValueError, match=r"`x`, data row 3 of t\.csv \(2 of 4 values are missing"
+    ) as e:
+        read([*others, word, word])
     assert (f"Found `{word}` in" if word.strip() else "Found nothing in") in str(e.value)
 
 
@@ -81,14 +116,14 @@ def test_a_missing_value_in_words_is_refused(word, others):
     ids=lambda values: f"{values.dtype}",
 )
 def test_a_missing_value_is_refused(values):
-    with pytest.raises(ValueError, match=r"must have a value\. Found (nothing|NaN) in column `x`, "
-                       r"row 2 of t\.csv .*; 1 of 3 .* use `data\.drop=\[x\]`"):  # fmt: skip
-        read_column(values, PLACE)
+    with pytest.raises(ValueError, match=r"must have a value\. Found nothing in column `x`, "
+                       r"data row 2 of t\.csv \(1 of 3 .* use `data\.drop=\[x\]`"):  # fmt: skip
+        read(values)
 
 
 def test_a_column_of_nothing_is_refused():
-    with pytest.raises(ValueError, match=r"row 1 of t\.csv.*; 2 of 2 values are missing"):
-        read_column(pl.Series([None, None], dtype=pl.Null), PLACE)
+    with pytest.raises(ValueError, match=r"row 1 of t\.csv \(2 of 2 values are missing"):
+        read(pl.Series([None, None], dtype=pl.Null))
 
 
 @pytest.mark.parametrize(
@@ -102,24 +137,24 @@ def test_a_column_of_nothing_is_refused():
 )
 def test_an_infinite_value_is_refused(values, found):
     with pytest.raises(
-        ValueError, match=rf"finite, .*\. Found {found} in column `x`, row 2 of t\.csv"
+        ValueError, match=rf"finite, .*\. Found {found} in column `x`, data row 2 of t\.csv"
     ):
-        read_column(values, PLACE)
+        read(values)
 
 
-@pytest.mark.parametrize("odd", ["unknown", "3+", "1.5.", "12 %", "$1,200", "1,5", "1 234", "x1"])
+@pytest.mark.parametrize("odd", ["plenty", "3+", "1.5.", "12 %", "$1,200", "1,5", "1 234", "x1"])
 def test_a_word_among_numbers_is_refused(odd):
     values = pl.Series(["1", "2.5", odd, "4", "-7", odd])
     with pytest.raises(ValueError, match=r"plain numbers throughout") as refused:
-        read_column(values, PLACE)
-    assert f"Found `{odd}` in column `x`, row 3 of t.csv" in str(refused.value)
-    assert "leave the row out, or use `data.drop=[x]`" in str(refused.value)
+        read(values)
+    assert f"Found `{odd}` in column `x`, data row 3 of t.csv" in str(refused.value)
+    assert "leave such rows out, or use `data.drop=[x]`" in str(refused.value)
 
 
 @pytest.mark.parametrize("values", [["1,5", "2,5", "3"], ["$10", "$20", "€7"], ["1,200", "3,400"]])
 def test_numbers_that_are_dressed_up_are_refused(values):
     with pytest.raises(ValueError, match=r"plain numbers throughout.*row 1 of t\.csv"):
-        read_column(pl.Series(values), PLACE)
+        read(values)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +170,8 @@ def test_numbers_that_are_dressed_up_are_refused(values):
     ],
 )
 def test_a_comma_may_be_the_decimal_sign_where_semicolons_separate(values, numbers):
-    kind, read = read_column(pl.Series(values), PLACE, comma=True)
-    assert (kind, read.to_list()) == (Kind.NUMBER, numbers)
+    kind, found = read(values, COMMA)
+    assert (kind, found) == (Kind.NUMBER, numbers)
 
 
 @pytest.mark.parametrize(
@@ -153,11 +188,11 @@ def test_a_comma_may_be_the_decimal_sign_where_semicolons_separate(values, numbe
 )
 def test_a_sign_that_may_separate_thousands_is_refused(values, row, comma):
     with pytest.raises(ValueError, match="must have one meaning") as refused:
-        read_column(pl.Series(values), PLACE, comma)
-    assert f"the doubtful `{values[row - 1]}` in column `x`, row {row} of" in str(refused.value)
-    assert f"with a decimal {'comma' if comma else 'point'}, or use `data.drop=[x]`" in str(
+        read(values, COMMA if comma else POINT)
+    assert f"the doubtful `{values[row - 1]}` in column `x`, data row {row} of" in str(
         refused.value
     )
+    assert "with the same sign, or use `data.drop=[x]`." in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +201,7 @@ def test_a_sign_that_may_separate_thousands_is_refused(values, row, comma):
      ["950", "1.050e0"]],
 )  # fmt: skip
 def test_a_point_that_cannot_separate_thousands_is_the_decimal_one(values):
-    assert read_column(pl.Series(values), PLACE)[1].to_list() == [float(v) for v in values]
+    assert read(values)[1] == [float(v) for v in values]
 
 
 @pytest.mark.parametrize(
@@ -175,29 +210,29 @@ def test_a_point_that_cannot_separate_thousands_is_the_decimal_one(values):
 )
 def test_separators_of_thousands_are_refused_where_semicolons_separate(values):
     with pytest.raises(ValueError, match=r"plain numbers throughout.*row 1 of t\.csv"):
-        read_column(pl.Series(values), PLACE, comma=True)
+        read(values, COMMA)
 
 
 @pytest.mark.parametrize("comma", [False, True])
 def test_a_minus_of_typesetters_is_a_minus(comma):
     values = pl.Series(["\u22121.5", "\u2212.5", "2", "\u22123e2"])
-    assert read_column(values, PLACE, comma)[1].to_list() == [-1.5, -0.5, 2.0, -300.0]
+    assert read(values, COMMA if comma else POINT)[1] == [-1.5, -0.5, 2.0, -300.0]
 
 
 @pytest.mark.parametrize("odd", ["\u20131.5", "'3", '"3"', "(1.5)", "\u22121 500"])
 def test_a_number_that_only_looks_like_one_is_no_category(odd):
     with pytest.raises(ValueError, match="plain numbers throughout"):
-        read_column(pl.Series([odd, odd, "2"]), PLACE)
+        read([odd, odd, "2"])
 
 
 def test_the_odd_word_is_named_not_the_decimal_commas_before_it():
-    with pytest.raises(ValueError, match="Found `x` in column `x`, row 3"):
-        read_column(pl.Series(["1,5", "2,5", "x"]), PLACE, comma=True)
+    with pytest.raises(ValueError, match="Found `x` in column `x`, data row 3"):
+        read(["1,5", "2,5", "x"], COMMA)
 
 
 def test_a_category_keeps_its_commas():
-    kind, read = read_column(pl.Series(["1,5", "large", "small"]), PLACE, comma=True)
-    assert (kind, read.to_list()) == (Kind.CATEGORY, ["1,5", "large", "small"])
+    kind, found = read(["1,5", "large", "small"], COMMA)
+    assert (kind, found) == (Kind.CATEGORY, ["1,5", "large", "small"])
 
 
 @pytest.mark.parametrize(
@@ -208,8 +243,8 @@ def test_a_category_keeps_its_commas():
 )  # fmt: skip
 def test_a_date_in_words_is_refused(date):
     with pytest.raises(ValueError, match="date or time") as refused:
-        read_column(pl.Series(["never", date, date]), PLACE)
-    assert f"`{date}` in column `x`, row 2 of t.csv" in str(refused.value)
+        read(["never", date, date])
+    assert f"`{date}` in column `x`, data row 2 of t.csv" in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -223,9 +258,9 @@ def test_a_date_in_words_is_refused(date):
     ids=lambda values: f"{values.dtype}",
 )
 def test_a_date_is_refused(values):
-    with pytest.raises(ValueError, match=r"dates or times in column `x` of t\.csv, as `") as e:
-        read_column(values, PLACE)
-    assert f"`{values[1]}` in row 2" in str(e.value)
+    with pytest.raises(ValueError, match="Turn dates into numbers first") as e:
+        read(values)
+    assert f"date or time `{values[1]}` in column `x`, data row 2 of t.csv" in str(e.value)
     assert "use `data.drop=[x]`" in str(e.value)
 
 
@@ -241,13 +276,13 @@ def test_a_date_is_refused(values):
 )
 def test_what_is_no_single_value_is_refused(values, found):
     with pytest.raises(ValueError, match=r"or text\. Found .* in column `x` of t\.csv") as refused:
-        read_column(values, PLACE)
+        read(values)
     assert found in str(refused.value)
 
 
 def test_a_target_cannot_be_dropped():
     with pytest.raises(ValueError, match=r"or choose another `data\.target`\.$"):
-        read_column(pl.Series([1, None]), Place("t.csv", "x", is_target=True))
+        read(pl.Series([1, None]), target="x")
 
 
 @pytest.mark.parametrize(
@@ -257,17 +292,24 @@ def test_a_target_cannot_be_dropped():
 )  # fmt: skip
 def test_names_that_hardly_come_back_are_refused(n_different, n_rows, refused, monkeypatch):
     monkeypatch.setattr(columns, "MAX_CATEGORIES", 60)
-    names = pl.Series([f"name {row % n_different}" for row in range(n_rows)])
+    names = [f"name {row % n_different}" for row in range(n_rows)]
     if not refused:
-        refuse_identifiers(names, PLACE)
+        refuse(names)
         return
     with pytest.raises(ValueError, match=rf"Found {n_different} different values in {n_rows} rows"):
-        refuse_identifiers(names, PLACE)
+        refuse(names)
 
 
 def test_what_a_file_says_cannot_steer_the_terminal():
-    names = pl.Series([f"\x1b[31m{'x' * 100}\n{row}" for row in range(30)])
+    names = [f"\x1b[31m{'x' * 100}\n{row}" for row in range(30)]
     with pytest.raises(ValueError, match="like identifiers") as refused:
-        refuse_identifiers(names, Place("t\r.csv", "re\x1bd"))
+        refuse(names, dataclasses.replace(SELECTION, path="t\r.csv"))
     assert str(refused.value).isprintable()
     assert "x" * 100 not in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["-", "--", ".", "None", "missing", "Unknown"])
+def test_what_stands_for_a_gap_among_numbers_may_be_a_category_among_words(word):
+    with pytest.raises(ValueError, match=rf"must have a value\. Found `{re.escape(word)}` in"):
+        read(["1", "2.5", word, "3"])
+    assert read(["a", word, "b", word]) == (Kind.CATEGORY, ["a", word, "b", word])

@@ -6,10 +6,10 @@ import os
 import polars as pl
 import pytest
 
-from deltaflow.data import text
+from deltaflow.data import delimited, files
 from deltaflow.data.columns import read_column
+from deltaflow.data.delimited import Texts
 from deltaflow.data.files import open_table
-from deltaflow.data.reading import Place
 from deltaflow.records.tables import parquet
 from deltaflow.system import memory
 from written import metrics
@@ -33,17 +33,21 @@ def save(tmp_path, monkeypatch):
 def rows_of(name, columns=None):
     """As they stand in the file."""
     file = open_table(name)
-    read = [series.to_list() for series in file.read(columns or [n for n in file.names if n])]
-    return list(zip(*read, strict=True))
+    return transposed(file.read(columns or [name for name in file.names if name]))
 
 
 def values_of(name, columns=None):
     file = open_table(name)
-    read = [
-        read_column(series, Place(name, series.name), file.decimal_comma)[1]
-        for series in file.read(columns or [n for n in file.names if n])
+    names = columns or [name for name in file.names if name]
+    return transposed([read_column("x", raw)[1] for raw in file.read(names)])
+
+
+def transposed(columns):
+    listed = [
+        [column.values[k] for k in column.codes] if isinstance(column, Texts) else list(column)
+        for column in columns
     ]
-    return list(zip(*read, strict=True))
+    return list(zip(*listed, strict=True))
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.TSV", "t.txt", "a [1] *?.csv"])
@@ -84,8 +88,8 @@ def test_a_path_may_be_absolute_or_in_the_home_directory(tmp_path, save, monkeyp
         (b'a, "b"\n1, "x, y"\n 2 ,z \n', [(1, "x, y"), (2, "z")]),
         (b'a,b\n6" pipe,2\n', [('6" pipe', 2)]),
         (b'a,b\n"two\nlines",1\nx,2\n', [("two\nlines", 1), ("x", 2)]),
-        (b"a;b\n1,5;2\n-2,5;3\n", [("1,5", 2), ("-2,5", 3)]),
-        (b"height, cm;age, y;x, y\n1,5;2;3\n", [("1,5", 2, 3)]),
+        (b"a;b\n1,5;2\n-2,5;3\n", [(1.5, 2), (-2.5, 3)]),
+        (b"height, cm;age, y;x, y\n1,5;2;3\n", [(1.5, 2, 3)]),
         (b",a,b,\n0,1,2,\n1,3,4,\n", [(1, 2), (3, 4)]),
         (b"x^2,*,^b$\n1,2,3\n4,5,6\n", [(1, 2, 3), (4, 5, 6)]),
     ],
@@ -106,7 +110,7 @@ def test_a_type_that_only_a_late_row_tells_is_told(save):
 
 
 def test_rows_are_the_same_however_many_are_held_at_once(save, monkeypatch):
-    monkeypatch.setattr(text, "_CELLS", 7)
+    monkeypatch.setattr(delimited, "_CELLS", 7)
     lines = [f'{k},"{k}, {k}",{k % 3}' for k in range(20)]
     rows = rows_of(save("a,b,c\n" + "\n".join(lines)), ["c", "b"])
     assert rows == [(k % 3, f"{k}, {k}") for k in range(20)]
@@ -121,14 +125,14 @@ def test_rows_are_the_same_however_many_are_held_at_once(save, monkeypatch):
         ("a,b\n\n,\n", "rows below its header", "none in t.csv"),
         ("a,b,a\n1,2,3\n", "each once", "`a` more than once in t.csv"),
         ("a,b, a\n1,2,3\n", "each once", "`a` more than once in t.csv"),
-        ("a,b\n1,2\n1,2,3\n", "as many fields as the header", "3 in row 2 of t.csv"),
-        ("a,b,c\n1,2,3\n\n1,2\n", "as many fields as the header", "2 in row 2 of t.csv"),
-        ('a,b\n1,2\n"x,3\n4,5\n', "must be closed", "one in row 2 of t.csv"),
-        ('a,b\n1,2\n"x"y,3\n"4"z,5\n', "must end its field", "behind one in row 2 of t.csv"),
-        ('a,b\n1,2\n"x" ,3\n', "must end its field", "behind one in row 2 of t.csv"),
+        ("a,b\n1,2\n1,2,3\n", "as many fields as the header", "3 in data row 2 of t.csv"),
+        ("a,b,c\n1,2,3\n\n1,2\n", "as many fields as the header", "2 in data row 2 of t.csv"),
+        ('a,b\n1,2\n"x,3\n4,5\n', "must be closed", "one in data row 2 of t.csv"),
+        ('a,b\n1,2\n"x"y,3\n"4"z,5\n', "must end its field", "behind one in data row 2 of t.csv"),
+        ('a,b\n1,2\n"x" ,3\n', "must end its field", "behind one in data row 2 of t.csv"),
         ('"a"b,c\n1,2\n', "must end its field", "behind one in the header of t.csv"),
-        ("a,b,c\n1,2,3\n# by hand\n", "as many fields", "the comment `# by hand` in row 2"),
-        ('a,b,c\n1,2,3\n"4,5,6"\n', "as many fields", "a whole row in one pair of quotes in row 2"),
+        ("a,b,c\n1,2,3\n# by hand\n", "as many fields", "the comment `# by hand` in data row 2"),
+        ('a,b,c\n1,2,3\n"4,5,6"\n', "as many fields", "a whole row in one pair of quotes in"),
         (b"a,b\n1,2\nM\xfcller,3\n", "UTF-8", "in line 3 is not, `Müller,3` as Latin-1"),
         (b"Gr\xf6\xdfe,b\n1,2\n", "UTF-8", "t.csv, which in line 1 is not"),
         (b"a,b\n" + b"1,2\n" * 30_000 + b"\xe9,2\n", "UTF-8", "t.csv, which in line 30002 is not"),
@@ -187,12 +191,28 @@ def test_parquet_columns_may_have_names_that_look_like_patterns(tmp_path):
 @pytest.mark.usefixtures("in_this_process")
 def test_a_parquet_file_that_cannot_fit_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pl, "read_parquet", None)
-    monkeypatch.setattr(memory, "installed", lambda: 8 * 2 * 1_000_000 - 1)
+    monkeypatch.setattr(memory, "installed", lambda: 16 * 2 * 1_000_000 - 1)
     pl.DataFrame({"a": [0], "b": [1], "c": [2]}).select(
         pl.all().repeat_by(1_000_000).explode()
     ).write_parquet(tmp_path / "t.parquet")
-    with pytest.raises(ValueError, match=r"fit into memory\. Found 1000000 rows of .*t\.parquet"):
+    with pytest.raises(ValueError, match=r"fit into memory\. Found 1,000,000 rows of .*t\.parquet"):
         rows_of(str(tmp_path / "t.parquet"), ["a", "c"])
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_more_rows_than_any_table_has_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(pl, "read_parquet", None)
+    monkeypatch.setattr(files, "MOST_ROWS", 9)
+    pl.DataFrame({"a": [0] * 10}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"must have at most 9 rows\. Found 10 rows of .*t\.parq"):
+        rows_of(str(tmp_path / "t.parquet"))
+
+
+def test_a_text_file_that_cannot_fit_is_refused_before_it_is_read(save, monkeypatch):
+    file = open_table(save("a,b\n" + "1,2\n" * 100))
+    monkeypatch.setattr(memory, "installed", lambda: 400)
+    with pytest.raises(ValueError, match=r"fit into memory\. Found t\.csv, which needs at least"):
+        file.read(["a"])
 
 
 def test_what_is_no_file_is_refused(save, tmp_path):

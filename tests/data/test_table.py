@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from deltaflow.data import ReplicaData
-from deltaflow.data.reading import Column, Kind
+from deltaflow.data.samples import Column, Kind
 from deltaflow.data.table import table
 from deltaflow.nn.task import Classification, Regression
 
@@ -209,18 +209,18 @@ def test_decimal_points_and_commas_both_pass_where_semicolons_separate(tmp_path)
         ({}, {"features": []}, ["a column to predict `kind` from", "none in t.csv"]),
         ({}, {"features": ["planet"]}, ["a column to predict `kind` from", "has two values"]),
         ({}, {"task": "ranking"}, ["`data.task` must be classif", "ranking", "null"]),
-        ({}, {"task": "regression"}, ["`data.task=regression`", "`b`", "`kind`, row 1 of t.csv"]),
+        ({}, {"task": "regression"}, ["`data.task=regression`", "`b`", "`kind`, data row 1"]),
         ({}, {"target": "planet"}, ["two values", "`earth`", "40 rows", "`planet` of t.csv"]),
         ({"one": [1.0] * N}, {"target": "one"}, ["two values", "`1` in each of", "`one` of t.csv"]),
-        ({"id": [f"n{k}" for k in range(N)]}, {}, ["40 different", "`id` of t.csv", "`n0` in row 1",
+        ({"id": [f"n{k}" for k in range(N)]}, {}, ["40 different", "`id` of t.csv", "first is `n0`",
                                                    "data.drop=[id]"]),
         ({"id": [f"n{k}" for k in range(N)]}, {"target": "id"}, ["40 different", "`id` of t.csv",
                                                                  "another `data.target`"]),
         ({"n": range(N)}, {"target": "n", "task": "classification"}, ["40 different", "`n` of t"]),
-        ({"gap": [1, None] * (N // 2)}, {}, ["`gap`, row 2 of t.csv", "20 of 40", "=[gap]"]),
-        ({"gap": [1, None] * (N // 2)}, {"target": "gap"}, ["`gap`, row 2 of t.csv", "another"]),
-        ({"day": ["2024-05-06"] * N}, {}, ["`2024-05-06`", "`day`, row 1 of t.csv", "=[day]"]),
-        ({"age": ["1"] * 16 + ["n/k"] + ["7"] * 23}, {}, ["`n/k`", "`age`, row 17 of t.csv"]),
+        ({"gap": [1, None] * (N // 2)}, {}, ["`gap`, data row 2 of t.csv", "20 of 40", "=[gap]"]),
+        ({"gap": [1, None] * (N // 2)}, {"target": "gap"}, ["`gap`, data row 2", "another"]),
+        ({"day": ["2024-05-06"] * N}, {}, ["`2024-05-06`", "`day`, data row 1 of t.csv", "=[day]"]),
+        ({"age": ["1"] * 16 + ["n/k"] + ["7"] * 23}, {}, ["`n/k`", "`age`, data row 17 of t.csv"]),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_learnt_from_is_refused(columns, settings, parts, read):
@@ -238,9 +238,9 @@ def test_all_that_is_wrong_with_columns_comes_in_one_message_with_one_override(r
         read(COLUMNS | GAPPY | {"id": [f"n{k}" for k in range(N)]}, drop=["planet"])
     message = str(refused.value)
     for part in (
-        "Found in t.csv (data rows, counted from 1): nothing in column `a`, row 2 (20 of 40 "
-        "values are missing there); nothing in column `b`, row 1 (20 of",
-        "`7 €` in column `1`, row 1 (where 40 of 40 values are numeric); 40 different values in 40",
+        "Found in t.csv: nothing in column `a`, data row 2 (20 of 40 "
+        "values are missing there); nothing in column `b`, data row 1 (20 of",
+        "`7 €` in column `1`, data row 1 (40 of 40 values are numeric); 40 different values in 40",
         """or use `'data.drop=[planet,a,b,"1",id]'`.""",
     ):
         assert part in message
@@ -253,7 +253,7 @@ def test_a_target_among_the_unusable_columns_is_to_be_replaced(read):
 
 @pytest.mark.parametrize("names", [["a"], ["a", "b"]])
 def test_all_features_are_not_to_be_dropped(names, read):
-    with pytest.raises(ValueError, match=r"leave (the|such) rows out\.$"):
+    with pytest.raises(ValueError, match=r"Fill in the gaps, or leave such rows out\.$"):
         read({name: GAPPY[name] for name in names} | {"kind": COLUMNS["kind"]})
 
 
@@ -293,16 +293,50 @@ def test_names_that_count_the_columns_are_a_header(read):
     assert read(answers, "5").features.shape == (N, 4)
 
 
-def test_inputs_that_count_the_rows_are_warned_of(read):
-    with pytest.warns(UserWarning, match="column `Unnamed: 0` of t.csv counts the rows") as given:
-        samples = read({"Unnamed: 0": range(N)} | COLUMNS, drop=["planet"])
+@pytest.mark.parametrize("numbers", [range(N), range(1, N + 1), range(7, N + 7), range(N)[::-1]])
+def test_inputs_that_count_the_rows_are_warned_of(numbers, read):
+    first, second, *_, last = numbers
+    with pytest.warns(UserWarning, match="where in the file its row is") as given:
+        samples = read({"row, no": numbers} | COLUMNS, drop=["planet"])
     assert samples.features.shape == (N, 6)
-    assert """Use `'data.drop=[planet,"Unnamed: 0"]'`""" in str(given[0].message)
-    with pytest.warns(UserWarning, match="Found 1 in row 1 to 40 in row 40"):
-        read({"n": range(1, N + 1)} | COLUMNS)
+    message = str(given[0].message)
+    assert f"Found {first}, {second} to {last} in column `row, no` of t.csv" in message
+    assert """use `'data.drop=[planet,"row, no"]'`""" in message
 
 
-@pytest.mark.parametrize("numbers", [range(2, N + 2), range(0, 2 * N, 2), range(N)[::-1]])
+def test_an_index_with_gaps_is_warned_of_by_its_name(read):
+    kept = [k for k in range(2 * N) if k % 5][:N]
+    with pytest.warns(UserWarning, match=r"Found 1, 2 to 49 in column `PassengerId` of t\.csv"):
+        read({"PassengerId": kept} | COLUMNS)
+    read({"PassengerId": kept[::-1]} | COLUMNS)
+    read({"years": kept} | COLUMNS)
+
+
+def test_a_column_that_pandas_names_for_want_of_a_name_may_be_asked_for(read):
+    columns = {"Unnamed: 0": [k * k for k in range(N)]} | COLUMNS
+    assert read(columns).reading.columns[0] == Column("Unnamed: 0", None, left_out="no name")
+    asked = read(columns, features=["Unnamed: 0"])
+    assert asked.features[:, 0].tolist() == [k * k for k in range(N)]
+
+
+@pytest.mark.parametrize("name", ["wide.csv", "wide.parquet"])
+@pytest.mark.parametrize("values", [[0.5, 1.5, 2.5, 1.5], ["x", "y", "z", "y"]])
+def test_no_column_of_a_wide_table_takes_a_query_of_its_own(name, values, read, monkeypatch):
+    queries, collect = [], pl.LazyFrame.collect
+    monkeypatch.setattr(
+        pl.LazyFrame, "collect", lambda frame, **kw: queries.append(1) or collect(frame, **kw)
+    )
+    counted = []
+    for n in (10, 300):
+        queries.clear()
+        read({f"c{k}": values * (N // 4) for k in range(n)} | {"kind": COLUMNS["kind"]}, name=name)
+        counted.append(len(queries))
+    assert counted[0] == counted[1]
+
+
+@pytest.mark.parametrize(
+    "numbers", [range(0, 2 * N, 2), [*range(N - 1), N], np.random.default_rng(0).permutation(N)]
+)
 def test_other_sequences_are_inputs_as_any_other(numbers, read):
     read({"n": numbers} | COLUMNS)
 
@@ -316,7 +350,7 @@ def test_a_number_far_from_all_others_is_warned_of(target, read):
     far = [k % 9 - 4.5 for k in range(100)]
     far[56] = -1e9
     columns = {"x": [k % 7 for k in range(100)], "far": far, "kind": ["a", "b"] * 50}
-    with pytest.warns(UserWarning, match=r"Found -1e\+09 in column `far`, row 57 of t\.csv"):
+    with pytest.warns(UserWarning, match=r"Found -1e\+09 in column `far`, data row 57 of t\.csv"):
         read(columns, target)
 
 
@@ -364,4 +398,4 @@ def test_a_class_with_too_few_rows_is_named_with_its_place(read):
     samples = read({"x": range(N), "kind": kinds})
     with pytest.raises(ValueError, match=r"3 classes in 40 rows") as refused:
         ReplicaData(samples, [0], None, (0.6, 0.2, 0.2), 0, standardize=True)
-    assert "`rare`, has 1, the first in column `kind`, row 40 of t.csv" in str(refused.value)
+    assert "`rare`, has 1, the first in column `kind`, data row 40 of t.csv" in str(refused.value)

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from deltaflow.data.reading import Column, Kind, Reading
+from deltaflow.data.samples import Column, Kind, Reading
 from deltaflow.terminal.inputs import print_reading
 
 COLUMNS = (

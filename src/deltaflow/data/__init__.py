@@ -6,6 +6,6 @@ batches, ``[R, B, features]``.
 """
 
 from deltaflow.data.replicas import ReplicaData
-from deltaflow.data.samples import Samples
+from deltaflow.data.samples import Column, Kind, Reading, Samples
 
-__all__ = ["ReplicaData", "Samples"]
+__all__ = ["Column", "Kind", "Reading", "ReplicaData", "Samples"]

@@ -1,177 +1,209 @@
 """What a column of a table holds: numbers, truth values or categories, without a gap.
 
 Numbers in words are numbers, so it does not matter how a file stores them. What is doubtful
-is refused with its row rather than guessed at: a word among numbers, a date, a name that is
-in almost no two rows the same.
+is refused with its row rather than guessed at: a word among numbers, a date, a sign that may
+separate thousands (``1.050`` beside ``950`` is 1050 to one reader and 1.05 to another). Texts are
+looked at once each, however often they come back.
 """
+
+import re
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-from deltaflow.data.numerals import NUMERIC, doubtful, plain
-from deltaflow.data.reading import Kind, Place, UnusableColumnError
+from deltaflow.data.delimited import GROUPED, Texts
+from deltaflow.data.problems import (
+    GREATEST,
+    MAX_CATEGORIES,
+    Problem,
+    ProblemKind,
+    UnusableColumnError,
+)
+from deltaflow.data.samples import Array, Kind
 from deltaflow.system.escaping import brief
 
 MISSING_WORDS = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "?")
 """What says that a value is missing, in capitals or not; other words are categories."""
 
-MAX_CATEGORIES = 1000
+MISSING_AMONG_NUMBERS = ("-", "--", "\u2013", "\u2014", ".", "none", "missing", "unknown")
+"""What says the same in a column that is numeric but for it."""
 
-_GREATEST = 3e38  # about the greatest number of single precision
+Content = Array | Texts
+"""Values of a column: numbers, float64; truth values, bool; or categories."""
+
 _FEW = 20  # categories, which may be rare in a small table
+_NUMBER = re.compile(  # as Python writes it, or with a comma, or with U+2212 for a minus
+    r"[-+\u2212]?(?:[0-9]+\.?[0-9]*|\.[0-9]+|[0-9]*,[0-9]+)(?:e[-+\u2212]?[0-9]+)?"
+    r"|[-+]?inf(?:inity)?",
+    re.IGNORECASE,
+)
+_NUMERIC = re.compile(  # perhaps not plainly so
+    r"[(\"'“„‘]?[-+\u2212\u2013]?[$€£]?\s*[-+\u2212\u2013]?[.,]?\d[\d.,'’\s]*([eE][-+\u2212]?\d+)?"
+    r"(\s*[%$€£]|\s+[^\W\d_]{1,3})?[)\"'“”’]?"  # with a unit
+)
+_GROUPED = re.compile(GROUPED)
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = (
-    r"(?i)^(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?"  # 2024-01-05, 2024-01
+_DATE = re.compile(
+    r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?"  # 2024-01-05, 2024-01
     r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"  # 5.1.2024
     rf"|\d{{1,2}}[-/ .]+{_MONTH}([-/ .,]+\d{{2,4}})?"  # 05-Jan-2024
     rf"|{_MONTH}[-/ .]+\d{{1,4}}([, ]+\d{{4}})?"  # Jan 05 2024, January 2024
-    r")([T ,]+\d.*)?$"
+    r")([T ,]+\d.*)?"
+    r"|\d{1,2}(:\d{2}){1,2}(\.\d+)?( ?[ap]\.?m\.?)?",  # 12:30
+    re.IGNORECASE,
 )
-_TIME = r"(?i)^\d{1,2}(:\d{2}){1,2}(\.\d+)?( ?[ap]\.?m\.?)?$"
-_DURATIONS_AND_DATES = (pl.Date, pl.Datetime, pl.Time, pl.Duration)
+_DATES = (pl.Date, pl.Datetime, pl.Time, pl.Duration)
 
 
-def read_column(values: pl.Series, place: Place, comma: bool = False) -> tuple[Kind, pl.Series]:
+def read_column(name: str, raw: Content | pl.Series) -> tuple[Kind, Content]:
     """Take a column for numbers, truth values or categories.
 
     Args:
-        values: of the column, as polars has read them.
-        place: how to name it.
-        comma: whether a comma may be the decimal sign of numbers in words.
-
-    Returns:
-        What it was taken for, and its values: ``Float64``, ``Boolean`` or ``String``.
+        name: of the column.
+        raw: what was read of it.
 
     Raises:
         UnusableColumnError: if a value is missing or not finite, or the column is doubtful.
     """
-    dtype = values.dtype
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
-        return _read_text(values.cast(pl.String).str.strip_chars(), place, comma)
-    if not (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)):
-        dates = dtype in _DURATIONS_AND_DATES
-        raise UnusableColumnError(
-            "A column must hold numbers, true and false, or text.",
-            "dates or times" if dates else str(dtype),
-            place,
-            "Turn them into numbers first" if dates else "Flatten it",
-            more=_first(values) if dates else "",
-        )
-    if values.null_count():
-        _refuse_missing(values.is_null(), place, "nothing")
-    if dtype == pl.Boolean:
-        return Kind.TRUTH, values
-    return Kind.NUMBER, _finite(values.cast(pl.Float64), place)
+    content = _from_polars(name, raw) if isinstance(raw, pl.Series) else raw
+    if isinstance(content, Texts):
+        return _read_texts(name, content)
+    if content.dtype == bool:
+        return Kind.TRUTH, content
+    return Kind.NUMBER, _finite(name, content)
 
 
-def refuse_identifiers(values: pl.Series, place: Place) -> None:
+def classes(content: Content) -> tuple[list[float | bool | str], Array]:
+    """The different values of a column, in order, and which of them each row has."""
+    if not isinstance(content, Texts):
+        values, codes = np.unique(content, return_inverse=True)
+        return values.tolist(), codes
+    order = sorted(range(len(content.values)), key=content.values.__getitem__)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return [content.values[k] for k in order], place[content.codes]
+
+
+def refuse_identifiers(name: str, values: Sequence[float | bool | str], codes: Array) -> None:
     """Refuse categories of which there are too many to learn anything from.
 
     Each needs two rows on average if they are more than 20, some two rows must have the same,
     and they must not be more than ``MAX_CATEGORIES``.
 
     Args:
-        values: of the column.
-        place: how to name it.
+        name: of the column.
+        values: the different categories.
+        codes: which of them each row has.
 
     Raises:
         UnusableColumnError: if they are too many.
     """
-    n, rows = values.n_unique(), len(values)
+    n, rows = len(values), len(codes)
     if n > MAX_CATEGORIES or n == rows or (n > _FEW and 2 * n > rows):
-        raise UnusableColumnError(
-            "Categories must come back: two rows each on average, at most "
-            f"{MAX_CATEGORIES} in all.",
-            f"{n} different values in {rows} rows, like identifiers,",
-            place,
-            "Group them",
-            more=f", from `{brief(str(values[0]))}` in row 1 on",
-        )
+        found = f"{n} different values in {rows} rows, like identifiers,"
+        note = f"the first is `{brief(str(values[codes[0]]))}`"
+        raise _unusable(ProblemKind.IDENTIFIER, name, found, note=note)
 
 
-def _read_text(text: pl.Series, place: Place, comma: bool) -> tuple[Kind, pl.Series]:
-    _refuse_missing(text.is_null(), place, "nothing")
-    numbers = text.cast(pl.Float64, strict=False)
-    odd = numbers.is_null() | numbers.is_nan()
-    if not odd.any():
-        _refuse_doubtful(text, place, comma)
-        return Kind.NUMBER, _finite(numbers, place)
-    lower = text.str.to_lowercase()
-    missing = lower.is_in(MISSING_WORDS)
-    if missing.any():
-        word = text.filter(missing)[0]
-        _refuse_missing(missing, place, f"`{word}`" if word else "nothing")
-    numbers = plain(text, comma).cast(pl.Float64, strict=False)
-    odd = numbers.is_null()
-    if not odd.any():
-        _refuse_doubtful(text, place, comma)
-        return Kind.NUMBER, _finite(numbers, place)
-    dates = text.str.contains(_DATE) | text.str.contains(_TIME)
-    if 2 * dates.sum() > len(text):
-        raise UnusableColumnError(
-            "A column must hold numbers, true and false, or categories.",
-            f"the date or time `{brief(text[row := int(dates.arg_true()[0])])}`",
-            place,
-            "Turn dates into numbers first",
-            row,
-        )
-    n_numeric = (~odd | text.str.contains(NUMERIC)).sum()
-    if 2 * n_numeric > len(text):
-        raise UnusableColumnError(
-            "A column of numbers must hold plain numbers throughout, such as -1234.5.",
-            f"`{brief(text[row := int(odd.arg_true()[0])])}`",
-            place,
-            "Correct it, leave the row out",
-            row,
-            f", where {n_numeric} of {len(text)} values are numeric",
-        )
-    if lower.is_in(("true", "false")).all():
-        return Kind.TRUTH, lower == "true"
-    return Kind.CATEGORY, text
+def _from_polars(name: str, series: pl.Series) -> Content:
+    """Values of Parquet's own types."""
+    dtype = series.dtype  # of very many columns, all that takes an expression is slow
+    if dtype == pl.Boolean and not series.null_count():
+        return series.to_numpy()
+    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean):
+        return Texts.of((text or "").strip() for text in series.cast(pl.String).to_list())
+    if dtype.is_numeric() or dtype == pl.Null:
+        return series.cast(pl.Float64).to_numpy()  # a gap is NaN
+    row = int(series.is_not_null().arg_max() or 0)
+    if dtype in _DATES:
+        found = f"the date or time `{brief(str(series[row]))}`"
+        raise _unusable(ProblemKind.DATE, name, found, row)
+    raise _unusable(ProblemKind.NESTED, name, str(dtype))
 
 
-def _refuse_doubtful(text: pl.Series, place: Place, comma: bool) -> None:
-    row = doubtful(text, comma)
-    if row is not None:
-        raise UnusableColumnError(
-            "A number must have one meaning: without separators of thousands.",
-            f"the doubtful `{brief(text[row])}`",
-            place,
-            "Write whole numbers with digits alone, or every number of the column with a decimal "
-            f"{'comma' if comma else 'point'}",
-            row,
-            ", whose sign may stand before decimals or between thousands",
-        )
+def _read_texts(name: str, texts: Texts) -> tuple[Kind, Content]:
+    values, n_rows = texts.values, len(texts.codes)
+    numbers = [_number(value, texts.signs) for value in values]
+    if None not in numbers:
+        _refuse_doubtful(name, texts)
+        return Kind.NUMBER, _finite(name, np.array(numbers, dtype=np.float64)[texts.codes])
+    lower = [value.lower() for value in values]
+    _refuse_missing(name, _rows(texts, [value in MISSING_WORDS for value in lower]), texts)
+    dates = _rows(texts, [_DATE.fullmatch(value) is not None for value in values])
+    if 2 * dates.sum() > n_rows:
+        row, value = _first(dates, texts)
+        raise _unusable(ProblemKind.DATE, name, f"the date or time `{brief(value)}`", row)
+    numeric = [n is not None or _NUMERIC.fullmatch(v) for n, v in zip(numbers, values, strict=True)]
+    n_numeric = int(_rows(texts, [bool(found) for found in numeric]).sum())
+    if 2 * n_numeric > n_rows:
+        gaps = [value in MISSING_AMONG_NUMBERS for value in lower]
+        _refuse_missing(name, _rows(texts, gaps), texts)
+        row, value = _first(_rows(texts, [number is None for number in numbers]), texts)
+        note = f"{n_numeric} of {n_rows} values are numeric"
+        raise _unusable(ProblemKind.NOT_PLAIN, name, f"`{brief(value)}`", row, note)
+    if set(lower) <= {"true", "false"}:
+        return Kind.TRUTH, _rows(texts, [value == "true" for value in lower])
+    return Kind.CATEGORY, texts
 
 
-def _finite(numbers: pl.Series, place: Place) -> pl.Series:
-    size = np.abs(numbers.to_numpy())
-    if np.isnan(size).any():
-        _refuse_missing(numbers.is_nan(), place, "NaN")
-    if (size > _GREATEST).any():
-        raise UnusableColumnError(
-            f"Every number must be finite, in single precision too: at most {_GREATEST:g} in "
-            "magnitude.",
-            str(numbers[row := int((size > _GREATEST).argmax())]),
-            place,
-            "Correct it, leave the row out",
-            row,
-        )
+def _number(text: str, signs: str) -> float | None:
+    """A number in words, with one of the signs before its decimals; ``None`` if it is none."""
+    if not _NUMBER.fullmatch(text) or ("," in text and "," not in signs):
+        return None
+    return float(text.replace(",", ".").replace("\u2212", "-"))
+
+
+def _refuse_doubtful(name: str, texts: Texts) -> None:
+    """Refuse numbers of which one has a sign that may separate thousands.
+
+    It may if all signs of its kind stand before three digits, and not after a zero that leads. In
+    a column where every number has such a sign, it is the usual one of the file.
+    """
+    found = {sign: [sign in value for value in texts.values] for sign in ".,"}
+    present = [sign for sign in found if any(found[sign])]
+    if len(present) == 1:
+        (sign,) = present
+        numbers = (value for value in texts.values if sign in value)
+        is_decimal = sign == texts.usual and all(found[sign])
+        if is_decimal or not all(map(_GROUPED.match, numbers)):
+            return
+    if present:
+        row = max(int(_rows(texts, found[sign]).argmax()) for sign in present)
+        note = "its sign may stand before decimals or between thousands"
+        value = texts.values[texts.codes[row]]
+        kind = ProblemKind.DOUBTFUL_SIGN
+        raise _unusable(kind, name, f"the doubtful `{brief(value)}`", row, note)
+
+
+def _finite(name: str, numbers: Array) -> Array:
+    if not (numbers.min() >= -GREATEST and numbers.max() <= GREATEST):
+        _refuse_missing(name, np.isnan(numbers))
+        row = int((np.abs(numbers) > GREATEST).argmax())
+        raise _unusable(ProblemKind.NOT_FINITE, name, str(numbers[row]), row)
     return numbers
 
 
-def _refuse_missing(missing: pl.Series, place: Place, found: str) -> None:
+def _refuse_missing(name: str, missing: Array, texts: Texts | None = None) -> None:
     if missing.any():
-        raise UnusableColumnError(
-            "Every row must have a value.",
-            found,
-            place,
-            "Fill them in, leave the rows out",
-            int(missing.arg_true()[0]),
-            f"; {missing.sum()} of {len(missing)} values are missing there",
-        )
+        row = int(missing.argmax())
+        word = "" if texts is None else texts.values[texts.codes[row]]
+        note = f"{missing.sum()} of {len(missing)} values are missing there"
+        found = f"`{word}`" if word else "nothing"
+        raise _unusable(ProblemKind.MISSING, name, found, row, note)
 
 
-def _first(values: pl.Series) -> str:
-    row = int(values.is_not_null().arg_max() or 0)
-    return f", as `{brief(str(values[row]))}` in row {row + 1} (data rows, counted from 1)"
+def _rows(texts: Texts, chosen: Sequence[bool]) -> Array:
+    """Whether each row has one of the chosen values, ``[n_rows]``."""
+    return np.array(chosen, dtype=bool)[texts.codes]
+
+
+def _first(chosen: Array, texts: Texts) -> tuple[int, str]:
+    row = int(chosen.argmax())
+    return row, texts.values[texts.codes[row]]
+
+
+def _unusable(
+    kind: ProblemKind, column: str, found: str, row: int | None = None, note: str = ""
+) -> UnusableColumnError:
+    return UnusableColumnError(Problem(kind, column, found, row, note))

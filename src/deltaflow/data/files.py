@@ -1,4 +1,4 @@
-"""Tables as files: CSV, TSV and Parquet; what cannot be read is refused."""
+"""Tables as files: delimited text and Parquet; what cannot be read is refused."""
 
 import difflib
 import os
@@ -9,9 +9,15 @@ from pathlib import Path
 
 import polars as pl
 
-from deltaflow.data.layout import refuse_doubled_names, refuse_other_kinds, refuse_other_layouts
-from deltaflow.data.reading import local_path
-from deltaflow.data.text import best_separator, first_records, read_columns
+from deltaflow.data.delimited import (
+    Texts,
+    best_separator,
+    first_records,
+    local_path,
+    read_columns,
+)
+from deltaflow.data.formats import refuse_doubled_names, refuse_other_kinds, refuse_other_layouts
+from deltaflow.data.samples import Array
 from deltaflow.system import parquet
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
@@ -21,6 +27,8 @@ from deltaflow.system.memory import require
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip")
+MOST_ROWS = 100_000_000  # a file of a few bytes can say that it has any number of them
+_CELL = 16  # bytes of a value, at least, from the file to the samples
 _DAMAGED = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException, FailedError)
 
 
@@ -38,19 +46,14 @@ class TableFile:
     names: tuple[str, ...]
     separator: str | None
 
-    @property
-    def decimal_comma(self) -> bool:
-        """Whether a comma may be the decimal sign, as spreadsheets write it after a semicolon."""
-        return self.separator == ";"
-
-    def read(self, columns: Sequence[str]) -> list[pl.Series]:
+    def read(self, columns: Sequence[str]) -> list[Array | Texts] | list[pl.Series]:
         """The data rows of some columns; the blank lines of a text file are passed over.
 
         Args:
             columns: their names.
 
         Returns:
-            A series for each: of a text file in words, of Parquet in its own types.
+            For each its numbers or texts; of Parquet, a series of its own type.
 
         Raises:
             ValueError: if the file is damaged, ragged, not in UTF-8, has no rows, or more than
@@ -58,28 +61,19 @@ class TableFile:
         """
         place_of = {name: k for k, name in enumerate(self.names)}
         places = [place_of[name] for name in columns]
+        read: list[Array | Texts] | list[pl.Series]
         with _damage_told(self.path):
             if self.separator is None:
-                read = self._parquet(places)
+                read = _read_parquet(self.path, places)
             else:
-                read = read_columns(self.path, self.separator, self.names, places)
+                _require(local_path(self.path).stat().st_size, literal(self.path))
+                read = read_columns(self.path, self.separator, len(self.names), places)
         if not len(read[0]):
             raise UserError(
                 f"`data.path` must have rows below its header. Found none in {literal(self.path)}. "
                 "Name a file with data."
             )
         return read
-
-    def _parquet(self, places: Sequence[int]) -> list[pl.Series]:
-        file = local_path(self.path)
-        n_rows = parquet.count_rows(file)
-        require(
-            8 * n_rows * len(places),
-            "The table",
-            f"{n_rows} rows of {literal(self.path)}",
-            "Use fewer rows, or fewer columns with `data.features`.",
-        )
-        return parquet.read(file, places)
 
 
 def open_table(path: str) -> TableFile:
@@ -101,6 +95,22 @@ def open_table(path: str) -> TableFile:
         if file.suffix.lower() in PARQUET:
             return TableFile(path, tuple(parquet.column_names(file)), None)
         return _open_text(path)
+
+
+def _read_parquet(path: str, places: Sequence[int]) -> list[pl.Series]:
+    """Columns of a file that may say of itself whatever it likes."""
+    file = local_path(path)
+    n_rows = parquet.count_rows(file)
+    found = f"{n_rows:,} rows of {literal(path)}"
+    if n_rows > MOST_ROWS:
+        raise UserError(f"A table must have at most {MOST_ROWS:,} rows. Found {found}. Use fewer.")
+    _require(_CELL * n_rows * len(places), found)
+    return parquet.read(file, places)
+
+
+def _require(n_bytes: int, found: str) -> None:
+    advice = "Use fewer rows, or fewer columns with `data.features`."
+    require(n_bytes, "The table", found, advice)
 
 
 def _refuse_path(path: str, file: Path) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deltaflow.data.reading import Kind, Place
-from deltaflow.data.samples import Array, Samples
+from deltaflow.data.problems import cell
+from deltaflow.data.samples import Array, Kind, Samples
 from deltaflow.nn.random_streams import Stream, generator
 from deltaflow.nn.task import Classification, Regression
 from deltaflow.system.errors import UserError
-from deltaflow.system.escaping import brief
+from deltaflow.system.escaping import brief, literal
 
 
 def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Array]:
@@ -150,7 +150,7 @@ def _rarest_class(samples: Samples, names: Sequence[str]) -> str:
         advice = "predict numbers with `data.task=regression loss=mse`"
     if reading is not None:
         first = int((samples.targets == rarest).argmax())
-        where = f", the first in {Place(reading.path, reading.target).row(first)}"
+        where = f", the first in {cell(reading.target, first)} of {literal(reading.path)}"
     return (
         "Every class must have rows for each part of `data.split`. Found "
         f"{len(names)} classes in {len(samples)} rows, the rarest of which, "

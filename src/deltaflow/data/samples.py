@@ -1,16 +1,81 @@
 """Samples: features and targets as a source delivers them, before any split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from deltaflow.data.reading import Reading
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
 
 Array = np.typing.NDArray[Any]
+
+
+class Kind(StrEnum):
+    """What a column was taken for."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    TRUTH = "true/false"
+
+
+@dataclass(frozen=True)
+class Column:
+    """What became of a column.
+
+    Attributes:
+        name: as in the file.
+        kind: what it was taken for; ``None`` if it was not looked at.
+        n_inputs: how many inputs of the network it gives; 0 if it is left out.
+        left_out: why, if it is.
+    """
+
+    name: str
+    kind: Kind | None
+    n_inputs: int = 0
+    left_out: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table was read.
+
+    Attributes:
+        path: of the file, as it was given.
+        n_rows: its rows, without header and blank lines.
+        target: the column to predict.
+        columns: all others, in the order of the file.
+        class_counts: rows of each class, by name; empty for a regression.
+        target_range: the least and the greatest value of a numeric target, else ``None``.
+        target_kind: what the target was taken for.
+    """
+
+    path: str
+    n_rows: int
+    target: str
+    columns: tuple[Column, ...]
+    class_counts: dict[str, int] = field(default_factory=dict)
+    target_range: tuple[float, float] | None = None
+    target_kind: Kind = Kind.CATEGORY
+
+    def record(self) -> dict[str, Any]:
+        """The same in JSON's own types, with the same words."""
+        return {
+            "path": self.path,
+            "rows": self.n_rows,
+            "target": self.target,
+            "columns": [
+                {
+                    "name": column.name,
+                    "read_as": None if column.kind is None else column.kind.value,
+                    "inputs": column.n_inputs,
+                    "left_out": column.left_out or None,
+                }
+                for column in self.columns
+            ],
+        }
 
 
 @dataclass(frozen=True)

@@ -1,70 +1,112 @@
 """Which columns of a table are used: the target, the features, and what is left out."""
 
 import difflib
+import re
+import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from deltaflow.data.files import TableFile
-from deltaflow.data.layout import is_number
-from deltaflow.data.reading import listing
+from deltaflow.data.formats import is_number
 from deltaflow.system.errors import UserError
-from deltaflow.system.escaping import brief, literal
+from deltaflow.system.escaping import brief, listing, literal
+
+_NO_NAME = re.compile(r"(Unnamed: \d+)?")  # as pandas writes an index, and reads it back
+_KEYWORDS = ("true", "false", "null", "nan", "inf")  # which Hydra takes for other than texts
+_ESCAPED = re.compile(r'(\\+)$|(\\*)(")')
+_Names = str | Sequence[str | int] | None
 
 
-def target_name(file: TableFile, target: str | int | None) -> str:
-    """The column to predict.
+@dataclass(frozen=True)
+class Selection:
+    """Which columns of a file are used.
+
+    Attributes:
+        path: of the file, as it was given.
+        target: the column to predict.
+        features: the columns to predict it from, in the order of the file.
+        left_out: why each of the other columns is not used, by name.
+        dropped: columns that ``data.drop`` names already.
+    """
+
+    path: str
+    target: str
+    features: tuple[str, ...]
+    left_out: dict[str, str]
+    dropped: tuple[str, ...]
+
+    def drop(self, names: Sequence[str]) -> str:
+        """The override that leaves out these columns too."""
+        return dropping([*self.dropped, *names])
+
+
+def select(file: TableFile, target: str | int | None, features: _Names, drop: _Names) -> Selection:
+    """Choose columns as it was set. Those without a name are left out unless they are asked for.
 
     Args:
         file: the table.
-        target: as it was set.
+        target: the column to predict.
+        features: the columns to predict it from; all others if ``None``.
+        drop: columns to leave out.
 
     Raises:
-        ValueError: if none was set, or there is none of that name.
+        ValueError: if there is no target, no column of such a name, or the target is a feature
+            or is to be left out.
     """
     if target is None:
         raise UserError(
             f"`data.target` must name the column to predict. Found null. {literal(file.path)} has "
             f"{listing([name for name in file.names if name])}."
         )
-    _refuse_unknown(file, "target", [str(target)])
-    return str(target)
-
-
-def left_out_columns(
-    file: TableFile,
-    target: str,
-    features: str | Sequence[str | int] | None,
-    drop: str | Sequence[str | int] | None,
-) -> dict[str, str]:
-    """The columns that are not looked at, and why.
-
-    Args:
-        file: the table.
-        target: the column to predict.
-        features: as they were set.
-        drop: as it was set.
-
-    Raises:
-        ValueError: if the target is among them, or there is none of such a name.
-    """
-    chosen = {"features": as_names(features), "drop": as_names(drop)}
-    for setting, names in chosen.items():
+    target = str(target)
+    chosen = {"features": _as_names(features), "drop": _as_names(drop)}
+    for setting, names in {"target": [target], **chosen}.items():
         _refuse_unknown(file, setting, names)
-        if target in names:
+        if setting != "target" and target in names:
             raise UserError(
                 f"`data.{setting}` must not hold the column to predict. Found the target "
                 f"`{brief(target)}` in it. Take it out, or choose another `data.target`."
             )
-    used = set(file.names if features is None else (target, *chosen["features"]))
-    left_out = {name: "not in data.features" for name in file.names if name not in used}
-    unnamed = {name: "no name" for name in file.names if not name}
-    return left_out | dict.fromkeys(chosen["drop"], "data.drop") | unnamed
+    left_out = {}
+    for name in file.names:
+        if name in chosen["drop"]:
+            left_out[name] = "data.drop"
+        elif features is None and _NO_NAME.fullmatch(name):
+            left_out[name] = "no name"
+        elif features is not None and name not in chosen["features"]:
+            left_out[name] = "not in data.features"
+    left_out.pop(target, None)
+    used = (name for name in file.names if name != target and name not in left_out)
+    return Selection(file.path, target, tuple(used), left_out, tuple(chosen["drop"]))
 
 
-def as_names(names: str | Sequence[str | int] | None) -> list[str]:
-    """The names in a setting that may be one, or many, or nothing."""
-    if isinstance(names, str):
-        return [names]
-    return [str(name) for name in names or ()]
+def dropping(names: Sequence[str]) -> str:
+    r"""What to type to leave columns out; with quotes where Hydra and the shell need them.
+
+    >>> dropping(["a", "b"])
+    'data.drop=[a,b]'
+    >>> print(dropping(["height, cm", "1"]))
+    'data.drop=["height, cm","1"]'
+    """
+    plain = [
+        re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _KEYWORDS
+        for name in names
+    ]
+    shown = [
+        name if is_plain else f'"{_ESCAPED.sub(_escape, literal(name))}"'
+        for name, is_plain in zip(names, plain, strict=True)
+    ]
+    override = f"data.drop=[{','.join(shown)}]"
+    return override if all(plain) else shlex.quote(override)
+
+
+def _escape(found: re.Match[str]) -> str:
+    at_end, before_quote, quote = found.groups(default="")
+    return 2 * (at_end + before_quote) + (r"\"" if quote else "")
+
+
+def _as_names(names: _Names) -> list[str]:
+    return [names] if isinstance(names, str) else [str(name) for name in names or ()]
 
 
 def _refuse_unknown(file: TableFile, setting: str, names: Sequence[str]) -> None:
@@ -75,14 +117,14 @@ def _refuse_unknown(file: TableFile, setting: str, names: Sequence[str]) -> None
         known = [column for column in file.names if column]
         nearest = difflib.get_close_matches(name, known, n=1)
         advice = f"Did you mean `{brief(nearest[0])}`?" if nearest else f"It has {listing(known)}."
+        if file.separator is not None and len(known) == 1:
+            advice = f"Its only column is {listing(known)}; fields must be separated by a comma, a "
+            advice += "semicolon, a tab or a bar."
+        data = [column for column in file.names if is_number(column)]
+        if file.separator is not None and data:
+            advice += f" If the first line, with {listing(data, most=3)}, is data, add a line of "
+            advice += "names above."
         raise UserError(
             f"`data.{setting}` must name columns of {literal(file.path)}. Found `{brief(name)}`, "
-            f"which is none of them. {advice}{_header_hint(file)}"
+            f"which is none of them. {advice}"
         )
-
-
-def _header_hint(file: TableFile) -> str:
-    data = [name for name in file.names if is_number(name)]
-    if file.separator is None or not data:
-        return ""
-    return f" If the first line, with {listing(data, most=3)}, is data, add a line of names above."

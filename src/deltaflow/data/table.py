@@ -3,8 +3,8 @@
 What is inferred, and how it can be set otherwise:
 
 - A column of numbers is one input, standardised; true and false are one input, 0 and 1; text
-  is a category, one-hot, an input for each of its values in sorted order. ``columns`` has what
-  is refused.
+  is a category, one-hot, an input for each of its values in sorted order. :mod:`.problems` has
+  what is refused.
 - A target of text, or of true and false, is a classification; so is one of whole numbers of
   at most 20 different values, each in two rows or more on average. Any other is a regression.
   ``task`` sets it.
@@ -17,23 +17,23 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 
-from deltaflow.data.columns import read_column, refuse_identifiers
+from deltaflow.data.columns import Content, classes, read_column, refuse_identifiers
+from deltaflow.data.delimited import Texts
 from deltaflow.data.files import TableFile, open_table
-from deltaflow.data.layout import refuse_data_for_header
-from deltaflow.data.reading import (
+from deltaflow.data.formats import refuse_data_for_header
+from deltaflow.data.problems import (
     MANY,
-    Column,
-    Kind,
-    Place,
-    Reading,
+    Problem,
     UnusableColumnError,
-    all_in_one,
+    cell,
+    describe,
+    outliers,
+    row_numbers,
 )
-from deltaflow.data.remarks import outlier, row_numbers
-from deltaflow.data.samples import Array, Samples
-from deltaflow.data.selection import as_names, left_out_columns, target_name
+from deltaflow.data.samples import Array, Column, Kind, Reading, Samples
+from deltaflow.data.selection import Selection, select
+from deltaflow.nn.task import Regression
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 from deltaflow.system.memory import require
@@ -75,159 +75,145 @@ def table(
             "the target decide."
         )
     file = open_table(path)
-    goal = Place(path, target_name(file, target), is_target=True, dropped=tuple(as_names(drop)))
-    left_out = left_out_columns(file, goal.column, features, drop)
-    used = [goal.column]
-    used += [name for name in file.names if name not in left_out and name != goal.column]
-    read = _read(file, used, goal)
-
-    kind, labels = read.pop(goal.column)
-    values = _class_values(kind, labels, task, goal)
-    n_rows = len(labels)
-    remarks = _remarks(read, goal, labels if values is None else None)
-    columns, matrix = _encode(read, path, n_rows)
+    selection = select(file, target, features, drop)
+    read = _read(file, selection)
+    kind, labels = read.pop(selection.target)
+    values, codes = classes(labels)
+    is_classification = _is_classification(kind, values, codes, task, selection)
+    columns, matrix = _encode(read, path, len(codes))
     if not matrix.shape[1]:
         raise UserError(
-            f"A network needs a column to predict `{brief(goal.column)}` from. Found none in "
+            f"A network needs a column to predict `{brief(selection.target)}` from. Found none in "
             f"{literal(path)} that is in use and has two values. Give it more of `data.features`."
         )
-    for remark in remarks:
-        warnings.warn(remark, stacklevel=2)
-    in_use = {column.name: column for column in columns}
+    by_name = {column.name: column for column in columns}
     described = tuple(
-        in_use.get(name) or Column(name, None, left_out=left_out[name])
+        by_name.get(name) or Column(name, None, left_out=selection.left_out[name])
         for name in file.names
-        if name != goal.column
+        if name != selection.target
     )
-    reading = Reading(path, n_rows, goal.column, described, target_kind=kind)
-    return _samples(matrix, labels, values, reading)
-
-
-def _read(file: TableFile, names: Sequence[str], goal: Place) -> dict[str, tuple[Kind, pl.Series]]:
-    """What each column holds; all that is wrong with any of them comes in one message."""
-    unread = file.read(names)[::-1]
-    read: dict[str, tuple[Kind, pl.Series]] = {}
-    errors: list[UnusableColumnError] = []
-    while (
-        unread and len(errors) < MANY
-    ):  # emptied on the way, so that a large table is not held twice
-        values = unread.pop()
-        place = goal if values.name == goal.column else _feature(goal, values.name)
-        try:
-            kind, content = read_column(values, place, file.decimal_comma)
-            if kind is Kind.CATEGORY and place is not goal and not _is_constant(content):
-                refuse_identifiers(content, place)
-            read[place.column] = kind, content
-        except UnusableColumnError as error:
-            errors.append(error)
-    if file.separator is not None and not errors:
-        refuse_data_for_header(file.path, file.names, [content for _, content in read.values()])
-    if errors:
-        raise all_in_one(errors, len(names) - 1)
-    return read
-
-
-def _feature(goal: Place, name: str) -> Place:
-    return Place(goal.path, name, dropped=goal.dropped)
-
-
-def _remarks(
-    read: dict[str, tuple[Kind, pl.Series]], goal: Place, targets: pl.Series | None
-) -> list[str]:
-    """What may be a mistake in the numbers of the inputs, and of a target that is a number."""
-    numbers = {name: content for name, (kind, content) in read.items() if kind is Kind.NUMBER}
-    places = [_feature(goal, name) for name in numbers]
-    inputs = list(numbers.values()) if len(read) > 1 else []
-    measured = list(zip(numbers.values(), places, strict=True))
-    if targets is not None:
-        measured.append((targets, goal))
-    far = [remark for pair in measured if (remark := outlier(*pair)) is not None]
-    return row_numbers(inputs, places if inputs else []) + far
-
-
-def _class_values(
-    kind: Kind, labels: pl.Series, task: str | None, place: Place
-) -> pl.Series | None:
-    """The different values of a target that is a classification, in order."""
-    values = labels.unique().sort()
-    if len(values) == 1:
-        raise UserError(
-            f"A target must have at least two values. Found `{brief(_word(values[0]))}` in each of "
-            f"the {len(labels)} rows of {place}, from row 1 on. Choose another `data.target`."
-        )
-    if task == "regression" and kind is Kind.CATEGORY:
-        raise UserError(
-            f"`data.task=regression` needs a target of numbers. Found `{brief(labels[0])}` in "
-            f"{place.row(0)}. Use `data.task=null`, or {place.alternative}."
-        )
-    few = len(values) <= MAX_NUMERIC_CLASSES and 2 * len(values) <= len(labels)
-    is_whole = kind is Kind.NUMBER and bool((values == values.round()).all())
-    if task == "regression" or (task is None and kind is Kind.NUMBER and not (few and is_whole)):
-        return None
-    refuse_identifiers(labels, place)
-    return values
-
-
-def _samples(
-    matrix: Array, labels: pl.Series, values: pl.Series | None, reading: Reading
-) -> Samples:
-    if values is None:
-        samples = Samples.numbers(
-            matrix, labels.cast(pl.Float64).to_numpy(), [literal(reading.target)]
-        )
-        ends = float(samples.targets.min()), float(samples.targets.max())
-        reading = dataclasses.replace(reading, target_range=ends)
+    reading = Reading(path, len(codes), selection.target, described, target_kind=kind)
+    if is_classification:
+        words = [_word(value) for value in values]
+        samples = Samples.classes(matrix, codes, words)
+        counts = dict(zip(words, np.bincount(codes).tolist(), strict=True))
+        reading = dataclasses.replace(reading, class_counts=counts)
     else:
-        names = [_word(value) for value in values]
-        samples = Samples.classes(matrix, _indices(labels, values), names)
-        counts = np.bincount(samples.targets).tolist()
-        reading = dataclasses.replace(reading, class_counts=dict(zip(names, counts, strict=True)))
-    kinds, n_inputs = zip(*((c.kind, c.n_inputs) for c in reading.columns), strict=True)
-    numeric = np.repeat([kind is Kind.NUMBER for kind in kinds], n_inputs)
+        numbers = np.asarray(labels, dtype=np.float64)
+        samples = Samples.numbers(matrix, numbers, [literal(selection.target)])
+        ends = float(numbers.min()), float(numbers.max())
+        reading = dataclasses.replace(reading, target_range=ends)
+    numeric = _numeric(columns)
+    _warn(columns, matrix if numeric.all() else matrix[:, numeric], samples, selection)
     return dataclasses.replace(samples, numeric=numeric, reading=reading)
 
 
+def _read(file: TableFile, selection: Selection) -> dict[str, tuple[Kind, Content]]:
+    """What each column holds; all that is wrong with any of them comes in one message."""
+    names = [selection.target, *selection.features]
+    unread = list(zip(names, file.read(names), strict=True))[::-1]
+    read: dict[str, tuple[Kind, Content]] = {}
+    problems: list[Problem] = []
+    while unread and len(problems) < MANY:  # emptied, so that a large table is not held twice
+        name, raw = unread.pop()
+        try:
+            kind, content = read_column(name, raw)
+            if name != selection.target and isinstance(content, Texts) and len(content.values) > 1:
+                refuse_identifiers(name, content.values, content.codes)
+            read[name] = kind, content
+        except UnusableColumnError as error:
+            problems.append(error.problem)
+    if problems:
+        raise UserError(describe(problems, selection))
+    if file.separator is not None:
+        contents = {name: content for name, (_, content) in read.items()}
+        refuse_data_for_header(file.path, file.names, contents)
+    return read
+
+
+def _is_classification(
+    kind: Kind,
+    values: Sequence[float | bool | str],
+    codes: Array,
+    task: str | None,
+    selection: Selection,
+) -> bool:
+    """Whether the different values of the target, of which each row has one, are classes."""
+    target, path = selection.target, literal(selection.path)
+    if len(values) == 1:
+        raise UserError(
+            f"A target must have at least two values. Found `{brief(_word(values[0]))}` in each of "
+            f"the {len(codes)} rows of {cell(target)} of {path}. Choose another `data.target`."
+        )
+    if task == "regression" and kind is Kind.CATEGORY:
+        raise UserError(
+            f"`data.task=regression` needs a target of numbers. Found "
+            f"`{brief(str(values[codes[0]]))}` in {cell(target, 0)} of {path}. Use "
+            "`data.task=null`, or choose another `data.target`."
+        )
+    few = len(values) <= MAX_NUMERIC_CLASSES and 2 * len(values) <= len(codes)
+    is_whole = kind is Kind.NUMBER and all(float(value).is_integer() for value in values)
+    if task == "regression" or (task is None and kind is Kind.NUMBER and not (few and is_whole)):
+        return False
+    try:
+        refuse_identifiers(target, values, codes)
+    except UnusableColumnError as error:
+        raise UserError(describe([error.problem], selection)) from None
+    return True
+
+
 def _encode(
-    read: dict[str, tuple[Kind, pl.Series]], path: str, n_rows: int
+    read: dict[str, tuple[Kind, Content]], path: str, n_rows: int
 ) -> tuple[list[Column], Array]:
-    """The columns in use, and the inputs that they give, ``[n_rows, n_inputs]``.
+    """The features, and the inputs that they give, ``[n_rows, n_inputs]``.
 
     What was read is emptied on the way, so that a large table is not held twice.
     """
-    columns, classes = [], []
-    for name, (kind, content) in read.items():
-        values = content.unique().sort() if kind is Kind.CATEGORY else None
-        if _is_constant(content):
-            columns.append(Column(name, kind, left_out=f"always {brief(_word(content[0]))}"))
-        else:
-            columns.append(Column(name, kind, 1 if values is None else len(values)))
-        classes.append(values)
+    columns = [_column(name, kind, content) for name, (kind, content) in read.items()]
     n_inputs = sum(column.n_inputs for column in columns)
     advice = "Leave columns of many categories out with `data.drop`."
     require(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {literal(path)}", advice)
     matrix = np.zeros((n_rows, n_inputs))
     first = 0
-    for column, values in zip(columns, classes, strict=True):
+    for column in columns:
         _, content = read.pop(column.name)
-        if values is not None and column.n_inputs:
-            matrix[np.arange(n_rows), first + _indices(content, values)] = 1
+        if isinstance(content, Texts):
+            if column.n_inputs:
+                matrix[np.arange(n_rows), first + classes(content)[1]] = 1
         elif column.n_inputs:
-            matrix[:, first] = content.to_numpy()
+            matrix[:, first] = content
         first += column.n_inputs
     return columns, matrix
 
 
-def _is_constant(content: pl.Series) -> bool:
-    if content.dtype == pl.Float64:  # of which there may be many: NumPy is quicker to begin
-        values = content.to_numpy()
-        return bool((values == values[0]).all())
-    return bool((content == content[0]).all())
+def _column(name: str, kind: Kind, content: Content) -> Column:
+    if isinstance(content, Texts):
+        n_values, first = len(content.values), content.values[0]
+    else:
+        n_values, first = 1 if (content == content[0]).all() else 2, content[0].item()
+    if n_values == 1:
+        return Column(name, kind, left_out=f"always {brief(_word(first))}")
+    return Column(name, kind, n_values if kind is Kind.CATEGORY else 1)
 
 
-def _indices(content: pl.Series, values: pl.Series) -> Array:
-    """Each row's place among the values."""
-    places = pl.int_range(len(values), eager=True)
-    return content.replace_strict(values, places, return_dtype=pl.Int64).to_numpy()
+def _numeric(columns: Sequence[Column]) -> Array:
+    """Which inputs are numbers, ``[n_inputs]``."""
+    are_numbers = [column.kind is Kind.NUMBER for column in columns]
+    return np.repeat(are_numbers, [column.n_inputs for column in columns])
+
+
+def _warn(
+    columns: Sequence[Column], numbers: Array, samples: Samples, selection: Selection
+) -> None:
+    """Say what may well be a mistake in the numbers, and can be trained on all the same."""
+    names = [column.name for column in columns if column.kind is Kind.NUMBER and column.n_inputs]
+    is_curve = samples.features.shape[1] == 1  # whose points may well be numbered
+    far = outliers(names, numbers)
+    if isinstance(samples.task, Regression):
+        far += outliers([selection.target], samples.targets)
+    for problems in ([] if is_curve else row_numbers(names, numbers), far):
+        if problems:
+            warnings.warn(describe(problems[:MANY], selection), stacklevel=3)
 
 
 def _word(value: float | bool | str) -> str:

@@ -175,7 +175,8 @@ def _classes(task: Task, loss: str) -> Classification:
         return task
     raise UserError(
         f"`loss={loss}` needs classes to tell apart. Found a numeric target "
-        f"({', '.join(task.targets)}). Use `loss=mse`."
+        f"({', '.join(task.targets)}). Use `loss=mse`; or, if they are classes, give them "
+        "as whole numbers, as `y.astype(int)` does, or with `data.task=classification` for a table."
     )
 
 

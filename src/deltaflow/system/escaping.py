@@ -4,6 +4,8 @@ r"""Foreign strings in messages, escaped: a terminal must not take them for comm
 ('red\\x1b[31m', 'two\\nlines', 'a…')
 """
 
+from collections.abc import Sequence
+
 _LONGEST = 60  # characters of a name or value that are shown
 
 
@@ -17,6 +19,16 @@ def literal(text: str) -> str:
 def brief(text: str) -> str:
     """The same of a name or value, which may be as long as a book."""
     return literal(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+
+
+def listing(names: Sequence[str], most: int = 12) -> str:
+    """Names, the first of them if they are many.
+
+    >>> listing(["a", "b", "c"], most=2)
+    '`a`, `b` and 1 more'
+    """
+    shown = ", ".join(f"`{brief(name)}`" for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def printable(text: str) -> str:

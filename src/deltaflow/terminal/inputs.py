@@ -6,7 +6,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from deltaflow.data.reading import Column, Kind, Reading
+from deltaflow.data import Column, Kind, Reading
 from deltaflow.system.escaping import brief, literal
 from deltaflow.terminal.screen import titled_table
 

@@ -1,15 +1,13 @@
-"""Text files that are no plain table with a header: what they are instead, in words."""
+"""Files that are not delimited text below a header: what they are instead, and what to do."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import polars as pl
-
-from deltaflow.data.reading import listing, local_path
-from deltaflow.data.text import best_separator
+from deltaflow.data.delimited import Heads, Texts, best_separator, local_path
+from deltaflow.data.samples import Array
 from deltaflow.system.errors import UserError
-from deltaflow.system.escaping import brief, literal
+from deltaflow.system.escaping import brief, listing, literal
 
 _HEAD = 4096  # bytes that tell what kind of file it is
 _COMPRESSED = {
@@ -55,7 +53,7 @@ def refuse_other_kinds(path: str) -> None:
             "it as «CSV UTF-8»."
         )
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    markup = start.startswith((b"<!doctype", b"<html", b"<?xml"))
+    markup = start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table"))
     if markup or re.match(rb"[{\[]\s*[\"{\[]", start):
         raise UserError(
             f"`data.path` must be a table as text. Found {literal(path)}, which is "
@@ -63,7 +61,7 @@ def refuse_other_kinds(path: str) -> None:
         )
 
 
-def refuse_other_layouts(path: str, heads: dict[str, list[list[str]]]) -> None:
+def refuse_other_layouts(path: str, heads: Heads) -> None:
     """Refuse text that the usual separators do not make a table with a header.
 
     Args:
@@ -128,7 +126,9 @@ def is_number(name: str) -> bool:
     return _NUMBER.fullmatch(name) is not None
 
 
-def refuse_data_for_header(path: str, names: Sequence[str], columns: Sequence[pl.Series]) -> None:
+def refuse_data_for_header(
+    path: str, names: Sequence[str], columns: Mapping[str, Array | Texts]
+) -> None:
     """Refuse names that could all be values of their columns: then there is no header.
 
     A number is one if it lies among the values, or no further off than they range; a text, if it
@@ -137,13 +137,13 @@ def refuse_data_for_header(path: str, names: Sequence[str], columns: Sequence[pl
     Args:
         path: of the file, as it was given.
         names: of all its columns.
-        columns: those in use: numbers, truth values or texts.
+        columns: those in use, by name.
 
     Raises:
         ValueError: if the first line looks like data.
     """
     named = [name for name in names if name]
-    if _count(named) or not all(map(_could_be_value, columns)):
+    if _count(named) or not all(_could_be_value(*column) for column in columns.items()):
         return
     raise UserError(
         f"The first line must name the columns. Found {listing(named)} in {literal(path)}, which "
@@ -158,22 +158,22 @@ def _count(names: Sequence[str]) -> bool:
     return numbers == [numbers[0] + k for k in range(len(numbers))]
 
 
-def _could_be_value(column: pl.Series) -> bool:
-    if column.dtype == pl.String:
-        return bool((column == column.name).any())
-    if column.dtype == pl.Boolean:
-        return column.name.lower() in ("true", "false")
-    if not is_number(column.name):
+def _could_be_value(name: str, column: Array | Texts) -> bool:
+    if isinstance(column, Texts):
+        return name in column.values
+    if column.dtype == bool:
+        return name.lower() in ("true", "false")
+    if not is_number(name):
         return False
-    low, high = float(column.min()), float(column.max())  # type: ignore[arg-type]
-    return low - (high - low) <= _number(column.name) <= high + (high - low)
+    low, high = float(column.min()), float(column.max())
+    return low - (high - low) <= _number(name) <= high + (high - low)
 
 
 def _number(name: str) -> float:
     return float(name.replace(",", "."))
 
 
-def _width(heads: dict[str, list[list[str]]]) -> int | None:
+def _width(heads: Heads) -> int | None:
     """How many fields the best separator gives each record; ``None`` if not as many, or one."""
     widths = {len(record) for record in heads[best_separator(heads)]}
     return widths.pop() if len(widths) == 1 and widths != {1} else None

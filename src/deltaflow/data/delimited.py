@@ -1,0 +1,242 @@
+"""Tables as delimited text: one parser, Python's csv module in its strict mode.
+
+It alone judges where fields and rows end, so nothing is read that it refuses, and the row that
+a message names is the row that was read. The separator is found, not asked for: a comma, a
+semicolon, a tab or a bar. Polars turns what was read into numbers, all columns at once, since it
+takes as long for a column of a hundred values as for a hundred thousand.
+"""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from deltaflow.data.samples import Array
+from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import brief, literal
+
+GROUPED = r"^[-+\u2212]?[1-9][0-9]{0,2}[.,][0-9]{3}$"
+"""A number in words whose sign may be the decimal one, or separate thousands."""
+
+_SNIFFED = 20  # records that tell the separator
+_SNIFFED_LENGTH = 100_000  # characters of them that are enough
+_CELLS = 2_000_000  # that are held as Python's own strings at once, about 0.1 GB
+_FIELD = 2**31 - 1  # bytes of one value that the csv module may take
+_CONTINUED = "Correct the row; a quote within a quoted field is written twice."
+Heads = dict[str, list[list[str]]]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of texts, without the spaces around them.
+
+    Attributes:
+        values: the different ones, in the order in which they first appear.
+        codes: which of them each row has, ``[n_rows]``, int32.
+        signs: that may stand before the decimals of numbers among them.
+        usual: those of them that do in other columns of the file, and so do not separate thousands.
+    """
+
+    values: list[str]
+    codes: Array
+    signs: str = "."
+    usual: str = "."
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "Texts":
+        """A column of these texts."""
+        seen: dict[str, int] = {}
+        codes = np.fromiter((seen.setdefault(text, len(seen)) for text in texts), np.int32)
+        return cls(list(seen), codes)
+
+
+def first_records(path: str) -> Heads:
+    """The first records that are not blank, by the separator that is tried.
+
+    Args:
+        path: of the file, as it was given.
+
+    Raises:
+        ValueError: at the first line that is not in UTF-8.
+    """
+    separators = "\t,;|" if path.lower().endswith(".tsv") else ",;\t|"
+    return {separator: list(_sniffed(path, separator)) for separator in separators}
+
+
+def _sniffed(path: str, separator: str) -> Iterator[list[str]]:
+    length = 0
+    for k, record in enumerate(records(path, separator, strict=False)):
+        if k == _SNIFFED or (k > 1 and length > _SNIFFED_LENGTH):
+            return
+        length += sum(map(len, record))
+        yield record
+
+
+def best_separator(heads: Heads) -> str:
+    """The separator that gives each of the first records as many fields, and most of them."""
+
+    def fit(separator: str) -> tuple[bool, int]:
+        widths = [len(record) for record in heads[separator]]
+        return len(set(widths)) == 1 and widths[0] > 1, widths[0]
+
+    return max(heads, key=fit)
+
+
+def records(path: str, separator: str, strict: bool = True) -> Iterator[list[str]]:
+    """The records of a text file that hold anything.
+
+    Args:
+        path: of the file, as it was given.
+        separator: of the fields.
+        strict: whether to refuse what stands behind a closing quote, and an open quote.
+
+    Raises:
+        ValueError: at the first line that is not in UTF-8, and for quotes that make no sense.
+    """
+    csv.field_size_limit(_FIELD)
+    number = -1
+    with local_path(path).open(encoding="utf-8-sig", newline="") as lines:
+        parsed = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=strict)
+        try:
+            for record in parsed:
+                if any(map(str.strip, record)):
+                    number += 1
+                    yield record
+        except UnicodeDecodeError as error:
+            raise UserError(_wrong_encoding(path)) from error
+        except csv.Error as error:
+            raise UserError(_wrong_quotes(path, number + 1, str(error))) from error
+
+
+def read_columns(
+    path: str, separator: str, n_columns: int, places: Sequence[int]
+) -> list[Array | Texts]:
+    """Some columns of a file.
+
+    Args:
+        path: of the file, as it was given.
+        separator: of its fields.
+        n_columns: how many it has.
+        places: of the columns to read, from 0.
+
+    Returns:
+        For each its numbers, float64, where all are numbers beyond doubt; else its texts, empty
+        where there is nothing.
+
+    Raises:
+        ValueError: if a row is too long or too short, or its quotes make no sense.
+    """
+    rows, width = _whole_rows(path, separator, n_columns), len(places)
+    signs = "." if separator == "," else ".,"
+    texts, numbers = [], []
+    is_number = np.ones(width, dtype=bool)
+    has = {sign: np.zeros(width, dtype=bool) for sign in ".,"}
+    is_clear = {sign: np.zeros(width, dtype=bool) for sign in ".,"}
+    while chunk := list(islice(rows, max(1, _CELLS // n_columns))):
+        text = pl.Series([record[k] for record in chunk for k in places], dtype=pl.String)
+        texts.append(text := text.str.strip_chars())
+        with_point = text if signs == "." else text.str.replace(",", ".", literal=True)
+        values = with_point.cast(pl.Float64, strict=False).to_numpy().reshape(-1, width)
+        numbers.append(values.T)
+        is_number &= ~np.isnan(values).any(axis=0)
+        for sign in signs:
+            found = text.str.contains(sign, literal=True)
+            has[sign] |= _by_column(found, width)
+            if not is_clear[sign][has[sign]].all():
+                is_clear[sign] |= _by_column(found & ~text.str.contains(GROUPED), width)
+    shown = [sign for sign in signs if (is_clear[sign] & is_number).any()]
+    usual = "".join(shown) or ("," if separator == ";" else ".")
+    has_one = has["."] != has[","]
+    is_number &= ~(has["."] | has[","]) | (has_one & (is_clear["."] | is_clear[","]))
+    matrix = np.concatenate([np.empty((width, 0)), *numbers], axis=1)
+    others = np.flatnonzero(~is_number).tolist()
+    in_words = iter(_encode(texts, width, others, signs, usual))
+    return [matrix[k] if is_number[k] else next(in_words) for k in range(width)]
+
+
+def _by_column(found: pl.Series, width: int) -> Array:
+    """Whether it was found in any row, by column."""
+    by_row: Array = found.to_numpy().reshape(-1, width)
+    return np.asarray(by_row.any(axis=0))
+
+
+def _encode(
+    texts: Sequence[pl.Series], width: int, places: Sequence[int], signs: str, usual: str
+) -> list[Texts]:
+    """Columns of cells that stand row by row in the texts."""
+    seen: list[dict[str, int]] = [{} for _ in places]
+    codes: list[list[Array]] = [[] for _ in places]
+    for text in texts if places else ():
+        cells = text.to_list()
+        for k, known, parts in zip(places, seen, codes, strict=True):
+            column = cells[k::width]
+            found = (known.setdefault(value, len(known)) for value in column)
+            parts.append(np.fromiter(found, np.int32, len(column)))
+    return [
+        Texts(list(known), np.concatenate(parts), signs, usual)
+        for known, parts in zip(seen, codes, strict=True)
+    ]
+
+
+def _whole_rows(path: str, separator: str, width: int) -> Iterator[list[str]]:
+    """The rows below the header, each of which must be as wide as it is."""
+    for number, record in enumerate(records(path, separator)):
+        if len(record) != width:
+            raise UserError(
+                f"Every row must have as many fields as the header. Found "
+                f"{_odd_row(record, separator)} in data row {number} of {literal(path)}, where the "
+                f"header has {width}. Correct the row; a field with the separator in it needs "
+                "quotes."
+            )
+        if number:
+            yield record
+
+
+def _odd_row(record: list[str], separator: str) -> str:
+    only = record[0].strip()
+    if len(record) == 1 and only.startswith(("#", "//")):
+        return f"the comment `{brief(only)}`"
+    if len(record) == 1 and separator in only:
+        return "a whole row in one pair of quotes"
+    return str(len(record))
+
+
+def _wrong_quotes(path: str, row: int, reason: str) -> str:
+    """What to say of a record that the csv module refuses."""
+    where = f"{f'data row {row}' if row else 'the header'} of {literal(path)}"
+    if "end of data" in reason:
+        return (
+            f"A quote that opens a field must be closed. Found one in {where} that is open to the "
+            f"end of the file. {_CONTINUED}"
+        )
+    return (
+        f"A closing quote must end its field. Found more behind one in {where}: {reason}. "
+        f"{_CONTINUED}"
+    )
+
+
+def _wrong_encoding(path: str) -> str:
+    """What to say of a text file of which a line is not in UTF-8."""
+    with local_path(path).open("rb") as lines:
+        number, line = next(
+            (number, line)
+            for number, line in enumerate(lines, start=1)
+            if line.decode(errors="ignore").encode() != line
+        )
+    return (
+        f"`data.path` must be text in UTF-8. Found {literal(path)}, which in line {number} is not, "
+        f"`{brief(line.decode('latin-1').strip())}` as Latin-1. Save it as «CSV UTF-8»."
+    )
+
+
+def local_path(path: str) -> Path:
+    """A path on this machine; ``~`` is the home directory."""
+    return Path(os.path.expanduser(path))
