@@ -141,6 +141,27 @@ def test_every_activation_is_rebuilt_from_a_checkpoint_without_unpickling(option
     assert torch.equal(phi(z), result.network.activations[0](z))
 
 
+@pytest.mark.parametrize("option", options("loss"))
+def test_the_default_step_suits_the_curvature_of_every_loss(option):
+    """Step times curvature, which is what training is stable by, is at most that of ce."""
+    config = composed([f"loss={option}"], Path())
+    objective = builders.objective(config, assembly.datamodule(config))
+    output = torch.zeros(objective.n_outputs, dtype=torch.float64)
+
+    def loss(z):
+        return objective.sample_loss(z[None, None], torch.tensor([[1]])).squeeze()
+
+    curvature = torch.autograd.functional.hessian(loss, output) * objective.n_outputs
+    greatest = torch.linalg.eigvalsh(curvature).max()
+    assert config.optimizer.lr * greatest <= 0.1 + 1e-12
+
+
+def test_a_step_that_is_given_wins_over_the_one_that_suits_the_loss():
+    for given, lr in {"": 0.025, "optimizer.lr=0.3": 0.3, "optimizer=adam": 0.01}.items():
+        assert composed(["loss=mse", *filter(None, [given])], Path()).optimizer.lr == lr
+    assert composed(["experiment=iris_linear_mse"], Path()).optimizer.lr == 0.001
+
+
 @pytest.mark.parametrize("option", options("experiment"))
 def test_every_experiment_says_what_to_watch(option):
     first, *comments = (CONF / "experiment" / f"{option}.yaml").read_text().splitlines()
