@@ -1,50 +1,54 @@
-"""Small networks whose fault is known, because it was put there.
+"""Small networks whose fault is known, because it was put there, and sound ones.
 
 A recipe makes one kind of fault and leaves all else as it should be; activation, depth, widths,
 initialisation, data and optimizer are drawn. A draw is a number: another one gives other
 networks by the same recipes, never seen before.
 
->>> first = labelled_runs(draw=0, per_kind=1)[0]
->>> first.kind, first == labelled_runs(draw=0, per_kind=1)[0]
-('healthy', True)
+>>> first = networks(draw=0, per_recipe=1)[0]
+>>> first.recipe.name, first == networks(draw=0, per_recipe=1)[0]
+('vanishing', True)
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from verdict_accuracy.draws import Draw
-from verdict_accuracy.recipes import RECIPES
+from verdict_accuracy.draws import Draw, Overrides
+from verdict_accuracy.flow_faults import FLOW_FAULTS
+from verdict_accuracy.healthy import AT_LIMITS, USUAL
+from verdict_accuracy.recipe import Recipe
+from verdict_accuracy.setting_faults import SETTING_FAULTS
 
-HEALTHY_SHARE = 4  # healthy networks for each network of one kind of fault
+RECIPES = (*FLOW_FAULTS, *SETTING_FAULTS, *USUAL, *AT_LIMITS)
+_COMMON = {"n_seeds": "3", "trainer.max_epochs": "30"}
 
 
 @dataclass(frozen=True)
-class LabelledRun:
-    """A run and what is wrong with it.
+class Network:
+    """A network and what is wrong with it.
 
     Attributes:
-        kind: of the fault, as verdicts name it; ``healthy`` for none.
-        overrides: of the run, by key.
+        recipe: by which it was drawn.
+        overrides: of its run.
     """
 
-    kind: str
-    overrides: dict[str, str]
+    recipe: Recipe
+    overrides: Overrides
 
 
-def labelled_runs(draw: int, per_kind: int = 4) -> list[LabelledRun]:
-    """Networks of every kind, healthy ones first.
+def networks(draw: int, per_recipe: int = 2, recipes: Iterable[Recipe] = RECIPES) -> list[Network]:
+    """Networks of every recipe.
 
     Args:
         draw: which ones.
-        per_kind: networks of each kind of fault; there are ``HEALTHY_SHARE`` times as many
-            healthy ones.
+        per_recipe: how many of each.
+        recipes: only by these.
 
     Returns:
         The same for the same arguments.
     """
-    runs = []
-    for number, (kind, recipes) in enumerate(RECIPES.items()):
-        for i in range(per_kind * (HEALTHY_SHARE if kind == "healthy" else 1)):
-            made = recipes[i % len(recipes)](Draw(draw, number, i))
-            settled = {"n_seeds": "3", "seed": str(100 * i), "trainer.max_epochs": "30"}
-            runs.append(LabelledRun(kind, settled | made))
-    return runs
+    return [
+        Network(recipe, _COMMON | {"seed": str(100 * i)} | recipe.make(Draw(draw, number, i)))
+        for number, recipe in enumerate(RECIPES)
+        if recipe in recipes
+        for i in range(per_recipe)
+    ]

@@ -6,33 +6,26 @@ Every network of verdict_accuracy is trained and judged; then again with what it
 finding says to try. Settings, with their defaults:
 
     draws=[0]        which networks; each number is another set of them
-    per_kind=4       networks of each kind of fault; four times as many healthy ones
+    per_recipe=2     networks of each recipe
+    recipes=[]       only these, by name; all if empty
     advice=true      try what the findings say
     format=table     or markdown
 """
 
-import tempfile
-import warnings
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from rich.text import Text
 
-from deltaflow.config.composition import compose_run, split_settings
+from deltaflow.config.composition import split_settings
 from deltaflow.config.messages import command
-from deltaflow.experiment.run import run
 from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console
-from verdict_accuracy import LabelledRun, labelled_runs
-
-_WHOLE = ("init", "activation", "network")  # groups whose values go when the option does
+from verdict_accuracy import RECIPES, networks
+from verdict_accuracy.judging import Judged, judge
 
 
 @dataclass(frozen=True)
@@ -40,29 +33,10 @@ class Settings:
     """The trial's settings, as on the command line."""
 
     draws: list[int] = field(default_factory=lambda: [0])
-    per_kind: int = 4
+    per_recipe: int = 2
+    recipes: list[str] = field(default_factory=list)
     advice: bool = True
     format: str = "table"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A network and what was found.
-
-    Attributes:
-        label: the fault that was put there.
-        verdicts: that were given, as in the summary.
-        cured: whether the advice of the first made its kind go away; ``None`` if not tried.
-    """
-
-    label: str
-    verdicts: list[Mapping[str, Any]]
-    cured: bool | None = None
-
-    @property
-    def first(self) -> str:
-        """The kind of the first verdict."""
-        return str(self.verdicts[0]["kind"]) if self.verdicts else "nothing"
 
 
 @command
@@ -70,114 +44,66 @@ def main(arguments: Sequence[str]) -> None:
     """Train, judge and report; the exit status is 0 only if every verdict is right."""
     settings, rest = split_settings(arguments, Settings, "A trial")
     _check(settings, rest)
+    chosen = [r for r in RECIPES if not settings.recipes or r.name in settings.recipes]
     judged = [
-        judge(run, settings.advice)
+        judge(network, settings.advice)
         for draw in settings.draws
-        for run in track(
-            labelled_runs(draw, settings.per_kind), f"Draw {draw}", console=console(stderr=True)
+        for network in track(
+            networks(draw, settings.per_recipe, chosen), f"Draw {draw}",
+            console=console(stderr=True),
         )
-    ]
+    ]  # fmt: skip
     show(console(), judged, markdown=settings.format == "markdown")
-    if any(case.first != case.label for case in judged):
+    if not all(case.is_right for case in judged):
         raise SystemExit(1)
 
 
-def judge(run: LabelledRun, with_advice: bool = False) -> Judged:
-    """Train a network and see what is found.
-
-    Args:
-        run: the network.
-        with_advice: train it again as the first finding advises.
-
-    Returns:
-        What was found.
-    """
-    verdicts = _verdicts(run.overrides)
-    if not with_advice or not verdicts or verdicts[0]["kind"] == "healthy":
-        return Judged(run.kind, verdicts)
-    again = _verdicts(advised(run.overrides, verdicts[0]["overrides"]))
-    cured = verdicts[0]["kind"] not in {verdict["kind"] for verdict in again}
-    return Judged(run.kind, verdicts, cured)
-
-
-def advised(overrides: Mapping[str, str], advice: Sequence[str]) -> dict[str, str]:
-    """The overrides of a run changed as a finding says.
-
-    Args:
-        overrides: by key.
-        advice: overrides to try.
-
-    Returns:
-        Overrides; those of an option that was replaced are gone.
-
-    >>> advice = ["activation=tanh", "init=xavier"]
-    >>> advised({"activation": "relu", "init": "normal", "init.sigma_w": "1.0"}, advice)
-    {'activation': 'tanh', 'init': 'xavier'}
-    """
-    changes = dict(override.split("=", 1) for override in advice)
-    gone = tuple(f"{group}." for group in _WHOLE if group in changes)
-    sizes = {"network.depth", "network.width"} & set(changes)
-    kept = {
-        key: value
-        for key, value in overrides.items()
-        if not key.removeprefix("+").startswith(gone)
-        and not (sizes and key == "network.hidden_sizes")
-    }
-    return kept | changes
-
-
 def show(out: Console, judged: Sequence[Judged], markdown: bool = False) -> None:
-    """Print the confusion matrix, then an example of each finding.
+    """Print a row for each recipe, then what went wrong.
 
     Args:
         out: where to.
         judged: the networks.
-        markdown: as tables for a document.
+        markdown: as a table for a document.
     """
-    kinds = list(dict.fromkeys(case.label for case in judged))
-    columns = kinds + sorted({case.first for case in judged} - set(kinds))
-    counts = Counter((case.label, case.first) for case in judged)
-    style = box.MARKDOWN if markdown else box.ASCII2
-    matrix = Table(box=style)
-    matrix.add_column("fault")
-    for number, _ in enumerate(columns, start=1):
-        matrix.add_column(str(number), justify="right")
-    matrix.add_column("advice helps", justify="right")
-    for number, kind in enumerate(columns, start=1):
-        cells = [str(counts[kind, found] or "·") for found in columns]
-        tried = [case.cured for case in judged if case.label == kind and case.cured is not None]
-        helped = f"{sum(tried)} of {len(tried)}" if tried else "–"
-        matrix.add_row(f"{number} {kind}", *cells, helped)
-    right = sum(case.first == case.label for case in judged)
-    out.print(f"{right} of {len(judged)} networks have their own fault as the first finding.\n")
-    out.print(matrix)
-    out.print()
-    for kind in kinds:
-        example = next(case for case in judged if case.label == kind)
-        words = example.verdicts[0]["words"] if example.verdicts else "–"
-        out.print(Text(f"- {kind}: {words}"), soft_wrap=markdown)
-
-
-def _verdicts(overrides: Mapping[str, str]) -> list[Mapping[str, Any]]:
-    typed = [*(f"{key}={value}" for key, value in overrides.items()), "logger=none"]
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a doubled softmax warns, as it should
-        config, choices = compose_run(typed, Path(folder))
-        summary = run(config, Path(folder) / "run", choices).summary
-        found: list[Mapping[str, Any]] = summary["verdicts"]
-    return found
+    faulty = [case for case in judged if not case.network.recipe.is_healthy]
+    sound = [case for case in judged if case.network.recipe.is_healthy]
+    helped = [case for case in faulty if case.is_helped]
+    table = Table(box=box.MARKDOWN if markdown else box.ASCII2)
+    for heading in ("networks", "first finding right", "advice helps", "found instead"):
+        table.add_column(heading, justify="left" if heading[0] == "f" else "right")
+    for recipe in dict.fromkeys(case.network.recipe for case in judged):
+        cases = [case for case in judged if case.network.recipe == recipe]
+        wrong = [case.before.kind for case in cases if not case.is_right]
+        table.add_row(
+            recipe.name,
+            f"{len(cases) - len(wrong)} of {len(cases)}",
+            "–" if recipe.is_healthy else f"{sum(c.is_helped for c in cases)} of {len(cases)}",
+            ", ".join(dict.fromkeys(wrong)),
+        )
+    out.print(
+        f"{sum(case.is_right for case in faulty)} of {len(faulty)} faults are the first finding; "
+        f"advice helps {len(helped)} of {len(faulty)}; "
+        f"{sum(case.is_right for case in sound)} of {len(sound)} healthy networks have none.\n"
+    )
+    out.print(table)
 
 
 def _check(settings: Settings, rest: Sequence[str]) -> None:
     if rest:
         raise UserError(
-            f"A trial takes draws, per_kind, advice and format. Found `{rest[0]}`. "
+            f"A trial takes draws, per_recipe, recipes, advice and format. Found `{rest[0]}`. "
             "Leave it out: the networks are given."
         )
-    if settings.per_kind < 1 or not settings.draws or min(settings.draws) < 0:
+    if settings.per_recipe < 1 or not settings.draws or min(settings.draws) < 0:
         raise UserError(
-            f"`draws` must list numbers of at least 0, and `per_kind` be at least 1. Found "
-            f"{settings.draws} and {settings.per_kind}. Use `draws=[0] per_kind=4`."
+            f"`draws` must list numbers of at least 0, and `per_recipe` be at least 1. Found "
+            f"{settings.draws} and {settings.per_recipe}. Use `draws=[0] per_recipe=2`."
+        )
+    names = [recipe.name for recipe in RECIPES]
+    if unknown := [name for name in settings.recipes if name not in names]:
+        raise UserError(
+            f"`recipes` must be of {', '.join(names)}. Found {unknown[0]}. Leave it out for all."
         )
     if settings.format not in ("table", "markdown"):
         raise UserError(

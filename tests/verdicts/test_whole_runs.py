@@ -5,7 +5,7 @@ import pytest
 
 from deltaflow.theory.overlay import Theory
 from running import run
-from verdict_accuracy.trial import advised
+from verdict_accuracy.judging import advised
 
 pytestmark = pytest.mark.slow
 
