@@ -1,6 +1,7 @@
 """Summaries from anybody: each costs its own run, and no other."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from deltaflow.comparison.phase_points import phase_points
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.page.content import content
 from deltaflow.page.html import page
-from deltaflow.records import Summary, read_summary, summary_of
+from deltaflow.records import RUNS, Summary, read_summary, summary_of
 from deltaflow.sweep.report import report_on
 from deltaflow.terminal.ranking import describe_run, print_ranking
 from deltaflow.terminal.screen import console
@@ -86,6 +87,14 @@ def test_the_message_names_the_field(foreign, fields, reason):
     assert any(reason in str(run.reason) for run in made.comparison.ranking)
     assert any("1_y/summary.json" in str(run.reason) or "1_y out" in str(run.reason)
                for run in made.comparison.ranking)  # fmt: skip
+
+
+def test_a_number_by_the_name_of_another_column_is_none_of_it(foreign):
+    replica = {"seed": 0, "status": "completed", "flow": dict.fromkeys(RUNS.types, 5.5)}
+    made = foreign({"replicas": [replica], "wall_seconds": 2.0, "overrides": ["a=2"]})
+    row = runs_table(made.grouped, Path()).filter(run=1).row(0, named=True)
+    told = (row["seed"], row["status"], row["wall_seconds"], row["decay_rate_start"])
+    assert told == (0, "completed", 2.0, 5.5)
 
 
 @pytest.mark.parametrize(

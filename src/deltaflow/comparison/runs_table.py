@@ -108,11 +108,12 @@ def _rows(
         units = grouped.tables.units.get((number, seed), {})
         named = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
                  for key, value in replica.numbers(part).items()}  # fmt: skip
-        numbers = {name: finite(value) for name, value in named.items() if name in schema.types}
+        known = named.keys() & schema.quantities  # a record of anybody may name any column
+        numbers = {name: finite(named[name]) for name in known}
         if replica.has_diverged:
             units = {}
         shares = {f"{name}_end": value for name, value in units.items()}
-        yield shared | numbers | shares | {"seed": seed} | _ending(replica)
+        yield numbers | shared | shares | {"seed": seed} | _ending(replica)
     if not run.summary.replicas:
         yield shared
 
