@@ -10,7 +10,7 @@ from pathlib import Path
 from deltaflow.comparison.command_lines import sweep_command
 from deltaflow.comparison.configuration import Axis, Configuration, find_configuration
 from deltaflow.comparison.grouped_runs import GroupedRuns, Metric
-from deltaflow.comparison.notes import notes, sentence
+from deltaflow.comparison.notes.sentences import notes, sentence
 from deltaflow.comparison.ranked_configuration import (
     FLOW,
     SHARES,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configuration import Axis, Configuration
 from deltaflow.comparison.grouping import configurations, distinct, numbered
+from deltaflow.comparison.notes.wording import listed
 from deltaflow.comparison.results import HEADLINES
+from deltaflow.comparison.series.tables import Tables, read_tables
 from deltaflow.comparison.statistics.intervals import Scale, metric_scale
-from deltaflow.comparison.tables import Tables, read_tables
-from deltaflow.comparison.wording import listed
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from deltaflow.comparison.collection import finite, seen_from
 from deltaflow.comparison.command_lines import run_command
 from deltaflow.comparison.configuration import Configuration, Value
 from deltaflow.comparison.grouped_runs import GroupedRuns
-from deltaflow.comparison.series import UNITS, Curve, Heatmap, Profile
+from deltaflow.comparison.series.bands import UNITS, Curve, Heatmap, Profile
 from deltaflow.comparison.statistics.intervals import SHARE, interval
 from deltaflow.comparison.statistics.paired_tests import Difference
 from deltaflow.records import Interval

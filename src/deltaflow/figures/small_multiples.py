@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
-from deltaflow.comparison.series import Band
+from deltaflow.comparison.series.bands import Band
 from deltaflow.figures.labels import wrapped
 from deltaflow.figures.run_picture import END, QUIET, START
 

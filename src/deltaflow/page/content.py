@@ -5,7 +5,7 @@ from typing import Any
 
 from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
-from deltaflow.comparison.series import Curve, significant
+from deltaflow.comparison.series.bands import Curve, significant
 from deltaflow.comparison.statistics.paired_tests import Difference
 from deltaflow.records import Interval
 

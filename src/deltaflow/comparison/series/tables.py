@@ -13,7 +13,15 @@ import polars as pl
 
 from deltaflow.comparison.configuration import Configuration
 from deltaflow.comparison.flow_numbers import positive_log
-from deltaflow.comparison.series import UNITS, Band, Curve, Heatmap, Numbers, Profile, significant
+from deltaflow.comparison.series.bands import (
+    UNITS,
+    Band,
+    Curve,
+    Heatmap,
+    Numbers,
+    Profile,
+    significant,
+)
 from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, metric_scale
 from deltaflow.records import LAYERS, METRICS, Schema
 

@@ -8,8 +8,8 @@ import pytest
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.grouping import configurations, distinct, numbered
+from deltaflow.comparison.series.tables import MOST_EPOCHS, MOST_STEPS, read_tables
 from deltaflow.comparison.statistics.intervals import interval, metric_scale
-from deltaflow.comparison.tables import MOST_EPOCHS, MOST_STEPS, read_tables
 from written import ROWS, layers, metrics, write_run
 
 ROUNDING = 2e-3  # of four digits, and of logarithms of them
