@@ -15,6 +15,7 @@ from deltaflow.comparison.comparison import compare_runs
 from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouped_runs import Metric, group_runs
 from deltaflow.comparison.ranked_configuration import Finding
+from deltaflow.comparison.runs_table import runs_table
 from deltaflow.comparison.statistics.intervals import Scale, interval
 from deltaflow.page.content import content
 from deltaflow.records import LAYERS, Interval
@@ -173,6 +174,10 @@ def test_a_seed_that_two_sweeps_have_counts_once(tmp_path):
     for name in ("accuracy", "decay_rate_end", "dead_fraction_end"):
         assert twice.numbers[name] == once.numbers[name]
     assert twice.numbers["wall_seconds"].mean == pytest.approx(4 + 12 * 3 / 6)
+    grouped = group_runs(collect([tmp_path / "twice"]))
+    table = runs_table(grouped, tmp_path)
+    assert table["seed"].sort().to_list() == list(range(7))
+    assert table.filter(table["seed"] == 2)["directory"].to_list() == ["twice/a/0_x"]
     notes = of(tmp_path / "twice").notes
     assert any(note.startswith("3 networks trained again, with the conf") for note in notes)
 

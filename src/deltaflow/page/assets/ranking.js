@@ -176,7 +176,7 @@ function setUpRanking() {
   const order = metric.title + (better === "lower" ? ", lowest first" : ", highest first");
   const value = (run) => number(run, metric.name).mean;
   const lost = runs.some((run) => run.status === "completed" && run.n_lost);
-  const first = lost ? "the share of seeds that diverged or failed, then by " : "";
+  const first = lost ? "the share of seeds that diverged, failed or learnt too little, then by " : "";
   const lacking = runs.some((run) => run.status === "completed" && value(run) === null);
   const ranked = `Runs by ${first}${order}; ${lacking ? "then those without it, " : ""}then those that diverged, then those that did not end.`;
   const compared = runs.some((run) => run.against)
