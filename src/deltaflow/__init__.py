@@ -36,15 +36,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deltaflow.commands.api import Sweep, run_sweep, train
+    from deltaflow.commands.api import Sweep, assemble, run_sweep, train
     from deltaflow.experiment.result import Run, load_run
+    from deltaflow.system.errors import UserError
 
 __version__ = "0.1.0"
-__all__ = ["Run", "Sweep", "load_run", "run_sweep", "train"]
+__all__ = ["Run", "Sweep", "UserError", "assemble", "load_run", "run_sweep", "train"]
 
 _HOMES = {
     "Run": "experiment.result", "load_run": "experiment.result",
     "Sweep": "commands.api", "run_sweep": "commands.api", "train": "commands.api",
+    "assemble": "commands.api", "UserError": "system.errors",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 
-from deltaflow import load_run, run_sweep, train
+from deltaflow import UserError, assemble, load_run, run_sweep, train
 from deltaflow.commands.api import LOG
 from deltaflow.config.messages import INTERRUPTED
 from running import CONF
@@ -34,6 +34,17 @@ def test_an_old_run_is_what_it_was(trained):
     x = torch.randn(3, 7, 4)
     assert torch.equal(again.network(x), trained.network(x))
     assert again.title == trained.title == "leaky · torch · iris · ce · depth 2 · 3 seeds"
+
+
+def test_what_a_run_begins_with_can_be_assembled(trained):
+    data, network = assemble([*SHORT, "activation=leaky", "n_seeds=3", "seed=4"])
+    assert list(data.seeds) == [4, 5, 6]
+    first = trained.layers.filter(step=0, seed=5).sort("layer")["weight_rms"].to_list()
+    weights = [layer.weight[1] for layer in network.layers]
+    assert [w.square().mean().sqrt().item() for w in weights] == pytest.approx(first)
+    assert not network.training
+    with pytest.raises(UserError, match=r"optimizer\.lr"):
+        assemble(["optimizer.lr=-1"])
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from omegaconf import DictConfig
 
 from deltaflow.commands.process import process_restored
 from deltaflow.commands.train import run_command_line
@@ -29,11 +30,16 @@ from deltaflow.comparison.collection import collect
 from deltaflow.comparison.command_lines import RUN_SWEEP, TRAIN
 from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table
+from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.config.messages import INTERRUPTED, explain
 from deltaflow.config.names import unique_name
+from deltaflow.data import ReplicaData
+from deltaflow.experiment import assembly
 from deltaflow.experiment.result import Run, load_run
 from deltaflow.experiment.run import run
+from deltaflow.experiment.trainer import quiet_lightning
+from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import open_to_append
 
@@ -81,13 +87,24 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
     """
     settings = _settings("train", overrides)
     folder = _folder(directory, ",".join(settings))
-    if any(setting.startswith("hydra.") for setting in settings):
-        raise _no_settings("train", settings)
-    try:
-        config, choices = compose_run(settings, folder)
-    except Exception as error:  # Hydra raises any
-        raise UserError(explain(error)) from error
+    config, choices = _composed("train", settings, folder)
     return run(config, folder, choices, settings, command=[TRAIN, *settings])
+
+
+def assemble(overrides: Iterable[str] = ()) -> tuple[ReplicaData, FullyConnected]:
+    """What :func:`train` begins with, for the same overrides.
+
+    Returns:
+        The data, split and standardised, and R networks before training, in evaluation mode.
+
+    Raises:
+        ValueError: for settings that no run can have, with the command line's message.
+    """
+    config, _ = _composed("assemble", _settings("assemble", overrides), Path())
+    limits.check(config)
+    with quiet_lightning():
+        data = assembly.datamodule(config)
+        return data, assembly.module(config, data).network.eval()
 
 
 def run_sweep(
@@ -127,6 +144,17 @@ def run_sweep(
     if status == INTERRUPTED:
         raise KeyboardInterrupt(f"What was measured until then is in {folder}.")
     return Sweep(folder, runs_table(group_runs(collect([folder])), folder))
+
+
+def _composed(
+    function: str, settings: list[str], folder: Path
+) -> tuple[DictConfig, dict[str, str | None]]:
+    if any(setting.startswith("hydra.") for setting in settings):
+        raise _no_settings(function, settings)
+    try:
+        return compose_run(settings, folder)
+    except Exception as error:  # Hydra raises any
+        raise UserError(explain(error)) from error
 
 
 def _status_of(typed: list[str]) -> int:
