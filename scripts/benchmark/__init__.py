@@ -1,16 +1,8 @@
 """What a run costs beside a plain PyTorch loop and bare Lightning, as ratios.
 
-    python scripts/benchmark.py accelerator=gpu repeats=9 output=gpu.json
+    python scripts/benchmark.py --repeats 9 --output gpu.json accelerator=gpu
 
-Settings of its own, with their defaults; every other override goes to the training:
-
-    repeats=5        rounds; each measures everything once, in turn
-    epochs=null      how long to train; null: as configured
-    n_seeds=32       replicas of the stack that is compared with one network
-    processes=true   whole processes too, imports and all
-    format=table     or markdown
-    output=null      a JSON file for all that was measured
-    sweep=false      true: where the time of a sweep of 48 runs goes, and nothing else
+Overrides go to the training, as in train.py.
 """
 
 import importlib.metadata
@@ -22,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,18 +26,17 @@ from rich.progress import track
 from torch.nn.utils import parameters_to_vector
 
 from benchmark import phases
-from benchmark.contestants import (
+from benchmark.predictions import DIAGRAM, PREDICTION, predictions
+from benchmark.tables import show, spread
+from benchmark.trainings import (
     Trained,
     Work,
     train_by_lightning,
     train_by_loop,
     train_by_run,
 )
-from benchmark.predictions import DIAGRAM, PREDICTION, predictions
-from benchmark.tables import show, spread
-from deltaflow.config.composition import split_settings
-from deltaflow.config.messages import command
-from deltaflow.system.errors import UserError
+from deltaflow import UserError
+from deltaflow.config.messages import in_one_message
 from deltaflow.system.files import replace_file
 from deltaflow.terminal.screen import console
 
@@ -54,50 +46,43 @@ OFF, BARE = ["diagnostics=off"], ["diagnostics=off", "logger=none"]
 LOOP, LIGHTNING, OURS, PROCESS = "plain loop", "bare Lightning", "deltaflow", "train.py"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The benchmark's own settings, as on the command line."""
-
-    repeats: int = 5
-    epochs: int | None = None
-    n_seeds: int = 32
-    processes: bool = True
-    format: str = "table"
-    output: str | None = None
-    sweep: bool = False
-
-
-@command
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and report; the exit status is 0 only if everything went well."""
-    settings, overrides = parse(arguments)
-    results = (measure_sweep if settings.sweep else measure)(settings, overrides)
-    show(results, markdown=settings.format == "markdown")
-    if output := settings.output:
-        Path(output).parent.mkdir(parents=True, exist_ok=True)
-        replace_file(Path(output), json.dumps(results, indent=2).encode())
+    options = parse(arguments)
+    with in_one_message():
+        results = (measure_sweep if options.sweep else measure)(options)
+        show(results, options.markdown)
+        if options.output:
+            path = Path(options.output)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, json.dumps(results, indent=2).encode())
 
 
-def parse(arguments: Sequence[str]) -> tuple[Settings, list[str]]:
-    """The benchmark's own settings, and the overrides that belong to the training.
-
-    Raises:
-        ValueError: for settings that cannot be measured.
-    """
-    settings, overrides = split_settings(arguments, Settings, "The benchmark")
-    formats = ("table", "markdown")
-    if settings.repeats < 1 or settings.n_seeds < 2 or settings.format not in formats:
-        raise UserError(
-            "`repeats` must be at least 1, `n_seeds` at least 2, `format` table or markdown. Found "
-            f"`repeats={settings.repeats} n_seeds={settings.n_seeds} format={settings.format}`. "
-            "Use `repeats=5 n_seeds=32 format=table`."
+def parse(arguments: Sequence[str] | None = None) -> Namespace:
+    """Read the command line; what cannot be measured ends in one message and exit status 2."""
+    parser = ArgumentParser("benchmark.py", description=__doc__)
+    add = parser.add_argument
+    add("--repeats", type=int, default=5, help="rounds; each measures everything once, in turn (5)")
+    add("--epochs", type=int, help="how long to train (as configured)")
+    add("--n-seeds", type=int, default=32, help="replicas of the stack beside one network (32)")
+    add("--no-processes", dest="processes", action="store_false", help="no whole processes")
+    add("--markdown", action="store_true", help="tables for a page")
+    add("--output", metavar="FILE", help="JSON of all that was measured")
+    add("--sweep", action="store_true", help="where the time of a sweep of 48 runs goes, only")
+    add("overrides", nargs="*", metavar="OVERRIDE", help="of the training, such as data=digits")
+    options = parser.parse_intermixed_args(arguments)
+    if options.repeats < 1 or options.n_seeds < 2:
+        parser.error(
+            "`--repeats` must be at least 1 and `--n-seeds` at least 2. Found "
+            f"{options.repeats} and {options.n_seeds}."
         )
-    epochs = [] if settings.epochs is None else [f"trainer.max_epochs={settings.epochs}"]
-    return settings, overrides + epochs
+    if options.epochs is not None:
+        options.overrides.append(f"trainer.max_epochs={options.epochs}")
+    return options
 
 
-def measure(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Train every contestant, round by round, and compare.
+def measure(options: Namespace) -> dict[str, Any]:
+    """Train in every way, round by round, and compare.
 
     Returns:
         In JSON's own types: ``settings``, ``machine``, ``same_work`` (how far apart weights
@@ -107,22 +92,22 @@ def measure(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]
         ValueError: for settings that no run can have, or if weights are too far apart.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # as a run does
-    n_seeds = settings.n_seeds
+    overrides, n_seeds = options.overrides, options.n_seeds
     work = Work.of([*overrides, f"n_seeds={n_seeds}"])
     warm_up = replace(work, epochs=min(work.epochs, WARM_UP_EPOCHS))
     differences = _same_work(warm_up, _trainings(warm_up, overrides))
     trainings = _trainings(work, overrides)
-    variants: list[list[str]] = [[], OFF, [f"n_seeds={n_seeds}"]] if settings.processes else []
+    variants: list[list[str]] = [[], OFF, [f"n_seeds={n_seeds}"]] if options.processes else []
     processes = {_name(PROCESS, v): partial(_process, [*overrides, *v]) for v in variants}
     clocks = predictions(overrides) | processes
     seconds: dict[str, list[float]] = {name: [] for name in [*trainings, *clocks]}
-    for _ in track(range(settings.repeats), console=console(True), transient=True):
+    for _ in track(range(options.repeats), console=console(True), transient=True):
         for name, train in trainings.items():
             seconds[name].append(train()[0])
         for name, clock in clocks.items():
             seconds[name].append(clock())
     return {
-        "settings": asdict(settings) | {"epochs": work.epochs, "overrides": list(overrides)},
+        "settings": vars(options) | {"epochs": work.epochs},
         "machine": _machine(work.device),
         "same_work": {"epochs": warm_up.epochs, "largest_difference": differences},
         "seconds": seconds,
@@ -130,7 +115,7 @@ def measure(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]
     }
 
 
-def measure_sweep(settings: Settings, overrides: Sequence[str] = ()) -> dict[str, Any]:
+def measure_sweep(options: Namespace) -> dict[str, Any]:
     """Run a sweep in each round, and split its time.
 
     Returns:
@@ -139,17 +124,17 @@ def measure_sweep(settings: Settings, overrides: Sequence[str] = ()) -> dict[str
     Raises:
         ValueError: if the sweep fails.
     """
-    sweep = [*phases.SWEEP, *overrides]
-    rounds = [phases.seconds(sweep) for _ in range(settings.repeats)]
+    sweep = [*phases.SWEEP, *options.overrides]
+    rounds = [phases.seconds(sweep) for _ in range(options.repeats)]
     return {
-        "settings": asdict(settings) | {"overrides": sweep},
+        "settings": vars(options) | {"overrides": sweep},
         "machine": _machine(torch.device("cpu")),
         "phases": {phase: [seconds[phase] for seconds in rounds] for phase in phases.PHASES},
     }
 
 
 def _trainings(work: Work, overrides: Sequence[str]) -> dict[str, Callable[[], Trained]]:
-    """Whoever trains in this process, by name; the plain loops over all replicas come last."""
+    """The ways of training in this process by name; the plain loops over all replicas are last."""
     stack = [f"n_seeds={len(work.seeds)}"]
     variants: list[list[str]] = [BARE, OFF, [], stack, BARE + stack]
     return {
@@ -161,7 +146,7 @@ def _trainings(work: Work, overrides: Sequence[str]) -> dict[str, Callable[[], T
 
 
 def _same_work(work: Work, trainings: Mapping[str, Callable[[], Trained]]) -> dict[str, float]:
-    """How far each contestant's weights end from those of the plain loops, at most."""
+    """How far the weights of each way of training end from those of the plain loops, at most."""
     weights = {
         name: torch.stack([parameters_to_vector(n.parameters()).detach().cpu() for n in train()[1]])
         for name, train in trainings.items()

@@ -1,8 +1,8 @@
 """Where the time of a sweep goes: composition, training, diagnostics, records, report.
 
-A sweep is run in a process of its own, as the command line runs it. Stopwatches stand at the
-doors between its phases, the functions named here; while one is inside another, the outer one
-stands still, so that the phases add up to the whole. Only the report is one phase whatever it
+A sweep is run in a process of its own, as the command line runs it. The functions
+named here are timed; while one calls another, the outer one's clock stands still, so that the
+phases add up to the whole. Only the report is one phase whatever it
 does.
 """
 
@@ -18,7 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from deltaflow.system.errors import UserError
+from deltaflow import UserError
 from deltaflow.system.files import replace_file
 
 SWEEP = (
@@ -26,7 +26,7 @@ SWEEP = (
     "n_seeds=16",
 )  # fmt: skip
 START, REPORT, OTHER = "imports", "report", "other"
-DOORS = {
+TIMED = {
     "composition": (
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_configuration",
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_sweep_config",
@@ -62,10 +62,10 @@ DOORS = {
     REPORT: ("deltaflow.sweep.callbacks:RankingCallback.on_multirun_end",),
 }  # fmt: skip
 """What begins each phase, as ``module:name`` or ``module:class.name``."""
-PHASES = (START, *DOORS, OTHER)
+PHASES = (START, *TIMED, OTHER)
 
 
-class Split:
+class PhaseTimer:
     """Seconds by phase; one phase at a time.
 
     Args:
@@ -111,20 +111,16 @@ class Split:
         self._since = now
 
 
-def place(split: Split) -> None:
-    """Let the doors of this process tell the split, from now on.
-
-    Args:
-        split: that counts.
-    """
-    for phase, doors in DOORS.items():
-        for door in doors:
-            module, _, path = door.partition(":")
+def time_functions(timer: PhaseTimer) -> None:
+    """Let the functions of ``TIMED`` tell the timer when they are called, in this process."""
+    for phase, functions in TIMED.items():
+        for function in functions:
+            module, _, path = function.partition(":")
             *parents, name = path.split(".")
             owner: Any = importlib.import_module(module)
             for parent in parents:
                 owner = getattr(owner, parent)
-            setattr(owner, name, split.within(phase, getattr(owner, name)))
+            setattr(owner, name, timer.within(phase, getattr(owner, name)))
 
 
 def seconds(overrides: Sequence[str] = SWEEP) -> dict[str, float]:
@@ -134,7 +130,7 @@ def seconds(overrides: Sequence[str] = SWEEP) -> dict[str, float]:
         overrides: as on the command line, behind ``-m``.
 
     Returns:
-        Seconds by phase: ``imports`` from the start of the process on, those of the doors, and
+        Seconds by phase: ``imports`` from the start of the process on, those of ``TIMED``, and
         ``other``. They add up to the whole, but for the end of the process.
 
     Raises:
@@ -163,12 +159,12 @@ def main(kept: str, started: float) -> None:
     from deltaflow.commands import train
 
     before = time.time() - started
-    split = Split(START)
-    place(split)
-    split.enter(OTHER)
+    timer = PhaseTimer(START)
+    time_functions(timer)
+    timer.enter(OTHER)
     try:
         train.main()
     finally:
-        split.leave()
-        split.seconds[START] += before
-        replace_file(Path(kept), json.dumps(split.seconds).encode())
+        timer.leave()
+        timer.seconds[START] += before
+        replace_file(Path(kept), json.dumps(timer.seconds).encode())

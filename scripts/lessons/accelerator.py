@@ -13,8 +13,7 @@ import polars as pl
 import torch
 
 from course.pictures import DASHED, SOLID, label, names, panels, save
-from deltaflow import train
-from deltaflow.experiment.result import Run
+from deltaflow import Run, train
 
 # %% [markdown]
 # ## The same run, twice

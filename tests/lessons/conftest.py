@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from course.catalogue import chosen
+from course.catalogue import lessons_named
 from course.command import run
 
 
@@ -36,7 +36,7 @@ def taught(tmp_path_factory):
         if name not in known:
             folder = tmp_path_factory.mktemp(name)
             with contextlib.redirect_stdout(io.StringIO()) as out:
-                names = run(chosen([name])[0], folder)
+                names = run(lessons_named([name])[0], folder)
             known[name] = Taught(names, out.getvalue(), folder)
         return known[name]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from course.catalogue import ORDER, chosen, lessons, read
+from course.catalogue import ORDER, lessons, lessons_named, read
 
 
 def test_lessons_come_in_reading_order():
@@ -8,7 +8,7 @@ def test_lessons_come_in_reading_order():
 
 
 def test_names_keep_their_order_and_paths_are_names():
-    found = chosen(["softmax", "scripts/lessons/tensors.py", "entropy.py"])
+    found = lessons_named(["softmax", "scripts/lessons/tensors.py", "entropy.py"])
     assert [lesson.name for lesson in found] == ["softmax", "tensors", "entropy"]
 
 
@@ -17,12 +17,12 @@ def test_names_keep_their_order_and_paths_are_names():
 )
 def test_the_nearest_name_is_suggested(typed, nearest):
     with pytest.raises(ValueError, match=rf"Found `{typed}`\. Did you mean `{nearest}`\?"):
-        chosen(["tensors", typed])
+        lessons_named(["tensors", typed])
 
 
 def test_what_is_like_none_gets_all_names():
     with pytest.raises(ValueError, match=r"Found `xyz`\. There are tensors, data_types, "):
-        chosen(["xyz"])
+        lessons_named(["xyz"])
 
 
 @pytest.mark.parametrize(

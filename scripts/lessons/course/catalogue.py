@@ -1,6 +1,6 @@
 """Which lessons there are, in reading order, and what each says of itself.
 
->>> chosen(["softmax"])[0].title
+>>> lessons_named(["softmax"])[0].title
 'Softmax'
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from deltaflow.system.errors import UserError
+from deltaflow import UserError
 
 ORDER = (
     "tensors",
@@ -62,7 +62,7 @@ def lessons() -> list[Lesson]:
     return [read(directory() / f"{name}.py") for name in ORDER]
 
 
-def chosen(names: Sequence[str]) -> list[Lesson]:
+def lessons_named(names: Sequence[str]) -> list[Lesson]:
     """The lessons with these names, in the order given.
 
     Args:

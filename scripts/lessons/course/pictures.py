@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course.catalogue import OUTPUT
+from deltaflow import UserError
 from deltaflow.figures import run_picture
 from deltaflow.figures.run_picture import END, QUIET, START
-from deltaflow.system.errors import UserError
 
 FORMATS = ("png", "svg")
 LOOKS: dict[str, dict[str, Any]] = {

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deltaflow import UserError
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import assembly
@@ -24,7 +25,6 @@ from deltaflow.experiment.run import run
 from deltaflow.experiment.trainer import make_trainer
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.random_streams import Stream, generator
-from deltaflow.system.errors import UserError
 from deltaflow.training.module import StackedModule
 
 Batch = tuple[Tensor, Tensor]
