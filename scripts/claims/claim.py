@@ -1,54 +1,39 @@
-"""What a claim is: a sentence, what is measured for it, and the rule that decides."""
+"""What a claim is: a sentence, what is measured for it, and the rule that decides.
+
+All of it but the functions that measure is in ``claims.yaml``.
+"""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
 
-from claims.evidence import Evidence
-from deltaflow.comparison.statistics.paired_tests import BySeed
+import yaml
 
-FOLDER = "claims"  # of the presets: conf/experiment/claims
-YES, NO, OPEN = "yes", "no", "open"
-Condition = tuple[str, ...]  # what tells it from others, such as ("init=he", "at the end")
+from claims import measures
+from claims.runs import Numbers, Runs
 
 
-@dataclass(frozen=True)
-class Bound:
-    """Where the whole interval of a number must lie for a condition to be met.
+class Answer(StrEnum):
+    """Whether a number lies where the claim says."""
 
-    Attributes:
-        low: above it; ``None`` for no limit.
-        high: below it; ``None`` for no limit.
+    SHOWN = "shown"
+    REFUTED = "refuted"
+    NOT_SHOWN = "not shown"
+
+
+class Role(StrEnum):
+    """What a measure is to its claim.
+
+    A premise says where the claim has something to say: a condition counts only if the premise is
+    shown under the same condition. What stands beside it is measured, and not judged.
     """
 
-    low: float | None = None
-    high: float | None = None
-
-    def answer(self, low: float | None, high: float | None) -> str:
-        """Whether what an interval covers lies within.
-
-        Args:
-            low: end of the interval; ``None`` if there is none.
-            high: likewise.
-
-        Returns:
-            ``YES`` if all of it does, ``NO`` if none of it does, else ``OPEN``.
-
-        >>> Bound(low=0).answer(0.1, 0.3), Bound(low=0).answer(-0.1, 0.3), Bound(0, 1).answer(2, 3)
-        ('yes', 'open', 'no')
-        """
-        if low is None or high is None:
-            return OPEN
-        least = -math.inf if self.low is None else self.low
-        most = math.inf if self.high is None else self.high
-        if least < low and high < most:
-            return YES
-        return NO if high <= least or most <= low else OPEN
-
-    def __str__(self) -> str:
-        if self.low is not None and self.high is not None:
-            return f"between {self.low:g} and {self.high:g}"
-        return f"above {self.low:g}" if self.low is not None else f"below {self.high:g}"
+    CLAIMED = "claimed"
+    PREMISE = "premise"
+    BESIDE = "beside"
 
 
 @dataclass(frozen=True)
@@ -56,22 +41,31 @@ class Measure:
     """A number that is taken under several conditions, and where it must lie.
 
     Attributes:
+        values: from runs to the number of each seed, round or split, by condition.
         what: the number, in words.
-        unit: of it.
-        bound: that its interval must keep.
-        why: how the bound follows from what is claimed.
-        values: from the runs, by condition, the number of each seed, round or split.
-        part: of the claim that it is about, as a verdict says it, if there are several.
-        is_premise: whether it is no condition of the claim but what all of it rests on.
+        why: how the limit follows from the sentence.
+        unit: such as decades; empty for none.
+        above: the whole interval must lie above it.
+        below: the whole interval must lie below it.
+        part: the part of the claim that it is about, if there are several.
+        role: what it is to the claim.
     """
 
+    values: Callable[[Runs], Numbers]
     what: str
-    unit: str
-    bound: Bound
     why: str
-    values: Callable[[Evidence], Mapping[Condition, BySeed]]
+    unit: str = ""
+    above: float = -math.inf
+    below: float = math.inf
     part: str = ""
-    is_premise: bool = False
+    role: Role = Role.CLAIMED
+
+    def answer(self, low: float, high: float) -> Answer:
+        """Whether an interval lies within the limits, without, or across them."""
+        if self.above < low and high < self.below:
+            return Answer.SHOWN
+        outside = high <= self.above or self.below <= low
+        return Answer.REFUTED if outside else Answer.NOT_SHOWN
 
 
 @dataclass(frozen=True)
@@ -79,13 +73,16 @@ class Claim:
     """A claim that can be measured, and can turn out wrong.
 
     Attributes:
-        letter: for short.
-        name: of its preset in ``conf/experiment/claims``.
+        letter: the name for short.
+        name: the name of its preset in ``conf/experiment/claims``.
         sentence: what is claimed.
         measures: what is measured for it.
-        quick: overrides of the preset for a result within seconds.
+        quick: overrides of the preset for a first look.
         over: what the intervals are over.
         remark: what a reader must know to read the numbers.
+        says_can: whether it claims that something can happen: one condition is enough.
+        repeats_in_float64: whether its networks may amplify rounding. The sweep is then run in
+            float64 too, and intervals are widened by how far the seeds' numbers differ.
     """
 
     letter: str
@@ -95,17 +92,23 @@ class Claim:
     quick: tuple[str, ...]
     over: str = "seeds"
     remark: str = ""
+    says_can: bool = False
+    repeats_in_float64: bool = False
 
-    @property
-    def premises(self) -> list[int]:
-        """The places of those measures that all others rest on."""
-        return [place for place, measure in enumerate(self.measures) if measure.is_premise]
 
-    def overrides(self, setting: str) -> tuple[str, ...]:
-        """What a setting changes in the preset: nothing, if it is the full one."""
-        return self.quick if setting == "quick" else ()
+@cache
+def all_claims() -> dict[str, Claim]:
+    """The claims by letter."""
+    text = Path(__file__).with_name("claims.yaml").read_text(encoding="utf-8")
+    return {
+        own["letter"]: Claim(
+            **own
+            | {"quick": tuple(own["quick"]), "measures": tuple(map(_measure, own["measures"]))}
+        )
+        for own in yaml.safe_load(text)
+    }
 
-    def command(self, overrides: tuple[str, ...] = ()) -> str:
-        """The command line of its runs."""
-        words = ["python train.py -m", f"experiment={FOLDER}/{self.name}", *overrides]
-        return " ".join(words)
+
+def _measure(own: dict[str, str]) -> Measure:
+    typed = {"values": getattr(measures, own["values"]), "role": Role(own.get("role", "claimed"))}
+    return Measure(**own | typed)

@@ -1,176 +1,142 @@
-"""Claims on activations, losses and depth: each a sweep, a number with its interval, a verdict.
+"""Measure what is often claimed of activations, losses and depth.
 
-    python scripts/claims.py claims=A,F
-
-It runs the presets of conf/experiment/claims, and writes claims.md and claims.json after each of
-them. Settings, with their defaults:
-
-    setting=quick    or full: all seeds, epochs and values of the presets
-    claims=[]        letters or names of presets, such as A,F; all of them if none is given
-    output=null      a folder for claims.md and claims.json: outputs/claims_quick, and for the full
-                     setting docs/ if there is one, else outputs/claims_full. Claims that are there
-                     and not among the chosen ones stay.
-    runs=null        a folder for the runs: outputs/claims_<setting>/runs. Runs that are finished
-                     there are kept; name another folder to measure anew.
+It runs the presets of conf/experiment/claims, judges each claim by its numbers, and writes
+claims.md and claims.json after each of them.
 """
 
-import hashlib
+import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.console import Console
+from rich.progress import track
 
-from claims import document, ledger
-from claims.catalogue import chosen
-from claims.claim import FOLDER, Claim
-from claims.conducting import conduct
-from claims.evidence import Evidence
-from claims.ruling import find
-from deltaflow.config.composition import split_settings
-from deltaflow.config.messages import command, explain, print_error
-from deltaflow.config.options import config_directory
-from deltaflow.system.errors import UserError
-from deltaflow.terminal.screen import console
+from claims import document, results
+from claims.claim import Claim, all_claims
+from claims.results import Result
+from claims.runs import Runs
+from claims.verdict import find
+from deltaflow import UserError, run_sweep
+
+_SILENT = ("logger=none", "~hydra.callbacks.ranking")  # no boards, and no page at the end
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The command's settings, as on the command line."""
-
-    setting: str = "quick"
-    claims: list[str] = field(default_factory=list)
-    output: str | None = None
-    runs: str | None = None
-
-
-@command
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run, judge and write; the exit status is 0 only if every claim was measured."""
-    settings = read_settings(arguments)
-    if _run(settings, chosen(settings.claims)):
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    setting = "full" if chosen.full else "quick"
+    folder = chosen.output or Path("docs" if chosen.full else "outputs/claims")
+    claims = [one for one in all_claims().values() if not chosen.claims or one in chosen.claims]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        results.read(folder, setting)
+    except (UserError, OSError) as error:
+        parser.error(f"argument --output: {error}")
+    shown = Console(file=sys.stderr)  # the one that is there now: a sweep takes its place
+    failed = False
+    for claim in track(
+        claims, "Claims", console=shown, transient=True, disable=not shown.is_terminal
+    ):
+        began = time.monotonic()
+        try:
+            result = measure(claim, claim.quick if setting == "quick" else ())
+        except Exception as error:  # the others must not be lost
+            failed = True
+            said = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            print(f"{parser.prog}: {claim.letter} {claim.name}: {said}", file=sys.stderr)
+            continue
+        known = results.read(folder, setting) | {claim.letter: result}
+        _replace(folder / results.FILE, results.as_json(known, setting))
+        _replace(folder / document.FILE, document.markdown(known, setting))
+        took = time.monotonic() - began
+        print(f"{claim.letter} {claim.name}: {result.verdict} ({took:.0f} s)")
+    if (folder / document.FILE).exists():
+        print(f"Claims       {(folder / document.FILE).absolute()}")
+    if failed:
         raise SystemExit(1)
 
 
-def read_settings(arguments: Sequence[str]) -> Settings:
-    """What was typed, checked.
-
-    Args:
-        arguments: as typed; ``claims=A,F`` is ``claims=[A,F]``.
-
-    Raises:
-        ValueError: for what is no setting, or has no such value.
-
-    >>> read_settings(["claims=A,F"]).claims
-    ['A', 'F']
-    """
-    typed = [
-        f"claims=[{value}]" if name == "claims" and not value.startswith("[") else argument
-        for argument in arguments
-        for name, _, value in [argument.partition("=")]
-    ]
-    settings, rest = split_settings(typed, Settings, "This command")
-    if rest:
-        raise UserError(
-            f"This command takes setting, claims, output and runs. Found `{rest[0]}`. Leave it "
-            "out: what is run stands in conf/experiment/claims."
-        )
-    if settings.setting not in ledger.SETTINGS:
-        raise UserError(
-            f"`setting` must be {' or '.join(ledger.SETTINGS)}. Found `{settings.setting}`. "
-            "Use `setting=quick`."
-        )
-    for name in ("output", "runs"):
-        folder = getattr(settings, name)
-        if folder == "" or (folder is not None and Path(folder).is_file()):
-            raise UserError(
-                f"`{name}` must be a folder. Found {folder or 'nothing'}. Use "
-                f"`{name}=outputs/claims`, or leave it out."
-            )
-    return settings
-
-
-def measured(claim: Claim, setting: str, directory: Path) -> dict[str, Any]:
-    """Run a claim's preset and judge it.
+def measure(claim: Claim, overrides: Sequence[str]) -> Result:
+    """Run a claim's preset and take its numbers.
 
     Args:
         claim: which.
-        setting: quick or full.
-        directory: of its sweep; runs that are finished there are kept.
-
-    Returns:
-        Its entry in the ledger.
+        overrides: of the preset.
 
     Raises:
-        ValueError: if a run has not come to an end.
+        UserError: if a run has not come to an end.
     """
-    runs = conduct(claim.name, claim.overrides(setting), directory)
-    return ledger.entry(claim, setting, find(claim, Evidence.of_runs(runs)), runs)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = sweep(claim, overrides, Path(folder, "runs"))
+        again = None
+        if claim.repeats_in_float64:
+            wider = [*overrides, "trainer.precision=64-true"]
+            again = sweep(claim, wider, Path(folder, "float64"))
+        records = [run.record for run in runs.runs]
+        return Result(
+            letter=claim.letter,
+            findings=tuple(find(claim, runs, again)),
+            n_runs=len(records),
+            n_seeds=len(records[0].replicas),
+            seconds=round(sum(one.wall_seconds or 0 for one in records), 1),
+            started=max(one.started or "" for one in records),
+            device=str(records[0].device),
+            versions=records[0].versions,
+        )
 
 
-def folder_of(claim: Claim, setting: str) -> str:
-    """The folder of a claim's runs: another one whenever its preset is another.
+def sweep(claim: Claim, overrides: Sequence[str], folder: Path) -> Runs:
+    """Run a claim's preset.
 
-    Args:
-        claim: which.
-        setting: quick or full.
-
-    Returns:
-        Its name, the same for the same runs.
+    Raises:
+        UserError: if a run has not come to an end.
     """
-    preset = config_directory() / "experiment" / FOLDER / f"{claim.name}.yaml"
-    what = [preset.read_text(encoding="utf-8"), *claim.overrides(setting)]
-    return f"{claim.name}_{hashlib.sha256(chr(0).join(what).encode()).hexdigest()[:8]}"
+    made = run_sweep([f"experiment=claims/{claim.name}", *overrides, *_SILENT], folder)
+    broken = made.runs.filter(~made.runs["status"].is_in(["completed", "diverged"]))
+    if len(broken):
+        raise UserError(
+            f"All runs of a claim must come to an end. Found {broken['directory'][0]} "
+            f"{broken['status'][0]}: {broken['reason'][0]} Measure it again."
+        )
+    names = made.runs["directory"].unique(maintain_order=True)
+    return Runs(tuple(map(made.load, names)))
 
 
-def _run(settings: Settings, claims: Sequence[Claim]) -> list[Claim]:
-    """Measure claims, one after another, and write after each; returns those that failed."""
-    own = Path("outputs") / f"claims_{settings.setting}"
-    output, runs = (
-        Path(settings.output or _home(settings.setting, own)),
-        Path(settings.runs or own / "runs"),
-    )
-    out, failed = console(), []
-    results = ledger.read(output, settings.setting)
-    with _progress() as progress:
-        beside = progress.console if out.is_terminal and not progress.disable else out
-        task = progress.add_task("", total=len(claims))
-        for claim in claims:
-            progress.update(task, description=f"{claim.letter} {claim.name}")
-            began = time.monotonic()
-            try:
-                entry = measured(claim, settings.setting, runs / folder_of(claim, settings.setting))
-            except Exception as error:  # the others must not be lost
-                print_error(f"{claim.letter} {claim.name}: {explain(error)}")
-                failed.append(claim)
-            else:
-                results = ledger.put(ledger.read(output, settings.setting), entry)
-                ledger.write(results, output)
-                document.write(results, output)
-                took = f"({time.monotonic() - began:.0f} s)"
-                said = f"{claim.letter} {claim.name}: {entry['verdict']} {took}"
-                beside.print(Text(said), soft_wrap=True)
-            progress.advance(task)
-    if results["claims"]:
-        out.print(Text(f"Claims       {(output / document.DOCUMENT).absolute()}"), soft_wrap=True)
-    return failed
-
-
-def _home(setting: str, own: Path) -> Path:
-    docs = Path("docs")
-    return docs if setting == "full" and docs.is_dir() else own
-
-
-def _progress() -> Progress:
-    """A bar on standard error, for a terminal, whatever a run does to the streams meanwhile."""
-    shown = console(stderr=True)
-    shown.file = sys.stderr
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=shown, transient=True, disable=not shown.is_terminal,
-        redirect_stdout=False, redirect_stderr=False,
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("claims.py", description=__doc__)
+    parser.add_argument(
+        "claims", nargs="*", type=_claim, metavar="CLAIM",
+        help="letters or names of presets, such as A F; all claims if none is given",
     )  # fmt: skip
+    parser.add_argument(
+        "--full", action="store_true",
+        help="all seeds, epochs and values of the presets, rather than a first look",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR",
+        help="folder of claims.md and claims.json (outputs/claims; docs with --full). Claims that "
+        "are there and not among those given stay",
+    )  # fmt: skip
+    return parser
+
+
+def _claim(name: str) -> Claim:
+    known = all_claims()
+    for claim in known.values():
+        if name.lower() in (claim.letter.lower(), claim.name):
+            return claim
+    raise argparse.ArgumentTypeError(
+        f"Claims are the letters {', '.join(known)}, or names of presets in "
+        f"conf/experiment/claims. Found {name!r}."
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file, so that there is the old one or the new one whatever happens."""
+    new = path.with_name(f".{path.name}")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)

@@ -6,14 +6,17 @@ torch.Size([5, 10])
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 from torch.nn.functional import cross_entropy
 
-from claims.networks import data
-from deltaflow.comparison.configuration import Configuration, Value
+from claims.runs import BySeed
+from deltaflow import assemble, load_run
 
 _SIDE = 8  # pixels of a digit
 _CLASSES = 10
@@ -22,11 +25,7 @@ _CLASSES = 10
 def build(seed: int) -> nn.Sequential:
     """Two layers of 3 × 3 filters, 8 and 16 of them, a pooling and a linear output layer.
 
-    Args:
-        seed: of the first weights, which are PyTorch's.
-
-    Returns:
-        From ``[rows, 64]`` grey values to ``[rows, 10]`` logits.
+    It takes ``[rows, 64]`` grey values to ``[rows, 10]`` logits; its first weights are PyTorch's.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -47,25 +46,21 @@ def n_parameters() -> int:
     return sum(parameter.numel() for parameter in build(0).parameters())
 
 
-def accuracies(one: Configuration) -> dict[int, float]:
-    """Test accuracies of convolutional networks that are trained as a configuration was.
+@lru_cache(maxsize=2)  # two measures ask for the same
+def accuracies(directory: Path) -> BySeed:
+    """Test accuracies of convolutional networks that are trained as a run was.
 
-    Rows, their order in each epoch, batch size, epochs and optimizer are those of its runs.
-
-    Args:
-        one: fully connected networks that were trained on digits by plain SGD.
-
-    Returns:
-        By seed.
+    Rows, their order in each epoch, batch size, epochs and optimizer are those of the run, which
+    trained fully connected networks on digits by plain SGD.
     """
-    settings: Mapping[str, Value] = one.first.summary.hyperparameters
-    served = data(one)
-    network = build(0)
+    record = load_run(directory).record
+    settings: Mapping[str, Any] = record.hyperparameters
+    served, network = assemble(record.overrides)[0], build(0)
     parameters, _ = stack_module_state([build(seed) for seed in served.seeds])
     optimizer = torch.optim.SGD(
         list(parameters.values()),
-        lr=float(settings["optimizer.lr"] or 0),
-        momentum=float(settings["optimizer.momentum"] or 0),
+        lr=settings["optimizer.lr"],
+        momentum=settings["optimizer.momentum"],
     )
 
     def logits(x: Tensor) -> Tensor:
@@ -75,7 +70,7 @@ def accuracies(one: Configuration) -> dict[int, float]:
         return out
 
     batches = served.train_dataloader()
-    for epoch in range(int(settings["trainer.max_epochs"] or 0)):
+    for epoch in range(int(settings["trainer.max_epochs"])):
         batches.sampler.set_epoch(epoch)
         for x, y in batches:
             optimizer.zero_grad()

@@ -1,141 +1,134 @@
-"""What claims came to, for people: ``claims.md``, all of it from ``claims.json``."""
+"""What claims came to, for people: ``claims.md``."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+import math
+from collections.abc import Mapping
 
-from claims.claim import Bound
-from claims.ruling import FEWEST
-from deltaflow.records import Interval
-from deltaflow.system.files import replace_file
-from deltaflow.terminal.screen import spread
+from claims.claim import Measure, Role
+from claims.results import Result
+from claims.verdict import FEWEST, Finding, counted
 
-DOCUMENT = "claims.md"
-_SETTING = {
+FILE = "claims.md"
+_ROLES = {Role.CLAIMED: "Measured", Role.PREMISE: "Premise", Role.BESIDE: "Not judged"}
+FLAGS = {"full": " --full", "quick": ""}
+_INTRODUCTION = {
     "full": "This is the full setting: the presets as they stand in "
     "[conf/experiment/claims](../conf/experiment/claims).",
     "quick": "**This is the quick setting**: fewer seeds, epochs or values than the presets in "
-    "conf/experiment/claims have. Its verdicts are a first look; `setting=full` has the measured "
-    "ones.",
+    "conf/experiment/claims have. Its verdicts are a first look; `--full` has the measured ones.",
 }
 _RULE = f"""\
-A condition is met if the whole interval of its number lies where the claim says; that limit follows
-from what the words of the claim mean, and stands beside it below. If all conditions are met, the
-claim **holds**; if none is, it **does not hold**; else it **holds when** the conditions are those
-that are met. Some claims rest on a premise; if that fails, the claim does not hold. «No» is a
-condition that is shown not to be met; «open» one whose interval reaches over the limit: it is not
-shown, and counts as little, but more seeds might decide it.
+## The rule
+
+Under each condition a claim is **shown** if the whole interval of the number lies where the claim
+says, **refuted** if the whole interval lies elsewhere, and else **not shown**: more seeds might
+decide it. The limit follows from the words of the claim, and stands beside it below. A claim
+**holds** if it is shown under all conditions, and **holds when** the conditions are those under
+which it is shown; it is **refuted** if it is refuted under all of them, and **not shown** if it is
+shown under none. A claim that something *can* happen holds if it is shown under one condition.
+
+A condition counts only where the claim has something to say, which is its premise: that leaky ReLU
+avoids dead units is tried where ReLU has many. What is true by definition is not counted.
 
 Intervals are Student's t over seeds, unless a claim says otherwise, of differences or ratios that
 are paired: equal seeds share their first weights, as far as these have the same shapes, and the
-order of their batches. They are wider than 95 %: all intervals of one claim together cover what
-they estimate with 95 % (Bonferroni), since «holds when» picks some conditions out of many. n counts
-the values; seeds that diverged are left out, and fewer than {FEWEST} values meet no condition. No
-interval covers another data set, and none but those of claim E another split: a verdict is one on
-these networks and these data.
-"""
+order of their batches. All intervals of one claim together cover what they estimate with 95 %
+(Bonferroni), since «holds when» picks some conditions out of many. n counts the values; seeds that
+diverged are left out, and fewer than {FEWEST} values show nothing. Deep networks may amplify
+rounding, until a seed's number is one of the machine: claims on deep networks are measured in
+float64 too, and each interval is widened by how far the seeds' numbers differ (RMS), which is said
+where it is more than a tenth of it. No interval covers another data set, and none but those of
+claim E another split: a verdict is one on these networks and these data."""
 
 
-def write(ledger: Mapping[str, Any], directory: Path) -> None:
-    """Write ``claims.md`` in one go."""
-    content = markdown(ledger).encode()
-    directory.mkdir(parents=True, exist_ok=True)
-    replace_file(directory / DOCUMENT, content)
-
-
-def markdown(ledger: Mapping[str, Any]) -> str:
-    """A ledger as a document: a table of all claims, then a section for each.
-
-    Args:
-        ledger: as read from ``claims.json``.
-
-    Returns:
-        Markdown.
-    """
-    setting = ledger["setting"]
-    rows = [
-        f"| {link} | {own['claim']} | {_ranges(own)} | {own['verdict']} |"
-        for own in ledger["claims"]
-        for link in [f"[{own['letter']}](#{_anchor(own)})"]
-    ]
-    table = ["| | claim | measured: lowest to highest condition | verdict |",
-             "|---|---|---|---|", *rows]  # fmt: skip
-    again = f"python scripts/claims.py setting={setting}"
+def markdown(results: Mapping[str, Result], setting: str) -> str:
+    """A table of all claims, then a section for each."""
+    ordered = [one for _, one in sorted(results.items())]
+    table = ["| | claim | measured: lowest to highest condition | verdict |", "|---|---|---|---|"]
+    for one in ordered:
+        claim = one.claim
+        judged = [i for i, own in enumerate(claim.measures) if own.role == Role.CLAIMED]
+        ranges = "<br>".join(f"{'• ' * (len(judged) > 1)}{_range(one, i)}" for i in judged)
+        link = f"[{claim.letter}](#{claim.letter.lower()}-{claim.name})"
+        table.append(f"| {link} | {claim.sentence} | {ranges} | {one.verdict} |")
     parts = [
         "# Claims, measured",
         "What is often said of activations, losses and depth, each put to the test by a sweep. "
-        "Made by "
-        f"`{again}`; [claims.json](claims.json) has the same for machines.",
-        _SETTING[setting],
+        f"Made by `python scripts/claims.py{FLAGS[setting]}`; [claims.json](claims.json) has the "
+        "same for machines.",
+        _INTRODUCTION[setting],
         "\n".join(table),
-        "## The rule",
-        _RULE.strip(),
-        *(part for own in ledger["claims"] for part in _section(own)),
+        _RULE,
+        *(_section(one, setting) for one in ordered),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(own: Mapping[str, Any]) -> list[str]:
-    tables = [part for place in range(len(own["measures"])) for part in _measure(own, place)]
-    runs = (
-        f"{own['runs']} runs of {own['seeds']} seeds each, {own['seconds']:.0f} s on "
-        f"{own['device']}, torch {own['versions']['torch']}, intervals over {own['over']}."
-    )
-    return [
-        f"## {_title(own)}",
-        own["claim"],
-        *tables,
-        *([own["remark"]] if own["remark"] else []),
-        f"**Verdict**: {own['verdict']}.",
-        f"```bash\n{own['command']}\n{own['again']}\n```",
-        f"The first command makes the runs, the second this section. {runs}",
+def _section(result: Result, setting: str) -> str:
+    claim, flag = result.claim, FLAGS[setting]
+    overrides = list(claim.quick) if setting == "quick" else []
+    sweep = " ".join(["python train.py -m", f"experiment=claims/{claim.name}", *overrides])
+    parts = [
+        f"## {claim.letter} {claim.name}",
+        claim.sentence,
+        *(_table(result, place, measure) for place, measure in enumerate(claim.measures)),
+        claim.remark,
+        f"**Verdict**: {result.verdict}.",
+        f"```bash\n{sweep}\npython scripts/claims.py {claim.letter}{flag}\n```",
+        f"The first command makes the runs, the second this section. {result.n_runs} runs of "
+        f"{result.n_seeds} seeds each, {result.seconds:.0f} s on {result.device}, torch "
+        f"{result.versions['torch']}, intervals over {claim.over}.",
     ]
+    return "\n\n".join(part for part in parts if part)
 
 
-def _measure(own: Mapping[str, Any], place: int) -> list[str]:
-    measure = own["measures"][place]
-    bound, unit = Bound(measure["above"], measure["below"]), measure["unit"]
-    role = "Premise" if measure["premise"] else "Measured"
-    when = f", when {measure['part']}" if measure["part"] else ""
-    rule = f"{role}{when}: {measure['what']}. As claimed if {bound}{f' {unit}' if unit else ''}: "
+def _table(result: Result, place: int, measure: Measure) -> str:
+    """What a measure is, and its number under each condition."""
+    judged = counted(result.claim, result.findings)
+    role = f"{_ROLES[measure.role]} ({measure.part})" if measure.part else _ROLES[measure.role]
+    unit = measure.unit and f" {measure.unit}"
+    limit = "" if measure.role == Role.BESIDE else f" As claimed if {_limit(measure)}{unit}."
     rows = [
-        f"| {', '.join(f['condition'])} | {_number(f, unit)} | {f['n']} | {f['answer']} |"
-        for f in own["findings"]
-        if f["measure"] == place
+        "| condition | number | n | as claimed |",
+        "|---|---|---|---|",
+        *(
+            f"| {', '.join(one.condition)} | {_number(result, one)} | {one.n} | {answer} |"
+            for one in result.findings
+            if one.measure == place
+            for judges in [one in judged or measure.role == Role.PREMISE]
+            for answer in [one.answer(result.claim, len(result.findings)) if judges else "–"]
+        ),
     ]
-    header = ["| condition | number | n | as claimed |", "|---|---|---|---|"]
-    why = measure["why"]
-    return [rule + why[0].lower() + why[1:], "\n".join([*header, *rows])]
+    return f"{role}: {measure.what}.{limit} {measure.why}\n\n" + "\n".join(rows)
 
 
-def _ranges(own: Mapping[str, Any]) -> str:
-    """What was measured, and the lowest and the highest number, of all that is no premise."""
-    measures = enumerate(own["measures"])
-    found = [_range(own, place) for place, measure in measures if not measure["premise"]]
-    return "<br>".join(f"{'• ' * (len(found) > 1)}{one}" for one in found)
+def _limit(measure: Measure) -> str:
+    if math.isinf(measure.above):
+        return f"below {measure.below:g}"
+    return (
+        f"above {measure.above:g}"
+        if math.isinf(measure.below)
+        else f"between {measure.above:g} and {measure.below:g}"
+    )
 
 
-def _range(own: Mapping[str, Any], place: int) -> str:
-    measure = own["measures"][place]
-    what, unit = measure["what"].replace("|", "\\|"), measure["unit"]
-    found: Sequence[Mapping[str, Any]] = [
-        f for f in own["findings"] if f["measure"] == place and f["mean"] is not None
-    ]
-    ordered = sorted(found, key=lambda finding: float(finding["mean"]))
-    ends = [ordered[0], ordered[-1]] if len(ordered) > 1 else ordered
-    numbers = [f"**{_number(f, unit)}** ({', '.join(f['condition'])})" for f in ends]
+def _range(result: Result, place: int) -> str:
+    """What a measure is, and its lowest and highest number."""
+    found = [one for one in result.findings if one.measure == place and one.mean is not None]
+    found.sort(key=lambda one: one.mean or 0)
+    ends = [found[0], found[-1]] if len(found) > 1 else found
+    numbers = [f"**{_number(result, one)}** ({', '.join(one.condition)})" for one in ends]
+    what = result.claim.measures[place].what.replace("|", "\\|")
     return f"{what}: {' to '.join(numbers) or '–'}"
 
 
-def _number(finding: Mapping[str, Any], unit: str) -> str:
-    number = spread(Interval(finding["mean"], finding["low"], finding["high"], 0))
-    return f"{number} {unit}" if unit and number != "–" else number
-
-
-def _title(own: Mapping[str, Any]) -> str:
-    return f"{own['letter']} {own['name']}"
-
-
-def _anchor(own: Mapping[str, Any]) -> str:
-    """The heading's anchor, as GitHub makes it."""
-    return _title(own).lower().replace(" ", "-")
+def _number(result: Result, finding: Finding) -> str:
+    """A number with its interval and unit."""
+    half = finding.half_width(len(result.findings))
+    if finding.mean is None or half is None:
+        return "–"
+    unit = f" {result.claim.measures[finding.measure].unit}".rstrip()
+    mean = f"{round(finding.mean, 9) + 0.0:.4g}"
+    if half == 0:
+        return f"{mean}{unit}, all {finding.n} alike"
+    share = f" ({finding.rounding:.2g} by rounding)" if finding.rounding > half / 10 else ""
+    return f"{mean} ± {half:.2g}{unit}{share}"

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from claims import convolution
-from claims.evidence import Evidence
-from claims.networks import data
-from deltaflow.comparison.collection import collect
+from claims.networks import data_of
+from claims.runs import Runs
 from deltaflow.nn.random_streams import Stream, generator
 from running import run
 
@@ -15,10 +14,8 @@ SETTINGS = ["data=digits", "data.train_rows=100", "data.batch_size=32", "diagnos
 EPOCHS = 12
 
 
-def configuration(folder, *overrides):
-    run([*SETTINGS, *overrides], folder)
-    (one,) = Evidence.of_runs(collect([folder])).configurations
-    return one
+def trained(folder, *overrides):
+    return Runs((run([*SETTINGS, *overrides], folder),))
 
 
 def test_its_parameters_are_counted():
@@ -34,9 +31,9 @@ def test_first_weights_are_those_of_the_seed_and_no_stream_is_touched():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def by_plain_loop(one, seed: int) -> float:
+def by_plain_loop(runs, seed: int) -> float:
     """The test accuracy of one network, trained row by row as the random streams say."""
-    served = data(one)
+    served = data_of(runs)
     (x, y), (test_x, test_y) = served._parts[0], served._parts[2]
     network = convolution.build(seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
@@ -50,8 +47,8 @@ def by_plain_loop(one, seed: int) -> float:
 
 
 def test_a_network_of_many_is_the_one_that_a_plain_loop_trains(tmp_path):
-    one = configuration(tmp_path, "seed=4", "n_seeds=3", f"trainer.max_epochs={EPOCHS}")
-    stack = convolution.accuracies(one)
+    runs = trained(tmp_path, "seed=4", "n_seeds=3", f"trainer.max_epochs={EPOCHS}")
+    stack = convolution.accuracies(tmp_path)
     assert sorted(stack) == [4, 5, 6]
-    assert stack[5] == pytest.approx(by_plain_loop(one, seed=5), abs=0.003)  # one row of 359
+    assert stack[5] == pytest.approx(by_plain_loop(runs, seed=5), abs=0.003)  # one row of 359
     assert min(stack.values()) > 0.6

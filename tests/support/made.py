@@ -8,14 +8,14 @@ from typing import Any
 import polars as pl
 
 import written
-from claims.evidence import Evidence
-from deltaflow.comparison.collection import collect
+from claims.runs import Runs
+from deltaflow import load_run
 
 Settings = Mapping[str, Any]
 SEEDS = range(12)
 
 
-def evidence(
+def made_runs(
     folder: Path,
     axes: Mapping[str, Sequence[Any]],
     accuracy: Callable[[Settings, int], float] = lambda settings, seed: 0.9,
@@ -23,7 +23,7 @@ def evidence(
     seconds: Callable[[Settings], float] = lambda settings: 1.0,
     seeds: Sequence[int] = SEEDS,
     **columns: str,
-) -> Evidence:
+) -> Runs:
     """A run for each combination of the axes' values.
 
     Args:
@@ -35,6 +35,7 @@ def evidence(
         seeds: of each run; those of a run with a setting ``seed`` begin with that.
         columns: of the layers table that are copies of another one.
     """
+    made = []
     for number, values in enumerate(itertools.product(*axes.values())):
         settings = dict(zip(axes, values, strict=True))
         own = [settings.get("seed", 0) + seed for seed in seeds]
@@ -45,7 +46,7 @@ def evidence(
         metrics = written.metrics(own, _of(accuracy, settings)).with_columns(
             loss=1 - pl.col("accuracy")
         )
-        written.write_run(
+        made.append(written.write_run(
             folder / f"{number}_run",
             [f"{name}={value}" for name, value in settings.items()],
             own,
@@ -53,8 +54,8 @@ def evidence(
             hyperparameters=settings,
             wall_seconds=seconds(settings),
             n_parameters=100,
-        )
-    return Evidence.of_runs(collect([folder]))
+        ))  # fmt: skip
+    return Runs(tuple(map(load_run, made)))
 
 
 def _of(function: Callable[..., float], settings: Settings) -> Callable[..., float]:
