@@ -7,7 +7,7 @@ from torch import nn
 
 from deltaflow.experiment import assembly
 from deltaflow.nn.initializers import Torch, Xavier
-from deltaflow.theory import Moments, predict
+from deltaflow.theory import Moments, finite_width, predict
 from running import composed, run
 
 SETTINGS = ["network.hidden_sizes=[9,7,8]", "trainer.max_epochs=2", "logger=none", "n_seeds=3"]
@@ -29,6 +29,8 @@ def test_step_0_has_the_prediction_for_its_own_samples(
     overrides = [*SETTINGS, f"activation={activation}", f"init={init}"]
     layers = run(overrides, tmp_path / "run").layers
     x = batch_of(overrides, tmp_path)
+    fed = x[0].double().numpy()
+    finite = finite_width([4, 9, 7, 8, 3], Moments(phi), initializer, fed @ fed.T / 4)
     for r in range(3):
         rows = layers.filter(seed=r, step=0).sort("layer")
         square = x[r].double().square().mean(-1).numpy()
@@ -36,13 +38,16 @@ def test_step_0_has_the_prediction_for_its_own_samples(
         np.testing.assert_allclose(
             rows["predicted_preactivation_second_moment"], expected.preactivation_second_moment
         )
-        for quantity in ("delta_norm", "sample_grad_rms"):
+        profiles = {
+            "delta_norm": expected.delta_norm * np.exp(finite.shift),
+            "sample_grad_rms": expected.sample_grad_rms,
+        }
+        for quantity, profile in profiles.items():
             found = rows[f"predicted_{quantity}"].to_list()
             assert found[-1] is None
-            scale = rows[quantity][2]
-            np.testing.assert_allclose(found[:-1], scale * getattr(expected, quantity))
+            np.testing.assert_allclose(found[:-1], rows[quantity][2] * profile)
         spread = rows["predicted_delta_norm_spread"].to_list()
-        np.testing.assert_allclose(spread[:-1], expected.log_delta_norm_deviation)
+        np.testing.assert_allclose(spread[:-1], finite.deviation)
         assert spread[-1] is None
 
 
@@ -75,7 +80,7 @@ def test_dropout_scatters_δ_as_predicted(tmp_path):
     wide = ["network.depth=8", "network.width=300", "network.dropout=0.4", "activation=relu"]
     many = ["init=he", "n_seeds=8", "data.batch_size=null", "trainer.max_epochs=1", "logger=none"]
     theory = run([*wide, *many], tmp_path).summary["theory"]
-    assert theory["decay_rate"] == pytest.approx((1 / 0.6) ** 0.5, rel=1e-6)
+    assert theory["decay_rate"] == pytest.approx((1 / 0.6) ** 0.5, rel=5e-3)  # at infinite width
     assert theory["theory_error"] < 0.05
 
 
@@ -91,3 +96,18 @@ def test_an_activation_of_ones_own_is_predicted_too(tmp_path):
     assert theory["theory_error"] < 2 * theory["band"]
     measured = result.summary["flow"]["decay_rate_start"]["mean"]
     assert measured == pytest.approx(theory["decay_rate"], rel=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["data=wine", "activation=relu", "init=he", "network.depth=50", "network.width=32"],
+        ["data=wine", "activation=tanh", "init=orthogonal", "network.depth=20", "network.width=40"],
+    ],
+)
+def test_what_is_beyond_width_and_seeds_is_no_matter_of_width(overrides, tmp_path):
+    """128 seeds of networks that are as deep as they are wide: off by 0.33 decades at no width."""
+    settings = ["n_seeds=128", "trainer.max_epochs=1", "optimizer.lr=1e-9", "logger=none"]
+    theory = run([*overrides, *settings], tmp_path).summary["theory"]
+    assert theory["theory_error"] <= theory["band"] <= 0.1

@@ -86,17 +86,6 @@ def test_without_weights_nothing_gets_through():
     assert found.delta_norm.tolist() == [0, 0, 0, 1]
 
 
-def test_relu_scatters_by_five_over_the_width_and_layer():
-    n, depth = 100, 12
-    found = predict([n] * (depth + 2), RELU, He(), np.ones(1))
-    q, deviation = found.preactivation_second_moment, found.preactivation_second_moment_deviation
-    layer = np.arange(depth + 1)
-    np.testing.assert_allclose(deviation / q, np.sqrt((5 * layer + 2) / n), rtol=1e-6)
-    np.testing.assert_allclose(
-        found.log_delta_norm_deviation, np.sqrt(5 * layer[:-1][::-1] / n) / 2, atol=1e-12
-    )
-
-
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """Step 0 of 16 networks of 12 hidden layers of 512 units on Iris, and what was predicted."""
@@ -128,8 +117,8 @@ def test_wide_networks_do_as_predicted(activation, init, measured):
     found, prediction = measured(activation, init)
     n_seeds = 16
     q = np.array([value.numpy() for value in found["preactivation_second_moment"]])
-    error = prediction.preactivation_second_moment_deviation / math.sqrt(n_seeds)
-    assert (np.abs(q.mean(1) - prediction.preactivation_second_moment) <= 3 * error).all()
+    error = q.std(1, ddof=1) / math.sqrt(n_seeds)
+    assert (np.abs(q.mean(1) - prediction.preactivation_second_moment) <= 4 * error).all()
 
     delta = np.array([value.numpy() for value in found["delta_norm"][:-1]])  # [depth, R]
     rate = np.exp(np.log(decay_rate(delta.T)).mean())
@@ -137,6 +126,3 @@ def test_wide_networks_do_as_predicted(activation, init, measured):
     gradient = np.array([value.numpy() for value in found["sample_grad_rms"][:-1]])
     profile = np.exp(np.log(gradient / gradient[-1]).mean(1))
     np.testing.assert_allclose(profile, prediction.sample_grad_rms, rtol=0.1)
-
-    scatter = np.log(delta / delta[-1]).std(1, ddof=1)
-    assert scatter[0] < 2 * prediction.log_delta_norm_deviation[0]

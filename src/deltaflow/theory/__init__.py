@@ -11,6 +11,8 @@ the activation and the variances of weights and biases follow how q, c and the e
     what theory asks of an activation
 ``recursion``
     layer by layer, for a network as it is configured
+``finite_width``
+    how networks of so many units scatter around it
 ``fixed_points``
     where it ends in a deep one: phase, depth scales
 ``edge``, ``phase_diagram``
@@ -25,6 +27,7 @@ array([0.238, 0.236])
 """
 
 from deltaflow.theory.edge import Edge, edge_of_chaos
+from deltaflow.theory.finite_width import FiniteWidth, finite_width
 from deltaflow.theory.fixed_points import FixedPoint, basins, fixed_point
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.phase_diagram import PhaseDiagram, phase_diagram
@@ -32,12 +35,14 @@ from deltaflow.theory.recursion import Prediction, predict, typical_variances, v
 
 __all__ = [
     "Edge",
+    "FiniteWidth",
     "FixedPoint",
     "Moments",
     "PhaseDiagram",
     "Prediction",
     "basins",
     "edge_of_chaos",
+    "finite_width",
     "fixed_point",
     "phase_diagram",
     "predict",

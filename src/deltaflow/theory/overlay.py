@@ -15,16 +15,19 @@ from torch import Tensor, nn
 from deltaflow.flow.measurement import Quantities, Tape, exact
 from deltaflow.nn.initializers import Initializer
 from deltaflow.theory import (
+    FiniteWidth,
     FixedPoint,
     Moments,
     Prediction,
     basins,
+    finite_width,
     fixed_point,
     predict,
     typical_variances,
     variances,
 )
 
+_SAMPLES = 64  # of a batch, whose correlations stand for all
 Array = np.typing.NDArray[np.float64]
 
 
@@ -67,6 +70,14 @@ class Theory:
         return predict(
             self.sizes, self.moments, self.initializer, input_second_moment, self.dropout
         )
+
+    def finite_width(self, products: Array) -> FiniteWidth:
+        """How networks of this width scatter around the prediction, and where their centre lies.
+
+        Args:
+            products: x·x' / n_features of the samples of a batch, ``[n, n]``.
+        """
+        return finite_width(self.sizes, self.moments, self.initializer, products, self.dropout)
 
     def typical_variances(self) -> tuple[float, float]:
         """σ_w² and σ_b² that stand for all layers between hidden layers."""
@@ -146,17 +157,21 @@ class Theory:
             The columns ``predicted_…``, ``[R]`` for each layer; ``None`` for the output
             layer where it has no prediction.
         """
-        second_moment = exact(tape.layers[0].fed).square().mean(-1).cpu().numpy()
-        found = self.predict(second_moment)
+        fed = exact(tape.layers[0].fed)
+        found = self.predict(fed.square().mean(-1).cpu().numpy())
+        some = fed[0, :_SAMPLES].cpu().numpy()  # all replicas' batches are alike in this
+        finite = self.finite_width(some @ some.T / some.shape[-1])
         like = exact(tape.layers[0].z)
 
-        def tensors(profile: object) -> list[Tensor]:
+        def tensors(profile: Array) -> list[Tensor]:
             return list(torch.as_tensor(profile, dtype=like.dtype, device=like.device).unbind(-1))
 
+        norm = found.delta_norm * np.exp(np.nan_to_num(finite.shift))
+        spread = np.broadcast_to(finite.deviation, norm.shape).copy()
         return {
             "predicted_preactivation_second_moment": [*tensors(found.preactivation_second_moment)],
-            "predicted_delta_norm": _aligned(tensors(found.delta_norm), measured["delta_norm"]),
-            "predicted_delta_norm_spread": [*tensors(found.log_delta_norm_deviation), None],
+            "predicted_delta_norm": _aligned(tensors(norm), measured["delta_norm"]),
+            "predicted_delta_norm_spread": [*tensors(spread), None],
             "predicted_sample_grad_rms": _aligned(
                 tensors(found.sample_grad_rms), measured["sample_grad_rms"]
             ),

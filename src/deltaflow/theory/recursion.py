@@ -10,11 +10,6 @@ q_1 = σ_w² mean(x²) + σ_b², and so its own profile; profiles are averaged a
     E g_l² = E δ_l² · E h_{l−1}²                    of one sample's weight gradient
 
 Sources: arXiv:1606.05340, arXiv:1611.01232.
-
-Layers of N units scatter around it: a layer's second moment is a mean over N units, so it
-adds Var φ² σ_w⁴ / N to the variance of the next one, and 2 q² / N to what is measured of it
-(5 / N per layer for ReLU, relative; Hanin & Rolnick 2018, arXiv:1803.01719, have the same
-scaling with depth over width).
 """
 
 import itertools
@@ -34,19 +29,15 @@ class Prediction:
 
     Attributes:
         preactivation_second_moment: q_l, the mean over samples, of layers 1 to L.
-        preactivation_second_moment_deviation: what one network's own q_l scatters by.
         delta_norm: of the hidden layers, over that of the last one.
         sample_grad_rms: of the hidden layers, over that of the last one; NaN if that is 0.
-        log_delta_norm_deviation: what ln of one network's own ``delta_norm`` scatters by.
         chi: χ_l of the hidden layers, the mean over samples; that of the last one carries
             δ from the output layer.
     """
 
     preactivation_second_moment: Array
-    preactivation_second_moment_deviation: Array
     delta_norm: Array
     sample_grad_rms: Array
-    log_delta_norm_deviation: Array
     chi: Array
 
 
@@ -74,26 +65,18 @@ def predict(
     weight, bias = variances(sizes, initializer)
     fed = [np.asarray(input_second_moment, dtype=np.float64)]
     q = [weight[0] * fed[0] + bias[0]]
-    noise = [np.zeros_like(q[0])]
-    chi, spread = [], []
-    for sigma, shift, width in zip(weight[1:], bias[1:], sizes[1:-1], strict=True):
+    chi = []
+    for sigma, shift in zip(weight[1:], bias[1:], strict=True):
         layer = moments.of_layer(q[-1])
         sigma /= 1 - dropout
         fed.append(layer.second_moment / (1 - dropout))
         q.append(sigma * layer.second_moment + shift)
-        own = layer.fourth_moment - layer.second_moment**2
-        carried = layer.second_moment_slope**2 * noise[-1] if noise[-1].any() else 0
-        noise.append(sigma**2 * (own / width + carried))
         chi.append(sigma * layer.slope_second_moment)
-        spread.append((3 * layer.slope_fourth_moment / layer.slope_second_moment**2 - 1) / width)
-    measured = [v + 2 * z**2 / n for v, z, n in zip(noise, q, sizes[1:], strict=True)]
     delta, gradient = _backwards(sizes, chi, fed)
     return Prediction(
         preactivation_second_moment=_means(q),
-        preactivation_second_moment_deviation=_means(map(np.sqrt, measured)),
         delta_norm=delta,
         sample_grad_rms=gradient,
-        log_delta_norm_deviation=_scatter(spread, fed[0].shape[:-1]),
         chi=_means(chi, fed[0].shape[:-1]),
     )
 
@@ -136,12 +119,6 @@ def _backwards(
         gradient[..., layer] = np.sqrt((square * fed[layer]).mean(-1) / sizes[layer + 1])
     last = gradient[..., -1:]
     return delta, np.divide(gradient, last, out=np.full_like(gradient, np.nan), where=last > 0)
-
-
-def _scatter(spread: Sequence[Array], batches: tuple[int, ...]) -> Array:
-    """Deviation of ln δ norm, which gathers from the last hidden layer back to the first."""
-    relative = _means([np.zeros_like(v) for v in spread[-1:]] + list(spread[-2::-1]), batches)
-    return np.ascontiguousarray(np.sqrt(np.cumsum(relative, axis=-1))[..., ::-1] / 2)
 
 
 def _means(layers: Iterable[Array], batches: tuple[int, ...] = ()) -> Array:

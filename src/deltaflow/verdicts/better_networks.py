@@ -237,7 +237,8 @@ def _least(candidates: list[Candidate]) -> Candidate | None:
 def _scatter(evidence: Evidence, theory: Theory) -> tuple[float, float]:
     """Two deviations of the decades that δ loses by theory, and these decades."""
     found = theory.predict(evidence.inputs)
-    deviation = float(found.log_delta_norm_deviation[0])
+    alike = np.full((1, 1), evidence.inputs.mean())
+    deviation = float(theory.finite_width(alike).deviation[0])
     return 2 * deviation / math.log(10), float(vanishing_index(found.delta_norm))
 
 
