@@ -1,6 +1,7 @@
 """What is said of a run in all: one line if it is sound, else causes before their effects."""
 
 import itertools
+import json
 import math
 
 import pytest
@@ -8,6 +9,7 @@ from torch import nn
 
 from deltaflow.nn.initializers import He, Normal, Zeros
 from deltaflow.records import LAYERS
+from deltaflow.verdicts import judge, recorded
 from deltaflow.verdicts.constants import Constants
 from evidence import by_step, evidence, found, kinds, losing, sizes
 
@@ -156,6 +158,16 @@ def test_whatever_theory_makes_of_a_network_there_are_words_for_it(initializer, 
     words = found(judged)
     assert words
     assert not {"nan", "inf", "×nan", "None"} & set(" ".join(words.values()).split())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_summary_holds_every_verdict_whole(fault):
+    """Whoever reads the records gets the kind, the numbers and the overrides that were found."""
+    for verdict in map(recorded, judge(evidence(**FAULTS[fault]))):
+        assert json.loads(json.dumps(verdict, allow_nan=False)) == verdict
+        assert all(
+            isinstance(number, int | float | str) for number in verdict["numbers"].values()
+        ), verdict
 
 
 def test_the_columns_looked_at_are_in_the_table():

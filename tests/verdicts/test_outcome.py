@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deltaflow.verdicts import judge
-from deltaflow.verdicts.fit import still_falls
+from deltaflow.verdicts.fit import fall
 from evidence import N_STEPS, evidence, found, kinds
 
 EPOCHS = np.arange(40)
@@ -21,17 +21,23 @@ def settling(tau: float, floor: float = 0.6):
 @pytest.mark.parametrize(("tau", "falls"), [(4, False), (20, False), (40, True), (400, True)])
 def test_a_descent_goes_on_where_a_quarter_of_it_is_still_to_come(tau, falls):
     assert (math.exp(-40 / tau) > 0.25) is falls
-    assert (still_falls(settling(tau)) > 0) is falls
-    assert kinds(evidence(losses=settling(tau))) == (["undertrained"] if falls else ["partial"])
+    assert fall(settling(tau))[1] is falls
+    judged = evidence(losses=settling(tau), update_ratio=1e-2)
+    assert kinds(judged) == (["undertrained"] if falls else ["partial"])
+
+
+@pytest.mark.parametrize(("length", "kind"), [(0.99, "undertrained"), (1.01, "partial")])
+def test_weights_that_cannot_have_moved_by_their_length_have_not_settled(length, kind):
+    assert kinds(evidence(losses=settling(20), update_ratio=length / N_STEPS)) == [kind]
 
 
 def test_how_much_it_falls_is_the_line_through_the_second_half():
-    assert still_falls(1 - 0.01 * np.arange(20.0)) == pytest.approx(0.1)
+    assert fall(1 - 0.01 * np.arange(20.0)) == (pytest.approx(0.1), True)
 
 
 @pytest.mark.parametrize("losses", [1 + JITTER, 1 + JITTER[:10], [1.0], [1.0, 0.9], [math.nan] * 9])
 def test_chance_and_too_few_epochs_are_no_descent(losses):
-    assert still_falls(np.array(losses)) == 0
+    assert fall(np.array(losses)) == (0.0, False)
 
 
 def test_a_step_that_leads_to_the_end_is_advised():

@@ -113,7 +113,7 @@ def test_groups_of_copies_are_counted_up_to_half_the_units(n_groups):
 @pytest.mark.parametrize(("copies", "said"), [
     ({2: 1}, "layer 2 all of them start with the same weights"),
     ({1: 1, 3: 1}, "layers 1, 3 all of them start with the same weights"),
-    ({1: 16, 3: 2}, "layers 1, 3 only 16, 2 of them differ in their weights"),
+    ({1: 16, 3: 2}, "layers 1, 3 at most 16 of them differ in their weights"),
 ])  # fmt: skip
 def test_copies_are_named_by_layer(copies, said):
     words = found(evidence(copies=copies))

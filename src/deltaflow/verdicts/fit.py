@@ -94,28 +94,28 @@ def _column(rows: pl.DataFrame, name: str) -> Array:
     return rows[name].cast(pl.Float64).fill_null(math.nan).to_numpy()
 
 
-def still_falls(losses: Array) -> float:
-    """How much a loss falls in the second half of training, where it falls as a loss that goes on.
+def fall(losses: Array) -> tuple[float, bool]:
+    """How much a loss falls in the second half of training, and whether the descent goes on.
 
-    A descent that settles exponentially has more than a quarter of its way to go where its second
-    half takes away at least half of what the first did: r = e^{−T/2τ} ≥ ½, and r² is left.
+    One that settles exponentially has more than a quarter of its way to go where its second half
+    takes away at least half of what the first did: r = e^{−T/2τ} ≥ ½, and r² is left.
 
     Args:
         losses: after each epoch.
 
     Returns:
-        The fall of the line through the second half, in the unit of the loss; 0 if there is none,
-        if it may be chance, or if it has settled.
+        The fall of the line through the second half, in the unit of the loss; 0 if there is none or
+        if it may be chance. And whether it has not settled.
     """
     half = len(losses) // 2
     if half < 2 or not np.isfinite(losses).all():
-        return 0.0
-    if half == 2:
-        falls = float(losses[half - 1] - losses[-1])
-        first = float(losses[0] - losses[half - 1])
-        return falls if falls >= first / 2 > 0 else 0.0
-    found = linregress(np.arange(half), losses[-half:])
-    falls = -found.slope * half
-    is_sure = found.slope < -SURELY_FALLING * found.stderr
+        return 0.0, False
     first = float(losses[0] - losses[half])
-    return float(falls) if is_sure and falls >= max(first, 0.0) / 2 else 0.0
+    if half == 2:  # too few points for a line to be wrong about
+        falls = float(losses[half - 1] - losses[-1])
+        return (falls, True) if falls >= first / 2 > 0 else (0.0, False)
+    line = linregress(np.arange(half), losses[-half:])
+    if not line.slope < -SURELY_FALLING * line.stderr:
+        return 0.0, False
+    falls = float(-line.slope * half)
+    return falls, falls >= max(first, 0.0) / 2

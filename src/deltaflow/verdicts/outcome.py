@@ -7,7 +7,7 @@ import numpy as np
 
 from deltaflow.verdicts.better_networks import shape
 from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.fit import median, still_falls
+from deltaflow.verdicts.fit import fall, median
 from deltaflow.verdicts.flow import change
 from deltaflow.verdicts.step_sizes import further
 from deltaflow.verdicts.thresholds import DEFAULT_WIDTH, FEWEST_STEPS, KEPT, MAJORITY
@@ -17,12 +17,15 @@ _BY_HEART = 16  # rows of debug=overfit
 
 
 def undertrained(evidence: Evidence) -> Verdict | None:
-    """The loss still falls at the end, and most of it is left."""
+    """The loss still falls at the end, and most of it is left.
+
+    Its descent goes on, or no layer can have moved by the length of its weights yet.
+    """
     losses = evidence.losses
     if not evidence.explains_little or not len(losses):
         return None
-    falls = still_falls(losses)
-    if not falls:
+    falls, goes_on = fall(losses)
+    if not falls or not (goes_on or evidence.pace * evidence.n_steps < 1):
         return None
     last = float(losses[-1])
     numbers = {"fall": falls, "last_loss": last, "n_steps": evidence.n_steps}

@@ -49,7 +49,7 @@ def symmetric(evidence: Evidence) -> Verdict | None:
     if not evidence.copies:
         return None
     layers = tuple(evidence.copies)
-    numbers = {"distinct_units": list(evidence.copies.values())}
+    numbers = {"distinct_units": max(evidence.copies.values())}
     return Verdict("symmetric", "start", numbers, layers, better_network(evidence))
 
 

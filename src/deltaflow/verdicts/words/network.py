@@ -8,9 +8,9 @@ from deltaflow.verdicts.verdict import Numbers, Verdict
 def _symmetric(verdict: Verdict) -> str:
     several, distinct = "s" * (len(verdict.layers) > 1), verdict.numbers["distinct_units"]
     which = f"hidden layer{several} {', '.join(map(str, verdict.layers))}"
-    if max(distinct) > 1:
+    if distinct > 1:
         return (
-            f"Units are copies: in {which} only {', '.join(map(str, distinct))} of them differ in "
+            f"Units are copies: in {which} at most {distinct} of them differ in "
             "their weights in and out at the start. Copies get the same gradient and stay so."
         )
     return (
