@@ -21,7 +21,7 @@ from torch import Tensor
 
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.network import NORMALIZATIONS, OUTPUT_ACTIVATIONS, FullyConnected
-from deltaflow.records.decoding import Most, WrongFieldError, decode
+from deltaflow.records.decoding import WrongFieldError, decode
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 from deltaflow.system.files import UnusableFileError, open_file
@@ -48,8 +48,8 @@ _COPIES = "collections OrderedDict"  # unless it is given nothing
 class Architecture:
     """What a network is made of, in a checkpoint."""
 
-    sizes: Annotated[Sequence[int], Most(_MOST)]
-    seeds: Annotated[Sequence[int], Most(_MOST)]
+    sizes: Annotated[Sequence[int], _MOST]
+    seeds: Annotated[Sequence[int], _MOST]
     output_activation: str | None
     dtype: Literal["float32", "float64"]
     normalization: str | None

@@ -14,7 +14,7 @@ deltaflow.records.decoding.WrongFieldError: `mean` must be a finite number. Foun
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -30,13 +30,6 @@ _CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]")  # all but tabs and
 
 _Record = TypeVar("_Record")
 _Check = Callable[[Any, str], Any]  # takes a value and its name, and gives what it stands for
-
-
-@dataclass(frozen=True)
-class Most:
-    """How many entries a list may have, as an annotation of its type."""
-
-    entries: int
 
 
 class WrongFieldError(UserError):
@@ -57,7 +50,8 @@ def decode(kind: type[_Record], value: Any, name: str = "") -> _Record:
 
     Args:
         kind: a dataclass of texts, numbers, lists, objects and other such dataclasses. An ``int``
-            is a whole number from 0 to 2⁶³ - 1, a ``float`` any finite number.
+            is a whole number from 0 to 2⁶³ - 1, a ``float`` any finite number; a whole number in
+            the annotation of a list says how many elements that may have.
         value: as ``json.loads`` gives it.
         name: of the record within another one.
 
@@ -74,7 +68,7 @@ def _check(kind: Any, most: int = _MOST_ENTRIES) -> _Check:
     """The check of a type."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        limits = [note.entries for note in inner[1:] if isinstance(note, Most)]
+        limits = [note for note in inner[1:] if isinstance(note, int)]
         return _check(inner[0], *limits)
     if origin in (Union, UnionType):
         return _one_kind_of(*inner)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_type_hints
 
-from deltaflow.records.decoding import Most, WrongFieldError
+from deltaflow.records.decoding import WrongFieldError
 from deltaflow.system.processes import is_at_work
 
 Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
@@ -37,18 +37,7 @@ Intervals = Mapping[str, Interval]
 
 @dataclass(frozen=True)
 class Replica:
-    """How one seed came out.
-
-    Attributes:
-        seed: the replica's.
-        status: how it ended.
-        diverged_at_step: the first step that was not finite; ``None`` if there was none.
-        best_epoch: that with the lowest validation loss; ``None`` without a validation part.
-        final: metrics after the last epoch.
-        best: metrics after the best one.
-        test: metrics of the test part.
-        flow: the flow numbers.
-    """
+    """How one seed came out: its metrics at three moments, and its flow numbers."""
 
     seed: int
     status: Literal["completed", "diverged"]
@@ -94,7 +83,7 @@ class TableReading:
     path: str
     rows: int
     target: str
-    columns: Annotated[Sequence[TableColumn], Most(10**6)]
+    columns: Annotated[Sequence[TableColumn], 10**6]
 
 
 @dataclass(frozen=True)
@@ -148,7 +137,7 @@ class Summary:
         default_factory=list
     )
     overrides: Annotated[  # each may be an axis of a report
-        Sequence[str], Most(500), "Hydra's overrides of this run, a list"
+        Sequence[str], 500, "Hydra's overrides of this run, a list"
     ] = field(default_factory=list)
     choices: Annotated[
         Mapping[str, str | None], "the option chosen in each config group, by group"
@@ -183,7 +172,7 @@ class Summary:
     ] = field(default_factory=dict)
     replicas: Annotated[
         Sequence[Replica],
-        Most(10**6),
+        10**6,
         "a list, one per seed: seed, status (completed, diverged), diverged_at_step, best_epoch, "
         "final, best, test (metrics), flow (the numbers below)",
     ] = field(default_factory=list)
@@ -229,11 +218,7 @@ class Summary:
         return sum(replica.has_diverged for replica in self.replicas)
 
     def is_going(self, directory: Path) -> bool:
-        """Whether somebody still works on the run, as far as can be told without its lock.
-
-        Args:
-            directory: of the run.
-        """
+        """Whether somebody still works on the run in its directory, as far as can be told."""
         return self.status == "running" and is_at_work(
             self.process, self.host, self.started, directory
         )

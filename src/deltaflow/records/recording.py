@@ -54,11 +54,7 @@ class Recording:
         return self._tables[-1]
 
     def note(self, fields: dict[str, Any]) -> None:
-        """Fill in fields of the summary.
-
-        Args:
-            fields: as JSON would have them; they are checked as those of anybody.
-        """
+        """Fill in fields of the summary, given as JSON would have them."""
         self.summary = summary_of(asdict(self.summary) | fields)
 
     def flush(self) -> None:
