@@ -153,6 +153,16 @@ def test_a_seed_that_failed_is_lost_as_one_that_diverged(tmp_path):
     assert [(run.n_lost, run.n_seeds) for run in found.ranking] == [(0, 2), (0, 2), (1, 2)]
 
 
+def test_seeds_that_learnt_too_little_are_lost_too(tmp_path):
+    """A high mean of some seeds is not worth more than a lower one that all of them reach."""
+    few = [{"kind": "failed_seeds", "words": "1 of 4", "numbers": {"n_failed": 1, "n_seeds": 4}}]
+    write_run(tmp_path / "0_x", ["a=1"], accuracy=lambda s: 0.2 if s == 3 else 1.0, verdicts=few)
+    write_run(tmp_path / "1_x", ["a=2"], accuracy=lambda _: 0.7)
+    found = of(tmp_path)
+    assert [(run.label, run.n_lost) for run in found.ranking] == [("a=2", 0), ("a=1", 1)]
+    assert any("learnt far less than the best" in note for note in found.notes)
+
+
 def write_overlap(folder):
     """Two sweeps of one configuration, with three seeds in common."""
     for name, seeds, seconds in (("a", range(4), 4.0), ("b", range(1, 7), 12.0)):

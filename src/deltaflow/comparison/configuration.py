@@ -15,6 +15,7 @@ from deltaflow.system.escaping import literal
 Value = str | float | None
 
 ENDED = ("completed", "diverged")
+FAILED_SEEDS = "failed_seeds"  # the verdict on seeds that learnt far less than the best
 _SHOWN = 5  # labels in a message
 
 
@@ -108,8 +109,16 @@ class Configuration:
 
     @property
     def n_lost(self) -> int:
-        """Seeds that diverged or failed."""
-        return len(self.diverged) + len(self.failed)
+        """Seeds that diverged, that failed, or that learnt too little, as verdicts say."""
+        completed = len(self.replicas) - len(self.diverged)
+        verdicts = [
+            verdict
+            for number in set(self.sources.values())
+            for verdict in self.runs[number].summary.verdicts
+            if verdict.kind == FAILED_SEEDS
+        ]
+        unlearnt = sum(int(finite(verdict.numbers.get("n_failed")) or 0) for verdict in verdicts)
+        return len(self.diverged) + len(self.failed) + min(unlearnt, completed)
 
     @property
     def n_seeds(self) -> int:

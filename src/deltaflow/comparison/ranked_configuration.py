@@ -53,7 +53,7 @@ class RankedConfiguration:
         reason: why it, or some run of it, has no result.
         n_seeds: with results, or planned and failed.
         n_diverged: seeds that diverged.
-        n_lost: seeds that diverged or failed.
+        n_lost: seeds that diverged, failed or learnt too little.
         n_zero: seeds with a hidden layer where δ is 0, at the ``start`` and at the ``end``.
         numbers: by the names of the comparison's quantities.
         difference: from the baseline; ``None`` for the baseline, and without a seed in common.

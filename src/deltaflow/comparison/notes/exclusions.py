@@ -42,8 +42,8 @@ def _lost_seeds(grouped: GroupedRuns) -> Iterator[str]:
     found = grouped.configurations
     if lost := sum(one.status == "completed" and one.n_lost > 0 for one in found):
         yield (
-            f"{many(lost, 'configuration')} lost seeds, which diverged or failed: ranked after "
-            "those that lost a smaller share, then by the mean of the seeds that are left."
+            f"{many(lost, 'configuration')} lost seeds, which diverged, failed or learnt far less "
+            "than the best: ranked after those that lost a smaller share, then by the mean."
         )
 
 
