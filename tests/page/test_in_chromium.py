@@ -274,6 +274,29 @@ def test_the_ranking_has_a_row_a_run_with_what_became_of_it(drawn):
     assert f"{second['against']['p_holm']:.3f}" in text
 
 
+def test_a_run_alone_is_not_compared_with_anything(visit):
+    page = visit(synthetic.one_run() | {"kind": "run"}).page
+    for part in ("#matrix", "#effects", "#filters", ".ticking", "#pager"):
+        assert page.locator(part).is_hidden(), part
+    assert page.locator("#contents a:visible").all_inner_texts() == [
+        "Result", "Notes", "Depth profiles", "Layer × step", "Learning curves",
+        "Measured and predicted", "Run by run",
+    ]  # fmt: skip
+    draw(page, "profiles", "heatmaps", "curves", "decay")
+    assert page.locator("#ranking-table tbody tr").count() == 1
+
+
+def test_seeds_that_are_all_alike_are_said_to_be_and_uneven_intervals_have_their_ends(visit):
+    content = synthetic.small()
+    first, second = content["runs"][:2]
+    first["numbers"]["accuracy"] |= {"mean": 1.0, "low": 0.96, "high": 1.0, "alike": True}
+    second["numbers"]["decay_rate_start"] |= {"low": 0.5, "mean": 0.5, "high": 0.5, "alike": True}
+    rows = visit(content).page.locator("#ranking-table tbody tr")
+    said = [" ".join(rows.nth(n).inner_text().split()) for n in (0, 1)]
+    assert "1.000 [0.960, 1.000] all seeds alike" in said[0]
+    assert "0.500 all seeds alike" in said[1]
+
+
 def test_a_mean_of_some_of_the_seeds_says_of_how_many(visit):
     content = synthetic.small()
     third = content["runs"][2]

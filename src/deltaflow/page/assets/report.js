@@ -10,6 +10,16 @@ function showHeader() {
   }
 }
 
+/** A run alone is not ranked, filtered or set against others. */
+function showOneRun() {
+  if (content.kind !== "run") return;
+  const comparing = "#matrix, #effects, #filters, .ticking, #pager";
+  const links = "#contents li:has([href='#matrix'], [href='#effects'])";
+  for (const part of document.querySelectorAll(`${comparing}, ${links}`)) part.hidden = true;
+  byId("ranking-title").textContent = "Result";
+  document.querySelector("#contents [href='#ranking']").textContent = "Result";
+}
+
 function redraw() {
   showTicks();
   showMatrix();
@@ -18,6 +28,7 @@ function redraw() {
 
 setUpTheme(redraw);
 showHeader();
+showOneRun();
 setUpFilters();
 setUpRanking();
 setUpMatrix();
