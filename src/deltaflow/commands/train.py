@@ -37,7 +37,7 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import printable
 from deltaflow.system.signals import raised_again, raised_once
 from deltaflow.terminal import ranking
-from deltaflow.terminal import run as terminal
+from deltaflow.terminal.run import print_run
 from deltaflow.terminal.screen import console
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
             )
         limits.check(config)  # a mistake need not wait for torch
         result = _run(config, command, console=out, bar=out if out.is_terminal else None)
-        terminal.print_run(out, result.directory, result.record, result.layers)
+        print_run(out, result.directory, result.record, result.layers)
     except KeyboardInterrupt as stop:
         directory = Path(HydraConfig.get().runtime.output_dir)
         if stop.args or not (directory / SUMMARY).exists():
