@@ -17,11 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deltaflow import UserError
+from deltaflow import UserError, train
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import assembly
-from deltaflow.experiment.run import run
 from deltaflow.experiment.trainer import make_trainer
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.random_streams import Stream, generator
@@ -34,7 +33,7 @@ Trained = tuple[float, list[nn.Sequential]]
 
 @dataclass(frozen=True)
 class Work:
-    """What there is to do, for whoever does it.
+    """A training, however it is done.
 
     Attributes:
         train: features and targets of the training part, on the device.
@@ -212,16 +211,15 @@ def train_by_run(work: Work, overrides: Sequence[str]) -> Trained:
             fit(*args, **kwargs)
         seconds = clock()
 
-    with tempfile.TemporaryDirectory() as directory:
-        epochs = f"trainer.max_epochs={work.epochs}"
-        config, choices = compose_run([*overrides, epochs], Path(directory))
-        pl.Trainer.fit = timed_fit  # type: ignore[method-assign]
-        try:
-            result = run(config, Path(directory), choices)
-        finally:
-            pl.Trainer.fit = fit  # type: ignore[method-assign]
-    assert result.network is not None
-    return seconds, [result.network.replica(r) for r in range(config.n_seeds)]
+    pl.Trainer.fit = timed_fit  # type: ignore[method-assign]
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            epochs = f"trainer.max_epochs={work.epochs}"
+            network = train([*overrides, epochs], directory).network
+    finally:
+        pl.Trainer.fit = fit  # type: ignore[method-assign]
+    assert network is not None
+    return seconds, [network.replica(r) for r in range(len(network.seeds))]
 
 
 def _on_device(batch: Batch, device: torch.device) -> Batch:

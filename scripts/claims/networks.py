@@ -22,6 +22,13 @@ def network_of(runs: Runs, at: str) -> Any:
     return run.network if at == "end" else assemble(run.record.overrides)[1]
 
 
+def logits_on_test(runs: Runs, at: str) -> tuple[Tensor, Tensor]:
+    """Logits of the test rows, ``[R, rows, classes]``, and their classes, ``[R, rows]``."""
+    x, y = next(iter(data_of(runs).test_dataloader()))
+    with torch.no_grad():
+        return network_of(runs, at)(x).double(), y
+
+
 def of_hidden_layers(what: Callable[[Tensor, Tensor], Tensor], at: str) -> Number:
     """A number of each hidden layer on the training rows, averaged over the layers.
 
@@ -72,9 +79,7 @@ def attenuation(at: str) -> Number:
     """
 
     def number(runs: Runs) -> BySeed:
-        x, y = next(iter(data_of(runs).test_dataloader()))
-        with torch.no_grad():
-            logits = network_of(runs, at)(x).double()
+        logits, y = logits_on_test(runs, at)
         return runs.by_seed((delta_rms(logits, y, 1) / delta_rms(logits, y, 2)).log10())
 
     return number
@@ -103,10 +108,7 @@ def exaggeration(temperature: float) -> Number:
     """
 
     def number(runs: Runs) -> BySeed:
-        x, _ = next(iter(data_of(runs).test_dataloader()))
-        with torch.no_grad():
-            logits = network_of(runs, "end")(x).double()
-        return runs.by_seed(gap_gained(logits / temperature))
+        return runs.by_seed(gap_gained(logits_on_test(runs, "end")[0] / temperature))
 
     return number
 
