@@ -40,11 +40,13 @@ class TableFile:
         path: as it was given.
         names: of its columns, in order; of a text file without the spaces around them.
         separator: of a text file; ``None`` for Parquet.
+        n_rows: that a Parquet file says it has.
     """
 
     path: str
     names: tuple[str, ...]
     separator: str | None
+    n_rows: int = 0
 
     def read(self, columns: Sequence[str]) -> list[Array | Texts] | list[pl.Series]:
         """The data rows of some columns; the blank lines of a text file are passed over.
@@ -64,7 +66,7 @@ class TableFile:
         read: list[Array | Texts] | list[pl.Series]
         with _damage_told(self.path):
             if self.separator is None:
-                read = _read_parquet(self.path, places)
+                read = _read_parquet(self.path, self.n_rows, places)
             else:
                 _require(local_path(self.path).stat().st_size, literal(self.path))
                 read = read_columns(self.path, self.separator, len(self.names), places)
@@ -93,14 +95,14 @@ def open_table(path: str) -> TableFile:
     with _damage_told(path):
         _refuse_path(path, file)
         if file.suffix.lower() in PARQUET:
-            return TableFile(path, tuple(parquet.column_names(file)), None)
+            names, n_rows = parquet.look(file)
+            return TableFile(path, tuple(names), None, n_rows)
         return _open_text(path)
 
 
-def _read_parquet(path: str, places: Sequence[int]) -> list[pl.Series]:
+def _read_parquet(path: str, n_rows: int, places: Sequence[int]) -> list[pl.Series]:
     """Columns of a file that may say of itself whatever it likes."""
     file = local_path(path)
-    n_rows = parquet.count_rows(file)
     found = f"{n_rows:,} rows of {literal(path)}"
     if n_rows > MOST_ROWS:
         raise UserError(f"A table must have at most {MOST_ROWS:,} rows. Found {found}. Use fewer.")

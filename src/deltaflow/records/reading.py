@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -17,12 +16,13 @@ from deltaflow.system.escaping import literal
 from deltaflow.system.files import UnusableFileError, folders, open_file
 from deltaflow.system.isolation import UnavailableError, call
 from deltaflow.system.memory import require
+from deltaflow.system.parquet import footer
 
 CHUNKS = "records"
 """The folder of a run under way that holds the chunks of its tables."""
 
 _LARGEST = 2**32  # bytes of a file
-_LARGEST_END = 2**24  # bytes of the part of a file that says what is in it
+_LONGEST_FOOTER = 2**24  # bytes of the part of a file that says what is in it
 _MOST_COLUMNS = 1000
 _ROWS = 1_000_000  # that a small file may have: alike, they take next to nothing
 _ROWS_PER_BYTE = 100
@@ -172,16 +172,17 @@ def _decoded(
 ) -> pl.DataFrame:
     """Some columns of a file, checked before they are in memory and after."""
     with open_file(directory, name, _LARGEST) as file:
-        there = _types(file)
+        found = footer(file, _LONGEST_FOOTER)
+        there, n_rows = found.types, found.n_rows
+        if len(there) > _MOST_COLUMNS:
+            raise ValueError(f"it has {len(there):,} columns")
         for column, kind in types.items():
             if there.get(column, kind) != kind:
                 raise ValueError(f"`{column}` is {there[column]}, not {kind}")
-        n_rows = pl.scan_parquet(file).select(pl.len()).collect().item()  # as its end has it
         advice = "Leave the run out"
         if n_rows > _ROWS + _ROWS_PER_BYTE * (size := os.fstat(file.fileno()).st_size):
             raise ValueError(f"{n_rows:,} rows in {size:,} bytes are none that a run has measured")
         require(n_held + n_rows * len(types) * _CELL, "A table", f"{n_rows:,} rows", advice)
-        file.seek(0)
         frame = pl.read_parquet(file, columns=[column for column in types if column in there])
         absent = [pl.lit(None, kind).alias(n) for n, kind in types.items() if n not in there]
         return _checked(frame.with_columns(absent).select(list(types)), schema)
@@ -200,25 +201,6 @@ def _as_table(path: Path, schema: Schema) -> Iterator[None]:
             f"{literal(str(path))} must be a Parquet file of the table `{schema.name}`. Found one "
             f"that cannot be read: {said}. Delete it, or run again."
         ) from error
-
-
-def _types(file: BinaryIO) -> Mapping[str, pl.DataType]:
-    """The types of a file's columns by name; the file is at its beginning then.
-
-    Raises:
-        ValueError: if what says so is none, or is huge.
-    """
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 8))
-    length, mark = int.from_bytes(file.read(4), "little"), file.read()
-    if mark != b"PAR1" or length > _LARGEST_END:
-        raise ValueError("its end is not that of a Parquet file")
-    file.seek(0)
-    found = pl.read_parquet_schema(file)
-    file.seek(0)
-    if len(found) > _MOST_COLUMNS:
-        raise ValueError(f"it has {len(found):,} columns")
-    return found
 
 
 def _checked(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
