@@ -19,7 +19,7 @@ from deltaflow.nn.initializers import LeCun, Torch
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy
 from deltaflow.theory import Moments
-from deltaflow.theory.overlay import Theory
+from deltaflow.theory.network import Theory
 
 N_SEEDS, N_STEPS, WIDTH = 16, 200, 32
 flowers = iris()

@@ -20,7 +20,7 @@ from deltaflow.nn.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.records import read_summary
 from deltaflow.terminal.prediction import print_prediction
 from deltaflow.theory import Moments, edge_of_chaos, fixed_point, predict, typical_variances
-from deltaflow.theory.overlay import Theory
+from deltaflow.theory.network import Theory
 from running import CONF, TABLE, composed, options, run
 
 TANH = ["activation=tanh", "init=normal", "init.sigma_w=1.2", "init.sigma_b=0.2"]

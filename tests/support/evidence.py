@@ -14,7 +14,7 @@ from torch import nn
 from deltaflow.comparison.flow_numbers import theory_fit
 from deltaflow.nn.initializers import Initializer, Normal
 from deltaflow.records import LAYERS, METRICS
-from deltaflow.theory.overlay import Theory
+from deltaflow.theory.network import Theory
 from deltaflow.verdicts import Evidence, judge, words
 from deltaflow.verdicts.constants import Constants
 from deltaflow.verdicts.facts import Settings, TrainingData

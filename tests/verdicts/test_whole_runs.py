@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deltaflow.theory.overlay import Theory
+from deltaflow.theory.network import Theory
 from running import run
 from verdict_accuracy.judging import advised
 

@@ -10,7 +10,7 @@ from deltaflow.figures.phase_picture import phase_picture
 from deltaflow.system.errors import UserError
 from deltaflow.terminal.prediction import NetworkPrediction
 from deltaflow.theory import edge_of_chaos, fixed_point, phase_diagram
-from deltaflow.theory.overlay import Array, Theory
+from deltaflow.theory.network import Array, Theory
 
 _HUGE = np.array([1e24])  # a q at which φ' has reached its limits
 

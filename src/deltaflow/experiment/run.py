@@ -32,7 +32,7 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.files import make_folder, replace_file
 from deltaflow.system.signals import held_back, raised_once
 from deltaflow.terminal.inputs import print_reading
-from deltaflow.theory.overlay import Theory
+from deltaflow.theory.network import Theory
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.training.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
 from deltaflow.training.callbacks.metrics import SHOWN_SEEDS

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from deltaflow.terminal.screen import titled_table
 from deltaflow.theory import Edge, FixedPoint, Prediction, phases, variances
-from deltaflow.theory.overlay import Theory
+from deltaflow.theory.network import Theory
 
 _MOST = 60  # rows
 _FOLDED = 3  # so many rows that say the same become one

@@ -17,6 +17,8 @@ the activation and the variances of weights and biases follow how q, c and the e
     where it ends in a deep one: phase, depth scales
 ``edge``, ``phase_diagram``
     where the phases meet; the whole plane of variances
+``network``
+    all of it for one network, beside what is measured of its first step
 
 >>> from torch import nn
 >>> from deltaflow.nn.initializers import Xavier

@@ -11,7 +11,7 @@ from deltaflow.data import ReplicaData
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.nn.task import Classification
-from deltaflow.theory.overlay import Array
+from deltaflow.theory.network import Array
 
 Counts = NDArray[np.integer[Any]]
 

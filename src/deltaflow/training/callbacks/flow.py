@@ -13,7 +13,7 @@ from deltaflow.flow import kernels, measurement
 from deltaflow.flow.measurement import Quantities, Tape
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, TableWriter
-from deltaflow.theory.overlay import Theory
+from deltaflow.theory.network import Theory
 from deltaflow.training.callbacks.cadence import Cadence
 from deltaflow.training.callbacks.tensorboard import log_layer_charts
 
@@ -79,7 +79,7 @@ class FlowRecorder(pl.Callback):
         network: FullyConnected = pl_module.network
         self._quantities = measurement.measure(network, self._tape, self.effective_rank)
         if self.theory is not None and trainer.global_step == 0:
-            self._quantities |= self.theory.beside(self._tape, self._quantities)
+            self._quantities |= self.theory.predict_step(self._tape, self._quantities)
         probe = trainer.datamodule.probe(self.probe_rows)
         self._quantities["dead_fraction"] = measurement.dead_fractions(network, probe)
         self._weights = [linear.weight.detach().clone() for linear in network.layers]

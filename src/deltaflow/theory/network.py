@@ -1,4 +1,4 @@
-"""Theory beside measurement: what a step should show, in the columns of the layers table.
+"""What theory says of one network as it is configured, and of its first step as it is measured.
 
 Only the first step can be predicted, when weights are what the initializer drew. δ and the
 weight gradient of a sample are predicted up to their scale, which the loss sets, so they are
@@ -146,7 +146,7 @@ class Theory:
             },
         }
 
-    def beside(self, tape: Tape, measured: Quantities) -> Quantities:
+    def predict_step(self, tape: Tape, measured: Quantities) -> Quantities:
         """Predictions for the samples of a step, aligned with what was measured.
 
         Args:
