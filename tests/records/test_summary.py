@@ -71,3 +71,8 @@ def test_of_many_that_claim_a_directory_one_has_it(tmp_path):
     with ThreadPoolExecutor(16) as pool:
         won = [number for number, has in enumerate(pool.map(attempt, range(64))) if has]
     assert won == [read_summary(tmp_path).process]
+
+
+def test_a_text_of_anybody_commands_no_terminal():
+    found = summary_of({"status": "failed", "error": "red \x1b[31m\r\n\tof it\x9b0m \ud800"})
+    assert found.error == "red �[31m�\n\tof it�0m ?"
