@@ -30,7 +30,7 @@ TIMED = {
     "composition": (
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_configuration",
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_sweep_config",
-        "deltaflow.commands.train:identity", "deltaflow.config.limits:check",
+        "deltaflow.commands.job:identity", "deltaflow.config.limits:check",
         "deltaflow.experiment.run:identity", "deltaflow.experiment.run:_hyperparameters",
         "deltaflow.experiment.assembly:datamodule",
         "deltaflow.experiment.assembly:module",

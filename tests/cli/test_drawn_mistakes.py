@@ -12,14 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from deltaflow.config import limits
-from deltaflow.config.composition import compose_run
-from deltaflow.config.instantiation import GROUPS, error_with_part
-from deltaflow.config.messages import explain
+from deltaflow.config.instantiation import GROUPS
 from deltaflow.config.schema import RunConfig
-from deltaflow.experiment import assembly, builders
 from drawn import DRAWN
 from foreign import guarded
+from prepared import prepared
 from running import CONF, options
 
 CHOSEN = (*GROUPS, "network", "trainer", "accelerator", "diagnostics", "logger", "experiment")
@@ -74,26 +71,6 @@ OVERRIDES = st.tuples(
         st.text(max_size=8),
     ),
 )
-
-
-def prepared(overrides: list[str], directory) -> str | None:
-    """Do what precedes a training; the message if it must not begin."""
-    try:
-        config, _ = compose_run(overrides, directory)
-    except Exception as error:
-        return explain(error)
-    try:
-        limits.check(config)
-        builders.check_size(config)
-        data = assembly.datamodule(config)
-        module = assembly.module(config, data)
-        builders.theory(config, data, module.objective)
-        assembly.loggers(config)
-        assembly.callbacks(config)
-        module.configure_optimizers()
-    except Exception as error:
-        return explain(error_with_part(config, error))
-    return None
 
 
 def check(drawn: tuple, directory) -> None:

@@ -7,16 +7,30 @@ import threading
 import pytest
 
 from mistakes import MISTAKES
+from prepared import prepared
+
+# One of each class of error goes through the whole command, and all that is no override.
+WHOLE = {
+    "misspelt option", "unknown key", "no key at all", "wrong type", "values without a sweep",
+    "reference to nowhere", "removed setting", "unknown class", "unknown argument",
+    "batch beyond the data", "one network to judge", "coupling optimizer", "too wide",
+    "folder that cannot be", "resumed without -m", "bytes that are no text", "flag in between",
+    "coupling scheduler", "plateau of nothing", "unknown accelerator",
+}  # fmt: skip
+WHOLE |= {name for name, (typed, *_) in MISTAKES.items() if typed[0].startswith("-")}
 
 
-@pytest.mark.parametrize(
-    ("typed", "rule", "found", "advice"),
-    [
-        pytest.param(*case, id=name, marks=[] if n % 8 == 0 else pytest.mark.slow)
-        for n, (name, case) in enumerate(MISTAKES.items())  # as many kinds, a few in a minute
-    ],
-)
-def test_a_mistake_gets_one_message(typed, rule, found, advice, deltaflow):
+def marked(names):
+    """A few of them in a minute; the rest with all that is slow."""
+    return [
+        pytest.param(name, id=name, marks=[] if n % 4 == 0 else pytest.mark.slow)
+        for n, name in enumerate(sorted(names))
+    ]
+
+
+@pytest.mark.parametrize("name", marked(WHOLE))
+def test_a_mistake_gets_one_message(name, deltaflow):
+    typed, rule, found, advice = MISTAKES[name]
     outcome = deltaflow(*typed)
 
     assert outcome.status == 1
@@ -26,6 +40,17 @@ def test_a_mistake_gets_one_message(typed, rule, found, advice, deltaflow):
     assert message.count("deltaflow: ") == 1
     assert "Traceback" not in message
     for part in (rule, found, advice):
+        assert part in message
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", marked(set(MISTAKES) - WHOLE))
+def test_a_mistake_is_found_before_a_training(name, tmp_path):
+    typed, *parts = MISTAKES[name]
+    message = prepared(typed, tmp_path)
+    assert message is not None
+    assert "should not have come so far" not in message
+    for part in parts:
         assert part in message
 
 

@@ -18,6 +18,12 @@ def test_help_explains_every_group_and_lists_its_options(deltaflow):
     assert "python train.py -m" in outcome.out
 
 
+@pytest.mark.slow
+def test_help_is_what_hydra_makes_of_it(deltaflow):
+    """With an override, Hydra says it."""
+    assert deltaflow("--help").out == deltaflow("--help", "seed=0").out
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["activation=swish9"]])
 def test_help_and_mistakes_do_not_wait_for_torch(arguments, tmp_path):
     script = (
@@ -63,7 +69,8 @@ def test_a_full_disk_is_no_broken_installation():
     ids=str,
 )  # fmt: skip
 def test_a_mistake_is_told_before_torch_is_there(command, arguments, tmp_path):
-    assert not {"torch", "lightning", "matplotlib"} & _imported(command, arguments, tmp_path)
+    slow = {"torch", "lightning", "matplotlib", "polars", "numpy"}
+    assert not slow & _imported(command, arguments, tmp_path)
 
 
 @pytest.mark.slow

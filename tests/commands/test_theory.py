@@ -290,8 +290,8 @@ def test_activations_of_ones_own_are_predicted(said, tmp_path, flag):
         ("network.depth=1,2", "takes one value for each setting. Found `network.depth=1,2`"),
         ("network.normalization=layer", "Found `network.normalization=layer`"),
         ("activation._target_=torch.nn.PReLU", "no parameters of its own"),
-        ("-m", "Found `-m`"),
-        ("--cfg=job", "Found `--cfg=job`"),
+        ("-m", "Found: unrecognized arguments: -m"),
+        ("--cfg=job", "Found: unrecognized arguments: --cfg=job"),
         ("--config-dir=nowhere", "must be a folder. Found nowhere"),
         ("init.sigma_w=2", "sigma_w"),
         ("loss=bce data=sine", "`loss=bce`"),
@@ -313,7 +313,7 @@ def test_a_mistake_gives_one_message(said, argument, message):
 
 def test_help_says_what_can_be_set(said):
     found = said("--help")
-    assert all(f"{name}=" in found.out for name in theory.Settings.__dataclass_fields__)
+    assert all(f"{name}=" in found.out for name in theory.PredictionSettings.__dataclass_fields__)
 
 
 def test_a_picture_with_the_runs_of_a_sweep(said, tmp_path):

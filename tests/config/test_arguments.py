@@ -58,7 +58,7 @@ def test_what_fits_or_cannot_be_told_passes(arguments):
         ({"sizes": 3}, "`group.sizes` must be a list. Found 3."),
         ({"maybe_sizes": 3}, "`group.maybe_sizes` must be a list or null. Found 3."),
         ({"sizes": "12"}, "`group.sizes` must be a list. Found '12'."),
-        ({"number": float("nan")}, "`group.number` must have a value that means something."),
+        ({"number": float("nan")}, "`group.number` must be a value that means something."),
         ({"number": "0.1"}, "`group.number` must be a number. Found '0.1'."),
         ({"numbr": 1}, r"`group` must get .* `target` takes: whole, number.*mean `group.number`?"),
     ],

@@ -10,15 +10,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
 from deltaflow.commands import train
 from deltaflow.config.composition import compose_run
 from deltaflow.config.options import config_directory
-from deltaflow.experiment.result import Run
-from deltaflow.experiment.run import run as train_run
-from deltaflow.figures import run_picture, sweep_figures
+
+if TYPE_CHECKING:  # torch takes its time, and not every test needs it
+    from deltaflow.experiment.result import Run
 
 CONF = config_directory()
 ROOT = CONF.parent
@@ -30,20 +31,23 @@ def composed(overrides: list[str], directory: Path) -> DictConfig:
     return compose_run(overrides, directory)[0]
 
 
-def run(overrides: list[str], directory: Path, **named) -> Run:
+def run(overrides: list[str], directory: Path, **named) -> "Run":
+    from deltaflow.experiment.run import run as train_run
+
     config, choices = compose_run(overrides, directory)
     return train_run(config, directory, choices, overrides, **named)
 
 
 def draw_nothing(monkeypatch) -> None:
     """Let pictures be empty files."""
+    from deltaflow.experiment.result import Run
 
     def leave_none(_comparison, directory, _kind) -> None:
         directory.mkdir(exist_ok=True)
 
     monkeypatch.setattr(Run, "draw", lambda self: None)
-    monkeypatch.setattr(run_picture, "save", lambda figure, path: path.touch())
-    monkeypatch.setattr(sweep_figures, "write_figures", leave_none)
+    monkeypatch.setattr("deltaflow.figures.run_picture.save", lambda figure, path: path.touch())
+    monkeypatch.setattr("deltaflow.figures.sweep_figures.write_figures", leave_none)
 
 
 def type_in(monkeypatch, directory: Path, *arguments: str, full_error: str = "0") -> int:

@@ -61,10 +61,7 @@ class Sweep:
     runs: pl.DataFrame
 
     def load(self, directory: str) -> Run:
-        """One of its runs.
-
-        Args:
-            directory: as in ``runs``.
+        """One of its runs, by its directory in ``runs``.
 
         Raises:
             ValueError: if its records cannot be read.

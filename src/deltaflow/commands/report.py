@@ -12,106 +12,64 @@ is format=svg, and so on:
                      it, such as "activation=relu init=he"
 """
 
+from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from deltaflow.comparison.collection import collect
-from deltaflow.config.messages import command
+from deltaflow.commands.parser import Parser
+from deltaflow.config.messages import entry_point
 from deltaflow.figures.formats import FORMATS
-from deltaflow.sweep.report import print_places, report_on, title_of, write_report
 from deltaflow.system.errors import UserError
-from deltaflow.terminal.ranking import print_ranking
-from deltaflow.terminal.screen import console
 
 _SETTINGS = ("output", "format", "baseline")
-_BEST = "best"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the command was told.
-
-    Attributes:
-        directories: that hold runs.
-        output: where the report goes.
-        format: of the figures.
-        baseline: a configuration's name, or ``best``.
-    """
-
-    directories: tuple[Path, ...]
-    output: str | None = None
-    format: str = FORMATS[0]
-    baseline: str = _BEST
-
-
-@command
+@entry_point
 def main(arguments: Sequence[str]) -> None:
     """Report; the exit status is 0 only if everything was written."""
-    _run(read_settings(arguments))
+    settings = read_settings(arguments)
+    from deltaflow.comparison.collection import collect  # polars takes its time
+    from deltaflow.sweep.report import print_places, report_on, title_of, write_report
+    from deltaflow.terminal.ranking import print_ranking
+    from deltaflow.terminal.screen import console
 
-
-def read_settings(arguments: Sequence[str]) -> Settings:
-    """Tell folders and settings apart.
-
-    Names of run directories hold equals signs too, so only those of the settings are settings.
-
-    Args:
-        arguments: as typed.
-
-    Raises:
-        ValueError: for a setting that there is not, or without a value, or no folder.
-
-    >>> read_settings(["outputs/0_activation=relu", "--format", "svg"]).format
-    'svg'
-    """
-    given: dict[str, str] = {}
-    folders, rest = [], iter(arguments)
-    for argument in rest:
-        name, equals, value = argument.partition("=")
-        if name in _SETTINGS and equals:
-            given[name] = value
-        elif name.startswith("--") and name[2:] in _SETTINGS:
-            following = value if equals else next(rest, None)
-            if following is None:
-                raise UserError(
-                    f"A flag must have a value. Found `{argument}` without one. See --help."
-                )
-            given[name[2:]] = following
-        elif argument.startswith("-"):
-            raise UserError(
-                f"A report takes folders, --output, --format and --baseline. Found `{argument}`. "
-                "See --help."
-            )
-        else:
-            folders.append(Path(argument))
-    settings = Settings(tuple(folders), **given)
-    if not folders:
-        raise UserError(
-            "A report must be given folders that hold runs. Found none. "
-            "Name a sweep's directory, such as `outputs`."
-        )
-    if settings.format not in FORMATS:
-        raise UserError(
-            f"`format` must be one of {', '.join(FORMATS)}. Found `{settings.format}`. "
-            "Use `format=svg`."
-        )
-    if settings.output == "":
-        raise UserError("`output` must be a folder. Found nothing. Use `output=outputs/report`.")
-    return settings
-
-
-def _run(settings: Settings) -> None:
-    runs, out = collect(settings.directories), console()
-    named = None if settings.baseline == _BEST else settings.baseline
-    directory = _output(settings)
-    report = report_on(runs, directory, title_of(settings.directories), named)
+    runs, out, directory = collect(settings.directories), console(), _output(settings)
+    report = report_on(runs, directory, title_of(settings.directories), settings.baseline)
     print_ranking(out, report.comparison)
     write_report(report, settings.format)
     print_places(out, directory)
 
 
-def _output(settings: Settings) -> Path:
+def read_settings(arguments: Sequence[str]) -> Namespace:
+    """Tell folders and settings apart.
+
+    Names of run directories hold equals signs too, so only those of the settings are settings.
+
+    Returns:
+        ``directories``, ``output``, ``format`` and ``baseline``, which is ``None`` for the best.
+
+    Raises:
+        ValueError: for a setting that does not exist or has no value, or without a folder.
+
+    >>> read_settings(["outputs/0_activation=relu", "--format", "svg"]).format
+    'svg'
+    """
+    parser = Parser("A report takes folders that hold runs, output=, format= and baseline=.")
+    parser.add_argument("directories", nargs="+", type=Path, metavar="folder")
+    parser.add_argument("--output")
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0])
+    parser.add_argument("--baseline")
+    settings = parser.parse_intermixed_args(
+        [f"--{one}" if one.partition("=")[0] in _SETTINGS else one for one in arguments]
+    )
+    if settings.output == "":
+        raise UserError("`output` must be a folder. Found nothing. Use `output=outputs/report`.")
+    if settings.baseline == "best":
+        settings.baseline = None
+    return settings
+
+
+def _output(settings: Namespace) -> Path:
     """Where the report goes.
 
     Raises:

@@ -3,7 +3,7 @@
     python scripts/theory.py activation=tanh init=normal init.sigma_w=1.2 network.depth=30
 
 It takes the overrides of train.py, --config-dir among them, prints the prediction layer by
-layer and in words, and writes no records. Settings of its own, with their defaults:
+layer and in words, and writes no records. PredictionSettings of its own, with their defaults:
 
     picture=null     draw the phase diagram into this PNG, SVG or PDF
     runs=[]          put the runs of these directories into it; a sweep's folder has many
@@ -17,35 +17,34 @@ from pathlib import Path
 
 from rich.text import Text
 
+from deltaflow.commands.parser import Parser
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run, split_settings
-from deltaflow.config.messages import command
+from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
-from deltaflow.terminal.screen import console
 
 _FORMATS = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
-class Settings:
+class PredictionSettings:
     """The command's own settings, as on the command line."""
 
     picture: str | None = None
     runs: list[str] = field(default_factory=list)
 
 
-@command
+@entry_point
 def main(arguments: Sequence[str]) -> None:
     """Predict and print; the exit status is 0 only if everything went well."""
     sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
-    _run(arguments)
-
-
-def _run(arguments: Sequence[str]) -> None:
-    overrides, config_dir = _without_flags(arguments)
-    settings, overrides = split_settings(overrides, Settings, "A prediction")
+    parser = Parser("A prediction is of one configuration, and takes overrides and --config-dir.")
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    typed = parser.parse_intermixed_args(arguments)
+    settings, overrides = split_settings(typed.overrides, PredictionSettings, "A prediction")
     _check(settings)
-    config, choices = compose_run(overrides, Path(), config_dir)
+    config, choices = compose_run(overrides, Path(), typed.config_dir)
     limits.check(config)
     if config.network.normalization is not None:
         raise UserError(
@@ -64,6 +63,7 @@ def _run(arguments: Sequence[str]) -> None:
     )
     from deltaflow.figures.run_picture import save
     from deltaflow.terminal.prediction import print_prediction
+    from deltaflow.terminal.screen import console
 
     try:
         data = builders.data(config, ReplicaData)
@@ -92,7 +92,7 @@ def _run(arguments: Sequence[str]) -> None:
         out.print(Text(f"{'Picture':<15}{settings.picture}"), soft_wrap=True)
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: PredictionSettings) -> None:
     """Refuse settings before anything is computed.
 
     Raises:
@@ -108,24 +108,3 @@ def _check(settings: Settings) -> None:
             f"`picture` must end in {', '.join(_FORMATS)}. Found {settings.picture}. "
             "Use `picture=phase.png`."
         )
-
-
-def _without_flags(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
-    """The overrides, and what ``--config-dir`` names.
-
-    Raises:
-        ValueError: for any other flag, or none behind it.
-    """
-    overrides, config_dir, rest = [], None, iter(arguments)
-    for argument in rest:
-        flag, _, value = argument.partition("=")
-        if flag in ("--config-dir", "-cd"):
-            config_dir = Path(value or next(rest, "nothing"))
-        elif argument.startswith("-"):
-            raise UserError(
-                "A prediction is of one configuration, and takes --config-dir and --help. Found "
-                f"`{argument}`. Leave it out; `runs=[…]` draws the runs of a sweep."
-            )
-        else:
-            overrides.append(argument)
-    return overrides, config_dir

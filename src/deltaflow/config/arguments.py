@@ -34,7 +34,7 @@ _WORDS = {
 def check_arguments(
     target: Callable[..., Any], arguments: Mapping[str, Any], where: str, n_later: int = 0
 ) -> None:
-    """Refuse arguments that a target does not take, or of another kind than it says.
+    """Refuse arguments that a target does not take, or of another type than it says.
 
     Args:
         target: a class or function.
@@ -48,6 +48,11 @@ def check_arguments(
     """
     names = argument_names(target)
     taken = None if names is None else names[n_later:]
+    try:
+        function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+        hints = typing.get_type_hints(function)
+    except (NameError, TypeError):  # annotations that cannot be resolved say nothing
+        hints = {}
     for name, value in arguments.items():
         if taken is not None and name not in taken:
             close = closest_name(name, taken)
@@ -56,20 +61,11 @@ def check_arguments(
                 f"`{where}` must get arguments that `{target.__name__}` takes: "
                 f"{', '.join(taken) or 'none'}. Found `{where}.{name}`. {advice}"
             )
+        hint = hints.get(name, Any)
+        wanted = type_words(hint) if not any(_is(value, kind) for kind in _kinds(hint)) else None
         if isinstance(value, float) and math.isnan(value):
-            raise UserError(
-                f"`{where}.{name}` must have a value that means something. Found nan. "
-                "See --cfg job for the default."
-            )
-    function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
-    try:
-        hints = typing.get_type_hints(function)
-    except (NameError, TypeError):  # annotations that cannot be resolved say nothing
-        return
-    for name, value in arguments.items():
-        kinds = _kinds(hints.get(name, Any))
-        if kinds and not any(_is(value, kind) for kind in kinds):
-            wanted = " or ".join(_WORDS.get(kind, "a list") for kind in kinds)
+            wanted = "a value that means something"
+        if wanted:
             raise UserError(
                 f"`{where}.{name}` must be {wanted}. Found {as_typed(value)}. "
                 "See --cfg job for the default."
@@ -84,19 +80,21 @@ def argument_names(target: Callable[..., Any]) -> list[str] | None:
         return None
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
-    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [parameter.name for parameter in parameters if parameter.kind in by_name]
+    unnamed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL)
+    return [parameter.name for parameter in parameters if parameter.kind not in unnamed]
+
+
+def type_words(hint: Any) -> str | None:
+    """The types that an annotation allows, in words; ``None`` where YAML has no such value.
+
+    >>> type_words(int | None), type_words(Sequence[int]), type_words(dict)
+    ('a whole number or null', 'a list', None)
+    """
+    return " or ".join(_WORDS.get(kind, "a list") for kind in _kinds(hint)) or None
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """The name that was probably meant.
-
-    Args:
-        name: as typed.
-        known: those that there are.
-
-    Returns:
-        One that is spelt alike, that the typed one abbreviates or spells out, or ``None``.
+    """The known name that was probably meant: spelt alike, abbreviated or spelt out.
 
     >>> closest_name("weigth_decay", ["lr", "weight_decay"]), closest_name("learning_rate", ["lr"])
     ('weight_decay', 'lr')
@@ -128,25 +126,19 @@ def truncated(text: str) -> str:
 
 
 def _kinds(hint: Any) -> list[type]:
-    """The kinds of value that a hint allows; none if it cannot be told."""
-    options = typing.get_args(hint) if _is_union(hint) else (hint,)
-    origins = [typing.get_origin(option) or option for option in options]
-    kinds = [origin for origin in origins if isinstance(origin, type)]
-    plain = any(kind in _WORDS or issubclass(kind, Sequence) for kind in kinds)
-    return kinds if plain and len(kinds) == len(options) else []
-
-
-def _is_union(hint: Any) -> bool:
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+    """The types of value that a hint allows; none if one of them is not YAML's."""
+    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    options = typing.get_args(hint) if is_union else (hint,)
+    kinds = [typing.get_origin(option) or option for option in options]
+    plain = [k for k in kinds if isinstance(k, type) and (k in _WORDS or issubclass(k, Sequence))]
+    return plain if len(plain) == len(kinds) else []
 
 
 def _is(value: Any, kind: type) -> bool:
-    if isinstance(value, bool):
-        return kind is bool
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
     if kind is float:
         return isinstance(value, int | float)
-    if isinstance(value, str):
-        return kind is str  # which is a sequence too, but of what
-    if issubclass(kind, Sequence) and kind is not str:
-        return isinstance(value, list | tuple)  # YAML has no tuples
-    return isinstance(value, kind)
+    if kind in _WORDS:
+        return isinstance(value, kind)
+    return isinstance(value, list | tuple)  # YAML has no tuples, and a word is no list

@@ -26,17 +26,10 @@ _NO_CHOICE = _NO_PART | {"trainer", "debug"}  # their values say it all
 
 
 def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hyperparameters:
-    """The hyperparameters of one run, options before values.
+    """The hyperparameters of one run, options before values, as ``activation``, ``network.depth``.
 
-    Hidden layers are given by their sizes or by depth and width, and are told in both ways.
-
-    Args:
-        config: composed.
-        choices: the option chosen in each config group; «none» stands for no option.
-
-    Returns:
-        Values by name, ``activation`` or ``network.depth``; lists as on the command line. What
-        no run can have is told as it was set.
+    Hidden layers are given by their sizes and by depth and width. A group without an option is
+    «none», and a list is as on the command line.
 
     Raises:
         omegaconf.errors.OmegaConfBaseException: if a reference leads nowhere.
@@ -53,14 +46,10 @@ def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hy
 
 
 def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:
-    """The names that set a run apart: what its sweep varies, else what is set for it.
+    """The groups and settings that set a run apart.
 
-    Args:
-        overrides: of this run.
-        command: as typed, the program first; in a sweep it has all the values.
-
-    Returns:
-        Names of groups and settings.
+    They are those that its command, the program first, gives several values; if there are none,
+    those that the run overrides.
 
     >>> typed = ["train.py", "-m", "data=moons", "+data.tag=1", "network.depth=2,10"]
     >>> varied(["data=moons", "+data.tag=1", "network.depth=10"], typed)
@@ -73,10 +62,7 @@ def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:
 
 
 def swept(arguments: Iterable[str]) -> list[str]:
-    """The names of the groups and settings that are given several values.
-
-    Args:
-        arguments: as typed; those that are no overrides are passed over.
+    """The groups and settings that are given several values, in arguments of any kind.
 
     >>> swept(["-m", "data=moons", "network.depth=2,10", "seed=range(3)"])
     ['network.depth', 'seed']

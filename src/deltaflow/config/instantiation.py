@@ -1,7 +1,8 @@
-"""The parts that a configuration names by ``_target_``: made, checked, and named if they fail.
+"""Parts that a configuration names by ``_target_``: built, checked, and named where they fail.
 
-A part may be the user's own. Whatever goes wrong in one, while it is made or in the middle
-of training, becomes one message that says which part it was, and where in its file.
+A part may be the user's own. Whatever goes wrong in one, while it is built or in the middle
+of training, becomes one message that says which part it was, and where in its file. Here,
+``config`` is the whole configuration and ``group`` a dotted name, as on the command line.
 """
 
 import inspect
@@ -27,32 +28,21 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def build_part(config: DictConfig, group: str, kind: type, without: Sequence[str] = ()) -> Any:
-    """What a group's ``_target_`` makes of its arguments.
-
-    Args:
-        config: the whole.
-        group: dotted, as on the command line.
-        kind: what it must be.
-        without: what of the group the target does not get.
+    """Call a group's ``_target_`` with its arguments, but for the keys in ``without``.
 
     Raises:
-        ValueError: if there is no such target, or it refuses its arguments, or makes
-            something else.
+        ValueError: if there is no such target, it refuses its arguments, or what it returns is
+            not of the kind.
     """
     with errors_name_part(config, group):
         return _checked(_instantiated(config, group, without), group, kind)
 
 
 def part_factory(config: DictConfig, group: str, kind: type) -> Callable[[Any], Any]:
-    """What makes a part, once it is given the one thing that a configuration cannot hold.
-
-    Args:
-        config: the whole.
-        group: dotted, as on the command line.
-        kind: what it must make.
+    """A function that builds a part from the one argument that a configuration cannot hold.
 
     Raises:
-        ValueError: as :func:`build_part`, at once or when it is called.
+        ValueError: as :func:`build_part`, at once or when the function is called.
     """
     with errors_name_part(config, group):
         target = _instantiated(config, group, partial=True)
@@ -66,14 +56,10 @@ def part_factory(config: DictConfig, group: str, kind: type) -> Callable[[Any], 
 
 @contextmanager
 def errors_name_part(config: DictConfig, group: str) -> Iterator[None]:
-    """Let errors say that they came from making a group's part.
-
-    Args:
-        config: the whole.
-        group: dotted, as on the command line.
+    """Let errors within say that they came from building a group's part.
 
     Raises:
-        ValueError: in place of any error but those that speak for themselves.
+        ValueError: in place of any error but those that name their cause themselves.
     """
     try:
         yield
@@ -93,14 +79,10 @@ def errors_name_part(config: DictConfig, group: str) -> Iterator[None]:
 
 
 def error_with_part(config: DictConfig, error: Exception) -> Exception:
-    """The error, or one that names the part whose file it came out of.
-
-    Args:
-        config: the whole.
-        error: as it was caught, its traceback attached.
+    """The error that names the part whose file an error was raised in.
 
     Returns:
-        The error itself if no part is to blame, or if it says all by itself.
+        The error itself if that was in no part, or if it names its cause itself.
     """
     if _speaks_for_itself(error):
         return error

@@ -23,19 +23,17 @@ class Limit:
         key: dotted, as on the command line.
         holds: whether a value is possible.
         rule: the same in words, after «must».
-        advice: what to do instead.
+        use: a value to use instead.
+        what_for: what that value is for.
         null: whether it may be null as well.
     """
 
     key: str
     holds: Callable[[Any], bool]
     rule: str
-    advice: str
+    use: object
+    what_for: str = ""
     null: bool = False
-
-
-def _at_least(minimum: int) -> Callable[[Any], bool]:
-    return lambda value: value >= minimum
 
 
 def _is_number(value: Any) -> bool:
@@ -46,89 +44,83 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 1
+def _number(low: float, high: float = math.inf) -> Callable[[Any], bool]:
+    return lambda value: _is_number(value) and math.isfinite(value) and low <= value <= high
 
 
-def _not_negative(value: Any) -> bool:
-    return _is_number(value) and 0 <= value < math.inf
+def _whole(low: int, high: float = math.inf) -> Callable[[Any], bool]:
+    return lambda value: _is_whole(value) and low <= value <= high
 
 
 def _positive(value: Any) -> bool:
-    return _is_number(value) and math.isfinite(value) and value > 0
+    return _is_number(value) and 0 < value < math.inf
 
+
+def _layers(sizes: Any) -> bool:
+    return len(sizes) <= MOST_LAYERS and all(map(_whole(1), sizes))
+
+
+def _shares(shares: Any) -> bool:
+    return all(_is_number(share) and math.isfinite(share) for share in shares)
+
+
+_1, _1_OR_NULL, _ABOVE_0 = "be at least 1", "be at least 1, or null", "be a finite number above 0"
+_0_TO_1, _NOT_NEGATIVE = "be a number from 0 to 1", "be a finite number, at least 0"
+_PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 
 LIMITS = (
-    Limit("seed", lambda seed: 0 <= seed < 2**62, "be at least 0 and below 2⁶²", "Use `seed=0`."),
-    Limit("n_seeds", _at_least(1), "be at least 1", "Use `n_seeds=1` for one network."),
-    Limit("network.depth", _at_least(0), "be at least 0",
-          "Use `network.depth=0` for a linear model."),
-    Limit("network.depth", lambda depth: depth <= MOST_LAYERS, f"be at most {MOST_LAYERS}",
-          "Use `network.depth=10`."),
-    Limit("network.width", _at_least(1), "be at least 1", "Use `network.width=32`."),
-    Limit("network.hidden_sizes",
-          lambda sizes: all(size >= 1 for size in sizes) and len(sizes) <= MOST_LAYERS,
-          f"hold at most {MOST_LAYERS} sizes of at least 1, or be null",
-          "Use `network.hidden_sizes=[64,32]`.", null=True),
+    Limit("seed", _whole(0, 2**62 - 1), "be at least 0 and below 2⁶²", 0),
+    Limit("n_seeds", _whole(1), _1, 1, "for one network"),
+    Limit("network.depth", _whole(0), "be at least 0", 0, "for a linear model"),
+    Limit("network.depth", _whole(0, MOST_LAYERS), f"be at most {MOST_LAYERS}", MOST_LAYERS),
+    Limit("network.width", _whole(1), _1, 32),
+    Limit("network.hidden_sizes", _layers,
+          f"hold at most {MOST_LAYERS} sizes of at least 1, or be null", "[64,32]", null=True),
     Limit("network.normalization", ("layer", "batch").__contains__, "be layer, batch or null",
-          "Use `network.normalization=null` for none.", null=True),
-    Limit("network.dropout", lambda rate: 0 <= rate < 1, "be at least 0 and below 1",
-          "Use `network.dropout=0.2`, or 0 for none."),
-    Limit("trainer.max_epochs", _at_least(1), "be at least 1", "Use `trainer.max_epochs=100`."),
-    Limit("trainer.max_batches", _at_least(1), "be at least 1, or null",
-          "Use `trainer.max_batches=null` for all.", null=True),
-    Limit("trainer.precision", ("32-true", "64-true", "bf16-mixed").__contains__,
-          "be 32-true, 64-true or bf16-mixed", "Use `trainer.precision=32-true`."),
-    Limit("trainer.gradient_clip_norm", _positive, "be a finite number above 0, or null",
-          "Use `trainer.gradient_clip_norm=1.0`, or null for none.", null=True),
-    Limit("trainer.threads", lambda number: 1 <= number <= 1024, "be 1 to 1024, or null",
-          "Use `trainer.threads=null` to let the size of the network decide.", null=True),
+          "null", "for none", null=True),
+    Limit("network.dropout", lambda rate: 0 <= rate < 1, "be at least 0 and below 1", 0.2,
+          "or 0 for none"),
+    Limit("trainer.max_epochs", _whole(1), _1, 100),
+    Limit("trainer.max_batches", _whole(1), _1_OR_NULL, "null", "for all", null=True),
+    Limit("trainer.precision", _PRECISIONS.__contains__, "be 32-true, 64-true or bf16-mixed",
+          "32-true"),
+    Limit("trainer.gradient_clip_norm", _positive, f"{_ABOVE_0}, or null", 1.0, "or null for none",
+          null=True),
+    Limit("trainer.threads", _whole(1, 1024), "be 1 to 1024, or null", "null",
+          "to let the size of the network decide", null=True),
     Limit("trainer.profiler", ("simple", "advanced").__contains__, "be simple, advanced or null",
-          "Use `trainer.profiler=simple`.", null=True),
-    Limit("diagnostics.every_n_steps", _at_least(1), "be at least 1, or null",
-          "Use `diagnostics=off` to measure nothing.", null=True),
-    Limit("diagnostics.histogram_every_n_steps", _at_least(1), "be at least 1, or null",
-          "Use `diagnostics.histogram_every_n_steps=100`, or null for none.", null=True),
-    Limit("diagnostics.probe_rows", _at_least(1), "be at least 1",
-          "Use `diagnostics.probe_rows=10000`."),
-    Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0",
-          "Use `diagnostics.flush_seconds=10`."),
-    Limit("optimizer.lr", _positive, "be a finite number above 0", "Use `optimizer.lr=0.1`."),
-    *(Limit(key, _share, "be a number from 0 to 1", f"Use `{key}={usual}`.", null=True)
-      for key, usual in (("optimizer.momentum", 0.9), ("optimizer.dampening", 0),
-                         ("optimizer.alpha", 0.99), ("scheduler.factor", 1),
-                         ("scheduler.pct_start", 0.3))),
-    *(Limit(key, _not_negative, "be a finite number, at least 0", f"Use `{key}={usual}`.",
-            null=True)
-      for key, usual in (("optimizer.weight_decay", 0.01), ("scheduler.gamma", 0.1),
-                         ("scheduler.eta_min", 0), ("scheduler.total_iters", 0))),
-    Limit("scheduler.max_lr", _positive, "be a finite number above 0",
-          "Use `scheduler.max_lr=${optimizer.lr}`.", null=True),
-    Limit("scheduler.total_steps", _at_least(1), "be at least 1, or null",
-          "Use `scheduler.total_steps=${trainer.max_epochs}`.", null=True),
-    Limit("scheduler.T_max", _at_least(1), "be at least 1", "Use `scheduler.T_max=100`."),
-    Limit("scheduler.step_size", _at_least(1), "be at least 1", "Use `scheduler.step_size=30`."),
-    Limit("data.batch_size", _is_whole, "be a whole number, or null",
-          "Use `data.batch_size=null` for the full batch.", null=True),
-    Limit("data.split", lambda shares: all(_is_number(s) and math.isfinite(s) for s in shares),
-          "hold three finite shares", "Use `data.split=[0.6,0.2,0.2]`."),
-    Limit("data.split_seed", lambda seed: _is_whole(seed) and 0 <= seed < 2**32,
-          "be a whole number, at least 0 and below 2³²", "Use `data.split_seed=0`."),
-    Limit("data.standardize", lambda value: isinstance(value, bool), "be true or false",
-          "Use `data.standardize=true`."),
-    Limit("data.train_rows", lambda rows: _is_whole(rows) and rows >= 1,
-          "be a whole number, at least 1, or null",
-          "Use `data.train_rows=null` for all.", null=True),
-    Limit("data.label_noise", _share,
-          "be a share, 0 to 1", "Use `data.label_noise=0`."),
+          "simple", null=True),
+    Limit("diagnostics.every_n_steps", _whole(1), _1_OR_NULL, "null", "to measure nothing",
+          null=True),
+    Limit("diagnostics.histogram_every_n_steps", _whole(1), _1_OR_NULL, 100, "or null for none",
+          null=True),
+    Limit("diagnostics.probe_rows", _whole(1), _1, 10000),
+    Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0", 10),
+    Limit("optimizer.lr", _positive, _ABOVE_0, 0.1),
+    *(Limit(key, _number(0, 1), _0_TO_1, use, null=True) for key, use in (
+        ("optimizer.momentum", 0.9), ("optimizer.dampening", 0), ("optimizer.alpha", 0.99),
+        ("scheduler.factor", 1), ("scheduler.pct_start", 0.3))),
+    *(Limit(key, _number(0), _NOT_NEGATIVE, use, null=True) for key, use in (
+        ("optimizer.weight_decay", 0.01), ("scheduler.gamma", 0.1), ("scheduler.eta_min", 0),
+        ("scheduler.total_iters", 0))),
+    Limit("scheduler.max_lr", _positive, _ABOVE_0, "${optimizer.lr}", null=True),
+    Limit("scheduler.total_steps", _whole(1), _1_OR_NULL, "${trainer.max_epochs}", null=True),
+    Limit("scheduler.T_max", _whole(1), _1, 100),
+    Limit("scheduler.step_size", _whole(1), _1, 30),
+    Limit("data.batch_size", _is_whole, "be a whole number, or null", "null", "for the full batch",
+          null=True),
+    Limit("data.split", _shares, "hold three finite shares", "[0.6,0.2,0.2]"),
+    Limit("data.split_seed", _whole(0, 2**32 - 1), "be a whole number, at least 0 and below 2³²",
+          0),
+    Limit("data.standardize", lambda value: isinstance(value, bool), "be true or false", "true"),
+    Limit("data.train_rows", _whole(1), f"be a whole number, {_1_OR_NULL[3:]}", "null", "for all",
+          null=True),
+    Limit("data.label_noise", _number(0, 1), _0_TO_1, 0),
 )  # fmt: skip
 
 
 def check(config: DictConfig) -> None:
     """Refuse values that no run can have.
-
-    Args:
-        config: composed.
 
     Raises:
         ValueError: for a setting that nothing reads or that has no value, for a number that
@@ -145,8 +137,9 @@ def check(config: DictConfig) -> None:
         except TypeError:
             holds = False
         if not holds:
+            advice = f"`{limit.key}={limit.use}` {limit.what_for}".strip()
             raise UserError(
-                f"`{limit.key}` must {limit.rule}. Found {as_typed(value)}. {limit.advice}"
+                f"`{limit.key}` must {limit.rule}. Found {as_typed(value)}. Use {advice}."
             )
 
 

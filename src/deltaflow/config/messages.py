@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 
-from deltaflow.config.hydra_errors import explain_composition
+from deltaflow.config.composition_errors import explain_composition
 from deltaflow.system.error_kinds import is_about_a_connection, is_about_a_file
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import ran_out
@@ -21,14 +21,7 @@ _LOST_WORKERS = (  # of plugins
 
 
 def explain(error: BaseException) -> str:
-    """What to tell the person who typed the command.
-
-    Args:
-        error: whatever was raised.
-
-    Returns:
-        The message, without a traceback.
-    """
+    """The message for an error: what was expected, what was found, what to do."""
     said = " ".join(str(error).split())
     if message := explain_composition(error):
         return message
@@ -76,49 +69,46 @@ def _first_sentence(said: str) -> str:
 
 
 def is_lost_worker(error: BaseException) -> bool:
-    """Whether a process of a parallel launcher has ended in the midst of a run.
-
-    Args:
-        error: whatever was raised.
-    """
+    """Whether an error says that a process of a parallel launcher has ended during a run."""
     return type(error).__name__ in _LOST_WORKERS
+
+
+@contextmanager
+def errors_as_messages(with_traceback: bool) -> Iterator[None]:
+    """Turn any error within into a message and exit status 1, or raise it ``with_traceback``."""
+    try:
+        yield
+    except Exception as error:
+        if with_traceback:
+            raise
+        if not isinstance(error, BrokenPipeError):  # nobody reads any more
+            print_error(explain(error))
+        raise SystemExit(1) from error
 
 
 @contextmanager
 def in_one_message() -> Iterator[None]:
     """Let a command end in one message, whatever ends it, and warnings be messages too.
 
-    ``HYDRA_FULL_ERROR=1`` lets errors through, with where they come from.
-
-    Raises:
-        SystemExit: with status 1 after an error, ``INTERRUPTED`` after Ctrl-C.
+    ``HYDRA_FULL_ERROR=1`` lets errors through. The exit status is 1 after an error, and
+    ``INTERRUPTED`` after Ctrl-C.
     """
-    try:
-        with warnings.catch_warnings():
-            for category in (DeprecationWarning, FutureWarning):  # as a run does
-                warnings.simplefilter("ignore", category)
-            warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+    with warnings.catch_warnings(), errors_as_messages(os.environ.get("HYDRA_FULL_ERROR") == "1"):
+        for category in (DeprecationWarning, FutureWarning):  # as a run does
+            warnings.simplefilter("ignore", category)
+        warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+        try:
             yield
-    except KeyboardInterrupt:
-        print_error("interrupted.")
-        raise SystemExit(INTERRUPTED) from None
-    except BrokenPipeError:  # nobody reads any more
-        raise
-    except Exception as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        print_error(explain(error))
-        raise SystemExit(1) from None
+        except KeyboardInterrupt:
+            print_error("interrupted.")
+            raise SystemExit(INTERRUPTED) from None
 
 
-def command(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
-    """Make a function of what was typed a command: it has help, and ends in one message.
-
-    Args:
-        run: the function. Its module's docstring is the help.
+def entry_point(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
+    """Make a function a command: with its module's docstring as help, ending in one message.
 
     Returns:
-        The command, which takes arguments, or those of the command line if there are none.
+        A function that takes arguments, by default those of the command line.
     """
 
     @wraps(run)

@@ -17,25 +17,15 @@ SLUG = re.compile(r"[0-9]{1,9}(_[A-Za-z0-9_.=,+-]{0,80})?")
 
 
 def axes(overrides: Sequence[str], params: Mapping[str, str] | None) -> list[str]:
-    """The names of what a sweep varies.
-
-    Args:
-        overrides: as typed, with all their values.
-        params: values to sweep over by name, from an experiment file.
-    """
+    """The names of what a sweep varies, by its overrides and by ``hydra.sweeper.params``."""
     return list(dict.fromkeys([*(params or {}), *swept(overrides)]))
 
 
 def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> str:
-    """The name of a run within its sweep: its number, and what sets it apart.
+    """The name of a run within its sweep: its number, and those of its overrides that vary.
 
-    Args:
-        varied: names of what its sweep varies.
-        number: of the job.
-        overrides: of the run. Where none of them varies, all stand in the name.
-
-    Returns:
-        At most 80 bytes that every file system takes.
+    Where none of them varies, all stand in the name. It has at most 80 bytes, which every file
+    system takes.
 
     >>> slug(["network.depth", "data.path"], 3, ["n_seeds=9", "network.depth=5", "data.path=/my t"])
     '3_network.depth=5,data.path=-my-t'
@@ -48,16 +38,8 @@ def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> 
 def unique_name(overrides: str = "", kind: str = "") -> str:
     """The name of a run or sweep directory that no other process gives, at any moment.
 
-    Process and token tell apart what starts in the same second; the claim of the directory
-    would find out the one case in a billion.
-
-    Args:
-        overrides: what is run, in Hydra's ``override_dirname``.
-        kind: what the name begins with.
-
-    Returns:
-        Kind, time, what is run, process and token: at most 140 bytes that every file
-        system takes.
+    It holds the kind, the time, the overrides in Hydra's ``override_dirname``, the process and a
+    random token, in at most 140 bytes, which every file system takes.
     """
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     parts = [kind, stamp, _cut(_readable(overrides)), f"{os.getpid()}-{secrets.token_hex(3)}"]
@@ -65,13 +47,9 @@ def unique_name(overrides: str = "", kind: str = "") -> str:
 
 
 def sweep_directory(resumed: str | None, varied: Sequence[str]) -> str:
-    """Where a sweep goes: to a directory of its own, or to that of the one that it resumes.
+    """The directory of a sweep: a new one, or that of the sweep that it resumes.
 
     Its name holds no character that would need quotes in ``sweep.resume=…``.
-
-    Args:
-        resumed: the directory of a sweep that was stopped.
-        varied: names of what it varies.
     """
     if resumed is not None:
         return resumed
@@ -79,10 +57,7 @@ def sweep_directory(resumed: str | None, varied: Sequence[str]) -> str:
 
 
 def resume_override(sweep: str) -> str:
-    r"""What to type to go on with a sweep.
-
-    Args:
-        sweep: its directory.
+    r"""The override that resumes the sweep in a directory, in quotes if the shell needs them.
 
     >>> resume_override("outputs/sweep_2026"), resume_override("a, b")
     ('sweep.resume=outputs/sweep_2026', '\'sweep.resume="a, b"\'')

@@ -28,15 +28,9 @@ def starting_folder() -> Path:
 
 
 def option_names(config: DictConfig, choices: Mapping[str, str | None]) -> dict[str, str | None]:
-    """By what name each group's part goes.
+    """The option of each group, by which its part is called.
 
-    Args:
-        config: composed.
-        choices: the option chosen in each group.
-
-    Returns:
-        The options; where a ``_target_`` was put in place of the option's own, the short name
-        of what it names.
+    Where a ``_target_`` was put in place of the option's own, it is the class's short name.
     """
     names = dict(choices)
     for group in GROUPS:

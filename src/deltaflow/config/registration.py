@@ -14,15 +14,10 @@ from deltaflow.config.schema import RunConfig
 
 
 def runs_at_once(launcher: str) -> int | None:
-    """How many runs a launcher gets at a time, the next ones when all of these have ended.
+    """How many runs a launcher, by its ``_target_``, gets at a time; ``None`` for all.
 
-    Submitit on one machine begins all that it gets at the same time, each in a process.
-
-    Args:
-        launcher: its ``_target_``.
-
-    Returns:
-        As many as there are cores for it, and ``None`` for others: all.
+    Submitit on one machine begins all that it gets at the same time, each in a process: it gets
+    as many as there are cores, and the next ones when all of these have ended.
     """
     if not launcher.endswith("submitit_launcher.LocalLauncher"):
         return None

@@ -16,7 +16,6 @@ from rich.text import Text
 from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
 from deltaflow.config.names import resume_override
-from deltaflow.sweep.directory import has_failed, has_runs, open_sweep
 from deltaflow.sweep.extent import refuse_too_many
 from deltaflow.system.errors import UserError
 
@@ -34,6 +33,8 @@ class DirectoryCallback(Callback):
             SystemExit: with status 1, if the records of another are in it, or if there is no
                 sweep in it that could be resumed.
         """
+        from deltaflow.sweep.directory import open_sweep  # a lone run does not wait for polars
+
         try:
             sweep, resumed = Path(config.hydra.sweep.dir), config.sweep.resume
         except OmegaConfBaseException:  # Hydra will meet the same error, and say so
@@ -65,6 +66,8 @@ class DirectoryCallback(Callback):
         Raises:
             SystemExit: with status 1 if there was one.
         """
+        from deltaflow.sweep.directory import has_failed
+
         if has_failed(Path(config.hydra.sweep.dir)):
             raise SystemExit(1)
 
@@ -95,6 +98,8 @@ def resume_hint() -> str:
 
 def report_stopped_sweep() -> None:
     """The end of a sweep that was stopped, or whose launcher broke: the report on what there is."""
+    from deltaflow.sweep.directory import has_runs
+
     config = CURRENT_SWEEP.get()
     if config is not None and has_runs(Path(config.hydra.sweep.dir)):
         with suppress(SystemExit):  # the status is not 0 anyway

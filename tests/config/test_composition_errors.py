@@ -2,7 +2,7 @@
 
 import pytest
 
-from deltaflow.config.hydra_errors import explain_composition
+from deltaflow.config.composition_errors import explain_composition
 
 
 def raised_in_hydra(error):

@@ -1,0 +1,123 @@
+"""One job that Hydra has composed: a run on its own, or a run of a sweep."""
+
+import re
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from rich.console import Console
+
+from deltaflow.config.messages import errors_as_messages, explain, print_error
+from deltaflow.config.names import resume_override
+from deltaflow.experiment.ending import interrupted
+from deltaflow.experiment.identity import identity
+from deltaflow.experiment.result import Run
+from deltaflow.experiment.run import run
+from deltaflow.records.summary import SUMMARY
+from deltaflow.sweep.directory import note_failure
+from deltaflow.sweep.resumption import Lease, lease
+from deltaflow.system.escaping import printable
+from deltaflow.terminal import ranking
+from deltaflow.terminal.run import print_run
+from deltaflow.terminal.screen import console
+
+_OF_SWEEP = re.compile(r"[+~]*sweep\b")  # overrides that are not a run's own
+
+
+def train(config: DictConfig, command: Sequence[str] = (), with_traceback: bool = False) -> None:
+    """Train one run, alone or as part of a sweep.
+
+    A run of a sweep never raises: the sweep goes on, and its end reports.
+
+    Raises:
+        SystemExit: with status 1, if a run on its own fails.
+    """
+    if HydraConfig.get().mode == RunMode.RUN:
+        _train_alone(config, command, with_traceback)
+    else:
+        _train_in_sweep(config, command, with_traceback)
+
+
+def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
+    out = console()
+    try:
+        with errors_as_messages(with_traceback):
+            result = _run(config, command, console=out, bar=out if out.is_terminal else None)
+            print_run(out, result.directory, result.record, result.layers)
+    except KeyboardInterrupt as stop:
+        directory = Path(HydraConfig.get().runtime.output_dir)
+        if stop.args or not (directory / SUMMARY).exists():
+            raise
+        raise interrupted(directory) from None  # it came when the run had been ended
+
+
+def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
+    out, settings = console(), HydraConfig.get()
+    wanted = Path(settings.runtime.output_dir)
+    sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
+    resumed, fail_fast = config.sweep.resume is not None, config.sweep.fail_fast
+    said: str | None = None
+    try:
+        with lease(sweep, wanted, identity(config), resumed, fail_fast) as given:
+            name = given.directory.name
+            if given.granted:
+                _write_to(given.directory)
+                first = settings.job.num == 0  # once for a sweep
+                summary = _run(config, command, console=out if first else None).record
+                said = ranking.describe_run(summary)
+            else:
+                said = _why_not(given)
+    except Exception as error:
+        print_error(printable(f"{name}: {explain(error)}"))
+        if with_traceback:
+            traceback.print_exc()
+        with suppress(OSError):  # the disk may be what failed
+            note_failure(sweep)
+        if fail_fast:
+            go_on = f"Go on with the same command and `{resume_override(settings.sweep.dir)}`."
+            print_error(f"stopped at the first failure, as `sweep.fail_fast` asks. {go_on}")
+    if said:
+        with suppress(OSError):  # the run is there all the same; the sweep's end will say so
+            out.print(printable(f"{name}: {said}"), soft_wrap=True, markup=False)
+
+
+def _run(
+    config: DictConfig, command: Sequence[str], console: Console | None, bar: Console | None = None
+) -> Run:
+    settings = HydraConfig.get()
+    return run(
+        config,
+        Path(settings.runtime.output_dir),
+        choices=dict(settings.runtime.choices),
+        overrides=[o for o in settings.overrides.task if not _OF_SWEEP.match(o)],
+        command=command,
+        console=console,
+        bar=bar,
+        hydra=OmegaConf.to_yaml(HydraConfig.instance().cfg),
+    )
+
+
+def _write_to(directory: Path) -> None:
+    """Let Hydra, and what refers to it, know of another directory than the one it chose."""
+    settings: Any = HydraConfig.get()  # a DictConfig, whatever its type says
+    if Path(settings.runtime.output_dir) != directory:
+        with read_write(settings), open_dict(settings):
+            settings.runtime.output_dir = str(directory)
+        configure_log(settings.job_logging, settings.verbose)
+
+
+def _why_not(given: Lease) -> str | None:
+    """Why a run does not begin; nothing if the whole sweep has stopped."""
+    if given.finished is not None:
+        return f"{ranking.describe_run(given.finished)} (kept)"
+    if given.running is not None:
+        other = given.running
+        who = f"process {other.process} on {other.host}" if other.process else "another"
+        return f"left to {who}, which works on it. If it does not, delete {given.directory}"
+    return None

@@ -1,0 +1,27 @@
+"""What precedes a training: composition, limits, data, network, loggers, optimizer."""
+
+from deltaflow.config import limits
+from deltaflow.config.composition import compose_run
+from deltaflow.config.instantiation import error_with_part
+from deltaflow.config.messages import explain
+from deltaflow.experiment import assembly, builders
+
+
+def prepared(overrides: list[str], directory) -> str | None:
+    """Do what precedes a training; the message if it must not begin."""
+    try:
+        config, _ = compose_run(overrides, directory)
+    except Exception as error:
+        return explain(error)
+    try:
+        limits.check(config)
+        builders.check_size(config)
+        data = assembly.datamodule(config)
+        module = assembly.module(config, data)
+        builders.theory(config, data, module.objective)
+        assembly.loggers(config)
+        assembly.callbacks(config)
+        module.configure_optimizers()
+    except Exception as error:
+        return explain(error_with_part(config, error))
+    return None
