@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from processes import Command, start
 from running import ROOT
 
 pytestmark = pytest.mark.slow
@@ -36,15 +37,12 @@ def with_modules_from(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def stopped(tmp_path):
-    def run(signal_name: str, *settings: str) -> tuple[subprocess.CompletedProcess[str], Path]:
-        (tmp_path / "stopping.py").write_text(CALLBACK)
-        command = [
-            sys.executable, str(ROOT / "train.py"), "hydra.run.dir=here", "logger=none",
-            "+callbacks.stop._target_=stopping.Stop", f"+callbacks.stop.signal_name={signal_name}",
-            *settings,
-        ]  # fmt: skip
-        environment = with_modules_from(tmp_path)
-        ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    def run(signal_name: str, *settings: str) -> tuple[Command, Path]:
+        (tmp_path / "interrupting.py").write_text(CALLBACK)
+        ran = start(
+            ["hydra.run.dir=here", "logger=none", "+callbacks.stop._target_=interrupting.Stop",
+             f"+callbacks.stop.signal_name={signal_name}", *settings], tmp_path,
+        )  # fmt: skip
         return ran, tmp_path / "here"
 
     return run
@@ -53,9 +51,9 @@ def stopped(tmp_path):
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupted_run_keeps_what_it_measured(signal_name, stopped):
     ran, directory = stopped(signal_name)
-    assert ran.returncode == 130
-    assert "Traceback" not in ran.stderr
-    assert "interrupted" in ran.stderr
+    assert ran.wait() == 130
+    assert "Traceback" not in ran.err
+    assert "interrupted" in ran.err
     assert read_summary(directory).status == "interrupted"
     assert read_table(directory, LAYERS)["step"].max() == 50
     assert read_table(directory, METRICS)["epoch"].max() == 8
@@ -64,7 +62,7 @@ def test_an_interrupted_run_keeps_what_it_measured(signal_name, stopped):
 
 def test_a_killed_run_keeps_what_it_had_flushed(stopped):
     ran, directory = stopped("SIGKILL", "diagnostics.flush_seconds=0")
-    assert ran.returncode == -signal.SIGKILL
+    assert ran.wait() == -signal.SIGKILL
     assert read_summary(directory).status == "running"
     assert not (directory / "layers.parquet").exists()
     assert read_table(directory, LAYERS)["step"].unique().sort().to_list() == [
@@ -86,9 +84,9 @@ def test_a_disk_that_fills_up_fails_the_run_with_one_message(stopped, tmp_path):
     ran, directory = stopped(
         "SIGCONT", "+callbacks.disk._target_=full.Disk", "diagnostics.flush_seconds=0"
     )
-    assert ran.returncode == 1
-    assert "No space left on device" in ran.stderr
-    assert "Traceback" not in ran.stderr
+    assert ran.wait() == 1
+    assert "No space left on device" in ran.err
+    assert "Traceback" not in ran.err
     assert read_summary(directory).status == "failed"
     assert "No space left on device" in read_summary(directory).error
     assert len(read_table(directory, LAYERS))

@@ -1,17 +1,15 @@
 """A sweep that was stopped goes on: what is there stays, what is missing comes."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import conduct, pace, results
-from running import ROOT, draw_nothing, type_in
+from processes import start
+from running import draw_nothing, type_in
 
 SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
 SWEEP = ["-m", "activation=relu,tanh", "seed=0,5", *SHORT]
@@ -81,8 +79,8 @@ def test_what_is_not_finished_runs_again_in_its_place(status, finished, deltaflo
     after = runs(again)
     assert list(after) == list(finished)
     assert {folder: content(folder) for folder in kept} == unchanged
-    assert after[lost]["status"] == "completed"
-    assert after[lost]["metrics"] == finished[lost]["metrics"]
+    assert after[lost].status == "completed"
+    assert after[lost].metrics == finished[lost].metrics
     assert len(read_table(lost, LAYERS))
     assert len(read_table(lost, METRICS))
 
@@ -226,28 +224,19 @@ class Stop(Callback):
 
 @pytest.mark.slow
 def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
-    (tmp_path / "stopping.py").write_text(STOP)
-    command = [
-        sys.executable, str(ROOT / "train.py"), "-m", "trainer.max_epochs=1,2,3", "logger=none",
-        "+callbacks.stop._target_=stopping.Stop",
-    ]  # fmt: skip
-
-    def go(*more, **environment):
-        return subprocess.run(
-            [*command, *more], capture_output=True, text=True, cwd=tmp_path,
-            env=os.environ | environment,
-        )  # fmt: skip
-
-    stopped = go("hydra.sweep.dir=here", STOP="1")
-    assert stopped.returncode == 130
-    assert "Traceback" not in stopped.stderr
-    assert "Go on with the same command and `sweep.resume=here`" in stopped.stderr
+    (tmp_path / "interrupting.py").write_text(STOP)
+    command = ["-m", "trainer.max_epochs=1,2,3", "logger=none",
+               "+callbacks.stop._target_=interrupting.Stop"]  # fmt: skip
+    stopped = start([*command, "hydra.sweep.dir=here"], tmp_path, environment={"STOP": "1"})
+    assert stopped.wait() == 130
+    assert "Traceback" not in stopped.err
+    assert "Go on with the same command and `sweep.resume=here`" in stopped.err
     assert len(list(tmp_path.glob("here/*/summary.json"))) == 2
-    assert "Ranking" in stopped.stdout  # hours of work end with what there is
+    assert "Ranking" in stopped.out  # hours of work end with what there is
     assert (tmp_path / "here" / "report.html").exists()
-    rest = go("sweep.resume=here")
-    assert rest.returncode == 0, rest.stderr
-    assert rest.stdout.count("(kept)") == 1
+    rest = start([*command, "sweep.resume=here"], tmp_path)
+    assert rest.wait() == 0, rest.err
+    assert rest.out.count("(kept)") == 1
     statuses = [read_summary(path.parent).status for path in tmp_path.glob("here/*/summary.json")]
     assert statuses == ["completed"] * 3
 
@@ -255,18 +244,15 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
 @pytest.mark.slow
 def test_two_who_go_on_at_once_share_the_work(tmp_path):
     values = ["-m", "seed=range(8)", *SHORT, "trainer.max_epochs=8"]
-    train = [sys.executable, str(ROOT / "train.py")]
-    first = subprocess.Popen([*train, *values, "hydra.sweep.dir=here"], cwd=tmp_path)
+    first = start([*values, "hydra.sweep.dir=here"], tmp_path)
     while not list(tmp_path.glob("here/*/summary.json")):
-        assert first.poll() is None
-    first.send_signal(signal.SIGKILL)
+        assert first.runs(0.01)
+    first.send(signal.SIGKILL)
     first.wait()
-    both = [
-        subprocess.Popen([*train, *values, "sweep.resume=here"], cwd=tmp_path, stdout=-1, text=True)
-        for _ in range(2)
-    ]
-    said = [process.communicate()[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
+    places = [tmp_path / "one", tmp_path / "other"]  # of what they say
+    both = [start([*values, f"sweep.resume={tmp_path / 'here'}"], place) for place in places]
+    assert [command.wait() for command in both] == [0, 0]
+    said = [command.out for command in both]
     folders = [path.parent for path in tmp_path.glob("here/*/summary.json")]
     found = [read_summary(folder) for folder in folders]
     assert [summary.status for summary in found] == ["completed"] * 8

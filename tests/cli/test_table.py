@@ -9,6 +9,7 @@ import pytest
 
 from running import ROOT, TABLE, run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 SHORT = ["trainer.max_epochs=1", "logger=none"]
 GIVEN = ["data=table", "data.path=my.csv", "data.target=species"]
 
@@ -50,7 +51,7 @@ def test_a_regression_says_its_range_and_trains(deltaflow, write):
 
 
 @pytest.mark.filterwarnings("default:An input should not say")
-def test_what_may_be_a_mistake_is_warned_of_and_trained_on(deltaflow, write, undrawn):
+def test_what_may_be_a_mistake_is_warned_of_and_trained_on(deltaflow, write):
     header, *rows = TABLE.read_text().splitlines()
     write("\n".join([f"id,{header}", *(f"{k},{row}" for k, row in enumerate(rows))]))
     outcome = deltaflow(*GIVEN, *SHORT)
@@ -77,7 +78,7 @@ def test_a_sweep_shows_its_first_table_and_then_a_line_each(deltaflow, write):
 
 @pytest.mark.parametrize("path", ["my.csv", "~/my.csv"])
 def test_a_path_starts_where_the_command_runs_wherever_the_run_writes(
-    path, deltaflow, write, tmp_path, monkeypatch, undrawn
+    path, deltaflow, write, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("HOME", str(tmp_path))
     typed = ["data=table", f"data.path='{path}'", "data.target=species", *SHORT]

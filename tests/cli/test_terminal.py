@@ -2,6 +2,7 @@
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 SHORT = ["logger=none", "trainer.max_epochs=30", "hydra.run.dir=here"]
 
 

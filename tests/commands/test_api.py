@@ -21,9 +21,16 @@ from running import CONF
 SHORT = ["logger=none", "trainer.max_epochs=2"]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("trained") / "run"
+    return train([*SHORT, "activation=leaky", "n_seeds=3", "seed=4"], directory)
+
+
 @pytest.fixture
-def trained(tmp_path):
-    return train([*SHORT, "activation=leaky", "n_seeds=3", "seed=4"], tmp_path / "run")
+def copy(trained, tmp_path):
+    """A copy of its records, to be spoilt."""
+    return shutil.copytree(trained.directory, tmp_path / "copy")
 
 
 def test_an_old_run_is_what_it_was(trained):
@@ -100,12 +107,12 @@ def test_runs_find_a_directory_of_their_own(tmp_path, monkeypatch):
     assert first.directory.parent.name == "outputs"
 
 
-def test_a_checkpoint_with_an_activation_of_somebody_elses_gives_no_network(trained):
-    path = trained.directory / "checkpoints" / "last.ckpt"
+def test_a_checkpoint_with_an_activation_of_somebody_elses_gives_no_network(copy):
+    path = copy / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["architecture"]["activation"] = {"_target_": "os.system", "command": "true"}
     torch.save(checkpoint, path)
-    assert load_run(trained.directory).network is None
+    assert load_run(copy).network is None
 
 
 def test_what_is_no_run_is_refused(tmp_path):
@@ -120,17 +127,13 @@ def test_importing_the_package_does_not_wait_for_torch():
 
 
 @pytest.mark.parametrize("content", [b"junk", b"", b"PK\x03\x04 and so on"])
-def test_a_checkpoint_that_cannot_be_read_is_refused(content, trained, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(trained.directory, copy)
+def test_a_checkpoint_that_cannot_be_read_is_refused(content, copy):
     (copy / "checkpoints" / "last.ckpt").write_bytes(content)
     with pytest.raises(ValueError, match=r"last.ckpt must be the checkpoint of a run"):
         load_run(copy)
 
 
-def test_a_checkpoint_of_something_else_is_refused(trained, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(trained.directory, copy)
+def test_a_checkpoint_of_something_else_is_refused(copy):
     torch.save({"state_dict": {}}, copy / "checkpoints" / "last.ckpt")
     with pytest.raises(ValueError, match=r"must be the checkpoint of a run. .* `architecture`"):
         load_run(copy)

@@ -1,7 +1,7 @@
 """Sweeps that are killed at random moments and go on: ``python tests/support/killing.py 20``."""
 
 import random
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from processes import Command, start
 
-TRAIN = Path(__file__).parents[2] / "train.py"
 SWEEP = [
     "-m", "activation=relu,tanh", "optimizer.lr=0.1,1e30", "n_seeds=2", "loss=mse", "logger=none",
     "trainer.max_epochs=10", "diagnostics.flush_seconds=0",
@@ -56,36 +56,28 @@ def conduct(folder: Path, *more: str, kills: int = 0, seed: int = 0, pace: float
     for attempt in range(kills + 1):
         goes_on = (folder / "sweep" / "multirun.yaml").exists()
         where = "sweep.resume=sweep" if goes_on else "hydra.sweep.dir=sweep"
-        command = [sys.executable, str(TRAIN), *SWEEP, *more, where]
-        log = folder / f"attempt_{attempt:02d}.log"
-        with log.open("w") as file:
-            process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file)
-            if attempt < kills:
-                if draw.random() < 0.75:
-                    _await_work(process, folder)
-                    moment = draw.uniform(0, 2.5 * pace)
-                else:
-                    moment = draw.uniform(0, 5 * pace)
-                try:
-                    process.wait(moment)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    n_killed += 1
-            status = process.wait()
+        command = start([*SWEEP, *more, where], folder)
+        if attempt < kills:
+            if draw.random() < 0.75:
+                _await_work(command, folder)
+                moment = draw.uniform(0, 2.5 * pace)
+            else:
+                moment = draw.uniform(0, 5 * pace)
+            if command.runs(moment):
+                command.send(signal.SIGKILL)
+                n_killed += 1
+        status, log = command.wait(), folder / f"attempt_{attempt:02d}.log"
+        log.write_text(command.out + command.err)
         if status > 0:
             raise AssertionError(log.read_text())
     return n_killed
 
 
-def _await_work(process: subprocess.Popen[bytes], folder: Path) -> None:
+def _await_work(command: Command, folder: Path) -> None:
     """Wait until a run begins, or the sweep has ended."""
     before = _begun(folder)
-    while _begun(folder) <= before:
-        try:
-            process.wait(_LOOK)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+    while _begun(folder) <= before and command.runs(_LOOK):
+        pass
 
 
 def _begun(folder: Path) -> set[tuple[str, int]]:

@@ -38,6 +38,11 @@ class Command:
         with suppress(ProcessLookupError):
             os.kill(self.process.pid or 0, number)
 
+    def runs(self, seconds: float = 0) -> bool:
+        """Whether it still runs after so many seconds."""
+        self.process.join(seconds)
+        return self.process.exitcode is None
+
     def wait(self) -> int:
         """Its exit status, once it has ended; that of one killed by a signal is negative."""
         self.process.join()
@@ -71,6 +76,7 @@ def start(
     """
     named = {"arguments": list(arguments), "directory": directory, "prepare": prepare,
              "environment": {**os.environ, **(environment or {})}}  # fmt: skip
+    directory.mkdir(exist_ok=True)
     process = _CONTEXT.Process(target=_run, kwargs=named)
     process.start()
     return Command(process, directory)
