@@ -24,6 +24,8 @@ FLOORS = (
     ("records", "config", "nn"),
     ("system",),
 )
+# Rooms of which the others import nothing but what stands in `__init__`.
+DOORS = ("data", "page")
 FLOOR = {room: len(FLOORS) - n for n, rooms in enumerate(FLOORS) for room in rooms}
 KNOWS_CONFIG = {room for room, floor in FLOOR.items() if floor >= FLOOR["experiment"]} | {"config"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
@@ -69,6 +71,16 @@ def test_imports_point_down():
         (upper, lower)
         for upper, lower in edges
         if _room(upper) != _room(lower) and FLOOR[_room(lower)] >= FLOOR[_room(upper)]
+    }
+
+
+@pytest.mark.parametrize("room", DOORS)
+def test_a_room_is_entered_by_its_door(room):
+    edges = {(_name(path), name) for path in MODULES for name in _modules_imported(path)}
+    assert not {
+        (upper, name)
+        for upper, name in edges
+        if _room(name) == room != _room(upper) and name != room
     }
 
 

@@ -21,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from deltaflow.config.composition import split_settings
-from deltaflow.config.messages import command
+from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console
 from verdict_accuracy import RECIPES, networks
@@ -39,7 +39,7 @@ class Settings:
     format: str = "table"
 
 
-@command
+@entry_point
 def main(arguments: Sequence[str]) -> None:
     """Train, judge and report; the exit status is 0 only if every verdict is right."""
     settings, rest = split_settings(arguments, Settings, "A trial")

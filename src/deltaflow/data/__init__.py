@@ -5,7 +5,7 @@ split, standardised by the training part, and served to each replica in its own 
 batches, ``[R, B, features]``.
 """
 
-from deltaflow.data.replicas import ReplicaData
+from deltaflow.data.replicas import Batch, ReplicaData
 from deltaflow.data.samples import Column, Kind, Reading, Samples
 
-__all__ = ["Column", "Kind", "Reading", "ReplicaData", "Samples"]
+__all__ = ["Batch", "Column", "Kind", "Reading", "ReplicaData", "Samples"]

@@ -103,7 +103,7 @@ def _write_runs(report: Report) -> None:
 
 
 def _write_page(report: Report) -> None:
-    from deltaflow.page.html import write_page  # plotly takes its time
+    from deltaflow.page import write_page  # plotly takes its time
 
     write_page(report.comparison, report.directory / PAGE)
 

@@ -2,7 +2,7 @@
 
 import lightning.pytorch as pl
 
-from deltaflow.data.replicas import Batch, ReplicaData
+from deltaflow.data import Batch, ReplicaData
 
 
 class ReplicaDataModule(ReplicaData, pl.LightningDataModule):
