@@ -125,7 +125,7 @@ def everything(sweep: Path) -> list[str]:
 
 def statuses(said: list[str]) -> set[tuple[str, str]]:
     """What the report says of each run: the first word of its label, and its status."""
-    told = json.loads(said[0][: said[0].rindex("}") + 1])["runs"]
+    told = json.JSONDecoder().raw_decode(said[0])[0]["runs"]  # a table follows
     return {(run["label"].split(" ")[0], run["status"]) for run in told}
 
 
