@@ -205,11 +205,11 @@ class Summary:
     ] = None
     verdicts: Annotated[
         Sequence[VerdictRecord],
-        "a list, most important first: findings, or the one verdict healthy; empty where nothing "
-        "was measured. Of each its kind; words, for people; when it was seen (start, training, "
-        "end); the layers concerned; numbers, what it rests on by quantity; overrides, what to "
-        "try, with what they are predicted to lead to; leave_out, the run's own overrides that "
-        "must not be given with them",
+        "a list, most important first: findings, or healthy or partial, with overfitting behind it "
+        "where the validation loss turned; empty where nothing was measured. Of each its kind; "
+        "words, for people; when it was seen (start, training, end); the layers concerned; "
+        "numbers, what it rests on by quantity; overrides, what to try, with what they are "
+        "predicted to lead to; leave_out, the run's own overrides that must not be given with them",
     ] = field(default_factory=list)
 
     @property

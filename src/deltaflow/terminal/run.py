@@ -24,7 +24,7 @@ _COLUMNS = {  # quantity: heading, whether it is a share
     "dead_fraction": ("dead", True),
 }
 
-_STYLES = {"healthy": "green"}
+_STYLES = {"healthy": "green", "partial": "cyan", "overfitting": "cyan"}
 
 
 def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFrame) -> None:

@@ -1,8 +1,7 @@
 """What is wrong with a run, most important first, in words that quote what was measured.
 
-A finding is a departure from a definition, not from a habit: the limits below follow from what
-the quantities mean, and nothing in them was fitted to runs. Each finding ends with something
-to try that theory predicts to help; a run without one gets a line that says so.
+A finding is a departure from a definition, not from a habit: limits follow from what quantities
+mean, and none was fitted to runs. A run without a finding gets a line that says so.
 
 ``evidence``
     what a run is judged by: its records, what theory says of its network
@@ -24,11 +23,6 @@ to try that theory predicts to help; a run without one gets a line that says so.
     what network and what step size to try instead, and what theory predicts of it
 ``verdict``, ``words``
     what a finding holds, and the one place that puts it into words
-
-One limit serves for gradients: what δ keeps over the trainable depth 6 ξ_c of an ordered
-network, e⁻³ = 0.05 of its norm (Schoenholz et al. 2017, arXiv:1611.01232, section 5). It is
-also the share of the steepest slope below which a unit counts as saturated. For units it is
-the majority of a layer, and for updates the length of the weights themselves.
 """
 
 from collections.abc import Callable, Mapping

@@ -91,12 +91,13 @@ def plateau(evidence: Evidence) -> Verdict | None:
 
 
 def missed_class(evidence: Evidence) -> Verdict | None:
-    """A class of the training rows that most seeds never predict."""
+    """A class with less than half of an equal share of the rows, which most seeds never predict."""
     counts, predicted = evidence.data.class_counts, evidence.data.predicted_counts
     if counts is None or predicted is None or evidence.n_steps < FEWEST_STEPS:
         return None
     kept = [r["seed"] in evidence.surviving for r in evidence.replicas]
-    missed = ((predicted[kept] == 0).mean(0) > MAJORITY) & (counts > 0)
+    rare = (counts > 0) & (counts < MAJORITY * counts.mean())
+    missed = rare & ((predicted[kept] == 0).mean(0) > MAJORITY)
     if not missed.any():
         return None
     which = int(np.argmin(np.where(missed, counts, np.inf)))
