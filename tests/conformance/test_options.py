@@ -156,6 +156,17 @@ def test_the_default_step_suits_the_curvature_of_every_loss(option):
     assert config.optimizer.lr * greatest <= 0.1 + 1e-12
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("activation", ["relu", "identity"])  # dies; bounds nothing
+@pytest.mark.parametrize("option", sorted(set(options("data")) - set(NEEDED)))
+def test_the_default_step_is_not_too_long_for_squared_errors(option, activation, tmp_path):
+    settings = [f"data={option}", "loss=mse", f"activation={activation}", "n_seeds=2"]
+    trained = run([*settings, "logger=none", "trainer.max_epochs=20"], tmp_path)
+    kinds = {verdict["kind"] for verdict in trained.summary["verdicts"]}
+    assert not kinds & {"dead", "inactive", "violent", "divergence"}
+
+
 def test_a_step_that_is_given_wins_over_the_one_that_suits_the_loss():
     for given, lr in {"": 0.025, "optimizer.lr=0.3": 0.3, "optimizer=adam": 0.01}.items():
         assert composed(["loss=mse", *filter(None, [given])], Path()).optimizer.lr == lr
