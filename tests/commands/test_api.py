@@ -135,7 +135,7 @@ def test_a_checkpoint_that_cannot_be_read_is_refused(content, copy):
 
 def test_a_checkpoint_of_something_else_is_refused(copy):
     torch.save({"state_dict": {}}, copy / "checkpoints" / "last.ckpt")
-    with pytest.raises(ValueError, match=r"must be the checkpoint of a run. .* `architecture`"):
+    with pytest.raises(ValueError, match=r"must be the checkpoint of a run. .* `architecture"):
         load_run(copy)
 
 
