@@ -1,6 +1,7 @@
 import dataclasses
 import datetime
 import re
+import tracemalloc
 
 import polars as pl
 import pytest
@@ -313,3 +314,14 @@ def test_what_stands_for_a_gap_among_numbers_may_be_a_category_among_words(word)
     with pytest.raises(ValueError, match=rf"must have a value\. Found `{re.escape(word)}` in"):
         read(["1", "2.5", word, "3"])
     assert read(["a", word, "b", word]) == (Kind.CATEGORY, ["a", word, "b", word])
+
+
+def test_a_column_of_long_texts_is_never_as_a_whole_in_pythons_own():
+    texts = pl.Series(["x" * 10_000 + str(k % 2) for k in range(2)]).gather([0, 1] * 20_000)
+    tracemalloc.start()
+    _, content = read_column("x", texts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [value[-1] for value in content.values] == ["0", "1"]
+    assert content.codes[-4:].tolist() == [0, 1, 0, 1]
+    assert peak < 250e6  # all 40,000 of them are 400 MB

@@ -7,7 +7,7 @@ looked at once each, however often they come back.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,7 @@ MISSING_AMONG_NUMBERS = ("-", "--", "\u2013", "\u2014", ".", "none", "missing", 
 Content = Array | Texts
 """Values of a column: numbers, float64; truth values, bool; or categories."""
 
+_AT_ONCE = 10_000  # values
 _FEW = 20  # categories, which may be rare in a small table
 _NUMBER = re.compile(  # as Python writes it, or with a comma, or with U+2212 for a minus
     r"[-+\u2212]?(?:[0-9]+\.?[0-9]*|\.[0-9]+|[0-9]*,[0-9]+)(?:e[-+\u2212]?[0-9]+)?"
@@ -112,7 +113,7 @@ def _from_polars(name: str, series: pl.Series) -> Content:
     if dtype == pl.Boolean and not series.null_count():
         return series.to_numpy()
     if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean):
-        return Texts.of((text or "").strip() for text in series.cast(pl.String).to_list())
+        return Texts.of((text or "").strip() for text in _strings(series.cast(pl.String)))
     if dtype.is_numeric() or dtype == pl.Null:
         return series.cast(pl.Float64).to_numpy()  # a gap is NaN
     row = int(series.is_not_null().arg_max() or 0)
@@ -120,6 +121,12 @@ def _from_polars(name: str, series: pl.Series) -> Content:
         found = f"the date or time `{brief(str(series[row]))}`"
         raise _unusable(ProblemKind.DATE, name, found, row)
     raise _unusable(ProblemKind.NESTED, name, str(dtype))
+
+
+def _strings(series: pl.Series) -> Iterator[str | None]:
+    """The values of a column, a few of them as Python's own at a time: they may be long."""
+    for start in range(0, len(series), _AT_ONCE):
+        yield from series.slice(start, _AT_ONCE).to_list()
 
 
 def _read_texts(name: str, texts: Texts) -> tuple[Kind, Content]:
