@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,8 +13,7 @@ from hydra.core.plugins import Plugins
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import conduct, pace, results
-from processes import Command, start
-from running import CONF
+from running import CONF, ROOT
 
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
           "submitit_local": ("hydra_submitit_launcher", "slurm"),
@@ -36,16 +37,16 @@ def launcher(request) -> str:
     return str(request.param)
 
 
-def _train(folder: Path, *arguments: str) -> Command:
-    """A command that has ended, whose workers find modules in its folder."""
+def _train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = start(arguments, folder, environment={"PYTHONPATH": path})
-    command.wait()
-    return command
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}
+    )
 
 
-def _ranking(ran: Command) -> str:
-    return ran.out[ran.out.index("Ranking") :]
+def _ranking(ran: subprocess.CompletedProcess[str]) -> str:
+    return ran.stdout[ran.stdout.index("Ranking") :]
 
 
 def _summaries(sweep: Path) -> dict[str, dict]:
@@ -56,41 +57,44 @@ def test_every_launcher_that_we_configure_is_tested_here():
     assert {path.stem for path in (CONF / "hydra" / "launcher").glob("*.yaml")} == set(EXTRAS)
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory) -> Path:
-    """What the sweep leaves that runs one after the other."""
-    folder = tmp_path_factory.mktemp("alone")
-    assert _train(folder, *SWEEP, "hydra.sweep.dir=there").wait() == 1  # as runs have failed
-    return folder / "there"
-
-
 @pytest.mark.slow
-def test_a_sweep_in_parallel_is_a_sweep(launcher, alone, tmp_path):
+def test_a_sweep_in_parallel_is_a_sweep(launcher, tmp_path):
     arguments = [*SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=here"]
     ran = _train(tmp_path, *arguments)
-    assert ran.wait() == 1
+    alone = _train(tmp_path, *SWEEP, "hydra.sweep.dir=there")
+
+    assert ran.returncode == alone.returncode == 1  # as runs have failed
     for text in ("relu · 1", "tanh · 1", "failed: `network.depth` must"):
         assert text in _ranking(ran)
-    for said in (ran.out, ran.err):
+    for said in (ran.stdout, ran.stderr):
         assert "Traceback" not in said
         assert "warning" not in said.lower()
-    assert set(_summaries(tmp_path / "here")) == set(_summaries(alone))
+    assert set(_summaries(tmp_path / "here")) == set(_summaries(tmp_path / "there"))
     for name, summary in _summaries(tmp_path / "here").items():
         assert summary.command[1:] == arguments
         assert summary.status == ("failed" if "depth=-1" in name else "completed")
         for schema in (LAYERS, METRICS):
-            there = read_table(alone / name, schema)
-            assert read_table(tmp_path / "here" / name, schema).equals(there, null_equal=True)
+            both = (read_table(tmp_path / folder / name, schema) for folder in ("here", "there"))
+            assert next(both).equals(next(both), null_equal=True)
 
     (lost,) = (p for p in (tmp_path / "here").glob("*relu*depth=1*"))
     (lost / "summary.json").write_text((lost / "summary.json").read_text().replace(
         '"status": "completed"', '"status": "interrupted"', 1))  # fmt: skip
     before = read_summary(next((tmp_path / "here").glob("*tanh*depth=1*")))
     again = _train(tmp_path, *SWEEP, f"hydra/launcher={launcher}", "sweep.resume=here")
-    assert again.wait() == 1
-    assert set(_summaries(tmp_path / "here")) == set(_summaries(alone))
+    assert again.returncode == 1
+    assert set(_summaries(tmp_path / "here")) == set(_summaries(tmp_path / "there"))
     assert read_summary(lost).status == "completed"
     assert read_summary(next((tmp_path / "here").glob("*tanh*depth=1*"))) == before
+
+
+@pytest.mark.slow
+def test_a_sweep_in_parallel_succeeds_if_all_runs_do(launcher, tmp_path):
+    ran = _train(tmp_path, "-m", "seed=0,1,2", *SHORT, f"hydra/launcher={launcher}")
+    assert ran.returncode == 0, ran.stderr
+    (sweep,) = (tmp_path / "outputs").iterdir()
+    assert [s.status for s in _summaries(sweep).values()] == ["completed"] * 3
+    assert ran.stderr == ""
 
 
 @pytest.mark.slow
@@ -100,7 +104,7 @@ def test_the_first_failure_ends_a_sweep_in_parallel(tmp_path):
         tmp_path, "-m", "network.depth=-1,1,2,3,4,5,6,7,8,9", "sweep.fail_fast=true",
         "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=here", *SHORT,
     )  # fmt: skip
-    assert ran.wait() == 1
+    assert ran.returncode == 1
     assert "failed: `network.depth`" in _ranking(ran)
     found = [summary.status for summary in _summaries(tmp_path / "here").values()]
     assert len(found) < 10
@@ -125,14 +129,14 @@ def test_a_process_that_is_lost_ends_a_sweep_with_what_there_is(launcher, tmp_pa
     values = ["-m", "trainer.max_epochs=2,3", "logger=none", f"hydra/launcher={launcher}",
               "+callbacks.kill._target_=killing_runs.Kill"]  # fmt: skip
     ran = _train(tmp_path, *values, "hydra.sweep.dir=here")
-    assert ran.wait() == 1
-    assert "A sweep in parallel must keep its processes." in ran.err
-    assert "Go on with the same command and `sweep.resume=here`" in ran.err
-    assert "Traceback" not in ran.err
-    assert "Records" in ran.out  # the end that every sweep has, whatever was finished by then
+    assert ran.returncode == 1
+    assert "A sweep in parallel must keep its processes." in ran.stderr
+    assert "Go on with the same command and `sweep.resume=here`" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "Records" in ran.stdout  # the end that every sweep has, whatever was finished by then
     (tmp_path / "killing_runs.py").write_text(KILLING.replace("== 3", "== 99"))
     again = _train(tmp_path, *values, "sweep.resume=here")
-    assert (again.wait(), again.err) == (0, "")  # as all runs have succeeded
+    assert again.returncode == 0, again.stderr
     assert [s.status for s in _summaries(tmp_path / "here").values()] == ["completed"] * 2
 
 
@@ -150,14 +154,15 @@ def test_a_parallel_sweep_whose_workers_outlive_it_goes_on_without_doing_anythin
 @pytest.mark.slow
 def test_workers_end_after_their_runs_when_their_sweep_was_killed(tmp_path):
     _require("joblib")
-    arguments = ["-m", "seed=range(9)", "hydra/launcher=joblib", "hydra.sweep.dir=here",
-                 "logger=none", "trainer.max_epochs=5"]  # fmt: skip
-    command = start(arguments, tmp_path)
-    while not _summaries(tmp_path / "here"):
-        assert command.runs(0.01)
-    workers = psutil.Process(command.process.pid).children(recursive=True)
-    command.send(signal.SIGKILL)
-    command.wait()
+    command = [
+        sys.executable, str(ROOT / "train.py"), "-m", "seed=range(9)", "hydra/launcher=joblib",
+        "hydra.sweep.dir=here", "logger=none", "trainer.max_epochs=5",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=tmp_path) as conductor:
+        while not _summaries(tmp_path / "here"):
+            assert conductor.poll() is None
+        workers = psutil.Process(conductor.pid).children(recursive=True)
+        conductor.kill()
     assert workers
     _, alive = psutil.wait_procs(workers, timeout=120)
     assert not alive
