@@ -1,0 +1,93 @@
+"""Networks that people have had trouble with, rebuilt: what is said of each, and does it help?"""
+
+import numpy as np
+import pytest
+
+from running import run
+
+pytestmark = pytest.mark.slow
+
+DRAW = np.random.default_rng(0)
+X = DRAW.uniform(-2, 2, 200)
+AREA, ROOMS = DRAW.uniform(50, 250, 200), DRAW.integers(1, 8, 200)
+TABLES = {
+    "cube": {"x": np.arange(1, 201), "y": 1000 * np.arange(1, 201.0) ** 3},
+    "houses": {"area": AREA, "rooms": ROOMS, "price": 1500 * AREA + 2e4 * ROOMS},
+    "parabola": {"x": 40 + 3 * X, "y": X**2 / 4},
+    "rectifier": {"x": X, "y": np.maximum(X, 0)},
+    "xor": {"a": [0, 0, 1, 1], "b": [0, 1, 0, 1], "y": [0, 1, 1, 0]},
+}
+
+
+def of_table(name: str, target: str = "y") -> str:
+    return f"data=table data.path={name}.csv data.target={target} data.standardize=false"
+
+
+SQUARES = "loss=mse optimizer=adam"
+XOR = "data=xor loss=bce activation=sigmoid"
+SCALED, NO_DECAY = ["data.standardize=true"], ["optimizer.weight_decay=0"]
+CASES = {  # overrides, the kind that is found first, and what to try
+    "F02": (f"{of_table('cube')} {SQUARES} optimizer.lr=0.001", "unscaled", SCALED),
+    "F03a": (f"{of_table('houses', 'price')} {SQUARES} optimizer.lr=0.001", "unscaled", SCALED),
+    "F03b": (f"{of_table('parabola')} {SQUARES} optimizer.lr=1e-5", "unscaled", SCALED),
+    "F03c": (f"{of_table('parabola')} {SQUARES} optimizer.lr=4e-4", "unscaled", SCALED),
+    "F04a": (f"{of_table('rectifier')} loss=mse network.hidden_sizes=[1] n_seeds=8 "
+             "trainer.max_epochs=40", "failed_seeds", ["network.hidden_sizes=[32]"]),
+    "F04b": (f"{of_table('xor')} data.split=[1,0,0] data.batch_size=null activation=sigmoid "
+             "network.hidden_sizes=[2] loss=bce trainer.max_epochs=1000 n_seeds=8",
+             "failed_seeds", ["network.hidden_sizes=[32]"]),
+    "F05a": ("data=iris +optimizer.weight_decay=1", "weight_decay", NO_DECAY),
+    "F05b": ("data=iris +optimizer.weight_decay=1 optimizer.lr=0.009", "weight_decay", NO_DECAY),
+    "F05c": ("data=iris optimizer=adamw optimizer.weight_decay=50", "weight_decay", NO_DECAY),
+    "F06": (f"data=sine {SQUARES} network.output_activation=sigmoid", "unreachable",
+            ["network.output_activation=null"]),
+    "F07": ("data=moons loss=mse network.output_activation=softmax trainer.max_epochs=20",
+            "unreachable", ["network.output_activation=null"]),
+    "F08": ("data=iris trainer.gradient_clip_norm=1e-5", "clipping",
+            ["trainer.gradient_clip_norm=null"]),
+    "F09a": ("data=iris network.dropout=0.95", "dropout", ["network.dropout=0"]),
+    "F09b": ("data=iris network.dropout=0.95 optimizer.lr=0.002", "dropout",
+             ["network.dropout=0"]),
+    "F09c": (f"data=sine {SQUARES} activation=tanh network.hidden_sizes=[2] network.dropout=0.5",
+             "dropout", ["network.dropout=0"]),
+    "F10a": (f"{XOR} network.hidden_sizes=[1]", "bottleneck", ["network.hidden_sizes=[32]"]),
+    "F10b": (f"{XOR} network.hidden_sizes=[2] optimizer.momentum=0", "bottleneck",
+             ["network.hidden_sizes=[32]"]),
+    "F10c": (f"{XOR} network.hidden_sizes=[2] optimizer.momentum=0 debug=overfit", "bottleneck",
+             ["network.hidden_sizes=[32]"]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def judged(tmp_path, monkeypatch):
+    """A run's verdicts, as the summary has them."""
+    monkeypatch.chdir(tmp_path)
+    for name, columns in TABLES.items():
+        rows = [list(columns), *zip(*columns.values(), strict=True)]
+        (tmp_path / f"{name}.csv").write_text("".join(",".join(map(str, r)) + "\n" for r in rows))
+
+    def verdicts(overrides, name):
+        return run([*overrides, "logger=none"], tmp_path / name).record.verdicts
+
+    return verdicts
+
+
+def changed(overrides: list[str], advice: list[str]) -> list[str]:
+    """The overrides of a run with those of a verdict in their place."""
+    named = {override.partition("=")[0] for override in advice}
+    return [o for o in overrides if o.lstrip("+").partition("=")[0] not in named] + [
+        ("+" if f"+{a.partition('=')[0]}=" in " ".join(overrides) else "") + a for a in advice
+    ]
+
+
+LEARN = ("F02", "F03a", "F03b", "F03c", "F04a", "F05a", "F05c", "F06", "F07", "F08")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_setting_at_fault_is_named_and_its_advice_leads_on(case, judged):
+    typed, kind, advice = CASES[case]
+    first = judged(typed.split(), "first")[0]
+    assert (first.kind, list(first.overrides)) == (kind, advice)
+    if case in LEARN or case == "F10c":
+        then = judged(changed(typed.split(), advice), "again")[0]
+        assert then.kind in (("healthy",) if case in LEARN else ("partial", "undertrained"))
