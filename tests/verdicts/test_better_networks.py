@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 import torch
+from scipy.special import digamma, polygamma
+from scipy.stats import binom
 from torch import nn
 
 from deltaflow.experiment import assembly, builders
@@ -119,7 +121,7 @@ def taken(words: str, overrides: str) -> list[str]:
 
 def assert_healed(words: str, theory: Theory, old: Evidence) -> None:
     """Theory of the network with the advice says what the advice says, and finds no fault."""
-    prediction = theory.predict(old.input_second_moment)
+    prediction = theory.predict(old.data.input_second_moment)
     if theory.depth > 1:
         said = re.search(r"predicted ×(\S+) per layer\.$", words)[1]
         assert said == f"{decay_rate(prediction.delta_norm):.3g}"
@@ -238,30 +240,65 @@ def test_a_network_of_copies_may_need_the_start_that_theory_thought_it_had():
     assert to_try(evidence(sizes(8), nn.ReLU(), He(), copies={1: 1})).startswith("Try init=he,")
 
 
-def scatter_of_rectifiers(depth: int, width: int) -> float:
-    """Two deviations, in decades, of what δ loses: 5 / width a layer (Hanin & Rolnick 2018)."""
-    return math.sqrt(5 * (depth - 1) / width) / math.log(10)
+def scatter_of_rectifiers(hidden: list[int]) -> float:
+    """Two deviations, in decades, of what δ of one sample loses, where some δ gets through.
+
+    Each layer multiplies ‖δ‖² by 2 χ²_K / N, K of its N units being on by a coin's flip (Hanin &
+    Rolnick 2018, arXiv:1803.01719): exact, while theory is of first order in 1 / N.
+    """
+    variance = 0.0
+    for n in hidden[:-1]:
+        on = np.arange(1, n + 1)
+        share = binom.pmf(on, n, 0.5) / (1 - 0.5**n)
+        mean = digamma(on / 2) @ share
+        variance += (polygamma(1, on / 2) + (digamma(on / 2) - mean) ** 2) @ share
+    return math.sqrt(variance) / math.log(10)
+
+
+def assert_told(words: str, hidden: list[int], advised: str, then: list[int]) -> None:
+    """The width that is told is the scatter of such networks, and so is what is predicted."""
+    told = re.fullmatch(
+        rf"Layers of {min(hidden)} units scatter by ±(\S+) decades\. "
+        rf"Try network\.{re.escape(advised)}, predicted ±(\S+)\.",
+        words,
+    )
+    assert told is not None, words
+    for said, sizes_ in zip(told.groups(), (hidden, then), strict=True):
+        exact = scatter_of_rectifiers(sizes_)
+        assert abs(float(said) - exact) <= 0.05 + 1.5 / min(sizes_) * exact
+
+
+def test_the_scatter_of_rectifiers_is_that_of_drawn_networks():
+    random, n = np.random.default_rng(0), 20_000
+    signal = np.tile([1.0, -2.0, 0.5, 1.5], (n, 1))
+    drawn, on = [], []
+    for fan_in in (4, 8, 8, 8, 8):  # weights of He's
+        weights = random.normal(0, math.sqrt(2 / fan_in), (n, 8, fan_in))
+        z = np.einsum("nij,nj->ni", weights, signal)
+        signal = np.maximum(z, 0)
+        drawn.append(weights)
+        on.append(z > 0)
+    last = delta = random.normal(size=(n, 8)) * on[-1]
+    for weights, mask in zip(drawn[:0:-1], on[-2::-1], strict=True):
+        delta = np.einsum("nij,ni->nj", weights, delta) * mask
+    alive = np.linalg.norm(delta, axis=1) > 0
+    lost = np.log10(np.linalg.norm(delta, axis=1)[alive] / np.linalg.norm(last, axis=1)[alive])
+    assert 2 * lost.std() == pytest.approx(scatter_of_rectifiers([8] * 5), rel=0.03)
 
 
 @pytest.mark.parametrize(("depth", "width", "enough"), [(12, 8, 16), (40, 8, 32), (30, 30, 60)])
 @pytest.mark.parametrize("listed", [False, True])
 def test_few_units_are_to_blame_where_theory_finds_no_fault(depth, width, enough, listed):
-    hidden = [width] * depth
+    hidden, then = [width] * depth, [enough] * depth
     words = wider(evidence((4, *hidden, 3), nn.ReLU(), He(), sizes_listed=listed))
-    advice = f"hidden_sizes=[{','.join([str(enough)] * depth)}]" if listed else f"width={enough}"
-    assert words == (
-        f"Layers of {width} units scatter by ±{scatter_of_rectifiers(depth, width):.1f} decades. "
-        f"Try network.{advice}, predicted ±{scatter_of_rectifiers(depth, enough):.1f}."
-    )
+    advised = f"hidden_sizes=[{','.join(map(str, then))}]" if listed else f"width={enough}"
+    assert_told(words, hidden, advised, then)
 
 
 def test_the_narrowest_layer_is_named_and_all_are_widened_alike():
-    words = wider(evidence((4, 64, 32, 16, 8, 4, 4, 4, 3), nn.ReLU(), He(), sizes_listed=True))
-    scatter = math.sqrt(sum(5 / n for n in (64, 32, 16, 8, 4, 4))) / math.log(10)
-    assert words == (
-        f"Layers of 4 units scatter by ±{scatter:.1f} decades. Try "
-        f"network.hidden_sizes=[128,64,32,16,8,8,8], predicted ±{scatter / math.sqrt(2):.1f}."
-    )
+    hidden, then = [64, 32, 16, 8, 4, 4, 4], [128, 64, 32, 16, 8, 8, 8]
+    words = wider(evidence((4, *hidden, 3), nn.ReLU(), He(), sizes_listed=True))
+    assert_told(words, hidden, "hidden_sizes=[128,64,32,16,8,8,8]", then)
 
 
 @pytest.mark.parametrize("but", [
@@ -279,4 +316,5 @@ def test_else_few_units_are_not_to_blame(but):
 @pytest.mark.parametrize(("decades", "kind"), [(1.5, "hidden_vanishing"), (-1.5, "exploding")])
 def test_a_network_that_theory_finds_sound_is_told_of_its_width(decades, kind):
     words = found(evidence(sizes(12, 8), nn.ReLU(), He(), delta_norm=losing(decades, 12)))
-    assert "Layers of 8 units scatter by ±1.1 decades. Try network.width=16" in words[kind]
+    said = words[kind]
+    assert_told(said[said.index("Layers") :], [8] * 12, "width=16", [16] * 12)

@@ -169,9 +169,23 @@ def test_alone_a_loss_with_a_link_has_a_floor_of_0(make, counts):
 
 
 @pytest.mark.parametrize("target", ["onehot", "index"])
-def test_a_loss_without_a_link_has_no_floor(target):
+def test_alone_a_loss_without_a_link_has_no_floor(target):
     objective = MeanSquaredError(classes([7, 2, 1]), target, 0.5)
-    assert math.isnan(constants(objective, labels([7, 2, 1]), nn.Softmax(-1)).floor)
+    assert math.isnan(constants(objective, labels([7, 2, 1])).floor)
+
+
+@pytest.mark.parametrize(("target", "squash", "floor"), [
+    ("onehot", nn.Softmax(-1), 0.0),  # its ends are the targets
+    ("onehot", nn.Sigmoid(), 0.0),
+    ("onehot", nn.Tanh(), 0.0),
+    ("index", nn.Softmax(-1), 0.8),  # one output, always 1, for classes 0, 1 and 2
+    ("index", nn.Sigmoid(), 0.1),  # at most 1, for the one row of class 2
+    ("index", nn.Tanh(), 0.1),
+])  # fmt: skip
+def test_the_floor_of_squared_error_is_how_near_outputs_come_to_targets(target, squash, floor):
+    objective = MeanSquaredError(classes([7, 2, 1]), target, 0.5)
+    found = constants(objective, labels([7, 2, 1]), squash)
+    assert found.floor == pytest.approx(floor, abs=1e-5)
 
 
 @pytest.mark.parametrize("squash", SQUASHES)
