@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from course.pictures import LOOKS, label, names, panels, save
 from deltaflow.data.sources import iris, xor
-from deltaflow.flow.measurement import Tape, dead_fractions
+from deltaflow.flow.measurement import dead_fractions
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import derivative
 from deltaflow.nn.initializers import LeCun, Torch
 from deltaflow.nn.network import FullyConnected

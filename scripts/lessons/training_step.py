@@ -14,7 +14,7 @@ from course.pictures import label, panels, save
 from course.printing import entries
 from deltaflow.data.sources import moons
 from deltaflow.figures.run_picture import END, START
-from deltaflow.flow.measurement import Tape
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Xavier
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy, MeanSquaredError

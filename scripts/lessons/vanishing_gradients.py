@@ -12,8 +12,9 @@ from torch import nn
 
 from course.pictures import DOTTED, FAINT, LOOKS, label, names, panels, save
 from deltaflow.data.sources import iris
-from deltaflow.flow.measurement import Tape, measure
+from deltaflow.flow.measurement import measure
 from deltaflow.flow.profiles import decay_rate, vanishing_index
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import traits
 from deltaflow.nn.initializers import He, Initializer, Xavier
 from deltaflow.nn.network import FullyConnected

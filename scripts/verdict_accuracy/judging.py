@@ -12,7 +12,8 @@ from torch.nn.functional import one_hot
 
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import assembly
-from deltaflow.experiment.run import run
+from deltaflow.experiment.plan import RunPlan
+from deltaflow.experiment.run import run_alone
 from deltaflow.system.errors import UserError
 from verdict_accuracy import Network
 from verdict_accuracy.draws import Overrides
@@ -141,7 +142,7 @@ def _outcome(overrides: Mapping[str, str]) -> Outcome:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a doubled softmax warns, as it should
         config, choices = compose_run(typed, Path(folder))
-        done = run(config, Path(folder) / "run", choices)
+        done = run_alone(RunPlan(config, Path(folder) / "run", choices))
         assert done.network is not None
         data = assembly.datamodule(config)
         objective = assembly.module(config, data).objective

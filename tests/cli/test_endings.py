@@ -24,12 +24,12 @@ N_TESTED = 2  # further rows of the metrics table
 FILES = ["layers.parquet", "metrics.parquet", "last.ckpt", "flow.png", "summary.json"]
 STEPS = [
     "deltaflow.training.callbacks.metrics.MetricRecorder.on_test_epoch_end",
-    "deltaflow.experiment.run.summarize",
+    "deltaflow.experiment.under_way.summarize",
     "deltaflow.verdicts.judge",
-    "deltaflow.experiment.run.run_picture.save",
-    "deltaflow.experiment.run.log_picture",
-    "deltaflow.experiment.run.log_verdicts",
-    "deltaflow.experiment.run.log_outcome",
+    "deltaflow.experiment.under_way.run_picture.save",
+    "deltaflow.experiment.under_way.log_picture",
+    "deltaflow.experiment.under_way.log_verdicts",
+    "deltaflow.experiment.under_way.log_outcome",
     "lightning.pytorch.loggers.TensorBoardLogger.finalize",
     "deltaflow.records.tables.TableWriter.close",
     "deltaflow.records.recording.Recording.complete",

@@ -54,7 +54,8 @@ def _summaries(sweep: Path) -> dict[str, dict]:
 
 
 def test_every_launcher_that_we_configure_is_tested_here():
-    assert {path.stem for path in (CONF / "hydra" / "launcher").glob("*.yaml")} == set(EXTRAS)
+    configured = {path.stem for path in (CONF / "hydra" / "launcher").glob("*.yaml")}
+    assert configured - {"stacks"} == set(EXTRAS)  # that is the default, which all sweeps try
 
 
 @pytest.mark.slow

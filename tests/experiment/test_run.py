@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment.identity import identity
-from deltaflow.experiment.run import run as train_run
+from deltaflow.experiment.plan import RunPlan
+from deltaflow.experiment.run import run_alone
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from running import composed, run
 
@@ -169,7 +170,7 @@ def test_settings_that_make_no_sense_are_told_of_by_their_own_message(change, tm
     config, choices = compose_run(SHORT, tmp_path)
     broken = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), change)
     with pytest.raises(Exception, match=r"nope|network|NoneType"):
-        train_run(broken, tmp_path, choices)
+        run_alone(RunPlan(broken, tmp_path, choices))
     summary = read_summary(tmp_path)
     assert (summary.status, summary.hyperparameters) == ("failed", {})
     assert len(summary.identity) == 64

@@ -2,16 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from deltaflow.flow import measurement
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.task import Classification
-from deltaflow.training.callbacks.flow import layer_rows
+from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 
 R, B, STEP = 3, 6, 4
 SIZES = [4, 5, 7, 3]
@@ -28,6 +30,11 @@ class Masked(nn.Module):
 
     def forward(self, h):
         return h * self.factors
+
+
+def rows_of(found, network, seeds, step):
+    going = np.ones(len(seeds), dtype=bool)
+    return layer_rows([MeasuredStep.of(found, step, going)], network.sizes, seeds)
 
 
 def network_of(phi, **options):
@@ -50,7 +57,7 @@ def batch():
 
 
 def measured(network, x, target, **options):
-    with measurement.Tape(network) as tape:
+    with Tape(network) as tape:
         output = network(x, STEP)
     CE.sample_loss(output, target).mean(1).sum().backward()
     return measurement.measure(network, tape, **options)
@@ -124,7 +131,7 @@ def test_batch_normalisation_leaves_the_batchs_gradients_and_no_samples():
             value = found["delta_norm"][layer][r].item()
             assert value == pytest.approx(math.sqrt(float(delta.square().sum()) / B), rel=1e-9)
     assert not set(BY_SAMPLE) & set(found)
-    rows = layer_rows(found, network, network.seeds, step=STEP)
+    rows = rows_of(found, network, network.seeds, STEP)
     for name in (*BY_SAMPLE, "noise_scale"):
         assert rows[name].null_count() == len(rows)
     assert rows["delta_norm"].null_count() == 0

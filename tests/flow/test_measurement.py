@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from deltaflow.flow import measurement
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from deltaflow.nn.task import Classification, Regression
-from deltaflow.training.callbacks.flow import layer_rows, noise_scale
+from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 
 R, B = 3, 6
 SIZES = [4, 5, 7, 3]
@@ -34,6 +35,11 @@ def network_of(phi, sizes=SIZES, sigma_w=2.0, dtype=torch.float64, **options):
     return network
 
 
+def rows_of(found, network, seeds, step):
+    going = np.ones(len(seeds), dtype=bool)
+    return layer_rows([MeasuredStep.of(found, step, going)], network.sizes, seeds)
+
+
 def batch_of(objective, n_samples=B):
     rng = np.random.default_rng(0)
     x = torch.from_numpy(rng.standard_normal((R, n_samples, SIZES[0])))
@@ -44,7 +50,7 @@ def batch_of(objective, n_samples=B):
 
 def measured(network, objective, x, target):
     network.zero_grad()
-    with measurement.Tape(network) as tape:
+    with Tape(network) as tape:
         output = network(x)
     objective.sample_loss(output, target).mean(1).sum().backward()
     return measurement.measure(network, tape)
@@ -202,24 +208,27 @@ def test_one_sample_has_no_noise():
     x, target = batch_of(CE, n_samples=1)
     found = measured(network, CE, x, target)
     assert found["grad_noise_trace"] == found["grad_signal"] == [None] * 3
-    rows = layer_rows(found, network, range(R), step=0)
+    rows = rows_of(found, network, range(R), 0)
     for name in ("grad_noise_trace", "grad_signal", "noise_scale"):
         assert rows[name].null_count() == len(rows)
 
 
 def test_the_noise_scale_is_null_where_noise_hides_the_gradient():
-    trace = polars.Series([2.0, 2.0, 2.0, None, math.nan])
-    signal = polars.Series([4.0, 0.0, -1.0, None, math.nan])
-    found = noise_scale(trace, signal).to_list()
-    assert found[:4] == [0.5, None, None, None]
-    assert math.isnan(found[4])
+    found = {
+        "grad_noise_trace": [torch.tensor([2.0, 2.0, 2.0, math.nan]), None],
+        "grad_signal": [torch.tensor([4.0, 0.0, -1.0, math.nan]), None],
+    }
+    step = MeasuredStep.of(found, 0, np.ones(4, dtype=bool))
+    scales = layer_rows([step], [1, 1, 1], range(4)).filter(layer=1)["noise_scale"].to_list()
+    assert scales[:3] == [0.5, None, None]
+    assert math.isnan(scales[3])
 
 
 def test_rows_of_the_table_carry_each_value_to_its_seed_and_layer():
     network = network_of(nn.ReLU())
     x, target = batch_of(CE)
     found = measured(network, CE, x, target)
-    rows = layer_rows(found, network, [7, 8, 9], step=30)
+    rows = rows_of(found, network, [7, 8, 9], 30)
     assert rows["seed"].to_list() == [7, 7, 7, 8, 8, 8, 9, 9, 9]
     assert rows["layer"].to_list() == [1, 2, 3] * 3
     assert rows["step"].unique().to_list() == [30]
@@ -282,7 +291,7 @@ def test_what_is_nan_is_not_counted_as_healthy(phi):
     found = measured(network, CE, x, target)
     found["dead_fraction"] = measurement.dead_fractions(network, x)
     signals = [name for name in found if "activation" in name or "fraction" in name]
-    rows = layer_rows(found, network, range(R), step=0).filter(polars.col("seed") == 1)
+    rows = rows_of(found, network, range(R), 0).filter(polars.col("seed") == 1)
     for name in signals:
         for value, reached in zip(found[name], rows[name], strict=True):
             assert (reached is None) if value is None else math.isnan(reached), name
@@ -304,7 +313,7 @@ def test_measuring_leaves_outputs_gradients_and_modes_as_they_are(phi):
 def test_a_tape_stops_listening_when_it_is_left():
     network = network_of(nn.ReLU())
     x, _ = batch_of(CE)
-    with measurement.Tape(network) as tape:
+    with Tape(network) as tape:
         network(x)
     network(x)
     assert len(tape.layers) == 3
@@ -313,7 +322,7 @@ def test_a_tape_stops_listening_when_it_is_left():
 def test_measuring_before_the_backward_pass_is_refused():
     network = network_of(nn.ReLU())
     x, _ = batch_of(CE)
-    with measurement.Tape(network) as tape:
+    with Tape(network) as tape:
         network(x)
     with pytest.raises(ValueError, match=r"needs its gradients. Found none"):
         measurement.measure(network, tape)

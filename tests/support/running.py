@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,11 +31,12 @@ def composed(overrides: list[str], directory: Path) -> DictConfig:
     return compose_run(overrides, directory)[0]
 
 
-def run(overrides: list[str], directory: Path, **named) -> "Run":
-    from deltaflow.experiment.run import run as train_run
+def run(overrides: list[str], directory: Path, command: Sequence[str] = (), **named) -> "Run":
+    from deltaflow.experiment.plan import RunPlan
+    from deltaflow.experiment.run import run_alone
 
     config, choices = compose_run(overrides, directory)
-    return train_run(config, directory, choices, overrides, **named)
+    return run_alone(RunPlan(config, directory, choices, overrides, command), **named)
 
 
 def draw_nothing(monkeypatch) -> None:

@@ -17,7 +17,8 @@ def at_call(dotted: str, moment: str, act: str) -> None:
     """Let something happen when a function is called for the first time.
 
     Args:
-        dotted: where the function is looked up, such as ``deltaflow.experiment.run.summarize``.
+        dotted: where the function is looked up, such as
+            ``deltaflow.experiment.under_way.summarize``.
         moment: ``before`` it or ``after`` it.
         act: a name of `_ACTS`, or of a signal.
     """

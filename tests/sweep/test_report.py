@@ -26,9 +26,9 @@ def sweep(tmp_path):
 @pytest.fixture
 def pages(monkeypatch):
     """The comparisons that a page was written of, by its path."""
-    written, module = {}, ModuleType("deltaflow.page.html")
+    written, module = {}, ModuleType("deltaflow.page")
     module.write_page = lambda comparison, path: written.update({path: comparison})
-    monkeypatch.setitem(sys.modules, "deltaflow.page.html", module)
+    monkeypatch.setitem(sys.modules, "deltaflow.page", module)
     return written
 
 

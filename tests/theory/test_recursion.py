@@ -10,6 +10,7 @@ from torch import nn
 from deltaflow.experiment import assembly
 from deltaflow.flow import measurement
 from deltaflow.flow.profiles import decay_rate
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import He, LeCun, Normal, Torch, Xavier, Zeros
 from deltaflow.theory import Moments, predict
 from running import composed
@@ -99,7 +100,7 @@ def measured(tmp_path_factory):
         data = assembly.datamodule(config)
         module = assembly.module(config, data)
         ((x, target),) = data.train_dataloader()
-        with measurement.Tape(module.network) as tape:
+        with Tape(module.network) as tape:
             output = module.network(x)
         module.objective.sample_loss(output, target).mean(1).sum().backward()
         moments = Moments(module.network.activations[0])

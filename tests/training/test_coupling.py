@@ -89,6 +89,7 @@ def test_what_updates_entry_by_entry_is_not(optimizer):
 @pytest.mark.parametrize("name", options("optimizer"))
 def test_every_optimizer_that_ships_keeps_replicas_apart(name):
     settings = OmegaConf.load(CONF / "optimizer" / f"{name}.yaml")
+    settings.pop("defaults", None)
     assert not couples_replicas(instantiate(settings, _partial_=True))
 
 

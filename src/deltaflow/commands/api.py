@@ -36,8 +36,9 @@ from deltaflow.config.messages import INTERRUPTED, explain
 from deltaflow.config.names import unique_name
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import assembly
+from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run, load_run
-from deltaflow.experiment.run import run
+from deltaflow.experiment.run import run_alone
 from deltaflow.experiment.trainer import quiet_lightning
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
@@ -85,7 +86,7 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
     settings = _settings("train", overrides)
     folder = _folder(directory, ",".join(settings))
     config, choices = _composed("train", settings, folder)
-    return run(config, folder, choices, settings, command=[TRAIN, *settings])
+    return run_alone(RunPlan(config, folder, choices, settings, [TRAIN, *settings]))
 
 
 def assemble(overrides: Iterable[str] = ()) -> tuple[ReplicaData, FullyConnected]:

@@ -2,8 +2,9 @@
 
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from deltaflow.config.messages import errors_as_messages, explain, print_error
 from deltaflow.config.names import resume_override
 from deltaflow.experiment.ending import interrupted
 from deltaflow.experiment.identity import identity
+from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
-from deltaflow.experiment.run import run
+from deltaflow.experiment.run import run_alone, run_together
 from deltaflow.records.summary import SUMMARY
 from deltaflow.sweep.directory import note_failure
 from deltaflow.sweep.resumption import Lease, lease
@@ -26,6 +29,13 @@ from deltaflow.system.escaping import printable
 from deltaflow.terminal import ranking
 from deltaflow.terminal.run import print_run
 from deltaflow.terminal.screen import console
+
+Steps = Generator[RunPlan, Run | BaseException, None]
+"""A run of a sweep that yields its plan, and is sent the run, or the error that it failed by."""
+Waiting = tuple[Steps, RunPlan]
+
+STACK: ContextVar[list[Waiting] | None] = ContextVar("STACK", default=None)
+"""Where the runs of a stack wait to be trained together; ``None`` where each trains alone."""
 
 _OF_SWEEP = re.compile(r"[+~]*sweep\b")  # overrides that are not a run's own
 
@@ -48,7 +58,8 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
     out = console()
     try:
         with errors_as_messages(with_traceback):
-            result = _run(config, command, console=out, bar=out if out.is_terminal else None)
+            plan = _plan(config, command)
+            result = run_alone(plan, console=out, bar=out if out.is_terminal else None)
             print_run(out, result.directory, result.record, result.layers)
     except KeyboardInterrupt as stop:
         directory = Path(HydraConfig.get().runtime.output_dir)
@@ -58,6 +69,37 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
 
 
 def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
+    """Train a run of a sweep; or, if a stack is being gathered, have it wait there."""
+    steps = _steps(config, command, with_traceback)
+    plan = next(steps, None)
+    if plan is None:  # it is not this run's turn, or it failed before it began
+        return
+    if (stack := STACK.get()) is not None:
+        stack.append((steps, plan))
+        return
+    first = HydraConfig.get().job.num == 0  # how a table was read is said once for a sweep
+    train_waiting([(steps, plan)], console() if first else None)
+
+
+def train_waiting(waiting: Sequence[Waiting], console: Console | None = None) -> None:
+    """Train runs that wait, as one stack, and bring each to its end.
+
+    Args:
+        waiting: of one shape.
+        console: where to say how a table was read; ``None`` for silence.
+    """
+    try:
+        outcomes = run_together([plan for _, plan in waiting], console)
+        for (steps, _), outcome in zip(waiting, outcomes, strict=True):
+            with suppress(StopIteration):
+                steps.send(outcome)
+    finally:
+        for steps, _ in waiting:
+            steps.close()
+
+
+def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> Steps:
+    """A run of a sweep from its turn to what is said of it, all but its training."""
     out, settings = console(), HydraConfig.get()
     wanted = Path(settings.runtime.output_dir)
     sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
@@ -68,9 +110,10 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
             name = given.directory.name
             if given.granted:
                 _write_to(given.directory)
-                first = settings.job.num == 0  # once for a sweep
-                summary = _run(config, command, console=out if first else None).record
-                said = ranking.describe_run(summary)
+                outcome = yield _plan(config, command)
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                said = ranking.describe_run(outcome.record)
             else:
                 said = _why_not(given)
     except Exception as error:
@@ -87,19 +130,20 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
             out.print(printable(f"{name}: {said}"), soft_wrap=True, markup=False)
 
 
-def _run(
-    config: DictConfig, command: Sequence[str], console: Console | None, bar: Console | None = None
-) -> Run:
-    settings = HydraConfig.get()
-    return run(
+def _plan(config: DictConfig, command: Sequence[str]) -> RunPlan:
+    """What is to be trained, by what Hydra knows of the job."""
+    settings, composed, resolved = HydraConfig.get(), config, config.copy()
+    with suppress(OmegaConfBaseException):  # a reference leads nowhere: the run will say so
+        OmegaConf.resolve(resolved)  # while it is known what leads to Hydra
+        config = resolved
+    return RunPlan(
         config,
         Path(settings.runtime.output_dir),
         choices=dict(settings.runtime.choices),
         overrides=[o for o in settings.overrides.task if not _OF_SWEEP.match(o)],
         command=command,
-        console=console,
-        bar=bar,
         hydra=OmegaConf.to_yaml(HydraConfig.instance().cfg),
+        composed=composed,
     )
 
 

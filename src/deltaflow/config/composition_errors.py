@@ -36,6 +36,7 @@ from deltaflow.config.schema import RunConfig
 
 _COMPOSING = {Path(str(library.__file__)).parent for library in (hydra, omegaconf, yaml)}
 _LEVELS = 100  # of calls, in which a library that calls itself without end shows up
+_COMPOSABLE = "A command, and the files it names, must be such that Hydra can compose them."
 _EXTRAS = {"joblib": "parallel", "submitit": "slurm", "ray": "ray"}  # by plugin
 _CLEARER = {  # how Hydra's message begins: the whole of ours
     r"Config group override must be|argument of type 'int' is not iterable": (
@@ -107,10 +108,7 @@ def explain_composition(error: BaseException) -> str | None:
     if isinstance(error, OmegaConfBaseException):
         return _explain_value(error)
     said = " ".join(text.partition("\n\n")[0].split())  # what follows lists where Hydra looked
-    return (
-        "A command, and the files it names, must be such that Hydra can compose them. Found: "
-        f"{said[:400].rstrip('.')}. See --help, --hydra-help and --cfg job."
-    )
+    return f"{_COMPOSABLE} Found: {said[:400].rstrip('.')}. See --help, --hydra-help and --cfg job."
 
 
 def _explain_value(error: OmegaConfBaseException) -> str:
@@ -130,7 +128,7 @@ def _explain_value(error: OmegaConfBaseException) -> str:
     if wanted and isinstance(error, ValidationError):
         found = as_typed(error.value)
         return f"`{key}` must be {wanted}. Found {found}. See --cfg job for the default."
-    what = f"`{key}` must be {wanted or 'another value'}." if key else "A setting needs a value."
+    what = f"`{key}` must be {wanted or 'another value'}." if key else _COMPOSABLE
     return f"{what} Found: {truncated(reason)}. See --cfg job."
 
 

@@ -1,7 +1,9 @@
 """Splits, standardises, and serves every replica whole batches in its own order."""
 
+import copy
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -83,6 +85,17 @@ class ReplicaData:
         self.batch_size = batch_size or len(train)
         self._parts = [_tensors(features[part], targets[part], dtype) for part in parts]
 
+    def serving(self, seeds: Sequence[int]) -> Self:
+        """The same samples for other replicas.
+
+        Args:
+            seeds: one per replica.
+        """
+        served = copy.copy(self)
+        served.seeds = tuple(seeds)
+        served._parts = list(self._parts)
+        return served
+
     @property
     def n_features(self) -> int:
         """Inputs of the network."""
@@ -146,14 +159,11 @@ class ReplicaOrder:
 
     def permutation(self) -> Tensor:
         """Row indices ``[R, n_rows]``."""
-        return torch.from_numpy(
-            np.stack(
-                [
-                    generator(seed, Stream.ORDER, self.epoch).permutation(self.n_rows)
-                    for seed in self.seeds
-                ]
-            )
-        )
+        drawn = {
+            seed: generator(seed, Stream.ORDER, self.epoch).permutation(self.n_rows)
+            for seed in set(self.seeds)
+        }  # once for all runs of a stack
+        return torch.from_numpy(np.stack([drawn[seed] for seed in self.seeds]))
 
 
 class TrainingBatches:

@@ -35,7 +35,7 @@ def broken_off(config: DictConfig, caught: BaseException, records: Recording) ->
         caught: what ended it.
         records: of the run.
     """
-    if was_asked() or _is_interruption(caught):
+    if was_interrupted(caught):
         return Ending("interrupted", None, interrupted(records.directory))
     if not isinstance(caught, Exception):  # sys.exit() in a part, or a panic of polars
         name = type(caught).__name__
@@ -51,6 +51,11 @@ def broken_off(config: DictConfig, caught: BaseException, records: Recording) ->
 def interrupted(directory: Path) -> KeyboardInterrupt:
     """What tells the person who interrupted a run where its records are."""
     return KeyboardInterrupt(f"What was measured until then is kept in {directory}.")
+
+
+def was_interrupted(caught: BaseException) -> bool:
+    """Whether an error came of an interruption: what was asked for counts."""
+    return was_asked() or _is_interruption(caught)
 
 
 def _is_interruption(error: BaseException | None) -> bool:

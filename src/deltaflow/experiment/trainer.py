@@ -33,26 +33,32 @@ def make_trainer(
     directory: Path,
     run_callbacks: Sequence[pl.Callback],
     run_loggers: Sequence[Logger],
+    checkpoints: bool = True,
 ) -> pl.Trainer:
-    """The Trainer: one device, checkpoints every few minutes, no output of its own.
+    """The Trainer: one device, checkpoints every few minutes if asked for, no output of its own.
 
     Raises:
         ValueError: if the accelerator is not there, or cannot work in this precision.
     """
     accelerator = _accelerator(config)
-    checkpoint = ModelCheckpoint(
-        directory / "checkpoints",
-        filename="last",
-        train_time_interval=timedelta(minutes=5),
-        enable_version_counter=False,
-    )
+    own: list[pl.Callback] = []
+    if checkpoints:
+        own = [
+            ModelCheckpoint(
+                directory / "checkpoints",
+                filename="last",
+                train_time_interval=timedelta(minutes=5),
+                enable_version_counter=False,
+            )
+        ]
     limit = config.trainer.max_batches
     return pl.Trainer(
         accelerator=accelerator,
         devices=1,
         precision=config.trainer.precision,
         max_epochs=config.trainer.max_epochs,
-        callbacks=[*run_callbacks, checkpoint],
+        callbacks=[*run_callbacks, *own],
+        enable_checkpointing=checkpoints,
         logger=list(run_loggers),
         default_root_dir=directory,
         plugins=[

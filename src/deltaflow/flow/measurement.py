@@ -20,16 +20,14 @@ batch loss says of z, and gradients of single samples do not exist: their column
 Layer normalisation works within a sample, so there they stay.
 """
 
-import itertools
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from deltaflow.flow import kernels
-from deltaflow.nn.activations import derivative
+from deltaflow.flow.tape import LayerPass, Tape
+from deltaflow.nn.activations import Traits, derivative
 from deltaflow.nn.layers import StackedLinear
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
@@ -37,63 +35,7 @@ from deltaflow.system.errors import UserError
 Quantities = dict[str, list[Tensor | None]]
 """Per column of the layers table, a value ``[R]`` for each layer; ``None`` = does not apply."""
 
-
-@dataclass
-class LayerPass:
-    """What went through one layer: ``[R, B, …]`` each.
-
-    Attributes:
-        fed: the layer's input h_{l−1}.
-        z: its pre-activation, the linear layer's output; ``z.grad`` after the backward pass.
-        u: what φ was given: z, or what normalisation made of it; ``None`` without φ.
-        h: φ(u), ``None`` without φ.
-    """
-
-    fed: Tensor
-    z: Tensor
-    u: Tensor | None = None
-    h: Tensor | None = None
-
-
-class Tape:
-    """Remembers what goes through the layers of a network while it is entered.
-
-    Args:
-        network: to listen to.
-
-    Attributes:
-        layers: one entry per layer, input to output, after a forward pass.
-    """
-
-    def __init__(self, network: FullyConnected) -> None:
-        self.network = network
-        self.layers: list[LayerPass] = []
-        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
-
-    def __enter__(self) -> "Tape":
-        for linear in self.network.layers:
-            self._hooks.append(linear.register_forward_hook(self._linear))
-        for activation in self.network.activations:
-            self._hooks.append(activation.register_forward_hook(self._activation))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks = []
-
-    def _linear(self, module: nn.Module, inputs: tuple[Any, ...], z: Tensor) -> None:
-        if z.requires_grad:
-            z.retain_grad()
-        self.layers.append(LayerPass(inputs[0].detach(), z))
-
-    def _activation(self, module: nn.Module, inputs: tuple[Any, ...], h: Tensor) -> None:
-        self.layers[-1].u, self.layers[-1].h = inputs[0].detach(), h.detach()
+_MOST_VALUES = 2**22  # of a pass over the probe set, which then stays in the processor's cache
 
 
 def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -> Quantities:
@@ -132,17 +74,23 @@ def dead_fractions(network: FullyConnected, probe: Tensor) -> list[Tensor | None
     Returns:
         ``[R]`` for each layer; ``None`` without φ, or where φ has no flat part.
     """
-    if not network.traits.has_flat_part:
+    if not any(traits.has_flat_part for _, traits in network.trait_ranges):
         return [None] * len(network.layers)
     training = network.training
     network.eval()
-    with Tape(network) as tape, torch.no_grad():
-        network(probe)
+    n_rows = max(1, _MOST_VALUES // (network.n_replicas * sum(network.sizes)))
+    steepest: list[Tensor] = []  # |φ'| of each unit of the hidden layers, [R, 1, N]
+    for rows in probe.split(n_rows, dim=1):
+        with Tape(network) as tape, torch.no_grad():
+            network(rows)
+        slopes = [
+            derivative(phi, passed.u).abs().amax(1, keepdim=True)
+            for phi, passed in zip(network.activations, tape.layers, strict=False)
+            if passed.u is not None
+        ]
+        steepest = [torch.maximum(*pair) for pair in zip(steepest or slopes, slopes, strict=True)]
     network.train(training)
-    return [
-        None if p.u is None else exact(kernels.dead_fraction(derivative(phi, p.u)))
-        for phi, p in itertools.zip_longest(network.activations, tape.layers)
-    ]
+    return [*(_by_range(network, _dead, slope) for slope in steepest), None]
 
 
 def exact(x: Tensor | None) -> Tensor:
@@ -203,12 +151,52 @@ def _forward(
         return values
     values["activation_mean"], values["activation_std"], _ = kernels.moments(exact(passed.h))
     slope = derivative(phi, passed.u)
-    if network.traits.saturates:
-        values["saturated_fraction"] = exact(
-            kernels.saturated_fraction(
-                slope, passed.u, network.traits.steepest, network.traits.live
-            )
-        )
-    if network.traits.has_flat_part:
-        values["inactive_fraction"] = exact(kernels.inactive_fraction(slope))
+    values["saturated_fraction"] = _by_range(network, _saturated, slope, passed.u)
+    values["inactive_fraction"] = _by_range(network, _inactive, slope)
     return values
+
+
+def _by_range(
+    network: FullyConnected, kernel: Callable[..., Tensor | None], *tensors: Tensor
+) -> Tensor | None:
+    """What a kernel gives for the traits of each range of replicas.
+
+    Args:
+        network: whose φ it is.
+        kernel: of the traits and the tensors; ``None`` where it does not apply.
+        tensors: ``[R, …]`` each.
+
+    Returns:
+        ``[R]``, in double precision, NaN where it does not apply; ``None`` if it does nowhere.
+    """
+    sizes = [size for size, _ in network.trait_ranges]
+    pieces = zip(*(tensor.split(sizes) for tensor in tensors), strict=True)
+    found = [
+        kernel(traits, *piece)
+        for (_, traits), piece in zip(network.trait_ranges, pieces, strict=True)
+    ]
+    if all(value is None for value in found):
+        return None
+    like = next(value for value in found if value is not None)
+    return exact(
+        torch.cat(
+            [
+                like.new_full((size,), torch.nan) if value is None else value
+                for size, value in zip(sizes, found, strict=True)
+            ]
+        )
+    )
+
+
+def _saturated(traits: Traits, slope: Tensor, u: Tensor) -> Tensor | None:
+    if not traits.saturates:
+        return None
+    return kernels.saturated_fraction(slope, u, traits.steepest, traits.live)
+
+
+def _inactive(traits: Traits, slope: Tensor) -> Tensor | None:
+    return kernels.inactive_fraction(slope) if traits.has_flat_part else None
+
+
+def _dead(traits: Traits, slope: Tensor) -> Tensor | None:
+    return kernels.dead_fraction(slope) if traits.has_flat_part else None

@@ -139,11 +139,11 @@ class StackedDropout(nn.Module):
     the layer. In evaluation mode nothing is dropped.
 
     Args:
-        rate: the share to drop, at least 0 and below 1.
+        rate: the share to drop, at least 0 and below 1; of each replica, ``[R]``, if it differs.
         layer: whose units, 1 to L − 1.
     """
 
-    def __init__(self, rate: float, layer: int) -> None:
+    def __init__(self, rate: float | np.ndarray, layer: int) -> None:
         super().__init__()
         self.rate = rate
         self.layer = layer
@@ -156,15 +156,16 @@ class StackedDropout(nn.Module):
             seeds: of the replicas.
             step: of the training.
         """
-        if not self.training or self.rate == 0:
+        if not self.training or not np.any(self.rate):
             return h
-        kept = np.stack(
-            [
-                generator(seed, Stream.DROPOUT, step, self.layer).random(h.shape[1:]) >= self.rate
-                for seed in seeds
-            ]
-        )
-        return h * torch.from_numpy(kept).to(h.device) / (1 - self.rate)
+        rates = np.broadcast_to(self.rate, (len(seeds),))
+        drawn = {
+            seed: generator(seed, Stream.DROPOUT, step, self.layer).random(h.shape[1:])
+            for seed in set(seeds)
+        }  # once for all runs of a stack
+        kept = np.stack([drawn[seed] >= rate for seed, rate in zip(seeds, rates, strict=True)])
+        scale = torch.from_numpy(1 - rates).to(h.device, h.dtype)
+        return h * torch.from_numpy(kept).to(h.device) / scale.view(-1, 1, 1)
 
     def extra_repr(self) -> str:
         """The rate, as ``nn.Dropout`` prints it."""

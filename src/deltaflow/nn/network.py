@@ -65,6 +65,8 @@ class FullyConnected(nn.Module):
     Attributes:
         activations: φ of the hidden layers, in the same order: L − 1 of them.
         traits: what is true of φ.
+        trait_ranges: the same where φ differs between replicas: how many consecutive ones
+            there are of a kind, and what is true of theirs.
         seeds: of the replicas, which decide what is dropped.
 
     Raises:
@@ -89,6 +91,7 @@ class FullyConnected(nn.Module):
                 "Give every layer at least one unit."
             )
         self.traits = traits(activation)
+        self.trait_ranges = [(n_replicas, self.traits)]
         self.sizes = tuple(sizes)
         self.linears = nn.ModuleList(
             StackedLinear(fan_in, fan_out, n_replicas, dtype)

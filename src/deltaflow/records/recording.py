@@ -5,6 +5,7 @@ the truth: closing may be repeated, signals wait meanwhile, and an ending that i
 replaced by another.
 """
 
+import shutil
 import time
 import warnings
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import Any
 from deltaflow.records.decoding import LONGEST_TEXT
 from deltaflow.records.fields import Status, Summary
 from deltaflow.records.schema import Schema
-from deltaflow.records.summary import claim, summary_of, write_summary
+from deltaflow.records.summary import SUMMARY, claim, summary_of, write_summary
 from deltaflow.records.tables import TableWriter
 from deltaflow.system.errors import UserError
 from deltaflow.system.signals import held_back
@@ -56,6 +57,23 @@ class Recording:
     def note(self, fields: dict[str, Any]) -> None:
         """Fill in fields of the summary, given as JSON would have them."""
         self.summary = summary_of(asdict(self.summary) | fields)
+
+    def restart(self) -> None:
+        """Forget and remove all that was recorded, but for the summary of the start.
+
+        Raises:
+            DirectoryLostError: if the directory is not there any more.
+            OSError: if something cannot be removed.
+        """
+        self.require_directory()
+        self._tables = []
+        self.summary = self._first
+        for entry in self.directory.iterdir():
+            if entry.name not in (SUMMARY, ".hydra"):
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
 
     def flush(self) -> None:
         """Write all rows that are still in memory."""

@@ -48,8 +48,13 @@ class TableWriter:
             ValueError: if they do not.
         """
         self._frames.append(self.schema.check(frame))
-        if monotonic() - self._flushed_at > self.flush_seconds:
+        if self.is_due:
             self.flush()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether rows that come now are written at once."""
+        return monotonic() - self._flushed_at > self.flush_seconds
 
     def flush(self) -> None:
         """Write what has come since the last time as a chunk of its own."""

@@ -41,7 +41,9 @@ class DirectoryCallback(Callback):
             return
         try:
             _refuse_several(config.hydra.overrides.task)
-            if str(OmegaConf.select(config, "hydra.sweeper._target_")).endswith(".BasicSweeper"):
+            if str(OmegaConf.select(config, "hydra.sweeper._target_")).endswith(
+                ("BasicSweeper", "CombinationSweeper")
+            ):
                 params = OmegaConf.select(config, "hydra.sweeper.params")
                 with suppress(HydraException):  # which Hydra will meet, and say so
                     refuse_too_many(config.hydra.overrides.task, params)

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaflow.flow.measurement import Quantities, Tape, exact
+from deltaflow.flow.measurement import Quantities, exact
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Initializer
 from deltaflow.theory import (
     FiniteWidth,

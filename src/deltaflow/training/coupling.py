@@ -37,8 +37,34 @@ def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> b
     return not all(torch.allclose(alone, other, rtol=_TOLERANCE) for other in others)
 
 
-def _trained(optimizer: Callable[[Iterable[Parameter]], Optimizer], scale: float) -> Tensor:
-    """The first replica's parameters after some steps towards targets, the second's scaled."""
+def shares_a_pass(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> bool:
+    """Whether one forward and backward pass can serve an optimizer and others beside it.
+
+    So it is if it asks for the loss once a step, keeps replicas apart, and does the same again.
+
+    Args:
+        optimizer: makes one of parameters, those of each layer with the replicas as dimension 0.
+    """
+    asked: list[float] = []
+    try:
+        same = torch.equal(*(_trained(optimizer, 1.0, asked) for _ in range(2)))
+    except Exception:
+        return False
+    return same and len(asked) == 2 * _STEPS and not couples_replicas(optimizer)
+
+
+def _trained(
+    optimizer: Callable[[Iterable[Parameter]], Optimizer],
+    scale: float,
+    asked: list[float] | None = None,
+) -> Tensor:
+    """The first replica's parameters after some steps towards targets, the second's scaled.
+
+    Args:
+        optimizer: to try.
+        scale: of the second replica's targets.
+        asked: gets the loss each time that the optimizer asks for it.
+    """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.default_generator.manual_seed(0)  # and not a graphics card's
         parameters = list(_parameters())
@@ -47,16 +73,19 @@ def _trained(optimizer: Callable[[Iterable[Parameter]], Optimizer], scale: float
             target[1] *= scale
         made = optimizer(parameters)
         for _ in range(_STEPS):
-            made.step(partial(_loss, made, parameters, targets))
+            made.step(partial(_loss, made, parameters, targets, [] if asked is None else asked))
         return torch.cat([parameter[0].detach().flatten() for parameter in parameters])
 
 
-def _loss(made: Optimizer, parameters: list[Parameter], targets: list[Tensor]) -> float:
+def _loss(
+    made: Optimizer, parameters: list[Parameter], targets: list[Tensor], asked: list[float]
+) -> float:
     made.zero_grad()
     pairs = zip(parameters, targets, strict=True)
     loss = torch.stack([((p - target).square() + p.sin()).sum() for p, target in pairs]).sum()
     loss.backward()
-    return float(loss.detach())
+    asked.append(float(loss.detach()))
+    return asked[-1]
 
 
 def _parameters() -> Iterator[Parameter]:

@@ -43,7 +43,10 @@ class StackedModule(pl.LightningModule):
 
     Attributes:
         diverged_at: ``[R]``, the step whose loss was not finite, −1 for none.
+        losses: ``[R]``, of the last training batch.
     """
+
+    losses: Tensor
 
     def __init__(
         self,
@@ -72,6 +75,18 @@ class StackedModule(pl.LightningModule):
     def diverged(self) -> Tensor:
         """Which replicas have diverged, ``[R]``, bool."""
         return self.diverged_at >= 0
+
+    def has_ended(self, replica: int) -> bool:
+        """Whether the run of a replica is over, while others of the stack still train."""
+        return False
+
+    def n_epochs(self, replica: int) -> int:
+        """How many epochs the run of a replica has trained."""
+        return self.trainer.current_epoch
+
+    def n_steps(self, replica: int) -> int:
+        """How many updates the run of a replica has made."""
+        return self.global_step
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer over all replicas, and the schedule of its step size.
@@ -145,13 +160,8 @@ class StackedModule(pl.LightningModule):
 
         As ``torch.nn.utils.clip_grad_norm_`` does for one network, its 10⁻⁶ included.
         """
-        if self.gradient_clip_norm is None:
-            return
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
-        factors = (self.gradient_clip_norm / (norms + 1e-6)).clamp(max=1)
-        for gradient in gradients:
-            gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))
+        if self.gradient_clip_norm is not None:
+            clip(self.network, self.gradient_clip_norm)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
         """One batch: its loss to descend, and what it predicted."""
@@ -159,7 +169,8 @@ class StackedModule(pl.LightningModule):
         self._evaluated = True
         check_slope(outputs["sample_loss"])
         loss = outputs["sample_loss"].mean(1)
-        self._mark(~loss.detach().isfinite())
+        self.losses = loss.detach()
+        self._mark(~self.losses.isfinite())
         return outputs | {"loss": loss.sum()}
 
     @unending
@@ -207,3 +218,19 @@ class StackedModule(pl.LightningModule):
 def _is_broken(outputs: Mapping[str, Tensor]) -> Tensor:
     """Whether a replica's loss is not finite, ``[R]``."""
     return ~outputs["sample_loss"].mean(1).isfinite()
+
+
+def clip(network: FullyConnected, limit: float | Tensor) -> None:
+    """Cut the gradient of each replica to a norm, all layers together.
+
+    Args:
+        network: with gradients, which are changed.
+        limit: of the norm; of each replica, ``[R]``, if it differs, infinite for none.
+    """
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
+    factors = (limit / (norms + 1e-6)).clamp(max=1)
+    if isinstance(limit, Tensor):
+        factors = torch.where(limit.isinf(), 1.0, factors)
+    for gradient in gradients:
+        gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))

@@ -140,6 +140,8 @@ def _findings(evidence: Evidence) -> list[Verdict]:
 def _failed_seeds(evidence: Evidence) -> Verdict | None:
     """Seeds that learnt less than half of what the best did, judged as a run of their own."""
     shares = evidence.fit.learnt("train")
+    if len(shares) < len(evidence.surviving):  # rows were lost
+        return None
     best = float(np.nanmax(shares, initial=-1.0))
     pairs = zip(evidence.surviving, shares, strict=True)
     failed = [seed for seed, share in pairs if share <= MAJORITY * best]

@@ -13,9 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from deltaflow.nn.activations import traits
-from deltaflow.records import LAYERS
 from deltaflow.records.decoding import decode
 from deltaflow.records.fields import VerdictRecord
+from deltaflow.training.callbacks.rows import MeasuredStep
 from deltaflow.training.callbacks.tensorboard import (
     CHARTS,
     lay_out_charts,
@@ -106,10 +106,10 @@ def verdict(words):
 
 def test_loggers_other_than_tensorboards_are_passed_over(picture, tmp_path):
     csv = CSVLogger(tmp_path / "logs", name=None, version="csv")
-    frame = LAYERS.frame({name: [1] for name in ("seed", "step", "layer", "fan_in", "fan_out")})
+    measured = MeasuredStep.of({"delta_norm": [torch.ones(1)]}, 0, np.ones(1, dtype=bool))
     for loggers in ([csv], []):
         lay_out_charts(loggers, traits(torch.nn.ReLU()), ["loss"], by_seed=True)
-        log_layer_charts(loggers, frame, step=0)
+        log_layer_charts(loggers, measured)
         log_picture(loggers, "flow", picture, step=0)
         log_verdicts(loggers, [verdict("Healthy.")], step=0)
     assert not list(tmp_path.rglob("*.csv"))

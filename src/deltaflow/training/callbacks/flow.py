@@ -4,56 +4,51 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
-import polars
 import torch
 from torch import Tensor
 
 from deltaflow.flow import kernels, measurement
-from deltaflow.flow.measurement import Quantities, Tape
+from deltaflow.flow.measurement import Quantities
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.network import FullyConnected
-from deltaflow.records import LAYERS, TableWriter
-from deltaflow.theory.network import Theory
 from deltaflow.training.callbacks.cadence import Cadence
+from deltaflow.training.callbacks.destination import Destination
+from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 from deltaflow.training.callbacks.tensorboard import log_layer_charts
 
 
 class FlowRecorder(pl.Callback):
-    """Measures single training steps and writes the layers table.
+    """Measures single training steps and writes the layers table of each run.
 
     Training goes on as it would without: the recorder listens to the step's own forward and
-    backward pass, and the pass over the probe set draws no random number.
+    backward pass, and the pass over the probe set draws no random number. Steps are kept as
+    arrays, and become rows when a table is due to be written.
 
     Args:
-        table: where rows go.
-        seeds: of the replicas.
+        destinations: the runs of the stack.
         every_n_steps: n.
         probe_rows: training rows, at most, on which a unit must be off to count as dead.
         effective_rank: measure it too.
-        theory: what to predict of step 0, if anything.
         may_end_early: whether something may stop the training after any epoch.
     """
 
     def __init__(
         self,
-        table: TableWriter,
-        seeds: Sequence[int],
+        destinations: Sequence[Destination],
         every_n_steps: int,
         probe_rows: int,
         effective_rank: bool = False,
-        theory: Theory | None = None,
         may_end_early: bool = False,
     ) -> None:
-        self.table = table
-        self.seeds = seeds
+        self.destinations = destinations
         self.probe_rows = probe_rows
         self.effective_rank = effective_rank
-        self.theory = theory
         self.cadence = Cadence(every_n_steps, may_end_early)
         self._tape: Tape | None = None
         self._weights: list[Tensor] = []
         self._quantities: Quantities = {}  # of the step under way, or held back
         self._held_back: int | None = None
+        self._kept: list[list[MeasuredStep]] = [[] for _ in destinations]  # and not yet written
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Learn which step will be the last, if nothing stops the training before."""
@@ -78,8 +73,8 @@ class FlowRecorder(pl.Callback):
         self._tape.__exit__(None, None, None)
         network: FullyConnected = pl_module.network
         self._quantities = measurement.measure(network, self._tape, self.effective_rank)
-        if self.theory is not None and trainer.global_step == 0:
-            self._quantities |= self.theory.predict_step(self._tape, self._quantities)
+        if trainer.global_step == 0:
+            self._quantities |= self._predicted(self._tape)
         probe = trainer.datamodule.probe(self.probe_rows)
         self._quantities["dead_fraction"] = measurement.dead_fractions(network, probe)
         self._weights = [linear.weight.detach().clone() for linear in network.layers]
@@ -92,7 +87,7 @@ class FlowRecorder(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Measure the update that was taken; write the step's rows, or hold them back."""
+        """Measure the update that was taken; keep the step, or hold it back."""
         if self._tape is None:
             return
         self._tape = None
@@ -103,84 +98,54 @@ class FlowRecorder(pl.Callback):
         ]
         step = trainer.global_step - 1
         if self.cadence.is_due(step):
-            self._write(trainer, pl_module, step)
+            self._keep(trainer, pl_module, step)
         else:
             self._held_back = step
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Write the last step, whatever made it the last."""
+        """Write the last step, whatever made it the last, and all that is not yet written."""
         if self._held_back is not None:
-            self._write(trainer, pl_module, self._held_back)
+            self._keep(trainer, pl_module, self._held_back)
+        self._write(pl_module.network)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Let go of the network, so that it can be used on."""
+        """Let go of the network, so that it can be used on, and write what was measured."""
         if self._tape is not None:
             self._tape.__exit__(None, None, None)
+        self._write(pl_module.network)
 
-    def _write(self, trainer: Any, pl_module: Any, step: int) -> None:
-        frame = layer_rows(self._quantities, pl_module.network, self.seeds, step)
-        self.table.append(frame)
-        going = [
-            s for s, out in zip(self.seeds, pl_module.diverged.tolist(), strict=True) if not out
-        ]
-        log_layer_charts(trainer.loggers, frame.filter(polars.col("seed").is_in(going)), step)
+    def _predicted(self, tape: Tape) -> Quantities:
+        """What theory says of step 0, run by run; nothing of networks that it does not know."""
+        found = []
+        for run in self.destinations:
+            if run.theory is None:
+                return {}
+            own = {
+                name: [None if value is None else value[run.replicas] for value in values]
+                for name, values in self._quantities.items()
+            }
+            found.append(run.theory.predict_step(tape.of(run.replicas), own))
+        return {
+            name: [
+                None if layer[0] is None else torch.cat(layer)
+                for layer in zip(*(one[name] for one in found), strict=True)
+            ]
+            for name in found[0]
+        }
 
+    def _keep(self, trainer: Any, pl_module: Any, step: int) -> None:
+        measured = MeasuredStep.of(self._quantities, step, ~pl_module.diverged.cpu().numpy())
+        for run, kept in zip(self.destinations, self._kept, strict=True):
+            if not pl_module.has_ended(run.start):
+                kept.append(measured)
+                loggers = [*trainer.loggers, *run.loggers]
+                log_layer_charts(loggers, measured, run.replicas, run.traits)
+        if any(run.layers.is_due for run in self.destinations):
+            self._write(pl_module.network)
 
-def layer_rows(
-    quantities: Quantities, network: FullyConnected, seeds: Sequence[int], step: int
-) -> polars.DataFrame:
-    """The rows of one measured step: a row per replica and layer.
-
-    Args:
-        quantities: per column, a value ``[R]`` for each layer or ``None``.
-        network: that was measured.
-        seeds: of its replicas.
-        step: its number.
-
-    Returns:
-        Rows of the layers table: null where a quantity does not apply, NaN where it is not
-        finite.
-    """
-    depth, n_replicas = len(network.layers), len(seeds)
-    names = [name for name, values in quantities.items() if any(v is not None for v in values)]
-    empty = torch.full_like(
-        next(v for values in quantities.values() for v in values if v is not None), torch.nan
-    )
-    stacked = torch.stack(
-        [torch.stack([empty if v is None else v for v in quantities[name]]) for name in names]
-    )  # [columns, L, R] in one piece, so that an accelerator is waited for only once
-    values = stacked.cpu().numpy().transpose(0, 2, 1)
-    values = np.where(np.isfinite(values), values, np.nan)
-
-    def series(index: int, name: str) -> polars.Series:
-        column = polars.Series(name, values[index].ravel())
-        missing = np.array([value is None for value in quantities[name]])
-        if not missing.any():
-            return column
-        return column.set(polars.Series(np.tile(missing, n_replicas)), None)
-
-    index = {
-        "seed": np.repeat(np.array(seeds, dtype=np.int64), depth),
-        "step": np.full(depth * n_replicas, step, dtype=np.int64),
-        "layer": np.tile(np.arange(1, depth + 1), n_replicas),
-        "fan_in": np.tile(np.array(network.sizes[:-1]), n_replicas),
-        "fan_out": np.tile(np.array(network.sizes[1:]), n_replicas),
-    }
-    columns = {name: series(i, name) for i, name in enumerate(names)}
-    if "grad_signal" in columns:
-        columns["noise_scale"] = noise_scale(columns["grad_noise_trace"], columns["grad_signal"])
-    return LAYERS.frame({**index, **columns})
-
-
-def noise_scale(trace: polars.Series, signal: polars.Series) -> polars.Series:
-    """trΣ / |G|², the batch size from which a larger one helps little (arXiv:1812.06162).
-
-    Args:
-        trace: trΣ.
-        signal: unbiased |G|².
-
-    Returns:
-        Samples; null where |G|² ≤ 0 and the noise hides the gradient.
-    """
-    scale = trace / signal
-    return scale.set((signal <= 0).fill_null(True), None).alias("noise_scale")
+    def _write(self, network: FullyConnected) -> None:
+        for run, kept in zip(self.destinations, self._kept, strict=True):
+            if kept:
+                rows = layer_rows(kept, network.sizes, run.seeds, run.replicas, run.traits)
+                run.layers.append(rows)
+                kept.clear()

@@ -1,5 +1,6 @@
 """Shows TensorBoard how weights and their gradients are distributed, layer by layer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.cadence import Cadence
+from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.tensorboard import layer_tag, tensorboards, write
 
 N_BINS = 64
@@ -24,14 +26,18 @@ class HistogramRecorder(pl.Callback):
     have not diverged.
 
     Args:
+        destinations: the runs of the stack.
         every_n_steps: n of the steps 0, n, 2n, … and the last.
         may_end_early: whether something may stop the training after any epoch.
     """
 
-    def __init__(self, every_n_steps: int, may_end_early: bool = False) -> None:
+    def __init__(
+        self, destinations: Sequence[Destination], every_n_steps: int, may_end_early: bool = False
+    ) -> None:
+        self.destinations = destinations
         self.cadence = Cadence(every_n_steps, may_end_early)
         self._awaiting = False
-        self._held_back: tuple[Any, int] | None = None
+        self._held_back: tuple[list[Any], int] | None = None
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Learn which step will be the last, if nothing stops the training before."""
@@ -52,20 +58,27 @@ class HistogramRecorder(pl.Callback):
         if not self._awaiting:
             return
         self._awaiting = False
-        summary = layer_histograms(pl_module.network, ~pl_module.diverged)
+        summaries = []
+        for run in self.destinations:
+            going = torch.zeros_like(pl_module.diverged)
+            going[run.replicas] = ~pl_module.diverged[run.replicas]
+            ended = pl_module.has_ended(run.start)
+            summaries.append(None if ended else layer_histograms(pl_module.network, going))
         if self.cadence.is_due(trainer.global_step):
-            self._write(trainer, summary, trainer.global_step)
+            self._write(trainer, summaries, trainer.global_step)
         else:
-            self._held_back = (summary, trainer.global_step)
+            self._held_back = (summaries, trainer.global_step)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Write the last step, whatever made it the last."""
         if self._held_back is not None:
             self._write(trainer, *self._held_back)
 
-    def _write(self, trainer: Any, summary: Any, step: int) -> None:
-        for board in tensorboards(trainer.loggers):
-            write(board, summary, step)
+    def _write(self, trainer: Any, summaries: Sequence[Any], step: int) -> None:
+        for run, summary in zip(self.destinations, summaries, strict=True):
+            if summary is not None:
+                for board in tensorboards([*trainer.loggers, *run.loggers]):
+                    write(board, summary, step)
 
 
 def layer_histograms(network: FullyConnected, going: Tensor) -> Any:

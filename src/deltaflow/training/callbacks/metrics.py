@@ -1,64 +1,84 @@
 """Records loss and metrics of every replica, epoch by epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from torch import Tensor
 
 from deltaflow.flow.measurement import exact
-from deltaflow.records import METRICS, TableWriter
+from deltaflow.records import METRICS
+from deltaflow.training.callbacks.destination import Destination
 
 SHOWN_SEEDS = 8  # with more, a chart of single seeds is a tangle
 
 
-class MetricRecorder(pl.Callback):
-    """Collects what each batch predicted and writes the metrics table.
+@dataclass(frozen=True)
+class _Epoch:
+    """What came out of a split in an epoch: ``[R]`` for each quantity."""
 
-    The mean over the replicas that have not diverged is logged under ``<metric>/<split>``,
+    epoch: int
+    split: str
+    values: Mapping[str, np.typing.NDArray[np.float64]]
+
+
+class MetricRecorder(pl.Callback):
+    """Collects what each batch predicted and writes the metrics table of each run.
+
+    The mean over a run's replicas that have not diverged is logged under ``<metric>/<split>``,
     where Lightning's own callbacks find it, for the test part if it is finite; the courses of
     single seeds under ``seeds/<metric>/<split>/seed_<n>``.
 
     Args:
-        table: where rows go.
-        seeds: of the replicas.
+        destinations: the runs of the stack.
     """
 
-    def __init__(self, table: TableWriter, seeds: Sequence[int]) -> None:
-        self.table = table
-        self.seeds = seeds
+    def __init__(self, destinations: Sequence[Destination]) -> None:
+        self.destinations = destinations
         self._batches: dict[str, list[dict[str, Tensor]]] = {}
+        self._kept: list[list[_Epoch]] = [[] for _ in destinations]  # and not yet written
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
         """Keep what a training batch gave."""
-        self._keep("train", outputs)
+        self._collect("train", outputs)
 
     def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
         """Keep what a validation batch gave."""
-        self._keep("validation", outputs)
+        self._collect("validation", outputs)
 
     def on_test_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
         """Keep what a test batch gave."""
-        self._keep("test", outputs)
+        self._collect("test", outputs)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Write the epoch's training row of each replica."""
-        self._write("train", trainer, pl_module)
+        """Keep the epoch's training row of each replica."""
+        self._keep("train", trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Write the epoch's validation row of each replica."""
-        self._write("validation", trainer, pl_module)
+        """Keep the epoch's validation row of each replica."""
+        self._keep("validation", trainer, pl_module)
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Write the test row of each replica."""
-        self._write("test", trainer, pl_module)
+        self._keep("test", trainer, pl_module)
+        self._write()
 
-    def _keep(self, split: str, outputs: dict[str, Tensor]) -> None:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Write all that is not yet written."""
+        self._write()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Write what had come until then."""
+        self._write()
+
+    def _collect(self, split: str, outputs: dict[str, Tensor]) -> None:
         kept = {name: outputs[name].detach() for name in ("sample_loss", "prediction", "target")}
         self._batches.setdefault(split, []).append(kept)
 
-    def _write(self, split: str, trainer: pl.Trainer, pl_module: Any) -> None:
+    def _keep(self, split: str, trainer: pl.Trainer, pl_module: Any) -> None:
         batches = self._batches.pop(split, [])
         if not batches:
             return
@@ -68,42 +88,76 @@ class MetricRecorder(pl.Callback):
         metrics = {"loss": loss.mean(1)} | pl_module.objective.metrics(prediction, target)
         finite = loss.isfinite().all(1).cpu()
         values = {
-            name: torch.where(finite, exact(value).cpu(), torch.nan)
+            name: torch.where(finite, exact(value).cpu(), torch.nan).numpy()
             for name, value in metrics.items()
         }
-        epoch = trainer.current_epoch if split != "test" else max(trainer.current_epoch - 1, 0)
-        n = len(self.seeds)
-        self.table.append(
-            METRICS.frame(
-                {
-                    "seed": list(self.seeds),
-                    "epoch": [epoch] * n,
-                    "split": [split] * n,
-                    **{name: value.numpy() for name, value in values.items()},
-                }
-            )
-        )
-        self._log(split, values, trainer, pl_module)
+        going = ~pl_module.diverged.cpu().numpy()
+        for run, kept in zip(self.destinations, self._kept, strict=True):
+            if split != "test" and pl_module.has_ended(run.start):
+                continue
+            own = {name: value[run.replicas] for name, value in values.items()}
+            epoch = trainer.current_epoch
+            if split == "test":
+                epoch = max(pl_module.n_epochs(run.start) - 1, 0)
+            kept.append(_Epoch(epoch, split, own))
+            self._log(run, split, own, going[run.replicas], trainer, pl_module)
+        if any(run.metrics.is_due for run in self.destinations):
+            self._write()
+
+    def _write(self) -> None:
+        for run, kept in zip(self.destinations, self._kept, strict=True):
+            if kept:
+                run.metrics.append(_rows(kept, run.seeds))
+                kept.clear()
 
     def _log(
         self,
+        run: Destination,
         split: str,
-        values: dict[str, Tensor],
+        values: Mapping[str, np.typing.NDArray[np.float64]],
+        going: np.typing.NDArray[np.bool_],
         trainer: pl.Trainer,
         pl_module: Any,
     ) -> None:
-        going = ~pl_module.diverged.cpu()
-        means = {
-            f"{name}/{split}": value[going].nanmean().float() for name, value in values.items()
-        }
+        means = {f"{name}/{split}": _mean(value[going]) for name, value in values.items()}
         if split == "test":  # no number is worse than any, and none can be put in order
-            means = {tag: mean for tag, mean in means.items() if mean.isfinite()}
-        pl_module.log_dict(means, on_step=False, on_epoch=True, batch_size=1)
-        if 1 < len(self.seeds) <= SHOWN_SEEDS and split != "test":
+            means = {tag: mean for tag, mean in means.items() if np.isfinite(mean)}
+        single: dict[str, float] = {}
+        if 1 < len(run.seeds) <= SHOWN_SEEDS and split != "test":
             single = {
                 f"seeds/{name}/{split}/seed_{seed}": float(value[r])
                 for name, value in values.items()
-                for r, seed in enumerate(self.seeds)
+                for r, seed in enumerate(run.seeds)
             }
-            for logger in trainer.loggers:
+        if len(self.destinations) == 1:
+            pl_module.log_dict(means, on_step=False, on_epoch=True, batch_size=1)
+        epoch, step = trainer.current_epoch, trainer.global_step - 1
+        if split == "test":
+            epoch, step = pl_module.n_epochs(run.start), pl_module.n_steps(run.start)
+        for logger in run.loggers if means else ():
+            logger.log_metrics(means | {"epoch": epoch}, step)
+        if single:
+            for logger in [*trainer.loggers, *run.loggers]:
                 logger.log_metrics(single, step=trainer.global_step)
+
+
+def _rows(epochs: Sequence[_Epoch], seeds: Sequence[int]) -> Any:
+    """Rows of the metrics table, one per epoch, split and seed."""
+    n = len(seeds)
+    return METRICS.frame(
+        {
+            "seed": list(seeds) * len(epochs),
+            "epoch": np.repeat([one.epoch for one in epochs], n),
+            "split": [one.split for one in epochs for _ in range(n)],
+            **{
+                name: np.concatenate([one.values[name] for one in epochs])
+                for name in epochs[0].values
+            },
+        }
+    )
+
+
+def _mean(values: np.typing.NDArray[np.float64]) -> float:
+    """The mean of those that are numbers; NaN if none is."""
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if len(numbers) else float("nan")

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from deltaflow.nn.activations import Traits
 from deltaflow.records.fields import VerdictRecord
+from deltaflow.training.callbacks.destination import applies
+from deltaflow.training.callbacks.rows import MeasuredStep
 
 CHARTS = {
     "delta_norm": "δ norm",
@@ -41,7 +43,7 @@ def lay_out_charts(
         metrics: that the run logs, the loss included.
         by_seed: whether it logs the courses of single seeds too.
     """
-    names = [name for name in CHARTS if _applies(name, traits)]
+    names = [name for name in CHARTS if applies(name, traits)]
     layout = {
         "Learning": {name: ["Multiline", [rf"^{name}/(train|validation)$"]] for name in metrics},
         "Gradient flow": {CHARTS[name]: ["Multiline", [rf"^{name}/layer_\d+$"]] for name in names},
@@ -55,31 +57,45 @@ def lay_out_charts(
         board.experiment.add_custom_scalars(layout)
 
 
-def log_layer_charts(loggers: Iterable[Logger], frame: pl.DataFrame, step: int) -> None:
+def log_layer_charts(
+    loggers: Iterable[Logger],
+    measured: MeasuredStep,
+    replicas: slice = slice(None),
+    traits: Traits | None = None,
+) -> None:
     """Log the measured step: each quantity of each layer, the mean over replicas.
 
     All values go into one event; one call per value would cost more than the measuring.
 
     Args:
         loggers: of the run; those other than TensorBoard's are passed over.
-        frame: the step's rows of the layers table.
-        step: its number.
+        measured: the step, of a stack.
+        replicas: which of the stack's are the run's.
+        traits: of their φ, if not all of the stack have the same.
     """
     boards = tensorboards(loggers)
     if not boards:
         return
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    finite = [pl.col(name).filter(pl.col(name).is_finite()).mean() for name in CHARTS]
-    means = frame.group_by("layer").agg(finite).sort("layer")
-    values = [
-        Summary.Value(tag=layer_tag(name, row["layer"]), simple_value=row[name])
-        for row in means.iter_rows(named=True)
-        for name in CHARTS
-        if row[name] is not None
-    ]
+    columns = {
+        name: row
+        for name, row in zip(measured.names, measured.values[:, :, replicas], strict=True)
+        if name in CHARTS and applies(name, traits)
+    }
+    going = measured.going[replicas]
+    values = []
+    for name, layers in columns.items():
+        counted = going & np.isfinite(layers)
+        n = counted.sum(1)
+        sums = np.where(counted, layers, 0).sum(1)
+        values += [
+            Summary.Value(tag=layer_tag(name, layer), simple_value=sums[layer - 1] / n[layer - 1])
+            for layer in range(1, len(n) + 1)
+            if n[layer - 1]
+        ]
     for board in boards:
-        write(board, Summary(value=values), step)
+        write(board, Summary(value=values), measured.step)
 
 
 def log_picture(loggers: Iterable[Logger], tag: str, png: Path, step: int) -> None:
@@ -144,9 +160,3 @@ def write(board: TensorBoardLogger, summary: Any, step: int) -> None:
     # Lightning closes the writer after each stage; every add_… of the writer opens it again
     # by this call, but none of them takes a summary as it is.
     board.experiment._get_file_writer().add_summary(summary, step)
-
-
-def _applies(name: str, traits: Traits) -> bool:
-    if name == "saturated_fraction":
-        return traits.saturates
-    return traits.has_flat_part or name not in ("inactive_fraction", "dead_fraction")

@@ -1,0 +1,197 @@
+"""Which runs of a sweep can be trained as one stack, and how they are."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from itertools import pairwise
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from torch.optim import Optimizer
+
+from deltaflow.config.instantiation import part_factory
+from deltaflow.experiment import builders
+from deltaflow.experiment.checkpoint import CHECKPOINT
+from deltaflow.experiment.trainer import WholeCheckpoints, computed_by, make_trainer, threads
+from deltaflow.experiment.under_way import RunUnderWay
+from deltaflow.system.errors import UserError
+from deltaflow.system.memory import installed
+from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
+from deltaflow.training.callbacks.destination import Destination
+from deltaflow.training.callbacks.tensorboard import tensorboards
+from deltaflow.training.coupling import shares_a_pass
+from deltaflow.training.stack import Stack
+
+_OWN = ("activation", "init", "loss", "optimizer", "scheduler", "seed", "n_seeds", "sweep")
+_OWN_KEYS = (("network", "dropout"), ("trainer", "gradient_clip_norm"))
+"""Settings in which the runs of a stack may differ: they act on a replica alone."""
+
+_UNKNOWN = 2**32  # bytes of memory, where the system does not tell
+_COPIES = (
+    6  # of each weight and of what passes through a layer: gradients, averages, what is measured
+)
+
+
+def shape(config: DictConfig) -> str | None:
+    """What two runs must have in common to be trained as one stack.
+
+    Args:
+        config: of a run.
+
+    Returns:
+        A text that is equal for such runs; ``None`` for a run that must be trained alone: it has
+        callbacks, a profiler, a schedule that watches the loss, or an optimizer that mixes
+        replicas or asks for the loss several times a step.
+    """
+    try:
+        names = sorted(map(str, config.logger))  # each run has its own, which write elsewhere
+        kept = [str(key) for key in config if key not in ("logger", "hydra")]
+        tree: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, kept), resolve=True)
+        tree["logger"] = names
+        alone = tree["callbacks"] or tree["trainer"]["profiler"]
+        plateau = str(tree["scheduler"].get("_target_", "")).endswith("ReduceLROnPlateau")
+        if alone or plateau or not _shares_a_pass(_text(tree["optimizer"])):
+            return None
+        for key in _OWN:
+            del tree[key]
+        for group, key in _OWN_KEYS:
+            del tree[group][key]
+    except Exception:  # settings that no run can have: the run itself will say so
+        return None
+    return _text(tree)
+
+
+def most_networks(config: DictConfig) -> int:
+    """How many networks of a shape may be trained at once, by the memory that there is.
+
+    An eighth of it, for weights, gradients, averages and what passes through the layers.
+
+    Args:
+        config: of one of the runs.
+    """
+    sizes = builders.hidden_sizes(config)
+    parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise([*sizes, 1]))
+    rows = config.data.batch_size or config.diagnostics.probe_rows
+    values = _COPIES * (parameters + 1 + rows * (sum(sizes) + 1))
+    n_bytes = values * builders.dtype(config).itemsize
+    return max(1, int((installed() or _UNKNOWN) // 8 // n_bytes))
+
+
+def train_together(runs: Sequence[RunUnderWay], bar: Console | None) -> None:
+    """Train runs as one stack, and bring them to their ends.
+
+    Args:
+        runs: assembled, of one shape.
+        bar: where to draw a progress bar; ``None`` for none.
+
+    Raises:
+        Exception: whatever one of them raised while all trained.
+    """
+    first, config = runs[0], runs[0].plan.config
+    stack = Stack([run.module for run in runs], [_kinds(run.plan.config) for run in runs])
+    destinations = [
+        run.destination(own.start, in_stack=True)
+        for run, own in zip(runs, stack.slices, strict=True)
+    ]
+    data = first.data.serving(stack.network.seeds)
+    callbacks = recorders(config, destinations, first.loggers, bar)
+    trainer = make_trainer(config, data, first.plan.directory, callbacks, [], checkpoints=False)
+    names = [run.plan.directory.name for run in runs]
+    for run in runs:
+        run.begin_training(trainer.strategy.root_device, names)
+    with computed_by(threads(config, stack, data)):
+        trainer.fit(stack, datamodule=data)
+        require_end(trainer)
+        stack.hand_back()
+        for index, run in enumerate(runs):
+            with run.step():
+                run.records.flush()
+                _save(run, stack, index)
+        if data.has_test:
+            trainer.test(stack, datamodule=data, verbose=False)
+            stack.hand_back()
+    for index, run in enumerate(runs):
+        if run.is_going:
+            with run.step():
+                run.conclude(stack.end(index).n_steps)
+
+
+def require_end(trainer: pl.Trainer) -> None:
+    """Refuse a training that a part broke off: Lightning takes some exceptions for an end.
+
+    Raises:
+        ValueError: if one did.
+    """
+    if not trainer.fit_loop.done:
+        raise UserError(
+            "A training must go on to its last epoch, or to where a part asks it to stop. Found "
+            f"that one broke it off after {trainer.global_step} updates, by an exception that "
+            "Lightning takes for an end. Let it set `trainer.should_stop = True`."
+        )
+
+
+def recorders(
+    config: DictConfig,
+    destinations: Sequence[Destination],
+    loggers: Sequence[Logger],
+    bar: Console | None,
+) -> list[pl.Callback]:
+    """The callbacks that record a training.
+
+    Args:
+        config: of one of the runs.
+        destinations: the runs.
+        loggers: of one of the runs.
+        bar: where to draw a progress bar; ``None`` for none.
+    """
+    made: list[pl.Callback] = [MetricRecorder(destinations)]
+    diagnostics, may_end_early = config.diagnostics, bool(config.callbacks)
+    if (n := diagnostics.every_n_steps) is not None:
+        rows, ranks = diagnostics.probe_rows, diagnostics.effective_rank
+        made.append(FlowRecorder(destinations, n, rows, ranks, may_end_early))
+    if (n := diagnostics.histogram_every_n_steps) is not None and tensorboards(loggers):
+        made.append(HistogramRecorder(destinations, n, may_end_early))
+    if bar is not None:
+        made.append(Progress(bar))
+    return made
+
+
+def _save(run: RunUnderWay, stack: Stack, index: int) -> None:
+    """Keep a run's weights as its own Trainer would."""
+    end = stack.end(index)
+    kept = {
+        "epoch": end.n_epochs,
+        "global_step": end.n_steps,
+        "pytorch-lightning_version": version("lightning"),
+        "state_dict": run.module.state_dict(),
+    }
+    run.module.on_save_checkpoint(kept)
+    WholeCheckpoints().save_checkpoint(kept, run.plan.directory / CHECKPOINT)
+
+
+def _kinds(config: DictConfig) -> dict[str, str]:
+    """What tells a run's parts from those of others, by part."""
+    groups = {
+        "activation": ["activation"],
+        "loss": ["loss"],
+        "optimizer": ["optimizer", "scheduler"],
+    }
+    return {
+        part: _text([OmegaConf.to_container(config[group], resolve=True) for group in names])
+        for part, names in groups.items()
+    }
+
+
+@cache
+def _shares_a_pass(optimizer: str) -> bool:
+    """Whether an optimizer moves a slice of replicas after one forward and backward pass."""
+    config = OmegaConf.create({"optimizer": json.loads(optimizer)})
+    return shares_a_pass(part_factory(config, "optimizer", Optimizer))
+
+
+def _text(tree: Any) -> str:
+    return json.dumps(tree, sort_keys=True, default=str)

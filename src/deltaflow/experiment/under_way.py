@@ -1,0 +1,206 @@
+"""One run from its first record to its last, trained alone or in a stack."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import torch
+from lightning.pytorch.loggers import Logger
+
+from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
+from deltaflow.config import limits
+from deltaflow.config.hyperparameters import varied
+from deltaflow.experiment import assembly, builders
+from deltaflow.experiment.ending import broken_off
+from deltaflow.experiment.plan import RunPlan, keep_settings, summary_of_start
+from deltaflow.experiment.result import Run
+from deltaflow.experiment.summary import summarize
+from deltaflow.figures import run_picture
+from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
+from deltaflow.records.recording import Recording
+from deltaflow.system.signals import held_back
+from deltaflow.theory.network import Theory
+from deltaflow.training.callbacks.destination import Destination
+from deltaflow.training.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
+from deltaflow.training.callbacks.metrics import SHOWN_SEEDS
+from deltaflow.training.callbacks.tensorboard import lay_out_charts, log_picture, log_verdicts
+from deltaflow.training.datamodule import ReplicaDataModule
+from deltaflow.training.module import StackedModule
+from deltaflow.verdicts import copied_layers
+
+
+@dataclass
+class RunUnderWay:
+    """A run that has taken its directory.
+
+    Attributes:
+        plan: what is to be trained.
+        records: of the run.
+        outcome: the run once it has ended, or what it failed by.
+    """
+
+    plan: RunPlan
+    records: Recording
+    outcome: Run | BaseException | None = None
+    data: ReplicaDataModule = field(init=False)
+    module: StackedModule = field(init=False)
+    theory: Theory = field(init=False)
+    loggers: list[Logger] = field(init=False)
+    tables: list[TableWriter] = field(init=False)
+    copies: Mapping[int, int] = field(init=False)
+
+    @classmethod
+    def begin(cls, plan: RunPlan) -> "RunUnderWay":
+        """Take the directory of a run.
+
+        Raises:
+            DirectoryTakenError: if another run has it; nothing is touched in it.
+        """
+        return cls(plan, Recording(plan.directory, summary_of_start(plan)))
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.outcome is None
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """What is done for this run alone: an error in it ends this run and no other.
+
+        Raises:
+            KeyboardInterrupt: if interrupted.
+        """
+        try:
+            yield
+        except BaseException as caught:
+            with held_back():
+                ending = broken_off(self.plan.config, caught, self.records)
+                self.records.break_off(ending.status, ending.message)
+            if ending.status == "interrupted":
+                raise ending.error from caught
+            ending.error.__cause__ = caught
+            self.outcome = ending.error
+
+    def load_data(self, shared: ReplicaDataModule | None = None) -> None:
+        """Load what it trains on.
+
+        Args:
+            shared: data of another run that has the same.
+
+        Raises:
+            ValueError: for settings that no run can have.
+        """
+        config = self.plan.config
+        keep_settings(self.plan)
+        limits.check(config)
+        builders.check_size(config)
+        seeds = builders.seeds(config)
+        self.data = shared.serving(seeds) if shared else assembly.datamodule(config)
+        reading = self.data.reading
+        self.records.note({"table": None if reading is None else reading.record()})
+
+    def assemble(self) -> None:
+        """Make what it trains.
+
+        Raises:
+            ValueError: for settings that no run can have.
+        """
+        config, flush_seconds = self.plan.config, self.plan.config.diagnostics.flush_seconds
+        self.tables = [self.records.table(schema, flush_seconds) for schema in (LAYERS, METRICS)]
+        self.module = assembly.module(config, self.data)
+        self.loggers = assembly.loggers(config)
+        self.theory = builders.theory(config, self.data, self.module.objective)
+        self.copies = copied_layers(self.module.network)
+
+    def restart(self) -> None:
+        """Begin again, with nothing left of what was recorded.
+
+        Raises:
+            DirectoryLostError: if the directory is not there any more.
+            OSError: if something cannot be removed.
+        """
+        for logger in self.loggers:
+            logger.finalize("failed")
+        self.records.restart()
+        self.load_data(shared=self.data)
+        self.assemble()
+
+    def begin_training(self, device: torch.device, stack: Sequence[str]) -> None:
+        """Note, and tell the loggers before any number comes, what was set and what will come.
+
+        Args:
+            device: it trains on.
+            stack: names of the runs that it trains with.
+        """
+        module = self.module
+        self.records.note(
+            {
+                "device": _device_name(device),
+                "n_parameters": module.network.n_parameters,
+                "stack": list(stack),
+            }
+        )
+        summary = self.records.summary
+        metrics = [*module.objective.metric_names, "loss"]
+        by_seed = 1 < self.plan.config.n_seeds <= SHOWN_SEEDS
+        lay_out_charts(self.loggers, module.network.traits, metrics, by_seed)
+        of_any_task = list(dict.fromkeys([*metrics, *METRICS.quantities]))
+        log_hyperparameters(
+            self.loggers,
+            summary.hyperparameters,
+            varied(summary.overrides, summary.command),
+            result_tags(of_any_task, FLOW_NUMBERS, "test" if self.data.has_test else "final"),
+        )
+
+    def destination(self, start: int = 0, in_stack: bool = False) -> Destination:
+        """Where its records go.
+
+        Args:
+            start: its first replica in the stack.
+            in_stack: whether other runs are in it, so that no Trainer knows its loggers.
+        """
+        network, (layers, metrics) = self.module.network, self.tables
+        return Destination(
+            seeds=builders.seeds(self.plan.config),
+            layers=layers,
+            metrics=metrics,
+            traits=network.traits if in_stack else None,
+            theory=None if network.normalization else self.theory,
+            loggers=self.loggers if in_stack else [],
+            start=start,
+        )
+
+    def conclude(self, n_steps: int) -> None:
+        """Say what came out, and end.
+
+        Args:
+            n_steps: updates made.
+        """
+        records, directory = self.records, self.plan.directory
+        records.note({"n_steps": n_steps})
+        records.close_tables()
+        layers, metrics = (read_table(directory, t, is_own=True) for t in (LAYERS, METRICS))
+        # What is left of damaged tables would pass for what is gone.
+        known, heard = (layers.clear(), metrics.clear()) if records.n_lost else (layers, metrics)
+        found = summarize(
+            self.plan.config, self.data, self.module, self.theory, self.copies, known, heard,
+            n_steps,
+        )  # fmt: skip
+        records.note(found)
+        done = Run(directory, records.summary, layers, metrics, self.module.network.eval())
+        if len(layers):
+            picture = directory / "flow.png"
+            run_picture.save(done.draw(), picture)
+            log_picture(self.loggers, "flow", picture, n_steps)
+        log_verdicts(self.loggers, done.record.verdicts, n_steps)
+        log_outcome(self.loggers, done.record, n_steps)
+        for logger in self.loggers:
+            logger.finalize("success")
+        records.complete()
+        self.outcome = replace(done, record=records.summary)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device.type} ({torch.cuda.get_device_name(device)})"
+    return device.type

@@ -1,0 +1,82 @@
+"""What goes through the layers of a network in one forward and backward pass."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deltaflow.nn.network import FullyConnected
+
+
+@dataclass
+class LayerPass:
+    """What went through one layer: ``[R, B, …]`` each.
+
+    Attributes:
+        fed: the layer's input h_{l−1}.
+        z: its pre-activation, the linear layer's output; ``z.grad`` after the backward pass.
+        u: what φ was given: z, or what normalisation made of it; ``None`` without φ.
+        h: φ(u), ``None`` without φ.
+    """
+
+    fed: Tensor
+    z: Tensor
+    u: Tensor | None = None
+    h: Tensor | None = None
+
+
+class Tape:
+    """Remembers what goes through the layers of a network while it is entered.
+
+    Args:
+        network: to listen to.
+
+    Attributes:
+        layers: one entry per layer, input to output, after a forward pass.
+    """
+
+    def __init__(self, network: FullyConnected) -> None:
+        self.network = network
+        self.layers: list[LayerPass] = []
+        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> "Tape":
+        for linear in self.network.layers:
+            self._hooks.append(linear.register_forward_hook(self._linear))
+        for activation in self.network.activations:
+            self._hooks.append(activation.register_forward_hook(self._activation))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def of(self, replicas: slice) -> "Tape":
+        """A tape of some of the replicas, with their part of what was heard."""
+        part = Tape(self.network)
+        part.layers = [
+            LayerPass(
+                passed.fed[replicas],
+                passed.z.detach()[replicas],
+                None if passed.u is None else passed.u[replicas],
+                None if passed.h is None else passed.h[replicas],
+            )
+            for passed in self.layers
+        ]
+        return part
+
+    def _linear(self, module: nn.Module, inputs: tuple[Any, ...], z: Tensor) -> None:
+        if z.requires_grad:
+            z.retain_grad()
+        self.layers.append(LayerPass(inputs[0].detach(), z))
+
+    def _activation(self, module: nn.Module, inputs: tuple[Any, ...], h: Tensor) -> None:
+        self.layers[-1].u, self.layers[-1].h = inputs[0].detach(), h.detach()

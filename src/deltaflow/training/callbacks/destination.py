@@ -1,0 +1,52 @@
+"""The runs of a stack: which replicas are whose, and where their records go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lightning.pytorch.loggers import Logger
+
+from deltaflow.nn.activations import Traits
+from deltaflow.records import TableWriter
+from deltaflow.theory.network import Theory
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the records of one run's replicas go.
+
+    Attributes:
+        seeds: of its replicas.
+        layers: its layers table.
+        metrics: its metrics table.
+        traits: of its φ; ``None`` for those of the whole network.
+        theory: what predicts its step 0, if anything.
+        loggers: its own; those of the Trainer are written to besides.
+        start: its first replica in the stack.
+    """
+
+    seeds: Sequence[int]
+    layers: TableWriter
+    metrics: TableWriter
+    traits: Traits | None = None
+    theory: Theory | None = None
+    loggers: Sequence[Logger] = field(default_factory=list)
+    start: int = 0
+
+    @property
+    def replicas(self) -> slice:
+        """Its replicas among those of the stack."""
+        return slice(self.start, self.start + len(self.seeds))
+
+
+def applies(name: str, traits: Traits | None) -> bool:
+    """Whether a quantity is one of networks with such a φ.
+
+    Args:
+        name: a column of the layers table.
+        traits: of φ; ``None`` if nothing is known of it.
+    """
+    if traits is None:
+        return True
+    if name == "saturated_fraction":
+        return traits.saturates
+    return traits.has_flat_part or name not in ("inactive_fraction", "dead_fraction")

@@ -1,0 +1,117 @@
+"""From the tensors of measured steps to rows of the layers table."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+import torch
+
+from deltaflow.flow.measurement import Quantities
+from deltaflow.nn.activations import Traits
+from deltaflow.records import LAYERS
+from deltaflow.training.callbacks.destination import applies
+
+Array = np.typing.NDArray[np.float64]
+Mask = np.typing.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class MeasuredStep:
+    """What was measured of one step of a stack, on the processor.
+
+    Attributes:
+        step: its number.
+        names: columns of the layers table.
+        values: ``[columns, L, R]``; NaN where not finite, or where it does not apply.
+        missing: ``[columns, L]``, where a column does not apply to a layer.
+        going: ``[R]``, which replicas have not diverged.
+    """
+
+    step: int
+    names: tuple[str, ...]
+    values: Array
+    missing: Mask
+    going: Mask
+
+    @classmethod
+    def of(cls, quantities: Quantities, step: int, going: Mask) -> "MeasuredStep":
+        """The step from its quantities: per column, ``[R]`` for each layer or ``None``."""
+        names = [name for name, values in quantities.items() if any(v is not None for v in values)]
+        empty = torch.full_like(
+            next(v for values in quantities.values() for v in values if v is not None), torch.nan
+        )
+        stacked = torch.stack(
+            [torch.stack([empty if v is None else v for v in quantities[name]]) for name in names]
+        )  # in one piece, so that an accelerator is waited for only once
+        values = stacked.cpu().numpy()
+        missing = [[value is None for value in quantities[name]] for name in names]
+        if "grad_signal" in names:
+            trace, signal = (values[names.index(n)] for n in ("grad_noise_trace", "grad_signal"))
+            names.append("noise_scale")
+            values = np.concatenate([values, noise_scale(trace, signal)[np.newaxis]])
+            missing.append(missing[names.index("grad_signal")])
+        values = np.where(np.isfinite(values), values, np.nan)
+        return cls(step, tuple(names), values, np.array(missing), going)
+
+
+def noise_scale(trace: Array, signal: Array) -> Array:
+    """trΣ / |G|², the batch size from which a larger one helps little (arXiv:1812.06162).
+
+    Args:
+        trace: trΣ.
+        signal: unbiased |G|², of the same shape.
+
+    Returns:
+        Samples; NaN where |G|² ≤ 0 and the noise hides the gradient.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(signal <= 0, np.nan, trace / signal)
+
+
+def layer_rows(
+    steps: Sequence[MeasuredStep],
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+    replicas: slice = slice(None),
+    traits: Traits | None = None,
+) -> polars.DataFrame:
+    """The rows of measured steps: one per step, replica and layer.
+
+    Args:
+        steps: of a stack.
+        sizes: units of its input and of each of its layers.
+        seeds: of the replicas that are meant.
+        replicas: which of the stack's these are.
+        traits: of their φ, if not all of the stack have the same.
+
+    Returns:
+        Rows of the layers table: null where a quantity does not apply, NaN where it is not
+        finite.
+    """
+    depth, n_replicas = len(sizes) - 1, len(seeds)
+    frames = []
+    for _, group in itertools.groupby(steps, key=lambda step: (step.names, step.missing.tobytes())):
+        alike = list(group)
+        first, n_steps = alike[0], len(alike)
+        values = np.stack([step.values[:, :, replicas] for step in alike], axis=1)
+        columns = values.transpose(0, 1, 3, 2).reshape(len(first.names), -1)  # by step, replica
+        data: dict[str, object] = {
+            "seed": np.tile(np.repeat(np.array(seeds, dtype=np.int64), depth), n_steps),
+            "step": np.repeat(np.array([s.step for s in alike]), depth * n_replicas),
+            "layer": np.tile(np.arange(1, depth + 1), n_replicas * n_steps),
+            "fan_in": np.tile(np.array(sizes[:-1]), n_replicas * n_steps),
+            "fan_out": np.tile(np.array(sizes[1:]), n_replicas * n_steps),
+        }
+        for name, column, missing in zip(first.names, columns, first.missing, strict=True):
+            if not applies(name, traits):
+                continue
+            null = np.tile(missing, n_replicas * n_steps)
+            if name == "noise_scale":  # hidden by noise, and not a number that is not finite
+                signal = columns[first.names.index("grad_signal")]
+                null = null | (signal <= 0)
+            series = polars.Series(name, column)
+            data[name] = series.set(polars.Series(null), None) if null.any() else series
+        frames.append(LAYERS.frame(data))
+    return polars.concat(frames)

@@ -1,0 +1,235 @@
+"""The runs of a sweep that share a shape, trained as one stack.
+
+Each run keeps what it trains with: its network, whose parameters are a slice of the stack's, its
+objective, its optimizer over that slice, its schedule. So any optimizer works as it does alone,
+and a run's weights are to rounding what they would be without the others.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain
+from typing import Any, cast
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from deltaflow.nn.stacking import JoinedObjective, alike, joined
+from deltaflow.training.contracts import check_asked, check_rates, unending
+from deltaflow.training.module import StackedModule, clip
+
+
+@dataclass(frozen=True)
+class End:
+    """Where the training of a run ended.
+
+    Attributes:
+        n_epochs: that it trained.
+        n_steps: updates that it made.
+        state: its parameters and buffers, if the stack went on without it.
+    """
+
+    n_epochs: int
+    n_steps: int
+    state: dict[str, Tensor]
+
+
+class Stack(StackedModule):
+    """Several modules of one shape as one.
+
+    A run whose replicas have all diverged has ended: its weights stay as they are at the end of
+    that epoch, as they would if it were alone.
+
+    Args:
+        runs: alike in sizes, normalisation, type and device, whose networks are initialized.
+        kinds: of each run, what its part is, by name: equal for two runs with the same
+            ``activation``, ``loss`` or ``optimizer`` (with its schedule).
+
+    Attributes:
+        slices: the replicas of each run.
+    """
+
+    def __init__(
+        self, runs: Sequence[StackedModule], kinds: Sequence[Mapping[str, Hashable]]
+    ) -> None:
+        self._sizes = [run.network.n_replicas for run in runs]
+        ends = list(accumulate(self._sizes))
+        self.slices = [slice(end - size, end) for end, size in zip(ends, self._sizes, strict=True)]
+
+        def ranges(part: str) -> list[tuple[int, int]]:
+            return alike([kind[part] for kind in kinds], self._sizes)
+
+        losses = ranges("loss")
+        super().__init__(
+            joined([run.network for run in runs], [kind["activation"] for kind in kinds]),
+            JoinedObjective([runs[i].objective for i, _ in losses], [n for _, n in losses]),
+            runs[0].optimizer,
+        )
+        self.runs = list(runs)  # no modules of the stack's: their parameters are its own
+        self._optimizers = ranges("optimizer")
+        self._views: list[tuple[slice, list[nn.Parameter]]] = []  # that optimizers move
+        self._ends: dict[int, End] = {}
+        limits = [torch.inf if run.gradient_clip_norm is None else run.gradient_clip_norm
+                  for run in runs]  # fmt: skip
+        self._clips = any(limit != torch.inf for limit in limits)
+        self._limits: Tensor
+        dtype = self.network.layers[0].weight.dtype
+        per_replica = torch.tensor(limits, dtype=dtype).repeat_interleave(torch.tensor(self._sizes))
+        self.register_buffer("_limits", per_replica, persistent=False)
+
+    def has_ended(self, replica: int) -> bool:
+        """Whether the run of a replica is over, while others of the stack still train."""
+        return self._run_of(replica) in self._ends
+
+    def end(self, run: int) -> End:
+        """Where the training of a run ended, once the stack's has."""
+        found = self._ends.get(run)
+        return found or End(self.trainer.current_epoch, self.trainer.global_step, {})
+
+    def n_epochs(self, replica: int) -> int:
+        """How many epochs the run of a replica has trained."""
+        return self.end(self._run_of(replica)).n_epochs
+
+    def n_steps(self, replica: int) -> int:
+        """How many updates the run of a replica has made."""
+        return self.end(self._run_of(replica)).n_steps
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Each run's optimizer over its slice, one for neighbours with the same settings."""
+        optimizers, schedulers, start = [], [], 0
+        for index, size in self._optimizers:
+            own = slice(start, start + size)
+            run, start = self.runs[index], start + size
+            views = [nn.Parameter(p.data[own]) for p in self.network.parameters()]
+            self._views.append((own, views))
+            optimizer = run.optimizer(views)
+            check_rates(optimizer)
+            optimizers.append((own, optimizer))
+            if run.scheduler is not None:
+                schedulers.append(run.scheduler(optimizer))
+                check_rates(optimizer)
+        together = OptimizerOfSlices(optimizers, self)
+        if not schedulers:
+            return {"optimizer": together}
+        schedule: Any = SchedulerOfSlices(schedulers, together)  # Lightning asks for no more
+        return {"optimizer": together, "lr_scheduler": schedule}
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
+        """Zero the gradients where they are: the optimizers hold views of them."""
+        parameters = list(self.network.parameters())
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        if len(gradients) == len(parameters):
+            for gradient in gradients:
+                gradient.zero_()
+            return
+        gradients = [torch.zeros_like(parameter) for parameter in parameters]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        for own, views in self._views:
+            for view, gradient in zip(views, gradients, strict=True):
+                view.grad = gradient[own]
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Leave the gradients where they are, for the same reason."""
+
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        """Cut each replica's gradient to the norm that its run sets."""
+        if self._clips:
+            clip(self.network, self._limits)
+
+    def on_train_epoch_end(self) -> None:
+        """Mark replicas that are not finite; let go of runs that have none left."""
+        super().on_train_epoch_end()
+        for index, own in enumerate(self.slices):
+            if index not in self._ends and bool(self.diverged[own].all()):
+                state = {name: tensor[own].clone() for name, tensor in self._tensors()}
+                n_epochs, n_steps = self.trainer.current_epoch + 1, self.trainer.global_step
+                self._ends[index] = End(n_epochs, n_steps, state)
+
+    def on_train_end(self) -> None:
+        """Bring back the weights of runs that had ended before the others."""
+        for index, end in self._ends.items():
+            for name, tensor in self._tensors():
+                tensor[self.slices[index]] = end.state[name]
+
+    def hand_back(self) -> None:
+        """Give each run its weights, in tensors of their own, and what became of its replicas."""
+        whole = dict(self._tensors())
+        for run, own in zip(self.runs, self.slices, strict=True):
+            for name, tensor in chain(run.network.named_parameters(), run.network.named_buffers()):
+                tensor.data = whole[name][own].clone()
+                tensor.grad = None
+            run.diverged_at = self.diverged_at[own].clone()
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for name, tensor in chain(self.network.named_parameters(), self.network.named_buffers()):
+            yield name, tensor.detach()
+
+    def _run_of(self, replica: int) -> int:
+        return next(i for i, own in enumerate(self.slices) if own.start <= replica < own.stop)
+
+
+class OptimizerOfSlices(Optimizer):
+    """Optimizers of slices of the replica axis, after one forward and backward pass for all.
+
+    Args:
+        optimizers: each with the slice that it moves.
+        stack: whose losses they may ask for.
+    """
+
+    def __init__(self, optimizers: Sequence[tuple[slice, Optimizer]], stack: StackedModule) -> None:
+        groups = [group for _, optimizer in optimizers for group in optimizer.param_groups]
+        super().__init__([parameter for group in groups for parameter in group["params"]], {})
+        self.param_groups = groups
+        self.optimizers = list(optimizers)
+        self.stack = stack
+
+    @unending
+    def step(self, closure: Any = None) -> Any:
+        """One pass, and an update by each optimizer.
+
+        Raises:
+            ValueError: if one does not ask for its loss exactly once, as all that can share a
+                pass do.
+        """
+        with torch.enable_grad():
+            total = closure()
+        for own, optimizer in self.optimizers:
+            asked = [0]
+
+            def loss(own: slice = own, asked: list[int] = asked) -> Any:
+                asked[0] += 1
+                return self.stack.losses[own].sum()
+
+            optimizer.step(cast(Callable[[], float], loss))
+            check_asked(optimizer, asked[0] == 1)
+        return total
+
+
+class SchedulerOfSlices:
+    """The schedules of several optimizers, an epoch at a time.
+
+    Args:
+        schedulers: of the optimizers.
+        optimizer: all of these.
+    """
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: OptimizerOfSlices) -> None:
+        self.schedulers = list(schedulers)
+        self.optimizer = optimizer
+
+    def step(self) -> None:
+        """Go on to the next epoch."""
+        for scheduler in self.schedulers:
+            scheduler.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of each schedule, by number."""
+        return {str(i): scheduler.state_dict() for i, scheduler in enumerate(self.schedulers)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        for i, scheduler in enumerate(self.schedulers):
+            scheduler.load_state_dict(state[str(i)])
