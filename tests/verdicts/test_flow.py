@@ -1,6 +1,7 @@
 """Gradients at the start, against profiles of known slope and theory in closed form."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,6 +140,56 @@ def test_δ_may_be_gone_behind_the_output_layer_already(depth):
     assert list(words) == ["vanishing"]
     layers = "1 hidden layer." if depth == 1 else f"{depth} hidden layers."
     assert f"all of it over {layers}" in words["vanishing"]
+
+
+@pytest.mark.parametrize(("end", "losses", "kind"), [
+    (WITHIN, (0.9, 0.1), "healthy"),
+    (BEYOND, (0.9, 0.1), "vanishing"),  # it vanishes between the hidden layers
+    (WITHIN, (1.0, 1.0), "vanishing"),  # nothing is learnt
+])  # fmt: skip
+@pytest.mark.parametrize("depth", [1, DEPTH])
+def test_an_output_layer_of_zeros_only_delays_δ(depth, end, losses, kind):
+    after = losing(end, DEPTH) if depth > 1 else float(end == WITHIN)
+
+    def profile(seed, step, layer):
+        if not step:
+            return float(layer == depth + 1)
+        return after(seed, step, layer) if callable(after) else after + (layer > depth)
+
+    words = found(
+        evidence(sizes(depth), delta_norm=profile, sample_grad_rms=profile, losses=losses)
+    )
+    assert list(words) == [kind]
+    if kind == "healthy":
+        assert "the output layer starts at zero, so δ flows from the first update on" in words[kind]
+
+
+@pytest.mark.parametrize("width", [8, 32])
+@pytest.mark.parametrize(("factor", "bands", "kind"), [
+    (1.51, 2.01, "unexpected_start"),
+    (1 / 1.51, 2.01, "unexpected_start"),
+    (1.49, 2.01, "healthy"),
+    (1 / 1.49, 2.01, "healthy"),
+    (1.51, 1.99, "healthy"),  # width and seeds explain it
+])  # fmt: skip
+def test_a_start_far_from_theory_is_told_beyond_chance(factor, bands, kind, width):
+    decades = -(DEPTH - 1) * math.log10(0.9 * factor)
+    lost = {"delta_norm": losing(decades, DEPTH), "sample_grad_rms": losing(decades, DEPTH)}
+    judged = evidence(sizes(DEPTH, width), nn.Identity(), Normal(0.9, 0.0), **lost)
+    error = bands * judged.fields["band"]
+    judged = replace(judged, fields=judged.fields | {"theory_error": error})
+    words = found(judged)
+    assert list(words) == [kind]
+    if kind == "unexpected_start":
+        said = f"{rate(decades)} (theory 0.9), and profiles differ by {error:.2f} decades"
+        assert said in words[kind]
+        assert f"explain {judged.fields['band']:.2f}. " in words[kind]
+
+
+def test_without_theory_no_start_is_unexpected():
+    judged = evidence(normalization="layer", delta_norm=losing(-1.0, DEPTH))
+    assert judged.fields is None
+    assert kinds(judged) == ["healthy"]
 
 
 @pytest.mark.parametrize("nothing", [0.0, math.nan, None])

@@ -1,5 +1,7 @@
 """Sentences on what came out."""
 
+import math
+
 from deltaflow.verdicts.thresholds import FEWEST_STEPS
 from deltaflow.verdicts.verdict import Numbers, Verdict
 from deltaflow.verdicts.words.network import change
@@ -105,6 +107,8 @@ def _healthy(verdict: Verdict) -> str:
 
 
 def _crossing(n: Numbers) -> str:
+    if math.isinf(n.get("decades", 0.0)):
+        return "the output layer starts at zero, so δ flows from the first update on"
     crossed = ("δ has no hidden layer to cross", "δ has one hidden layer to cross")
     return change(n) if n["depth"] > 1 else crossed[n["depth"]]
 
