@@ -61,6 +61,12 @@ def test_rows_learnt_by_heart_say_nothing_of_others(validation, kind):
         assert "6% of the target was explained then" in found(judged)[kind]
 
 
+@pytest.mark.parametrize(("last", "kind"), [(0.96, "plateau"), (0.94, "overfitting")])
+def test_what_learns_nothing_of_its_own_rows_cannot_overfit(last, kind):
+    others = {"validation": (1.0, 0.9, 1.1)}  # up and down by chance
+    assert kinds(evidence(losses=(1.0, 1.0, last), others=others)) == [kind]
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.9])
 def test_labels_that_were_replaced_are_to_blame_for_it(noise):
     (verdict,) = judge(evidence(others={"validation": (1.0, 1.2, 2.0)}, label_noise=noise))

@@ -227,6 +227,23 @@ def test_updates_stall_where_they_cannot_add_up_to_a_twentieth_of_the_weights(tr
         assert f"so {N_STEPS} steps moved no layer by more than 0.05 of it" in words[kind]
 
 
+@pytest.mark.parametrize(("scheduled", "first", "is_told"), [
+    (True, 1.01, True),
+    (True, 0.99, False),  # steps as long as the first would not have led further either
+    (False, 1.01, False),  # gradients became small, not the step size
+])  # fmt: skip
+def test_a_schedule_is_told_that_ends_steps_which_would_have_led_on(scheduled, first, is_told):
+    length = first * KEPT / N_STEPS
+    judged = evidence(
+        update_ratio=by_step(start=length, end=1e-9), losses=FLAT, scheduled=scheduled
+    )
+    (verdict,) = judge(judged)
+    assert verdict.kind == "stalled"
+    assert (verdict.advice.overrides == ("scheduler=constant",)) is is_told
+    said = f"The schedule has ended them: the first one was {length:.1g} long."
+    assert (said in found(judged)["stalled"]) is is_told
+
+
 def test_a_loss_that_fell_to_what_constants_have_has_stalled_too():
     assert kinds(evidence(update_ratio=1e-6, losses=(2.0, 1.0, 0.98))) == ["stalled"]
 
@@ -278,6 +295,8 @@ def test_the_rate_of_δ_shows_that_it_is_not_to_blame():
     ({"phi": nn.LeakyReLU(1.0)}, "activation.negative_slope=0.01"),
     ({"phi": nn.LeakyReLU(0.9)}, "debug=overfit"),
     ({"phi": nn.Tanh()}, "debug=overfit"),
+    ({"label_noise": 0.49}, "debug=overfit"),
+    ({"label_noise": 0.5}, "data.label_noise=0"),
 ])  # fmt: skip
 def test_a_plateau_names_what_else_may_be_the_cause(but, advice):
     (verdict,) = judge(evidence(**but, initializer=Normal(1.0, 0.0), losses=FLAT))

@@ -87,6 +87,7 @@ def _settings(config: DictConfig, module: StackedModule) -> Settings:
     group = module.optimizer([nn.Parameter(torch.zeros(1))]).param_groups[0]
     return Settings(
         lr=_number(config, "optimizer.lr"),
+        scheduled=config.scheduler._target_ != "torch.optim.lr_scheduler.ConstantLR",
         weight_decay=_number(config, "optimizer.weight_decay") or 0.0,
         decoupled_decay=bool(group.get("decoupled_weight_decay")),
         clip_norm=config.trainer.gradient_clip_norm,

@@ -25,6 +25,7 @@ class Settings:
 
     Attributes:
         lr: the optimizer's step size, if it has one.
+        scheduled: whether it changes with the epochs.
         weight_decay: the optimizer's.
         decoupled_decay: whether the decay is no part of the gradient.
         clip_norm: what gradients are cut to; ``None`` leaves them.
@@ -37,6 +38,7 @@ class Settings:
     """
 
     lr: float | None = 0.1
+    scheduled: bool = False
     weight_decay: float = 0.0
     decoupled_decay: bool = False
     clip_norm: float | None = None

@@ -51,7 +51,13 @@ def by_heart(evidence: Evidence) -> Verdict | None:
 
 
 def overfitted(evidence: Evidence) -> Verdict | None:
-    """Training went on until a constant would have done better on other rows."""
+    """Training went on until a constant would have done better on other rows.
+
+    What has learnt nothing of its own rows has not learnt them by heart: such validation losses
+    go up and down by chance.
+    """
+    if not evidence.has_learnt:
+        return None
     final = median(evidence.fit.explained("validation"))
     best = median(evidence.fit.explained("validation", at_best_epoch=True))
     if not (final <= 0 and best > KEPT):
@@ -160,6 +166,8 @@ def _elsewhere(evidence: Evidence) -> tuple[str, Advice | None]:
         bent = hasattr(moments.activation, "negative_slope")
         other = "activation.negative_slope=0.01" if bent else "activation=relu"
         return "linear_activation", Advice((other,))
+    if evidence.settings.label_noise >= MAJORITY:
+        return "label_noise", Advice(("data.label_noise=0",))
     if evidence.data.n_rows <= _BY_HEART:
         return "few_rows", None
     return "unknown", Advice(("debug=overfit",))

@@ -10,7 +10,7 @@ from deltaflow.verdicts.evidence import Evidence
 from deltaflow.verdicts.flow import change
 from deltaflow.verdicts.step_sizes import further, smaller_step
 from deltaflow.verdicts.thresholds import DECADES, FEWEST_STEPS, KEPT, USUAL_UPDATE
-from deltaflow.verdicts.verdict import Verdict
+from deltaflow.verdicts.verdict import Advice, Verdict
 
 
 def most_diverged(evidence: Evidence) -> Verdict | None:
@@ -67,7 +67,8 @@ def stalled(evidence: Evidence) -> Verdict | None:
     """Nothing was learnt, or not by training, and no weight can have moved far.
 
     The updates of a layer add up to at least the distance it went, so their mean tells how far
-    it cannot have gone.
+    it cannot have gone. Where updates as long as the first would have led further, it is the
+    schedule of the step size that ends them.
     """
     losses, n_steps, pace = evidence.losses, evidence.n_steps, evidence.pace
     if n_steps < FEWEST_STEPS or not len(evidence.updates) or not len(losses):
@@ -77,8 +78,19 @@ def stalled(evidence: Evidence) -> Verdict | None:
         return None
     if pace * n_steps > KEPT or pace > USUAL_UPDATE:
         return None
-    numbers = {"update": pace, "n_steps": n_steps, "first_loss": first, "last_loss": last}
-    advice = further(evidence, 1 / (pace * n_steps) if pace else math.inf)
+    numbers: dict[str, Any] = {
+        "update": pace,
+        "n_steps": n_steps,
+        "first_loss": first,
+        "last_loss": last,
+    }
+    lengths = evidence.updates.filter(pl.col("step") == 0)["length"].to_numpy()
+    at_first = float(lengths.max(initial=0.0))
+    if evidence.settings.scheduled and at_first * n_steps > KEPT:
+        numbers["first_update"] = at_first
+        advice = Advice(("scheduler=constant",), {"update": at_first})
+    else:
+        advice = further(evidence, 1 / (pace * n_steps) if pace else math.inf)
     return Verdict("stalled", "training", numbers, advice=advice)
 
 

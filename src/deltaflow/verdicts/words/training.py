@@ -32,11 +32,16 @@ def _violent(verdict: Verdict) -> str:
 
 def _stalled(verdict: Verdict) -> str:
     n = verdict.numbers
+    schedule = (
+        f" The schedule has ended them: the first one was {n['first_update']:.1g} long."
+        if "first_update" in n
+        else ""
+    )
     return (
         f"Updates stall: {n['update']:.1g} of the weights' length a step ({USUAL_UPDATE:g} is "
         f"usual), so {n['n_steps']} steps moved no layer by more than "
         f"{n['update'] * n['n_steps']:.1g} of it, and the loss went from {n['first_loss']:.3g} to "
-        f"{n['last_loss']:.3g}."
+        f"{n['last_loss']:.3g}.{schedule}"
     )
 
 
