@@ -85,7 +85,7 @@ def test_a_replica_trains_as_linear_layers_do(activation, optimizer, tmp_path):
 def test_on_any_kind_of_data(loss, data, optimizer, tmp_path):
     overrides = [
         *SETTINGS, f"data={data}", "data.n_samples=150", f"loss={loss}", "activation=tanh",
-        "init=xavier", f"optimizer={optimizer}",
+        "init=xavier", f"optimizer={optimizer}", *(["optimizer.lr=0.1"] * (optimizer == "sgd")),
     ]  # fmt: skip
     assert_trains_as_linear_layers(overrides, loss, optimizer, tmp_path)
 

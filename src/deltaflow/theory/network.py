@@ -147,12 +147,14 @@ class Theory:
             },
         }
 
-    def predict_step(self, tape: Tape, measured: Quantities) -> Quantities:
+    def predict_step(self, tape: Tape, measured: Quantities, rows: Tensor) -> Quantities:
         """Predictions for the samples of a step, aligned with what was measured.
 
         Args:
             tape: of the step's forward pass, with the batch of each replica.
             measured: of the same step.
+            rows: training samples, ``[n, n_features]``, the same whatever the replica: how the
+                samples of a batch resemble each other is taken from as many of them.
 
         Returns:
             The columns ``predicted_…``, ``[R]`` for each layer; ``None`` for the output
@@ -160,7 +162,7 @@ class Theory:
         """
         fed = exact(tape.layers[0].fed)
         found = self.predict(fed.square().mean(-1).cpu().numpy())
-        some = fed[0, :_SAMPLES].cpu().numpy()  # all replicas' batches are alike in this
+        some = exact(rows[: min(fed.shape[1], _SAMPLES)]).cpu().numpy()
         finite = self.finite_width(some @ some.T / some.shape[-1])
         like = exact(tape.layers[0].z)
 

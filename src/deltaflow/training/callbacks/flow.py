@@ -74,7 +74,8 @@ class FlowRecorder(pl.Callback):
         network: FullyConnected = pl_module.network
         self._quantities = measurement.measure(network, self._tape, self.effective_rank)
         if trainer.global_step == 0:
-            self._quantities |= self._predicted(self._tape)
+            rows = trainer.datamodule.probe(self._tape.layers[0].fed.shape[1])[0]
+            self._quantities |= self._predicted(self._tape, rows)
         probe = trainer.datamodule.probe(self.probe_rows)
         self._quantities["dead_fraction"] = measurement.dead_fractions(network, probe)
         self._weights = [linear.weight.detach().clone() for linear in network.layers]
@@ -114,7 +115,7 @@ class FlowRecorder(pl.Callback):
             self._tape.__exit__(None, None, None)
         self._write(pl_module.network)
 
-    def _predicted(self, tape: Tape) -> Quantities:
+    def _predicted(self, tape: Tape, rows: Tensor) -> Quantities:
         """What theory says of step 0, run by run; nothing of networks that it does not know."""
         found = []
         for run in self.destinations:
@@ -124,7 +125,7 @@ class FlowRecorder(pl.Callback):
                 name: [None if value is None else value[run.replicas] for value in values]
                 for name, values in self._quantities.items()
             }
-            found.append(run.theory.predict_step(tape.of(run.replicas), own))
+            found.append(run.theory.predict_step(tape.of(run.replicas), own, rows))
         return {
             name: [
                 None if layer[0] is None else torch.cat(layer)
