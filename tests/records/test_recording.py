@@ -50,3 +50,10 @@ def test_what_is_noted_is_checked_and_written_in_the_end(recording):
 def test_an_error_of_any_length_can_be_read_again(recording):
     recording.break_off("failed", "x" * 10**6)
     assert read_summary(recording.directory).error == "x" * 100_000
+
+
+def test_the_time_of_a_stack_is_shared_by_its_runs(recording, monkeypatch):
+    recording.n_sharing = 4
+    monkeypatch.setattr("time.monotonic", lambda: recording._started + 10.0)
+    recording.complete()
+    assert read_summary(recording.directory).wall_seconds == 2.5

@@ -133,6 +133,7 @@ class RunUnderWay:
             stack: names of the runs that it trains with.
         """
         module = self.module
+        self.records.n_sharing = max(len(stack), 1)
         self.records.note(
             {
                 "device": _device_name(device),

@@ -127,7 +127,9 @@ class Summary:
     status: Annotated[Status, "running, completed, diverged (every replica), failed or interrupted"]
     error: Annotated[str | None, "the message of a failed run, else null"] = None
     started: Annotated[str | None, "when, UTC, ISO 8601"] = None
-    wall_seconds: Annotated[float | None, "from start to end, without imports; null before"] = None
+    wall_seconds: Annotated[
+        float | None, "from start to end, without imports, in a stack its share; null before"
+    ] = None
     process: Annotated[int | None, "process id"] = None
     host: Annotated[str | None, "name of the machine"] = None
     command: Annotated[Sequence[str], "the command line as typed, a list"] = field(
@@ -164,9 +166,9 @@ class Summary:
     device: Annotated[str | None, "what it trained on"] = None
     n_parameters: Annotated[int | None, "weights and biases of one replica"] = None
     n_steps: Annotated[int | None, "updates made"] = None
-    stack: Annotated[
-        Sequence[str], "runs trained with this one as one stack; empty if none was"
-    ] = field(default_factory=list)
+    stack: Annotated[Sequence[str], "runs trained as one with it, itself too; else empty"] = field(
+        default_factory=list
+    )
     rows: Annotated[
         Mapping[str, int], "of the parts train, validation and test; empty before the end"
     ] = field(default_factory=dict)

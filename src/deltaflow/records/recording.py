@@ -35,6 +35,8 @@ class Recording:
 
     Attributes:
         summary: what is known of the run; it is written when the run ends.
+        n_sharing: runs that are trained with it at the same time, itself included; each counts
+            its share of the time.
 
     Raises:
         DirectoryTakenError: if the records of another run are in the directory.
@@ -44,6 +46,7 @@ class Recording:
         claim(directory, summary)
         self.directory = directory
         self.summary = self._first = summary
+        self.n_sharing = 1
         self._place = _place(directory)
         self._started = time.monotonic()
         self._tables: list[TableWriter] = []
@@ -161,7 +164,8 @@ class Recording:
             )
 
     def _end(self, summary: Summary) -> None:
-        self.summary = replace(summary, wall_seconds=round(time.monotonic() - self._started, 3))
+        seconds = (time.monotonic() - self._started) / self.n_sharing
+        self.summary = replace(summary, wall_seconds=round(seconds, 3))
         write_summary(self.directory, self.summary)
         self._has_ended = True
 

@@ -17,6 +17,7 @@ from deltaflow.terminal.screen import spread, titled_table
 VERDICT = "verdict"
 MOST = 50  # configurations that are shown one by one
 _LAST = 5  # of these, from the end
+_WHOLE_WORD = 12  # characters of a heading that is not broken within a word
 _WIDE = 110  # columns from which on one table holds all
 _ALPHA = 0.05  # of tests
 _AT_START = ("vanishing_index_start", "decay_rate_start")
@@ -88,7 +89,9 @@ def _print_table(
     has_rank = "why" not in columns
     if has_rank:
         table.add_column("", justify="right", no_wrap=True)
-    table.add_column(Text(printable(" · ".join(_short(axes))) or "configuration"), overflow="fold")
+    heading = printable(" · ".join(_short(axes))) or "configuration"
+    longest = min(_WHOLE_WORD, max(map(len, heading.split())))
+    table.add_column(Text(heading), overflow="fold", min_width=longest)
     for name in columns:
         is_text = name in (VERDICT, "why")
         justify: JustifyMethod = "left" if is_text else "right"
