@@ -62,7 +62,7 @@ def test_every_launcher_that_we_configure_is_tested_here():
 def test_a_sweep_in_parallel_is_a_sweep(launcher, tmp_path):
     arguments = [*SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=here"]
     ran = _train(tmp_path, *arguments)
-    alone = _train(tmp_path, *SWEEP, "hydra.sweep.dir=there")
+    alone = _train(tmp_path, *SWEEP, "hydra/launcher=basic", "hydra.sweep.dir=there")
 
     assert ran.returncode == alone.returncode == 1  # as runs have failed
     for text in ("relu · 1", "tanh · 1", "failed: `network.depth` must"):
