@@ -23,6 +23,7 @@ def test_the_wheel_carries_all_it_needs(tmp_path):
                 (installed / "deltaflow" / "conf").rglob("*.yaml")}  # fmt: skip
     shipped = {path.relative_to(CONF) for path in CONF.rglob("*.yaml")}
     assert packaged == {path for path in shipped if path.parts[0] != "local"}
+    assert (installed / "hydra_plugins" / "deltaflow_launcher" / "stack_launcher.py").exists()
     (points,) = installed.glob("*.dist-info/entry_points.txt")
     assert "deltaflow-train = deltaflow.__main__:main" in points.read_text()
 
@@ -30,8 +31,9 @@ def test_the_wheel_carries_all_it_needs(tmp_path):
     elsewhere.mkdir()
     script = (
         "import sys, deltaflow.commands.train as train; "
+        "from deltaflow.config.options import config_directory; "
         "sys.argv = ['deltaflow-train', *sys.argv[1:]]; "
-        "print(train.config_directory()); train.main()"
+        "print(config_directory()); train.main()"
     )
     ran = subprocess.run(
         [sys.executable, "-c", script, "trainer.max_epochs=1", "logger=none"],
