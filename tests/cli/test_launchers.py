@@ -106,7 +106,7 @@ def test_the_first_failure_ends_a_sweep_in_parallel(tmp_path):
         "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=here", *SHORT,
     )  # fmt: skip
     assert ran.returncode == 1
-    assert "failed: `network.depth`" in _ranking(ran)
+    assert "failed: `network.depth`" in ran.stdout  # perhaps of the only run that began
     found = [summary.status for summary in _summaries(tmp_path / "here").values()]
     assert len(found) < 10
     assert found.count("failed") == 1
