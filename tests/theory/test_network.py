@@ -29,7 +29,8 @@ def test_step_0_has_the_prediction_for_its_own_samples(
     overrides = [*SETTINGS, f"activation={activation}", f"init={init}"]
     layers = run(overrides, tmp_path / "run").layers
     x = batch_of(overrides, tmp_path)
-    fed = x[0].double().numpy()
+    # As many training rows as a batch has, the same for every replica.
+    fed = assembly.datamodule(composed(overrides, tmp_path)).probe(x.shape[1])[0].double().numpy()
     finite = finite_width([4, 9, 7, 8, 3], Moments(phi), initializer, fed @ fed.T / 4)
     for r in range(3):
         rows = layers.filter(seed=r, step=0).sort("layer")
