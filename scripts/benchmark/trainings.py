@@ -23,7 +23,7 @@ from deltaflow.config.composition import compose_run
 from deltaflow.experiment import assembly
 from deltaflow.experiment.trainer import make_trainer
 from deltaflow.nn.objectives import CrossEntropy
-from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.nn.random_streams import Stream, permutations
 from deltaflow.training.module import StackedModule
 
 Batch = tuple[Tensor, Tensor]
@@ -124,7 +124,7 @@ class Batches:
         if len(self) == 1:
             yield x, y
             return
-        order = generator(self.seed, Stream.ORDER, self.epoch).permutation(len(x))
+        (order,) = permutations([self.seed], Stream.ORDER, self.epoch, n=len(x))
         self.epoch += 1
         for rows in torch.split(torch.from_numpy(order).to(x.device), self.batch_size):
             yield x[rows], y[rows]

@@ -6,7 +6,7 @@ import torch
 from claims import convolution
 from claims.networks import data_of
 from claims.runs import Runs
-from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.nn.random_streams import Stream, permutations
 from running import run
 
 SETTINGS = ["data=digits", "data.train_rows=100", "data.batch_size=32", "diagnostics=off",
@@ -38,7 +38,7 @@ def by_plain_loop(runs, seed: int) -> float:
     network = convolution.build(seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
     for epoch in range(EPOCHS):
-        order = generator(seed, Stream.ORDER, epoch).permutation(len(x))
+        (order,) = permutations([seed], Stream.ORDER, epoch, n=len(x))
         for rows in torch.from_numpy(order).split(32):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from deltaflow.nn.layers import StackedBatchNorm, StackedDropout, StackedLayerNorm
-from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.nn.random_streams import Stream, kept
 
 R, B, N = 3, 8, 5
 NORMALIZATIONS = pytest.mark.parametrize("stacked", [StackedLayerNorm, StackedBatchNorm])
@@ -79,8 +79,8 @@ def test_what_is_dropped_is_a_function_of_seed_step_and_layer():
     h = torch.ones(R, B, N)
     found = dropout(h, seeds, step=11)
     for r, seed in enumerate(seeds):
-        kept = generator(seed, Stream.DROPOUT, 11, 2).random((B, N)) >= 0.4
-        assert torch.equal(found[r], torch.from_numpy(kept) / 0.6)
+        staying = kept([seed], Stream.DROPOUT, 11, 2, rate=0.4, n=B * N).reshape(B, N)
+        assert torch.equal(found[r], torch.from_numpy(staying) / 0.6)
     assert torch.equal(dropout(h, seeds, step=11), found)
     alone = dropout(h[:1], seeds[1:2], step=11)
     assert torch.equal(alone[0], found[1])

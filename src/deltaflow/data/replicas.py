@@ -5,7 +5,6 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from deltaflow.data.preparation import (
     thin_out,
 )
 from deltaflow.data.samples import Array, Samples
-from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.nn.random_streams import Stream, permutations
 from deltaflow.nn.task import Regression
 from deltaflow.system.errors import UserError
 
@@ -159,11 +158,7 @@ class ReplicaOrder:
 
     def permutation(self) -> Tensor:
         """Row indices ``[R, n_rows]``."""
-        drawn = {
-            seed: generator(seed, Stream.ORDER, self.epoch).permutation(self.n_rows)
-            for seed in set(self.seeds)
-        }  # once for all runs of a stack
-        return torch.from_numpy(np.stack([drawn[seed] for seed in self.seeds]))
+        return torch.from_numpy(permutations(self.seeds, Stream.ORDER, self.epoch, n=self.n_rows))
 
 
 class TrainingBatches:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deltaflow.nn.random_streams import Stream, generator
+from deltaflow.nn.random_streams import Stream, kept
 
 Plain = TypeVar("Plain", bound=nn.Module)
 
@@ -158,14 +158,10 @@ class StackedDropout(nn.Module):
         """
         if not self.training or not np.any(self.rate):
             return h
-        rates = np.broadcast_to(self.rate, (len(seeds),))
-        drawn = {
-            seed: generator(seed, Stream.DROPOUT, step, self.layer).random(h.shape[1:])
-            for seed in set(seeds)
-        }  # once for all runs of a stack
-        kept = np.stack([drawn[seed] >= rate for seed, rate in zip(seeds, rates, strict=True)])
-        scale = torch.from_numpy(1 - rates).to(h.device, h.dtype)
-        return h * torch.from_numpy(kept).to(h.device) / scale.view(-1, 1, 1)
+        n = h.shape[1] * h.shape[2]
+        staying = kept(seeds, Stream.DROPOUT, step, self.layer, rate=self.rate, n=n)
+        scale = torch.as_tensor(1 - np.asarray(self.rate)).to(h.device, h.dtype)
+        return h * torch.from_numpy(staying).to(h.device).view(h.shape) / scale.view(-1, 1, 1)
 
     def extra_repr(self) -> str:
         """The rate, as ``nn.Dropout`` prints it."""
