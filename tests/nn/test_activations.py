@@ -8,7 +8,7 @@ from scipy.special import expit
 from scipy.stats import norm
 from torch import nn
 
-from deltaflow.nn.activations import derivative, rebuild, traits
+from deltaflow.nn.activations import Tanh, derivative, rebuild, traits
 
 Z = torch.linspace(-4, 4, 41, dtype=torch.float64)
 
@@ -149,3 +149,30 @@ def test_nothing_else_is_built_by_name(path):
 def test_an_activation_that_overwrites_its_input_is_refused():
     with pytest.raises(ValueError, match="inplace=False"):
         traits(nn.ReLU(inplace=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tanh_is_that_of_the_c_library(dtype):
+    z = torch.cat([torch.logspace(-30, 2, 999), torch.tensor([0.0, 1e-40])]).to(dtype)
+    z = torch.cat([z, -z, torch.tensor([math.inf, -math.inf])])
+    expected = torch.tensor([math.tanh(value) for value in z.tolist()], dtype=torch.float64)
+    error = (Tanh()(z).double() - expected).abs()
+    assert (error <= 2 * torch.finfo(dtype).eps * expected.abs() + 1e-45).all()
+    assert Tanh()(torch.tensor([math.nan], dtype=dtype)).isnan().all()
+
+
+def test_tanh_has_pytorchs_first_and_second_derivative():
+    z = Z.clone().requires_grad_()
+    assert torch.autograd.gradcheck(Tanh(), z)
+    assert torch.autograd.gradgradcheck(Tanh(), z)
+
+
+def test_tanh_of_a_number_does_not_depend_on_its_place():
+    z = torch.randn(100, generator=torch.Generator().manual_seed(0))
+    whole = Tanh()(z)
+    for start in range(17):
+        assert torch.equal(Tanh()(z[start:].clone()), whole[start:])
+
+
+def test_tanh_keeps_types_that_numpy_lacks():
+    assert Tanh()(torch.ones(3, dtype=torch.bfloat16)).dtype == torch.bfloat16

@@ -1,3 +1,6 @@
+import copy
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -90,6 +93,29 @@ def test_a_replica_holds_copies():
     with torch.no_grad():
         network.replica(1)[0].weight.zero_()
     assert torch.equal(network.layers[0].weight, before)
+
+
+@pytest.mark.parametrize("optimizer", [partial(torch.optim.SGD, momentum=0.9), torch.optim.Adam])
+def test_weights_and_all_that_is_kept_of_them_lie_input_by_input(optimizer):
+    network = network_of([3, 6, 2])
+    stored = {k: v.contiguous() for k, v in network.state_dict().items()}
+    network.load_state_dict(stored)
+    made = optimizer(
+        network.parameters(), **({"momentum": 0.9} if optimizer is torch.optim.SGD else {})
+    )
+    network(inputs(3, 5, 3)).square().sum().backward()
+    made.step()
+    weight = network.layers[0].weight
+    kept = [v for v in made.state[weight].values() if v is not None and v.ndim == 3]
+    assert weight.shape == (3, 6, 3)
+    assert len(kept) > 0
+    for tensor in (weight, weight.grad, copy.deepcopy(network).layers[0].weight, *kept):
+        assert tensor.transpose(1, 2).is_contiguous()
+
+
+def test_a_replica_has_pytorchs_own_tanh():
+    kinds = [type(module) for module in network_of([3, 6, 2], nn.Tanh()).replica(0)]
+    assert kinds == [nn.Linear, nn.Tanh, nn.Linear]
 
 
 def test_replicas_do_not_mix():

@@ -1,5 +1,5 @@
 """Networks as a tensor axis: stacked layers, what they are made of, where randomness comes from.
 
-Weights of R replicas are one tensor ``[R, fan_in, fan_out]`` per layer. Nothing here knows a
+Weights of R replicas are one tensor ``[R, fan_out, fan_in]`` per layer. Nothing here knows a
 trainer, a configuration or a file.
 """

@@ -23,6 +23,9 @@ Plain = TypeVar("Plain", bound=nn.Module)
 class StackedLinear(nn.Module):
     """R linear layers of one shape: z = h Wᵀ + b within each replica.
 
+    The weight is ``[R, fan_out, fan_in]``, and lies in memory as ``[R, fan_in, fan_out]``. So do
+    its gradient and whatever an optimizer keeps of it, and a product needs no transposed copy.
+
     The parameters hold no values until an initializer's are set.
 
     Args:
@@ -38,7 +41,8 @@ class StackedLinear(nn.Module):
         super().__init__()
         self.fan_in = fan_in
         self.fan_out = fan_out
-        self.weight = nn.Parameter(torch.zeros(n_replicas, fan_out, fan_in, dtype=dtype))
+        in_memory = torch.zeros(n_replicas, fan_in, fan_out, dtype=dtype)
+        self.weight = nn.Parameter(in_memory.transpose(1, 2))
         self.bias = nn.Parameter(torch.zeros(n_replicas, fan_out, dtype=dtype))
 
     def forward(self, h: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from deltaflow.nn.activations import traits
+from deltaflow.nn.activations import Tanh, traits
 from deltaflow.nn.initializers import Initializer, check_draw
 from deltaflow.nn.layers import (
     StackedBatchNorm,
@@ -98,7 +98,8 @@ class FullyConnected(nn.Module):
             for fan_in, fan_out in itertools.pairwise(sizes)
         )
         hidden = sizes[1:-1]
-        self.activations = nn.ModuleList(copy.deepcopy(activation) for _ in hidden)
+        quick = Tanh() if type(activation) is nn.Tanh else activation
+        self.activations = nn.ModuleList(copy.deepcopy(quick) for _ in hidden)
         self.normalizations = nn.ModuleList(
             NORMALIZATIONS[normalization](size, n_replicas, dtype)
             if normalization
@@ -212,7 +213,8 @@ class FullyConnected(nn.Module):
                     modules.append(
                         cast(StackedNormalization, self.normalizations[layer]).replica(r)
                     )
-                modules.append(copy.deepcopy(self.activations[layer]))
+                phi = self.activations[layer]
+                modules.append(nn.Tanh() if type(phi) is Tanh else copy.deepcopy(phi))
                 if self.dropout > 0:  # drawn from PyTorch's global generator
                     modules.append(nn.Dropout(self.dropout))
         if self.output_activation is not None:
