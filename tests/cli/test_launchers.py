@@ -178,7 +178,7 @@ def test_a_launcher_that_is_not_installed_is_missed(name, deltaflow, monkeypatch
     monkeypatch.setattr(Plugins.instance(), "class_name_to_class", without)
     outcome = deltaflow("-m", "seed=0,1", f"hydra/launcher={name}", "hydra.sweep.dir=here")
     assert outcome.status == 1
-    assert outcome.out == ""
+    assert len(outcome.out.splitlines()) <= 1  # what was to be trained
     assert "`hydra/launcher` needs the package" in outcome.err
     assert f"pip install 'deltaflow[{extra}]'" in outcome.err
     assert outcome.err.count("deltaflow: ") == 1

@@ -206,7 +206,7 @@ def test_a_failure_that_leaves_no_record_decides_the_exit_status(deltaflow, monk
 def test_a_value_that_no_run_can_take_is_refused_before_any_begins(value, deltaflow):
     outcome = deltaflow("-m", f"network.depth=1,{value}", *SHORT, "hydra.sweep.dir=here")
     assert outcome.status == 1
-    assert outcome.out == ""
+    assert len(outcome.out.splitlines()) <= 1  # what was to be trained
     assert outcome.err.count("deltaflow: ") == 1
     assert "`network.depth` must " in outcome.err
     assert not runs(outcome)

@@ -93,7 +93,7 @@ def test_a_sweep_that_was_stopped_ends_with_a_report_on_what_there_is(configured
     callbacks.report_stopped_sweep()  # none is under way
     callbacks.DirectoryCallback().on_multirun_start(configured())
     callbacks.report_stopped_sweep()  # nothing has run yet
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr().err == ""
     write_run(tmp_path / "here" / "0_x", ["activation=relu"])
     callbacks.report_stopped_sweep()
     assert (tmp_path / "here" / "report.html").exists()

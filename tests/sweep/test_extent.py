@@ -2,7 +2,7 @@
 
 import pytest
 
-from deltaflow.sweep.extent import MOST_RUNS, refuse_too_many
+from deltaflow.sweep.extent import MOST_RUNS, extent
 
 ALLOWED = [
     [],
@@ -26,18 +26,18 @@ REFUSED = {
 
 @pytest.mark.parametrize("overrides", ALLOWED, ids=str)
 def test_what_can_be_begun_passes(overrides):
-    refuse_too_many(overrides, None)
+    extent(overrides, None)
 
 
 @pytest.mark.parametrize(("found", "overrides"), REFUSED.items(), ids=str)
 def test_what_cannot_is_counted(found, overrides):
     with pytest.raises(ValueError, match=rf"at most {MOST_RUNS:,} runs\. Found {found}, with "):
-        refuse_too_many(overrides, None)
+        extent(overrides, None)
 
 
 def test_the_values_of_an_experiment_file_count():
     params = {"seed": "range(0,1000)", "activation": "relu,tanh"}
-    refuse_too_many([], params)
+    extent([], params)
     with pytest.raises(ValueError, match=r"with 1,000 values of `seed`"):
-        refuse_too_many(["network.depth=range(0,10)"], params)
-    refuse_too_many(["network.depth=range(0,10)", "seed=3"], params)
+        extent(["network.depth=range(0,10)"], params)
+    extent(["network.depth=range(0,10)", "seed=3"], params)

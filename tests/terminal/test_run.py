@@ -159,16 +159,16 @@ def test_a_result_is_a_mean_and_half_the_width_of_its_interval(out, tmp_path):
     print_run(out, tmp_path, summary(metrics=metrics), LAYERS.frame({}))
     assert "mean and 95 % interval over 3 seeds" in said(out)
     assert [list(row.values()) for row in table(out, "accuracy")] == [
-        ["validation, last epoch", "0.50 ± 0.25", "0.800 ± 0.020"],
-        ["validation, best epoch", "0.25 ± 0.12", "0.900 ± 0.030"],
-        ["test, last epoch", "0.375 ± 0.062", "0.850 ± 0.040"],
+        ["validation, last", "0.50 ± 0.25", "0.800 ± 0.020"],
+        ["validation, best", "0.25 ± 0.12", "0.900 ± 0.030"],
+        ["test, last", "0.375 ± 0.062", "0.850 ± 0.040"],
     ]
 
 
 def test_without_a_validation_part_the_result_is_that_of_training(out, tmp_path):
     metrics = {"final": {"loss": interval(0.5)}, "best": {}, "test": {}}
     print_run(out, tmp_path, summary(metrics=metrics), LAYERS.frame({}))
-    assert [list(row.values()) for row in table(out, "loss")] == [["training, last epoch", "0.5"]]
+    assert [list(row.values()) for row in table(out, "loss")] == [["training, last", "0.5"]]
 
 
 def test_one_seed_has_no_interval(out, tmp_path):
@@ -258,3 +258,40 @@ def test_without_a_rate_theory_is_not_spoken_of(out, tmp_path):
     for fit in (None, {"decay_rate": None, "theory_error": 0.0, "band": 0.0}):
         print_run(out, tmp_path, summary(theory=fit), layers({"delta_norm": lambda *_: 1.0}))
     assert "Theory" not in said(out)
+
+
+def test_a_narrow_terminal_keeps_a_line_a_row(tmp_path):
+    """Of the quantities the least important ones go; of the metrics the last ones."""
+    out = Console(file=io.StringIO(), width=80, force_terminal=True)
+    many = [name for name in LAYERS.quantities if name.startswith("predicted_delta")]
+    many += ["delta_norm", "weight_grad_norm", "update_ratio", *SHARES]
+    frame = layers({name: lambda *_: 0.5 for name in many})
+    cell = {"mean": 0.98765, "low": 0.91234, "high": 0.99876, "n": 4, "alike": True}
+    metrics = {"final": {"loss": interval(0.1, 0.01), "accuracy": cell, "macro_f1": cell}}
+    print_run(out, tmp_path, summary(metrics=metrics), frame)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", out.file.getvalue()).splitlines()
+    assert sum(" → " in line for line in lines) == 3  # the title and two layers
+    (headings,) = (line.split() for line in lines if line.lstrip().startswith("layer"))
+    assert headings == ["layer", "shape", "δ", "norm", "theory", "saturated", "dead"]
+    (metric,) = (line for line in lines if line.lstrip().startswith("rows, epoch"))
+    assert metric.split() == ["rows,", "epoch", "loss", "accuracy"]
+
+
+def test_a_result_names_its_best_epochs_and_stands_beside_a_network_that_sees_nothing(
+    out, tmp_path
+):
+    """Epochs are counted from 0 in the records, and from 1 for people."""
+    replicas = [
+        {"seed": seed, "status": "completed", "best_epoch": best}
+        for seed, best in enumerate((16, 20, 11))
+    ]
+    metrics = {"best": {"accuracy": interval(0.9, 0.03), "r2": interval(0.5, 0.1)}}
+    found = summary_of(
+        {"status": "completed", "replicas": replicas, "metrics": metrics, "largest_class": 0.4}
+    )
+    print_run(out, tmp_path, found, LAYERS.frame({}))
+    assert [list(row.values()) for row in table(out, "accuracy")] == [
+        ["validation, best (12–21)", "0.900 ± 0.030", "0.50 ± 0.10"],
+        ["the largest class, always", "0.4", "–"],
+        ["the mean, always", "–", "0"],
+    ]

@@ -29,6 +29,7 @@ from deltaflow.system.escaping import printable
 from deltaflow.terminal import ranking
 from deltaflow.terminal.run import print_run
 from deltaflow.terminal.screen import console
+from deltaflow.training.callbacks import Progress
 
 Steps = Generator[RunPlan, Run | BaseException, None]
 """A run of a sweep that yields its plan, and is sent the run, or the error that it failed by."""
@@ -59,7 +60,7 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
     try:
         with errors_as_messages(with_traceback):
             plan = _plan(config, command)
-            result = run_alone(plan, console=out, bar=out if out.is_terminal else None)
+            result = run_alone(plan, console=out, bar=Progress(out) if out.is_terminal else None)
             print_run(out, result.directory, result.record, result.layers)
     except KeyboardInterrupt as stop:
         directory = Path(HydraConfig.get().runtime.output_dir)
@@ -81,15 +82,20 @@ def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: 
     train_waiting([(steps, plan)], console() if first else None)
 
 
-def train_waiting(waiting: Sequence[Waiting], console: Console | None = None) -> None:
+def train_waiting(
+    waiting: Sequence[Waiting], console: Console | None = None, bar: Progress | None = None
+) -> None:
     """Train runs that wait, as one stack, and bring each to its end.
 
     Args:
         waiting: of one shape.
         console: where to say how a table was read; ``None`` for silence.
+        bar: of the sweep; ``None`` for none.
     """
     try:
-        outcomes = run_together([plan for _, plan in waiting], console)
+        outcomes = run_together([plan for _, plan in waiting], console, bar)
+        if bar is not None:
+            bar.wipe()
         for (steps, _), outcome in zip(waiting, outcomes, strict=True):
             with suppress(StopIteration):
                 steps.send(outcome)

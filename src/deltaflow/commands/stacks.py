@@ -11,6 +11,7 @@ from deltaflow.commands.job import STACK, Waiting, train_waiting
 from deltaflow.experiment.stacking import most_networks, shape
 from deltaflow.system.signals import raised_once
 from deltaflow.terminal.screen import console
+from deltaflow.training.callbacks import Progress
 
 _MOST_RUNS = 100  # of a stack: each has files open
 
@@ -45,6 +46,8 @@ def launch(
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = number
         configs.append(config)
+    out = console()
+    bar = Progress(out, len(configs)) if out.is_terminal else None
     returned: dict[int, JobReturn] = {}
     for stack in _stacks(configs, max_networks):
         waiting: list[Waiting] = []
@@ -62,7 +65,7 @@ def launch(
             STACK.reset(token)
         with raised_once():
             is_first = first_number + stack[0] == 0  # how a table was read is said once
-            train_waiting(waiting, console() if is_first else None)
+            train_waiting(waiting, out if is_first else None, bar)
         configure_log(sweep.hydra.hydra_logging, sweep.hydra.verbose)
     return [returned[index] for index in range(len(configs))]
 

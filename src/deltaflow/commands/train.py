@@ -7,14 +7,17 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.commands.hydra_application import run_application
 from deltaflow.commands.process import prepare
 from deltaflow.config import limits, registration  # noqa: F401  # workers compose once this is imported
+from deltaflow.config.description import described, watch_note
 from deltaflow.config.messages import (
     INTERRUPTED,
     errors_as_messages,
@@ -26,6 +29,7 @@ from deltaflow.sweep.callbacks import CURRENT_SWEEP, report_stopped_sweep, resum
 from deltaflow.sweep.worker import ends_with_parent
 from deltaflow.system.errors import UserError
 from deltaflow.system.signals import raised_again, raised_once
+from deltaflow.terminal.screen import announce
 
 _RAY = {
     "RAY_DEDUP_LOGS": "0",  # lines of two runs that differ in numbers alone are two lines
@@ -95,6 +99,14 @@ def _in_one_message(
         raise SystemExit(1) from error
 
 
+def _announce(config: DictConfig) -> None:
+    """Say at once what will be trained."""
+    hydra: Any = HydraConfig.instance().cfg  # a DictConfig, whatever its type says
+    choices = hydra.hydra.runtime.choices
+    with suppress(OmegaConfBaseException):  # a reference leads nowhere: the run will say so
+        announce("Training", described(config, choices), watch_note(hydra, choices))
+
+
 def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
     """Train what Hydra has composed, once it can be: a mistake need not wait for torch."""
     if HydraConfig.get().mode == RunMode.RUN:
@@ -105,6 +117,7 @@ def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
                     "and the values of that sweep, or leave it out."
                 )
             limits.check(config)
+            _announce(config)
     from deltaflow.commands.job import train
 
     train(config, command, with_traceback)

@@ -1,6 +1,5 @@
 """The names of directories: what a person reads in them, and what keeps them apart."""
 
-import os
 import re
 import secrets
 import shlex
@@ -36,14 +35,17 @@ def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> 
 
 
 def unique_name(overrides: str = "", kind: str = "") -> str:
-    """The name of a run or sweep directory that no other process gives, at any moment.
+    """The name of a new run or sweep directory: its kind, the time, its overrides, a random token.
 
-    It holds the kind, the time, the overrides in Hydra's ``override_dirname``, the process and a
-    random token, in at most 140 bytes, which every file system takes.
+    Two names that are made in one second for the same overrides differ but for one case in 16
+    million, and then the second run is refused its directory.
+
+    >>> unique_name("network.depth=5,activation=tanh")[17:-7]
+    '_depth=5,activation=tanh'
     """
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    parts = [kind, stamp, _cut(_readable(overrides)), f"{os.getpid()}-{secrets.token_hex(3)}"]
-    return "_".join(filter(None, parts))
+    stamp = time.strftime("%Y-%m-%d_%H%M%S")
+    settings = re.sub(r"(^|,)(?:\w+\.)+(?=\w+=)", r"\1", overrides)
+    return "_".join(filter(None, [kind, stamp, _cut(_readable(settings)), secrets.token_hex(3)]))
 
 
 def sweep_directory(resumed: str | None, varied: Sequence[str]) -> str:

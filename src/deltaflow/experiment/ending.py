@@ -9,6 +9,7 @@ from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
 from deltaflow.records.fields import Status
 from deltaflow.records.recording import DirectoryLostError, Recording
+from deltaflow.system.escaping import short_path
 from deltaflow.system.signals import was_asked
 
 
@@ -50,7 +51,7 @@ def broken_off(config: DictConfig, caught: BaseException, records: Recording) ->
 
 def interrupted(directory: Path) -> KeyboardInterrupt:
     """What tells the person who interrupted a run where its records are."""
-    return KeyboardInterrupt(f"What was measured until then is kept in {directory}.")
+    return KeyboardInterrupt(f"What was measured until then is kept in {short_path(directory)}.")
 
 
 def was_interrupted(caught: BaseException) -> bool:

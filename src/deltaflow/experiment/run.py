@@ -16,16 +16,17 @@ from deltaflow.experiment.stacking import recorders, require_end, train_together
 from deltaflow.experiment.trainer import computed_by, make_trainer, quiet_lightning, threads
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.signals import held_back, raised_once
-from deltaflow.terminal.inputs import print_reading
+from deltaflow.terminal.inputs import print_network, print_reading
+from deltaflow.training.callbacks import Progress
 
 
-def run_alone(plan: RunPlan, console: Console | None = None, bar: Console | None = None) -> Run:
+def run_alone(plan: RunPlan, console: Console | None = None, bar: Progress | None = None) -> Run:
     """Train what a configuration describes, and leave its records.
 
     Args:
         plan: the configuration, and where its records go.
         console: where to say how a table was read; ``None`` for silence.
-        bar: where to draw a progress bar; ``None`` for none.
+        bar: of the whole command; ``None`` for none.
 
     Returns:
         The run. One whose replicas all diverged is a result too.
@@ -35,21 +36,26 @@ def run_alone(plan: RunPlan, console: Console | None = None, bar: Console | None
         DirectoryTakenError: if another run has the directory; nothing is touched in it.
         KeyboardInterrupt: if interrupted; what was measured is kept.
     """
-    (outcome,) = run_together([plan], console, bar)
+    (outcome,) = run_together([plan], console, bar, is_alone=True)
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome
 
 
 def run_together(
-    plans: Sequence[RunPlan], console: Console | None = None, bar: Console | None = None
+    plans: Sequence[RunPlan],
+    console: Console | None = None,
+    bar: Progress | None = None,
+    is_alone: bool = False,
 ) -> list[Run | BaseException]:
     """Train runs of one shape as one stack, each with records of its own.
 
     Args:
         plans: of runs with the same :func:`deltaflow.experiment.stacking.shape`.
         console: where to say how a table was read; ``None`` for silence.
-        bar: where to draw a progress bar; ``None`` for none.
+        bar: of the whole command; ``None`` for none.
+        is_alone: whether there is one run, and no sweep: it says on the console what its network
+            is.
 
     Returns:
         Of each, the run, or the error that it failed by, which is in its summary.
@@ -67,7 +73,9 @@ def run_together(
                 except Exception as error:  # nothing there is ours
                     found.append(error)
             with quiet_lightning():
-                _train([one for one in found if isinstance(one, RunUnderWay)], console, bar)
+                _train(
+                    [one for one in found if isinstance(one, RunUnderWay)], console, bar, is_alone
+                )
         except BaseException as caught:
             going = [one for one in found if isinstance(one, RunUnderWay) and one.is_going]
             if going and was_interrupted(caught) and not caught.args:
@@ -81,7 +89,9 @@ def run_together(
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-def _train(runs: Sequence[RunUnderWay], console: Console | None, bar: Console | None) -> None:
+def _train(
+    runs: Sequence[RunUnderWay], console: Console | None, bar: Progress | None, is_alone: bool
+) -> None:
     """Bring every run to its end."""
     data = None
     for one in runs:
@@ -92,6 +102,9 @@ def _train(runs: Sequence[RunUnderWay], console: Console | None, bar: Console | 
                 if console is not None and data.reading is not None:
                     print_reading(console, data.reading, one.plan.config.data.standardize)
             one.assemble()
+            if console is not None and is_alone:
+                network = one.module.network
+                print_network(console, network.sizes, network.n_parameters, one.data.n_rows)
     shapes: dict[tuple[int, ...], list[RunUnderWay]] = {}
     for one in runs:
         if one.is_going:
@@ -100,9 +113,11 @@ def _train(runs: Sequence[RunUnderWay], console: Console | None, bar: Console | 
         _train_assembled(alike, bar)
 
 
-def _train_assembled(runs: Sequence[RunUnderWay], bar: Console | None) -> None:
+def _train_assembled(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     if not runs:
         return
+    if bar is not None:
+        bar.begin(len(runs))
     if len(runs) == 1:
         with runs[0].step():
             _train_alone(runs[0], bar)
@@ -121,7 +136,7 @@ def _train_assembled(runs: Sequence[RunUnderWay], bar: Console | None) -> None:
             _train_assembled([one for one in half if one.is_going], bar)
 
 
-def _train_alone(one: RunUnderWay, bar: Console | None) -> None:
+def _train_alone(one: RunUnderWay, bar: Progress | None) -> None:
     config, directory, records = one.plan.config, one.plan.directory, one.records
     callbacks = [*recorders(config, [one.destination()], one.loggers, bar),
                  *assembly.callbacks(config)]  # fmt: skip
@@ -135,3 +150,5 @@ def _train_alone(one: RunUnderWay, bar: Console | None) -> None:
         if one.data.has_test:
             trainer.test(one.module, datamodule=one.data, verbose=False)
     one.conclude(trainer.global_step)
+    if bar is not None:
+        bar.end(one.plan.directory.name.partition("_")[2])

@@ -10,7 +10,6 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 from torch.optim import Optimizer
 
 from deltaflow.config.instantiation import part_factory
@@ -81,12 +80,12 @@ def most_networks(config: DictConfig) -> int:
     return max(1, int((installed() or _UNKNOWN) // 8 // n_bytes))
 
 
-def train_together(runs: Sequence[RunUnderWay], bar: Console | None) -> None:
+def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     """Train runs as one stack, and bring them to their ends.
 
     Args:
         runs: assembled, of one shape.
-        bar: where to draw a progress bar; ``None`` for none.
+        bar: of the whole command; ``None`` for none.
 
     Raises:
         Exception: whatever one of them raised while all trained.
@@ -118,6 +117,8 @@ def train_together(runs: Sequence[RunUnderWay], bar: Console | None) -> None:
         if run.is_going:
             with run.step():
                 run.conclude(stack.end(index).n_steps)
+            if bar is not None:
+                bar.end(run.plan.directory.name.partition("_")[2])
 
 
 def require_end(trainer: pl.Trainer) -> None:
@@ -138,7 +139,7 @@ def recorders(
     config: DictConfig,
     destinations: Sequence[Destination],
     loggers: Sequence[Logger],
-    bar: Console | None,
+    bar: Progress | None,
 ) -> list[pl.Callback]:
     """The callbacks that record a training.
 
@@ -146,7 +147,7 @@ def recorders(
         config: of one of the runs.
         destinations: the runs.
         loggers: of one of the runs.
-        bar: where to draw a progress bar; ``None`` for none.
+        bar: of the whole command; ``None`` for none.
     """
     made: list[pl.Callback] = [MetricRecorder(destinations)]
     diagnostics, may_end_early = config.diagnostics, bool(config.callbacks)
@@ -156,7 +157,7 @@ def recorders(
     if (n := diagnostics.histogram_every_n_steps) is not None and tensorboards(loggers):
         made.append(HistogramRecorder(destinations, n, may_end_early))
     if bar is not None:
-        made.append(Progress(bar))
+        made.append(bar)
     return made
 
 

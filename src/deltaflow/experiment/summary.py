@@ -44,7 +44,8 @@ def summarize(
         n_steps: updates made.
 
     Returns:
-        ``status``, ``rows``, ``replicas``, ``metrics``, ``flow``, ``theory`` and ``verdicts``.
+        ``status``, ``rows``, ``replicas``, ``metrics``, ``flow``, ``theory``, ``largest_class``
+        and ``verdicts``.
     """
     rows = dict(zip(("train", "validation", "test"), data.n_rows, strict=True))
     found = results(builders.seeds(config), module.diverged_at.tolist(), layers, metrics, rows)
@@ -52,6 +53,9 @@ def summarize(
     applies = module.network.normalization is None
     fields = theory.fields(inputs) if applies else None
     found["theory"] = fields and fields | theory_fit(layers)
+    looked_at = training_data(data, module.network, module.objective, inputs)
+    counts = looked_at.class_counts
+    found["largest_class"] = None if counts is None else float(counts.max() / counts.sum())
     evidence = verdicts.Evidence(
         layers=layers,
         metrics=metrics,
@@ -68,7 +72,7 @@ def summarize(
         ),
         n_steps=n_steps,
         settings=_settings(config, module),
-        data=training_data(data, module.network, module.objective, inputs),
+        data=looked_at,
     )
     found["verdicts"] = _judge(evidence)
     return found

@@ -172,6 +172,9 @@ class Summary:
     rows: Annotated[
         Mapping[str, int], "of the parts train, validation and test; empty before the end"
     ] = field(default_factory=dict)
+    largest_class: Annotated[
+        float | None, "share of the largest class in the training part; null for numbers"
+    ] = None
     replicas: Annotated[
         Sequence[Replica],
         10**6,

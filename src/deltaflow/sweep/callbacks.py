@@ -1,7 +1,8 @@
 """What happens around the runs of a sweep: a directory of their own, and their report."""
 
+import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,11 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
+from deltaflow.config.description import described, watch_note
 from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
 from deltaflow.config.names import resume_override
-from deltaflow.sweep.extent import refuse_too_many
+from deltaflow.sweep.extent import extent
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import printable, short_path
 
 # The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
 CURRENT_SWEEP: ContextVar[DictConfig | None] = ContextVar("CURRENT_SWEEP", default=None)
@@ -39,6 +42,7 @@ class DirectoryCallback(Callback):
             sweep, resumed = Path(config.hydra.sweep.dir), config.sweep.resume
         except OmegaConfBaseException:  # Hydra will meet the same error, and say so
             return
+        varied: dict[str, float] = {}
         try:
             _refuse_several(config.hydra.overrides.task)
             if str(OmegaConf.select(config, "hydra.sweeper._target_")).endswith(
@@ -46,7 +50,7 @@ class DirectoryCallback(Callback):
             ):
                 params = OmegaConf.select(config, "hydra.sweeper.params")
                 with suppress(HydraException):  # which Hydra will meet, and say so
-                    refuse_too_many(config.hydra.overrides.task, params)
+                    varied = extent(config.hydra.overrides.task, params)
             if resumed is not None and Path(resumed) != sweep:
                 raise UserError(
                     "A sweep that is resumed goes on in its own directory. Found "
@@ -58,6 +62,7 @@ class DirectoryCallback(Callback):
             with suppress(OmegaConfBaseException):
                 _ = config.hydra.sweep.subdir
             CURRENT_SWEEP.set(config)
+            _announce(config, varied)
         except (ValueError, OSError) as error:
             print_error(explain(error))
             raise SystemExit(1) from error  # Hydra swallows any other exception of a callback
@@ -72,6 +77,18 @@ class DirectoryCallback(Callback):
 
         if has_failed(Path(config.hydra.sweep.dir)):
             raise SystemExit(1)
+
+
+def _announce(config: DictConfig, varied: Mapping[str, float]) -> None:
+    """Say at once what a sweep will train, and what there is to watch."""
+    from deltaflow.terminal.screen import announce
+
+    choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
+    counts = " × ".join(f"{name} ({n:g})" for name, n in varied.items())
+    n_runs = f"{math.prod(varied.values()):g} runs: {counts}" if varied else ""
+    with suppress(OmegaConfBaseException):  # a reference leads nowhere: the runs will say so
+        said = " · ".join(filter(None, [n_runs, described(config, choices, varied)]))
+        announce("Sweep", said, watch_note(config, choices))
 
 
 def _refuse_several(overrides: Sequence[str]) -> None:
@@ -136,7 +153,6 @@ class RankingCallback(Callback):
         """Show and write the report; return whether anything is amiss."""
         from deltaflow.comparison.collection import collect
         from deltaflow.sweep.report import print_places, report_on, title_of, write_report
-        from deltaflow.system.escaping import printable
         from deltaflow.terminal.ranking import describe_run, print_ranking
         from deltaflow.terminal.screen import console
 
@@ -159,7 +175,7 @@ class RankingCallback(Callback):
 
         def show() -> None:
             print_ranking(out, report.comparison)
-            out.print(Text(f"Records      {directory.absolute()}"), soft_wrap=True)
+            out.print(Text(f"Records      {short_path(directory.absolute())}"), soft_wrap=True)
 
         def write() -> None:
             write_report(report)

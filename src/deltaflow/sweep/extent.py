@@ -12,8 +12,8 @@ MOST_RUNS = 10_000
 """Runs that a sweep may have. Hydra composes them all, a few a second, before the first begins."""
 
 
-def refuse_too_many(overrides: Sequence[str], params: Mapping[str, object] | None) -> None:
-    """Refuse a sweep that would not begin, let alone end.
+def extent(overrides: Sequence[str], params: Mapping[str, object] | None) -> dict[str, float]:
+    """How many values a sweep gives to each setting that varies.
 
     Args:
         overrides: as typed, with all their values.
@@ -35,6 +35,7 @@ def refuse_too_many(overrides: Sequence[str], params: Mapping[str, object] | Non
             f"{_in_words(counts[most])} values of `{most}`. Give fewer values, use `n_seeds=…` for "
             "seeds, or make several sweeps."
         )
+    return {name: count for name, count in counts.items() if count > 1}
 
 
 def n_values(override: Override) -> float:

@@ -14,7 +14,7 @@ from deltaflow.comparison.comparison import Comparison, compare_runs
 from deltaflow.comparison.grouped_runs import GroupedRuns, group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records.summary import SUMMARY
-from deltaflow.system.escaping import encodable
+from deltaflow.system.escaping import encodable, short_path
 
 PAGE, FIGURES = "report.html", "figures"
 
@@ -93,9 +93,8 @@ def write_report(report: Report, kind: str = "png") -> None:
 
 def print_places(out: Console, directory: Path) -> None:
     """Say where a report is."""
-    where = directory.absolute()
     for label, name in (("Report", PAGE), ("Figures", FIGURES), ("Table", "runs.csv")):
-        out.print(Text(f"{label:<13}{where / name}"), soft_wrap=True)
+        out.print(Text(f"{label:<13}{short_path(directory.absolute() / name)}"), soft_wrap=True)
 
 
 def _write_runs(report: Report) -> None:

@@ -5,6 +5,7 @@ r"""Foreign strings in messages, escaped: a terminal must not take them for comm
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 _LONGEST = 60  # characters of a name or value that are shown
 
@@ -49,3 +50,8 @@ def encodable(text: str) -> str:
     'a?'
     """
     return text.encode("utf-8", "replace").decode()
+
+
+def short_path(path: Path) -> str:
+    """A path as seen from the working directory, if that is above it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

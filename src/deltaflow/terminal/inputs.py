@@ -41,6 +41,27 @@ def print_reading(out: Console, reading: Reading, standardize: bool) -> None:
     out.print(table)
 
 
+def print_network(
+    out: Console, sizes: Sequence[int], n_parameters: int, rows: Sequence[int]
+) -> None:
+    """Say what a run turned out to train.
+
+    Args:
+        out: where to.
+        sizes: units of each layer, inputs first.
+        n_parameters: of one replica.
+        rows: of the parts for training, validation and test.
+    """
+    layers = " → ".join(
+        f"{n} × {size}" if (n := len([*group])) > 1 else str(size) for size, group in groupby(sizes)
+    )
+    parts = zip(rows, ("training", "validation", "test"), strict=True)
+    named = " + ".join(f"{n} {part}" for n, part in parts if n)
+    out.print(
+        f"{'Network':<13}{layers}, {n_parameters:,} parameters · rows: {named}", soft_wrap=True
+    )
+
+
 def _task(reading: Reading) -> str:
     if reading.target_range is not None:
         low, high = reading.target_range

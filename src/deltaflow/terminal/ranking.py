@@ -1,6 +1,7 @@
 """What a sweep says in the terminal: a line per run, and the ranking of all."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rich.console import Console, JustifyMethod
 from rich.text import Text
@@ -12,7 +13,8 @@ from deltaflow.comparison.results import headline_metrics
 from deltaflow.comparison.statistics.paired_tests import FEW
 from deltaflow.records import Summary
 from deltaflow.system.escaping import printable
-from deltaflow.terminal.screen import spread, titled_table
+from deltaflow.terminal.numbers import spread
+from deltaflow.terminal.screen import titled_table
 
 VERDICT = "verdict"
 MOST = 50  # configurations that are shown one by one
@@ -40,7 +42,7 @@ def print_ranking(out: Console, comparison: Comparison) -> None:
     """Rank configurations by their metric; those without a result come last, with the reason.
 
     Args:
-        out: where to; a narrow one gets two tables.
+        out: where to; a narrow one gets fewer columns.
         comparison: of the runs.
     """
     name, moment = comparison.metric.name, comparison.metric.moment
@@ -48,15 +50,16 @@ def print_ranking(out: Console, comparison: Comparison) -> None:
         "vanishing index\nstart → end": _vanishing,
         "decay rate\nand theory's": _decay,
     }
-    results = {f"{moment}\n{name}": lambda run: _result(run, name)} | flow
-    rest: _Columns = {"dead or\nsaturated": _units, "time": _seconds, VERDICT: _verdict}
+    shown: _Columns = {f"{moment}\n{name}": lambda run: _result(run, name)}
+    if out.width >= _WIDE:
+        shown |= flow | {"dead or\nsaturated": _units, "time": _seconds}
+    else:  # a line for each
+        shown = {f"{moment} {name}": lambda run: _brief_result(run, name)}
+        shown["vanishing index"] = lambda run: _brief_result(run, "vanishing_index_start")
     out.print(Text(printable(comparison.sentence), overflow="fold"))
     ranked = [run for run in comparison.ranking if _mean(run, name) is not None]
-    if ranked and out.width >= _WIDE:
-        _print_table(out, _title(comparison), comparison, ranked, results | rest)
-    elif ranked:
-        _print_table(out, _title(comparison), comparison, ranked, results)
-        _print_table(out, "Units at the end, time, verdicts", comparison, ranked, rest)
+    if ranked:
+        _print_table(out, _title(comparison), comparison, ranked, shown | {VERDICT: _verdict})
     if unranked := comparison.ranking[len(ranked) :]:
         measured = any(_mean(run, name) is not None for run in unranked for name in _AT_START)
         columns: _Columns = (flow if measured else {}) | {"why": _why}
@@ -126,6 +129,12 @@ def _result(run: _Run, name: str) -> str:
     """The metric, and of how many seeds it is, if some have none."""
     number, n = run.numbers[name], run.n_seeds
     return spread(number, join="\n") + (f"\n{number.n} of {n} seeds" if number.n < n else "")
+
+
+def _brief_result(run: _Run, name: str) -> str:
+    """The same in one line, without whether all seeds are alike."""
+    number, n = run.numbers[name], run.n_seeds
+    return spread(replace(number, alike=False)) + (f" ({number.n}/{n})" if number.n < n else "")
 
 
 def _vanishing(run: _Run) -> str:

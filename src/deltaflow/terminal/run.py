@@ -12,7 +12,9 @@ from rich.text import Text
 
 from deltaflow.comparison.flow_numbers import first_and_last, positive_log, without_diverged
 from deltaflow.records import Summary
-from deltaflow.terminal.screen import arrow, percent, scientific, spread, titled_table
+from deltaflow.system.escaping import short_path
+from deltaflow.terminal.numbers import arrow, percent, scientific, spread
+from deltaflow.terminal.screen import fits, titled_table
 
 _COLUMNS = {  # quantity: heading, whether it is a share
     "delta_norm": ("δ norm", False),
@@ -23,6 +25,10 @@ _COLUMNS = {  # quantity: heading, whether it is a share
     "inactive_fraction": ("inactive", True),
     "dead_fraction": ("dead", True),
 }
+
+_LEAST_FIRST = (  # in which order columns go where a terminal is narrow
+    "update_ratio", "inactive_fraction", "weight_grad_norm", "saturated_fraction",
+)  # fmt: skip
 
 _STYLES = {"healthy": "green", "partial": "cyan", "overfitting": "cyan"}
 
@@ -54,37 +60,60 @@ def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFr
         out.print(f"Means leave the {len(diverged)} diverged of {len(summary.replicas)} out.")
     elif diverged:
         out.print("No seed is left to judge.")
-    out.print(Text(f"\nRecords      {directory}", overflow="fold"))
+    places = {"Records": short_path(directory)}
     if len(layers):
-        out.print(Text(f"Picture      {directory / 'flow.png'}", overflow="fold"))
+        places["Picture"] = short_path(directory / "flow.png")
     if (profile := directory / "fit-profile.txt").exists():
-        out.print(Text(f"Profile      {profile}", overflow="fold"))
+        places["Profile"] = short_path(profile)
     if (directory / "tensorboard").is_dir():
         parent = directory.parent  # of our own making it shows all runs, else who knows what
-        logs = shlex.quote(str(parent if parent.name == "outputs" else directory))
-        out.print(Text(f"TensorBoard  tensorboard --logdir {logs}", overflow="fold"))
+        logs = short_path(parent if parent.name == "outputs" else directory)
+        places["TensorBoard"] = f"tensorboard --logdir {shlex.quote(logs)}"
+    out.print()
+    for label, where in places.items():
+        out.print(Text(f"{label:<13}{where}"), soft_wrap=True)
 
 
 def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
-    first, last = first_and_last(layers)
-    n_seeds = layers["seed"].n_unique()
-    note = f", mean over {n_seeds} seeds" if n_seeds > 1 else ""
-    table = titled_table(out, f"Gradient flow, step {first} → step {last}{note}")
+    """A row for each layer; where not all quantities have room, the most important ones."""
     shown = [name for name in _COLUMNS if layers[name].count()]
+    first, last = first_and_last(layers)
+    means = (
+        layers.filter(pl.col("step").is_in([first, last]))
+        .group_by("layer", "fan_in", "fan_out", "step")
+        .agg(
+            *(_mean(name) for name in shown),
+            *((pl.col(name) == 0).sum().alias(f"{name}_zeros") for name in shown),
+            n=pl.len(),
+        )
+        .sort("layer")
+    )
+    n_seeds = layers["seed"].n_unique()
+    title = f"Gradient flow, step {first} → step {last}"
+    title += f", mean over {n_seeds} seeds" if n_seeds > 1 else ""
+    table = _flow_columns(out, title, means, shown, (first, last))
+    for name in _LEAST_FIRST:
+        if fits(out, table):
+            break
+        if name in shown:
+            shown.remove(name)
+            table = _flow_columns(out, title, means, shown, (first, last))
+    return table
+
+
+def _flow_columns(
+    out: Console, title: str, means: pl.DataFrame, shown: Sequence[str], ends: tuple[int, int]
+) -> Table:
+    table = titled_table(out, title)
     table.add_column("layer", justify="right")
     table.add_column("shape")
     for name in shown:
         table.add_column(_COLUMNS[name][0], justify="right")
-    means = layers.group_by("layer", "fan_in", "fan_out", "step").agg(
-        *(_mean(name) for name in shown),
-        *((pl.col(name) == 0).sum().alias(f"{name}_zeros") for name in shown),
-        n=pl.len(),
-    )
-    for (layer, fan_in, fan_out), rows in means.sort("layer").group_by(
+    for (layer, fan_in, fan_out), rows in means.group_by(
         ["layer", "fan_in", "fan_out"], maintain_order=True
     ):
-        ends = [rows.filter(pl.col("step") == step) for step in (first, last)]
-        cells = [_cell(name, ends) for name in shown]
+        moments = [rows.filter(pl.col("step") == step) for step in ends]
+        cells = [_cell(name, moments) for name in shown]
         table.add_row(str(layer), f"{fan_in} → {fan_out}", *cells)
     return table
 
@@ -129,22 +158,39 @@ def _theory(summary: Summary) -> str | None:
 
 
 def _metric_table(out: Console, summary: Summary) -> Table:
+    """The metrics at three moments, and what they would be of a network that looks at no input."""
+    names = list(dict.fromkeys(name for m in summary.metrics.values() for name in m))
+    table = _metric_columns(out, summary, names)
+    while len(names) > 2 and not fits(out, table):
+        table = _metric_columns(out, summary, names := names[:-1])
+    return table
+
+
+def _metric_columns(out: Console, summary: Summary, names: Sequence[str]) -> Table:
     n = max((value.n for m in summary.metrics.values() for value in m.values()), default=0)
     note = f", mean and 95 % interval over {n} seeds" if n > 1 else ", one seed: no interval"
     table = titled_table(out, f"Result{note if n else ''}")
-    table.add_column("")
-    names = list(dict.fromkeys(name for m in summary.metrics.values() for name in m))
+    table.add_column("rows, epoch")
     for name in names:
         table.add_column(name, justify="right")
     judged = "validation" if summary.metrics.get("best") else "training"
+    best = [r.best_epoch + 1 for r in summary.replicas if r.best_epoch is not None]
+    epochs = f" ({min(best)}{f'–{max(best)}' if max(best) > min(best) else ''})" if best else ""
     titles = {
-        "final": f"{judged}, last epoch",
-        "best": "validation, best epoch",
-        "test": "test, last epoch",
+        "final": f"{judged}, last",
+        "best": f"validation, best{epochs}",
+        "test": "test, last",
     }
     for moment, title in titles.items():
         values = summary.metrics.get(moment)
         if values:
             cells = [spread(values[name]) if name in values else "–" for name in names]
             table.add_row(title, *cells)
+    without_inputs = {
+        "accuracy": ("the largest class, always", summary.largest_class),
+        "r2": ("the mean, always", 0.0),
+    }
+    for metric, (title, value) in without_inputs.items():
+        if metric in names and value is not None:
+            table.add_row(title, *(f"{value:.3g}" if n == metric else "–" for n in names))
     return table

@@ -1,16 +1,16 @@
-"""The console, its tables and their cells, for a terminal, a pipe or a file."""
+"""The console and its tables, for a terminal, a pipe or a file."""
 
 import io
-import math
 import os
 import sys
-from collections.abc import Callable, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
-from deltaflow.records import Interval
+from deltaflow.system.escaping import printable
 
 _PLAIN_WIDTH = 120  # of a file or a pipe
 
@@ -34,62 +34,21 @@ class _PatientConsole(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def announce(label: str, said: str, watch: str | None) -> None:
+    """Say what will be trained, and what to watch, before anything is loaded."""
+    out = console()
+    out.print(Text(printable(f"{label:<13}{said}")), soft_wrap=True)
+    if watch:
+        out.print(Text(printable(watch), style="italic"))
+
+
+def fits(out: Console, table: Table) -> bool:
+    """Whether a table has the room for a line a row."""
+    return Measurement.get(out, out.options.update(max_width=1000), table).maximum <= out.width
+
+
 def titled_table(out: Console, title: str) -> Table:
     """An empty table in the style of the console."""
     style = box.SIMPLE_HEAD if out.is_terminal else box.ASCII2
-    return Table(title=title, title_justify="left", title_style="bold", box=style)
-
-
-def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = " ") -> str:
-    """A mean and its interval, to the digits that this leaves of it.
-
-    Args:
-        value: over seeds.
-        factor: that all numbers are multiplied by, 100 for percent.
-        unit: written after them.
-        join: what comes before words on seeds that are all alike.
-
-    >>> spread(Interval(0.99583, 0.98963, 1.00203, 8)), spread(Interval(2.5, None, None, 1))
-    ('0.996 ± 0.006', '2.5')
-    >>> spread(Interval(1.0, 0.95981, 1.0, 3, alike=True))
-    '1.000 [0.960, 1.000] all alike'
-    """
-    if value.mean is None:
-        return "–"
-    mean = factor * value.mean
-    if value.low is None or value.high is None:
-        return f"{mean:.4g}{unit}"
-    low, high = factor * value.low, factor * value.high
-    half = (high - low) / 2
-    alike = f"{join}all alike" if value.alike else ""
-    if half < 1e-6 * max(1.0, abs(mean)):
-        return f"{mean:.4g}{'' if alike else ' ± 0'}{unit}{alike}"
-    first = math.floor(math.log10(half))
-    digits = max(min(1 - first, max(3, -first)), 0)  # two of the half, but no more than fit
-    if digits > 6 or abs(mean) >= 1e6:
-        return f"{mean:.4g} ± {half:.2g}{unit}"
-    if abs(high + low - 2 * mean) < 0.02 * half:
-        return f"{mean:.{digits}f} ± {half:.{digits}f}{unit}{alike}"
-    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}{alike}"
-
-
-def arrow(values: Sequence[float | None], form: Callable[[float | None], str]) -> str:
-    """Values from the start to the end; a dash if there is none."""
-    if all(value is None for value in values):
-        return "–"
-    return " → ".join(form(value) for value in values)
-
-
-def scientific(value: float | None) -> str:
-    """As 1.2e-03."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.1e}"
-
-
-def percent(value: float | None) -> str:
-    """A share, as 12%."""
-    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.0f}%"
-
-
-def signed(value: float | None) -> str:
-    """As -1.23."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.2f}"
+    flush = not out.is_terminal
+    return Table(title=title, title_justify="left", title_style="bold", box=style, pad_edge=flush)

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from deltaflow.records import METRICS, read_table
+from deltaflow.training.callbacks import Progress
 from running import run
 
 SHORT = ["n_seeds=2", "logger=none", "diagnostics=off"]
@@ -67,14 +68,14 @@ def broken(console, tmp_path, monkeypatch):
     """The metrics of a run that breaks when the third of its four epochs begins."""
     monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Fail(epoch=2)])
     with pytest.raises(RuntimeError, match="lights"):
-        run([*SHORT, "trainer.max_epochs=4"], tmp_path, bar=console)
+        run([*SHORT, "trainer.max_epochs=4"], tmp_path, bar=Progress(console))
     return read_table(tmp_path, METRICS)
 
 
 @pytest.mark.parametrize("n_epochs", [1, 3])
 def test_the_bar_shows_what_the_epoch_led_to(n_epochs, console, tmp_path):
     settings = [*SHORT, f"trainer.max_epochs={n_epochs}"]
-    metrics = run(settings, tmp_path, bar=console).metrics
+    metrics = run(settings, tmp_path, bar=Progress(console)).metrics
     bar = last_bar(console)
     assert f"epoch {n_epochs}/{n_epochs}" in bar
     assert "100%" in bar
@@ -96,12 +97,12 @@ def test_half_way_it_shows_half_the_steps_and_the_epoch_before(broken, console):
 ])  # fmt: skip
 def test_how_good_the_network_is_depends_on_what_there_is(settings, shown, console, tmp_path):
     settings = [*SHORT, "trainer.max_epochs=2", *settings]
-    metrics = run(settings, tmp_path, bar=console).metrics
+    metrics = run(settings, tmp_path, bar=Progress(console)).metrics
     assert_shows(last_bar(console), shown, metrics, 1)
 
 
 def test_at_the_end_the_bar_is_gone(console, tmp_path):
-    run([*SHORT, "trainer.max_epochs=2"], tmp_path, bar=console)
+    run([*SHORT, "trainer.max_epochs=2"], tmp_path, bar=Progress(console))
     assert screen(console) == ""
 
 
@@ -113,3 +114,20 @@ def test_after_an_exception_the_bar_is_gone_and_the_message_stands_alone(broken,
 def test_the_cursor_is_there_again(broken, console):
     written = console.file.getvalue()
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
+
+
+def test_a_bar_for_a_sweep_counts_its_runs_and_never_goes_back(console, tmp_path):
+    bar = Progress(console, n_runs=2)
+    for name in ("0_init=he", "1_init=xavier"):
+        run([*SHORT, "trainer.max_epochs=2"], tmp_path / name, bar=bar)
+        bar.wipe()
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+    assert "1–1/2 · epoch 2/2" in plain
+    assert "2–2/2 · epoch 1/2" in plain
+    for label in ("1/2 · init=he", "2/2 · init=xavier"):
+        assert label in plain
+    shares = [int(share) for share in re.findall(r"(\d+)%", plain)]
+    assert shares == sorted(shares)
+    assert shares[-1] == 100
+    assert re.search(r"\d:\d\d left", plain)
+    assert screen(console) == ""

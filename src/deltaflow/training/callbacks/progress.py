@@ -1,68 +1,107 @@
-"""One bar for the whole training, with the loss and how good the network is."""
+"""One bar for all that is trained: the epochs of a run, or the runs of a sweep."""
 
+import time
 from contextlib import suppress
 from typing import Any
 
 import lightning.pytorch as pl
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 _HEADLINES = ("accuracy/validation", "r2/validation", "accuracy/train", "r2/train")
+_TRAINING = 0.5  # of the work on a run of a sweep; the rest comes when its training has ended
 
 
 class Progress(pl.Callback):
-    """A progress bar over all steps.
+    """A progress bar, for one training or for all trainings of a sweep in turn.
 
     Args:
         console: where it is drawn.
+        n_runs: runs of the sweep.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, n_runs: int = 1) -> None:
         self.console = console
+        self.n_runs = n_runs
+        self._n_before = 0  # runs of earlier trainings
+        self._n_together = 0  # runs of this one
+        self._n_ended = 0  # of these
+        self._began = time.monotonic()
         self._bar: Bar | None = None
 
+    def begin(self, n_runs: int) -> None:
+        """Take up runs that are trained together."""
+        self._n_before += self._n_together
+        self._n_together, self._n_ended = n_runs, 0
+
+    def end(self, label: str) -> None:
+        """Note that a run of these has ended."""
+        self._n_ended += 1
+        self._show(1.0, f"{self._n_before + self._n_ended}/{self.n_runs} · {label}")
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw the empty bar."""
+        """Draw the bar."""
         self._bar = Bar(
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
             TaskProgressColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self.console,
             transient=True,
+            expand=True,
         )
+        self._bar.add_task("", total=self.n_runs, left="")
+        self._show_epoch(trainer)
         self._bar.start()
-        total = int(trainer.estimated_stepping_batches)
-        self._bar.add_task("", total=total, epoch=1, epochs=trainer.max_epochs, state="")
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Move on by a step."""
-        if self._bar is not None:
-            self._bar.advance(self._bar.task_ids[0])
+        self._show(_trained(trainer))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the state that the epoch led to."""
-        if self._bar is None:
-            return
-        logged = trainer.callback_metrics
-        headline = next((name for name in _HEADLINES if name in logged), None)
-        names = ["loss/train"] * ("loss/train" in logged) + [headline] * (headline is not None)
-        state = "  ".join(f"{name} {float(logged[name]):.3f}" for name in names if name)
-        epoch = min(trainer.current_epoch + 2, trainer.max_epochs or 1)
-        self._bar.update(self._bar.task_ids[0], epoch=epoch, state=state)
+        self._show_epoch(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Wipe the bar; what remains is the result."""
-        self._stop()
+        """Wipe the bar of a lone run; what remains is the result."""
+        if self.n_runs == 1:
+            self.wipe()
 
     def on_exception(self, *_: Any) -> None:
         """Wipe the bar, so that the message stands alone."""
-        self._stop()
+        self.wipe()
 
-    def _stop(self) -> None:
+    def wipe(self) -> None:
+        """Take the bar away, so that something can be printed."""
         if self._bar is not None:
             with suppress(OSError):  # a terminal that was closed meanwhile
                 self._bar.stop()
             self._bar = None
+
+    def _show_epoch(self, trainer: pl.Trainer) -> None:
+        first, last = self._n_before + 1, self._n_before + self._n_together
+        runs = f"{first}–{last}/{self.n_runs} · " if self.n_runs > 1 else ""
+        logged = trainer.callback_metrics
+        headline = next((name for name in _HEADLINES if name in logged), None)
+        names = ["loss/train"] * ("loss/train" in logged) + [headline] * (headline is not None)
+        state = "".join(f" · {name} {float(logged[name]):.3f}" for name in names if name)
+        epoch = min(trainer.current_epoch + 1 + bool(logged), trainer.max_epochs or 1)
+        self._show(_trained(trainer), f"{runs}epoch {epoch}/{trainer.max_epochs}{state}")
+
+    def _show(self, trained: float, said: str | None = None) -> None:
+        """Show how much is done, and how long the rest will take at this pace."""
+        if self._bar is None:
+            return
+        weight = _TRAINING if self.n_runs > 1 else 1.0
+        done = weight * trained * self._n_together + (1 - weight) * self._n_ended
+        done += self._n_before
+        seconds = (time.monotonic() - self._began) * (self.n_runs - done) / max(done, 1e-9)
+        left = f"{seconds // 60:.0f}:{seconds % 60:02.0f} left" if done else ""
+        task = self._bar.task_ids[0]
+        self._bar.update(task, completed=done, left=left, description=said)
+
+
+def _trained(trainer: pl.Trainer) -> float:
+    """The share of its steps that a training has made."""
+    return trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))

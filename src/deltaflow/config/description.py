@@ -1,0 +1,79 @@
+"""What is about to be trained, in a line, and what its preset says to watch."""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from deltaflow.config.options import option_names
+
+_SHAPE = ("network", "network.depth", "network.width", "network.hidden_sizes")
+
+
+def described(
+    config: DictConfig, choices: Mapping[str, str | None], varied: Mapping[str, float] | None = None
+) -> str:
+    """What a configuration trains, known before any library is loaded.
+
+    Args:
+        config: of a run, or of what the runs of a sweep share.
+        choices: the option chosen in each config group.
+        varied: how many values a sweep gives to each of its settings.
+    """
+    varied, names = varied or {}, option_names(config, choices)
+    get = partial(OmegaConf.select, config)
+    lr, n_seeds = get("optimizer.lr"), get("n_seeds")
+    named = {
+        name: str(names.get(name)) for name in ("data", "activation", "init", "loss", "optimizer")
+        if name not in varied
+    }  # fmt: skip
+    if path := get("data.path"):
+        named["data"] = Path(str(path)).name
+    if "init" in named:
+        named["init"] = f"init {named['init']}"
+    if "optimizer" in named and isinstance(lr, int | float) and "optimizer.lr" not in varied:
+        named["optimizer"] += f" {lr:g}"
+    shape = _shape(config) if not varied.keys() & {*_SHAPE} else ""
+    network = " ".join(filter(None, [shape, named.get("activation")]))
+    parts = [
+        named.get("data"),
+        ", ".join(filter(None, [network, named.get("init")])),
+        named.get("loss"),
+        named.get("optimizer"),
+        None if "trainer.max_epochs" in varied else _counted(get("trainer.max_epochs"), "epoch"),
+        _counted(n_seeds, "seed") if n_seeds != 1 and "n_seeds" not in varied else None,
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def watch_note(config: DictConfig, choices: Mapping[str, str | None]) -> str | None:
+    """What the comment on top of the chosen experiment says to watch.
+
+    Args:
+        config: with Hydra's own settings in it.
+        choices: the option chosen in each config group.
+    """
+    for source in OmegaConf.select(config, "hydra.runtime.config_sources") or []:
+        file = Path(source.path) / "experiment" / f"{choices.get('experiment')}.yaml"
+        if source.schema == "file" and file.is_file():
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            comment = " ".join(
+                line[1:].strip() for line in lines if line.startswith("#") and "@" not in line
+            )
+            watch = re.search(r"\bWatch .*", comment)
+            return watch and watch[0]
+    return None
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def _shape(config: DictConfig) -> str:
+    network: Any = config.network
+    if network.hidden_sizes is not None:
+        return " × ".join(map(str, network.hidden_sizes)) or "no hidden layer,"
+    return f"{network.depth} × {network.width}" if network.depth else "no hidden layer,"

@@ -1,0 +1,56 @@
+"""Numbers as cells of a table: with the digits that their intervals leave, or as powers of ten."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from deltaflow.records import Interval
+
+
+def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = " ") -> str:
+    """A mean and its interval, to the digits that this leaves of it.
+
+    Args:
+        value: over seeds.
+        factor: that all numbers are multiplied by, 100 for percent.
+        unit: written after them.
+        join: what comes before words on seeds that are all alike.
+
+    >>> spread(Interval(0.99583, 0.98963, 1.00203, 8)), spread(Interval(2.5, None, None, 1))
+    ('0.996 ± 0.006', '2.5')
+    >>> spread(Interval(1.0, 0.95981, 1.0, 3, alike=True))
+    '1.000 [0.960, 1.000] all alike'
+    """
+    if value.mean is None:
+        return "–"
+    mean = factor * value.mean
+    if value.low is None or value.high is None:
+        return f"{mean:.4g}{unit}"
+    low, high = factor * value.low, factor * value.high
+    half = (high - low) / 2
+    alike = f"{join}all alike" if value.alike else ""
+    if half < 1e-6 * max(1.0, abs(mean)):
+        return f"{mean:.4g}{'' if alike else ' ± 0'}{unit}{alike}"
+    first = math.floor(math.log10(half))
+    digits = max(min(1 - first, max(3, -first)), 0)  # two of the half, but no more than fit
+    if digits > 6 or abs(mean) >= 1e6:
+        return f"{mean:.4g} ± {half:.2g}{unit}"
+    if abs(high + low - 2 * mean) < 0.02 * half:
+        return f"{mean:.{digits}f} ± {half:.{digits}f}{unit}{alike}"
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}{alike}"
+
+
+def arrow(values: Sequence[float | None], form: Callable[[float | None], str]) -> str:
+    """Values from the start to the end; a dash if there is none."""
+    if all(value is None for value in values):
+        return "–"
+    return " → ".join(form(value) for value in values)
+
+
+def scientific(value: float | None) -> str:
+    """As 1.2e-03."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.1e}"
+
+
+def percent(value: float | None) -> str:
+    """A share, as 12%."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.0f}%"
