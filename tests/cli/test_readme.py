@@ -7,8 +7,8 @@ import pytest
 
 from course import command as lessons
 from deltaflow import load_run
+from deltaflow.commands import predict, theory
 from deltaflow.commands import report as reporting
-from deltaflow.commands import theory
 from running import ROOT, options, run
 from written import write_run
 
@@ -73,6 +73,18 @@ def test_every_report_is_written(command, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     assert (tmp_path / "outputs" / "runs.csv").exists()
     assert list((tmp_path / "outputs" / "figures").glob("*.svg"))
+
+
+def test_the_prediction_is_written(tmp_path, monkeypatch, capsys):
+    (command,) = [line for line in LINES if "predict.py" in line]
+    program, script, *arguments = shlex.split(command)
+    assert (program, script) == ("python", "scripts/predict.py")
+    run(["logger=none", "trainer.max_epochs=1", "data=moons"], tmp_path / "outputs" / "RUN")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.csv").write_text("x2,x1\n0.5,1.5\n")
+    predict.main(arguments)
+    assert capsys.readouterr().err == ""
+    assert (tmp_path / "predictions.parquet").exists()
 
 
 def test_theory_is_asked_with_and_without_a_picture():

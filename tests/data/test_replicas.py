@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from deltaflow.data import Samples, replicas, sources
+from deltaflow.data import Column, Kind, Samples, replicas, sources
 from deltaflow.training.datamodule import ReplicaDataModule
 
 N = 150
@@ -98,7 +98,9 @@ def test_only_numeric_features_are_standardised():
     draw = np.random.default_rng(0)
     features = np.column_stack([draw.integers(0, 2, N), 5 + 3 * draw.standard_normal((N, 2))])
     samples = Samples.classes(features, np.arange(N) % 2)
-    masked = dataclasses.replace(samples, numeric=np.array([False, True, True]))
+    kinds = (Kind.TRUTH, Kind.NUMBER, Kind.NUMBER)
+    columns = [Column(f"x{k}", kind, 1) for k, kind in enumerate(kinds)]
+    masked = dataclasses.replace(samples, columns=columns)
     all_numeric, some, plain = (
         module_of(source, batch_size=None, standardize=standardize).probe(N)[0]
         for source, standardize in ((samples, True), (masked, True), (masked, False))

@@ -44,7 +44,7 @@ def test_each_column_becomes_what_it_is(name, read):
     colours = [[float(c == each) for each in ("blue", "green", "red")] for c in COLUMNS["colour"]]
     expected = np.column_stack([COLUMNS["size"], colours, COLUMNS["wild"]])
     assert np.array_equal(samples.features, expected)
-    assert samples.numeric.tolist() == [True, False, False, False, False]
+    assert [column.n_inputs for column in samples.columns] == [1, 3, 1, 0]
     assert samples.task == Classification(("a", "b"))
     assert samples.targets.tolist() == [1, 0] * (N // 2)
     reading = samples.reading
@@ -53,7 +53,7 @@ def test_each_column_becomes_what_it_is(name, read):
     assert reading.target_range is None
     assert reading.columns == (
         Column("size", Kind.NUMBER, 1),
-        Column("colour", Kind.CATEGORY, 3),
+        Column("colour", Kind.CATEGORY, 3, categories=("blue", "green", "red")),
         Column("wild", Kind.TRUTH, 1),
         Column("planet", Kind.CATEGORY, left_out="always earth"),
     )

@@ -7,9 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.experiment.checkpoint import read_network
+from deltaflow.experiment.checkpoint import read_checkpoint
+from deltaflow.nn.head import Head
 from deltaflow.nn.initializers import He
 from deltaflow.nn.network import FullyConnected
+
+
+def network_of(directory):
+    kept = read_checkpoint(directory)
+    return kept and kept.network
 
 
 def content(**changed):
@@ -21,6 +27,23 @@ def content(**changed):
     }  # fmt: skip
     state = {f"network.{name}": value for name, value in network.state_dict().items()}
     return {"architecture": architecture | changed, "state_dict": state}
+
+
+def in_use(preprocessing=(), head=()):
+    """What it takes to use that network, with some fields that are others."""
+    return {
+        "preprocessing": {
+            "columns": [
+                {"name": "size", "kind": "number", "n_inputs": 1, "left_out": ""},
+                {"name": "hue", "kind": "category", "n_inputs": 3, "categories": ["a", "b", "c"]},
+                {"name": "", "kind": None, "n_inputs": 0, "left_out": "no name"},
+            ],
+            "center": [5.0, 0.0, 0.0, 0.0], "scale": [2.0, 1.0, 1.0, 1.0],
+            "target": "kind", "classes": ["x", "y"],
+            "targets": [], "target_center": [], "target_scale": [],
+        } | dict(preprocessing),
+        "head": {"n_classes": 2, "link": "softmax", "threshold": None} | dict(head),
+    }  # fmt: skip
 
 
 def kept(tmp_path, written):
@@ -42,20 +65,20 @@ def forged(tmp_path, change, **named):
 
 def refused(directory, match):
     with pytest.raises(ValueError, match=match) as caught:
-        read_network(directory)
+        network_of(directory)
     assert "must be the checkpoint of a run" in str(caught.value)
     assert "\x1b" not in str(caught.value)
     assert len(str(caught.value)) < 700
 
 
 def test_a_network_is_read(tmp_path):
-    network = read_network(kept(tmp_path, content()))
+    network = network_of(kept(tmp_path, content()))
     assert (network.sizes, network.seeds) == ((4, 3, 2), (0, 1))
     assert not network.training
 
 
 def test_none_is_none(tmp_path):
-    assert read_network(tmp_path) is None
+    assert network_of(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -86,6 +109,44 @@ def test_an_architecture_that_no_run_keeps_is_refused(changed, match, tmp_path):
     refused(kept(tmp_path, content(**changed)), match)
 
 
+def test_what_it_takes_to_use_a_network_is_read(tmp_path):
+    found = read_checkpoint(kept(tmp_path, content() | in_use()))
+    assert found.head == Head(2, "softmax", None)
+    assert found.preprocessing.columns[1].categories == ["a", "b", "c"]
+    assert found.diverged == [False, False]
+    older = read_checkpoint(kept(tmp_path, content()))
+    assert (older.preprocessing, older.head) == (None, None)
+
+
+COLUMN = {"name": "size", "kind": "number", "n_inputs": 1}
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"preprocessing": {"columns": [COLUMN]}}, r"`preprocessing\.columns` must be for 4"),
+        ({"preprocessing": {"columns": [COLUMN | {"n_inputs": 4}]}}, "n_inputs` must be 1"),
+        ({"preprocessing": {"columns": [COLUMN | {"kind": "os"}]}}, "kind` must be one of number"),
+        ({"preprocessing": {"columns": "size"}}, "columns` must be a list"),
+        ({"preprocessing": {"center": [0.0]}}, r"`preprocessing\.center` must be for 4"),
+        ({"preprocessing": {"scale": [0.0] * 4}}, "scale` must be above 0"),
+        ({"preprocessing": {"scale": [float("nan")] * 4}}, "must be a finite number"),
+        ({"preprocessing": {"classes": ["x"]}}, r"targets` must be for 1"),
+        ({"preprocessing": {"targets": ["y"]}}, "target_center` must be for 1"),
+        ({"preprocessing": {"target": 5}}, "target` must be a text"),
+        ({"preprocessing": [1]}, "preprocessing"),
+        ({"head": {"n_classes": 3}}, "n_classes` must be 2, the number of classes"),
+        ({"head": {"link": "exec"}}, "link` must be one of softmax, sigmoid"),
+        ({"head": {"threshold": "x"}}, "threshold` must be a finite number"),
+    ],
+)
+def test_what_no_run_could_have_learnt_is_refused(changed, match, tmp_path):
+    written = content() | in_use()
+    for key, value in changed.items():
+        written[key] = written[key] | value if isinstance(value, dict) else value
+    refused(kept(tmp_path, written), match)
+
+
 @pytest.mark.parametrize(
     "activation",
     [
@@ -98,7 +159,7 @@ def test_an_architecture_that_no_run_keeps_is_refused(changed, match, tmp_path):
     ],
 )
 def test_an_activation_of_anybodys_gives_no_network(activation, tmp_path):
-    assert read_network(kept(tmp_path, content(activation=activation))) is None
+    assert network_of(kept(tmp_path, content(activation=activation))) is None
 
 
 @pytest.mark.parametrize(

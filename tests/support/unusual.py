@@ -1,6 +1,15 @@
-"""Losses as a user might write them, each sound in training and unusual; for tests."""
+"""Parts as a user might write them, each sound in training and unusual; for tests."""
+
+from torch import nn
 
 from deltaflow.nn.objectives import CrossEntropy, MeanSquaredError
+
+
+class Ramp(nn.Module):
+    """A rectifier with a ceiling."""
+
+    def forward(self, z):
+        return z.clamp(0, 2)
 
 
 class InPlaceSquaredError(MeanSquaredError):

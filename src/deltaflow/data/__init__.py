@@ -2,10 +2,24 @@
 
 A *source* is any function that returns :class:`Samples`, or a pair of arrays. They are
 split, standardised by the training part, and served to each replica in its own order of whole
-batches, ``[R, B, features]``.
+batches, ``[R, B, features]``. What was done to them is kept as a :class:`Preprocessing`, by which
+:func:`read_unseen` reads the rows that a trained network is to judge.
 """
 
+from deltaflow.data.preprocessing import Preprocessing
 from deltaflow.data.replicas import Batch, ReplicaData
 from deltaflow.data.samples import Column, Kind, Reading, Samples
+from deltaflow.data.unseen import Table, Unseen, read_unseen
 
-__all__ = ["Batch", "Column", "Kind", "Reading", "ReplicaData", "Samples"]
+__all__ = [
+    "Batch",
+    "Column",
+    "Kind",
+    "Preprocessing",
+    "Reading",
+    "ReplicaData",
+    "Samples",
+    "Table",
+    "Unseen",
+    "read_unseen",
+]

@@ -21,39 +21,23 @@ from deltaflow.data.problems import (
     UnusableColumnError,
 )
 from deltaflow.data.samples import Array, Kind
+from deltaflow.data.words import (
+    MISSING_AMONG_NUMBERS,
+    MISSING_WORDS,
+    is_date,
+    is_numeric,
+    number,
+    word,
+)
 from deltaflow.system.escaping import brief
-
-MISSING_WORDS = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "?")
-"""What says that a value is missing, in capitals or not; other words are categories."""
-
-MISSING_AMONG_NUMBERS = ("-", "--", "\u2013", "\u2014", ".", "none", "missing", "unknown")
-"""What says the same in a column that is numeric but for it."""
 
 Content = Array | Texts
 """Values of a column: numbers, float64; truth values, bool; or categories."""
 
+_KINDS = {Kind.NUMBER: "a column of numbers", Kind.TRUTH: "a column of true and false"}
 _AT_ONCE = 10_000  # values
 _FEW = 20  # categories, which may be rare in a small table
-_NUMBER = re.compile(  # as Python writes it, or with a comma, or with U+2212 for a minus
-    r"[-+\u2212]?(?:[0-9]+\.?[0-9]*|\.[0-9]+|[0-9]*,[0-9]+)(?:e[-+\u2212]?[0-9]+)?"
-    r"|[-+]?inf(?:inity)?",
-    re.IGNORECASE,
-)
-_NUMERIC = re.compile(  # perhaps not plainly so
-    r"[(\"'“„‘]?[-+\u2212\u2013]?[$€£]?\s*[-+\u2212\u2013]?[.,]?\d[\d.,'’\s]*([eE][-+\u2212]?\d+)?"
-    r"(\s*[%$€£]|\s+[^\W\d_]{1,3})?[)\"'“”’]?"  # with a unit
-)
 _GROUPED = re.compile(GROUPED)
-_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_DATE = re.compile(
-    r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?"  # 2024-01-05, 2024-01
-    r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})"  # 5.1.2024
-    rf"|\d{{1,2}}[-/ .]+{_MONTH}([-/ .,]+\d{{2,4}})?"  # 05-Jan-2024
-    rf"|{_MONTH}[-/ .]+\d{{1,4}}([, ]+\d{{4}})?"  # Jan 05 2024, January 2024
-    r")([T ,]+\d.*)?"
-    r"|\d{1,2}(:\d{2}){1,2}(\.\d+)?( ?[ap]\.?m\.?)?",  # 12:30
-    re.IGNORECASE,
-)
 _DATES = (pl.Date, pl.Datetime, pl.Time, pl.Duration)
 
 
@@ -73,6 +57,38 @@ def read_column(name: str, raw: Content | pl.Series) -> tuple[Kind, Content]:
     if content.dtype == bool:
         return Kind.TRUTH, content
     return Kind.NUMBER, _finite(name, content)
+
+
+def read_as(kind: Kind, name: str, raw: Content | pl.Series) -> Content:
+    """Read a column whose kind is known.
+
+    Args:
+        kind: what it was taken for in training.
+        name: of the column.
+        raw: what was read of it; of a category, texts.
+
+    Raises:
+        UnusableColumnError: if a value is missing or not finite, or the column is of another kind.
+    """
+    if kind is not Kind.CATEGORY:
+        found, content = read_column(name, raw)
+        if found is not kind:
+            note = f"it was {_KINDS[kind]} in training"
+            row, value = (
+                0,
+                word(content.values[0] if isinstance(content, Texts) else content[0].item()),
+            )
+            if isinstance(content, Texts) and kind is Kind.NUMBER:
+                others = [number(value, content.signs) is None for value in content.values]
+                row, value = _first(_rows(content, others), content)
+            raise _unusable(ProblemKind.OTHER_KIND, name, f"`{brief(value)}`", row, note)
+        return content
+    if isinstance(raw, pl.Series):
+        raw = Texts.of((text or "").strip() for text in _strings(raw.cast(pl.String)))
+    assert isinstance(raw, Texts)
+    missing = [value.lower() in MISSING_WORDS for value in raw.values]
+    _refuse_missing(name, _rows(raw, missing), raw)
+    return raw
 
 
 def classes(content: Content) -> tuple[list[float | bool | str], Array]:
@@ -131,17 +147,17 @@ def _strings(series: pl.Series) -> Iterator[str | None]:
 
 def _read_texts(name: str, texts: Texts) -> tuple[Kind, Content]:
     values, n_rows = texts.values, len(texts.codes)
-    numbers = [_number(value, texts.signs) for value in values]
+    numbers = [number(value, texts.signs) for value in values]
     if None not in numbers:
         _refuse_doubtful(name, texts)
         return Kind.NUMBER, _finite(name, np.array(numbers, dtype=np.float64)[texts.codes])
     lower = [value.lower() for value in values]
     _refuse_missing(name, _rows(texts, [value in MISSING_WORDS for value in lower]), texts)
-    dates = _rows(texts, [_DATE.fullmatch(value) is not None for value in values])
+    dates = _rows(texts, [is_date(value) for value in values])
     if 2 * dates.sum() > n_rows:
         row, value = _first(dates, texts)
         raise _unusable(ProblemKind.DATE, name, f"the date or time `{brief(value)}`", row)
-    numeric = [n is not None or _NUMERIC.fullmatch(v) for n, v in zip(numbers, values, strict=True)]
+    numeric = [n is not None or is_numeric(v) for n, v in zip(numbers, values, strict=True)]
     n_numeric = int(_rows(texts, [bool(found) for found in numeric]).sum())
     if 2 * n_numeric > n_rows:
         gaps = [value in MISSING_AMONG_NUMBERS for value in lower]
@@ -152,13 +168,6 @@ def _read_texts(name: str, texts: Texts) -> tuple[Kind, Content]:
     if set(lower) <= {"true", "false"}:
         return Kind.TRUTH, _rows(texts, [value == "true" for value in lower])
     return Kind.CATEGORY, texts
-
-
-def _number(text: str, signs: str) -> float | None:
-    """A number in words, with one of the signs before its decimals; ``None`` if it is none."""
-    if not _NUMBER.fullmatch(text) or ("," in text and "," not in signs):
-        return None
-    return float(text.replace(",", ".").replace("\u2212", "-"))
 
 
 def _refuse_doubtful(name: str, texts: Texts) -> None:

@@ -117,7 +117,7 @@ def records(path: str, separator: str, strict: bool = True) -> Iterator[list[str
 
 
 def read_columns(
-    path: str, separator: str, n_columns: int, places: Sequence[int]
+    path: str, separator: str, n_columns: int, places: Sequence[int], texts: Sequence[int] = ()
 ) -> list[Array | Texts]:
     """Some columns of a file.
 
@@ -126,6 +126,7 @@ def read_columns(
         separator: of its fields.
         n_columns: how many it has.
         places: of the columns to read, from 0.
+        texts: which of these are texts, even if all of them are numbers.
 
     Returns:
         For each its numbers, float64, where all are numbers beyond doubt; else its texts, empty
@@ -136,13 +137,14 @@ def read_columns(
     """
     rows, width = _whole_rows(path, separator, n_columns), len(places)
     signs = "." if separator == "," else ".,"
-    texts, numbers = [], []
+    cells, numbers = [], []
     is_number = np.ones(width, dtype=bool)
+    is_number[list(texts)] = False
     has = {sign: np.zeros(width, dtype=bool) for sign in ".,"}
     is_clear = {sign: np.zeros(width, dtype=bool) for sign in ".,"}
     while chunk := list(islice(rows, max(1, _CELLS // n_columns))):
         text = pl.Series([record[k] for record in chunk for k in places], dtype=pl.String)
-        texts.append(text := text.str.strip_chars())
+        cells.append(text := text.str.strip_chars())
         with_point = text if signs == "." else text.str.replace(",", ".", literal=True)
         values = with_point.cast(pl.Float64, strict=False).to_numpy().reshape(-1, width)
         numbers.append(values.T)
@@ -158,7 +160,7 @@ def read_columns(
     is_number &= ~(has["."] | has[","]) | (has_one & (is_clear["."] | is_clear[","]))
     matrix = np.concatenate([np.empty((width, 0)), *numbers], axis=1)
     others = np.flatnonzero(~is_number).tolist()
-    in_words = iter(_encode(texts, width, others, signs, usual))
+    in_words = iter(_encode(cells, width, others, signs, usual))
     return [matrix[k] if is_number[k] else next(in_words) for k in range(width)]
 
 
@@ -232,7 +234,7 @@ def _wrong_encoding(path: str) -> str:
             if line.decode(errors="ignore").encode() != line
         )
     return (
-        f"`data.path` must be text in UTF-8. Found {literal(path)}, which in line {number} is not, "
+        f"A table must be text in UTF-8. Found {literal(path)}, which in line {number} is not, "
         f"`{brief(line.decode('latin-1').strip())}` as Latin-1. Save it as «CSV UTF-8»."
     )
 

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +48,14 @@ class TableFile:
     separator: str | None
     n_rows: int = 0
 
-    def read(self, columns: Sequence[str]) -> list[Array | Texts] | list[pl.Series]:
+    def read(
+        self, columns: Sequence[str], as_texts: Collection[str] = ()
+    ) -> list[Array | Texts] | list[pl.Series]:
         """The data rows of some columns; the blank lines of a text file are passed over.
 
         Args:
             columns: their names.
+            as_texts: those of a text file that are texts, even if all of them are numbers.
 
         Returns:
             For each its numbers or texts; of Parquet, a series of its own type.
@@ -69,10 +72,11 @@ class TableFile:
                 read = _read_parquet(self.path, self.n_rows, places)
             else:
                 _require(local_path(self.path).stat().st_size, literal(self.path))
-                read = read_columns(self.path, self.separator, len(self.names), places)
+                texts = [k for k, name in enumerate(columns) if name in as_texts]
+                read = read_columns(self.path, self.separator, len(self.names), places, texts)
         if not len(read[0]):
             raise UserError(
-                f"`data.path` must have rows below its header. Found none in {literal(self.path)}. "
+                f"A table must have rows below its header. Found none in {literal(self.path)}. "
                 "Name a file with data."
             )
         return read
@@ -123,18 +127,18 @@ def _refuse_path(path: str, file: Path) -> None:
         nearest = difflib.get_close_matches(file.name, there, n=1)
         advice = f"Did you mean {literal(nearest[0])}?" if nearest else "Check folder and name."
         raise UserError(
-            f"`data.path` must be a file that exists. Found no {literal(file.name)} in "
+            f"A table must be a file that exists. Found no {literal(file.name)} in "
             f"{literal(str(folder))}. {advice}"
         )
     if not file.is_file():
         kind = "the folder" if file.is_dir() else "no regular file:"
-        raise UserError(f"`data.path` must be a file. Found {kind} {literal(path)}. Name a table.")
+        raise UserError(f"A table must be a file. Found {kind} {literal(path)}. Name a table.")
     if file.suffix.lower() not in (*TEXT, *PARQUET):
         packed = file.suffix.lower() in PACKED
         advice = "Decompress it first." if packed else "Save the table as CSV or Parquet."
         raise UserError(
-            f"`data.path` must end in {', '.join((*TEXT, *PARQUET))}. Found {literal(path)}. "
-            f"{advice}"
+            f"A table must have a name that ends in {', '.join((*TEXT, *PARQUET))}. Found "
+            f"{literal(path)}. {advice}"
         )
 
 
@@ -143,7 +147,7 @@ def _open_text(path: str) -> TableFile:
     heads = first_records(path)
     if not heads[","]:
         raise UserError(
-            f"`data.path` must have a header and rows. Found nothing in {literal(path)}. "
+            f"A table must have a header and rows. Found nothing in {literal(path)}. "
             "Name a file with data."
         )
     refuse_other_layouts(path, heads)
@@ -165,6 +169,6 @@ def _damage_told(path: str) -> Iterator[None]:
 def _unreadable(path: str, error: BaseException) -> UserError:
     reason = literal(str(error).partition("\n")[0].rstrip(".")) or type(error).__name__
     return UserError(
-        f"`data.path` must be a table that can be read. Found {literal(path)}: {reason}. "
+        f"A table must be a table that can be read. Found {literal(path)}: {reason}. "
         "Save it anew as CSV (UTF-8) or Parquet."
     )

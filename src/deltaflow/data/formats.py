@@ -41,7 +41,7 @@ def refuse_other_kinds(path: str) -> None:
     for magic, name in _COMPRESSED.items():
         if head.startswith(magic):
             raise UserError(
-                f"`data.path` must be plain text, or Parquet. Found {literal(path)}, which is "
+                f"A table must be plain text, or Parquet. Found {literal(path)}, which is "
                 f"compressed by {name}. Decompress it first."
             )
     found = next((words for magic, words in _OTHER.items() if head.startswith(magic)), None)
@@ -49,14 +49,14 @@ def refuse_other_kinds(path: str) -> None:
         found = "which is binary, or text in UTF-16"
     if found is not None:
         raise UserError(
-            f"`data.path` must be text in UTF-8, or Parquet. Found {literal(path)}, {found}. Save "
+            f"A table must be text in UTF-8, or Parquet. Found {literal(path)}, {found}. Save "
             "it as «CSV UTF-8»."
         )
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     markup = start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table"))
     if markup or re.match(rb"[{\[]\s*[\"{\[]", start):
         raise UserError(
-            f"`data.path` must be a table as text. Found {literal(path)}, which is "
+            f"A table must be a table as text. Found {literal(path)}, which is "
             f"{'a web page or XML' if markup else 'JSON'}. Save the table as CSV or Parquet."
         )
 

@@ -1,4 +1,4 @@
-"""What is done to samples once, before they are served: split, thin out, confuse, standardise."""
+"""What is done to samples once, before they are served: split, thin out, confuse."""
 
 from collections.abc import Sequence
 
@@ -121,24 +121,6 @@ def confuse_labels(samples: Samples, rows: Array, share: float, seed: int) -> Ar
     shift = draw.integers(1, n_classes, size=len(chosen))
     targets[chosen] = (targets[chosen] + shift) % n_classes
     return targets
-
-
-def standardize_columns(
-    columns: Array, train: Array, numeric: Array | None = None
-) -> tuple[Array, Array]:
-    """Columns with mean 0 and deviation 1 on the training rows, and what they were divided by.
-
-    Args:
-        columns: ``[n_rows, n_columns]``.
-        train: indices of the training rows.
-        numeric: which columns to change, ``[n_columns]``; all if ``None``.
-    """
-    from sklearn.preprocessing import StandardScaler
-
-    scaler = StandardScaler().fit(columns[train])
-    if numeric is not None:
-        scaler.mean_[~numeric], scaler.scale_[~numeric] = 0, 1
-    return scaler.transform(columns), scaler.scale_
 
 
 def _rarest_class(samples: Samples, names: Sequence[str]) -> str:

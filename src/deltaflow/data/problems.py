@@ -58,6 +58,14 @@ class ProblemKind(Enum):
         f"Categories must come back: two rows each on average, at most {MAX_CATEGORIES} in all.",
         ("Group them",),
     )
+    OTHER_KIND = (
+        "A column must be of the kind that the network was trained with.",
+        ("Correct such values",),
+    )
+    NEW_CATEGORY = (
+        "A category must be one that the network was trained with.",
+        ("Correct such values", "leave such rows out", "train again with them"),
+    )
     ROW_NUMBER = (
         "An input should not say where in the file its row is.",
         ("Keep it only if that is to be learnt",),
@@ -116,18 +124,28 @@ def describe(problems: Sequence[Problem], selection: Selection) -> str:
         problems: one or more, and only the first ``MANY`` of them.
         selection: of the columns.
     """
+    return listed(problems, selection.path, " and ".join(_overrides(problems, selection)))
+
+
+def listed(problems: Sequence[Problem], path: str, settled: str = "") -> str:
+    """Say in one message what is wrong with a table.
+
+    Args:
+        problems: one or more, and only the first ``MANY`` of them.
+        path: of the table.
+        settled: an override that settles it, if there is one.
+    """
     kinds = {problem.kind for problem in problems}
     kind = problems[0].kind
     rule, ways = (kind.rule, kind.ways) if len(kinds) == 1 else _MIXED
-    path, first = literal(selection.path), problems[0]
+    path, first = literal(path), problems[0]
     if len(problems) == 1:
         found = f"Found {first.found} in {cell(first.column, first.row)} of {path}{_note(first)}"
     else:
-        listed = (f"{p.found} in {cell(p.column, p.row)}{_note(p)}" for p in problems[:_SHOWN])
-        found, n_more = f"Found in {path}: {'; '.join(listed)}", len(problems) - _SHOWN
+        shown = (f"{p.found} in {cell(p.column, p.row)}{_note(p)}" for p in problems[:_SHOWN])
+        found, n_more = f"Found in {path}: {'; '.join(shown)}", len(problems) - _SHOWN
         least = "at least " if len(problems) == MANY else ""
         found += f"; and {least}{n_more} more columns" if n_more > 0 else ""
-    settled = " and ".join(_overrides(problems, selection))
     choice = [*ways, *([settled] if settled else [])]
     last = f"{', or ' if len(choice) > 1 else ''}{choice[-1]}"
     advice = f"{', '.join(choice[:-1])}{last}."

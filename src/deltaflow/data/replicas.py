@@ -1,22 +1,16 @@
 """Splits, standardises, and serves every replica whole batches in its own order."""
 
 import copy
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from deltaflow.data.preparation import (
-    confuse_labels,
-    split_rows,
-    standardize_columns,
-    thin_out,
-)
+from deltaflow.data.preparation import confuse_labels, split_rows, thin_out
+from deltaflow.data.preprocessing import Preprocessing
 from deltaflow.data.samples import Array, Samples
 from deltaflow.nn.random_streams import Stream, permutations
-from deltaflow.nn.task import Regression
 from deltaflow.system.errors import UserError
 
 EVALUATION_ROWS = 10_000  # of a batch without gradients
@@ -42,6 +36,7 @@ class ReplicaData:
         dtype: of features and numeric targets.
 
     Attributes:
+        preprocessing: what was done to the samples.
         task: what the samples ask for, its scale set if targets were standardised.
         reading: how the samples were read, if from a table.
 
@@ -67,13 +62,11 @@ class ReplicaData:
         if train_rows is not None:
             parts[0] = thin_out(samples, parts[0], train_rows, split_seed)
         train = parts[0]
-        features, self.task = samples.features, samples.task
+        self.preprocessing = Preprocessing.learnt(samples, train, standardize)
+        self.task = self.preprocessing.task
+        features = self.preprocessing.inputs(samples.features)
         targets = confuse_labels(samples, train, label_noise, split_seed)
-        if standardize:
-            features, _ = standardize_columns(features, train, samples.numeric)
-            if isinstance(self.task, Regression):
-                targets, scale = standardize_columns(targets, train)
-                self.task = dataclasses.replace(self.task, scale=tuple(scale.tolist()))
+        targets = self.preprocessing.standard_targets(targets)
         if batch_size is not None and not 1 <= batch_size <= len(train):
             raise UserError(
                 f"`data.batch_size` must be 1 to {len(train)}, the rows of the training part. "

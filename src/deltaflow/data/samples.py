@@ -1,9 +1,9 @@
 """Samples: features and targets as a source delivers them, before any split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
 
 Array = np.typing.NDArray[Any]
+MOST_COLUMNS = 1_000_000
+"""Columns, inputs and categories that a kept table may have at most."""
 
 
 class Kind(StrEnum):
@@ -30,12 +32,14 @@ class Column:
         kind: what it was taken for; ``None`` if it was not looked at.
         n_inputs: how many inputs of the network it gives; 0 if it is left out.
         left_out: why, if it is.
+        categories: of a category, in the order of its inputs.
     """
 
     name: str
     kind: Kind | None
     n_inputs: int = 0
     left_out: str = ""
+    categories: Annotated[Sequence[str], MOST_COLUMNS] = ()
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,21 @@ class Samples:
         targets: class indices ``[n_samples]``, int64; or numbers ``[n_samples, n_targets]``,
             float64.
         task: classification or regression, with names.
-        numeric: which features are measured numbers, to be standardised, ``[n_features]``;
-            ``None`` for all. Those that stand for a category or a truth value are not.
+        columns: what the features were made of, in their order; numbers called ``x1``,
+            ``x2`` … if nothing is known of them.
         reading: how they were read, if from a table.
     """
 
     features: Array
     targets: Array
     task: Task
-    numeric: Array | None = None
+    columns: Sequence[Column] = ()
     reading: Reading | None = None
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            names = (f"x{k + 1}" for k in range(self.features.shape[1]))
+            object.__setattr__(self, "columns", number_columns(names))
 
     def __len__(self) -> int:
         return len(self.features)
@@ -187,6 +196,11 @@ class Samples:
         names, labels = np.unique(targets, return_inverse=True)
         labels = labels.reshape(np.shape(targets))  # NumPy 2.0 alone keeps it so by itself
         return cls.classes(features, labels, [str(name) for name in names])
+
+
+def number_columns(names: Iterable[str]) -> tuple[Column, ...]:
+    """Columns of numbers."""
+    return tuple(Column(name, Kind.NUMBER, 1) for name in names)
 
 
 def _matrix(values: Any, n_rows: int) -> Array:

@@ -4,11 +4,13 @@ Every synthetic source takes ``n_samples``, ``noise`` and ``seed``. The seed is 
 data, not of a replica: all replicas see the same samples.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from deltaflow.data.samples import Samples
+from deltaflow.data.samples import Samples, number_columns
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import require
 
@@ -23,25 +25,21 @@ def iris(n_samples: int | None = None) -> Samples:
 
     if n_samples is not None:
         _check_count("n_samples", n_samples, 1)
-    bunch = load_iris()
-    rows = slice(n_samples)
-    return Samples.classes(bunch.data[rows], bunch.target[rows], bunch.target_names.tolist())
+    return _shipped(load_iris(), n_samples)
 
 
 def wine() -> Samples:
     """Three growers of wine by 13 chemical measurements, 178 wines (Aeberhard & Forina 1992)."""
     from sklearn.datasets import load_wine
 
-    bunch = load_wine()
-    return Samples.classes(bunch.data, bunch.target, bunch.target_names.tolist())
+    return _shipped(load_wine())
 
 
 def breast_cancer() -> Samples:
     """Malignant or benign by 30 measurements of cell nuclei, 569 tumours (Wolberg et al. 1995)."""
     from sklearn.datasets import load_breast_cancer
 
-    bunch = load_breast_cancer()
-    return Samples.classes(bunch.data, bunch.target, bunch.target_names.tolist())
+    return _shipped(load_breast_cancer())
 
 
 def digits(shuffle_seed: int | None = None) -> Samples:
@@ -58,7 +56,7 @@ def digits(shuffle_seed: int | None = None) -> Samples:
     if shuffle_seed is not None:
         _check_seed("shuffle_seed", shuffle_seed)
         pixels = pixels[:, np.random.default_rng(shuffle_seed).permutation(pixels.shape[1])]
-    return Samples.classes(pixels, bunch.target, [str(name) for name in bunch.target_names])
+    return _shipped(bunch | {"data": pixels})
 
 
 def diabetes() -> Samples:
@@ -66,7 +64,16 @@ def diabetes() -> Samples:
     from sklearn.datasets import load_diabetes
 
     bunch = load_diabetes(scaled=False)
-    return Samples.numbers(bunch.data, bunch.target, ["progression"])
+    samples = Samples.numbers(bunch.data, bunch.target, ["progression"])
+    return dataclasses.replace(samples, columns=number_columns(bunch.feature_names))
+
+
+def _shipped(bunch: Mapping[str, Any], n_samples: int | None = None) -> Samples:
+    """Classes as scikit-learn ships them, with the names of its columns."""
+    rows = slice(n_samples)
+    names = [str(name) for name in bunch["target_names"]]
+    samples = Samples.classes(bunch["data"][rows], bunch["target"][rows], names)
+    return dataclasses.replace(samples, columns=number_columns(bunch["feature_names"]))
 
 
 def moons(n_samples: int, noise: float, seed: int) -> Samples:

@@ -22,6 +22,7 @@ from deltaflow.data.columns import Content, classes, read_column, refuse_identif
 from deltaflow.data.delimited import Texts
 from deltaflow.data.files import TableFile, open_table
 from deltaflow.data.formats import refuse_data_for_header
+from deltaflow.data.preprocessing import encode
 from deltaflow.data.problems import (
     MANY,
     Problem,
@@ -33,6 +34,7 @@ from deltaflow.data.problems import (
 )
 from deltaflow.data.samples import Array, Column, Kind, Reading, Samples
 from deltaflow.data.selection import Selection, select
+from deltaflow.data.words import word
 from deltaflow.nn.task import Regression
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
@@ -59,7 +61,7 @@ def table(
         drop: columns to leave out.
 
     Returns:
-        The samples, with which of their features are numbers, and how they were read.
+        The samples, with what their features were made of, and how they were read.
 
     Raises:
         ValueError: for a table that cannot be learnt from, with file, column and row.
@@ -94,7 +96,7 @@ def table(
     )
     reading = Reading(path, len(codes), selection.target, described, target_kind=kind)
     if is_classification:
-        words = [_word(value) for value in values]
+        words = [word(value) for value in values]
         samples = Samples.classes(matrix, codes, words)
         counts = dict(zip(words, np.bincount(codes).tolist(), strict=True))
         reading = dataclasses.replace(reading, class_counts=counts)
@@ -105,7 +107,7 @@ def table(
         reading = dataclasses.replace(reading, target_range=ends)
     numeric = _numeric(columns)
     _warn(columns, matrix if numeric.all() else matrix[:, numeric], samples, selection)
-    return dataclasses.replace(samples, numeric=numeric, reading=reading)
+    return dataclasses.replace(samples, columns=described, reading=reading)
 
 
 def _read(file: TableFile, selection: Selection) -> dict[str, tuple[Kind, Content]]:
@@ -142,7 +144,7 @@ def _is_classification(
     target, path = selection.target, literal(selection.path)
     if len(values) == 1:
         raise UserError(
-            f"A target must have at least two values. Found `{brief(_word(values[0]))}` in each of "
+            f"A target must have at least two values. Found `{brief(word(values[0]))}` in each of "
             f"the {len(codes)} rows of {cell(target)} of {path}. Choose another `data.target`."
         )
     if task == "regression" and kind is Kind.CATEGORY:
@@ -173,17 +175,8 @@ def _encode(
     n_inputs = sum(column.n_inputs for column in columns)
     advice = "Leave columns of many categories out with `data.drop`."
     require(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {literal(path)}", advice)
-    matrix = np.zeros((n_rows, n_inputs))
-    first = 0
-    for column in columns:
-        _, content = read.pop(column.name)
-        if isinstance(content, Texts):
-            if column.n_inputs:
-                matrix[np.arange(n_rows), first + classes(content)[1]] = 1
-        elif column.n_inputs:
-            matrix[:, first] = content
-        first += column.n_inputs
-    return columns, matrix
+    contents = ((column, read.pop(column.name)[1]) for column in columns)
+    return columns, encode(contents, n_rows, n_inputs)
 
 
 def _column(name: str, kind: Kind, content: Content) -> Column:
@@ -192,8 +185,10 @@ def _column(name: str, kind: Kind, content: Content) -> Column:
     else:
         n_values, first = 1 if (content == content[0]).all() else 2, content[0].item()
     if n_values == 1:
-        return Column(name, kind, left_out=f"always {brief(_word(first))}")
-    return Column(name, kind, n_values if kind is Kind.CATEGORY else 1)
+        return Column(name, kind, left_out=f"always {brief(word(first))}")
+    if isinstance(content, Texts):
+        return Column(name, kind, n_values, categories=tuple(sorted(content.values)))
+    return Column(name, kind, 1)
 
 
 def _numeric(columns: Sequence[Column]) -> Array:
@@ -214,14 +209,3 @@ def _warn(
     for problems in ([] if is_curve else row_numbers(names, numbers), far):
         if problems:
             warnings.warn(describe(problems[:MANY], selection), stacklevel=3)
-
-
-def _word(value: float | bool | str) -> str:
-    """A class by name: whole numbers without a point, truth as YAML has it.
-
-    >>> _word(3.0), _word(0.5), _word(True), _word("setosa")
-    ('3', '0.5', 'true', 'setosa')
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from dataclasses import asdict
 from typing import Any
 
 import lightning.pytorch as pl
@@ -64,8 +65,14 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
         "normalization": normalization,
         "dropout": config.network.dropout,
     }
+    own_prediction = type(objective).predict is not Objective.predict
+    kept = {
+        "architecture": architecture,
+        "preprocessing": data.preprocessing.primitives(),
+        "head": None if own_prediction else asdict(objective.head),
+    }
     clip_norm = config.trainer.gradient_clip_norm
-    return StackedModule(network, objective, optimizer, scheduler, clip_norm, architecture)
+    return StackedModule(network, objective, optimizer, scheduler, clip_norm, kept)
 
 
 def loggers(config: DictConfig) -> list[Logger]:

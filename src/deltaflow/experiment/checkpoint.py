@@ -1,47 +1,30 @@
-"""The network of a checkpoint, whoever wrote it.
+"""What a checkpoint holds: the network, and what it takes to use it, whoever wrote it.
 
-PyTorch reads tensors and primitives alone (``weights_only=True``). Before it does, the file is
-looked at: what is in it must not be larger than the file, and nothing may be called but what
-makes a tensor. What is built has a size that the file accounts for, and names that ship with
-PyTorch or this package.
+What is built has a size that the file accounts for, and names that ship with PyTorch or this
+package. A φ of the user's own is not built from a name in a file: whoever has it hands it over.
 """
 
 import itertools
-import os
-import pickletools
-import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from deltaflow.data import Preprocessing
+from deltaflow.experiment.archive import read_archive
 from deltaflow.nn.activations import rebuild
+from deltaflow.nn.head import Head
 from deltaflow.nn.network import NORMALIZATIONS, OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.records.decoding import WrongFieldError, decode
-from deltaflow.system.errors import UserError
-from deltaflow.system.escaping import brief, literal
-from deltaflow.system.files import UnusableFileError, open_file
-from deltaflow.system.memory import require
+from deltaflow.training.module import StackedModule
 
-CHECKPOINT = "checkpoints/last.ckpt"
-_LARGEST = 2**40  # bytes of a file
-_LARGEST_LIST = 2**26  # bytes of the list of its parts
-_LARGEST_PICKLE = 2**24  # bytes of all that is no tensor
 _LAYER_BYTES = 128  # that the file needs for a layer at least, however few its weights
 _MOST = 1_000_000  # layers, or replicas
-_LONGEST_REASON = 200  # characters
-
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
-_CALLED = re.compile(
-    r"torch\._utils _rebuild_(tensor_v2|parameter)|collections OrderedDict|__builtin__ complex|"
-    r"torch(\.storage)? [A-Za-z0-9]+Storage|torch (bool|b?float[0-9]+|u?int[0-9]+|complex[0-9]+)"
-)
-"""What a pickle may name: tensors and their types. None of it allocates what is not in the file."""
-_COPIES = "collections OrderedDict"  # unless it is given nothing
 
 
 @dataclass(frozen=True)
@@ -63,109 +46,113 @@ class _Activation:
     activation: Mapping[str, bool | str | float | None]
 
 
-def read_network(directory: Path) -> FullyConnected | None:
-    """The network that a run has kept.
+@dataclass(frozen=True)
+class Kept:
+    """What a run has kept of itself.
+
+    Attributes:
+        network: in evaluation mode; ``None`` if its φ is not one that PyTorch or deltaflow ships.
+        activation: the name of the class of φ.
+        preprocessing: what was done to the data; ``None`` in a file of an older version.
+        head: what the outputs mean; ``None`` if only a loss of the user's own knows.
+        diverged: of each replica, whether it has diverged.
+    """
+
+    network: FullyConnected | None
+    activation: str
+    preprocessing: Preprocessing | None
+    head: Head | None
+    diverged: Sequence[bool]
+
+
+def read_checkpoint(directory: Path, activation: nn.Module | None = None) -> Kept | None:
+    """What a run has kept of itself.
 
     Args:
         directory: the run directory.
+        activation: φ, if it is the user's own.
 
     Returns:
-        The network, in evaluation mode; ``None`` if it was not kept, or its activation is not
-        one that PyTorch or deltaflow ships.
+        What was kept; ``None`` if nothing was.
 
     Raises:
         ValueError: if the checkpoint is none.
     """
-    try:
-        with open_file(directory, CHECKPOINT, _LARGEST) as file:
-            size = os.fstat(file.fileno()).st_size
-            require(size, "A checkpoint", "one", "Leave the run out")
-            _check_content(file, size)
-            file.seek(0)
-            return _rebuilt(torch.load(file, map_location="cpu", weights_only=True), size)
-    except FileNotFoundError:
-        return None
-    except UnusableFileError:
-        raise
-    except Exception as error:  # PyTorch has many for a file that is none of its own
-        said = literal(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")
-        raise UserError(
-            f"{literal(str(directory / CHECKPOINT))} must be the checkpoint of a run. Found one "
-            f"that cannot be read: {said or type(error).__name__}. Delete it, or run again."
-        ) from error
+    return read_archive(directory, partial(_kept, activation=activation))
 
 
-def _check_content(file: BinaryIO, size: int) -> None:
-    """Refuse an archive that PyTorch would unpack into more than it holds.
-
-    Raises:
-        ValueError: if it is none, or would be more.
-    """
-    _check_end(file)
-    with zipfile.ZipFile(file) as archive:
-        parts = archive.infolist()
-        if any(p.compress_type or p.compress_size != p.file_size for p in parts):
-            raise ValueError("its parts are compressed")
-        if sum(part.file_size for part in parts) > size:
-            raise ValueError("its parts are larger than the file")
-        if len({part.filename for part in parts}) < len(parts):
-            raise ValueError("two of its parts have the same name")
-        (pickled,) = [part for part in parts if part.filename.endswith("data.pkl")]
-        if pickled.file_size > _LARGEST_PICKLE:
-            raise ValueError(f"its `data.pkl` has {pickled.file_size:,} bytes")
-        _check_pickle(archive.read(pickled))
+def kept_by(module: StackedModule, preprocessing: Preprocessing) -> Kept:
+    """What a run that has just trained keeps, its network as it is."""
+    head = module.kept.get("head")
+    return Kept(
+        network=module.network.eval(),
+        activation=str(module.kept["architecture"]["activation"]["_target_"]),
+        preprocessing=preprocessing,
+        head=None if head is None else Head(**head),
+        diverged=module.diverged.tolist(),
+    )
 
 
-def _check_end(file: BinaryIO) -> None:
-    """Refuse a list of parts that would fill the memory; where it is, the last bytes say."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 98))
-    end = file.read()
-    lists = [int.from_bytes(end[-10:-6], "little")]
-    if end[-42:-38] == b"PK\x06\x07":  # of an archive with 64 bits
-        lists = [int.from_bytes(end[40:48], "little")]
-    if end[-22:-18] != b"PK\x05\x06" or max(lists) > _LARGEST_LIST:
-        raise ValueError("its end is not that of a checkpoint")
-
-
-def _check_pickle(pickled: bytes) -> None:
-    """Refuse calls of anything but what makes tensors, of which none copies what it is given.
-
-    Raises:
-        ValueError: for the first one.
-    """
-    copies: set[Any] = set()  # where the pickle's memory has what would
-    expected = None  # the operation that must follow, so that it is given nothing
-    for operation, argument, _ in pickletools.genops(pickled):
-        name = operation.name
-        if name == "GLOBAL" and not _CALLED.fullmatch(str(argument)):
-            raise ValueError(f"its `data.pkl` names {brief(str(argument))}")
-        if expected == "EMPTY_TUPLE" and name in ("BINPUT", "LONG_BINPUT"):
-            copies.add(argument)
-            continue
-        if expected not in (None, name):
-            raise ValueError("its `data.pkl` fills dictionaries as no run does")
-        if (name == "GLOBAL" and argument == _COPIES) or (
-            name.endswith("GET") and argument in copies
-        ):
-            expected = "EMPTY_TUPLE"
-        else:
-            expected = "REDUCE" if expected == "EMPTY_TUPLE" else None
-
-
-def _rebuilt(checkpoint: Any, size: int) -> FullyConnected | None:
-    """The network of a checkpoint of so many bytes; ``None`` if its activation is the user's own.
+def _kept(checkpoint: Any, size: int, activation: nn.Module | None) -> Kept:
+    """The content of a checkpoint of so many bytes.
 
     Raises:
         ValueError: if a part of it is not what it must be.
     """
     kept = checkpoint if isinstance(checkpoint, dict) else {}
     own = decode(Architecture, kept.get("architecture"), "architecture")
+    name, built = _activation(kept["architecture"])
+    built = activation or built
+    network = None if built is None else _network(own, built, kept.get("state_dict"), size)
+    preprocessing = head = None
+    if kept.get("preprocessing") is not None:
+        preprocessing = decode(Preprocessing, kept["preprocessing"], "preprocessing")
+        preprocessing.check(own.sizes[0])
+    if preprocessing is not None and kept.get("head") is not None:
+        head = decode(Head, kept["head"], "head")
+        _check_head(head, preprocessing, own.sizes[-1])
+    return Kept(network, name, preprocessing, head, _diverged(kept, len(own.seeds)))
+
+
+def _activation(architecture: Any) -> tuple[str, nn.Module | None]:
+    """The class of φ, and φ itself if PyTorch or deltaflow ships it."""
+    name = ""
     try:
-        arguments = dict(decode(_Activation, kept["architecture"]).activation)
-        activation = rebuild(str(arguments.pop("_target_", "")), arguments)
+        arguments = dict(decode(_Activation, architecture).activation)
+        name = str(arguments.pop("_target_", ""))
+        return name, rebuild(name, arguments)
     except ValueError:
-        return None
+        return name, None
+
+
+def _check_head(head: Head, preprocessing: Preprocessing, n_outputs: int) -> None:
+    """Refuse outputs that do not fit what they are to predict."""
+    n_classes, n_targets = len(preprocessing.classes), len(preprocessing.targets)
+    if head.n_classes != n_classes:
+        raise WrongFieldError(
+            "head.n_classes", f"{n_classes}, the number of classes", head.n_classes
+        )
+    several = n_outputs == (n_classes or n_targets)
+    if not several and not (n_outputs == 1 and n_classes):
+        raise WrongFieldError(
+            "architecture.sizes", "of as many outputs as there are classes", n_outputs
+        )
+
+
+def _diverged(kept: Mapping[str, Any], n_replicas: int) -> list[bool]:
+    state = kept.get("state_dict")
+    found = state.get("diverged_at") if isinstance(state, dict) else None
+    if not isinstance(found, Tensor) or found.shape != (n_replicas,):
+        return [False] * n_replicas
+    return [bool(step >= 0) for step in found]
+
+
+def _network(own: Architecture, activation: nn.Module, state: Any, size: int) -> FullyConnected:
+    """The network of an architecture.
+
+    Raises:
+        ValueError: if a part of it is not what it must be.
+    """
     for name, value, known in (
         ("output_activation", own.output_activation, OUTPUT_ACTIVATIONS),
         ("normalization", own.normalization, NORMALIZATIONS),
@@ -188,7 +175,7 @@ def _rebuilt(checkpoint: Any, size: int) -> FullyConnected | None:
         dropout=own.dropout,
     )
     network.seeds = tuple(own.seeds)
-    network.load_state_dict(_state(kept.get("state_dict"), dtype))
+    network.load_state_dict(_state(state, dtype))
     return network.eval()
 
 

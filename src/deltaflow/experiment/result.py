@@ -7,13 +7,17 @@ from typing import Any
 
 import polars as pl
 from matplotlib.figure import Figure
+from torch import nn
 
 from deltaflow.comparison.flow_numbers import without_diverged
-from deltaflow.experiment.checkpoint import read_network
+from deltaflow.data import Table
+from deltaflow.experiment.checkpoint import Kept, read_checkpoint
+from deltaflow.experiment.ensemble import Ensemble
 from deltaflow.figures import run_picture
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, Summary, read_summary, read_table
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import brief, literal
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,59 @@ class Run:
         record: what was run, how it ended, and the numbers that matter.
         layers: the layers table, a row per seed, step and layer.
         metrics: the metrics table, a row per seed, epoch and split.
-        network: the trained network, R replicas, in evaluation mode; ``None`` if it was not
-            kept, or its activation is not one that PyTorch or deltaflow ships.
+        kept: the network and what it takes to use it; ``None`` if nothing was kept.
     """
 
     directory: Path
     record: Summary
     layers: pl.DataFrame
     metrics: pl.DataFrame
-    network: FullyConnected | None
+    kept: Kept | None
+
+    @property
+    def network(self) -> FullyConnected | None:
+        """The trained network, R replicas, in evaluation mode.
+
+        It is ``None`` if it was not kept, or its activation is not one that PyTorch or deltaflow
+        ships.
+        """
+        return None if self.kept is None else self.kept.network
+
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """The networks in use: a PyTorch module from features to what they predict.
+
+        Raises:
+            ValueError: if what it takes was not kept, with what to do.
+        """
+        where, kept = literal(str(self.directory)), self.kept
+        if kept is None:
+            raise UserError(
+                f"A prediction needs a trained network. Found no checkpoint in {where}. Name a run "
+                "that has ended."
+            )
+        if kept.network is None:
+            raise UserError(
+                "A network is built from its file only if PyTorch or deltaflow ships its "
+                f"activation. Found `{brief(kept.activation)}` in {where}. Import it in Python and "
+                "hand it over: `load_run(directory, activation=…).predict(table)`."
+            )
+        if kept.preprocessing is None:
+            raise UserError(
+                "A prediction needs what was done to the data in training. Found none in the "
+                f"checkpoint in {where}, which an older version wrote. Train again."
+            )
+        if kept.head is None:
+            raise UserError(
+                "A prediction needs a loss that leaves `predict` to `Objective`. Found that the "
+                f"run in {where} had one with its own. Use `run.network` with it."
+            )
+        going = [r for r, has_diverged in enumerate(kept.diverged) if not has_diverged]
+        return Ensemble(kept.network, kept.preprocessing, kept.head, going)
+
+    def predict(self, table: Table) -> pl.DataFrame:
+        """What the networks predict together; see :meth:`Ensemble.predict`."""
+        return self.ensemble.predict(table)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -70,7 +118,7 @@ class Run:
         return " · ".join([*filter(None, named), *shape, seeds + note])
 
 
-def load_run(directory: str | Path) -> Run:
+def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
     """Read an old run, or what there is of one that is going or was stopped.
 
     It may be anybody's: nothing is unpickled, no class of the directory's own choice is built,
@@ -78,6 +126,7 @@ def load_run(directory: str | Path) -> Run:
 
     Args:
         directory: a run directory.
+        activation: φ, if it is of your own.
 
     Returns:
         The run.
@@ -91,5 +140,5 @@ def load_run(directory: str | Path) -> Run:
         record=read_summary(folder),
         layers=read_table(folder, LAYERS),
         metrics=read_table(folder, METRICS),
-        network=read_network(folder),
+        kept=read_checkpoint(folder, activation),
     )

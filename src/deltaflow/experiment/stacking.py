@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from deltaflow.config.instantiation import part_factory
 from deltaflow.experiment import builders
-from deltaflow.experiment.checkpoint import CHECKPOINT
+from deltaflow.experiment.archive import CHECKPOINT
 from deltaflow.experiment.trainer import WholeCheckpoints, computed_by, make_trainer, threads
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.errors import UserError

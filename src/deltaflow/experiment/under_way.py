@@ -11,6 +11,7 @@ from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
 from deltaflow.config import limits
 from deltaflow.config.hyperparameters import varied
 from deltaflow.experiment import assembly, builders
+from deltaflow.experiment.checkpoint import kept_by
 from deltaflow.experiment.ending import broken_off
 from deltaflow.experiment.plan import RunPlan, keep_settings, summary_of_start
 from deltaflow.experiment.result import Run
@@ -188,7 +189,8 @@ class RunUnderWay:
             n_steps,
         )  # fmt: skip
         records.note(found)
-        done = Run(directory, records.summary, layers, metrics, self.module.network.eval())
+        kept = kept_by(self.module, self.data.preprocessing)
+        done = Run(directory, records.summary, layers, metrics, kept)
         if len(layers):
             picture = directory / "flow.png"
             run_picture.save(done.draw(), picture)

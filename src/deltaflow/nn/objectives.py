@@ -25,6 +25,7 @@ from torch.nn import functional
 from torchmetrics.functional.classification import multiclass_stat_scores
 from torchmetrics.functional.regression import mean_squared_error, r2_score
 
+from deltaflow.nn.head import Head, Link
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
 
@@ -38,11 +39,13 @@ class Objective(ABC):
     Attributes:
         task: the same.
         n_outputs: units of the output layer.
-        link: what the loss itself makes probabilities with, softmax or sigmoid, if anything.
+        link: what the loss itself makes probabilities with, if anything.
+        threshold: of a single output, from which the second of two classes is predicted.
     """
 
     n_outputs: int
-    link: str | None = None
+    link: Link | None = None
+    threshold: float = 0.5
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -56,9 +59,16 @@ class Objective(ABC):
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Each sample's loss, ``[R, B]``: the mean over the sample's outputs."""
 
-    @abstractmethod
+    @property
+    def head(self) -> Head:
+        """What the outputs mean."""
+        n_classes = self.task.n_classes if isinstance(self.task, Classification) else 0
+        one_of_two = self.n_outputs == 1 and n_classes == 2
+        return Head(n_classes, self.link, self.threshold if one_of_two else None)
+
     def predict(self, output: Tensor) -> Tensor:
         """Class indices ``[R, B]``, or numbers ``[R, B, n_targets]`` in target units."""
+        return self.head.predict(output)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """What the task is judged by, per replica.
@@ -91,10 +101,6 @@ class CrossEntropy(Objective):
         _check_shapes(output, (*target.shape, self.n_outputs), target)
         return functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
 
-    def predict(self, output: Tensor) -> Tensor:
-        """The class of the largest logit."""
-        return output.argmax(-1)
-
 
 class BinaryCrossEntropy(Objective):
     """Sigmoid cross-entropy: one logit for two classes, else one against the rest.
@@ -119,12 +125,6 @@ class BinaryCrossEntropy(Objective):
         return functional.binary_cross_entropy_with_logits(output, encoded, reduction="none").mean(
             -1
         )
-
-    def predict(self, output: Tensor) -> Tensor:
-        """The class whose probability reaches the threshold, or the most probable of many."""
-        if self.n_outputs > 1:
-            return output.argmax(-1)
-        return (output.squeeze(-1).sigmoid() >= self.threshold).long()
 
 
 class MeanSquaredError(Objective):
@@ -157,17 +157,6 @@ class MeanSquaredError(Objective):
             encoded = _encode(target, self.n_outputs, output.dtype)
         _check_shapes(output, encoded.shape, target)
         return functional.mse_loss(output, encoded, reduction="none").mean(-1)
-
-    def predict(self, output: Tensor) -> Tensor:
-        """The outputs themselves, or the class that they are nearest to."""
-        if isinstance(self.task, Regression):
-            return output
-        if self.n_outputs > 1:
-            return output.argmax(-1)
-        if self.task.n_classes == 2:
-            return (output.squeeze(-1) >= self.threshold).long()
-        nearest = output.squeeze(-1).nan_to_num().round().clamp(0, self.task.n_classes - 1)
-        return nearest.long()
 
 
 def _classes(task: Task, loss: str) -> Classification:

@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -78,6 +79,8 @@ def _check(kind: Any, most: int = _MOST_ENTRIES) -> _Check:
         return _list(_check(inner[0]), most)
     if origin is Mapping:
         return _object(_check(inner[1]), most)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _one_of_enum(kind)
     if is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
         return _fields(kind, {name: _check(hint) for name, hint in hints.items()})
@@ -119,6 +122,11 @@ def _one_of(values: Sequence[str]) -> _Check:
         return value
 
     return check
+
+
+def _one_of_enum(kind: type[StrEnum]) -> _Check:
+    check = _one_of([member.value for member in kind])
+    return lambda value, name: kind(check(value, name))
 
 
 def _one_kind_of(*kinds: Any) -> _Check:

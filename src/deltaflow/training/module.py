@@ -39,7 +39,7 @@ class StackedModule(pl.LightningModule):
         scheduler: from the optimizer to a schedule of its step size, an epoch at a time.
         gradient_clip_norm: what the norm of each replica's gradient is cut to, all layers
             together; ``None`` leaves it.
-        architecture: how to build the network again, in primitives; kept in checkpoints.
+        kept: how to build the network again and use it, in primitives, for checkpoints.
 
     Attributes:
         diverged_at: ``[R]``, the step whose loss was not finite, −1 for none.
@@ -55,7 +55,7 @@ class StackedModule(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         gradient_clip_norm: float | None = None,
-        architecture: Mapping[str, Any] | None = None,
+        kept: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -63,7 +63,7 @@ class StackedModule(pl.LightningModule):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.gradient_clip_norm = gradient_clip_norm
-        self.architecture = dict(architecture or {})
+        self.kept = dict(kept or {})
         self.diverged_at: Tensor
         self.register_buffer("diverged_at", torch.full((network.n_replicas,), -1))
         self._evaluated = False  # since the optimizer began its step
@@ -197,8 +197,8 @@ class StackedModule(pl.LightningModule):
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what it takes to build the network again."""
-        checkpoint["architecture"] = self.architecture
+        """Keep what it takes to build the network again, and to use it."""
+        checkpoint.update(self.kept)
 
     def _mark(self, broken: Tensor) -> None:
         """Note the step of replicas, ``[R]``, that are not finite for the first time."""

@@ -1,0 +1,160 @@
+"""A table of rows that a network is to judge, read as the table that it was trained on."""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from deltaflow.data.columns import Content, classes, read_as, read_column
+from deltaflow.data.delimited import Texts
+from deltaflow.data.files import open_table
+from deltaflow.data.preprocessing import Preprocessing, encode
+from deltaflow.data.problems import MANY, Problem, ProblemKind, UnusableColumnError, listed
+from deltaflow.data.samples import Array, Column, Kind
+from deltaflow.data.words import word
+from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import brief, listing, literal
+from deltaflow.system.memory import require
+
+Table = str | os.PathLike[str] | pl.DataFrame | Mapping[str, Any]
+"""A CSV, TSV or Parquet file by its path, a polars frame, or values by the names of columns."""
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Rows that a network is to judge.
+
+    Attributes:
+        features: ``[n_rows, n_inputs]``, to be standardised.
+        targets: what is to be predicted, if the table has it: class indices ``[n_rows]``, or
+            numbers ``[n_rows, n_targets]`` in the data's own units.
+        extra: columns that have no use.
+    """
+
+    features: Array
+    targets: Array | None
+    extra: tuple[str, ...]
+
+
+def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
+    """Read rows by the names of their columns, in whatever order these stand.
+
+    Args:
+        table: with the columns of the training, and the target or not.
+        preprocessing: of the network.
+
+    Raises:
+        ValueError: if a column is missing, or a value is missing, not finite, of another kind, or
+            a category that was not there in training: all of it in one message.
+    """
+    used = [column for column in preprocessing.columns if column.n_inputs]
+    goals = list(preprocessing.targets or filter(None, [preprocessing.target]))
+    texts = [column.name for column in used if column.kind is Kind.CATEGORY]
+    raw, names, where = _raw(table, [column.name for column in used], goals, texts)
+    problems: list[Problem] = []
+    contents: list[tuple[Column, Content]] = []
+    for column in used:
+        try:
+            contents.append((column, _known(column, raw[column.name])))
+        except UnusableColumnError as error:
+            problems.append(error.problem)
+    targets = None
+    if goals and all(name in raw for name in goals):
+        try:
+            targets = _targets(goals, raw, preprocessing)
+        except UnusableColumnError as error:
+            problems.append(error.problem)
+    if problems:
+        raise UserError(listed(problems[:MANY], where))
+    n_rows, n_inputs = len(contents[0][1]), sum(column.n_inputs for column in used)
+    require(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {where}", "Use fewer rows.")
+    known = {column.name for column in preprocessing.columns} | set(goals)
+    extra = tuple(name for name in names if name not in known)
+    return Unseen(encode(contents, n_rows, n_inputs), targets, extra)
+
+
+def _raw(
+    table: Table, features: Sequence[str], goals: Sequence[str], texts: Sequence[str]
+) -> tuple[dict[str, Any], Sequence[str], str]:
+    """What the columns in use hold, by name; the names of all columns; and what to call it."""
+    if isinstance(table, str | os.PathLike):
+        path = os.fspath(table)
+        file = open_table(path)
+        names = _used(file.names, features, goals, literal(path))
+        return dict(zip(names, file.read(names, texts), strict=True)), file.names, literal(path)
+    try:
+        frame = table if isinstance(table, pl.DataFrame) else pl.DataFrame(dict(table))
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise UserError(
+            "Rows must be a path, a polars frame, or lists by the names of columns. Found a "
+            f"{type(table).__name__}: {' '.join(str(error).split())[:200]}. Use "
+            "`polars.DataFrame(values, schema=names)`."
+        ) from error
+    names = _used(frame.columns, features, goals, "the frame")
+    if not len(frame):
+        raise UserError("A table must have rows. Found none in the frame. Give it at least one.")
+    return {name: frame[name] for name in names}, frame.columns, "the frame"
+
+
+def _used(
+    there: Sequence[str], features: Sequence[str], goals: Sequence[str], where: str
+) -> list[str]:
+    """The columns to read.
+
+    Raises:
+        ValueError: if one that the network needs is not there.
+    """
+    missing = [name for name in features if name not in set(there)]
+    if missing:
+        nearest = difflib.get_close_matches(missing[0], there, n=1)
+        advice = f"Did you mean `{brief(nearest[0])}`?" if nearest else f"It has {listing(there)}."
+        raise UserError(
+            "A table must have all columns that the network was trained with. Found no "
+            f"{listing(missing)} in {where}. {advice}"
+        )
+    return [*features, *(name for name in goals if name in set(there))]
+
+
+def _known(column: Column, raw: Content | pl.Series) -> Content:
+    """What a column holds.
+
+    Raises:
+        UnusableColumnError: if it is not as it was in training.
+    """
+    assert column.kind is not None
+    content = read_as(column.kind, column.name, raw)
+    if isinstance(content, Texts):
+        _refuse_new(column.name, content.values, content.codes, column.categories)
+    return content
+
+
+def _targets(
+    goals: Sequence[str], raw: Mapping[str, Any], preprocessing: Preprocessing
+) -> Array | None:
+    """What is to be predicted."""
+    if not preprocessing.classes:
+        return np.column_stack([np.asarray(read_as(Kind.NUMBER, n, raw[n])) for n in goals])
+    (name,) = goals
+    values, codes = classes(read_column(name, raw[name])[1])
+    words = [word(value) for value in values]
+    _refuse_new(name, words, codes, preprocessing.classes)
+    place = {known: k for k, known in enumerate(preprocessing.classes)}
+    return np.array([place[said] for said in words])[codes]
+
+
+def _refuse_new(column: str, values: Sequence[str], codes: Array, known: Sequence[str]) -> None:
+    """Refuse categories, of which each row has one, that are not known.
+
+    Raises:
+        UnusableColumnError: for the first.
+    """
+    there = set(known)
+    for k, value in enumerate(values):
+        if value not in there:
+            row, note = int((codes == k).argmax()), f"known are {listing(known)}"
+            kind = ProblemKind.NEW_CATEGORY
+            raise UnusableColumnError(Problem(kind, column, f"`{brief(value)}`", row, note))

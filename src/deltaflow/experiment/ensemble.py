@@ -1,0 +1,139 @@
+"""The networks of a run in use: from the rows of a table to what they predict together.
+
+Replicas that differ by their seed alone are a deep ensemble (Lakshminarayanan et al. 2017,
+arXiv:1612.01474): their mean is mostly better than any of them, and where they disagree they do
+not know.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from deltaflow.data import Preprocessing, Table, read_unseen
+from deltaflow.nn.head import Head
+from deltaflow.nn.network import FullyConnected
+from deltaflow.system.errors import UserError
+
+_ROWS = 10_000  # at once
+
+
+class Ensemble(nn.Module):
+    """What R networks predict of features as a table has them.
+
+    Args:
+        network: of the run.
+        preprocessing: that it was trained with.
+        head: what its outputs mean.
+        replicas: those to ask; the others have diverged.
+
+    Raises:
+        ValueError: if there is none.
+    """
+
+    def __init__(
+        self,
+        network: FullyConnected,
+        preprocessing: Preprocessing,
+        head: Head,
+        replicas: Sequence[int],
+    ) -> None:
+        super().__init__()
+        if not replicas:
+            raise UserError(
+                "A prediction needs a network that has not diverged. Found that all "
+                f"{network.n_replicas} have. Train again, with a smaller `optimizer.lr`."
+            )
+        self.networks = nn.ModuleList(network.replica(r) for r in replicas)
+        self.preprocessing = preprocessing
+        self.head = head
+        self.dtype = network.layers[0].weight.dtype
+        for name in ("center", "scale", "target_center", "target_scale"):
+            moments = torch.tensor(list(getattr(preprocessing, name)), dtype=torch.float64)
+            self.register_buffer(name, moments)
+        self.cpu().eval().requires_grad_(False)
+
+    center: Tensor
+    scale: Tensor
+    target_center: Tensor
+    target_scale: Tensor
+
+    def forward(self, features: Tensor) -> Tensor:
+        """What each network says of rows.
+
+        Args:
+            features: ``[n_rows, n_inputs]``, float64, not standardised.
+
+        Returns:
+            ``[R, n_rows, n_values]``, float64: probabilities of the classes; or numbers in the
+            data's own units; or outputs as they are, of classes that were learnt by ``mse``.
+        """
+        inputs = ((features - self.center) / self.scale).to(self.dtype)
+        outputs = torch.stack([network(inputs) for network in self.networks])
+        values = self.head.values(outputs.double())
+        if self.head.n_classes:
+            return values
+        return values * self.target_scale + self.target_center
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the classes, or of the numbers to predict."""
+        return self.preprocessing.classes or self.preprocessing.targets
+
+    def values(self, features: np.typing.NDArray[np.float64]) -> Tensor:
+        """What each network says of rows, some of them at a time; as :meth:`forward`."""
+        parts = torch.from_numpy(features).split(_ROWS)
+        return torch.cat([self(part) for part in parts], dim=1)
+
+    def predict(self, table: Table) -> pl.DataFrame:
+        """What the networks predict together, a row for each of the table.
+
+        Args:
+            table: a file by its path, a polars frame, or values by the names of columns, with the
+                columns of the training in any order.
+
+        Returns:
+            For classes ``class``, of the largest mean; ``probability_<class>``, the mean over the
+            networks (not of classes that were learnt by ``mse``, whose outputs are none);
+            ``spread``, the standard deviation over networks of the probability of that class; and
+            ``agreement``, the share of the networks that predict it. For numbers ``<target>``,
+            the mean, and ``<target>_spread``, both in its own units. A spread is null of one
+            network.
+
+        Raises:
+            ValueError: if a column is missing, or a value is not as in training, with its place.
+        """
+        return self.summary(self.values(read_unseen(table, self.preprocessing).features))
+
+    def summary(self, values: Tensor) -> pl.DataFrame:
+        """The columns of :meth:`predict`.
+
+        Args:
+            values: as :meth:`forward` gives them.
+        """
+        mean, (n_networks, n_rows, _) = values.mean(0), values.shape
+        spread = values.std(0) if n_networks > 1 else None
+        columns: dict[str, pl.Series] = {}
+        if not self.head.n_classes:
+            for k, name in enumerate(self.names):
+                columns[name] = _series(mean[:, k], n_rows)
+                columns[f"{name}_spread"] = _series(
+                    spread if spread is None else spread[:, k], n_rows
+                )
+            return pl.DataFrame(columns)
+        chosen = self.head.choose(mean)
+        names = self.names
+        columns["class"] = pl.Series([names[k] for k in chosen.tolist()], dtype=pl.String)
+        if self.head.link is not None:
+            for k, name in enumerate(names):
+                columns[f"probability_{name}"] = _series(mean[:, k], n_rows)
+            of_class = None if spread is None else spread[torch.arange(n_rows), chosen]
+            columns["spread"] = _series(of_class, n_rows)
+        agreement = (self.head.choose(values) == chosen).double().mean(0)
+        return pl.DataFrame(columns | {"agreement": _series(agreement, n_rows)})
+
+
+def _series(values: Tensor | None, n_rows: int) -> pl.Series:
+    return pl.Series([None] * n_rows if values is None else values.numpy(), dtype=pl.Float64)

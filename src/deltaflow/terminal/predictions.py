@@ -1,0 +1,66 @@
+"""What the networks of a run predict, and how good that is, on the terminal."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from rich.console import Console
+from rich.text import Text
+
+from deltaflow.system.escaping import brief, listing
+from deltaflow.terminal.screen import titled_table
+
+_MOST = 10  # rows, and columns, that are shown
+
+
+def print_predictions(
+    out: Console, predictions: pl.DataFrame, n_networks: int, extra: Sequence[str]
+) -> None:
+    """Show the first predictions.
+
+    Args:
+        out: where to.
+        predictions: a row for each of the table.
+        n_networks: that were asked.
+        extra: columns of the table that had no use.
+    """
+    networks = f"{n_networks} network{'' if n_networks == 1 else 's'}"
+    out.print(f"{'Rows':<13}{len(predictions)}, by {networks}")
+    if extra:
+        out.print(Text(f"{'Not used':<13}{listing(extra)}"), soft_wrap=True)
+    names = predictions.columns
+    shown = names if len(names) <= _MOST else [*names[: _MOST - 2], *names[-2:]]
+    table = titled_table(out, "Predictions")
+    table.add_column("row", justify="right")
+    for name in shown:
+        table.add_column(Text(brief(name)), overflow="fold")
+    for number, row in enumerate(predictions.select(shown).head(_MOST).rows(), start=1):
+        table.add_row(str(number), *(Text(_cell(value)) for value in row))
+    if len(predictions) > _MOST:
+        table.add_row("…", *("" for _ in shown))
+    out.print(table)
+
+
+def print_scores(
+    out: Console, n_rows: int, scores: Mapping[str, tuple[float, float | None]]
+) -> None:
+    """Show how good predictions are on rows whose target is known.
+
+    Args:
+        out: where to.
+        n_rows: judged.
+        scores: of all networks together, and the mean of each alone, by name.
+    """
+    table = titled_table(out, f"On these {n_rows} rows, whose target is known")
+    for name in ("", "together", "each alone"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name, (together, alone) in scores.items():
+        table.add_row(
+            name.replace("_", " "), _cell(together), "" if alone is None else _cell(alone)
+        )
+    out.print(table)
+
+
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return "–"
+    return brief(value) if isinstance(value, str) else f"{value:.4g}"

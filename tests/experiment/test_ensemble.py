@@ -1,0 +1,108 @@
+"""Trained networks in use, against plain PyTorch with scikit-learn's preprocessing."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from made_tables import TABLE, mixed_table
+from sklearn.datasets import load_diabetes, load_iris, load_wine
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from deltaflow import load_run
+from deltaflow.experiment.ensemble import Ensemble
+from deltaflow.nn.head import Head
+from running import run
+
+QUICK = ["n_seeds=3", "trainer.max_epochs=2", "diagnostics=off", "logger=none", "network.width=8"]
+
+
+def training_rows(n, targets=None):
+    """The training part of the default split, by scikit-learn."""
+    rest = np.arange(n)
+    for _ in range(2):
+        stratify = None if targets is None else targets[rest]
+        rest, _ = train_test_split(rest, test_size=round(n / 5), stratify=stratify, random_state=0)
+    return np.sort(rest)
+
+
+@pytest.fixture(scope="session", params=["iris", "wine", "diabetes", "table"])
+def case(request, tmp_path_factory):
+    """A run, rows as a frame, and the same rows one-hot and standardised by scikit-learn."""
+    folder = tmp_path_factory.mktemp(request.param)
+    name = request.param
+    if name == "table":
+        frame, features, numeric, targets = mixed_table()
+        frame.write_csv(folder / "table.csv")
+        overrides = [*TABLE, f"data.path={folder / 'table.csv'}"]
+    else:
+        load = {"iris": load_iris, "wine": load_wine, "diabetes": load_diabetes}[name]
+        bunch = load(scaled=False) if name == "diabetes" else load()
+        features, targets = bunch.data, bunch.target
+        frame = pl.DataFrame(features, schema=bunch.feature_names)
+        numeric = np.ones(features.shape[1], dtype=bool)
+        overrides = [f"data={name}"]
+    overrides += ["loss=mse", "optimizer.lr=0.01"] if name == "diabetes" else []
+    train = training_rows(len(frame), None if name == "diabetes" else targets)
+    scaler = StandardScaler().fit(features[train][:, numeric])
+    inputs = features.astype(float)
+    inputs[:, numeric] = scaler.transform(features[:, numeric])
+    made = run(QUICK + overrides, folder / "run")
+    return name, load_run(made.directory), frame, inputs, np.asarray(targets, float)[train]
+
+
+def test_predictions_are_those_of_plain_networks(case):
+    name, trained, frame, inputs, targets = case
+    x = torch.from_numpy(inputs).float()
+    outputs = torch.stack([trained.network.replica(r)(x) for r in range(3)]).detach().double()
+    found = trained.predict(frame.select(reversed(frame.columns)))
+    if name == "diabetes":
+        expected = (outputs * targets.std() + targets.mean()).squeeze(-1).numpy()
+        np.testing.assert_allclose(found["progression"], expected.mean(0), rtol=1e-6)
+        np.testing.assert_allclose(found["progression_spread"], expected.std(0, ddof=1), rtol=1e-4)
+        return
+    probabilities = outputs.softmax(-1).numpy()
+    names = [column for column in found.columns if column.startswith("probability_")]
+    np.testing.assert_allclose(found.select(names), probabilities.mean(0), atol=1e-6)
+    chosen = probabilities.mean(0).argmax(-1)
+    assert found["class"].to_list() == [names[k].removeprefix("probability_") for k in chosen]
+    agreement = (probabilities.argmax(-1) == chosen).mean(0)
+    np.testing.assert_allclose(found["agreement"], agreement)
+    own = probabilities.std(0, ddof=1)[np.arange(len(chosen)), chosen]
+    np.testing.assert_allclose(found["spread"], own, atol=1e-6)
+
+
+def test_a_run_in_memory_predicts_as_its_file_does(tmp_path, undrawn):
+    made = run([*QUICK, "loss=bce", "data=moons"], tmp_path / "run")
+    rows = {"x1": [0.5, -1.0], "x2": [0.0, 2.0]}
+    found = made.predict(rows)
+    assert found.equals(load_run(tmp_path / "run").predict(rows))
+    assert (found["probability_0"] + found["probability_1"]).to_list() == pytest.approx([1, 1])
+
+
+def test_networks_that_have_diverged_are_not_asked(case):
+    _, trained, frame, *_ = case
+    kept = trained.kept
+    two = Ensemble(kept.network, kept.preprocessing, kept.head, [0, 2])
+    assert len(two.networks) == 2
+    assert not two.predict(frame).equals(trained.predict(frame))
+    with pytest.raises(ValueError, match="Found that all 3 have"):
+        Ensemble(kept.network, kept.preprocessing, kept.head, [])
+
+
+def test_a_lone_network_has_no_spread(case):
+    _, trained, frame, *_ = case
+    kept = trained.kept
+    found = Ensemble(kept.network, kept.preprocessing, kept.head, [1]).predict(frame)
+    assert found.select(pl.selectors.ends_with("spread")).null_count().row(0) == (len(frame),)
+
+
+def test_one_against_the_rest_adds_up_to_one():
+    values = Head(3, "sigmoid", None).values(torch.tensor([[0.0, 0.0, 0.0], [5.0, -5.0, 1.0]]))
+    torch.testing.assert_close(values.sum(-1), torch.ones(2))
+    torch.testing.assert_close(values[0], torch.full((3,), 1 / 3))
+
+
+def test_a_threshold_holds_for_the_mean():
+    head = Head(2, "sigmoid", 0.2)
+    assert head.choose(torch.tensor([[0.85, 0.15], [0.7, 0.3]])).tolist() == [0, 1]
