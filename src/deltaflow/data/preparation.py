@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deltaflow.data.problems import cell
 from deltaflow.data.samples import Array, Kind, Samples
+from deltaflow.data.tables.problems import cell
 from deltaflow.nn.random_streams import Stream, generator
 from deltaflow.nn.task import Classification, Regression
 from deltaflow.system.errors import UserError

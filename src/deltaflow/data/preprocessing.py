@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from deltaflow.data.columns import Content
-from deltaflow.data.delimited import Texts
 from deltaflow.data.samples import MOST_COLUMNS, Array, Column, Kind, Samples
+from deltaflow.data.tables.columns import Content
+from deltaflow.data.tables.delimited import Texts
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.records.decoding import WrongFieldError
 

@@ -3,8 +3,8 @@
 What is inferred, and how it can be set otherwise:
 
 - A column of numbers is one input, standardised; true and false are one input, 0 and 1; text
-  is a category, one-hot, an input for each of its values in sorted order. :mod:`.problems` has
-  what is refused.
+  is a category, one-hot, an input for each of its values in sorted order.
+  :mod:`.tables.problems` has what is refused.
 - A target of text, or of true and false, is a classification; so is one of whole numbers of
   at most 20 different values, each in two rows or more on average. Any other is a regression.
   ``task`` sets it.
@@ -18,12 +18,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deltaflow.data.columns import Content, classes, read_column, refuse_identifiers
-from deltaflow.data.delimited import Texts
-from deltaflow.data.files import TableFile, open_table
-from deltaflow.data.formats import refuse_data_for_header
 from deltaflow.data.preprocessing import encode
-from deltaflow.data.problems import (
+from deltaflow.data.samples import Array, Column, Kind, Reading, Samples
+from deltaflow.data.tables.columns import Content, classes, read_column, refuse_identifiers
+from deltaflow.data.tables.delimited import Texts
+from deltaflow.data.tables.files import TableFile, open_table
+from deltaflow.data.tables.formats import refuse_data_for_header
+from deltaflow.data.tables.problems import (
     MANY,
     Problem,
     UnusableColumnError,
@@ -32,9 +33,8 @@ from deltaflow.data.problems import (
     outliers,
     row_numbers,
 )
-from deltaflow.data.samples import Array, Column, Kind, Reading, Samples
-from deltaflow.data.selection import Selection, select
-from deltaflow.data.words import word
+from deltaflow.data.tables.selection import Selection, select
+from deltaflow.data.tables.words import word
 from deltaflow.nn.task import Regression
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from deltaflow.data.columns import Content, classes, read_as, read_column
-from deltaflow.data.delimited import Texts
-from deltaflow.data.files import open_table
 from deltaflow.data.preprocessing import Preprocessing, encode
-from deltaflow.data.problems import MANY, Problem, ProblemKind, UnusableColumnError, listed
 from deltaflow.data.samples import Array, Column, Kind
-from deltaflow.data.words import word
+from deltaflow.data.tables.columns import Content, classes, read_as, read_column
+from deltaflow.data.tables.delimited import Texts
+from deltaflow.data.tables.files import open_table
+from deltaflow.data.tables.problems import MANY, Problem, ProblemKind, UnusableColumnError, listed
+from deltaflow.data.tables.words import word
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 from deltaflow.system.memory import require

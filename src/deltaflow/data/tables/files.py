@@ -9,15 +9,19 @@ from pathlib import Path
 
 import polars as pl
 
-from deltaflow.data.delimited import (
+from deltaflow.data.samples import Array
+from deltaflow.data.tables.delimited import (
     Texts,
     best_separator,
     first_records,
     local_path,
     read_columns,
 )
-from deltaflow.data.formats import refuse_doubled_names, refuse_other_kinds, refuse_other_layouts
-from deltaflow.data.samples import Array
+from deltaflow.data.tables.formats import (
+    refuse_doubled_names,
+    refuse_other_kinds,
+    refuse_other_layouts,
+)
 from deltaflow.system import parquet
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from deltaflow.data.delimited import GROUPED, Texts
-from deltaflow.data.problems import (
+from deltaflow.data.samples import Array, Kind
+from deltaflow.data.tables.delimited import GROUPED, Texts
+from deltaflow.data.tables.problems import (
     GREATEST,
     MAX_CATEGORIES,
     Problem,
     ProblemKind,
     UnusableColumnError,
 )
-from deltaflow.data.samples import Array, Kind
-from deltaflow.data.words import (
+from deltaflow.data.tables.words import (
     MISSING_AMONG_NUMBERS,
     MISSING_WORDS,
     is_date,

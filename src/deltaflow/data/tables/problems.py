@@ -11,7 +11,7 @@ from enum import Enum
 import numpy as np
 
 from deltaflow.data.samples import Array
-from deltaflow.data.selection import Selection
+from deltaflow.data.tables.selection import Selection
 from deltaflow.system.escaping import brief, literal
 
 MANY = 100

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from deltaflow.data.delimited import Heads, Texts, best_separator, local_path
 from deltaflow.data.samples import Array
+from deltaflow.data.tables.delimited import Heads, Texts, best_separator, local_path
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 

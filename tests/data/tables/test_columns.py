@@ -6,12 +6,12 @@ import tracemalloc
 import polars as pl
 import pytest
 
-from deltaflow.data import columns
-from deltaflow.data.columns import read_column, refuse_identifiers
-from deltaflow.data.delimited import Texts
-from deltaflow.data.problems import UnusableColumnError, describe
 from deltaflow.data.samples import Kind
-from deltaflow.data.selection import Selection
+from deltaflow.data.tables import columns
+from deltaflow.data.tables.columns import read_column, refuse_identifiers
+from deltaflow.data.tables.delimited import Texts
+from deltaflow.data.tables.problems import UnusableColumnError, describe
+from deltaflow.data.tables.selection import Selection
 
 POINT = (".", ".")
 COMMA = (".,", ",")

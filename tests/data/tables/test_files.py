@@ -6,10 +6,10 @@ import os
 import polars as pl
 import pytest
 
-from deltaflow.data import delimited, files
-from deltaflow.data.columns import read_column
-from deltaflow.data.delimited import Texts
-from deltaflow.data.files import open_table
+from deltaflow.data.tables import delimited, files
+from deltaflow.data.tables.columns import read_column
+from deltaflow.data.tables.delimited import Texts
+from deltaflow.data.tables.files import open_table
 from deltaflow.records.tables import parquet
 from deltaflow.system import memory
 from written import metrics

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deltaflow.data.files import TableFile
-from deltaflow.data.formats import is_number
+from deltaflow.data.tables.files import TableFile
+from deltaflow.data.tables.formats import is_number
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 
