@@ -76,15 +76,16 @@ def test_every_report_is_written(command, tmp_path, monkeypatch, capsys):
 
 
 def test_the_prediction_is_written(tmp_path, monkeypatch, capsys):
-    (command,) = [line for line in LINES if "predict.py" in line]
-    program, script, *arguments = shlex.split(command)
-    assert (program, script) == ("python", "scripts/predict.py")
+    commands = [shlex.split(line) for line in LINES if "predict.py" in line]
     run(["logger=none", "trainer.max_epochs=1", "data=moons"], tmp_path / "outputs" / "RUN")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "new.csv").write_text("x2,x1\n0.5,1.5\n")
-    predict.main(arguments)
+    for program, script, *arguments in commands:
+        assert (program, script) == ("python", "scripts/predict.py")
+        predict.main(arguments)
     assert capsys.readouterr().err == ""
     assert (tmp_path / "predictions.parquet").exists()
+    assert (tmp_path / "network.pt").exists()
 
 
 def test_theory_is_asked_with_and_without_a_picture():

@@ -2,6 +2,7 @@
 
 import polars as pl
 import pytest
+import torch
 from made_tables import TABLE, mixed_table
 
 from deltaflow import load_run
@@ -44,10 +45,21 @@ def test_predictions_are_shown_and_written(kind, trained, tmp_path, capsys):
     assert "calibration error" in said
 
 
+def test_an_export_is_written(trained, tmp_path, capsys):
+    out = tmp_path / "made" / "network.pt"
+    assert typed(trained.directory, "--export", "state_dict", "--out", out) == 0
+    assert len(torch.load(out, weights_only=True)["networks"]) == 2
+    assert "network.pt" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "takes a run directory, a table and --out"),
+        ([], "takes a run directory, a table, --out and --export"),
+        (["RUN"], "Found no table behind the run"),
+        (["RUN", "--export", "onnx"], "Found no --out. Use `RUN --export onnx --out network.onnx`"),
+        (["RUN", "TABLE", "--export", "state_dict", "--out", "x"], "Found the table"),
+        (["RUN", "--export", "h5", "--out", "x"], "h5"),
         (["RUN", "TABLE", "--out", "x.txt"], "`--out` must end in .parquet or .csv. Found x.txt"),
         (["nowhere", "TABLE"], "must hold a readable summary.json"),
         (["RUN", "nowhere.csv"], "must be a file that exists"),

@@ -8,65 +8,92 @@ numbers, as the mean over the networks of the run, and how far these differ. If 
 target as well, it says how good they are, together and alone. Settings:
 
     --out FILE       write the predictions into this .parquet or .csv file
+    --export FORMAT  instead, write the networks into the file of --out, for use without deltaflow:
+                     onnx (with all that is done to a table), torchscript or state_dict
 """
 
+from argparse import Namespace
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
+from rich.console import Console
 from rich.text import Text
 
 from deltaflow.commands.parser import Parser
 from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
+from deltaflow.system.files import replace_file
 
 _KINDS = (".parquet", ".csv")
+_ENDS = {"onnx": ".onnx", "torchscript": ".pt", "state_dict": ".pt"}
 
 
 @entry_point
 def main(arguments: Sequence[str]) -> None:
     """Predict; the exit status is 0 only if everything was written."""
-    parser = Parser("A prediction takes a run directory, a table and --out.")
+    parser = Parser("A prediction takes a run directory, a table, --out and --export.")
     parser.add_argument("run", type=Path)
-    parser.add_argument("table")
+    parser.add_argument("table", nargs="?")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--export", choices=tuple(_ENDS))
     settings = parser.parse_intermixed_args(arguments)
-    _check(settings.out)
+    _check(settings)
     from deltaflow.data import read_unseen  # torch takes its time
     from deltaflow.experiment.assessment import assess
     from deltaflow.experiment.result import load_run
     from deltaflow.terminal.predictions import print_predictions, print_scores
     from deltaflow.terminal.screen import console
 
-    ensemble = load_run(settings.run).ensemble
+    ensemble, out = load_run(settings.run).ensemble, console()
+    if settings.export is not None:
+        from deltaflow.experiment.export import export
+
+        _write(out, settings.out, export(ensemble, settings.export))
+        return
     rows = read_unseen(settings.table, ensemble.preprocessing)
     values = ensemble.values(rows.features)
-    predictions, out = ensemble.summary(values), console()
+    predictions = ensemble.summary(values)
     print_predictions(out, predictions, len(values), rows.extra)
     if rows.targets is not None:
         found = assess(ensemble, values, rows.targets)
         scores = {score.name: (score.together, score.alone) for score in found.scores}
         print_scores(out, found.n_rows, scores)
     if settings.out is not None:
-        from deltaflow.system.files import replace_file
-
-        settings.out.parent.mkdir(parents=True, exist_ok=True)
         write = (
             predictions.write_csv if settings.out.suffix == ".csv" else predictions.write_parquet
         )
         content = BytesIO()
         write(content)
-        replace_file(settings.out, content.getvalue())
-        out.print(Text(f"{'Written':<13}{settings.out}"), soft_wrap=True)
+        _write(out, settings.out, content.getvalue())
 
 
-def _check(path: Path | None) -> None:
-    """Refuse a file before anything is computed.
+def _write(out: Console, path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, content)
+    out.print(Text(f"{'Written':<13}{path}"), soft_wrap=True)
+
+
+def _check(settings: Namespace) -> None:
+    """Refuse what is typed before anything is computed.
 
     Raises:
-        ValueError: if it is of no kind that can be written.
+        ValueError: for a file of no kind that can be written, or one that is missing or too many.
     """
-    if path is not None and path.suffix not in _KINDS:
+    path = settings.out
+    if settings.export is not None:
+        if path is None or settings.table is not None:
+            found = "no --out" if path is None else f"the table {settings.table}"
+            raise UserError(
+                f"`--export` writes the networks of a run into the file of `--out`. Found {found}. "
+                f"Use `RUN --export {settings.export} --out network{_ENDS[settings.export]}`."
+            )
+    elif settings.table is None:
+        raise UserError(
+            "A prediction needs rows. Found no table behind the run. Use `RUN new.csv`, or "
+            "`RUN --export onnx --out network.onnx`."
+        )
+    elif path is not None and path.suffix not in _KINDS:
         raise UserError(
             f"`--out` must end in {' or '.join(_KINDS)}. Found {path}. Use "
             "`--out predictions.parquet`."

@@ -1,0 +1,193 @@
+"""The networks of a run as one file that needs no deltaflow: ONNX, TorchScript or plain weights.
+
+What was done to the data in training is inside, as far as a format can hold it: all of it in ONNX,
+which takes categories as texts; in TorchScript the standardisation, after one-hot inputs; beside
+plain weights as numbers and names.
+"""
+
+import importlib.util
+import io
+import json
+import logging
+import warnings
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deltaflow.data import Column, Kind
+from deltaflow.experiment.ensemble import Ensemble
+from deltaflow.system.errors import UserError
+
+
+def export(ensemble: Ensemble, form: str) -> bytes:
+    """The content of a file with the networks.
+
+    Args:
+        ensemble: of the run.
+        form: ``onnx``, ``torchscript`` or ``state_dict``. The first takes ``features [rows, n]``
+            in double precision or, if a column is a category, each column ``[rows]`` by its name.
+            It gives ``class``, by name, and ``probability``, or ``value`` of a regression, and
+            ``spread`` over networks, 0 of one, each ``[rows, n]``. The second takes ``features
+            [rows, n_inputs]`` and gives (probability or value, spread, class by number). The third
+            has for each network what a plain ``nn.Sequential`` loads.
+
+    Raises:
+        ValueError: if what it takes is not installed, or the format cannot hold the activation.
+    """
+    return {"onnx": _onnx, "torchscript": _torchscript, "state_dict": _state_dict}[form](ensemble)
+
+
+class _Together(nn.Module):
+    """An ensemble as formats want it: tensors in, tensors out."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        super().__init__()
+        self.ensemble = ensemble
+        self.eval()
+
+    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Mean and spread over networks; the class, if there are any."""
+        values = self.ensemble(features)
+        mean = values.mean(0)
+        spread = values.std(0) if len(self.ensemble.networks) > 1 else torch.zeros_like(mean)
+        if not self.ensemble.head.n_classes:
+            return mean, spread
+        return mean, spread, self.ensemble.head.choose(mean)
+
+
+def _torchscript(ensemble: Ensemble) -> bytes:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch would rather have torch.export
+        traced = torch.jit.trace(_Together(ensemble), _example(ensemble))
+        torch.jit.save(
+            traced, buffer, _extra_files={"deltaflow.json": json.dumps(_notes(ensemble))}
+        )
+    return buffer.getvalue()
+
+
+def _state_dict(ensemble: Ensemble) -> bytes:
+    buffer = io.BytesIO()
+    networks = [network.state_dict() for network in ensemble.networks]
+    torch.save({"networks": networks} | _notes(ensemble), buffer)
+    return buffer.getvalue()
+
+
+def _onnx(ensemble: Ensemble) -> bytes:
+    missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"ONNX needs packages of its own. Found no {' and no '.join(missing)}. "
+            'Use `pip install "deltaflow[onnx]"`.'
+        )
+    is_regression = not ensemble.head.n_classes
+    first = "value" if is_regression else "score" if ensemble.head.link is None else "probability"
+    outputs = [first, "spread"] if is_regression else [first, "spread", "class"]
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of PyTorch to its own developers
+            program = torch.onnx.export(
+                _Together(ensemble),
+                (_example(ensemble),),
+                input_names=["features"],
+                output_names=outputs,
+                dynamic_shapes=({0: torch.export.Dim("rows")},),
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:
+        raise UserError(
+            "ONNX must have all that the network computes. Found that PyTorch cannot export it: "
+            f"{' '.join(str(error).split())[:200]}. Use `--export state_dict`, or another "
+            "activation."
+        ) from error
+    finally:
+        log.setLevel(level)
+    assert program is not None
+    return _with_columns(program.model_proto, ensemble)
+
+
+def _with_columns(model: Any, ensemble: Ensemble) -> bytes:
+    """An ONNX model that takes categories as texts, and gives classes by name."""
+    from onnx import TensorProto, checker, helper
+
+    graph = model.graph
+    columns = [column for column in ensemble.preprocessing.columns if column.n_inputs]
+    if any(column.kind is Kind.CATEGORY for column in columns):
+        before = []
+        del graph.input[:]
+        for k, column in enumerate(columns):
+            kind = _TYPES[column.kind or Kind.NUMBER]
+            shape = ["rows"]
+            graph.input.append(
+                helper.make_tensor_value_info(column.name, getattr(TensorProto, kind), shape)
+            )
+            before += _column_nodes(column, k, helper, TensorProto)
+        encoded = [f"deltaflow_encoded_{k}" for k in range(len(columns))]
+        before.append(helper.make_node("Concat", encoded, ["features"], axis=1))
+        nodes = list(graph.node)
+        del graph.node[:]
+        graph.node.extend([*before, *nodes])
+    if ensemble.head.n_classes:
+        _name_classes(graph, list(ensemble.names), helper, TensorProto)
+    if not any(opset.domain == "ai.onnx.ml" for opset in model.opset_import):
+        model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    helper.set_model_props(model, {"deltaflow": json.dumps(_notes(ensemble))})
+    checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+_TYPES = {Kind.NUMBER: "DOUBLE", Kind.TRUTH: "BOOL", Kind.CATEGORY: "STRING"}
+
+
+def _column_nodes(column: Column, k: int, helper: Any, types: Any) -> list[Any]:
+    """What turns a column ``[rows]`` into inputs ``[rows, n]`` in double precision."""
+    encoded, cast = f"deltaflow_encoded_{k}", f"deltaflow_cast_{k}"
+    if column.kind is Kind.CATEGORY:
+        hot = f"deltaflow_hot_{k}"
+        return [
+            helper.make_node(
+                "OneHotEncoder", [column.name], [hot], domain="ai.onnx.ml", zeros=0,
+                cats_strings=list(column.categories),
+            ),
+            helper.make_node("Cast", [hot], [encoded], to=types.DOUBLE),
+        ]  # fmt: skip
+    axis = f"deltaflow_axis_{k}"
+    return [
+        helper.make_node("Constant", [], [axis], value_ints=[1]),
+        helper.make_node("Cast", [column.name], [cast], to=types.DOUBLE),
+        helper.make_node("Unsqueeze", [cast, axis], [encoded]),
+    ]
+
+
+def _name_classes(graph: Any, names: list[str], helper: Any, types: Any) -> None:
+    for node in graph.node:
+        for place, output in enumerate(node.output):
+            if output == "class":
+                node.output[place] = "deltaflow_class"
+    graph.node.append(
+        helper.make_node(
+            "LabelEncoder", ["deltaflow_class"], ["class"], domain="ai.onnx.ml",
+            keys_int64s=list(range(len(names))), values_strings=names,
+        )
+    )  # fmt: skip
+    kept = [output for output in graph.output if output.name != "class"]
+    del graph.output[:]
+    graph.output.extend([*kept, helper.make_tensor_value_info("class", types.STRING, ["rows"])])
+
+
+def _example(ensemble: Ensemble) -> Tensor:
+    return torch.zeros(2, len(ensemble.preprocessing.center), dtype=torch.float64)
+
+
+def _notes(ensemble: Ensemble) -> dict[str, Any]:
+    return {
+        "preprocessing": ensemble.preprocessing.primitives(),
+        "head": asdict(ensemble.head),
+    }
