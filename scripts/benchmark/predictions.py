@@ -12,7 +12,7 @@ from deltaflow.config.composition import compose_run
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import builders
 from deltaflow.experiment.prediction import draw_phase_diagram, predict_network
-from deltaflow.figures.run_picture import save
+from deltaflow.figures.looks import save
 
 PREDICTION, DIAGRAM = "prediction, 50 layers", "phase diagram"
 _DEPTH = ["network.hidden_sizes=null", "network.depth=50"]

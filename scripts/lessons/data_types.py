@@ -12,7 +12,7 @@ from fractions import Fraction
 import torch
 
 from course.pictures import label, panels, save
-from deltaflow.figures.run_picture import END, START
+from deltaflow.figures.looks import END, START
 
 # %% [markdown]
 # ## Which types there are

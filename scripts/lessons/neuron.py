@@ -16,7 +16,7 @@ from torch import nn
 from course.pictures import label, names, panels, save
 from course.printing import entries
 from deltaflow.data.sources import blobs
-from deltaflow.figures.run_picture import END, START
+from deltaflow.figures.looks import END, START
 from deltaflow.nn.initializers import Zeros
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy

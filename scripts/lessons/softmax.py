@@ -12,7 +12,7 @@ from torch import Tensor
 
 from course.pictures import label, panels, save
 from course.printing import entries
-from deltaflow.figures.run_picture import END, START
+from deltaflow.figures.looks import END, START
 
 # %% [markdown]
 # ## Three steps

@@ -13,7 +13,7 @@ from torch import nn
 from course.pictures import label, panels, save
 from course.printing import entries
 from deltaflow.data.sources import moons
-from deltaflow.figures.run_picture import END, START
+from deltaflow.figures.looks import END, START
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Xavier
 from deltaflow.nn.network import FullyConnected

@@ -79,7 +79,7 @@ def test_a_network_is_read_with_its_normalisation_and_dropout(normalization, tmp
 
 def test_the_flow_is_drawn_with_one_call(trained):
     titles = [axes.get_title(loc="left") for axes in trained.draw().axes]
-    assert any(title.startswith("Depth profile") for title in titles)
+    assert any(title.startswith("δ norm") for title in titles)
 
 
 def test_without_a_flow_there_is_no_picture(tmp_path):

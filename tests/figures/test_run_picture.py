@@ -8,8 +8,9 @@ import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
 
-from deltaflow.figures import run_picture
-from deltaflow.records import LAYERS
+from deltaflow.figures import looks, run_picture
+from deltaflow.figures.class_panels import Classified, Decisions
+from deltaflow.records import LAYERS, METRICS
 
 STEPS, SEEDS, N_LAYERS = (0, 10, 20, 25), (3, 4, 5), 4
 OTHERS = ("weight_grad_norm", "update_ratio", "inactive_fraction", "dead_fraction")
@@ -61,7 +62,7 @@ def cell(axes, step, layer):
     return mesh.get_array()[row, column]
 
 
-def profile(figure, moment, title="Depth profile"):
+def profile(figure, moment, title="δ norm"):
     """A panel's line of the start or the end."""
     lines = panel(figure, title).lines
     (line,) = (line for line in lines if line.get_label().startswith(moment))
@@ -126,23 +127,75 @@ def test_shares_are_means_over_seeds(quantity):
         assert line.get_ydata() == pytest.approx([(4 + n) / (10 + step) for n in (1, 2, 3, 4)])
 
 
-def test_the_band_is_the_middle_half_of_the_seeds():
+def test_the_band_is_the_interval_of_the_mean_logarithm():
+    """That of five seeds a decade apart, by Student's t with four degrees of freedom: 2.776."""
     seeds = (1, 10, 100, 1000, 10000)
     figure = run_picture.draw(layers(lambda seed, *_: float(seed), (0,), seeds), "run")
-    (band,) = panel(figure, "Depth profile").collections
-    heights = band.get_paths()[0].vertices[:, 1]
-    assert (heights.min(), heights.max()) == (pytest.approx(10), pytest.approx(1000))
+    (band,) = panel(figure, "δ norm").collections
+    heights = np.log10(band.get_paths()[0].vertices[:, 1])
+    half = 2.776 * np.sqrt(2.5) / np.sqrt(5)
+    assert (heights.min(), heights.max()) == (
+        pytest.approx(2 - half, abs=1e-3), pytest.approx(2 + half, abs=1e-3)
+    )  # fmt: skip
 
 
-def test_the_title_says_what_was_run():
+def test_few_seeds_are_lines_of_their_own():
+    figure = run_picture.draw(layers(scattered), "run")
+    axes = panel(figure, "δ norm")
+    assert not axes.collections
+    singles = [line for line in axes.lines if line.get_label() == "_seed"]
+    heights = {tuple(np.round(line.get_ydata(), 9)) for line in singles}
+    for seed in SEEDS:
+        for step in (0, 25):
+            own = tuple(round(scattered(seed, step, layer), 9) for layer in (1, 2, 3, 4))
+            assert own in heights
+
+
+def test_the_finding_stands_above_what_was_run():
+    figure = run_picture.draw(layers(scattered), "relu · iris", "Gradients vanish.")
+    first, second = (text.get_text() for text in figure.texts[:2])
+    assert (first, second) == ("Gradients vanish.", "relu · iris")
+
+
+def test_the_loss_is_the_geometric_mean_over_seeds_after_each_epoch():
+    index = [(seed, epoch, split) for seed in (0, 1) for epoch in (0, 1)
+             for split in ("train", "validation")]  # fmt: skip
+    loss = [10.0 ** -(seed + epoch) * (1 + (split == "train")) for seed, epoch, split in index]
+    columns = dict(zip(METRICS.key, zip(*index, strict=True), strict=True))
+    figure = run_picture.draw(
+        layers(scattered), "run", metrics=METRICS.frame({**columns, "loss": loss})
+    )
+    lines = {line.get_label(): line for line in panel(figure, "Loss").lines}
+    assert lines["training"].get_xdata().tolist() == [1, 2]
+    assert lines["training"].get_ydata() == pytest.approx([2 * 10**-0.5, 2 * 10**-1.5])
+    assert lines["validation"].get_ydata() == pytest.approx([10**-0.5, 10**-1.5])
+
+
+def test_a_confusion_matrix_has_the_shares_of_each_class():
+    found = Classified("test", ["a", "b"], np.array([[3, 1], [0, 8]]))
+    axes = panel(run_picture.draw(layers(scattered), "run", classified=found), "Test rows")
+    assert {text.get_text() for text in axes.texts} == {"75 %", "25 %", "100 %"}
+    (matrix,) = axes.images
+    assert np.asarray(matrix.get_array()).tolist() == [[0.75, 0.25], [0, 1]]
+
+
+def test_two_inputs_have_their_decisions_and_the_rows():
+    decisions = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
+    found = Classified("test", ["a", "b"], np.eye(2), decisions)
+    axes = panel(run_picture.draw(layers(scattered), "run", classified=found), "Decisions")
+    assert np.asarray(axes.images[0].get_array()).tolist() == [[0, 1], [0, 1]]
+    assert [c.get_offsets().tolist() for c in axes.collections] == [[[1, 0]], [[0, 1]]]
+
+
+def test_without_a_finding_the_title_says_what_was_run():
     figure = run_picture.draw(layers(scattered), "relu · iris")
-    assert figure.get_suptitle().startswith("relu · iris")
+    assert figure.texts[0].get_text() == "relu · iris"
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 4, 31])
 def test_layers_are_whole_numbers(n_layers):
     figure = drawn(run_picture.draw(layers(scattered, n_layers=n_layers), "run"))
-    for axis in (panel(figure, "Error signal δ").yaxis, panel(figure, "Depth profile").xaxis):
+    for axis in (panel(figure, "Error signal δ").yaxis, panel(figure, "δ norm").xaxis):
         low, high = axis.get_view_interval()
         ticks = [tick for tick in axis.get_ticklocs() if low <= tick <= high]
         assert ticks
@@ -173,14 +226,14 @@ def test_a_seed_without_a_finite_delta_is_left_out_of_the_mean():
 
 def test_one_step_has_a_start_and_no_end():
     figure = run_picture.draw(layers(scattered, steps=(0,)), "run")
-    (line,) = panel(figure, "Depth profile").lines
-    assert line.get_label().startswith("start (step 0)")
+    assert profile(figure, "start").get_label().startswith("start (step 0)")
+    assert "end" not in {line.get_label()[:3] for line in panel(figure, "δ norm").lines}
 
 
 def test_one_seed_has_no_band():
     figure = run_picture.draw(layers(scattered, seeds=(3,)), "run")
-    assert not panel(figure, "Depth profile").collections
-    assert "band" not in figure.get_suptitle()
+    assert not panel(figure, "δ norm").collections
+    assert "interval" not in " ".join(t.get_text() for t in figure.legends[0].get_texts())
 
 
 EXTREMES = {
@@ -209,7 +262,7 @@ def test_whatever_was_measured_is_drawn_without_a_warning(frame):
 
 def test_a_picture_is_written_whole(tmp_path):
     figure = run_picture.draw(layers(scattered), "run")
-    run_picture.save(figure, tmp_path / "flow.png")
+    looks.save(figure, tmp_path / "flow.png")
     width, height = figure.get_size_inches() * figure.dpi
     assert image.imread(tmp_path / "flow.png").shape[:2] == (round(height), round(width))
     assert (tmp_path / "flow.png").read_bytes().endswith(b"IEND\xaeB`\x82")
@@ -225,6 +278,6 @@ def test_a_picture_that_cannot_be_written_leaves_the_one_before(tmp_path, monkey
 
     monkeypatch.setattr(Figure, "savefig", half)
     with pytest.raises(OSError, match="no space"):
-        run_picture.save(Figure(), tmp_path / "flow.png")
+        looks.save(Figure(), tmp_path / "flow.png")
     assert [path.name for path in tmp_path.iterdir()] == ["flow.png"]
     assert (tmp_path / "flow.png").read_text() == "the one before"

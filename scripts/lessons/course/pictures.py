@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from course.catalogue import OUTPUT
 from deltaflow import UserError
-from deltaflow.figures import run_picture
-from deltaflow.figures.run_picture import END, QUIET, START
+from deltaflow.figures import looks
+from deltaflow.figures.looks import END, QUIET, START
 
 FORMATS = ("png", "svg")
 LOOKS: dict[str, dict[str, Any]] = {
@@ -114,7 +114,7 @@ def save(figure: Figure, name: str) -> Picture:
     check_writable(folder)
     paths = tuple(folder / f"{name}.{kind}" for kind in FORMATS)
     for path in paths:
-        run_picture.save(figure, path)
+        looks.save(figure, path)
         figure.set_layout_engine("none")  # what was laid out once stays so
     print(f"Figure: {paths[0]} and .{FORMATS[1]}")
     return Picture(paths)

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
         predict_network,
         prediction_title,
     )
-    from deltaflow.figures.run_picture import save
+    from deltaflow.figures.looks import save
     from deltaflow.terminal.prediction import print_prediction
     from deltaflow.terminal.screen import console
 

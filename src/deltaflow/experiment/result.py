@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 from torch import nn
@@ -14,6 +15,7 @@ from deltaflow.data import Table
 from deltaflow.experiment.checkpoint import Kept, read_checkpoint
 from deltaflow.experiment.ensemble import Ensemble
 from deltaflow.figures import run_picture
+from deltaflow.figures.class_panels import Classified
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, Summary, read_summary, read_table
 from deltaflow.system.errors import UserError
@@ -30,6 +32,7 @@ class Run:
         layers: the layers table, a row per seed, step and layer.
         metrics: the metrics table, a row per seed, epoch and split.
         kept: the network and what it takes to use it; ``None`` if nothing was kept.
+        classified: what the network makes of rows that have classes, if it was judged by some.
     """
 
     directory: Path
@@ -37,6 +40,7 @@ class Run:
     layers: pl.DataFrame
     metrics: pl.DataFrame
     kept: Kept | None
+    classified: Classified | None = None
 
     @property
     def network(self) -> FullyConnected | None:
@@ -102,7 +106,14 @@ class Run:
                 f"A picture of the flow needs its records. Found none in {self.directory}. "
                 "Run with `diagnostics=default`."
             )
-        return run_picture.draw(without_diverged(self.layers, self.record.replicas), self.title)
+        replicas, verdicts = self.record.replicas, self.record.verdicts
+        return run_picture.draw(
+            without_diverged(self.layers, replicas),
+            self.title,
+            verdicts[0].words if verdicts else "",
+            without_diverged(self.metrics, replicas),
+            self.classified,
+        )
 
     @property
     def title(self) -> str:
@@ -135,10 +146,21 @@ def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
         ValueError: if it is no run directory, or its records cannot be read.
     """
     folder = Path(directory)
+    record = read_summary(folder)
     return Run(
         directory=folder,
-        record=read_summary(folder),
+        record=record,
         layers=read_table(folder, LAYERS),
         metrics=read_table(folder, METRICS),
         kept=read_checkpoint(folder, activation),
+        classified=_classified(record),
     )
+
+
+def _classified(record: Summary) -> Classified | None:
+    """What the record keeps of it: anybody may have written it."""
+    kept = record.confusion
+    k = 0 if kept is None else len(kept.classes)
+    if kept is None or [len(row) for row in kept.counts] != [k] * k or not k:
+        return None
+    return Classified(kept.part, kept.classes, np.array(kept.counts))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 from lightning.pytorch.loggers import Logger
@@ -12,12 +12,14 @@ from deltaflow.config import limits
 from deltaflow.config.hyperparameters import varied
 from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.checkpoint import kept_by
+from deltaflow.experiment.classified import classified
 from deltaflow.experiment.ending import broken_off
 from deltaflow.experiment.plan import RunPlan, keep_settings, summary_of_start
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
-from deltaflow.figures import run_picture
+from deltaflow.figures import looks
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
+from deltaflow.records.details import Confusion
 from deltaflow.records.recording import Recording
 from deltaflow.system.signals import held_back
 from deltaflow.theory.network import Theory
@@ -190,10 +192,15 @@ class RunUnderWay:
         )  # fmt: skip
         records.note(found)
         kept = kept_by(self.module, self.data.preprocessing)
-        done = Run(directory, records.summary, layers, metrics, kept)
+        going = [i for i, r in enumerate(records.summary.replicas) if not r.has_diverged]
+        judged = classified(self.data, self.module.network.eval(), self.module.objective, going)
+        if judged is not None:
+            counted = Confusion(judged.part, judged.classes, judged.confusion.tolist())
+            records.note({"confusion": asdict(counted)})
+        done = Run(directory, records.summary, layers, metrics, kept, judged)
         if len(layers):
             picture = directory / "flow.png"
-            run_picture.save(done.draw(), picture)
+            looks.save(done.draw(), picture)
             log_picture(self.loggers, "flow", picture, n_steps)
         log_verdicts(self.loggers, done.record.verdicts, n_steps)
         log_outcome(self.loggers, done.record, n_steps)

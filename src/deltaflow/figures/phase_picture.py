@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from deltaflow.comparison.phase_points import PhasePoint
 from deltaflow.figures.label_placement import Box, beside, within
-from deltaflow.figures.run_picture import END
+from deltaflow.figures.looks import END
 from deltaflow.theory import Edge, PhaseDiagram
 from deltaflow.theory.phases import PHASES
 

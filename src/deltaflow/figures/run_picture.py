@@ -1,76 +1,131 @@
-"""Pictures of the gradient flow, drawn from the layers table."""
+"""The picture of a run: its finding, the flow of δ, the learning curves, and what it predicts."""
 
-import io
 import itertools
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullFormatter, PercentFormatter
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from deltaflow.comparison.flow_numbers import first_and_last, flow_numbers, positive_log
+from deltaflow.comparison.flow_numbers import flow_numbers
 from deltaflow.comparison.statistics.intervals import interval
-from deltaflow.flow.profiles import decay_rate
-from deltaflow.system.files import replace_file
+from deltaflow.figures.class_panels import Classified, draw_classified
+from deltaflow.figures.depth_panels import (
+    draw_profile,
+    draw_shares,
+    logarithms,
+    whole_numbers,
+)
+from deltaflow.figures.labels import plain, wrapped
+from deltaflow.figures.looks import END, FEW, QUIET, START, draw_seeds, logarithmic
 
-START, END = "#1b4f9c", "#d1601f"  # apart in hue and, for greyscale, in lightness
-QUIET = "#5f6368"
-SHARES = {"saturated_fraction": "^", "inactive_fraction": "o", "dead_fraction": "X"}
+_MOST_LETTERS = 118  # of the finding, in a line
 
 
-def draw(layers: pl.DataFrame, title: str) -> Figure:
-    """The picture of a run: δ by layer and step, and profiles over depth at start and end.
+def draw(
+    layers: pl.DataFrame,
+    title: str,
+    finding: str = "",
+    metrics: pl.DataFrame | None = None,
+    classified: Classified | None = None,
+) -> Figure:
+    """The picture of a run.
 
     Args:
         layers: the layers table of one run, without replicas that are not to be counted.
         title: what was run.
+        finding: what came out, in a sentence, above all else.
+        metrics: the metrics table, of the same replicas.
+        classified: what the network makes of classes.
 
     Returns:
         The figure. Above, log₁₀ of the δ norm by layer and step (the mean over seeds of the
-        logarithm) and its profile; below, the profiles of the weight gradient, the update
-        ratio and the shares of units. Bands hold the middle half of the seeds.
+        logarithm), its profile, and the loss; below, the profiles of the weight gradient, the
+        update ratio and the shares of units, and what is made of classes. Bands are 95 %
+        intervals of the mean over seeds; fewer than four seeds are drawn one by one.
     """
     # Fixed margins: a layout that measures its texts would take as long as all the drawing.
-    figure = Figure(figsize=(11, 8), dpi=130)
+    figure = Figure(figsize=(13, 8.2), dpi=100)
+    has_curves = metrics is not None and len(metrics) > 0
     above = figure.add_gridspec(
-        1, 2, left=0.055, right=0.985, bottom=0.485, top=0.91, wspace=0.22, width_ratios=[1.3, 1]
+        1, 2 + has_curves, left=0.045, right=0.988, bottom=0.475, top=0.82, wspace=0.2,
+        width_ratios=[1.25, 1, 0.85][: 2 + has_curves],
+    )  # fmt: skip
+    below = figure.add_gridspec(
+        1, 3 + (classified is not None), left=0.045, right=0.988, bottom=0.07, top=0.36, wspace=0.24
     )
-    below = figure.add_gridspec(1, 3, left=0.065, right=0.985, bottom=0.07, top=0.36, wspace=0.25)
-    heat, profile = above.subplots()  # type: ignore[misc]
-    gradient, update, shares = below.subplots()  # type: ignore[misc]
-    bands = " (bands: the middle half of them)" if layers["seed"].n_unique() > 1 else ""
-    figure.suptitle(title + bands, fontsize=13, fontweight="bold", x=0.01, ha="left")
-
+    heat, profile, *curves = above.subplots()  # type: ignore[misc]
+    gradient, update, shares, *classes = below.subplots()  # type: ignore[misc]
+    headline = wrapped(finding, _MOST_LETTERS, 2) or plain(title)
+    figure.text(0.012, 0.982, headline, fontsize=13, fontweight="bold", va="top")
     decay = _decay(layers)
     _heatmap(figure, heat, layers)
-    _profile(profile, layers, "delta_norm", "Depth profile of the δ norm", decay)
-    _profile(gradient, layers, "weight_grad_norm", "Weight gradient norm")
-    _profile(update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
-    _shares(shares, layers)
-    if profile.lines:
-        profile.legend(frameon=False, fontsize=9)
+    draw_profile(profile, layers, "delta_norm", "δ norm over depth", decay)
+    draw_profile(gradient, layers, "weight_grad_norm", "Weight gradient norm")
+    draw_profile(update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
+    draw_shares(shares, layers)
+    for axes in curves:
+        _loss(axes, metrics)  # type: ignore[arg-type]
+    for axes in classes:
+        draw_classified(axes, classified)  # type: ignore[arg-type]
+    subtitle = plain(title) if finding else ""
+    y = 0.945 - 0.028 * headline.count("\n")
+    figure.text(0.012, y, subtitle, fontsize=10, va="top", color=QUIET)
+    _legend(figure, profile, layers["seed"].n_unique(), y)
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure, whole or not at all.
+def _legend(figure: Figure, profile: Axes, n_seeds: int, y: float) -> None:
+    """One legend for all panels over depth, above them, where it crosses nothing."""
+    handles: list[Artist] = [line for line in profile.lines if line.get_label() != "_seed"]
+    if n_seeds >= FEW:
+        handles.append(Patch(color=QUIET, alpha=0.25, lw=0, label="95 % interval of the mean"))
+    elif n_seeds > 1:
+        handles.append(Line2D([], [], color=QUIET, lw=0.7, label="each seed"))
+    figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(0.005, y - 0.02), ncols=4, frameon=False,
+        fontsize=9.5, columnspacing=1.6,
+    )  # fmt: skip
 
-    Args:
-        figure: to write.
-        path: where; its ending names the format.
-    """
-    FigureCanvasAgg(figure)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:])
-    replace_file(path, drawn.getvalue())
+
+def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
+    """The loss over the epochs, in training and in validation."""
+    looks = {"train": ("training", {"color": START, "ls": "-"}),
+             "validation": ("validation", {"color": END, "ls": "--"})}  # fmt: skip
+    drawn = []
+    for split, (name, look) in looks.items():
+        rows = metrics.filter(pl.col("split") == split)
+        if not len(rows):
+            continue
+        grid = rows.with_columns(log=np.log10(pl.col("loss"))).pivot(
+            "epoch", index="seed", values="log"
+        )
+        epochs = sorted(int(column) for column in grid.columns if column != "seed")
+        values = grid.select(map(str, epochs)).to_numpy().astype(float)
+        values[~np.isfinite(values)] = np.nan
+        if not np.isfinite(values).any():
+            continue
+        draw_seeds(axes, [e + 1 for e in epochs], values, look, name, lambda logs: 10.0**logs)
+        drawn.append(name)
+    if drawn:
+        logarithmic(axes)
+    axes.grid(axis="y", color="#e4e4e4", lw=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("epochs trained")
+    axes.set_title("Loss", loc="left", fontsize=11)
+    for x, (name, look) in zip((0.52, 1.0), looks.values(), strict=True):
+        if name in drawn:
+            axes.text(
+                x, 1.035, f"{'—' if look['ls'] == '-' else '– –'} {name}", transform=axes.transAxes,
+                ha="right", fontsize=9.5, color=look["color"],
+            )  # fmt: skip
 
 
 def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:
-    means = _logarithms(layers, "delta_norm").group_by("layer", "step").agg(pl.col("log").mean())
+    means = logarithms(layers, "delta_norm").group_by("layer", "step").agg(pl.col("log").mean())
     grid = means.pivot("step", index="layer", values="log").sort("layer")
     steps = sorted(int(name) for name in grid.columns if name != "layer")
     values = grid.select(map(str, steps)).to_numpy().astype(float)
@@ -81,138 +136,11 @@ def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:
     axes.set_facecolor("#d9d9d9")  # where δ is 0 or not finite
     axes.set_xlabel("training step")
     axes.set_ylabel("layer (1 = next to the input)")
-    axes.yaxis.set_major_locator(_whole_numbers(1, len(values)))
-    axes.xaxis.set_major_locator(_whole_numbers(steps[0], steps[-1], most=6))
-    grey = "" if np.isfinite(values).all() else " (grey: 0 or not finite)"
-    axes.set_title(f"Error signal δ, layer by layer{grey}", loc="left", fontsize=11)
-    figure.colorbar(mesh, ax=axes, label="log₁₀ of the δ norm", pad=0.02)
-
-
-def _profile(
-    axes: Axes,
-    layers: pl.DataFrame,
-    quantity: str,
-    title: str,
-    decay: dict[str, float | None] | None = None,
-) -> None:
-    """A quantity over depth on a logarithmic scale, at the first and the last step."""
-    logs = _logarithms(layers, quantity)
-    for moment, step, look in _moments(layers):
-        rows = (
-            logs.filter((pl.col("step") == step) & pl.col("log").is_not_null())
-            .group_by("layer")
-            .agg(
-                pl.col("log").mean(),
-                low=pl.col("log").quantile(0.25, "linear"),
-                high=pl.col("log").quantile(0.75, "linear"),
-                n=pl.len(),
-            )
-            .sort("layer")
-        )
-        if not len(rows):
-            continue
-        rate = decay[moment] if decay else None
-        label = f"{moment} (step {step})" + (f": ×{rate:.2g} per layer going back" if rate else "")
-        x = rows["layer"].to_numpy()
-        axes.plot(x, 10 ** rows["log"].to_numpy(), label=label, **look)
-        if rows["n"].max() != 1:
-            low, high = (10 ** rows[name].to_numpy() for name in ("low", "high"))
-            axes.fill_between(x, low, high, color=look["color"], alpha=0.18, lw=0)
-    _say_zeros(axes, logs)
-    if decay:
-        _prediction(axes, layers, f"predicted_{quantity}")
-    if axes.lines:
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        bottom, top = axes.get_ylim()
-        if top < 10 * bottom:  # a decade at least, or small wiggles look like flow
-            middle = bottom**0.5 * top**0.5
-            axes.set_ylim(middle / 10**0.5, middle * 10**0.5)
-    _frame(axes, layers, title, missing="0 or not finite in every layer")
-
-
-def _say_zeros(axes: Axes, logs: pl.DataFrame) -> None:
-    """In how many seeds a quantity is 0 in some layer, which no mean of logarithms shows."""
-    said = []
-    for moment, step, _ in _moments(logs):
-        layers = logs.filter(pl.col("step") == step).group_by("layer")
-        counted = layers.agg(pl.col("zero").sum(), n=pl.len())
-        n_zero, n = (int(counted[name].max() or 0) for name in ("zero", "n"))  # type: ignore[arg-type]
-        said += [f"0 in {n_zero} of {n} seeds at the {moment}"] if n_zero and n != 1 else []
-    if said:
-        text = f"{', '.join(said)}: left out"
-        axes.text(0.02, 0.02, text, transform=axes.transAxes, fontsize=8, color=QUIET)
-
-
-def _prediction(axes: Axes, layers: pl.DataFrame, quantity: str) -> None:
-    """Theory's profile of step 0, over what it predicts."""
-    logs = _logarithms(layers, quantity).filter(pl.col("step") == 0).drop_nulls()
-    rows = logs.group_by("layer").agg(pl.col("log").mean()).sort("layer")
-    if len(rows):
-        x, y = rows["layer"].to_numpy(), 10 ** rows["log"].to_numpy()
-        rate = float(decay_rate(y))
-        label = "theory (step 0)" + (f": ×{rate:.2g}" if np.isfinite(rate) else "")
-        axes.plot(x, y, label=label, color="black", ls=":", lw=1.8, zorder=3)
-
-
-def _shares(axes: Axes, layers: pl.DataFrame) -> None:
-    """The shares of units that pass little or nothing back, at the first and the last step."""
-    names = [name for name in SHARES if layers[name].count()]
-    for moment, step, look in _moments(layers):
-        rows = layers.filter(pl.col("step") == step).group_by("layer").agg(
-            pl.col(name).fill_nan(None).mean() for name in names
-        ).sort("layer")  # fmt: skip
-        for name in names:
-            axes.plot(
-                rows["layer"].to_numpy(), rows[name].to_numpy(), **look | {"marker": SHARES[name]},
-                label=f"{name.removesuffix('_fraction')}, {moment}",
-            )  # fmt: skip
-    axes.set_ylim(-0.03, 1.03)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    title = "Units: " + (", ".join(n.removesuffix("_fraction") for n in names) or "none to count")
-    _frame(axes, layers, title, missing="φ neither saturates nor is flat")
-    if axes.lines:
-        axes.legend(frameon=False, fontsize=8)
-
-
-def _frame(axes: Axes, layers: pl.DataFrame, title: str, missing: str) -> None:
-    n_layers = int(layers["layer"].max())  # type: ignore[arg-type]
-    axes.set_xlim(0.6, n_layers + 0.4)
-    axes.xaxis.set_major_locator(_whole_numbers(1, n_layers))
-    axes.set_xlabel("layer (input → output)")
-    axes.grid(axis="y", color="#e4e4e4", lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(title, loc="left", fontsize=11)
-    if not axes.lines:
-        axes.set_yticks([])
-        axes.text(0.5, 0.5, missing, transform=axes.transAxes, ha="center", color=QUIET)
-
-
-def _moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
-    """Start and end: their steps, and how their lines look."""
-    first, last = first_and_last(layers)
-    size = 4.5 if layers["layer"].n_unique() <= 20 else 2.5
-    start = {"color": START, "ls": "-", "marker": "o", "ms": size}
-    end = {"color": END, "ls": "--", "marker": "s", "ms": size}
-    moments = [("start", first, start), ("end", last, end)]
-    return moments if last != first else moments[:1]
-
-
-def _logarithms(layers: pl.DataFrame, quantity: str) -> pl.DataFrame:
-    """Layer, step, log₁₀ of a quantity, null where it is 0 or not finite, and whether it is 0."""
-    return layers.select("layer", "step", log=positive_log(quantity), zero=pl.col(quantity) == 0)
-
-
-def _whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
-    """Ticks at whole numbers from the lowest to the highest, and not too many."""
-    stride = max(1, -(-(highest - lowest + 1) // most))
-    for round_stride in (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000):
-        if round_stride >= stride:
-            stride = round_stride
-            break
-    ticks = range(lowest - lowest % stride, highest + 1, stride)
-    return FixedLocator([tick for tick in ticks if tick >= lowest] or [lowest])
+    axes.yaxis.set_major_locator(whole_numbers(1, len(values)))
+    axes.xaxis.set_major_locator(whole_numbers(steps[0], steps[-1], most=6))
+    grey = " (grey: 0 or not finite)" if not np.isfinite(values).all() else ""
+    axes.set_title(f"Error signal δ: log₁₀ of its norm{grey}", loc="left", fontsize=11)
+    figure.colorbar(mesh, ax=axes, pad=0.02)
 
 
 def _decay(layers: pl.DataFrame) -> dict[str, float | None]:

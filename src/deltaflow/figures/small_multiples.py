@@ -15,7 +15,7 @@ from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.series.bands import Band
 from deltaflow.figures.labels import wrapped
-from deltaflow.figures.run_picture import END, QUIET, START
+from deltaflow.figures.looks import END, QUIET, START
 
 MOST = 12  # runs in a figure
 _Run = RankedConfiguration

@@ -13,7 +13,7 @@ from deltaflow.comparison.configuration import text
 from deltaflow.comparison.statistics.effects import AxisEffects, Effect
 from deltaflow.figures.formats import FORMATS
 from deltaflow.figures.labels import plain, wrapped
-from deltaflow.figures.run_picture import END, QUIET, START, save
+from deltaflow.figures.looks import END, QUIET, START, save
 from deltaflow.figures.small_multiples import curves, heatmaps, profiles
 from deltaflow.records import Interval
 from deltaflow.system.files import folders, make_folder

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args, get_type_hints
 
 from deltaflow.records.decoding import WrongFieldError
+from deltaflow.records.details import Confusion, Numbers, TableReading, TheorySummary, VerdictRecord
 from deltaflow.system.processes import is_at_work
 
 Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
 STATUSES: tuple[str, ...] = get_args(Status)
 """How a run stands, the best first."""
-
-Numbers = Mapping[str, float | None]
-"""By name; ``None`` for what is not a finite number."""
 
 
 @dataclass(frozen=True)
@@ -64,60 +62,6 @@ class Replica:
         Those that do not diverge later are those whose δ explodes least, no sample of the start.
         """
         return name.endswith("_start") or not self.has_diverged
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """How a column of the user's own table was read, and why it was left out, if it was."""
-
-    name: str
-    read_as: str | None
-    inputs: int
-    left_out: str | None
-
-
-@dataclass(frozen=True)
-class TableReading:
-    """How the user's own table was read."""
-
-    path: str
-    rows: int
-    target: str
-    columns: Annotated[Sequence[TableColumn], 10**6]
-
-
-@dataclass(frozen=True)
-class TheorySummary:
-    """What theory says of a run; the field ``theory`` of :class:`Summary` has the meaning."""
-
-    activation: str | None
-    phase: str | None
-    depth: int | None
-    dropout: float | None
-    weight_variance: float | None
-    bias_variance: float | None
-    q: float | None
-    chi: float | None
-    c: float | None
-    trainable_depth: float | None
-    decay_rate: float | None
-    vanishing_index: float | None
-    theory_error: float | None
-    band: float | None
-
-
-@dataclass(frozen=True)
-class VerdictRecord:
-    """A verdict; the field ``verdicts`` of :class:`Summary` has the meaning."""
-
-    kind: str
-    words: str
-    when: str | None
-    layers: Sequence[int]
-    numbers: Mapping[str, bool | str | float | None]
-    overrides: Sequence[str]
-    leave_out: Sequence[str]
-    predicted: Numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +118,12 @@ class Summary:
     ] = field(default_factory=dict)
     largest_class: Annotated[
         float | None, "share of the largest class in the training part; null for numbers"
+    ] = None
+    confusion: Annotated[
+        Confusion | None,
+        "of up to 20 classes, else null: the part of the data that was judged, the classes, and "
+        "counts, a row for each true class, a column for each class that its rows are taken for, "
+        "over all seeds that did not diverge",
     ] = None
     replicas: Annotated[
         Sequence[Replica],

@@ -14,7 +14,7 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from deltaflow.nn.activations import traits
 from deltaflow.records.decoding import decode
-from deltaflow.records.fields import VerdictRecord
+from deltaflow.records.details import VerdictRecord
 from deltaflow.training.callbacks.rows import MeasuredStep
 from deltaflow.training.callbacks.tensorboard import (
     CHARTS,

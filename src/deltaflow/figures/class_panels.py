@@ -1,0 +1,105 @@
+"""What a network makes of classes: its decisions in the plane, or who is taken for whom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+
+from deltaflow.figures.labels import plain
+from deltaflow.figures.looks import COLORS, MARKERS, QUIET
+
+Array = np.typing.NDArray[Any]
+Part = Literal["training", "validation", "test"]
+_BLUES = LinearSegmentedColormap.from_list("share", ["#ffffff", COLORS[0]])
+_MOST_NAMED = 12  # classes whose names and counts are written
+_MOST_POINTS = 300
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a trained network decides over two inputs.
+
+    Attributes:
+        edges: left, right, bottom and top of the plane, in standardised inputs.
+        chosen: the class that most seeds choose, ``[n_rows, n_columns]``, the bottom row first.
+        points: rows of the data, ``[n, 2]``.
+        targets: their classes, ``[n]``.
+    """
+
+    edges: tuple[float, float, float, float]
+    chosen: Array
+    points: Array
+    targets: Array
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What a trained network makes of rows that have classes.
+
+    Attributes:
+        part: of the data, that was judged.
+        classes: their names.
+        confusion: rows by true class and by the class they are taken for, over all seeds that
+            did not diverge, ``[k, k]``.
+        decisions: where there are two inputs.
+    """
+
+    part: Part
+    classes: Sequence[str]
+    confusion: Array
+    decisions: Decisions | None = None
+
+
+def draw_classified(axes: Axes, found: Classified) -> None:
+    """Draw the decisions, if there are two inputs, or else the confusion matrix."""
+    if found.decisions is not None and len(found.classes) <= len(COLORS):
+        _draw_decisions(axes, found.decisions, found)
+    else:
+        _draw_confusion(axes, found)
+
+
+def _draw_decisions(axes: Axes, decisions: Decisions, found: Classified) -> None:
+    k = len(found.classes)
+    colors = ListedColormap(COLORS[:k])
+    axes.imshow(
+        decisions.chosen, extent=decisions.edges, origin="lower", aspect="auto", cmap=colors,
+        vmin=-0.5, vmax=k - 0.5, alpha=0.3, interpolation="nearest",
+    )  # fmt: skip
+    for number in range(k):
+        own = decisions.points[decisions.targets == number][:_MOST_POINTS]
+        axes.scatter(own[:, 0], own[:, 1], s=14, c=COLORS[number], marker=MARKERS[number], lw=0)
+    axes.set_xlabel("first input, standardised")
+    axes.set_ylabel("second input", labelpad=1)
+    axes.set_title(f"Decisions, and {found.part} rows", loc="left", fontsize=11)
+
+
+def _draw_confusion(axes: Axes, found: Classified) -> None:
+    k = len(found.classes)
+    rows = found.confusion.sum(1, keepdims=True)
+    shares = found.confusion / np.maximum(rows, 1)
+    axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1, aspect="auto")
+    if k <= _MOST_NAMED:
+        for true, taken in np.argwhere(found.confusion > 0):
+            share = shares[true, taken]
+            axes.text(
+                taken, true, _percent(share), ha="center", va="center", fontsize=9 if k < 7 else 7,
+                color="white" if share > 0.55 else "black",
+            )  # fmt: skip
+        names = [plain(name[:9]) for name in found.classes]
+        axes.set_xticks(range(k), names, fontsize=8)
+        axes.set_yticks(range(k), names, fontsize=8, rotation=90, va="center")
+    else:
+        axes.set_xticks([])
+        axes.set_yticks([])
+    axes.tick_params(length=0, color=QUIET)
+    axes.set_xlabel("taken for")
+    axes.set_ylabel("class", labelpad=1)
+    axes.set_title(f"{found.part.capitalize()} rows of each class", loc="left", fontsize=11)
+
+
+def _percent(share: float) -> str:
+    is_near_a_limit = 0 < share < 0.01 or 0.99 < share < 1
+    return f"{100 * share:.1f} %" if is_near_a_limit else f"{100 * share:.0f} %"

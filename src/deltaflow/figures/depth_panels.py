@@ -1,0 +1,138 @@
+"""Panels over depth: a quantity by layer, at the first and the last recorded step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, PercentFormatter
+
+from deltaflow.comparison.flow_numbers import first_and_last, positive_log
+from deltaflow.figures.looks import END, QUIET, START, draw_seeds, logarithmic
+from deltaflow.flow.profiles import decay_rate
+
+SHARES = {"saturated_fraction": ("^", "▲"), "inactive_fraction": ("o", "●"),
+          "dead_fraction": ("X", "✖")}  # fmt: skip
+
+
+def draw_profile(
+    axes: Axes,
+    layers: pl.DataFrame,
+    quantity: str,
+    title: str,
+    decay: Mapping[str, float | None] | None = None,
+) -> None:
+    """Draw a quantity over depth on a logarithmic scale.
+
+    Args:
+        axes: where.
+        layers: the layers table of one run.
+        quantity: a column.
+        title: of the panel.
+        decay: the decay rate by moment, where theory's profile is to be drawn too.
+    """
+    logs = logarithms(layers, quantity)
+    for moment, step, look in moments(layers):
+        rows = logs.filter(pl.col("step") == step)
+        grid = rows.pivot("layer", index="seed", values="log").drop("seed")
+        x = sorted(int(name) for name in grid.columns)
+        values = grid.select(map(str, x)).to_numpy().astype(float)
+        if not np.isfinite(values).any():
+            continue
+        rate = decay[moment] if decay else None
+        label = f"{moment} (step {step})" + (f": ×{rate:.2g} per layer going back" if rate else "")
+        draw_seeds(axes, x, values, look, label, lambda logs: 10.0**logs)
+    _say_zeros(axes, logs)
+    if decay:
+        _prediction(axes, layers, f"predicted_{quantity}")
+    if axes.lines:
+        logarithmic(axes)
+    _frame(axes, layers, title, missing="0 or not finite in every layer")
+
+
+def draw_shares(axes: Axes, layers: pl.DataFrame) -> None:
+    """Draw the shares of units that pass little or nothing back."""
+    names = [name for name in SHARES if layers[name].count()]
+    for moment, step, look in moments(layers):
+        rows = layers.filter(pl.col("step") == step).group_by("layer").agg(
+            pl.col(name).fill_nan(None).mean() for name in names
+        ).sort("layer")  # fmt: skip
+        for name in names:
+            axes.plot(
+                rows["layer"].to_numpy(), rows[name].to_numpy(),
+                **look | {"marker": SHARES[name][0]},
+                label=f"{name.removesuffix('_fraction')}, {moment}",
+            )  # fmt: skip
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    named = (f"{SHARES[n][1]} {n.removesuffix('_fraction')}" for n in names)
+    title = "Units: " + (", ".join(named) or "none to count")
+    _frame(axes, layers, title, missing="φ neither saturates nor is flat")
+
+
+def moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
+    """Start and end: their steps, and how their lines look."""
+    first, last = first_and_last(layers)
+    size = 4.5 if layers["layer"].n_unique() <= 20 else 2.5
+    start = {"color": START, "ls": "-", "marker": "o", "ms": size}
+    end = {"color": END, "ls": "--", "marker": "s", "ms": size}
+    both = [("start", first, start), ("end", last, end)]
+    return both if last != first else both[:1]
+
+
+def logarithms(layers: pl.DataFrame, quantity: str) -> pl.DataFrame:
+    """Seed, layer, step, log₁₀ of a quantity, null where it is 0 or not finite, and if it is 0."""
+    zero = pl.col(quantity) == 0
+    return layers.select("seed", "layer", "step", log=positive_log(quantity), zero=zero)
+
+
+def whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
+    """Ticks at whole numbers from the lowest to the highest, and not too many."""
+    stride = max(1, -(-(highest - lowest + 1) // most))
+    for round_stride in (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000):
+        if round_stride >= stride:
+            stride = round_stride
+            break
+    ticks = range(lowest - lowest % stride, highest + 1, stride)
+    return FixedLocator([tick for tick in ticks if tick >= lowest] or [lowest])
+
+
+def _say_zeros(axes: Axes, logs: pl.DataFrame) -> None:
+    """In how many seeds a quantity is 0 in some layer, which no mean of logarithms shows."""
+    said = []
+    for moment, step, _ in moments(logs):
+        layers = logs.filter(pl.col("step") == step).group_by("layer")
+        counted = layers.agg(pl.col("zero").sum(), n=pl.len())
+        n_zero, n = (int(counted[name].max() or 0) for name in ("zero", "n"))  # type: ignore[arg-type]
+        said += [f"0 in {n_zero} of {n} seeds at the {moment}"] if n_zero and n != 1 else []
+    if said:
+        text = f"{', '.join(said)}: left out"
+        heights = np.asarray(axes.lines[0].get_ydata() if axes.lines else [0, 0], float)
+        y, va = (0.98, "top") if heights[0] < heights[-1] else (0.02, "bottom")  # off the lines
+        axes.text(0.02, y, text, transform=axes.transAxes, fontsize=8, color=QUIET, va=va)
+
+
+def _prediction(axes: Axes, layers: pl.DataFrame, quantity: str) -> None:
+    """Theory's profile of step 0, over what it predicts."""
+    logs = logarithms(layers, quantity).filter(pl.col("step") == 0).drop_nulls()
+    rows = logs.group_by("layer").agg(pl.col("log").mean()).sort("layer")
+    if len(rows):
+        x, y = rows["layer"].to_numpy(), 10 ** rows["log"].to_numpy()
+        rate = float(decay_rate(y))
+        label = "theory (step 0)" + (f": ×{rate:.2g}" if np.isfinite(rate) else "")
+        axes.plot(x, y, label=label, color="black", ls=":", lw=1.8, zorder=3)
+
+
+def _frame(axes: Axes, layers: pl.DataFrame, title: str, missing: str) -> None:
+    n_layers = int(layers["layer"].max())  # type: ignore[arg-type]
+    axes.set_xlim(0.6, n_layers + 0.4)
+    axes.xaxis.set_major_locator(whole_numbers(1, n_layers, most=8))
+    axes.set_xlabel("layer (input → output)")
+    axes.grid(axis="y", color="#e4e4e4", lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(title, loc="left", fontsize=11)
+    if not axes.lines:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, missing, transform=axes.transAxes, ha="center", color=QUIET)

@@ -1,0 +1,124 @@
+"""The look of every figure: colours, markers, bands and scales, as the page of a report has them.
+
+A band is the 95 % interval of the mean over seeds, of logarithms where the scale is logarithmic.
+Fewer than ``FEW`` seeds are drawn one by one instead.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+from deltaflow.comparison.statistics.intervals import bounds
+from deltaflow.system.files import replace_file
+
+COLORS = (
+    "#0f69a5", "#c94a00", "#004d2e", "#c8749f", "#2f2466", "#8c8a5a", "#8778f5", "#8a1fd0",
+)  # fmt: skip  # apart for colour-blind eyes, and in lightness from one to the next
+MARKERS = ("o", "s", "D", "^", "X", "v", "P", "*")
+START, END = COLORS[:2]
+QUIET = "#5f6368"
+FEW = 4  # seeds that make a band
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PLAIN = 3  # powers of ten that are written out
+_MOST_OF_A_BAND = 0.7  # decades beyond the lines that an axis shows of it
+_MOST_DECADES = 7  # that are named on an axis
+Array = np.typing.NDArray[Any]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, whole or not at all.
+
+    Args:
+        figure: to write.
+        path: where; its ending names the format.
+    """
+    FigureCanvasAgg(figure)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:])
+    replace_file(path, drawn.getvalue())
+
+
+def draw_seeds(
+    axes: Axes, x: Sequence[float], values: Array, look: dict[str, Any], label: str,
+    back: Callable[[Array], Array] = lambda values: values,
+) -> None:  # fmt: skip
+    """A mean over seeds, with its band, or with the lines of few seeds.
+
+    Args:
+        axes: where.
+        x: places.
+        values: ``[n_seeds, n_places]``, NaN where a seed has none.
+        look: of the line.
+        label: of the line.
+        back: from the averaged values to those of the axis.
+    """
+    known = np.isfinite(values)
+    n = known.sum(0)
+    mean = np.where(n > 0, np.where(known, values, 0).sum(0) / np.maximum(n, 1), np.nan)
+    axes.plot(x, back(mean), label=label, **look)
+    if n.max() < FEW:
+        for line in values if n.max() > 1 else []:
+            axes.plot(x, back(line), color=look["color"], lw=0.7, alpha=0.6, label="_seed")
+        return
+    squares = np.where(known, values - mean, 0) ** 2
+    error = np.sqrt(squares.sum(0) / np.maximum(n - 1, 1) / np.maximum(n, 1))
+    low, high = bounds(mean, error, np.where(n > 1, n - 1, np.nan), n=n)
+    with np.errstate(over="ignore"):
+        axes.fill_between(x, back(low), back(high), color=look["color"], alpha=0.18, lw=0)
+
+
+def logarithmic(axes: Axes) -> None:
+    """A logarithmic axis over what its lines show, of a decade at least, with few plain ticks."""
+    lines = [line for line in axes.lines if line.get_label() != "_seed"]
+    heights = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
+    heights = heights[np.isfinite(heights) & (heights > 0)]
+    if not len(heights):
+        return
+    axes.set_yscale("log")
+    low, high = np.log10(heights.min()), np.log10(heights.max())
+    with np.errstate(all="ignore"):
+        bottom, top = np.log10(axes.dataLim.intervaly)  # of bands too
+    low = min(low, max(bottom, low - _MOST_OF_A_BAND)) if np.isfinite(bottom) else low
+    high = max(high, min(top, high + _MOST_OF_A_BAND)) if np.isfinite(top) else high
+    edge = max(0.08 * (high - low), (1 - (high - low)) / 2, 0.08)
+    axes.set_ylim(10 ** (low - edge), 10 ** (high + edge))
+    ticks = log_ticks(low - edge, high + edge)
+    axes.yaxis.set_major_locator(FixedLocator(list(ticks.values())))
+    axes.yaxis.set_major_formatter(FixedFormatter(list(ticks)))
+    axes.yaxis.set_minor_locator(NullLocator())  # drawing them takes longer than all the rest
+
+
+def log_ticks(low: float, high: float) -> dict[str, float]:
+    """Ticks of a logarithmic axis, by what stands beside them.
+
+    Args:
+        low: the least exponent of ten.
+        high: the greatest.
+
+    >>> log_ticks(-2.1, -0.6)
+    {'0.01': 0.01, '0.02': 0.02, '0.05': 0.05, '0.1': 0.1, '0.2': 0.2}
+    >>> list(log_ticks(-9.5, 0.5))
+    ['10⁻⁸', '10⁻⁶', '10⁻⁴', '0.01', '1']
+    """
+    decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+    steps = (1, 2, 5) if high - low < 2 else (1,)
+    stride = -(-len(decades) // _MOST_DECADES)
+    return {
+        _power(step, decade): step * 10.0**decade
+        for decade in decades
+        for step in steps
+        if low <= np.log10(step) + decade <= high and (len(steps) > 1 or decade % stride == 0)
+    }
+
+
+def _power(step: int, decade: int) -> str:
+    if abs(decade) <= _PLAIN:
+        return f"{step * 10.0**decade:g}"
+    return f"{'' if step == 1 else f'{step}·'}10{str(decade).translate(_SUPERSCRIPTS)}"

@@ -1,0 +1,71 @@
+"""Parts of ``summary.json`` that have fields of their own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+Numbers = Mapping[str, float | None]
+"""By name; ``None`` for what is not a finite number."""
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """How a column of the user's own table was read, and why it was left out, if it was."""
+
+    name: str
+    read_as: str | None
+    inputs: int
+    left_out: str | None
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """How the user's own table was read."""
+
+    path: str
+    rows: int
+    target: str
+    columns: Annotated[Sequence[TableColumn], 10**6]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Who is taken for whom; the field ``confusion`` of :class:`Summary` has the meaning."""
+
+    part: Literal["training", "validation", "test"]
+    classes: Annotated[Sequence[str], 20]
+    counts: Annotated[Sequence[Sequence[int]], 20]
+
+
+@dataclass(frozen=True)
+class TheorySummary:
+    """What theory says of a run; the field ``theory`` of :class:`Summary` has the meaning."""
+
+    activation: str | None
+    phase: str | None
+    depth: int | None
+    dropout: float | None
+    weight_variance: float | None
+    bias_variance: float | None
+    q: float | None
+    chi: float | None
+    c: float | None
+    trainable_depth: float | None
+    decay_rate: float | None
+    vanishing_index: float | None
+    theory_error: float | None
+    band: float | None
+
+
+@dataclass(frozen=True)
+class VerdictRecord:
+    """A verdict; the field ``verdicts`` of :class:`Summary` has the meaning."""
+
+    kind: str
+    words: str
+    when: str | None
+    layers: Sequence[int]
+    numbers: Mapping[str, bool | str | float | None]
+    overrides: Sequence[str]
+    leave_out: Sequence[str]
+    predicted: Numbers
