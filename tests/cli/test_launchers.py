@@ -18,7 +18,7 @@ from running import CONF, ROOT
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
           "submitit_local": ("hydra_submitit_launcher", "slurm"),
           "ray": ("hydra_ray_launcher", "ray")}  # fmt: skip
-SHORT = ["logger=none", "trainer.max_epochs=2", "network.width=4"]
+SHORT = ["logger=none", "trainer.max_epochs=2", "network.width=4", "trainer.precision=64-true"]
 SWEEP = ["-m", "activation=relu,tanh", "network.depth=-1,1", *SHORT]
 
 
@@ -58,6 +58,35 @@ def test_every_launcher_that_we_configure_is_tested_here():
     assert configured - {"stacks"} == set(EXTRAS)  # that is the default, which all sweeps try
 
 
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("launcher", "most", "sizes"),
+    [
+        ([], "null", [3, 3, 3]),
+        ([], "1", [0, 0, 0]),
+        (["hydra/launcher=joblib", "hydra.launcher.n_jobs=1"], "4", [2, 2, 0]),
+    ],
+)
+def test_a_job_of_any_launcher_is_a_stack(launcher, most, sizes, deltaflow):
+    if launcher:
+        _require("joblib")
+    runs = ["-m", "seed=0,1,2", "network.depth=1,2", f"sweep.max_networks={most}", *SHORT]
+    outcome = deltaflow(*runs, *launcher, "n_seeds=2", "hydra.sweep.dir=here")
+    assert outcome.status == 0, outcome.err
+    found = _summaries(outcome.directory / "here")
+    for depth in (1, 2):
+        of_depth = [found[name] for name in sorted(found) if f"depth={depth}" in name]
+        assert [len(summary.stack) for summary in of_depth] == sizes
+    assert not list((outcome.directory / "here" / ".sweep").glob("*.log"))
+
+
+def test_a_stack_has_at_least_one_network(deltaflow):
+    outcome = deltaflow("-m", "seed=0,1", "sweep.max_networks=0")
+    assert outcome.status == 1
+    assert "`sweep.max_networks` must be at least 1, or null. Found 0." in outcome.err
+    assert outcome.err.count("deltaflow: ") == 1
+
+
 @pytest.mark.slow
 def test_a_sweep_in_parallel_is_a_sweep(launcher, tmp_path):
     arguments = [*SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=here"]
@@ -76,7 +105,7 @@ def test_a_sweep_in_parallel_is_a_sweep(launcher, tmp_path):
         assert summary.status == ("failed" if "depth=-1" in name else "completed")
         for schema in (LAYERS, METRICS):
             both = (read_table(tmp_path / folder / name, schema) for folder in ("here", "there"))
-            assert next(both).equals(next(both), null_equal=True)
+            assert alike(next(both), next(both))
 
     (lost,) = (p for p in (tmp_path / "here").glob("*relu*depth=1*"))
     (lost / "summary.json").write_text((lost / "summary.json").read_text().replace(

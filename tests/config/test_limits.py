@@ -29,6 +29,7 @@ VALUES = {
     "trainer.gradient_clip_norm": ([None, 0.5], [0.0, -1.0, INF, NAN]),
     "trainer.threads": ([None, 1, 1024], [0, 2000]),
     "trainer.profiler": ([None, "simple", "advanced"], ["deep"]),
+    "sweep.max_networks": ([None, 1, 1000], NO_COUNT),
     "diagnostics.every_n_steps": ([None, 1], NO_COUNT),
     "diagnostics.histogram_every_n_steps": ([None, 1], NO_COUNT),
     "diagnostics.probe_rows": ([1], NO_COUNT),

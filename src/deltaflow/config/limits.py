@@ -96,6 +96,8 @@ LIMITS = (
           null=True),
     Limit("diagnostics.probe_rows", _whole(1), _1, 10000),
     Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0", 10),
+    Limit("sweep.max_networks", _whole(1), _1_OR_NULL, "null", "to let memory and time decide",
+          null=True),
     Limit("optimizer.lr", _positive, _ABOVE_0, 0.1),
     *(Limit(key, _number(0, 1), _0_TO_1, use, null=True) for key, use in (
         ("optimizer.momentum", 0.9), ("optimizer.dampening", 0), ("optimizer.alpha", 0.99),
@@ -128,7 +130,22 @@ def check(config: DictConfig) -> None:
     """
     _check_names(config, RunConfig, prefix="")
     _check_numbers(OmegaConf.to_container(config), prefix="")
+    check_values(config)
+
+
+def check_values(config: DictConfig, prefix: str = "") -> None:
+    """Refuse values beyond their limits.
+
+    Args:
+        config: of a run, or of a sweep.
+        prefix: of the keys to check.
+
+    Raises:
+        ValueError: for the first that breaks a limit.
+    """
     for limit in LIMITS:
+        if not limit.key.startswith(prefix):
+            continue
         value = OmegaConf.select(config, limit.key, default=limit)
         if value is limit or (value is None and limit.null):  # what is not there breaks no limit
             continue

@@ -52,6 +52,7 @@ class SweepConfig:
 
     resume: str | None = MISSING
     fail_fast: bool = MISSING
+    max_networks: int | None = MISSING
 
 
 @dataclass

@@ -12,13 +12,14 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from torch.optim import Optimizer
 
+from deltaflow.config import limits
 from deltaflow.config.instantiation import part_factory
 from deltaflow.experiment import builders
 from deltaflow.experiment.archive import CHECKPOINT
 from deltaflow.experiment.trainer import WholeCheckpoints, computed_by, make_trainer, threads
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.errors import UserError
-from deltaflow.system.memory import installed
+from deltaflow.system.memory import available
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.tensorboard import tensorboards
@@ -30,9 +31,12 @@ _OWN_KEYS = (("network", "dropout"), ("trainer", "gradient_clip_norm"))
 """Settings in which the runs of a stack may differ: they act on a replica alone."""
 
 _UNKNOWN = 2**32  # bytes of memory, where the system does not tell
+_SHARE = 4  # of the memory: a stack takes a quarter of what is free
 _COPIES = (
-    6  # of each weight and of what passes through a layer: gradients, averages, what is measured
+    6  # of a weight, and of what passes through a layer: gradients, averages, what is measured
 )
+_ROWS = 1000  # that a network trains on, where only the data itself would tell
+_MINUTES = 10 * 60 * 2**32  # multiplications in ten minutes: what a killed stack costs at most
 
 
 def shape(config: DictConfig) -> str | None:
@@ -64,20 +68,30 @@ def shape(config: DictConfig) -> str | None:
     return _text(tree)
 
 
-def most_networks(config: DictConfig) -> int:
-    """How many networks of a shape may be trained at once, by the memory that there is.
+def most_networks(config: DictConfig, n_processes: int = 1) -> int:
+    """How many networks may be trained as one stack.
 
-    An eighth of it, for weights, gradients, averages and what passes through the layers.
+    What ``sweep.max_networks`` says; or, if that is ``null``, what fits into a quarter of the
+    memory that is free, and trains in about ten minutes, which is what a kill costs.
 
     Args:
         config: of one of the runs.
+        n_processes: which share the memory.
     """
+    if (asked := config.sweep.max_networks) is not None:
+        return int(asked)
+    try:
+        limits.check_values(config)
+    except ValueError:  # each of the runs will say so
+        return 1
     sizes = builders.hidden_sizes(config)
-    parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise([*sizes, 1]))
+    parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise([1, *sizes, 1]))
     rows = config.data.batch_size or config.diagnostics.probe_rows
-    values = _COPIES * (parameters + 1 + rows * (sum(sizes) + 1))
-    n_bytes = values * builders.dtype(config).itemsize
-    return max(1, int((installed() or _UNKNOWN) // 8 // n_bytes))
+    n_bytes = _COPIES * (parameters + rows * (sum(sizes) + 2)) * builders.dtype(config).itemsize
+    there = (available() or _UNKNOWN) // _SHARE // n_processes
+    samples = config.data.train_rows or config.data.get("n_samples") or _ROWS
+    products = 3 * parameters * samples * config.trainer.max_epochs  # forward, and twice back
+    return int(max(1, min(there // n_bytes, _MINUTES // products)))
 
 
 def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
+from deltaflow.config import limits
 from deltaflow.config.description import described, watch_note
 from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
@@ -45,6 +46,7 @@ class DirectoryCallback(Callback):
         varied: dict[str, float] = {}
         try:
             _refuse_several(config.hydra.overrides.task)
+            limits.check_values(config, "sweep.")
             if str(OmegaConf.select(config, "hydra.sweeper._target_")).endswith(
                 ("BasicSweeper", "CombinationSweeper")
             ):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-_BUSY = threading.Lock()
+_BUSY = threading.RLock()  # a run of a stack is at work within its stack
 _SECONDS = 1  # between two looks
 
 
@@ -21,7 +21,7 @@ def ends_with_parent(parent: int) -> Iterator[None]:
 
     Args:
         parent: number of the process that conducts the sweep. If that is this one's parent,
-            this one ends when the parent is gone, between two runs.
+            this one ends when the parent is gone, between two stacks.
     """
     if os.getppid() == parent:
         _end_with(parent)
@@ -29,7 +29,7 @@ def ends_with_parent(parent: int) -> Iterator[None]:
         yield
 
 
-@cache  # once for all runs of a worker
+@cache  # once for all that a worker does
 def _end_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:

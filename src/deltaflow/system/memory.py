@@ -49,6 +49,16 @@ def installed() -> int | None:
         return None
 
 
+def available() -> int | None:
+    """Bytes of memory that nothing uses; ``None`` where the system does not say."""
+    import psutil  # which a command that is mistyped need not wait for
+
+    try:
+        return int(psutil.virtual_memory().available)
+    except (psutil.Error, OSError, NotImplementedError):
+        return None
+
+
 def ran_out(error: BaseException) -> bool:
     """Whether memory was what an error lacked, on the processor or a graphics card."""
     if isinstance(error, OSError):

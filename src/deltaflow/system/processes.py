@@ -50,6 +50,13 @@ def locked(path: Path, wait: bool = False) -> Iterator[bool]:
         os.close(number)
 
 
+def n_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def is_at_work(process: int | None, host: str | None, started: str | None, folder: Path) -> bool:
     """Whether a process still works on what is in a folder, as far as can be told without a lock.
 

@@ -1,4 +1,4 @@
-"""A Hydra launcher that trains the runs of a sweep as stacks, in this process.
+"""A Hydra launcher whose jobs are stacks: runs of a sweep that are trained together.
 
 Hydra finds its plugins in this namespace package. What they do is in ``deltaflow``, which is
 imported when a sweep begins.
@@ -6,20 +6,33 @@ imported when a sweep begins.
 
 from collections.abc import Sequence
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 
-class StackLauncher(BasicLauncher):
-    """Runs that share a shape are trained as one stack, others one after another.
+class StackLauncher(Launcher):
+    """Runs that share a shape are trained as one stack.
 
     Args:
-        max_networks: of a stack; ``None`` for as many as the memory holds.
+        launcher: starts the stacks, each as one job; ``None`` for this process, one after another.
     """
 
-    def __init__(self, max_networks: int | None = None) -> None:
-        super().__init__()
-        self.max_networks = max_networks
+    def __init__(self, launcher: Launcher | None = None) -> None:
+        self.launcher = launcher
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Take what Hydra gives to every launcher.
+
+        Args:
+            hydra_context: composes, and has the callbacks.
+            task_function: trains a run.
+            config: of the sweep.
+        """
+        self.context, self.task, self.config = hydra_context, task_function, config
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -31,18 +44,10 @@ class StackLauncher(BasicLauncher):
             initial_job_idx: number of the first.
 
         Returns:
-            What Hydra notes of each job, in the order of the runs.
+            What Hydra notes of each run, in their order.
         """
         from deltaflow.commands.stacks import launch
 
-        assert self.hydra_context is not None
-        assert self.config is not None
-        assert self.task_function is not None
         return launch(
-            self.hydra_context,
-            self.task_function,
-            self.config,
-            job_overrides,
-            initial_job_idx,
-            self.max_networks,
+            self.launcher, self.context, self.task, self.config, job_overrides, initial_job_idx
         )
