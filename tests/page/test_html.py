@@ -141,6 +141,8 @@ def test_no_string_can_end_a_script_or_become_an_element(text):
     expected = [tag for tag, _ in read(content).elements]
     content |= {
         "title": text,
+        "heading": text,
+        "headline": [text] * 2,
         "sentence": text,
         "versions": text,
         "command": text,

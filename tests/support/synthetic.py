@@ -129,7 +129,8 @@ def thousand() -> Content:
 def hostile() -> Content:
     """Every string tries to become markup, code or a reference."""
     content = sweep(activation=HOSTILE[:5], init=HOSTILE[5:8], depth=(5,))
-    content |= {"title": HOSTILE[0], "sentence": HOSTILE[2], "command": HOSTILE[3]}
+    content |= {"title": HOSTILE[0], "heading": HOSTILE[0], "headline": list(HOSTILE)}
+    content |= {"sentence": HOSTILE[2], "command": HOSTILE[3]}
     content |= {"versions": HOSTILE[4], "notes": list(HOSTILE)}
     renamed = {"activation": HOSTILE[1], "init": HOSTILE[9]}
     content["numbers"][0]["title"] = HOSTILE[2]
@@ -153,6 +154,8 @@ def _content(runs: list[dict[str, Any]], axes: list[dict[str, Any]], n_seeds: in
     content = {
         "title": "Sweep 2026-11-23_10-00-00",
         "kind": "sweep",
+        "heading": f"What {swept or 'nothing'} changes in test accuracy on iris",
+        "headline": ["Highest test accuracy: 0.9.", "11 of 47 others cannot be told from it."],
         "sentence": f"{len(runs)} configurations × {n_seeds} seeds: {swept or 'one choice'}, "
         "on iris with ce.",
         "command": "python train.py -m activation=sigmoid,tanh,relu,leaky init=torch,xavier,he "

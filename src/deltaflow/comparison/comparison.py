@@ -10,6 +10,7 @@ from pathlib import Path
 from deltaflow.comparison.command_lines import sweep_command
 from deltaflow.comparison.configuration import Axis, Configuration, find_configuration
 from deltaflow.comparison.grouped_runs import GroupedRuns, Metric
+from deltaflow.comparison.notes.headline import headline, in_words, title_in_words
 from deltaflow.comparison.notes.sentences import notes, sentence
 from deltaflow.comparison.ranked_configuration import (
     FLOW,
@@ -49,6 +50,8 @@ class Comparison:
     Attributes:
         title: of the report.
         is_of_one_run: whether there is nothing to compare.
+        heading: what was asked, in words.
+        headline: the answer in a few sentences.
         sentence: what was compared.
         command: that made the runs, if it was one.
         versions: of the libraries that decide results.
@@ -63,6 +66,8 @@ class Comparison:
 
     title: str
     is_of_one_run: bool
+    heading: str
+    headline: Sequence[str]
     sentence: str
     command: str | None
     versions: str
@@ -106,10 +111,16 @@ def compare_runs(
         axis_effects(axis, [(one.axes, values[one.number]) for one in found], scale)
         for axis in grouped.axes
     ]
-    headline = {metric.name: (f"{metric.moment} {metric.name}", "")}
+    chief = {metric.name: (f"{metric.moment} {metric.name}", "")}
+    ranking = [rank_entry(grouped, one, against.get(one.number), directory) for one in ranked]
+    data = {run.summary.choices.get("data") for run in grouped.runs.values()} - {None}
     return Comparison(
         title=title,
         is_of_one_run=len(grouped.runs) == 1,
+        heading=title_in_words(grouped.axes, metric, sorted(map(str, data))) or ranking[0].label
+        if ranking
+        else title,
+        headline=_answer(grouped, ranking, other),
         sentence=sentence(grouped),
         command=sweep_command(grouped.runs.values()),
         versions=_versions(grouped),
@@ -120,10 +131,19 @@ def compare_runs(
         effects=effects,
         quantities=[
             Quantity(name, title, unit, over_seeds=name not in THEORY | TIME)
-            for name, (title, unit) in (headline | FLOW | THEORY | SHARES | TIME).items()
+            for name, (title, unit) in (chief | FLOW | THEORY | SHARES | TIME).items()
         ],
-        ranking=[rank_entry(grouped, one, against.get(one.number), directory) for one in ranked],
+        ranking=ranking,
     )
+
+
+def _answer(
+    grouped: GroupedRuns, ranking: Sequence[RankedConfiguration], baseline: int | None
+) -> list[str]:
+    """The headline: of one run its verdicts, of several how they compare."""
+    if len(grouped.runs) == 1 and ranking[0].findings:
+        return [finding.words for finding in ranking[0].findings]
+    return in_words(headline(ranking, grouped.metric, baseline), grouped.metric)
 
 
 def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, float]]) -> int | None:

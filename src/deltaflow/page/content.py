@@ -20,6 +20,8 @@ def content(comparison: Comparison) -> dict[str, Any]:
     return {
         "title": comparison.title,
         "kind": "run" if comparison.is_of_one_run else "sweep",
+        "heading": comparison.heading,
+        "headline": list(comparison.headline),
         "sentence": comparison.sentence,
         "command": comparison.command,
         "versions": comparison.versions,

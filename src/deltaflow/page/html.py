@@ -63,6 +63,8 @@ def page(content: Mapping[str, Any]) -> str:
         policy=_policy([early, script, plotly], [style]),
         title=html.escape(content["title"]),
         kind=content["kind"],
+        heading=html.escape(content["heading"]),
+        headline="".join(f"<li>{_with_code(said)}</li>" for said in content["headline"]),
         sentence=html.escape(content["sentence"]),
         versions=html.escape(content["versions"]),
         notes="".join(f"<li>{_with_code(note)}</li>" for note in content["notes"] or [_NO_NOTE]),

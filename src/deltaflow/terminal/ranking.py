@@ -10,7 +10,6 @@ from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.configuration import text
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.results import headline_metrics
-from deltaflow.comparison.statistics.paired_tests import FEW
 from deltaflow.records import Summary
 from deltaflow.system.escaping import printable
 from deltaflow.terminal.numbers import spread
@@ -21,7 +20,6 @@ MOST = 50  # configurations that are shown one by one
 _LAST = 5  # of these, from the end
 _WHOLE_WORD = 12  # characters of a heading that is not broken within a word
 _WIDE = 110  # columns from which on one table holds all
-_ALPHA = 0.05  # of tests
 _AT_START = ("vanishing_index_start", "decay_rate_start")
 _Run = RankedConfiguration
 _Columns = dict[str, Callable[[_Run], str]]
@@ -56,6 +54,8 @@ def print_ranking(out: Console, comparison: Comparison) -> None:
     else:  # a line for each
         shown = {f"{moment} {name}": lambda run: _brief_result(run, name)}
         shown["vanishing index"] = lambda run: _brief_result(run, "vanishing_index_start")
+    for said in comparison.headline:
+        out.print(Text(printable(said), style="bold", overflow="fold"))
     out.print(Text(printable(comparison.sentence), overflow="fold"))
     ranked = [run for run in comparison.ranking if _mean(run, name) is not None]
     if ranked:
@@ -66,8 +66,6 @@ def print_ranking(out: Console, comparison: Comparison) -> None:
         completed = any(run.status == "completed" for run in unranked)
         title = f"Without {moment} {name}" if completed else "Without a result"
         _print_table(out, title, comparison, unranked, columns)
-    if said := _alike(comparison):
-        out.print(said)
     if len(ranked) > MOST:
         out.print("All of them are in report.html and runs.csv.")
 
@@ -185,29 +183,6 @@ def _verdict(run: _Run) -> str:
         return f"{kind}; {run.reason}" if run.reason else kind
     lost = f"{run.n_diverged} of {run.n_seeds} diverged"
     return lost if kind == "divergence" else f"{kind}; {lost}"
-
-
-def _alike(comparison: Comparison) -> str | None:
-    """How many cannot be told from the baseline, and how many nobody could tell from it."""
-    against = [run.difference for run in comparison.ranking if run.difference]
-    tested = [one.p_holm for one in against if one.n >= FEW and one.p_holm is not None]
-    few = [one.n for one in against if one.n < FEW]
-    if comparison.baseline is None or all(one.n == 1 for one in against):
-        return None
-    ids = [run.number for run in comparison.ranking]
-    name, said = f"number {ids.index(comparison.baseline) + 1}", []
-    if tested:
-        alike = sum(p >= _ALPHA for p in tested)
-        said.append(
-            f"{alike} of {len(tested)} others cannot be told from {name} by paired t-tests "
-            f"(Holm-corrected p ≥ {_ALPHA})."
-        )
-    if few:
-        seeds = "only 1 seed" if max(few) == 1 else f"only {max(few)} seeds"
-        seeds += " or fewer" if min(few) < max(few) else ""
-        others = f"{len(few)} other{'' if len(few) == 1 else 's'}"
-        said.append(f"{others}: {seeds} in common with {name}, too few to tell.")
-    return "\n".join(said)
 
 
 def _status(summary: Summary) -> str:

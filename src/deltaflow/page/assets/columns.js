@@ -2,6 +2,9 @@
 
 const FEW_SEEDS = 3; // in common; with fewer, hardly any difference can be told from chance
 
+/** Numbers that are shown when all are asked for. */
+const EXTRA = /^number:(\w+_end|theory_error|wall_seconds)$/;
+
 const STATES = ["completed", "diverged", "failed"];
 
 /** The columns in order. */
@@ -26,7 +29,14 @@ function rankingColumns() {
     ...(swept.length ? swept : [label]),
     ...(first ? [{ ...first, chief: true }] : []),
     ...(runs.some((run) => run.against) ? [differenceColumn(), probabilityColumn()] : []),
-    { key: "status", title: "status", kind: "text", value: (run) => run.status, cell: statusCell },
+    {
+      key: "status",
+      title: "status",
+      kind: "text",
+      extra: runs.every((run) => run.status === "completed" && !run.n_diverged && !run.reason),
+      value: (run) => run.status,
+      cell: statusCell,
+    },
     {
       key: "kinds",
       title: "verdicts",
@@ -37,12 +47,13 @@ function rankingColumns() {
     {
       key: "seeds",
       title: "seeds",
+      extra: new Set(runs.map((run) => run.n_seeds)).size === 1,
       kind: "number",
       value: (run) => run.n_seeds,
       cell: (run) => String(run.n_seeds),
     },
-    ...others,
-  ];
+    ...others.map((column) => ({ ...column, extra: EXTRA.test(column.key) })),
+  ].filter((column) => view.allColumns || !column.extra);
 }
 
 function numberColumn(column) {

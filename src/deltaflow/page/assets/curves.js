@@ -79,7 +79,7 @@ function buildCurves() {
     said: drawnInWords(shown.length, all.length - shown.length),
     empty: all.length
       ? "None of the ticked runs has such a curve."
-      : "No run is ticked in table 1.",
+      : "No run is ticked in the ranking.",
     numbers: shown.length ? () => curveNumbers(shown, parts) : null,
   };
 }

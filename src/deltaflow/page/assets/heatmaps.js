@@ -22,7 +22,7 @@ function buildHeatmaps() {
     said: drawnInWords(shown.length, all.length - shown.length),
     empty: all.length
       ? "None of the ticked runs was measured layer by layer."
-      : "No run is ticked in table 1.",
+      : "No run is ticked in the ranking.",
     numbers: shown.length ? () => heatNumbers(shown) : null,
   };
 }

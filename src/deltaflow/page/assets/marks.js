@@ -66,7 +66,7 @@ const runKey = () => drawn().map((run, n) => keyEntry(swatch(look(n)), run.nickn
 function drawnInWords(shown, lacking) {
   const more = ticked().length - drawn().length;
   return [
-    `${count(shown, "run")} drawn, as ticked in table 1`,
+    `${count(shown, "run")} drawn, as ticked in the ranking`,
     lacking
       ? `; ${count(lacking, "other ticked run")} ${lacking === 1 ? "has" : "have"} nothing to draw here`
       : "",

@@ -1,6 +1,9 @@
 // Any two axes against each other: the mean of a quantity in each cell, coloured by it.
+// A third axis of few values gives a matrix for each of them.
 
 const MOST_CELLS = 60; // values along one side
+const MOST_PANELS = 6; // matrices side by side
+const LEAST_RANGE = 4; // of the colours, in half intervals: less could not be told apart
 
 const crossed = { rows: 0, columns: 1, quantity: metric.name };
 
@@ -51,9 +54,10 @@ function showMatrixControls() {
 }
 
 /** The runs of each cell, by the keys of both values. */
-function cellsOf(rows, columns) {
+function cellsOf(rows, columns, panel) {
   const cells = new Map();
   for (const run of listed()) {
+    if (panel && keyOf(run.axes[panel.axis.name]) !== keyOf(panel.value)) continue;
     if (!(rows.name in run.axes) || (columns && !(columns.name in run.axes))) continue;
     const key = keyOf(run.axes[rows.name]) + "×" + (columns ? keyOf(run.axes[columns.name]) : "");
     if (!cells.has(key)) cells.set(key, []);
@@ -66,15 +70,23 @@ function cellsOf(rows, columns) {
 function meanOf(some, quantity) {
   const values = some.map((run) => number(run, quantity).mean).filter((value) => value !== null);
   const mean = values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
-  return { mean, known: values.length, all: some.length };
+  const alone = some.length === 1 ? number(some[0], quantity) : noNumber;
+  return { mean, known: values.length, all: some.length, low: alone.low, high: alone.high };
+}
+
+/** A panel for each value of the one axis that is left, or one for all runs. */
+function panelsOf(rows, columns) {
+  const [third, ...more] = axes.filter((axis) => axis !== rows && axis !== columns);
+  const fits = columns && third && !more.length && third.values.length <= MOST_PANELS;
+  return fits ? third.values.map((value) => ({ axis: third, value })) : [null];
 }
 
 function showMatrix() {
-  const table = byId("matrix-table");
+  const box = byId("matrix-tables");
   const rows = axes[crossed.rows];
   const columns = axes[crossed.columns];
   if (!rows) {
-    table.hidden = byId("matrix-scale").hidden = byId("matrix-caption").hidden = true;
+    box.hidden = byId("matrix-scale").hidden = byId("matrix-caption").hidden = true;
     document
       .querySelector("#matrix form")
       .replaceChildren(
@@ -86,33 +98,52 @@ function showMatrix() {
       );
     return;
   }
-  const cells = cellsOf(rows, columns);
   const across = columns ? columns.values.slice(0, MOST_CELLS) : [null];
   const down = rows.values.slice(0, MOST_CELLS);
-  const grid = down.map((value) =>
-    across.map((other) => {
-      const key = keyOf(value) + "×" + (columns ? keyOf(other) : "");
-      return meanOf(cells.get(key) ?? [], crossed.quantity);
-    }),
-  );
-  const shade = shadeOf(
-    crossed.quantity,
-    grid.flat().map((cell) => cell.mean),
-  );
+  const panels = panelsOf(rows, columns);
+  const grids = panels.map((panel) => {
+    const cells = cellsOf(rows, columns, panel);
+    return down.map((value) =>
+      across.map((other) => {
+        const key = keyOf(value) + "×" + (columns ? keyOf(other) : "");
+        return meanOf(cells.get(key) ?? [], crossed.quantity);
+      }),
+    );
+  });
+  const every = grids.flat(2);
+  const shade = shadeOf(crossed.quantity, every);
   const title = heading(content.numbers.find((one) => one.name === crossed.quantity));
-  showMatrixHead(rows, columns, across, title);
-  table.tBodies[0].replaceChildren(
-    ...grid.map((line, n) =>
-      make("tr", {}, make("th", { scope: "row" }, short(words(down[n]), 60)), line.map(shade.cell)),
-    ),
+  box.replaceChildren(
+    ...grids.map((grid, n) => {
+      const panel = panels[n];
+      const caption = panel ? `${short(panel.axis.name, 40)} ${words(panel.value)}` : null;
+      return make(
+        "table",
+        { class: "matrix", "aria-labelledby": "matrix-caption" },
+        caption ? make("caption", {}, caption) : null,
+        matrixHead(rows, columns, across, title),
+        make(
+          "tbody",
+          {},
+          grid.map((line, m) =>
+            make(
+              "tr",
+              {},
+              make("th", { scope: "row" }, short(words(down[m]), 60)),
+              line.map(shade.cell),
+            ),
+          ),
+        ),
+      );
+    }),
   );
   byId("matrix-scale").replaceChildren(
     ...(shade.legend ? scaleLegend(...shade.legend, title, shade.middle) : []),
   );
-  showMatrixCaption(rows, columns, title, grid.flat());
+  showMatrixCaption(rows, columns, title, every, panels[0]?.axis);
 }
 
-function showMatrixHead(rows, columns, across, title) {
+function matrixHead(rows, columns, across, title) {
   const corner = make(
     "th",
     { scope: "col", class: "corner", rowspan: columns ? 2 : 1 },
@@ -131,14 +162,22 @@ function showMatrixHead(rows, columns, across, title) {
       columns ? short(columns.name, 60) : title,
     ),
   );
-  byId("matrix-table").tHead.replaceChildren(first, ...(columns ? [make("tr", {}, second)] : []));
+  return make("thead", {}, first, columns ? make("tr", {}, second) : null);
 }
 
 /** How cells are coloured: about 0 for decades lost, about 1 for rates, else from low to high. */
-function shadeOf(quantity, means) {
-  const known = means.filter((mean) => mean !== null);
-  const format = numberFormat(means);
+function shadeOf(quantity, cells) {
+  const known = cells.map((cell) => cell.mean).filter((mean) => mean !== null);
+  const format = numberFormat(known);
+  const exact = (value) => (Math.abs(value) < 10 ? value.toFixed(3) : format(value));
+  const three = (value) => (quantity === metric.name ? exact(value).replace("-", MINUS) : format(value));
   let [low, high] = [Math.min(...known), Math.max(...known)];
+  const halves = cells.map(half).filter((width) => width !== null).sort((a, b) => a - b);
+  const least = LEAST_RANGE * (halves[halves.length >> 1] ?? 0);
+  if (high - low < least) {
+    const middle = (high + low) / 2;
+    [low, high] = [middle - least / 2, middle + least / 2];
+  }
   let scale = SEQUENTIAL,
     along = (value) => value,
     middle = null;
@@ -153,13 +192,15 @@ function shadeOf(quantity, means) {
   }
   const share = (value) =>
     high > low ? (along(value) - along(low)) / (along(high) - along(low)) : 0.5;
-  const cell = ({ mean, known: n, all }) => {
+  const cell = ({ mean, known: n, all, low: from, high: to }) => {
     const partly = mean !== null && n < all ? make("sup", {}, "†") : null;
+    const ends = from === null || to === null ? null : `${three(from)}–${three(to)}`;
     const box = make(
       "td",
       { class: mean === null ? "missing" : "" },
-      all && mean === null ? "no value" : format(mean),
+      mean !== null ? three(mean) : all ? "no value" : NO_VALUE,
       partly,
+      ends ? make("span", { class: "below" }, ends) : null,
     );
     if (mean !== null) {
       const rgb = mix(scale, share(mean));
@@ -171,12 +212,12 @@ function shadeOf(quantity, means) {
   return { cell, legend: known.length ? [scale, low, high] : null, middle };
 }
 
-function showMatrixCaption(rows, columns, title, cells) {
-  const others = axes.filter((axis) => axis !== rows && axis !== columns).map((axis) => axis.name);
+function showMatrixCaption(rows, columns, title, cells, third) {
+  const others = axes.filter((axis) => axis !== rows && axis !== columns && axis !== third).map((axis) => axis.name);
   const counts = new Set(cells.filter((cell) => cell.all).map((cell) => cell.all));
   const most = Math.max(0, ...counts);
   const said = [
-    ` ${title[0]?.toUpperCase() ?? ""}${title.slice(1)} by ${rows.name}${columns ? ` and ${columns.name}` : ""}, over the ${count(listed().length, "run")} listed above.`,
+    ` ${title[0]?.toUpperCase() ?? ""}${title.slice(1)} by ${rows.name}${columns ? ` and ${columns.name}` : ""}${third ? `, for each ${third.name}` : ""}, over the ${count(listed().length, "run")} listed below.`,
     most > 1
       ? ` A cell is the mean over ${counts.size > 1 ? "up to " : ""}${count(most, "run")}${others.length ? `, averaged over ${others.join(", ")}` : ""}.`
       : "",
@@ -184,9 +225,12 @@ function showMatrixCaption(rows, columns, title, cells) {
       ? " † Some of its runs have no value."
       : "",
     cells.some((cell) => !cell.all) ? ` ${NO_VALUE} No such run is listed.` : "",
+    cells.some((cell) => cell.low !== null)
+      ? " Below a mean stand the ends of its 95 % interval over seeds; colours span what can be told apart."
+      : "",
     Math.max(rows.values.length, columns?.values.length ?? 0) > MOST_CELLS
       ? ` The first ${MOST_CELLS} values of an axis are shown.`
       : "",
   ];
-  byId("matrix-caption").replaceChildren(make("b", {}, "Table 2."), said.join(""));
+  byId("matrix-caption").replaceChildren(make("b", {}, "Table 1."), said.join(""));
 }

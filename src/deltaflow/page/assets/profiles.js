@@ -37,7 +37,7 @@ function buildProfiles() {
     said: drawnInWords(shown.length, all.length - shown.length),
     empty: all.length
       ? "None of the ticked runs has a profile: it takes a hidden layer and a measured step."
-      : "No run is ticked in table 1.",
+      : "No run is ticked in the ranking.",
     numbers: shown.length ? () => profileNumbers(shown) : null,
   };
 }

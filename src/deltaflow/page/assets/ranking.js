@@ -169,7 +169,22 @@ function showPager(total, first, pages) {
       pager.querySelector("select").focus();
     },
   );
-  pager.replaceChildren(before, where, after, size);
+  const columns = make(
+    "button",
+    { type: "button", id: "all-columns", "aria-pressed": String(view.allColumns) },
+    "all columns",
+  );
+  columns.addEventListener("click", () => {
+    view.allColumns = !view.allColumns;
+    ranking.columns = rankingColumns();
+    if (!ranking.columns.some((one) => one.key === view.sort.column)) {
+      view.sort = { column: "place", descending: false };
+    }
+    showHead();
+    changed("order");
+    byId("all-columns").focus();
+  });
+  pager.replaceChildren(before, where, after, columns, size);
 }
 
 function setUpRanking() {
@@ -182,8 +197,8 @@ function setUpRanking() {
   const compared = runs.some((run) => run.against)
     ? " p is Holm's, of the paired difference to the baseline."
     : "";
-  const rest = `${ranked} ± is half of the 95 % interval over seeds, brackets are its ends.${compared} A heading sorts; the number of a run leads to its details.`;
-  byId("ranking-caption").append(make("b", {}, "Table 1."), ` ${rest}`);
+  const rest = `${content.kind === "run" ? "" : `${ranked} `}± is half of the 95 % interval over seeds, brackets are its ends.${compared} A heading sorts; the number of a run leads to its details.`;
+  byId("ranking-caption").append(make("b", {}, content.kind === "run" ? "Table 1." : "Table 2."), ` ${rest}`);
   showHead();
   byId("tick-evenly").addEventListener("click", () => {
     view.ticked = null;

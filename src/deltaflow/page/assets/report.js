@@ -2,11 +2,8 @@
 
 function showHeader() {
   if (content.command) {
-    byId("command").append(
-      make("p", { class: "legend" }, "Made by"),
-      copyable(`command of the ${content.kind}`, content.command),
-    );
-    byId("command").hidden = false;
+    byId("command").append(copyable(`command of the ${content.kind}`, content.command));
+    byId("made").hidden = false;
   }
 }
 

@@ -16,7 +16,9 @@ const ink = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim(
 /** The button for the other theme, remembered where the browser remembers. */
 function setUpTheme(then) {
   const button = byId("theme");
-  const show = () => button.setAttribute("aria-pressed", String(isDark()));
+  const show = () => {
+    button.textContent = isDark() ? "Light theme" : "Dark theme";
+  };
   button.hidden = false;
   show();
   button.addEventListener("click", () => {

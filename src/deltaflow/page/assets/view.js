@@ -57,6 +57,7 @@ const view = {
   sort: { column: "place", descending: false },
   page: 0,
   pageSize: 25,
+  allColumns: false, // or those that say most
   ticked: null, // ids; null for a few of those listed, from the best to the worst
 };
 

@@ -1,0 +1,130 @@
+"""The answer of a report in a title and a few sentences, never stronger than its statistics."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deltaflow.comparison.configuration import Axis
+from deltaflow.comparison.grouped_runs import Metric
+from deltaflow.comparison.notes.wording import listed, many
+from deltaflow.comparison.ranked_configuration import RankedConfiguration
+from deltaflow.comparison.statistics.paired_tests import FEW
+from deltaflow.records import Interval
+
+ALPHA = 0.05  # of tests
+_MOST_KINDS = 3  # of verdicts that are named
+_FINE = {"healthy", "partial", "overfitting"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What there is to say first.
+
+    Attributes:
+        best: the label of the first of the ranking; ``None`` if no run has a result.
+        result: its metric.
+        n_others: configurations with a result, but for the baseline.
+        n_alike: of them, those that a test cannot tell from the baseline.
+        n_tested: of them, those with a test of enough seeds.
+        baseline: the place of what they are compared with, from 1; ``None`` if none is.
+        n_lost: configurations that lost seeds.
+        findings: how many configurations have a verdict, by its kind, the most frequent first.
+    """
+
+    best: str | None
+    result: Interval
+    n_others: int
+    n_alike: int
+    n_tested: int
+    baseline: int | None
+    n_lost: int
+    findings: Sequence[tuple[str, int]]
+
+
+def headline(
+    ranking: Sequence[RankedConfiguration], metric: Metric, baseline: int | None
+) -> Headline:
+    """Count what a headline says.
+
+    Args:
+        ranking: the best first.
+        metric: that it is ranked by.
+        baseline: the number of the configuration that others are compared with.
+    """
+    known = [one for one in ranking if one.numbers[metric.name].mean is not None]
+    against = [one.difference for one in known if one.difference]
+    tests = [one.p_holm for one in against if one.n >= FEW and one.p_holm is not None]
+    numbers = [one.number for one in known]
+    kinds = Counter(
+        kind for one in ranking for kind in {finding.kind for finding in one.findings} - _FINE
+    )
+    return Headline(
+        best=known[0].label or known[0].name if known else None,
+        result=known[0].numbers[metric.name] if known else Interval(None, None, None, 0),
+        n_others=len(against),
+        n_alike=sum(p >= ALPHA for p in tests),
+        n_tested=len(tests),
+        baseline=numbers.index(baseline) + 1 if baseline in numbers else None,
+        n_lost=sum(one.n_lost > 0 for one in ranking),
+        findings=kinds.most_common(),
+    )
+
+
+def title_in_words(axes: Sequence[Axis], metric: Metric, data: Sequence[str]) -> str | None:
+    """What a sweep asks; ``None`` if nothing varies.
+
+    Args:
+        axes: what varies.
+        metric: that configurations are ranked by.
+        data: names of the data sets.
+    """
+    names = [axis.name.removeprefix("network.") for axis in axes]
+    if not names:
+        return None
+    verb = "changes" if len(names) == 1 else "change"
+    on = f" on {listed(data, 'and')}" if data and "data" not in names else ""
+    return f"What {listed(names, 'and')} {verb} in {metric.moment} {metric.name}{on}"
+
+
+def in_words(found: Headline, metric: Metric) -> list[str]:
+    """The sentences of a headline: the best, what can be told from it, and the main verdicts."""
+    if found.best is None:
+        return ["No run has a result yet."]
+    most = "Highest" if metric.higher_is_better else "Lowest"
+    name = f"{most} {metric.moment} {metric.name}"
+    said = [f"{name}: {_interval(found.result)}, by {found.best}."]
+    said += _comparison(found)
+    if found.n_lost:
+        said.append(
+            f"{many(found.n_lost, 'configuration')} lost seeds, which diverged, failed or learnt "
+            "too little."
+        )
+    if found.findings:
+        named = [f"{kind.replace('_', ' ')} ({n})" for kind, n in found.findings[:_MOST_KINDS]]
+        said.append(f"Most frequent findings: {listed(named, 'and')}.")
+    return said
+
+
+def _comparison(found: Headline) -> list[str]:
+    place = "it" if found.baseline == 1 else f"number {found.baseline}"
+    if found.baseline is None or not found.n_others:
+        return []
+    if found.result.n < 2 and not found.n_tested:
+        return ["One seed each: chance alone may order them so."]
+    said = []
+    if found.n_tested:
+        told = found.n_tested - found.n_alike
+        said.append(
+            f"{found.n_alike} of {found.n_tested} others cannot be told from {place} (paired "
+            f"t-tests, Holm-corrected p ≥ {ALPHA}); {told or 'none'} can."
+        )
+    if untested := found.n_others - found.n_tested:
+        said.append(f"{many(untested, 'other')}: fewer than {FEW} seeds in common with {place}.")
+    return said
+
+
+def _interval(number: Interval) -> str:
+    mean = f"{number.mean:.3f}" if abs(number.mean or 0) >= 0.01 else f"{number.mean:.3g}"
+    if number.low is None or number.high is None:
+        return f"{mean} (one seed)"
+    return f"{mean} [{number.low:.3f}, {number.high:.3f}] over {many(number.n, 'seed')}"
