@@ -36,17 +36,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deltaflow.commands.api import Sweep, assemble, run_sweep, train
+    from deltaflow.commands.api import Compared, Sweep, assemble, compare, run_sweep, train
     from deltaflow.experiment.result import Run, load_run
     from deltaflow.system.errors import UserError
 
 __version__ = "0.1.0"
-__all__ = ["Run", "Sweep", "UserError", "assemble", "load_run", "run_sweep", "train"]
+__all__ = [
+    "Compared",
+    "Run",
+    "Sweep",
+    "UserError",
+    "assemble",
+    "compare",
+    "load_run",
+    "run_sweep",
+    "train",
+]
 
 _HOMES = {
     "Run": "experiment.result", "load_run": "experiment.result",
     "Sweep": "commands.api", "run_sweep": "commands.api", "train": "commands.api",
-    "assemble": "commands.api", "UserError": "system.errors",
+    "assemble": "commands.api", "compare": "commands.api", "Compared": "commands.api",
+    "UserError": "system.errors",
 }  # fmt: skip
 
 

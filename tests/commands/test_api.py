@@ -1,4 +1,5 @@
 import dataclasses
+import html
 import logging
 import os
 import shutil
@@ -14,7 +15,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from polars.testing import assert_frame_equal
 
-from deltaflow import UserError, assemble, load_run, run_sweep, train
+from deltaflow import UserError, assemble, compare, load_run, run_sweep, train
 from deltaflow.commands.api import LOG
 from deltaflow.config.messages import INTERRUPTED
 from running import CONF
@@ -75,6 +76,29 @@ def test_a_network_is_read_with_its_normalisation_and_dropout(normalization, tmp
     x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0))
     assert torch.equal(network(x), run.network(x))
     assert torch.equal(network.train()(x, step=5), run.network.train()(x, step=5))
+
+
+def test_a_notebook_shows_verdict_results_and_picture(trained):
+    shown = trained._repr_html_()
+    assert trained.verdicts == trained.record.verdicts
+    parts = [html.escape(trained.verdicts[0].words), html.escape(trained.title), "<table>",
+             "the largest class, always", "data:image/png;base64,iVBOR"]  # fmt: skip
+    places = [shown.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_runs_that_are_compared_are_ranked_and_shown_with_the_answer_first(trained, tmp_path):
+    other = train([*SHORT, "activation=tanh", "n_seeds=3"], tmp_path)
+    found = compare([trained, other.directory])
+    assert {one.label for one in found.comparison.ranking} == {
+        "activation=leaky", "activation=tanh"
+    }  # fmt: skip
+    assert len(found.runs) == 6
+    shown = found._repr_html_()
+    assert shown.startswith(f"<p><b>{html.escape(found.comparison.headline[0])}</b></p>")
+    assert shown.count("<tr>") == 3
+    with pytest.raises(UserError, match="baseline"):
+        compare([trained, other], baseline="activation=sigmoid")
 
 
 def test_the_flow_is_drawn_with_one_call(trained):

@@ -28,6 +28,7 @@ from deltaflow.commands.process import process_restored
 from deltaflow.commands.train import run_command_line
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.command_lines import RUN_SWEEP, TRAIN
+from deltaflow.comparison.comparison import Comparison, compare_runs
 from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table
 from deltaflow.config import limits
@@ -36,11 +37,13 @@ from deltaflow.config.messages import INTERRUPTED, explain
 from deltaflow.config.names import unique_name
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import assembly
+from deltaflow.experiment.notebook import comparison_html
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run, load_run
 from deltaflow.experiment.run import run_alone
 from deltaflow.experiment.trainer import quiet_lightning
 from deltaflow.nn.network import FullyConnected
+from deltaflow.sweep.report import title_of
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import open_to_append
 
@@ -61,6 +64,10 @@ class Sweep:
     directory: Path
     runs: pl.DataFrame
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return compare([self])._repr_html_()
+
     def load(self, directory: str) -> Run:
         """One of its runs, by its directory in ``runs``.
 
@@ -68,6 +75,41 @@ class Sweep:
             ValueError: if its records cannot be read.
         """
         return load_run(self.directory / directory)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Runs that stand beside each other.
+
+    Attributes:
+        comparison: their ranking, tests and effects.
+        runs: a row per run and seed, as in ``runs.parquet``.
+    """
+
+    comparison: Comparison
+    runs: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return comparison_html(self.comparison)
+
+
+def compare(runs: Iterable[Run | Sweep | str | Path], baseline: str | None = None) -> Compared:
+    """Rank runs and compare them with one.
+
+    Args:
+        runs: runs and sweeps, or their directories.
+        baseline: the configuration to compare with, such as ``activation=relu``; the best if
+            ``None``.
+
+    Raises:
+        ValueError: if there is no run, or the baseline is none of them.
+    """
+    folders = [Path(one) if isinstance(one, str | Path) else one.directory for one in runs]
+    grouped = group_runs(collect(folders))
+    where = Path.cwd()
+    comparison = compare_runs(grouped, title_of(folders), where, baseline)
+    return Compared(comparison, runs_table(grouped, where))
 
 
 def train(overrides: Iterable[str] = (), directory: str | Path | None = None) -> Run:

@@ -1,5 +1,6 @@
 """A run that has ended: its records, its network, its picture."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,12 @@ from deltaflow.comparison.flow_numbers import without_diverged
 from deltaflow.data import Table
 from deltaflow.experiment.checkpoint import Kept, read_checkpoint
 from deltaflow.experiment.ensemble import Ensemble
+from deltaflow.experiment.notebook import run_html
 from deltaflow.figures import run_picture
 from deltaflow.figures.class_panels import Classified
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, Summary, read_summary, read_table
+from deltaflow.records.details import VerdictRecord
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 
@@ -91,6 +94,15 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """The record as in ``summary.json``."""
         return asdict(self.record)
+
+    @property
+    def verdicts(self) -> Sequence[VerdictRecord]:
+        """What is wrong with it, or that nothing is, the most important first."""
+        return self.record.verdicts
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return run_html(self.title, self.record, self.draw() if len(self.layers) else None)
 
     def draw(self) -> Figure:
         """The picture of the flow, as in ``flow.png``.

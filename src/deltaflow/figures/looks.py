@@ -39,10 +39,15 @@ def save(figure: Figure, path: Path) -> None:
         figure: to write.
         path: where; its ending names the format.
     """
+    replace_file(path, encoded(figure, path.suffix[1:]))
+
+
+def encoded(figure: Figure, kind: str) -> bytes:
+    """A figure as a file of this format would hold it."""
     FigureCanvasAgg(figure)
     drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:])
-    replace_file(path, drawn.getvalue())
+    figure.savefig(drawn, format=kind)
+    return drawn.getvalue()
 
 
 def draw_seeds(

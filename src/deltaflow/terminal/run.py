@@ -173,6 +173,14 @@ def _metric_columns(out: Console, summary: Summary, names: Sequence[str]) -> Tab
     table.add_column("rows, epoch")
     for name in names:
         table.add_column(name, justify="right")
+    for title, *cells in metric_rows(summary, names):
+        table.add_row(title, *cells)
+    return table
+
+
+def metric_rows(summary: Summary, names: Sequence[str]) -> list[list[str]]:
+    """A row for each part of the data and epoch: its title, then a cell for each metric."""
+    rows = []
     judged = "validation" if summary.metrics.get("best") else "training"
     best = [r.best_epoch + 1 for r in summary.replicas if r.best_epoch is not None]
     epochs = f" ({min(best)}{f'–{max(best)}' if max(best) > min(best) else ''})" if best else ""
@@ -185,12 +193,12 @@ def _metric_columns(out: Console, summary: Summary, names: Sequence[str]) -> Tab
         values = summary.metrics.get(moment)
         if values:
             cells = [spread(values[name]) if name in values else "–" for name in names]
-            table.add_row(title, *cells)
+            rows.append([title, *cells])
     without_inputs = {
         "accuracy": ("the largest class, always", summary.largest_class),
         "r2": ("the mean, always", 0.0),
     }
     for metric, (title, value) in without_inputs.items():
         if metric in names and value is not None:
-            table.add_row(title, *(f"{value:.3g}" if n == metric else "–" for n in names))
-    return table
+            rows.append([title, *(f"{value:.3g}" if n == metric else "–" for n in names)])
+    return rows
