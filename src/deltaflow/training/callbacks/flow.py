@@ -145,8 +145,9 @@ class FlowRecorder(pl.Callback):
             self._write(pl_module.network)
 
     def _write(self, network: FullyConnected) -> None:
+        fans = [(layer.fan_in, layer.fan_out) for layer in network.layers]
         for run, kept in zip(self.destinations, self._kept, strict=True):
             if kept:
-                rows = layer_rows(kept, network.sizes, run.seeds, run.replicas, run.traits)
+                rows = layer_rows(kept, fans, run.seeds, run.replicas, run.traits)
                 run.layers.append(rows)
                 kept.clear()

@@ -72,7 +72,7 @@ def noise_scale(trace: Array, signal: Array) -> Array:
 
 def layer_rows(
     steps: Sequence[MeasuredStep],
-    sizes: Sequence[int],
+    fans: Sequence[tuple[int, int]],
     seeds: Sequence[int],
     replicas: slice = slice(None),
     traits: Traits | None = None,
@@ -81,7 +81,7 @@ def layer_rows(
 
     Args:
         steps: of a stack.
-        sizes: units of its input and of each of its layers.
+        fans: inputs and units of each of its layers.
         seeds: of the replicas that are meant.
         replicas: which of the stack's these are.
         traits: of their φ, if not all of the stack have the same.
@@ -90,7 +90,8 @@ def layer_rows(
         Rows of the layers table: null where a quantity does not apply, NaN where it is not
         finite.
     """
-    depth, n_replicas = len(sizes) - 1, len(seeds)
+    depth, n_replicas = len(fans), len(seeds)
+    fan_in, fan_out = np.array(fans).T
     frames = []
     for _, group in itertools.groupby(steps, key=lambda step: (step.names, step.missing.tobytes())):
         alike = list(group)
@@ -101,8 +102,8 @@ def layer_rows(
             "seed": np.tile(np.repeat(np.array(seeds, dtype=np.int64), depth), n_steps),
             "step": np.repeat(np.array([s.step for s in alike]), depth * n_replicas),
             "layer": np.tile(np.arange(1, depth + 1), n_replicas * n_steps),
-            "fan_in": np.tile(np.array(sizes[:-1]), n_replicas * n_steps),
-            "fan_out": np.tile(np.array(sizes[1:]), n_replicas * n_steps),
+            "fan_in": np.tile(fan_in, n_replicas * n_steps),
+            "fan_out": np.tile(fan_out, n_replicas * n_steps),
         }
         for name, column, missing in zip(first.names, columns, first.missing, strict=True):
             if not applies(name, traits):
