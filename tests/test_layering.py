@@ -14,7 +14,7 @@ PACKAGE = Path(deltaflow.__file__).parent
 FLOORS = (
     ("__main__",),
     ("commands",),
-    ("sweep",),
+    ("sweep", "watching"),
     ("experiment",),
     ("page", "figures", "terminal"),
     ("comparison", "verdicts"),
@@ -25,7 +25,7 @@ FLOORS = (
     ("system",),
 )
 # Rooms of which the others import nothing but what stands in `__init__`.
-DOORS = ("data", "page")
+DOORS = ("data", "page", "watching")
 FLOOR = {room: len(FLOORS) - n for n, rooms in enumerate(FLOORS) for room in rooms}
 KNOWS_CONFIG = {room for room, floor in FLOOR.items() if floor >= FLOOR["experiment"]} | {"config"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -24,8 +24,8 @@ The house has a dozen rooms. Imports point down only. From the bottom:
     three ways to show it
 ``experiment``
     from a configuration to a result, from the command line or from Python
-``sweep``
-    the runs of a multirun, and the report on them
+``sweep``, ``watching``
+    the runs of a multirun, and the report on them; the same instrument on anybody's model
 ``commands``
     from what was typed to a call
 
@@ -39,25 +39,20 @@ if TYPE_CHECKING:
     from deltaflow.commands.api import Compared, Sweep, assemble, compare, run_sweep, train
     from deltaflow.experiment.result import Run, load_run
     from deltaflow.system.errors import UserError
+    from deltaflow.watching import FlowMonitor, check, watch
 
 __version__ = "0.1.0"
 __all__ = [
-    "Compared",
-    "Run",
-    "Sweep",
-    "UserError",
-    "assemble",
-    "compare",
-    "load_run",
-    "run_sweep",
-    "train",
-]
+    "Compared", "FlowMonitor", "Run", "Sweep", "UserError", "assemble", "check", "compare",
+    "load_run", "run_sweep", "train", "watch",
+]  # fmt: skip
 
 _HOMES = {
     "Run": "experiment.result", "load_run": "experiment.result",
     "Sweep": "commands.api", "run_sweep": "commands.api", "train": "commands.api",
     "assemble": "commands.api", "compare": "commands.api", "Compared": "commands.api",
     "UserError": "system.errors",
+    "FlowMonitor": "watching", "check": "watching", "watch": "watching",
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def first_summary(
     overrides: Sequence[str],
     command: Sequence[str],
     hyperparameters: Mapping[str, str | float | None],
-    identity: str,
+    identity: str | None,
 ) -> Summary:
     """The summary of a run that begins: all that is known before it trains.
 
@@ -28,7 +28,7 @@ def first_summary(
         overrides: of this run.
         command: the command line.
         hyperparameters: of this run, by name.
-        identity: of what decides its result.
+        identity: of what decides its result, if that is known.
 
     Raises:
         WrongFieldError: if a field is not what a summary can hold.

@@ -110,6 +110,9 @@ class Summary:
     device: Annotated[str | None, "what it trained on"] = None
     n_parameters: Annotated[int | None, "weights and biases of one replica"] = None
     n_steps: Annotated[int | None, "updates made"] = None
+    layers: Annotated[
+        Sequence[str], 10**5, "names of the layers of a watched model, in order; else empty"
+    ] = field(default_factory=list)
     stack: Annotated[Sequence[str], "runs trained as one with it, itself too; else empty"] = field(
         default_factory=list
     )

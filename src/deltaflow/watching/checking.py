@@ -1,0 +1,75 @@
+"""What the first step says of a model, before any training."""
+
+import copy
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from deltaflow.records.details import VerdictRecord
+from deltaflow.watching.loss_graph import facts
+from deltaflow.watching.recorder import WatchedTraining
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one step says of a model.
+
+    Attributes:
+        verdicts: findings, most important first, or ``healthy``.
+        layers: the layers table of the step.
+        names: of the layers, in the order of the table.
+    """
+
+    verdicts: tuple[VerdictRecord, ...]
+    layers: pl.DataFrame
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(verdict.words for verdict in self.verdicts)
+
+
+def check(
+    model: nn.Module, batch: Any, loss_fn: Callable[[Any, Any], Tensor] | None = None
+) -> Check:
+    """Say what one forward and backward pass tells of a model, before any training.
+
+    The pass is made through a copy: weights, gradients and buffers of the model stay as they are.
+
+    Args:
+        model: to look at.
+        batch: ``(inputs, targets)``; ``inputs`` may be a tuple of arguments.
+        loss_fn: of the outputs and the targets, the mean over samples.
+
+    Returns:
+        The findings.
+
+    Raises:
+        ValueError: for a model without a layer to watch, or a compiled one.
+    """
+    inputs, targets = batch
+    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
+        twin = copy.deepcopy(model).train()
+        for parameter in twin.parameters():
+            parameter.grad = None
+        training = WatchedTraining(twin, Path(folder, "check"))
+        try:
+            with torch.enable_grad():
+                training.begin_step()
+                outputs = twin(*arguments)
+                training.forward_is_over()
+                loss = loss_fn(outputs, targets) if loss_fn else outputs
+                training.observations.loss = facts(loss)
+                loss.backward()
+            training.end_step(loss)
+            run = training.complete()
+        except BaseException as error:
+            training.break_off(error)
+            raise
+    return Check(tuple(run.record.verdicts), run.layers, tuple(run.record.layers))

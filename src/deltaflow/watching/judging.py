@@ -1,0 +1,247 @@
+"""What is wrong with a watched training, most important first.
+
+The limits are those of :mod:`deltaflow.verdicts.thresholds`. What a model may do and still learn,
+as a network whose δ vanishes at the start and which training mends, is no finding once it has
+learnt.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.stats import binom
+
+from deltaflow.nn.activations import SATURATED
+from deltaflow.verdicts.thresholds import (
+    CHANCE,
+    DECADES,
+    KEPT,
+    MAJORITY,
+    USUAL_UPDATE,
+)
+from deltaflow.verdicts.verdict import Verdict
+from deltaflow.watching.evidence import Evidence
+
+_LOST_IN_ROUNDING = 1e-6  # of the weights' length: some units of the last place of a float32
+
+
+def judge(evidence: Evidence) -> list[Verdict]:
+    """The findings on a watched training; or ``healthy``; or nothing, if nothing was measured."""
+    found: list[Verdict] = []
+    for check, hides in _FINDINGS:
+        if check.__name__ in {name for v in found for name in _HIDDEN.get(v.kind, ())}:
+            continue
+        if (verdict := check(evidence)) is not None:
+            found.append(verdict)
+            if hides:
+                break
+    if found or not evidence.steps:
+        return found
+    return [Verdict("healthy", "end", _change(evidence) | _losses(evidence))]
+
+
+def detached(evidence: Evidence) -> Verdict | None:
+    """Layers that want a gradient, and get none."""
+    if not evidence.without_gradient:
+        return None
+    return Verdict("detached", "start", layers=evidence.without_gradient)
+
+
+def unoptimized(evidence: Evidence) -> Verdict | None:
+    """Layers with a gradient that no step has ever moved.
+
+    A gradient so small that its update is lost in rounding moves nothing either; how long the
+    update would be is told by those of the other layers.
+    """
+    entries = (pl.col("fan_in") * pl.col("fan_out")).sqrt()
+    share = pl.col("weight_grad_norm") / (pl.col("weight_rms") * entries)  # of the weights' length
+    rows = evidence.layers.filter(pl.col("weight_grad_norm") > 0).with_columns(share=share)
+    layers = rows.group_by("layer").agg(
+        n=pl.len(),
+        moved=(pl.col("update_ratio") > 0).any(),
+        share=pl.col("share").max(),
+        step_size=(pl.col("update_ratio") / pl.col("share")).median(),
+    )
+    step_size = layers.filter("moved")["step_size"].min()
+    still = layers.filter(~pl.col("moved"), pl.col("n") > 1)
+    if step_size is not None:
+        still = still.filter(pl.col("share") * step_size > _LOST_IN_ROUNDING)
+    found = tuple(still["layer"].sort().to_list())
+    return Verdict("unoptimized", "training", layers=found) if found else None
+
+
+def accumulated(evidence: Evidence) -> Verdict | None:
+    """Gradients of earlier steps that were not removed."""
+    if evidence.accumulated is None:
+        return None
+    return Verdict("accumulated", "training", {"step": evidence.accumulated})
+
+
+def symmetric(evidence: Evidence) -> Verdict | None:
+    """Units that start as copies, get the same gradient, and so stay copies."""
+    layers = tuple(layer for layer in evidence.copies if layer < len(evidence.names))
+    if not layers:
+        return None
+    return Verdict("symmetric", "start", {"distinct_units": max(evidence.copies.values())}, layers)
+
+
+def divergence(evidence: Evidence) -> Verdict | None:
+    """A loss that is not finite."""
+    if evidence.diverged_at < 0:
+        return None
+    numbers: dict[str, Any] = {"step": evidence.diverged_at}
+    lengths = evidence.updates["length"]
+    if len(lengths):
+        numbers["update"] = float(lengths.max())  # type: ignore[arg-type]
+    return Verdict("divergence", "training", numbers)
+
+
+def exploding(evidence: Evidence) -> Verdict | None:
+    """δ grows by more than e³ on its way back."""
+    if not (evidence.fails and evidence.decades < -DECADES):
+        return None
+    return Verdict("exploding", "start", _change(evidence))
+
+
+def doubled(evidence: Evidence) -> Verdict | None:
+    """A softmax or sigmoid in front of a loss that has its own."""
+    if evidence.doubled is None:
+        return None
+    return Verdict("doubled", "start", {"output_activation": evidence.doubled})
+
+
+def saturated_at_start(evidence: Evidence) -> Verdict | None:
+    """Most pre-activations of a layer lie where the slope of φ is lost."""
+    return _share(evidence, "saturation", "start")
+
+
+def inactive_at_start(evidence: Evidence) -> Verdict | None:
+    """Nearly all pre-activations of a layer lie on a flat part of φ."""
+    return _share(evidence, "inactive", "start")
+
+
+def saturated_at_end(evidence: Evidence) -> Verdict | None:
+    """Training drove most of a layer there."""
+    return _share(evidence, "saturation", "end")
+
+
+def inactive_at_end(evidence: Evidence) -> Verdict | None:
+    """Training drove a layer there."""
+    return _share(evidence, "inactive", "end")
+
+
+def vanishing(evidence: Evidence) -> Verdict | None:
+    """δ in the first layer is e⁻³ of that in the last but one, or less."""
+    if not (evidence.fails and evidence.decades > DECADES):
+        return None
+    return Verdict("vanishing", "start", _change(evidence))
+
+
+def violent(evidence: Evidence) -> Verdict | None:
+    """Steps as long as the weights, or a loss that only got worse, of a model that learns nothing.
+
+    A loss that rises is no matter of the step where the steps are short.
+    """
+    if not evidence.is_decided or evidence.has_learnt or not len(evidence.updates):
+        return None
+    row = evidence.updates.row(evidence.updates["length"].arg_max(), named=True)
+    before = float(np.fmin(evidence.first_loss, evidence.uninformed))
+    rises = evidence.last_loss > before + KEPT * abs(before)
+    if not (row["length"] >= 1 or (rises and row["length"] > KEPT)):
+        return None
+    numbers = {"update": row["length"], "step": row["step"]} | _losses(evidence)
+    return Verdict("violent", "training", numbers, (row["layer"],))
+
+
+def dead(evidence: Evidence) -> Verdict | None:
+    """More than half of a layer's units are off for every sample, beyond chance."""
+    if not evidence.steps:
+        return None
+    layer, share = evidence.worst("dead_fraction", evidence.steps[-1])
+    if not layer:
+        return None
+    units = int(evidence.layers.filter(layer=layer)["fan_out"][0])
+    chance = float(binom.isf(CHANCE / len(evidence.names), units, MAJORITY)) / units
+    if not share > chance:
+        return None
+    return Verdict("dead", "end", {"share": share, "share_by_chance": chance}, (layer,))
+
+
+def stalled(evidence: Evidence) -> Verdict | None:
+    """Nothing was learnt, and no weight can have moved far."""
+    if not evidence.is_decided or evidence.has_learnt or math.isnan(evidence.pace):
+        return None
+    reach = evidence.pace * evidence.n_steps
+    if reach > KEPT or evidence.pace > USUAL_UPDATE:
+        return None
+    factor = 1 / reach if reach else math.inf
+    numbers = {"update": evidence.pace, "n_steps": evidence.n_steps, "factor": factor}
+    return Verdict("stalled", "training", numbers | _losses(evidence))
+
+
+def plateau(evidence: Evidence) -> Verdict | None:
+    """Gradients flow, weights move, and nothing is learnt."""
+    if not evidence.is_decided or evidence.has_learnt:
+        return None
+    numbers = _change(evidence) | _losses(evidence)
+    if len(evidence.responses):
+        numbers["response"] = float(evidence.responses[-1])
+    return Verdict("plateau", "end", numbers)
+
+
+_FINDINGS: tuple[tuple[Callable[[Evidence], Verdict | None], bool], ...] = (
+    # causes before effects; and whether what comes behind is but an effect
+    (detached, False),
+    (unoptimized, False),
+    (accumulated, True),
+    (symmetric, True),
+    (exploding, True),
+    (divergence, True),
+    (doubled, False),
+    (saturated_at_start, True),
+    (inactive_at_start, True),
+    (vanishing, True),
+    (violent, True),
+    (saturated_at_end, True),
+    (inactive_at_end, True),
+    (dead, False),
+    (stalled, True),
+    (plateau, False),
+)
+_LIMITS = {
+    "saturation": ("saturated_fraction", MAJORITY),
+    "inactive": ("inactive_fraction", 1 - SATURATED),
+}
+_HIDDEN = {  # findings that are but the effect of another
+    kind: {"violent", "stalled", "plateau", "vanishing", "exploding"}
+    for kind in ("detached", "unoptimized", "doubled")
+} | {"dead": {"stalled", "plateau"}}
+
+
+def _share(evidence: Evidence, kind: str, when: str) -> Verdict | None:
+    """A share of a layer's units beyond its limit, where it does harm."""
+    if not evidence.steps or not evidence.fails:
+        return None
+    column, limit = _LIMITS[kind]
+    layer, share = evidence.worst(column, evidence.steps[0 if when == "start" else -1])
+    return Verdict(kind, when, {"share": share}, (layer,)) if share > limit else None
+
+
+def _change(evidence: Evidence) -> dict[str, Any]:
+    numbers: dict[str, Any] = {"depth": len(evidence.profile)}
+    if not math.isnan(evidence.decades):
+        numbers["decades"] = evidence.decades
+    if math.isfinite(evidence.decades):
+        numbers["rate"] = evidence.rate
+    if evidence.activation is not None:
+        numbers["activation"], numbers["has_flat_part"] = evidence.activation
+    return numbers
+
+
+def _losses(evidence: Evidence) -> dict[str, Any]:
+    if evidence.n_steps < 2:
+        return {}
+    known = {"first_loss": evidence.first_loss, "last_loss": evidence.last_loss}
+    return {name: value for name, value in known.items() if math.isfinite(value)}

@@ -1,0 +1,90 @@
+"""What a loss was made of, as its autograd graph tells, also after it was differentiated."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+_OWN_LINK = {  # of a loss: the function in front of it that makes it the second, and its word
+    "LogSoftmax": ("Softmax", "softmax"),
+    "BinaryCrossEntropyWithLogits": ("Sigmoid", "sigmoid"),
+}
+_SAME_NUMBERS = (
+    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T",
+    "ToCopy", "Slice", "Alias", "Clone",
+)  # fmt: skip
+_MEAN = 1  # PyTorch's number for a loss that is a mean
+_MOST_NODES = 10_000
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """What is known of a loss.
+
+    Attributes:
+        doubled: ``softmax`` or ``sigmoid``, where it stands in front of a loss that has its own.
+        is_entropy_of: ``softmax`` or ``sigmoid``, for the mean cross-entropy of logits and nothing
+            else; ``None`` for another loss.
+    """
+
+    doubled: str | None = None
+    is_entropy_of: str | None = None
+
+    def uninformed(self, n_outputs: int) -> float:
+        """The loss of outputs that are 0 whatever the input; NaN if that is not known.
+
+        Args:
+            n_outputs: outputs of the model.
+        """
+        known = {"softmax": math.log(max(n_outputs, 1)), "sigmoid": math.log(2)}
+        return known.get(self.is_entropy_of or "", math.nan)
+
+
+def facts(loss: Tensor) -> LossFacts:
+    """What the graph of a loss tells.
+
+    Args:
+        loss: of a step, one number.
+    """
+    for node in _nodes(loss.grad_fn):
+        if (own := _OWN_LINK.get(_kind(node))) is not None:
+            name, word = own
+            doubled = word if _kind(_before(node, _SAME_NUMBERS)) == name else None
+            return LossFacts(doubled, word if _is_mean_of(loss, node) else None)
+    return LossFacts()
+
+
+def _is_mean_of(loss: Tensor, node: Any) -> bool:
+    """Whether the loss is the mean of what a node gives, divided by a number at most."""
+    top: Any = loss.grad_fn
+    while _kind(top) == "Div":
+        top = top.next_functions[0][0]
+    if top is node or _kind(top) in ("NllLoss", "NllLoss2D"):
+        is_next = top is node or top.next_functions[0][0] is node
+        return is_next and getattr(top, "_saved_reduction", None) == _MEAN
+    return False
+
+
+def _nodes(first: Any) -> Iterator[Any]:
+    """The nodes of a graph, from the loss on, each once."""
+    waiting, seen = [first], set[object]()
+    while waiting and len(seen) < _MOST_NODES:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            yield node
+            waiting += [before for before, _ in node.next_functions]
+
+
+def _before(node: Any, passing: tuple[str, ...]) -> Any:
+    """What was computed before a node, but for functions that do not count."""
+    before = node.next_functions[0][0]
+    while _kind(before) in passing:
+        before = before.next_functions[0][0]
+    return before
+
+
+def _kind(node: Any) -> str:
+    return "" if node is None else str(node.name()).rstrip("0123456789").removesuffix("Backward")

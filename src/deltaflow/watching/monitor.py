@@ -1,0 +1,136 @@
+"""Watching a training by Lightning."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from torch import Tensor
+
+from deltaflow.experiment.result import Run
+from deltaflow.records import METRICS
+from deltaflow.watching.failing import require_none
+from deltaflow.watching.loss_graph import facts
+from deltaflow.watching.recorder import WatchedTraining
+
+_NAMES = {"acc": "accuracy", "f1": "macro_f1"}
+
+
+class FlowMonitor(pl.Callback):
+    """Watches how gradients flow through any LightningModule.
+
+    Works with automatic and manual optimization, several optimizers, accumulation, clipping and
+    mixed precision, on one device. The records are those of a run like any other; the Trainer's
+    own TensorBoard gets the charts.
+
+    Args:
+        directory: where the records go; ``None`` for ``deltaflow`` in the Trainer's log directory.
+        every_n_steps: n; steps 0, n, 2n, … and the last are measured.
+        seed: by which a report tells repetitions from each other; ``None`` for that of
+            ``seed_everything``, or 0.
+        settings: what a report shall compare, by name; ``None`` for the module's ``hparams``.
+        fail_on: kinds of findings that shall end the program.
+
+    Attributes:
+        run: the run, once training is over.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path | None = None,
+        every_n_steps: int = 10,
+        seed: int | None = None,
+        settings: Mapping[str, str | float | None] | None = None,
+        fail_on: Sequence[str] = (),
+    ) -> None:
+        self.directory = directory
+        self.every_n_steps = every_n_steps
+        self.seed = seed
+        self.settings = settings
+        self.fail_on = fail_on
+        self.run: Run | None = None
+        self._training: WatchedTraining | None = None
+        self._updates = 0
+        self._loss: Tensor | None = None
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Take the directory."""
+        seed = int(os.environ.get("PL_GLOBAL_SEED", 0)) if self.seed is None else self.seed
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        parts = trainer.accumulate_grad_batches
+
+        def scale() -> float:
+            whole = 1.0 if scaler is None else float(scaler.get_scale())
+            return whole / float(parts)
+
+        directory = self.directory or Path(trainer.log_dir or trainer.default_root_dir, "deltaflow")
+        settings = _settings(pl_module.hparams) if self.settings is None else self.settings
+        self._training = WatchedTraining(
+            pl_module, directory, self.every_n_steps, seed, settings, scale, trainer.loggers, True
+        )
+        planned = trainer.estimated_stepping_batches
+        if isinstance(planned, int) and pl_module.automatic_optimization:
+            self._training.last_step = planned - 1
+
+    def on_train_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Begin to listen, if the step is due."""
+        assert self._training is not None
+        self._updates = trainer.global_step
+        self._training.begin_step()
+
+    def on_before_backward(self, trainer: Any, pl_module: Any, loss: Tensor) -> None:
+        """The forward pass is over."""
+        assert self._training is not None
+        self._training.forward_is_over()
+        if self._training.step == 0:
+            self._training.observations.loss = facts(loss)
+        self._loss = loss.detach() * trainer.accumulate_grad_batches
+
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Measure the update, if one was taken; gradients may be accumulated first."""
+        assert self._training is not None
+        if trainer.global_step > self._updates:
+            self._training.end_step(self._loss)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Note the epoch's metrics."""
+        assert self._training is not None
+        self._training.end_epoch(_validation(trainer.callback_metrics))
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Write everything, judge, and draw."""
+        assert self._training is not None
+        self.run = self._training.complete()
+        self._training = None
+        require_none(self.run, self.fail_on)
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Keep what was measured."""
+        if self._training is not None:
+            self._training.break_off(exception)
+            self._training = None
+
+
+def _settings(hparams: Mapping[str, Any]) -> dict[str, str | float | None]:
+    """The hyperparameters that are numbers or texts."""
+    return {
+        str(name): value
+        for name, value in hparams.items()
+        if value is None or isinstance(value, str | int | float)
+    }
+
+
+def _validation(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Those of a Trainer's metrics that are of the validation part, by the names of the table."""
+    found = {}
+    for key, value in metrics.items():
+        part, _, name = key.replace("/", "_").partition("_")
+        name = _NAMES.get(name, name)
+        if part in ("val", "valid", "validation") and name in METRICS.quantities:
+            found[name] = float(value)
+    return found

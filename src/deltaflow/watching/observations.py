@@ -1,0 +1,116 @@
+"""What a training is judged by besides its tables, as far as the measured steps tell."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from deltaflow.watching.evidence import Array, Evidence
+from deltaflow.watching.layers import WatchedLayer
+from deltaflow.watching.loss_graph import LossFacts
+from deltaflow.watching.tape import StepTape
+
+_ENOUGH_ROWS = 256  # of the batches on which a unit must be off to count as dead
+_STALE = 1e-3  # share by which a gradient may differ from what the last backward pass brought
+
+
+class Observations:
+    """What is noted of one measured step after the other.
+
+    Attributes:
+        loss: what is known of the loss.
+    """
+
+    def __init__(self) -> None:
+        self.loss = LossFacts()
+        self._responses: list[float] = []
+        self._off: deque[tuple[int, dict[WatchedLayer, Tensor]]] = deque()
+        self._activations: list[tuple[str, bool]] = []
+        self._copies: dict[int, int] = {}
+        self._without_gradient: tuple[int, ...] = ()
+        self._accumulated: int | None = None
+
+    def evidence(
+        self, table: pl.DataFrame, layers: Sequence[WatchedLayer], losses: Array
+    ) -> Evidence:
+        """What the training is judged by.
+
+        Args:
+            table: the layers table.
+            layers: that it is of, in its order.
+            losses: of all steps.
+        """
+        common = max(set(self._activations), key=self._activations.count, default=None)
+        return Evidence(
+            layers=table,
+            names=tuple(layer.name for layer in layers),
+            losses=losses,
+            responses=np.array(self._responses),
+            activation=common,
+            copies=self._copies,
+            without_gradient=self._without_gradient,
+            accumulated=self._accumulated,
+            doubled=self.loss.doubled,
+            uninformed=self.loss.uninformed(layers[-1].fan_out) if layers else math.nan,
+        )
+
+    def note(self, tape: StepTape, layers: Sequence[WatchedLayer], number: int) -> None:
+        """Note a measured step, and give its layers the share of dead units.
+
+        Args:
+            tape: of the step.
+            layers: of the first measured step, the last of which gives the outputs.
+            number: of the step.
+        """
+        last = tape.steps[layers[-1]].call if layers[-1] in tape.steps else None
+        if last is not None and last.response is not None:
+            self._responses.append(float(last.response))
+        for layer, share in self._dead(tape).items():
+            tape.steps[layer].values["dead_fraction"] = share
+        if self._accumulated is None and number and self._is_stale(tape):
+            self._accumulated = number
+
+    def note_start(self, tape: StepTape) -> None:
+        """What is to be known of the first measured step alone."""
+        self._activations = [*tape.activations]
+        got = {layer for layer, step in tape.steps.items() if step.n_backward}
+        for number, layer in enumerate(tape.steps, start=1):
+            step = tape.steps[layer]
+            if got and layer.weight.requires_grad and layer not in got:
+                self._without_gradient += (number,)
+            rows = layer.units(step.before)
+            if step.gradient is not None and len(rows) > 1:
+                distinct = len(torch.cat([rows, step.gradient], dim=1).unique(dim=0))
+                if 2 * distinct <= len(rows):
+                    self._copies[number] = distinct
+
+    def _is_stale(self, tape: StepTape) -> bool:
+        """Whether the gradients are more than those of this step's backward pass."""
+        for step in tape.steps.values():
+            if step.n_backward != 1 or step.gradient is None or step.fresh is None:
+                continue
+            whole, fresh = float(step.gradient.norm()), float(step.fresh)
+            if math.isfinite(whole) and abs(whole - fresh) > _STALE * max(whole, fresh):
+                return True
+        return False
+
+    def _dead(self, tape: StepTape) -> dict[WatchedLayer, Tensor]:
+        """Share of units that were off in the last measured batches, once they are enough."""
+        calls = {layer: step.call for layer, step in tape.steps.items()}
+        off = {layer: c.off for layer, c in calls.items() if c is not None and c.off is not None}
+        n_samples = next((call.n_samples for call in calls.values() if call is not None), 0)
+        self._off.append((n_samples, off))
+        while sum(n for n, _ in self._off) - self._off[0][0] >= _ENOUGH_ROWS:
+            self._off.popleft()
+        if sum(n for n, _ in self._off) < _ENOUGH_ROWS:
+            return {}
+        shares = {}
+        for layer in self._off[-1][1]:
+            masks = [masks[layer] for _, masks in self._off if layer in masks]
+            if len(masks) == len(self._off):
+                shares[layer] = torch.stack(masks).all(0).double().mean()[None]
+        return shares

@@ -1,0 +1,250 @@
+"""The records of a watched training: which steps are measured, and what is made of them."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch.loggers import Logger
+from torch import Tensor, nn
+
+from deltaflow.comparison.results import results
+from deltaflow.experiment.provenance import first_summary
+from deltaflow.experiment.result import Run
+from deltaflow.figures import looks
+from deltaflow.flow.measurement import Quantities
+from deltaflow.records import LAYERS, METRICS, read_table
+from deltaflow.records.recording import Recording
+from deltaflow.system.errors import UserError
+from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
+from deltaflow.training.callbacks.tensorboard import log_layer_charts, log_picture, log_verdicts
+from deltaflow.verdicts.verdict import Verdict
+from deltaflow.watching.judging import judge
+from deltaflow.watching.layers import WatchedLayer, watched_layers
+from deltaflow.watching.observations import Observations
+from deltaflow.watching.tape import StepTape
+from deltaflow.watching.words import recorded
+
+_FLUSH_SECONDS = 30.0
+
+
+class WatchedTraining:
+    """Measures single steps of somebody's training, and keeps the records of all.
+
+    Args:
+        model: that is trained.
+        directory: where the records go; made if it is not there.
+        every_n_steps: n; steps 0, n, 2n, … are measured.
+        seed: by which a report tells repetitions from each other.
+        settings: what a report shall compare, by name.
+        loss_scale: what the loss is multiplied with before it is differentiated.
+        loggers: Lightning's; those for TensorBoard get the charts.
+        follows_all: as of `StepTape`.
+
+    Raises:
+        ValueError: for a model without a layer to watch, or a compiled one; for n below 1.
+        DirectoryTakenError: if the directory holds the records of another run.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        directory: str | Path,
+        every_n_steps: int = 10,
+        seed: int = 0,
+        settings: Mapping[str, str | float | None] | None = None,
+        loss_scale: Callable[[], float] = lambda: 1.0,
+        loggers: Sequence[Logger] = (),
+        follows_all: bool = False,
+    ) -> None:
+        self.model = model
+        self.layers = _layers(model)
+        if every_n_steps < 1:
+            raise UserError(
+                f"`every_n_steps` must be at least 1. Found {every_n_steps}. Use 1 to measure "
+                "every step."
+            )
+        self.every_n_steps, self.seed = every_n_steps, seed
+        self.loss_scale, self.loggers, self.follows_all = loss_scale, loggers, follows_all
+        self.step = 0
+        self.last_step: int | None = None
+        self.verdicts: list[Verdict] = []
+        own = dict(settings or {}) | {"seed": seed}
+        self._records = Recording(
+            Path(directory),
+            first_summary({}, [f"{k}={v}" for k, v in own.items()], sys.argv, own, None),
+        )
+        self._tables = [self._records.table(schema, _FLUSH_SECONDS) for schema in (LAYERS, METRICS)]
+        self._tape: StepTape | None = None
+        self._steps: list[MeasuredStep] = []
+        self._known: list[WatchedLayer] = []  # those of the first measured step, in its order
+        self._losses: list[float] = []
+        self._waiting: list[Tensor] = []
+        self._epoch = self._epoch_began = 0
+        self.observations = Observations()
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return self._records.directory
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the step under way is measured."""
+        return self._tape is not None
+
+    def begin_step(self) -> None:
+        """Begin to listen, if the step is due."""
+        if self._tape is None and (
+            self.step % self.every_n_steps == 0 or self.step == self.last_step
+        ):
+            self._tape = StepTape(self.layers, self.model, self.loss_scale, self.follows_all)
+            self._tape.__enter__()
+
+    def forward_is_over(self) -> None:
+        """What is computed from here on is no part of the model."""
+        if self._tape is not None:
+            self._tape.stop_following()
+
+    def end_step(self, loss: Tensor | float | None) -> None:
+        """Measure the update that was taken.
+
+        Args:
+            loss: of the step, one number.
+        """
+        if loss is not None:
+            value = torch.as_tensor(loss).detach()
+            if value.numel() != 1:
+                raise UserError(
+                    "The loss of a step must be one number. Found one of the shape "
+                    f"{list(value.shape)}. Hand over its mean."
+                )
+            self._waiting.append(value.reshape(()).float().clone())
+            if len(self._waiting) > 1000:
+                self._fetch_losses()
+        if (tape := self._tape) is not None:
+            self._tape = None
+            tape.__exit__()
+            with torch.no_grad():
+                tape.end()
+            if tape.steps:
+                self._keep(tape)
+        self.step += 1
+
+    def end_epoch(self, validation: Mapping[str, float] | None = None) -> None:
+        """Note the mean training loss since the last time, and metrics of the validation part.
+
+        Args:
+            validation: by name, of those that the metrics table has.
+        """
+        self._fetch_losses()
+        losses = self._losses[self._epoch_began :]
+        rows = [("train", {"loss": float(np.mean(losses))})] if losses else []
+        rows += [("validation", dict(validation))] if validation else []
+        for split, values in rows:
+            data = {"seed": [self.seed], "epoch": [self._epoch], "split": [split]}
+            known = {k: [float(v)] for k, v in values.items() if k in METRICS.quantities}
+            self._tables[1].append(METRICS.frame(data | known))
+        self._epoch += 1
+        self._epoch_began = len(self._losses)
+
+    def complete(self) -> Run:
+        """Write everything, judge, and draw.
+
+        Returns:
+            The run.
+        """
+        self._stop_listening()
+        self._fetch_losses()
+        if self._epoch_began < len(self._losses) or not self._epoch:
+            self.end_epoch()
+        self._write()
+        records, directory = self._records, self.directory
+        records.note({"n_steps": self.step, "layers": [layer.name for layer in self._known]})
+        parameters = [p for p in self.model.parameters() if not _is_lazy(p)]
+        records.note(
+            {
+                "n_parameters": sum(p.numel() for p in parameters),
+                "device": parameters[0].device.type if parameters else None,
+            }
+        )
+        records.close_tables()
+        layers, metrics = (read_table(directory, t, is_own=True) for t in (LAYERS, METRICS))
+        evidence = self.observations.evidence(layers, self._known, np.array(self._losses))
+        found = results([self.seed], [evidence.diverged_at], layers, metrics, {})
+        self.verdicts = judge(evidence)
+        found["verdicts"] = [recorded(verdict, evidence.names) for verdict in self.verdicts]
+        records.note(found)
+        run = Run(directory, records.summary, layers, metrics, None)
+        if len(layers):
+            picture = directory / "flow.png"
+            looks.save(run.draw(), picture)
+            log_picture(self.loggers, "flow", picture, self.step)
+        log_verdicts(self.loggers, run.record.verdicts, self.step)
+        records.complete()
+        return Run(directory, records.summary, layers, metrics, None)
+
+    def break_off(self, error: BaseException) -> None:
+        """Keep what was measured, and say that the training was stopped."""
+        self._stop_listening()
+        self._write()
+        if isinstance(error, KeyboardInterrupt):
+            self._records.break_off("interrupted", None)
+        else:
+            self._records.break_off("failed", f"{type(error).__name__}: {error}")
+
+    def _keep(self, tape: StepTape) -> None:
+        """The measured step, as a row for each layer of the first one that was measured."""
+        if not self._known:
+            self._known = list(tape.steps)
+            self.observations.note_start(tape)
+        self.observations.note(tape, self._known, self.step)
+        values = [tape.steps[layer].values if layer in tape.steps else {} for layer in self._known]
+        quantities: Quantities = {
+            name: [columns.get(name) for columns in values]
+            for name in LAYERS.quantities
+            if any(name in columns for columns in values)
+        }
+        if not quantities:
+            return
+        measured = MeasuredStep.of(quantities, self.step, np.array([True]))
+        self._steps.append(measured)
+        log_layer_charts(self.loggers, measured)
+        if self._tables[0].is_due:
+            self._write()
+
+    def _fetch_losses(self) -> None:
+        if self._waiting:
+            self._losses += torch.stack(self._waiting).tolist()
+            self._waiting = []
+
+    def _stop_listening(self) -> None:
+        if self._tape is not None:
+            self._tape.__exit__()
+            self._tape = None
+
+    def _write(self) -> None:
+        if self._steps:
+            fans = [(layer.fan_in, layer.fan_out) for layer in self._known]
+            self._tables[0].append(layer_rows(self._steps, fans, [self.seed]))
+            self._steps = []
+
+
+def _layers(model: nn.Module) -> list[WatchedLayer]:
+    if any(hasattr(module, "_orig_mod") for module in model.modules()):
+        raise UserError(
+            "A watched model must be one that PyTorch runs layer by layer. Found one that "
+            "torch.compile has made into a whole. Hand over the model before it is compiled, and "
+            "train that."
+        )
+    if not (found := watched_layers(model)):
+        raise UserError(
+            "A watched model must have a linear layer or a convolution. Found none in "
+            f"{type(model).__name__}. Hand over the model that has them."
+        )
+    return found
+
+
+def _is_lazy(parameter: Tensor) -> bool:
+    return isinstance(parameter, nn.parameter.UninitializedParameter)

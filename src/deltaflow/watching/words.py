@@ -1,0 +1,207 @@
+"""Verdicts on a watched model in words, with remedies in PyTorch's."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from deltaflow.verdicts.verdict import Verdict
+
+_MOST_NAMES = 3
+
+
+def recorded(verdict: Verdict, names: Sequence[str]) -> dict[str, Any]:
+    """A verdict as it stands in the summary.
+
+    Args:
+        verdict: the finding.
+        names: of all layers, in the order of the table.
+    """
+    return {
+        "kind": verdict.kind,
+        "words": words(verdict, names),
+        "when": verdict.when,
+        "layers": list(verdict.layers),
+        "numbers": dict(verdict.numbers),
+        "overrides": [],
+        "leave_out": [],
+        "predicted": {},
+    }
+
+
+def words(verdict: Verdict, names: Sequence[str]) -> str:
+    """A verdict as a few sentences, with what to do in the model's code.
+
+    Args:
+        verdict: the finding.
+        names: of all layers, in the order of the table.
+    """
+    return _SENTENCES[verdict.kind](verdict.numbers, _named(verdict.layers, names), names)
+
+
+def _named(layers: Sequence[int], names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{names[layer - 1]}`" for layer in layers[:_MOST_NAMES])
+    more = len(layers) - _MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _detached(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return (
+        f"No gradient reaches {where}, though the weights ask for one: what comes after is cut off "
+        "by `detach()`, `no_grad()`, `.item()` or NumPy, or does not enter the loss. Let the loss "
+        "depend on it, or set `requires_grad_(False)` if that is meant."
+    )
+
+
+def _unoptimized(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return (
+        f"The weights of {where} get gradients and never move. Hand them to the optimizer: "
+        "`optimizer.add_param_group({'params': layer.parameters()})`, or build it after the model "
+        "is complete; or see whether its step is skipped or its lr is 0."
+    )
+
+
+def _accumulated(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return (
+        f"Gradients of earlier steps are still in `.grad` at step {n['step']}, so each step goes "
+        "where the sum of all points. Call `optimizer.zero_grad()` before every `backward()`."
+    )
+
+
+def _symmetric(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return (
+        f"Units of {where} start as copies of one another, {n['distinct_units']} of them "
+        "different, and get the same gradients, so that they stay so. Draw the weights: "
+        "`torch.nn.init.kaiming_normal_(layer.weight)`."
+    )
+
+
+def _divergence(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    update = n.get("update")
+    longest = f", after updates of {update:.2g} of the weights' length" if update else ""
+    return (
+        f"Training diverges: the loss is not finite from step {n['step']} on{longest}. Use a "
+        "smaller lr, or `torch.nn.utils.clip_grad_norm_` before `optimizer.step()`."
+    )
+
+
+def _exploding(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return f"Gradients explode: {_change(n, names)}. {_initialise(n)}"
+
+
+def _vanishing(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return f"Gradients vanish: {_change(n, names)}. {_initialise(n)}"
+
+
+def _doubled(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    own = n["output_activation"]
+    loss = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy_with_logits"}[own]
+    return (
+        f"A {own} stands in front of `{loss}`, which has its own, so that the gradient is "
+        f"attenuated twice and the loss cannot reach 0. Hand it logits: leave the {own} out."
+    )
+
+
+def _saturation(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return (
+        f"{n['share']:.0%} of the pre-activations of {where} lie where the slope of the activation "
+        "is below a twentieth of its steepest. Standardise the inputs, start with smaller weights "
+        "(`torch.nn.init.xavier_normal_(layer.weight)`), or use a smaller lr if they are fine at "
+        "the start."
+    )
+
+
+def _inactive(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return (
+        f"{n['share']:.0%} of the pre-activations of {where} lie on the flat part of the "
+        "activation, which passes no gradient. Start with biases of 0 and "
+        "`torch.nn.init.kaiming_normal_(layer.weight)`, use a smaller lr if they are fine at the "
+        "start, or `torch.nn.LeakyReLU`."
+    )
+
+
+def _dead(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return (
+        f"{n['share']:.0%} of the units of {where} are off for every sample of the last measured "
+        f"batches ({n['share_by_chance']:.0%} could be by chance). Use a smaller lr, or "
+        "`torch.nn.LeakyReLU`, whose units cannot die."
+    )
+
+
+def _violent(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    return (
+        f"Steps are too long: at step {n['step']} the update of {where} is {n['update']:.2g} of "
+        f"the weights' length, and {_loss(n)}. Use a smaller lr: updates "
+        "of 0.001 to 0.01 train well."
+    )
+
+
+def _stalled(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    factor = n["factor"]
+    larger = f"one {factor:.0e} times larger" if math.isfinite(factor) else "a larger one"
+    return (
+        f"Steps are too short: updates are {n['update']:.1g} of the weights' length, so that in "
+        f"{n['n_steps']} steps no weight can have moved far, and {_loss(n)}. The lr is too small: "
+        f"try {larger}, or see whether gradients are clipped to almost nothing."
+    )
+
+
+def _plateau(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    ignores = " The outputs do not depend on the sample." if n.get("response", 1.0) < 0.05 else ""
+    return (
+        f"Nothing is learnt though gradients flow ({_change(n, names)}): {_loss(n)}.{ignores} Try "
+        "to learn ten samples by heart; if that works, look at data and labels, and if not, at the "
+        "loss and at what the model is fed."
+    )
+
+
+def _healthy(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    losses = f"; {_loss(n)}" if "last_loss" in n else ""
+    return f"No finding: {_change(n, names)}{losses}."
+
+
+def _change(n: Mapping[str, Any], names: Sequence[str]) -> str:
+    """How δ changes on its way back at the start."""
+    if n["depth"] < 2 or "decades" not in n:
+        return "δ has no layers to cross" if n["depth"] < 2 else "δ is 0 or not known"
+    ends = f"from `{names[n['depth'] - 1]}` back to `{names[0]}`"
+    if "rate" not in n:
+        return f"nothing of δ is left on its way {ends}"
+    lost = n["decades"]
+    which = "loses" if lost > 0 else "gains"
+    return f"δ changes by ×{n['rate']:.2g} a layer and {which} {abs(lost):.1f} decades {ends}"
+
+
+def _initialise(n: Mapping[str, Any]) -> str:
+    """What keeps the size of δ for the activation that most layers have."""
+    name, flat = n.get("activation", ""), n.get("has_flat_part", False)
+    if flat:
+        way = "`torch.nn.init.kaiming_normal_(layer.weight)` and biases of 0 keep its size"
+    elif name.lower() in ("sigmoid", "softplus", "logsigmoid"):
+        way = f"no usual initialisation of a deep network with {name} keeps it: use `torch.nn.ReLU`"
+        way += " with `torch.nn.init.kaiming_normal_(layer.weight)`"
+    else:
+        way = "`torch.nn.init.xavier_normal_(layer.weight, gain=1)` and biases of 0 nearly keep it"
+    return f"In a plain chain {way}; so do normalisation and residual connections."
+
+
+def _loss(n: Mapping[str, Any]) -> str:
+    return f"the loss goes from {n['first_loss']:.3g} to {n['last_loss']:.3g}"
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, Any], str, Sequence[str]], str]] = {
+    "detached": _detached,
+    "unoptimized": _unoptimized,
+    "accumulated": _accumulated,
+    "symmetric": _symmetric,
+    "divergence": _divergence,
+    "exploding": _exploding,
+    "vanishing": _vanishing,
+    "doubled": _doubled,
+    "saturation": _saturation,
+    "inactive": _inactive,
+    "dead": _dead,
+    "violent": _violent,
+    "stalled": _stalled,
+    "plateau": _plateau,
+    "healthy": _healthy,
+}
