@@ -171,6 +171,14 @@ def test_the_loss_is_the_geometric_mean_over_seeds_after_each_epoch():
     assert lines["validation"].get_ydata() == pytest.approx([10**-0.5, 10**-1.5])
 
 
+def test_a_loss_below_zero_is_drawn_as_it_is():
+    columns = {"seed": [0, 0], "epoch": [0, 1], "split": ["train"] * 2, "loss": [0.5, -2.0]}
+    figure = run_picture.draw(layers(scattered), "run", metrics=METRICS.frame(columns))
+    (line,) = panel(figure, "Loss").lines
+    assert line.get_ydata().tolist() == [0.5, -2.0]
+    assert line.axes.get_yscale() == "linear"
+
+
 def test_a_confusion_matrix_has_the_shares_of_each_class():
     found = Classified("test", ["a", "b"], np.array([[3, 1], [0, 8]]))
     axes = panel(run_picture.draw(layers(scattered), "run", classified=found), "Test rows")

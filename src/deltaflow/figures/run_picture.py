@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from deltaflow.comparison.flow_numbers import flow_numbers
+from deltaflow.comparison.flow_numbers import flow_numbers, positive_log
 from deltaflow.comparison.statistics.intervals import interval
 from deltaflow.figures.class_panels import Classified, draw_classified
 from deltaflow.figures.depth_panels import (
@@ -92,7 +92,9 @@ def _legend(figure: Figure, profile: Axes, n_seeds: int, y: float) -> None:
 
 
 def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
-    """The loss over the epochs, in training and in validation."""
+    """The loss over the epochs, in training and in validation; linear if one is not positive."""
+    is_positive = bool((metrics["loss"].drop_nulls().drop_nans() > 0).all())
+    shown = positive_log("loss") if is_positive else pl.col("loss")
     looks = {"train": ("training", {"color": START, "ls": "-"}),
              "validation": ("validation", {"color": END, "ls": "--"})}  # fmt: skip
     drawn = []
@@ -100,17 +102,18 @@ def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
         rows = metrics.filter(pl.col("split") == split)
         if not len(rows):
             continue
-        grid = rows.with_columns(log=np.log10(pl.col("loss"))).pivot(
-            "epoch", index="seed", values="log"
-        )
+        grid = rows.with_columns(shown=shown).pivot("epoch", index="seed", values="shown")
         epochs = sorted(int(column) for column in grid.columns if column != "seed")
         values = grid.select(map(str, epochs)).to_numpy().astype(float)
         values[~np.isfinite(values)] = np.nan
         if not np.isfinite(values).any():
             continue
-        draw_seeds(axes, [e + 1 for e in epochs], values, look, name, lambda logs: 10.0**logs)
+        draw_seeds(
+            axes, [e + 1 for e in epochs], values, look, name,
+            (lambda logs: 10.0**logs) if is_positive else lambda losses: losses,
+        )  # fmt: skip
         drawn.append(name)
-    if drawn:
+    if drawn and is_positive:
         logarithmic(axes)
     axes.grid(axis="y", color="#e4e4e4", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
