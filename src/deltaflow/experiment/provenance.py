@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from deltaflow.records import Summary, summary_of
@@ -45,12 +46,18 @@ def first_summary(
             "hyperparameters": hyperparameters,
             "identity": identity,
             "git_commit": _git_commit(),
-            "versions": {"python": platform.python_version()}
-            | {name: importlib.metadata.version(name) for name in _LIBRARIES},
+            "versions": dict(_versions()),
         }
     )
 
 
+@cache
+def _versions() -> Mapping[str, str]:
+    libraries = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    return {"python": platform.python_version()} | libraries
+
+
+@cache  # the runs of a sweep are of one commit
 def _git_commit() -> str | None:
     checkout = Path(__file__).parents[2]
     if not (checkout / "src" / "deltaflow").exists():  # installed: there is no commit to name

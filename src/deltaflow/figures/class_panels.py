@@ -73,7 +73,7 @@ def _draw_decisions(axes: Axes, decisions: Decisions, found: Classified) -> None
         axes.scatter(own[:, 0], own[:, 1], s=14, c=COLORS[number], marker=MARKERS[number], lw=0)
     axes.set_xlabel("first input, standardised")
     axes.set_ylabel("second input", labelpad=1)
-    axes.set_title(f"Decisions, and {found.part} rows", loc="left", fontsize=11)
+    axes.set_title(f"Decisions, and {found.part} rows", loc="left", fontsize=11, y=1)
 
 
 def _draw_confusion(axes: Axes, found: Classified) -> None:
@@ -97,7 +97,7 @@ def _draw_confusion(axes: Axes, found: Classified) -> None:
     axes.tick_params(length=0, color=QUIET)
     axes.set_xlabel("taken for")
     axes.set_ylabel("class", labelpad=1)
-    axes.set_title(f"{found.part.capitalize()} rows of each class", loc="left", fontsize=11)
+    axes.set_title(f"{found.part.capitalize()} rows of each class", loc="left", fontsize=11, y=1)
 
 
 def _percent(share: float) -> str:

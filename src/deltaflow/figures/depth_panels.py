@@ -132,7 +132,7 @@ def _frame(axes: Axes, layers: pl.DataFrame, title: str, missing: str) -> None:
     axes.grid(axis="y", color="#e4e4e4", lw=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(title, loc="left", fontsize=11, y=1)
     if not axes.lines:
         axes.set_yticks([])
         axes.text(0.5, 0.5, missing, transform=axes.transAxes, ha="center", color=QUIET)

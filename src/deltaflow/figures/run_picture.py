@@ -118,7 +118,7 @@ def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
     axes.grid(axis="y", color="#e4e4e4", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("epochs trained")
-    axes.set_title("Loss", loc="left", fontsize=11)
+    axes.set_title("Loss", loc="left", fontsize=11, y=1)
     for x, (name, look) in zip((0.52, 1.0), looks.values(), strict=True):
         if name in drawn:
             axes.text(
@@ -142,7 +142,7 @@ def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:
     axes.yaxis.set_major_locator(whole_numbers(1, len(values)))
     axes.xaxis.set_major_locator(whole_numbers(steps[0], steps[-1], most=6))
     grey = " (grey: 0 or not finite)" if not np.isfinite(values).all() else ""
-    axes.set_title(f"Error signal δ: log₁₀ of its norm{grey}", loc="left", fontsize=11)
+    axes.set_title(f"Error signal δ: log₁₀ of its norm{grey}", loc="left", fontsize=11, y=1)
     figure.colorbar(mesh, ax=axes, pad=0.02)
 
 
