@@ -118,8 +118,13 @@ class Run:
                 f"A picture of the flow needs its records. Found none in {self.directory}. "
                 "Run with `diagnostics=default`."
             )
+        return run_picture.draw(*self.drawn)
+
+    @property
+    def drawn(self) -> tuple[pl.DataFrame, str, str, pl.DataFrame, Classified | None]:
+        """What the picture is drawn from: the arguments of ``run_picture.draw``."""
         replicas, verdicts = self.record.replicas, self.record.verdicts
-        return run_picture.draw(
+        return (
             without_diverged(self.layers, replicas),
             self.title,
             verdicts[0].words if verdicts else "",

@@ -16,6 +16,7 @@ from deltaflow.config import limits
 from deltaflow.config.instantiation import part_factory
 from deltaflow.experiment import builders
 from deltaflow.experiment.archive import CHECKPOINT
+from deltaflow.experiment.conclusion import conclude, drawing_beside
 from deltaflow.experiment.trainer import WholeCheckpoints, computed_by, make_trainer, threads
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.errors import UserError
@@ -116,23 +117,21 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     names = [run.plan.directory.name for run in runs]
     for run in runs:
         run.begin_training(trainer.strategy.root_device, names)
-    with computed_by(threads(config, stack, data)):
-        trainer.fit(stack, datamodule=data)
-        require_end(trainer)
-        stack.hand_back()
-        for index, run in enumerate(runs):
-            with run.step():
-                run.records.flush()
-                _save(run, stack, index)
-        if data.has_test:
-            trainer.test(stack, datamodule=data, verbose=False)
+    with drawing_beside(len(runs)) as artist:
+        with computed_by(threads(config, stack, data)):
+            trainer.fit(stack, datamodule=data)
+            require_end(trainer)
             stack.hand_back()
-    for index, run in enumerate(runs):
-        if run.is_going:
-            with run.step():
-                run.conclude(stack.end(index).n_steps)
-            if bar is not None:
-                bar.end(run.plan.directory.name.partition("_")[2])
+            for index, run in enumerate(runs):
+                with run.step():
+                    run.records.flush()
+                    _save(run, stack, index)
+            if data.has_test:
+                trainer.test(stack, datamodule=data, verbose=False)
+                stack.hand_back()
+        steps = [stack.end(index).n_steps for index in range(len(runs))]
+        going = [pair for pair in zip(runs, steps, strict=True) if pair[0].is_going]
+        conclude(going, artist, bar)
 
 
 def require_end(trainer: pl.Trainer) -> None:

@@ -1,6 +1,7 @@
 """One run from its first record to its last, trained alone or in a stack."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
@@ -17,10 +18,11 @@ from deltaflow.experiment.ending import broken_off
 from deltaflow.experiment.plan import RunPlan, keep_settings, summary_of_start
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
-from deltaflow.figures import looks
+from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
 from deltaflow.records.details import Confusion
 from deltaflow.records.recording import Recording
+from deltaflow.system.files import replace_file
 from deltaflow.system.signals import held_back
 from deltaflow.theory.network import Theory
 from deltaflow.training.callbacks.destination import Destination
@@ -30,6 +32,8 @@ from deltaflow.training.callbacks.tensorboard import lay_out_charts, log_picture
 from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts import copied_layers
+
+_MOMENT = 0.1  # seconds
 
 
 @dataclass
@@ -180,6 +184,14 @@ class RunUnderWay:
         Args:
             n_steps: updates made.
         """
+        self.end(self.sum_up(n_steps))
+
+    def sum_up(self, n_steps: int) -> Run:
+        """Say what came out.
+
+        Args:
+            n_steps: updates made.
+        """
         records, directory = self.records, self.plan.directory
         records.note({"n_steps": n_steps})
         records.close_tables()
@@ -197,17 +209,35 @@ class RunUnderWay:
         if judged is not None:
             counted = Confusion(judged.part, judged.classes, judged.confusion.tolist())
             records.note({"confusion": asdict(counted)})
-        done = Run(directory, records.summary, layers, metrics, kept, judged)
-        if len(layers):
-            picture = directory / "flow.png"
-            looks.save(done.draw(), picture)
+        return Run(directory, records.summary, layers, metrics, kept, judged)
+
+    def end(self, done: Run, drawn: Future[bytes] | None = None) -> None:
+        """Show what came out, and end.
+
+        Args:
+            done: what came out.
+            drawn: its picture, if another process draws it.
+        """
+        n_steps = done.record.n_steps or 0
+        if len(done.layers):
+            picture = done.directory / "flow.png"
+            replace_file(picture, _received(drawn) or run_picture.png(*done.drawn))
             log_picture(self.loggers, "flow", picture, n_steps)
         log_verdicts(self.loggers, done.record.verdicts, n_steps)
         log_outcome(self.loggers, done.record, n_steps)
         for logger in self.loggers:
             logger.finalize("success")
-        records.complete()
-        self.outcome = replace(done, record=records.summary)
+        self.records.complete()
+        self.outcome = replace(done, record=self.records.summary)
+
+
+def _received(drawn: Future[bytes] | None) -> bytes | None:
+    """A picture that another process has drawn; ``None`` if it has not begun, or could not."""
+    if drawn is None or drawn.cancel():
+        return None
+    while not drawn.done():
+        wait([drawn], _MOMENT)  # a signal that another thread takes does not end a longer one
+    return None if drawn.exception() else drawn.result()
 
 
 def _device_name(device: torch.device) -> str:

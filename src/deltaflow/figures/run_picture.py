@@ -20,7 +20,7 @@ from deltaflow.figures.depth_panels import (
     whole_numbers,
 )
 from deltaflow.figures.labels import plain, wrapped
-from deltaflow.figures.looks import END, FEW, QUIET, START, draw_seeds, logarithmic
+from deltaflow.figures.looks import END, FEW, QUIET, START, draw_seeds, encoded, logarithmic
 
 _MOST_LETTERS = 118  # of the finding, in a line
 
@@ -76,6 +76,17 @@ def draw(
     figure.text(0.012, y, subtitle, fontsize=10, va="top", color=QUIET)
     _legend(figure, profile, layers["seed"].n_unique(), y)
     return figure
+
+
+def png(
+    layers: pl.DataFrame,
+    title: str,
+    finding: str = "",
+    metrics: pl.DataFrame | None = None,
+    classified: Classified | None = None,
+) -> bytes:
+    """The picture of a run, as :func:`draw` draws it, in a PNG file."""
+    return encoded(draw(layers, title, finding, metrics, classified), "png")
 
 
 def _legend(figure: Figure, profile: Axes, n_seeds: int, y: float) -> None:

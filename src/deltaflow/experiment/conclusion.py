@@ -1,0 +1,68 @@
+"""The ends of runs that were trained together: what came out, while others are drawn."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from importlib import import_module
+
+from deltaflow.experiment.result import Run
+from deltaflow.experiment.under_way import RunUnderWay
+from deltaflow.figures import run_picture
+from deltaflow.system.processes import n_cores
+from deltaflow.system.second_process import SecondProcess, second_process
+from deltaflow.training.callbacks import Progress
+
+_ENOUGH = 8  # runs whose pictures take longer than the second process needs to start
+
+
+@contextmanager
+def drawing_beside(n_runs: int) -> Iterator[SecondProcess | None]:
+    """The process that draws, which starts while runs train; ``None`` where it would not pay.
+
+    Args:
+        n_runs: to be drawn.
+    """
+    artist = None
+    if n_runs >= _ENOUGH and n_cores() > 1:
+        try:
+            artist = second_process()
+            artist.submit(import_module, run_picture.__name__)
+        except OSError:  # no more processes: it draws here
+            artist = None
+    try:
+        yield artist
+    except BaseException:
+        if artist is not None:
+            artist.end()  # nobody will look at what it draws
+        raise
+
+
+def conclude(
+    runs: Sequence[tuple[RunUnderWay, int]], artist: SecondProcess | None, bar: Progress | None
+) -> None:
+    """Bring runs to their ends.
+
+    Args:
+        runs: with the updates that they made.
+        artist: draws while numbers are summed up; what it has not begun then is drawn here.
+        bar: of the whole command; ``None`` for none.
+    """
+    waiting: list[tuple[RunUnderWay, Run, Future[bytes] | None]] = []
+    for run, n_steps in runs:
+        with run.step():
+            done = run.sum_up(n_steps)
+            drawn = None
+            if artist is not None and len(done.layers):
+                drawn = artist.submit(run_picture.png, *done.drawn)
+            waiting.append((run, done, drawn))
+        while waiting and (waiting[0][2] is None or waiting[0][2].done()):
+            _end(*waiting.pop(0), bar)
+    while waiting:
+        _end(*waiting.pop(), bar)  # the last one first, for the artist begins with the first
+
+
+def _end(run: RunUnderWay, done: Run, drawn: Future[bytes] | None, bar: Progress | None) -> None:
+    with run.step():
+        run.end(done, drawn)
+    if bar is not None:
+        bar.end(run.plan.directory.name.partition("_")[2])

@@ -1,0 +1,109 @@
+"""A second process that calls functions, one after another, while this one goes on.
+
+It is started when it is first needed, kept, and gone with the process that asks. Only what this
+process hands over is called there, so questions and answers are pickled.
+"""
+
+import atexit
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+_START = (
+    "import sys; sys.path[:] = {path!r}; from deltaflow.system.second_process import serve; serve()"
+)
+
+
+class SecondProcess:
+    """Calls functions in the order in which they are submitted.
+
+    Raises:
+        OSError: if it cannot be started.
+    """
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _START.format(path=sys.path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            process_group=0 if os.name == "posix" else None,  # Ctrl-C is not meant for it
+        )  # fmt: skip
+        self.thread = ThreadPoolExecutor(1)
+        atexit.register(self.end)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it runs, and is this process's own."""
+        return self.owner == os.getpid() and self.process.poll() is None
+
+    def submit(self, function: Callable[..., Value], *arguments: Any) -> Future[Value]:
+        """Have a function called.
+
+        Args:
+            function: of a module.
+            *arguments: that can be pickled.
+
+        Returns:
+            What it will return. Whatever goes wrong is raised there: an error of the function, and
+            one of the process, which may have ended.
+        """
+        return self.thread.submit(self._ask, function, arguments)
+
+    def end(self) -> None:
+        """End the process, if it is this one's; what it has not done yet fails."""
+        atexit.unregister(self.end)
+        if self.owner != os.getpid():
+            return
+        self.process.kill()
+        self.process.wait()
+        self.thread.shutdown(cancel_futures=True)
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):  # what was not written any more
+                pipe.close()  # type: ignore[union-attr]
+
+    def _ask(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        self.process.stdin.write(pickle.dumps((function, arguments)))  # type: ignore[union-attr]
+        self.process.stdin.flush()  # type: ignore[union-attr]
+        value, error = pickle.load(self.process.stdout)  # type: ignore[arg-type]
+        if error is not None:
+            raise RuntimeError(error)
+        return value
+
+
+_kept: list[SecondProcess] = []
+
+
+def second_process() -> SecondProcess:
+    """The second process of this one.
+
+    Raises:
+        OSError: if it cannot be started.
+    """
+    if not (_kept and _kept[-1].is_usable):
+        for old in _kept:
+            old.end()
+        _kept[:] = [SecondProcess()]
+    return _kept[-1]
+
+
+def serve() -> None:
+    """Call what is asked for on standard input, until it ends. This is the second process."""
+    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    while True:
+        try:
+            function, arguments = pickle.load(questions)
+        except EOFError:
+            return
+        try:
+            answer = pickle.dumps((function(*arguments), None))
+        except Exception as error:
+            answer = pickle.dumps((None, f"{type(error).__name__}: {error}"))
+        answers.write(answer)
+        answers.flush()

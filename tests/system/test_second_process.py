@@ -1,0 +1,51 @@
+"""Functions that another process calls while this one goes on."""
+
+import operator
+import os
+import signal
+import time
+
+import pytest
+
+from deltaflow.system import second_process as module
+from deltaflow.system.second_process import SecondProcess, second_process
+
+
+@pytest.fixture(scope="module")
+def other():
+    process = SecondProcess()
+    yield process
+    process.end()
+    assert process.process.returncode is not None
+
+
+def test_what_is_called_there_comes_back_in_order(other):
+    there = other.submit(os.getpid)
+    sums = [other.submit(operator.add, n, 1) for n in range(3)]
+    assert there.result() == other.process.pid != os.getpid()
+    assert [one.result() for one in sums] == [1, 2, 3]
+
+
+def test_what_is_printed_there_is_no_answer(other):
+    assert other.submit(os.write, 1, b"said").result() == 4
+    assert other.submit(operator.neg, 5).result() == -5
+
+
+def test_an_error_there_is_raised_here_and_leaves_the_next_alone(other):
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: "):
+        other.submit(operator.floordiv, 1, 0).result()
+    assert other.submit(operator.neg, 1).result() == -1
+
+
+def test_a_process_that_has_ended_fails_what_it_was_asked_and_is_replaced(monkeypatch):
+    monkeypatch.setattr(module, "_kept", [])
+    first = second_process()
+    assert second_process() is first
+    asked = first.submit(time.sleep, 60)
+    os.kill(first.process.pid, signal.SIGKILL)
+    assert isinstance(asked.exception(), EOFError | OSError)
+    first.process.wait()
+    second = second_process()
+    assert second is not first
+    assert second.submit(operator.neg, 1).result() == -1
+    second.end()
