@@ -38,7 +38,7 @@ Waiting = tuple[Steps, RunPlan]
 STACK: ContextVar[list[Waiting] | None] = ContextVar("STACK", default=None)
 """Where the runs of a stack wait to be trained together; ``None`` where each trains alone."""
 
-_OF_SWEEP = re.compile(r"[+~]*sweep\b")  # overrides that are not a run's own
+_OF_SWEEP = re.compile(r"[+~]*(sweep|resume)\b")  # overrides that are not a run's own
 
 
 def train(config: DictConfig, command: Sequence[str] = (), with_traceback: bool = False) -> None:

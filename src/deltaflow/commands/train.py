@@ -75,7 +75,9 @@ def _in_one_message(
 ) -> None:
     """Let Hydra run an application, and end in one message whatever ends it."""
     try:
-        run_application(application, arguments)
+        from deltaflow.commands.resume import with_settings_of_run
+
+        run_application(application, with_settings_of_run(arguments))
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
         kept = resume_hint() or str(stop)

@@ -8,6 +8,8 @@ RECORDING = (
     "hydra",
     "logger",
     "sweep",
+    "resume",
+    "trainer.checkpoint_every",
     "diagnostics.flush_seconds",
     "diagnostics.histogram_every_n_steps",
 )

@@ -90,6 +90,7 @@ LIMITS = (
           "to let the size of the network decide", null=True),
     Limit("trainer.profiler", ("simple", "advanced").__contains__, "be simple, advanced or null",
           "simple", null=True),
+    Limit("trainer.checkpoint_every", _number(0), f"{_NOT_NEGATIVE}, or null", 60, null=True),
     Limit("diagnostics.every_n_steps", _whole(1), _1_OR_NULL, "null", "to measure nothing",
           null=True),
     Limit("diagnostics.histogram_every_n_steps", _whole(1), _1_OR_NULL, 100, "or null for none",

@@ -58,19 +58,29 @@ def sweep_directory(resumed: str | None, varied: Sequence[str]) -> str:
     return f"outputs/{unique_name('+'.join(varied), kind='sweep')}"
 
 
-def resume_override(sweep: str) -> str:
+def resume_command(directory: str) -> str:
+    """What to type to go on with the run in a directory."""
+    return f"python train.py {resume_override(directory, 'resume')}"
+
+
+def resume_override(sweep: str, key: str = "sweep.resume") -> str:
     r"""The override that resumes the sweep in a directory, in quotes if the shell needs them.
 
     >>> resume_override("outputs/sweep_2026"), resume_override("a, b")
     ('sweep.resume=outputs/sweep_2026', '\'sweep.resume="a, b"\'')
     """
-    plain = f"sweep.resume={sweep}"
+    plain = f"{key}={sweep}"
     if re.fullmatch(r"[A-Za-z0-9_./+-]+", sweep):
         (override,) = OverridesParser.create().parse_overrides([plain])
         if override.value() == sweep:  # not so for null, FALSE or 007
             return plain
-    escaped = re.sub(r'(\\*)"', r"\1\1\"", sweep)
-    return shlex.quote(f'sweep.resume="{escaped}"')
+    return shlex.quote(f"{key}={quoted(sweep)}")
+
+
+def quoted(text: str) -> str:
+    """A text in the quotes of an override."""
+    escaped = re.sub(r'(\\*)"', r"\1\1\"", text)
+    return f'"{escaped}"'
 
 
 def _key(override: str) -> str:

@@ -33,6 +33,7 @@ class TrainerConfig:
     gradient_clip_norm: float | None = MISSING
     threads: int | None = MISSING
     profiler: str | None = MISSING
+    checkpoint_every: float | None = MISSING
 
 
 @dataclass
@@ -61,6 +62,7 @@ class RunConfig:
 
     seed: int = MISSING
     n_seeds: int = MISSING
+    resume: str | None = MISSING
     network: NetworkConfig = field(default_factory=NetworkConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)

@@ -5,19 +5,23 @@ looked at: what is in it must not be larger than the file, and nothing may be ca
 makes a tensor.
 """
 
+import io
 import os
 import pickletools
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 
+from deltaflow.records.decoding import decode as decoded
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
-from deltaflow.system.files import UnusableFileError, open_file
+from deltaflow.system.files import UnusableFileError, make_folder, open_file, replace_file
 from deltaflow.system.memory import require
 
 CHECKPOINT = "checkpoints/last.ckpt"
@@ -66,6 +70,85 @@ def read_archive(directory: Path, decode: Callable[[Any, int], Read]) -> Read | 
             f"{literal(str(directory / CHECKPOINT))} must be the checkpoint of a run. Found one "
             f"that cannot be read: {said or type(error).__name__}. Delete it, or run again."
         ) from error
+
+
+class Storage(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all, and beside the one that it replaces.
+
+    Lightning would write it into the system's temporary folder first; from there it is copied
+    where that is another disk, and a copy can be cut short.
+
+    Attributes:
+        holding: whether what is saved is only held, until :meth:`write` is called.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holding = False
+        self._held: tuple[Path, bytes] | None = None
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Hold a checkpoint, and write it unless it is only to be held.
+
+        Args:
+            checkpoint: what ``torch.save`` takes.
+            path: of the file.
+            storage_options: there are none.
+        """
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        self._held = Path(path), content.getvalue()
+        if not self.holding:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is held, if that is not done yet."""
+        if self._held is not None:
+            path, content = self._held
+            make_folder(path.parent)
+            replace_file(path, content)
+            self._held = None
+
+    def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
+        """The checkpoint of a run directory, as :func:`read_archive` reads it.
+
+        Lightning's loops are left out: at the start of an epoch, they would take the one before
+        it for unfinished.
+        """
+        found = dict(read_archive(Path(path).parents[1], lambda content, _: content) or {})
+        found.pop("loops", None)
+        return found
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a checkpoint has come.
+
+    Attributes:
+        epoch: those that are done.
+        global_step: updates that are made.
+    """
+
+    epoch: int
+    global_step: int
+
+
+def read_progress(directory: Path) -> Progress | None:
+    """How far a run has come by its checkpoint; ``None`` if there is none.
+
+    Raises:
+        ValueError: if the checkpoint is none that a training can go on from.
+    """
+    return read_archive(directory, lambda content, _: _progress(content))
+
+
+def _progress(content: Any) -> Progress:
+    needed = ("state_dict", "optimizer_states", "lr_schedulers")
+    if missing := [name for name in needed if name not in content]:
+        raise ValueError(f"it has no `{missing[0]}`, and can only be looked at")
+    return decoded(Progress, content)
 
 
 def _check_content(file: BinaryIO, size: int) -> None:

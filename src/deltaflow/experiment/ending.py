@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
+from deltaflow.config.names import resume_command
 from deltaflow.records.fields import Status
 from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.system.escaping import short_path
@@ -51,7 +52,10 @@ def broken_off(config: DictConfig, caught: BaseException, records: Recording) ->
 
 def interrupted(directory: Path) -> KeyboardInterrupt:
     """What tells the person who interrupted a run where its records are."""
-    return KeyboardInterrupt(f"What was measured until then is kept in {short_path(directory)}.")
+    where = short_path(directory)
+    return KeyboardInterrupt(
+        f"What was measured until then is kept in {where}. Go on with `{resume_command(where)}`."
+    )
 
 
 def was_interrupted(caught: BaseException) -> bool:

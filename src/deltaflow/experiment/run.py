@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from deltaflow.experiment import assembly
+from deltaflow.experiment.archive import CHECKPOINT, Storage
 from deltaflow.experiment.ending import interrupted, was_interrupted
+from deltaflow.experiment.going_on import keep_rows
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.stacking import recorders, require_end, train_together
@@ -17,7 +19,9 @@ from deltaflow.experiment.trainer import computed_by, make_trainer, quiet_lightn
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.signals import held_back, raised_once
 from deltaflow.terminal.inputs import print_network, print_reading
-from deltaflow.training.callbacks import Progress
+from deltaflow.training.callbacks import Checkpoints, FlowRecorder, MetricRecorder, Progress
+from deltaflow.training.callbacks.checkpoints import start_from
+from deltaflow.training.module import StackedModule
 
 
 def run_alone(plan: RunPlan, console: Console | None = None, bar: Progress | None = None) -> Run:
@@ -140,13 +144,28 @@ def _train_alone(one: RunUnderWay, bar: Progress | None) -> None:
     config, directory, records = one.plan.config, one.plan.directory, one.records
     callbacks = [*recorders(config, [one.destination()], one.loggers, bar),
                  *assembly.callbacks(config)]  # fmt: skip
-    trainer = make_trainer(config, one.data, directory, callbacks, one.loggers)
+    storage, path = Storage(), directory / CHECKPOINT
+
+    def flush(module: StackedModule) -> None:
+        for recorder in callbacks:
+            if isinstance(recorder, FlowRecorder | MetricRecorder):
+                recorder.write(module)
+        records.flush()
+
+    callbacks.append(Checkpoints(storage, path, config.trainer.checkpoint_every, flush))
+    trainer = make_trainer(config, one.data, directory, callbacks, one.loggers, storage)
+    progress = None
+    if config.resume is not None:
+        progress = keep_rows(directory, one.tables, one.loggers)
+    if progress is not None:
+        start_from(trainer, progress.epoch, progress.global_step)
     one.begin_training(trainer.strategy.root_device, [])
     with computed_by(threads(config, one.module, one.data)):
-        trainer.fit(one.module, datamodule=one.data)
+        state = None if progress is None else str(path)
+        trainer.fit(one.module, datamodule=one.data, ckpt_path=state, weights_only=True)
         require_end(trainer)
         records.flush()
-        trainer.save_checkpoint(directory / "checkpoints" / "last.ckpt")
+        trainer.save_checkpoint(path)
         if one.data.has_test:
             trainer.test(one.module, datamodule=one.data, verbose=False)
     one.conclude(trainer.global_step)

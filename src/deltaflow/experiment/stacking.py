@@ -15,9 +15,9 @@ from torch.optim import Optimizer
 from deltaflow.config import limits
 from deltaflow.config.instantiation import part_factory
 from deltaflow.experiment import builders
-from deltaflow.experiment.archive import CHECKPOINT
+from deltaflow.experiment.archive import CHECKPOINT, Storage
 from deltaflow.experiment.conclusion import conclude, drawing_beside
-from deltaflow.experiment.trainer import WholeCheckpoints, computed_by, make_trainer, threads
+from deltaflow.experiment.trainer import computed_by, make_trainer, threads
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import available
@@ -113,7 +113,7 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     ]
     data = first.data.serving(stack.network.seeds)
     callbacks = recorders(config, destinations, first.loggers, bar)
-    trainer = make_trainer(config, data, first.plan.directory, callbacks, [], checkpoints=False)
+    trainer = make_trainer(config, data, first.plan.directory, callbacks, [])
     names = [run.plan.directory.name for run in runs]
     for run in runs:
         run.begin_training(trainer.strategy.root_device, names)
@@ -184,7 +184,7 @@ def _save(run: RunUnderWay, stack: Stack, index: int) -> None:
         "state_dict": run.module.state_dict(),
     }
     run.module.on_save_checkpoint(kept)
-    WholeCheckpoints().save_checkpoint(kept, run.plan.directory / CHECKPOINT)
+    Storage().save_checkpoint(kept, run.plan.directory / CHECKPOINT)
 
 
 def _kinds(config: DictConfig) -> dict[str, str]:

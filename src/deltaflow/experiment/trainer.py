@@ -1,26 +1,22 @@
 """The Trainer: on what, how precisely, how long, and with how many threads."""
 
-import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import lightning.pytorch as pl
 import torch
-from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
 from omegaconf import DictConfig
 
 from deltaflow.data import ReplicaData
+from deltaflow.experiment.archive import Storage
 from deltaflow.system.errors import UserError
-from deltaflow.system.files import make_folder, replace_file
 from deltaflow.training.module import StackedModule
 
 _LIBRARIES = r"(lightning|torch|tensorboard)\b"
@@ -33,37 +29,27 @@ def make_trainer(
     directory: Path,
     run_callbacks: Sequence[pl.Callback],
     run_loggers: Sequence[Logger],
-    checkpoints: bool = True,
+    storage: Storage | None = None,
 ) -> pl.Trainer:
-    """The Trainer: one device, checkpoints every few minutes if asked for, no output of its own.
+    """The Trainer: one device, checkpoints where there is a storage for them, no output of its own.
 
     Raises:
         ValueError: if the accelerator is not there, or cannot work in this precision.
     """
     accelerator = _accelerator(config)
-    own: list[pl.Callback] = []
-    if checkpoints:
-        own = [
-            ModelCheckpoint(
-                directory / "checkpoints",
-                filename="last",
-                train_time_interval=timedelta(minutes=5),
-                enable_version_counter=False,
-            )
-        ]
     limit = config.trainer.max_batches
     return pl.Trainer(
         accelerator=accelerator,
         devices=1,
         precision=config.trainer.precision,
         max_epochs=config.trainer.max_epochs,
-        callbacks=[*run_callbacks, *own],
-        enable_checkpointing=checkpoints,
+        callbacks=list(run_callbacks),
+        enable_checkpointing=storage is not None,
         logger=list(run_loggers),
         default_root_dir=directory,
         plugins=[
             LightningEnvironment(),  # a run is one process, also inside a SLURM job
-            WholeCheckpoints(),
+            storage or Storage(),
         ],
         num_sanity_val_steps=0,
         limit_train_batches=limit,
@@ -75,29 +61,6 @@ def make_trainer(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-
-
-class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint whole or not at all, and beside the one that it replaces.
-
-    Lightning would write it into the system's temporary folder first; from there it is copied
-    where that is another disk, and a copy can be cut short.
-    """
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
-    ) -> None:
-        """Write a checkpoint.
-
-        Args:
-            checkpoint: what ``torch.save`` takes.
-            path: of the file.
-            storage_options: there are none.
-        """
-        content = io.BytesIO()
-        torch.save(checkpoint, content)
-        make_folder(Path(path).parent)
-        replace_file(Path(path), content.getvalue())
 
 
 def threads(config: DictConfig, module: StackedModule, data: ReplicaData) -> int:

@@ -15,7 +15,8 @@ from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.checkpoint import kept_by
 from deltaflow.experiment.classified import classified
 from deltaflow.experiment.ending import broken_off
-from deltaflow.experiment.plan import RunPlan, keep_settings, summary_of_start
+from deltaflow.experiment.going_on import take_directory
+from deltaflow.experiment.plan import RunPlan, keep_settings
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
 from deltaflow.figures import run_picture
@@ -28,7 +29,11 @@ from deltaflow.theory.network import Theory
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
 from deltaflow.training.callbacks.metrics import SHOWN_SEEDS
-from deltaflow.training.callbacks.tensorboard import lay_out_charts, log_picture, log_verdicts
+from deltaflow.training.callbacks.tensorboard import (
+    lay_out_charts,
+    log_picture,
+    log_verdicts,
+)
 from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts import copied_layers
@@ -58,12 +63,8 @@ class RunUnderWay:
 
     @classmethod
     def begin(cls, plan: RunPlan) -> "RunUnderWay":
-        """Take the directory of a run.
-
-        Raises:
-            DirectoryTakenError: if another run has it; nothing is touched in it.
-        """
-        return cls(plan, Recording(plan.directory, summary_of_start(plan)))
+        """Take the directory of a run; see :func:`take_directory`."""
+        return cls(plan, take_directory(plan))
 
     @property
     def is_going(self) -> bool:

@@ -106,7 +106,7 @@ def _read_parts(
     whole = f"{schema.name}.parquet"
     if not os.path.lexists(directory / whole):
         frames: list[pl.DataFrame] = []
-        for name in _chunks(directory, schema):
+        for name in chunk_names(directory, schema):
             try:
                 n_held = sum(int(frame.estimated_size()) for frame in frames)
                 frames.append(_read(directory, name, schema, types, is_own, n_held))
@@ -121,7 +121,7 @@ def _read_parts(
     return [_read(directory, whole, schema, types, is_own)]
 
 
-def _chunks(directory: Path, schema: Schema) -> list[str]:
+def chunk_names(directory: Path, schema: Schema) -> list[str]:
     """The files of a run's chunks of a table, as seen from its directory."""
     if directory / CHUNKS not in folders(directory):
         return []

@@ -16,7 +16,7 @@ from typing import Any
 from deltaflow.records.decoding import LONGEST_TEXT
 from deltaflow.records.fields import Status, Summary
 from deltaflow.records.schema import Schema
-from deltaflow.records.summary import SUMMARY, claim, summary_of, write_summary
+from deltaflow.records.summary import SUMMARY, claim, reclaim, summary_of, write_summary
 from deltaflow.records.tables import TableWriter
 from deltaflow.system.errors import UserError
 from deltaflow.system.signals import held_back
@@ -32,6 +32,7 @@ class Recording:
     Args:
         directory: the run directory; made if it is not there.
         summary: of the run before it begins.
+        resumed: whether it goes on in the directory that it has.
 
     Attributes:
         summary: what is known of the run; it is written when the run ends.
@@ -42,8 +43,8 @@ class Recording:
         DirectoryTakenError: if the records of another run are in the directory.
     """
 
-    def __init__(self, directory: Path, summary: Summary) -> None:
-        claim(directory, summary)
+    def __init__(self, directory: Path, summary: Summary, resumed: bool = False) -> None:
+        (reclaim if resumed else claim)(directory, summary)
         self.directory = directory
         self.summary = self._first = summary
         self.n_sharing = 1

@@ -78,6 +78,33 @@ def claim(directory: Path, summary: Summary) -> None:
     )
 
 
+def reclaim(directory: Path, summary: Summary) -> None:
+    """Take the directory of a run that was stopped, for the same run.
+
+    Args:
+        directory: the run directory.
+        summary: of the run as it goes on.
+
+    Raises:
+        DirectoryTakenError: if it has ended, is going, or is another; nothing is touched.
+        ValueError: if there is no summary.
+    """
+    found, where = read_summary(directory), literal(str(directory))
+    if found.status in ("completed", "diverged"):
+        reason = f"one that has {found.status} in {where}. Run it anew to train longer"
+    elif found.is_going(directory):
+        reason = f"that process {found.process} still works on {where}. Wait, or stop it first"
+    elif found.identity != summary.identity:
+        reason = (
+            f"other settings, or other data, than those of {where}. Leave out what you have typed "
+            "behind `resume=…`, and put back its table"
+        )
+    else:
+        write_summary(directory, summary)
+        return
+    raise DirectoryTakenError(f"A run that goes on must have been stopped. Found {reason}.")
+
+
 def write_summary(directory: Path, summary: Summary) -> None:
     """Write ``summary.json`` in one go."""
     content = _written(summary)

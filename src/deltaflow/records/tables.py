@@ -7,7 +7,7 @@ from time import monotonic
 
 import polars as pl
 
-from deltaflow.records.reading import CHUNKS, read_part, warn_of_loss
+from deltaflow.records.reading import CHUNKS, chunk_names, read_part, read_table, warn_of_loss
 from deltaflow.records.schema import Schema
 from deltaflow.system.files import make_folder, replace_file
 
@@ -37,6 +37,25 @@ class TableWriter:
         self._chunks: dict[str, int] = {}  # written and not consolidated, with their rows
         self._n_named = 0  # chunks that were begun, written or not
         self._flushed_at = monotonic()
+
+    def go_on(self, kept: pl.Expr) -> None:
+        """Begin with some of the rows that an earlier process has left; the others are removed.
+
+        Args:
+            kept: which of them stay.
+
+        Raises:
+            ValueError: if what is there is no such table; nothing is touched then.
+        """
+        rows = read_table(self.directory, self.schema).filter(kept)
+        old = chunk_names(self.directory, self.schema)
+        self._frames = [rows.unique(self.schema.key, keep="first").sort(self.schema.key)]
+        numbers = [int(name.rpartition("-")[2].partition(".")[0]) for name in old]
+        self._n_named = max(numbers, default=-1) + 1
+        self.flush()
+        for name in old:
+            (self.directory / name).unlink()
+        (self.directory / f"{self.schema.name}.parquet").unlink(missing_ok=True)
 
     def append(self, frame: pl.DataFrame) -> None:
         """Add rows.

@@ -36,8 +36,8 @@ def witness(monkeypatch) -> Witness:
     watch = Witness()
     made = trainer.make_trainer
 
-    def make_trainer(config, data, directory, callbacks, loggers):
-        return made(config, data, directory, [*callbacks, watch], loggers)
+    def make_trainer(config, data, directory, callbacks, loggers, storage):
+        return made(config, data, directory, [*callbacks, watch], loggers, storage)
 
     monkeypatch.setattr("deltaflow.experiment.run.make_trainer", make_trainer)
     return watch

@@ -107,13 +107,13 @@ class FlowRecorder(pl.Callback):
         """Write the last step, whatever made it the last, and all that is not yet written."""
         if self._held_back is not None:
             self._keep(trainer, pl_module, self._held_back)
-        self._write(pl_module.network)
+        self.write(pl_module)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Let go of the network, so that it can be used on, and write what was measured."""
         if self._tape is not None:
             self._tape.__exit__(None, None, None)
-        self._write(pl_module.network)
+        self.write(pl_module)
 
     def _predicted(self, tape: Tape, rows: Tensor) -> Quantities:
         """What theory says of step 0, run by run; nothing of networks that it does not know."""
@@ -142,10 +142,11 @@ class FlowRecorder(pl.Callback):
                 loggers = [*trainer.loggers, *run.loggers]
                 log_layer_charts(loggers, measured, run.replicas, run.traits)
         if any(run.layers.is_due for run in self.destinations):
-            self._write(pl_module.network)
+            self.write(pl_module)
 
-    def _write(self, network: FullyConnected) -> None:
-        fans = [(layer.fan_in, layer.fan_out) for layer in network.layers]
+    def write(self, pl_module: Any) -> None:
+        """Hand on all that is kept to the tables."""
+        fans = [(layer.fan_in, layer.fan_out) for layer in pl_module.network.layers]
         for run, kept in zip(self.destinations, self._kept, strict=True):
             if kept:
                 rows = layer_rows(kept, fans, run.seeds, run.replicas, run.traits)

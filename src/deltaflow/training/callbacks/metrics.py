@@ -64,15 +64,15 @@ class MetricRecorder(pl.Callback):
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Write the test row of each replica."""
         self._keep("test", trainer, pl_module)
-        self._write()
+        self.write(pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Write all that is not yet written."""
-        self._write()
+        self.write(pl_module)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Write what had come until then."""
-        self._write()
+        self.write(pl_module)
 
     def _collect(self, split: str, outputs: dict[str, Tensor]) -> None:
         kept = {name: outputs[name].detach() for name in ("sample_loss", "prediction", "target")}
@@ -102,9 +102,10 @@ class MetricRecorder(pl.Callback):
             kept.append(_Epoch(epoch, split, own))
             self._log(run, split, own, going[run.replicas], trainer, pl_module)
         if any(run.metrics.is_due for run in self.destinations):
-            self._write()
+            self.write(pl_module)
 
-    def _write(self) -> None:
+    def write(self, pl_module: Any) -> None:
+        """Hand on all that is kept to the tables."""
         for run, kept in zip(self.destinations, self._kept, strict=True):
             if kept:
                 run.metrics.append(_rows(kept, run.seeds))

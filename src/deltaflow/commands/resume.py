@@ -1,0 +1,46 @@
+"""Going on with a run that was stopped: what was typed then is typed again."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from deltaflow.config.names import quoted
+from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import literal
+
+_OWN = re.compile(r"resume=.")
+_CLASS = re.compile(r"_target_\b|^[+~]*hydra\b")
+
+
+def with_settings_of_run(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a run that goes on, with the overrides that it began with.
+
+    Classes that a directory names are never built: those must be typed again.
+
+    Args:
+        arguments: flags and overrides; without ``resume=…`` they stay as they are.
+
+    Raises:
+        ValueError: if there is no run, or it takes a class of the user's own that is not typed.
+    """
+    places = [k for k, argument in enumerate(arguments) if _OWN.match(argument)]
+    if len(places) != 1:
+        return list(arguments)
+    (parsed,) = OverridesParser.create().parse_overrides([arguments[places[0]]])
+    if parsed.is_sweep_override() or not isinstance(parsed.value(), str):
+        return list(arguments)
+    directory = Path(str(parsed.value()))
+    from deltaflow.records import read_summary  # polars takes its time
+
+    typed = {argument.partition("=")[0] for argument in arguments}
+    recorded = [o for o in read_summary(directory).overrides if o.partition("=")[0] not in typed]
+    if named := [override for override in recorded if _CLASS.search(override)]:
+        raise UserError(
+            "A class of your own is built only if you name it, not a directory. Found "
+            f"`{literal(named[0])}` in {literal(str(directory))}. Type it behind `resume=…`."
+        )
+    where = quoted(str(directory.absolute()))
+    before, after = arguments[: places[0]], arguments[places[0] + 1 :]
+    return [*before, f"resume={where}", f"hydra.run.dir={where}", *recorded, *after]

@@ -1,0 +1,90 @@
+"""A run that is killed at random moments and goes on: ``python tests/support/killed_run.py 50``."""
+
+import multiprocessing
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+SETTINGS = [
+    "data=moons", "data.n_samples=100", "n_seeds=2", "network.width=8", "network.dropout=0.2",
+    "network.normalization=batch", "optimizer=adam", "scheduler=cosine", "logger=none",
+    "trainer.max_epochs=40", "trainer.checkpoint_every=0", "diagnostics.flush_seconds=0",
+]  # fmt: skip
+
+
+def train(directory: str, go_on: bool) -> None:
+    """Train to the end, in this process."""
+    from running import run
+
+    run([*SETTINGS, *([f"resume='{directory}'"] if go_on else [])], Path(directory))
+
+
+def kill_again_and_again(directory: Path, n_kills: int, seed: int, pace: float) -> int:
+    """Train in processes of which so many are killed; the number of kills that hit.
+
+    Args:
+        directory: of the run.
+        n_kills: at most.
+        seed: of the moments.
+        pace: seconds that a process may have at most before it is killed.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["running", "deltaflow.experiment.run"])
+    draw, n_hit = random.Random(seed), 0
+    for k in range(n_kills + 1):
+        is_there = (directory / "summary.json").exists()
+        process = context.Process(target=train, args=(str(directory), is_there))
+        process.start()
+        process.join(draw.uniform(0, pace) if k < n_kills else None)
+        if not process.is_alive():
+            assert process.exitcode == 0
+            return n_hit
+        process.kill()
+        process.join()
+        n_hit += 1
+    return n_hit
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """What of two runs is not the same, bit for bit."""
+    import torch
+
+    from deltaflow.records import LAYERS, METRICS, read_table
+
+    found = [
+        schema.name
+        for schema in (LAYERS, METRICS)
+        if not read_table(one, schema).equals(read_table(other, schema))
+    ]
+    states = [
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (one, other)
+    ]
+    for part in ("state_dict", "optimizer_states"):
+        first, second = (flat(state[part]) for state in states)
+        same = first.keys() == second.keys() and all(
+            torch.equal(torch.as_tensor(first[key]), torch.as_tensor(second[key])) for key in first
+        )
+        found += [] if same else [part]
+    return found
+
+
+def flat(tree: object, prefix: str = "") -> dict[str, object]:
+    """The numbers and tensors of nested lists and dictionaries, by their places."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    found: dict[str, object] = {}
+    for key, value in items:
+        if isinstance(value, dict | list | tuple):
+            found |= flat(value, f"{prefix}.{key}")
+        elif value is not None:
+            found[f"{prefix}.{key}"] = value
+    return found
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = Path(folder) / "whole", Path(folder) / "killed"
+        train(str(whole), go_on=False)
+        pace = float(sys.argv[2]) if len(sys.argv) > 2 else 8.0
+        n = kill_again_and_again(killed, int(sys.argv[1]), 0, pace)
+        print(f"{n} kills; different: {differences(whole, killed) or 'nothing'}")  # noqa: T201
