@@ -68,15 +68,18 @@ def test_each_quantity_has_one_chart_with_all_layers_in_it(ask):
     layout = json.loads(ask("plugin/custom_scalars/layout"))
     (flow,) = (c for c in layout["category"] if c["title"] == "Gradient flow")
     charts = {chart["title"]: chart["multiline"]["tag"] for chart in flow["chart"]}
-    assert {"δ norm", "weight gradient norm", "update ratio ‖ΔW‖ / ‖W‖"} <= set(charts)
+    assert list(charts) == [
+        "log₁₀ of δ norm", "log₁₀ of weight gradient norm", "log₁₀ of update ratio ‖ΔW‖ / ‖W‖"
+    ]  # fmt: skip
     found = json.loads(
         ask(
-            f"plugin/custom_scalars/scalars?run={RUN}&tag={charts['δ norm'][0].replace('+', '%2B')}"
+            f"plugin/custom_scalars/scalars?run={RUN}"
+            f"&tag={charts['log₁₀ of δ norm'][0].replace('+', '%2B')}"
         )
     )
     assert found["regex_valid"]
-    assert sorted(found["tag_to_events"]) == [f"delta_norm/layer_{n:03d}" for n in (1, 2, 3)]
-    steps = [step for _, step, _ in found["tag_to_events"]["delta_norm/layer_001"]]
+    assert sorted(found["tag_to_events"]) == [f"log10_delta_norm/layer_{n:03d}" for n in (1, 2, 3)]
+    steps = [step for _, step, _ in found["tag_to_events"]["log10_delta_norm/layer_001"]]
     assert steps == [0, 10, 20, 29]
 
 

@@ -17,10 +17,10 @@ from deltaflow.training.callbacks.rows import MeasuredStep
 
 CHARTS = {
     "delta_norm": "δ norm",
-    "delta_rms": "δ RMS",
     "weight_grad_norm": "weight gradient norm",
-    "sample_grad_rms": "weight gradient of one sample, RMS",
     "update_ratio": "update ratio ‖ΔW‖ / ‖W‖",
+    "delta_rms": "δ RMS",
+    "sample_grad_rms": "weight gradient of one sample, RMS",
     "weight_rms": "weight RMS",
     "preactivation_std": "pre-activation, standard deviation",
     "activation_std": "activation, standard deviation",
@@ -30,6 +30,13 @@ CHARTS = {
     "noise_scale": "gradient noise scale",
 }
 """The quantities that get a chart, a line per layer, and the chart's title."""
+
+DECADES = {
+    "delta_norm", "delta_rms", "weight_grad_norm", "sample_grad_rms", "update_ratio", "noise_scale",
+}  # fmt: skip
+"""Of these, those that span decades: log₁₀ of them is logged, or most layers would lie on zero."""
+
+_FIRST = 3  # charts of the flow that stand before the others
 
 
 def lay_out_charts(
@@ -43,18 +50,52 @@ def lay_out_charts(
         metrics: that the run logs, the loss included.
         by_seed: whether it logs the courses of single seeds too.
     """
-    names = [name for name in CHARTS if applies(name, traits)]
-    layout = {
-        "Learning": {name: ["Multiline", [rf"^{name}/(train|validation)$"]] for name in metrics},
-        "Gradient flow": {CHARTS[name]: ["Multiline", [rf"^{name}/layer_\d+$"]] for name in names},
+    if not (boards := tensorboards(loggers)):
+        return
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.plugins.custom_scalar.layout_pb2 import (
+        Category,
+        Chart,
+        Layout,
+        MultilineChartContent,
+    )
+
+    flow = {
+        _title(name): rf"^{_group(name)}/layer_\d+$" for name in CHARTS if applies(name, traits)
+    }
+    learning = {name: rf"^{name}/(train|validation)$" for name in metrics}
+    first = [name for name in metrics if name in (metrics[0], "loss")]
+    parts = {
+        "Learning": {name: learning.pop(name) for name in first},
+        "Gradient flow": dict(list(flow.items())[:_FIRST]),
+        "More of the gradient flow": dict(list(flow.items())[_FIRST:]),
+        "More of learning": learning,
     }
     if by_seed:
-        layout["Learning, seed by seed"] = {
-            f"{name}, validation": ["Multiline", [rf"^seeds/{name}/validation/seed_\d+$"]]
-            for name in metrics
+        parts["Learning, seed by seed"] = {
+            f"{name}, validation": rf"^seeds/{name}/validation/seed_\d+$" for name in metrics
         }
-    for board in tensorboards(loggers):
-        board.experiment.add_custom_scalars(layout)
+    # What is closed is drawn only once it is opened: a hundred runs have thousands of lines.
+    layout = Layout(
+        category=[
+            Category(
+                title=title,
+                closed=number > 0,
+                chart=[
+                    Chart(title=name, multiline=MultilineChartContent(tag=[tag]))
+                    for name, tag in charts.items()
+                ],
+            )
+            for number, (title, charts) in enumerate(parts.items())
+            if charts
+        ]
+    )
+    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="custom_scalars"))
+    tensor = TensorProto(dtype="DT_STRING", string_val=[layout.SerializeToString()])
+    value = Summary.Value(tag="custom_scalars__config__", tensor=tensor, metadata=metadata)
+    for board in boards:
+        write(board, Summary(value=[value]), 0)
 
 
 def log_layer_charts(
@@ -64,6 +105,8 @@ def log_layer_charts(
     traits: Traits | None = None,
 ) -> None:
     """Log the measured step: each quantity of each layer, the mean over replicas.
+
+    Of what spans decades it is the mean of log₁₀, over the replicas where that is finite.
 
     All values go into one event; one call per value would cost more than the measuring.
 
@@ -86,11 +129,14 @@ def log_layer_charts(
     going = measured.going[replicas]
     values = []
     for name, layers in columns.items():
-        counted = going & np.isfinite(layers)
+        if name in DECADES:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                layers = np.log10(layers)
+        group, counted = _group(name), going & np.isfinite(layers)
         n = counted.sum(1)
         sums = np.where(counted, layers, 0).sum(1)
         values += [
-            Summary.Value(tag=layer_tag(name, layer), simple_value=sums[layer - 1] / n[layer - 1])
+            Summary.Value(tag=layer_tag(group, layer), simple_value=sums[layer - 1] / n[layer - 1])
             for layer in range(1, len(n) + 1)
             if n[layer - 1]
         ]
@@ -131,6 +177,15 @@ def log_verdicts(loggers: Iterable[Logger], verdicts: Iterable[VerdictRecord], s
     if text := "\n".join(f"- {verdict.words}" for verdict in verdicts):
         for board in tensorboards(loggers):
             board.experiment.add_text("verdicts", text, step)
+
+
+def _group(name: str) -> str:
+    """What the tags of a quantity begin with."""
+    return f"log10_{name}" if name in DECADES else name
+
+
+def _title(name: str) -> str:
+    return f"log₁₀ of {CHARTS[name]}" if name in DECADES else CHARTS[name]
 
 
 def layer_tag(name: str, layer: int) -> str:
