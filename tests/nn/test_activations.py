@@ -8,7 +8,8 @@ from scipy.special import expit
 from scipy.stats import norm
 from torch import nn
 
-from deltaflow.nn.activations import Tanh, derivative, rebuild, traits
+from deltaflow.nn import activations
+from deltaflow.nn.activations import Shipped, Tanh, derivative, rebuild, traits
 
 Z = torch.linspace(-4, 4, 41, dtype=torch.float64)
 
@@ -176,3 +177,23 @@ def test_tanh_of_a_number_does_not_depend_on_its_place():
 
 def test_tanh_keeps_types_that_numpy_lacks():
     assert Tanh()(torch.ones(3, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("activation", [torch.nn.LeakyReLU, torch.nn.ELU])
+def test_equal_shipped_activations_are_looked_at_once_and_others_apart(activation, monkeypatch):
+    looked = []
+    monkeypatch.setattr(activations, "_find_traits", lambda phi: looked.append(phi) or phi)
+    first, same, other = activation(0.123), activation(0.123), activation(0.1230000001)
+    assert traits(first) is traits(same) is first
+    assert traits(other) is other
+    assert looked == [first, other]
+    activations._shipped_traits.cache_clear()
+
+
+def test_activations_with_weights_and_of_the_users_own_are_no_shipped_ones():
+    class Own(torch.nn.Tanh):
+        pass
+
+    assert Shipped.of(torch.nn.Tanh()) is not None
+    assert Shipped.of(torch.nn.PReLU()) is None
+    assert Shipped.of(Own()) is None

@@ -12,7 +12,8 @@ looking at it, so a φ of the user's own is treated like one that PyTorch ships.
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,25 @@ class Traits:
     live: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Shipped:
+    """An activation of PyTorch or deltaflow, which its ``repr`` tells in full.
+
+    What is found numerically of one holds for all that are equal.
+    """
+
+    name: str
+    activation: nn.Module = field(compare=False)
+
+    @classmethod
+    def of(cls, activation: nn.Module) -> "Shipped | None":
+        """The same, of an activation that is one of these and has nothing of its own to learn."""
+        module = type(activation).__module__
+        if module not in ("torch.nn.modules.activation", __name__) or activation.state_dict():
+            return None
+        return cls(f"{module} {activation!r} {activation.training}", activation)
+
+
 def traits(activation: nn.Module) -> Traits:
     """Find what is true of φ, numerically, in double precision.
 
@@ -80,6 +100,16 @@ def traits(activation: nn.Module) -> Traits:
             which is measured; changes shape or type; has no derivative; or is random, or
             mixes entries.
     """
+    shipped = Shipped.of(activation)
+    return _find_traits(activation) if shipped is None else _shipped_traits(shipped)
+
+
+@cache
+def _shipped_traits(shipped: Shipped) -> Traits:
+    return _find_traits(shipped.activation)
+
+
+def _find_traits(activation: nn.Module) -> Traits:
     if any(True for _ in activation.parameters()):
         raise UserError(
             "An activation must have no parameters of its own, since replicas would share "

@@ -13,13 +13,14 @@ array([0.5])
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from numpy.polynomial.chebyshev import chebfit, chebval
 from torch import Tensor, nn
 
-from deltaflow.nn.activations import SATURATED, derivative, traits
+from deltaflow.nn.activations import SATURATED, Shipped, derivative, traits
 from deltaflow.theory.gaussian import Array, expectation, rule
 
 _POINTS = 33
@@ -31,6 +32,7 @@ _CROSSING = np.array([-8.0, -4, -2, -1, 0, 1, 2, 4, 8])  # standard deviations a
 _SLIGHT = 1e-8  # share of the largest value near 0; changes below it may be rounding
 _HALVINGS = 40
 _BESIDE = 1e-7  # relative distance from a jump at which its sides are read
+Kinks = tuple[tuple[tuple[float, float], ...], tuple[float, ...]]  # jumps with heights, and kinks
 
 
 @dataclass(frozen=True)
@@ -59,20 +61,18 @@ class Moments:
 
     def __init__(self, activation: nn.Module) -> None:
         self.activation = activation
-        where = np.array(_jumps(self.value))
-        aside = _BESIDE * np.maximum(1, np.abs(where))
-        heights = self.value(where + aside) - self.value(where - aside)
-        self.jumps = tuple(zip(where.tolist(), heights.tolist(), strict=True))
-        self.kinks = tuple(sorted({*_jumps(self.slope), *where.tolist()}))
+        shipped = Shipped.of(activation)
+        self.jumps, self.kinks = (
+            _find_kinks(activation) if shipped is None else _shipped_kinks(shipped)
+        )
 
     def value(self, u: Array) -> Array:
         """φ(u), entry by entry."""
-        with torch.no_grad():
-            return _numbers(self.activation, u)
+        return _value(self.activation, u)
 
     def slope(self, u: Array) -> Array:
         """φ'(u), entry by entry."""
-        return _numbers(lambda z: derivative(self.activation, z), u)
+        return _slope(self.activation, u)
 
     def second_moment(self, q: Array) -> Array:
         """E φ(u)² for u of variance q."""
@@ -176,6 +176,28 @@ class Moments:
         nodes, weights = nodes[kept], weights[kept]
         given, shares = rule(c * nodes, np.asarray(variance), self.kinks)
         return float(weights @ (f(nodes[:, None], given) * shares).sum(-1))
+
+
+@cache
+def _shipped_kinks(shipped: Shipped) -> Kinks:
+    return _find_kinks(shipped.activation)
+
+
+def _find_kinks(activation: nn.Module) -> Kinks:
+    where = np.array(_jumps(lambda u: _value(activation, u)))
+    aside = _BESIDE * np.maximum(1, np.abs(where))
+    heights = _value(activation, where + aside) - _value(activation, where - aside)
+    kinks = {*_jumps(lambda u: _slope(activation, u)), *where.tolist()}
+    return tuple(zip(where.tolist(), heights.tolist(), strict=True)), tuple(sorted(kinks))
+
+
+def _value(activation: nn.Module, u: Array) -> Array:
+    with torch.no_grad():
+        return _numbers(activation, u)
+
+
+def _slope(activation: nn.Module, u: Array) -> Array:
+    return _numbers(lambda z: derivative(activation, z), u)
 
 
 def _density(u: Array, variance: Array | float) -> Array:
