@@ -7,6 +7,7 @@ Daniely et al. 2016 (arXiv:1602.05897), section 4.
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -18,6 +19,26 @@ from deltaflow.theory.moments import Moments
 _ORDERS = 128
 _ANGLES = np.linspace(0, math.pi, 65)  # in which a function with kinks is smooth
 _LEAST = 1e-12
+
+
+def hermite_polynomials(z: Array, n_orders: int) -> Iterator[Array]:
+    """He_n(z)/√n! of n = 0, 1, …, orthonormal under the standard Gaussian."""
+    before, polynomial = np.zeros_like(z), np.ones_like(z)
+    for n in range(n_orders):
+        yield polynomial
+        following = (z * polynomial - math.sqrt(n) * before) / math.sqrt(n + 1)
+        before, polynomial = polynomial, following
+
+
+def jump_remainder(y: Array) -> Array:
+    """What lies beyond N orders of the series of a function that jumps, over that at c = 1.
+
+    Its terms fall as n^(−3/2), and their sum is put as an integral.
+
+    Args:
+        y: −N ln c, at least 0.
+    """
+    return np.asarray(np.exp(-y) - np.sqrt(np.pi * y) * erfc(np.sqrt(y)))
 
 
 class HermiteSeries:
@@ -38,12 +59,8 @@ class HermiteSeries:
         nodes, weights = rule(np.zeros(()), np.asarray(q), moments.kinks)
         z, value, slope = nodes / math.sqrt(q), moments.value(nodes), moments.slope(nodes)
         functions = {"φ²": value**2, "φ'²": slope**2, "φ": value, "φ'": slope}
-        before, polynomial, columns = np.zeros_like(z), np.ones_like(z), []
         stacked = np.array(list(functions.values())) * weights
-        for n in range(_ORDERS):
-            columns.append(stacked @ polynomial)
-            following = (z * polynomial - math.sqrt(n) * before) / math.sqrt(n + 1)
-            before, polynomial = polynomial, following
+        columns = [stacked @ polynomial for polynomial in hermite_polynomials(z, _ORDERS)]
         self._coefficients = dict(zip(functions, np.array(columns).T, strict=True))
         self._whole = {
             (f, g): float((functions[f] * functions[g]) @ weights)
@@ -60,7 +77,7 @@ class HermiteSeries:
             return np.full(self._angle.shape, self._whole[f, g])
         c = np.cos(_ANGLES)
         y = -_ORDERS * np.log(np.maximum(c, _LEAST))
-        beyond = np.where(c > 0, np.exp(-y) - np.sqrt(np.pi * y) * erfc(np.sqrt(y)), 0)
+        beyond = np.where(c > 0, jump_remainder(y), 0)
         total = np.polynomial.polynomial.polyval(c, powers)
         total += max(self._whole[f, g] - powers.sum(), 0) * beyond
         if not np.isfinite(total).all():  # of signals that have run away

@@ -24,6 +24,7 @@ from scipy.special import erfc
 
 from deltaflow.theory.fixed_points import EQUAL, LOG_Q, TRAINABLE, slope_limit
 from deltaflow.theory.gaussian import Array, rule
+from deltaflow.theory.hermite import hermite_polynomials, jump_remainder
 from deltaflow.theory.moments import Moments
 
 _ORDERS = 512  # of the Hermite series: kinks show down to 1 − c of a few parts in a thousand
@@ -188,12 +189,8 @@ def _series(moments: Moments, log_q: Array) -> tuple[RectBivariateSpline, RectBi
     q = np.exp(log_q)
     nodes, weights = rule(np.zeros_like(q), q, moments.kinks)
     normal, value = nodes / np.sqrt(q)[:, None], moments.value(nodes) * weights
-    powers = np.empty((_ORDERS, len(q)))
-    before, polynomial = np.zeros_like(normal), np.ones_like(normal)
-    for n in range(_ORDERS):
-        powers[n] = (value * polynomial).sum(-1) ** 2
-        following = (normal * polynomial - math.sqrt(n) * before) / math.sqrt(n + 1)
-        before, polynomial = polynomial, following
+    polynomials = hermite_polynomials(normal, _ORDERS)
+    powers = np.array([(value * polynomial).sum(-1) ** 2 for polynomial in polynomials])
     order = np.tile(np.arange(float(_ORDERS))[:, None], len(q))
     square = moments.second_moment(q)
     rest = np.maximum(square - powers.sum(0), 0)
@@ -211,15 +208,11 @@ def _series(moments: Moments, log_q: Array) -> tuple[RectBivariateSpline, RectBi
 def _rest(
     moments: Moments, q: Array, rest: Array, steepness: Array, log_c: Array
 ) -> tuple[Array, Array]:
-    """What lies beyond the series: its part of E φφ, and of the slope dE φφ/dc.
-
-    Where φ jumps, a_n² falls as n^(−3/2), and the sum is put as an integral.
-    """
+    """What lies beyond the series: its part of E φφ, and of the slope dE φφ/dc."""
     if moments.jumps:
         y = -_ORDERS * log_c
-        far = np.sqrt(np.pi) * erfc(np.sqrt(y))
-        after = rest * (np.exp(-y) - np.sqrt(y) * far)
-        return after, rest * _ORDERS / 2 * far / np.sqrt(y) * np.exp(-log_c)
+        steeper = _ORDERS / 2 * np.sqrt(np.pi / y) * erfc(np.sqrt(y)) * np.exp(-log_c)
+        return rest * jump_remainder(y), rest * steeper
     steep = np.maximum(q * moments.slope_second_moment(q) - steepness, 0)
     order = np.maximum(np.divide(steep, rest, out=np.ones_like(q), where=rest > 0), _ORDERS)
     return rest * np.exp(order * log_c), rest * order * np.exp((order - 1) * log_c)
