@@ -9,6 +9,8 @@ import signal
 
 import pytest
 
+from running import blank_pictures
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in commands
 for _number, _usual in (
     (signal.SIGINT, signal.default_int_handler),
@@ -18,12 +20,20 @@ for _number, _usual in (
         signal.signal(_number, _usual)
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Runs and sweeps whose pictures are empty files: to draw one takes longer than to train."""
-    from running import draw_nothing  # torch takes its time
+@pytest.fixture(scope="session", autouse=True)
+def _blank():
+    """Pictures of runs and sweeps are blank, but for tests that ask for `real_pictures`."""
+    with pytest.MonkeyPatch.context() as patch:
+        blank_pictures(patch)
+        yield patch
 
-    draw_nothing(monkeypatch)
+
+@pytest.fixture(scope="module")
+def real_pictures(_blank):
+    """Pictures of runs and sweeps are what users get, in all tests of this module from here on."""
+    _blank.undo()
+    yield
+    blank_pictures(_blank)
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def test_runs_that_are_compared_are_ranked_and_shown_with_the_answer_first(train
         compare([trained, other], baseline="activation=sigmoid")
 
 
+@pytest.mark.usefixtures("real_pictures")
 def test_the_flow_is_drawn_with_one_call(trained):
     titles = [axes.get_title(loc="left") for axes in trained.draw().axes]
     assert any(title.startswith("δ norm") for title in titles)

@@ -12,6 +12,8 @@ from deltaflow.figures import looks, run_picture
 from deltaflow.figures.class_panels import Classified, Decisions
 from deltaflow.records import LAYERS, METRICS
 
+pytestmark = pytest.mark.usefixtures("real_pictures")
+
 STEPS, SEEDS, N_LAYERS = (0, 10, 20, 25), (3, 4, 5), 4
 OTHERS = ("weight_grad_norm", "update_ratio", "inactive_fraction", "dead_fraction")
 

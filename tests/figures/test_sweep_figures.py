@@ -16,6 +16,8 @@ from deltaflow.figures.small_multiples import MOST, curves, heatmaps, profiles
 from deltaflow.figures.sweep_figures import decay, effects, write_figures
 from written import layers, metrics, write_run
 
+pytestmark = pytest.mark.usefixtures("real_pictures")
+
 NAMES = ["curves", "decay", "effects", "heatmaps", "profiles"]
 EVIL = "$\\frac{x}$ _^{ </script> 🧪 漢 \n new"
 

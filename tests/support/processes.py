@@ -1,7 +1,7 @@
 """Commands in processes of their own that need not import torch and Lightning again.
 
 A server imports them once and forks for each command, which keeps what a process has of its own:
-exit status, signals, streams, working directory.
+exit status, signals, streams, working directory. The pictures that they draw are blank.
 """
 
 import multiprocessing
@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_IMPORTED = ["deltaflow.commands.train", "deltaflow.experiment.run", "deltaflow.sweep.report",
-             "deltaflow.page.html", "deltaflow.figures.sweep_figures", "tensorboard.compat",
-             "torch.utils.tensorboard"]  # fmt: skip
+import pytest
+
+from running import blank_pictures
+
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(_IMPORTED)
+_CONTEXT.set_forkserver_preload(["preloaded"])
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def start(
              "environment": {**os.environ, **(environment or {})}}  # fmt: skip
     directory.mkdir(exist_ok=True)
     process = _CONTEXT.Process(target=_run, kwargs=named)
-    process.start()
+    with pytest.MonkeyPatch.context() as patch:  # so that the server finds what it is to import
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        process.start()
     return Command(process, directory)
 
 
@@ -99,6 +102,7 @@ def _run(
         os.dup2(file, number)
         setattr(sys, name, os.fdopen(number, "w", closefd=False))
     sys.argv = ["train.py", *arguments]
+    blank_pictures(pytest.MonkeyPatch())
     if prepare is not None:
         prepare()
     from deltaflow.__main__ import main

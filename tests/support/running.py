@@ -1,17 +1,21 @@
 """How tests compose and run a configuration: in this process, as the command line would."""
 
 import io
+import math
 import os
 import pty
 import subprocess
 import sys
 import threading
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from deltaflow.commands import train
@@ -39,14 +43,36 @@ def run(overrides: list[str], directory: Path, command: Sequence[str] = (), **na
     return run_alone(RunPlan(config, directory, choices, overrides, command), **named)
 
 
-def draw_nothing(monkeypatch) -> None:
-    """Let pictures be empty files."""
+def run_all(settings: Sequence[list[str]], directory: Path) -> list["Run"]:
+    """Run many configurations; those of one shape are trained as one stack."""
+    from deltaflow.experiment.plan import RunPlan
+    from deltaflow.experiment.run import run_together
+    from deltaflow.experiment.stacking import shape
 
-    def leave_none(_comparison, directory, _kind) -> None:
-        directory.mkdir(exist_ok=True)
+    stacks, done = defaultdict(list), {}
+    for number, overrides in enumerate(settings):
+        config, choices = compose_run(overrides, directory / str(number))
+        plan = RunPlan(config, directory / str(number), choices, overrides)
+        stacks[shape(config) or number].append((number, plan))
+    for stack in stacks.values():
+        numbers, plans = zip(*stack, strict=True)
+        done |= dict(zip(numbers, run_together(plans), strict=True))
+    for outcome in done.values():
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [done[number] for number in range(len(settings))]
 
-    monkeypatch.setattr("deltaflow.figures.run_picture.png", lambda *_: b"")
-    monkeypatch.setattr("deltaflow.figures.sweep_figures.write_figures", leave_none)
+
+def blank_pictures(patch: pytest.MonkeyPatch) -> None:
+    """Let pictures of runs and sweeps be blank: to draw one takes longer than a short training."""
+    patch.setattr("deltaflow.figures.run_picture.draw", _blank)
+    patch.setattr("deltaflow.experiment.conclusion._ENOUGH", math.inf)  # by no other process
+    for name in ("profiles", "heatmaps", "decay", "curves", "effects"):
+        patch.setattr(f"deltaflow.figures.sweep_figures.{name}", _blank)
+
+
+def _blank(*_: object, **__: object) -> Figure:
+    return Figure(figsize=(1, 1))
 
 
 def type_in(monkeypatch, directory: Path, *arguments: str, full_error: str = "0") -> int:

@@ -84,6 +84,7 @@ def test_a_flow_cell_is_the_mean_over_seeds_at_the_start_and_at_the_end(out, tmp
     assert column(out, "δ norm") == ["1.7e+00 → 1.2e+01", "3.5e+00 → 2.4e+01"]
 
 
+@pytest.mark.usefixtures("real_pictures")
 def test_zeros_are_counted_and_the_mean_is_that_of_the_picture(out, tmp_path):
     """The update ratio is 0 in one of two seeds, and in both in the second layer."""
     frame = layers(
