@@ -76,7 +76,7 @@ def _plain(value: str) -> str:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*has its softmax inside", "ignore:.*diverged")
 @of_each_claim
-def test_every_claim_is_measured_on_its_preset(claim, undrawn, in_this_process):
+def test_every_claim_is_measured_on_its_preset(claim, in_this_process):
     """All that a claim reads is there; a few steps are no evidence, but have numbers."""
     epochs = [] if claim.letter == "P" else ["trainer.max_epochs=1"]
     result = measure(claim, [*SHORT, *epochs, *FEW[claim.letter]])

@@ -5,8 +5,6 @@ import pytest
 from deltaflow import load_run
 from running import run
 
-pytestmark = pytest.mark.usefixtures("undrawn")
-
 
 def test_one_batch_of_each_part_is_enough_to_see_whether_all_fits(tmp_path):
     result = run(["debug=fast_dev_run", "data.batch_size=7"], tmp_path)

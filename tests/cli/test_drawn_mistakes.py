@@ -90,7 +90,7 @@ def check(drawn: tuple, directory) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(DRAWN, max_examples=15)
+@settings(DRAWN, max_examples=10)
 @given(OVERRIDES)
 def test_a_few_drawn_settings(tmp_path, drawn):
     check(drawn, tmp_path)
@@ -98,7 +98,7 @@ def test_a_few_drawn_settings(tmp_path, drawn):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.slow
-@settings(DRAWN, max_examples=250)
+@settings(DRAWN, max_examples=150)
 @given(OVERRIDES)
 def test_a_drawn_setting_works_or_gets_one_message(tmp_path, drawn):
     check(drawn, tmp_path)

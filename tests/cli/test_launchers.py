@@ -12,7 +12,9 @@ import pytest
 from hydra.core.plugins import Plugins
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
-from killing import alike, conduct, pace, results
+from killing import SWEEP as LONG
+from killing import alike, conduct, results
+from processes import start
 from running import CONF, ROOT
 
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
@@ -58,7 +60,6 @@ def test_every_launcher_that_we_configure_is_tested_here():
     assert configured - {"stacks"} == set(EXTRAS)  # that is the default, which all sweeps try
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("launcher", "most", "sizes"),
     [
@@ -87,44 +88,32 @@ def test_a_stack_has_at_least_one_network(deltaflow):
     assert outcome.err.count("deltaflow: ") == 1
 
 
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory):
+    """The same sweep without a launcher of others."""
+    folder = tmp_path_factory.mktemp("there")
+    assert start([*SWEEP, "hydra/launcher=basic", "hydra.sweep.dir=."], folder).wait() == 1
+    return folder
+
+
 @pytest.mark.slow
-def test_a_sweep_in_parallel_is_a_sweep(launcher, tmp_path):
+def test_a_sweep_in_parallel_is_a_sweep(launcher, one_by_one, tmp_path):
     arguments = [*SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=here"]
     ran = _train(tmp_path, *arguments)
-    alone = _train(tmp_path, *SWEEP, "hydra/launcher=basic", "hydra.sweep.dir=there")
-
-    assert ran.returncode == alone.returncode == 1  # as runs have failed
+    assert ran.returncode == 1  # as a run has failed
     for text in ("relu · 1", "tanh · 1", "failed: `network.depth` must"):
         assert text in _ranking(ran)
     for said in (ran.stdout, ran.stderr):
         assert "Traceback" not in said
         assert "warning" not in said.lower()
-    assert set(_summaries(tmp_path / "here")) == set(_summaries(tmp_path / "there"))
-    for name, summary in _summaries(tmp_path / "here").items():
+    found = _summaries(tmp_path / "here")
+    assert set(found) == set(_summaries(one_by_one))
+    for name, summary in found.items():
         assert summary.command[1:] == arguments
         assert summary.status == ("failed" if "depth=-1" in name else "completed")
         for schema in (LAYERS, METRICS):
-            both = (read_table(tmp_path / folder / name, schema) for folder in ("here", "there"))
-            assert alike(next(both), next(both))
-
-    (lost,) = (p for p in (tmp_path / "here").glob("*relu*depth=1*"))
-    (lost / "summary.json").write_text((lost / "summary.json").read_text().replace(
-        '"status": "completed"', '"status": "interrupted"', 1))  # fmt: skip
-    before = read_summary(next((tmp_path / "here").glob("*tanh*depth=1*")))
-    again = _train(tmp_path, *SWEEP, f"hydra/launcher={launcher}", "sweep.resume=here")
-    assert again.returncode == 1
-    assert set(_summaries(tmp_path / "here")) == set(_summaries(tmp_path / "there"))
-    assert read_summary(lost).status == "completed"
-    assert read_summary(next((tmp_path / "here").glob("*tanh*depth=1*"))) == before
-
-
-@pytest.mark.slow
-def test_a_sweep_in_parallel_succeeds_if_all_runs_do(launcher, tmp_path):
-    ran = _train(tmp_path, "-m", "seed=0,1,2", *SHORT, f"hydra/launcher={launcher}")
-    assert ran.returncode == 0, ran.stderr
-    (sweep,) = (tmp_path / "outputs").iterdir()
-    assert [s.status for s in _summaries(sweep).values()] == ["completed"] * 3
-    assert ran.stderr == ""
+            ours, alone = (read_table(f / name, schema) for f in (tmp_path / "here", one_by_one))
+            assert alike(ours, alone)
 
 
 @pytest.mark.slow
@@ -165,38 +154,33 @@ def test_a_process_that_is_lost_ends_a_sweep_with_what_there_is(launcher, tmp_pa
     assert "Traceback" not in ran.stderr
     assert "Records" in ran.stdout  # the end that every sweep has, whatever was finished by then
     (tmp_path / "killing_runs.py").write_text(KILLING.replace("== 3", "== 99"))
+    before = {n: s for n, s in _summaries(tmp_path / "here").items() if s.status == "completed"}
     again = _train(tmp_path, *values, "sweep.resume=here")
-    assert again.returncode == 0, again.stderr
-    assert [s.status for s in _summaries(tmp_path / "here").values()] == ["completed"] * 2
+    assert (again.returncode, again.stderr) == (0, "")
+    after = _summaries(tmp_path / "here")
+    assert [s.status for s in after.values()] == ["completed"] * 2
+    assert before.items() <= after.items()
 
 
 @pytest.mark.slow
-def test_a_parallel_sweep_whose_workers_outlive_it_goes_on_without_doing_anything_twice(tmp_path):
+def test_workers_that_outlive_their_sweep_end_it_and_nothing_is_done_twice(tmp_path):
     _require("joblib")
     conduct(tmp_path / "undisturbed")
-    settings = {"kills": 2, "seed": 3, "pace": pace(tmp_path / "undisturbed")}
-    conduct(tmp_path / "killed", "hydra/launcher=joblib", **settings)
-    while any(s.status == "running" for s in _summaries(tmp_path / "killed/sweep").values()):
-        conduct(tmp_path / "killed", "hydra/launcher=joblib")  # what was left to workers that died
-    assert alike(results(tmp_path / "killed"), results(tmp_path / "undisturbed"))
-
-
-@pytest.mark.slow
-def test_workers_end_after_their_runs_when_their_sweep_was_killed(tmp_path):
-    _require("joblib")
-    command = [
-        sys.executable, str(ROOT / "train.py"), "-m", "seed=range(9)", "hydra/launcher=joblib",
-        "hydra.sweep.dir=here", "logger=none", "trainer.max_epochs=5",
-    ]  # fmt: skip
-    with subprocess.Popen(command, cwd=tmp_path) as conductor:
-        while not _summaries(tmp_path / "here"):
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    command = [sys.executable, str(ROOT / "train.py"), *LONG, "hydra/launcher=joblib"]
+    with subprocess.Popen([*command, "hydra.sweep.dir=sweep"], cwd=killed) as conductor:
+        while not _summaries(killed / "sweep"):
             assert conductor.poll() is None
         workers = psutil.Process(conductor.pid).children(recursive=True)
         conductor.kill()
     assert workers
+    conduct(killed)  # takes what they have not begun
     _, alive = psutil.wait_procs(workers, timeout=120)
     assert not alive
-    assert {s.status for s in _summaries(tmp_path / "here").values()} == {"completed"}
+    assert {s.status for s in _summaries(killed / "sweep").values()} <= {"completed", "diverged"}
+    conduct(killed)  # which keeps all there is, and reports on it
+    assert alike(results(killed), results(tmp_path / "undisturbed"))
 
 
 @pytest.mark.parametrize("name", EXTRAS)

@@ -8,7 +8,6 @@ import pytest
 
 from running import ROOT
 
-pytestmark = pytest.mark.usefixtures("undrawn")
 SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
 
 

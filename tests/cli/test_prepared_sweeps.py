@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from deltaflow.records import LAYERS, read_table
 from running import CONF, options
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
+pytestmark = pytest.mark.slow
 
 FEW_STEPS = ["logger=none", "trainer.max_epochs=1"]
 

@@ -97,6 +97,7 @@ def test_the_two_commands_of_the_set_up_stand_first():
     assert LINES[1] == 'pip install -e ".[test]" && pytest'
 
 
+@pytest.mark.slow
 def test_the_python_runs(tmp_path, monkeypatch):
     blocks = [block for kind, block in BLOCKS if kind == "python" and "my_parts" not in block]
     run(["logger=none", "trainer.max_epochs=1"], tmp_path / "outputs" / "one")

@@ -77,14 +77,12 @@ def test_several_sweeps_are_merged_into_a_report_of_their_own(report, sweeps):
     assert parts(sweeps / "a") == parts(sweeps / "b") == set()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_two_reports_never_go_to_the_same_place(report, sweeps):
     for _ in range(2):
         assert report("a", "b").status == 0
     assert len(list((sweeps / "outputs").glob("report_*"))) == 2
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_folder_of_sweeps_and_a_run_within_count_each_run_once(report, sweeps):
     said = report(".", "a/0_activation=relu", "output=new")
     assert said.status == 0, said.err
@@ -97,7 +95,6 @@ def test_a_single_run_has_a_report_too(report, sweeps):
     assert parts(sweeps / "a" / "0_activation=relu") == PARTS
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_partial_sweep_has_a_report(report, sweeps):
     (sweeps / "a" / "0_activation=relu" / "summary.json").write_text("")
     shutil.rmtree(sweeps / "a" / "0_activation=relu" / ".hydra")
@@ -182,7 +179,6 @@ def test_every_multirun_ends_with_its_report(deltaflow):
     assert outcome.out.index("Ranking") < outcome.out.index("Without a result")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_report_that_fails_does_not_hide_the_ranking(deltaflow, monkeypatch):
     def fails(*_):
         raise OSError("no space left on device")
@@ -195,7 +191,6 @@ def test_a_report_that_fails_does_not_hide_the_ranking(deltaflow, monkeypatch):
     assert "no space left on device" in outcome.err
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_runs_that_cannot_be_compared_are_told_one_by_one(deltaflow, monkeypatch):
     def fails(*_):
         raise RuntimeError("broken")
@@ -209,7 +204,6 @@ def test_runs_that_cannot_be_compared_are_told_one_by_one(deltaflow, monkeypatch
     assert "The runs could not be compared. RuntimeError: broken" in outcome.err
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_what_a_multirun_says_can_be_said_again(deltaflow, report):
     outcome = deltaflow("-m", "network.depth=1,2", "hydra.sweep.dir=here", "n_seeds=2", *SHORT)
     before = (outcome.directory / "here" / "runs.parquet").read_bytes()

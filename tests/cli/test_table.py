@@ -9,7 +9,6 @@ import pytest
 
 from running import ROOT, TABLE, run
 
-pytestmark = pytest.mark.usefixtures("undrawn")
 SHORT = ["trainer.max_epochs=1", "logger=none"]
 GIVEN = ["data=table", "data.path=my.csv", "data.target=species"]
 

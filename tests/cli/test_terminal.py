@@ -2,7 +2,6 @@
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("undrawn")
 SHORT = ["logger=none", "trainer.max_epochs=30", "hydra.run.dir=here"]
 
 

@@ -8,12 +8,13 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from deltaflow import Run
 from deltaflow.data import Samples
 from deltaflow.experiment import assembly, builders
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.task import Regression
 from deltaflow.records import read_summary
-from running import CONF, TABLE, composed, options, run
+from running import CONF, TABLE, composed, options, run, run_all
 
 SMALL = ["logger=none", "network.width=8"]
 COUNTING = ("data=", "trainer=", "experiment=", "debug=")  # may change the number of steps
@@ -60,7 +61,6 @@ def _for_ten_steps(*overrides: str) -> str:
     return f"trainer.max_epochs={math.ceil(10 / n_steps)}"
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_only_measuring_nothing_leaves_no_flow(tmp_path):
     assert not len(run(["diagnostics=off", *SMALL, "trainer.max_epochs=1"], tmp_path).layers)
     for option in set(options("diagnostics")) - {"off"}:
@@ -71,39 +71,54 @@ def test_only_measuring_nothing_leaves_no_flow(tmp_path):
 WITHOUT_A_CARD = not (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
+PARTS = [
+    [f"{group}={option}"]
+    for group in ("activation", "init", "loss", "optimizer", "scheduler")
+    for option in options(group)
+] + [["network.normalization=batch", "network.dropout=0.2"]]
 each_option = pytest.mark.parametrize("overrides", CASES)
 pytestmark = pytest.mark.filterwarnings("ignore:.*has its softmax inside")  # presets show it
 
 
-def _settings(overrides: list[str], precision: str) -> list[str]:
+def _settings(overrides: list[str]) -> list[str]:
     if overrides == ["accelerator=gpu"] and WITHOUT_A_CARD:
         pytest.skip("no graphics card")
     deciding = overrides if overrides[0].startswith(COUNTING) else []
-    return [*SMALL, *overrides, f"trainer.precision={precision}", _for_ten_steps(*deciding)]
+    return [*SMALL, *overrides, _for_ten_steps(*deciding)]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """A run of each part of a network in a precision, all trained as one stack."""
+
+    @cache
+    def trained(*shared: str) -> dict[str, Run]:
+        settings = [[*_settings(overrides), *shared] for overrides in PARTS]
+        done = run_all(settings, tmp_path_factory.mktemp("parts"))
+        return dict(zip(map(" ".join, PARTS), done, strict=True))
+
+    return trained
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
 @each_option
-def test_every_option_trains_and_each_replica_is_the_lone_run(overrides, tmp_path):
-    settings = _settings(overrides, "64-true")
-    lone = run([*settings, "seed=6", "n_seeds=1"], tmp_path / "lone")
-    stack = run([*settings, "seed=5", "n_seeds=3"], tmp_path / "stack")
+def test_every_option_trains_and_each_replica_is_the_lone_run(
+    overrides, parts, real_pictures, tmp_path
+):
+    double, three = "trainer.precision=64-true", ["seed=5", "n_seeds=3"]
+    lone = run([*_settings(overrides), double, "seed=6"], tmp_path / "lone")
+    if overrides in PARTS:
+        stack = parts(double, *three)[" ".join(overrides)]
+    else:
+        stack = run([*_settings(overrides), double, *three], tmp_path / "stack")
     assert stack.summary["n_steps"] >= 10
     for stacked, single in zip(stack.network.parameters(), lone.network.parameters(), strict=True):
         scale = single.detach().abs().max().clamp(min=1)
         assert (stacked[1] - single[0]).abs().max() <= 1e-9 * scale
     _assert_complete(lone, n_replicas=1)
     _assert_complete(stack, n_replicas=3)
-
-
-@pytest.mark.slow
-@each_option
-def test_every_option_trains_in_single_precision_and_is_drawn(overrides, tmp_path):
-    done = run([*_settings(overrides, "32-true"), "n_seeds=2"], tmp_path)
-    _assert_complete(done, n_replicas=2)
-    if len(done.layers):
-        assert (tmp_path / "flow.png").stat().st_size > 10_000
+    if len(lone.layers):
+        assert (tmp_path / "lone" / "flow.png").stat().st_size > 10_000
 
 
 def _assert_complete(result, n_replicas):
@@ -117,24 +132,17 @@ def _assert_complete(result, n_replicas):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "overrides",
-    [[f"{group}={option}"] for group in ("activation", "init", "loss", "optimizer")
-     for option in options(group)] + [["network.normalization=batch", "network.dropout=0.2"]],
-    ids=str,
-)  # fmt: skip
-def test_every_part_of_a_network_trains_in_half_precision(overrides, tmp_path):
-    settings = [*SMALL, *overrides, "trainer.precision=bf16-mixed", "diagnostics=off"]
-    half = run([*settings, "trainer.max_epochs=2", "n_seeds=2"], tmp_path / "half")
-    _assert_complete(half, n_replicas=2)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_every_part_of_a_network_trains_in_any_precision(precision, parts):
+    for done in parts(f"trainer.precision={precision}", "n_seeds=2").values():
+        _assert_complete(done, n_replicas=2)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("option", options("activation"))
-def test_every_activation_is_rebuilt_from_a_checkpoint_without_unpickling(option, tmp_path):
-    result = run([f"activation={option}", *SMALL, "trainer.max_epochs=1"], tmp_path)
-    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+def test_every_activation_is_rebuilt_from_a_checkpoint(option, parts):
+    result = parts("trainer.precision=32-true", "n_seeds=2")[f"activation={option}"]
+    checkpoint = torch.load(result.directory / "checkpoints" / "last.ckpt", weights_only=True)
     arguments = dict(checkpoint["architecture"]["activation"])
     phi = rebuild(arguments.pop("_target_"), arguments)
     z = torch.linspace(-3, 3, 101)
@@ -157,14 +165,13 @@ def test_the_default_step_suits_the_curvature_of_every_loss(option):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("activation", ["relu", "identity"])  # dies; bounds nothing
 @pytest.mark.parametrize("option", sorted(set(options("data")) - set(NEEDED)))
-def test_the_default_step_is_not_too_long_for_squared_errors(option, activation, tmp_path):
-    settings = [f"data={option}", "loss=mse", f"activation={activation}", "n_seeds=2"]
-    trained = run([*settings, "logger=none", "trainer.max_epochs=20"], tmp_path)
-    kinds = {verdict["kind"] for verdict in trained.summary["verdicts"]}
-    assert not kinds & {"dead", "inactive", "violent", "divergence"}
+def test_the_default_step_is_not_too_long_for_squared_errors(option, tmp_path):
+    settings = [f"data={option}", "loss=mse", "n_seeds=2", "logger=none", "trainer.max_epochs=20"]
+    dies, unbounded = "activation=relu", "activation=identity"
+    for trained in run_all([[*settings, dies], [*settings, unbounded]], tmp_path):
+        kinds = {verdict["kind"] for verdict in trained.summary["verdicts"]}
+        assert not kinds & {"dead", "inactive", "violent", "divergence"}
 
 
 def test_a_step_that_is_given_wins_over_the_one_that_suits_the_loss():

@@ -17,7 +17,7 @@ from deltaflow.experiment.identity import identity
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_alone
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
-from running import composed, run
+from running import composed, run, run_all
 
 SHORT = ["logger=none", "trainer.max_epochs=4"]
 OF_THE_DAY = {"started", "wall_seconds", "process"}
@@ -215,10 +215,10 @@ ACCURACY = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overrides", ACCURACY, ids=" ".join)
-def test_the_defaults_learn_iris(overrides, tmp_path):
-    result = run([*overrides, "logger=none", "n_seeds=10"], tmp_path)
-    assert result.summary["metrics"]["test"]["accuracy"]["mean"] >= 0.93
+def test_the_defaults_learn_iris(tmp_path):
+    settings = [[*overrides, "logger=none", "n_seeds=10"] for overrides in ACCURACY]
+    for overrides, result in zip(ACCURACY, run_all(settings, tmp_path), strict=True):
+        assert result.summary["metrics"]["test"]["accuracy"]["mean"] >= 0.93, overrides
 
 
 class Leaving(Callback):

@@ -131,7 +131,7 @@ def test_a_few_drawn_files(check, drawn):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.slow
-@settings(DRAWN, max_examples=250)
+@settings(DRAWN, max_examples=150)
 @given(files())
 def test_a_drawn_file_costs_its_own_run(check, drawn):
     check(*drawn)

@@ -64,7 +64,7 @@ def foreign(sweep, capsys):
 
 
 @pytest.mark.slow
-@settings(DRAWN, max_examples=150)
+@settings(DRAWN, max_examples=100)
 @given(json_of(Summary), st.text(max_size=20))
 def test_what_a_run_could_have_written_costs_its_own_run(foreign, fields, config):
     foreign(fields, config)
