@@ -102,13 +102,3 @@ def test_the_settings_of_a_run_stand_in_its_directory(deltaflow):
     assert "_target_: torch.nn.Tanh" in kept["config.yaml"]
     assert kept["overrides.yaml"] == "- activation=tanh\n- logger=none\n- trainer.max_epochs=1\n"
     assert kept["hydra.yaml"].startswith("hydra:\n")
-
-
-def test_a_run_that_is_refused_leaves_the_other_as_it_is(deltaflow):
-    first = deltaflow("hydra.run.dir=fixed", "seed=0", *SHORT)
-    before = {path: path.read_bytes() for path in first.directory.rglob("*") if path.is_file()}
-    second = deltaflow("hydra.run.dir=fixed", "seed=1", *SHORT)
-    assert second.status == 1
-    assert before == {
-        path: path.read_bytes() for path in first.directory.rglob("*") if path.is_file()
-    }

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,8 +12,8 @@ from hydra.core.plugins import Plugins
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import SWEEP as LONG
 from killing import alike, conduct, results
-from processes import start
-from running import CONF, ROOT
+from processes import Command, start
+from running import CONF
 
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
           "submitit_local": ("hydra_submitit_launcher", "slurm"),
@@ -39,16 +37,16 @@ def launcher(request) -> str:
     return str(request.param)
 
 
-def _train(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+def _train(folder: Path, *arguments: str) -> Command:
+    """A command that has ended; the workers of launchers find what is in its folder."""
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}
-    )
+    command = start(arguments, folder, environment={"PYTHONPATH": path})
+    command.wait()
+    return command
 
 
-def _ranking(ran: subprocess.CompletedProcess[str]) -> str:
-    return ran.stdout[ran.stdout.index("Ranking") :]
+def _ranking(ran: Command) -> str:
+    return ran.out[ran.out.index("Ranking") :]
 
 
 def _summaries(sweep: Path) -> dict[str, dict]:
@@ -100,10 +98,10 @@ def one_by_one(tmp_path_factory):
 def test_a_sweep_in_parallel_is_a_sweep(launcher, one_by_one, tmp_path):
     arguments = [*SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=here"]
     ran = _train(tmp_path, *arguments)
-    assert ran.returncode == 1  # as a run has failed
+    assert ran.wait() == 1  # as a run has failed
     for text in ("relu · 1", "tanh · 1", "failed: `network.depth` must"):
         assert text in _ranking(ran)
-    for said in (ran.stdout, ran.stderr):
+    for said in (ran.out, ran.err):
         assert "Traceback" not in said
         assert "warning" not in said.lower()
     found = _summaries(tmp_path / "here")
@@ -123,8 +121,8 @@ def test_the_first_failure_ends_a_sweep_in_parallel(tmp_path):
         tmp_path, "-m", "network.depth=-1,1,2,3,4,5,6,7,8,9", "sweep.fail_fast=true",
         "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=here", *SHORT,
     )  # fmt: skip
-    assert ran.returncode == 1
-    assert "failed: `network.depth`" in ran.stdout  # perhaps of the only run that began
+    assert ran.wait() == 1
+    assert "failed: `network.depth`" in ran.out  # perhaps of the only run that began
     found = [summary.status for summary in _summaries(tmp_path / "here").values()]
     assert len(found) < 10
     assert found.count("failed") == 1
@@ -148,15 +146,15 @@ def test_a_process_that_is_lost_ends_a_sweep_with_what_there_is(launcher, tmp_pa
     values = ["-m", "trainer.max_epochs=2,3", "logger=none", f"hydra/launcher={launcher}",
               "+callbacks.kill._target_=killing_runs.Kill"]  # fmt: skip
     ran = _train(tmp_path, *values, "hydra.sweep.dir=here")
-    assert ran.returncode == 1
-    assert "A sweep in parallel must keep its processes." in ran.stderr
-    assert "Go on with the same command and `sweep.resume=here`" in ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert "Records" in ran.stdout  # the end that every sweep has, whatever was finished by then
+    assert ran.wait() == 1
+    assert "A sweep in parallel must keep its processes." in ran.err
+    assert "Go on with the same command and `sweep.resume=here`" in ran.err
+    assert "Traceback" not in ran.err
+    assert "Records" in ran.out  # the end that every sweep has, whatever was finished by then
     (tmp_path / "killing_runs.py").write_text(KILLING.replace("== 3", "== 99"))
     before = {n: s for n, s in _summaries(tmp_path / "here").items() if s.status == "completed"}
     again = _train(tmp_path, *values, "sweep.resume=here")
-    assert (again.returncode, again.stderr) == (0, "")
+    assert (again.wait(), again.err) == (0, "")
     after = _summaries(tmp_path / "here")
     assert [s.status for s in after.values()] == ["completed"] * 2
     assert before.items() <= after.items()
@@ -167,13 +165,11 @@ def test_workers_that_outlive_their_sweep_end_it_and_nothing_is_done_twice(tmp_p
     _require("joblib")
     conduct(tmp_path / "undisturbed")
     killed = tmp_path / "killed"
-    killed.mkdir()
-    command = [sys.executable, str(ROOT / "train.py"), *LONG, "hydra/launcher=joblib"]
-    with subprocess.Popen([*command, "hydra.sweep.dir=sweep"], cwd=killed) as conductor:
-        while not _summaries(killed / "sweep"):
-            assert conductor.poll() is None
-        workers = psutil.Process(conductor.pid).children(recursive=True)
-        conductor.kill()
+    conductor = start([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed)
+    while not _summaries(killed / "sweep"):
+        assert conductor.runs(0.01)
+    workers = psutil.Process(conductor.process.pid).children(recursive=True)
+    conductor.send(signal.SIGKILL)
     assert workers
     conduct(killed)  # takes what they have not begun
     _, alive = psutil.wait_procs(workers, timeout=120)
