@@ -94,6 +94,7 @@ def test_pristine_it_is_all_there(sweep):
     assert ask(sweep, "8_x", "x").finished.identity == "x"
 
 
+@pytest.mark.usefixtures("real_pictures")
 def test_no_figure_is_removed_through_a_link(sweep, outside):
     (sweep / "figures").symlink_to(outside)
     made = report_on(collect([sweep]), sweep, "it")
