@@ -74,7 +74,7 @@ def test_what_cannot_be_is_one_message(arguments, said, trained, tmp_path, capsy
     assert "Traceback" not in error
 
 
-def test_an_activation_of_ones_own_is_handed_over(tmp_path, undrawn, capsys):
+def test_an_activation_of_ones_own_is_handed_over(tmp_path, capsys):
     own = ["activation._target_=unusual.Ramp"]
     made = run([*QUICK, *own], tmp_path / "run")
     rows = {column.name: [1.0, 2.0] for column in made.kept.preprocessing.columns}

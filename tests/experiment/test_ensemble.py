@@ -32,7 +32,7 @@ def test_predictions_are_those_of_plain_networks(case):
     np.testing.assert_allclose(found["spread"], own, atol=1e-6)
 
 
-def test_a_run_in_memory_predicts_as_its_file_does(tmp_path, undrawn):
+def test_a_run_in_memory_predicts_as_its_file_does(tmp_path):
     made = run(
         ["loss=bce", "data=moons", "n_seeds=3", "trainer.max_epochs=1", "logger=none"],
         tmp_path / "run",
