@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from course.pictures import DASHED, SOLID, label, names, panels, save
 from course.printing import entries
-from deltaflow.data.samples import Samples
+from deltaflow.data import Samples
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.task import Classification
 

@@ -6,6 +6,7 @@ batches, ``[R, B, features]``. What was done to them is kept as a :class:`Prepro
 :func:`read_unseen` reads the rows that a trained network is to judge.
 """
 
+from deltaflow.data import sources
 from deltaflow.data.preprocessing import Preprocessing
 from deltaflow.data.replicas import Batch, ReplicaData
 from deltaflow.data.samples import Column, Kind, Reading, Samples
@@ -22,4 +23,5 @@ __all__ = [
     "Table",
     "Unseen",
     "read_unseen",
+    "sources",
 ]
