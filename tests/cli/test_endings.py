@@ -25,7 +25,7 @@ STEPS = [
     "deltaflow.training.callbacks.metrics.MetricRecorder.on_test_epoch_end",
     "deltaflow.experiment.under_way.summarize",
     "deltaflow.verdicts.judge",
-    "deltaflow.experiment.under_way.looks.save",
+    "deltaflow.experiment.under_way.run_picture.png",
     "deltaflow.experiment.under_way.log_picture",
     "deltaflow.experiment.under_way.log_verdicts",
     "deltaflow.experiment.under_way.log_outcome",

@@ -22,11 +22,6 @@ OTHERS = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _undrawn(undrawn):
-    pass
-
-
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
     """Undisturbed runs, by the name of their settings."""
