@@ -19,8 +19,7 @@ from deltaflow.nn.activations import derivative
 from deltaflow.nn.initializers import LeCun, Torch
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy
-from deltaflow.theory import Moments
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Moments, Theory
 
 N_SEEDS, N_STEPS, WIDTH = 16, 200, 32
 flowers = iris()

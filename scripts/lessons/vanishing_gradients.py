@@ -19,8 +19,7 @@ from deltaflow.nn.activations import traits
 from deltaflow.nn.initializers import He, Initializer, Xavier
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import CrossEntropy
-from deltaflow.theory import Moments
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Moments, Theory
 
 activations: dict[str, nn.Module] = {
     "sigmoid": nn.Sigmoid(),

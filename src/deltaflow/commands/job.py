@@ -22,7 +22,7 @@ from deltaflow.experiment.identity import identity
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.run import run_alone, run_together
-from deltaflow.records.summary import SUMMARY
+from deltaflow.records import SUMMARY
 from deltaflow.sweep.directory import note_failure
 from deltaflow.sweep.resumption import Lease, lease
 from deltaflow.system.escaping import printable

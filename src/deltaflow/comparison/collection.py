@@ -14,9 +14,14 @@ from pathlib import Path
 
 import polars as pl
 
-from deltaflow.records import Schema, Summary, read_summary
-from deltaflow.records.reading import read_columns
-from deltaflow.records.summary import SUMMARY, EmptySummaryError
+from deltaflow.records import (
+    SUMMARY,
+    EmptySummaryError,
+    Schema,
+    Summary,
+    read_columns,
+    read_summary,
+)
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import encodable, literal
 from deltaflow.system.files import read_file

@@ -22,7 +22,7 @@ from deltaflow.comparison.ranked_configuration import (
 )
 from deltaflow.comparison.statistics.effects import AxisEffects, axis_effects
 from deltaflow.comparison.statistics.paired_tests import compare, least_seeds
-from deltaflow.records.fields import STATUSES
+from deltaflow.records import STATUSES
 from deltaflow.system.errors import UserError
 
 

@@ -7,8 +7,7 @@ from functools import cached_property
 
 from deltaflow.comparison.collection import CollectedRun, finite
 from deltaflow.comparison.results import rows_judged
-from deltaflow.records import Replica
-from deltaflow.records.fields import STATUSES
+from deltaflow.records import STATUSES, Replica
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 

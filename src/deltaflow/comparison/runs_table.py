@@ -11,8 +11,7 @@ import polars as pl
 from deltaflow.comparison.collection import CollectedRun, finite, seen_from
 from deltaflow.comparison.configuration import Axis, Configuration, Value, text
 from deltaflow.comparison.grouped_runs import GroupedRuns
-from deltaflow.records import Replica, Schema, runs_schema
-from deltaflow.records.tables import parquet
+from deltaflow.records import Replica, Schema, parquet, runs_schema
 from deltaflow.system.files import replace_file
 
 _FORMULA = "=+-@\u2212"  # how a spreadsheet knows one (OWASP, CSV injection)

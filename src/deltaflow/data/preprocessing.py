@@ -15,7 +15,7 @@ from deltaflow.data.samples import MOST_COLUMNS, Array, Column, Kind, Samples
 from deltaflow.data.tables.columns import Content
 from deltaflow.data.tables.delimited import Texts
 from deltaflow.nn.task import Classification, Regression, Task
-from deltaflow.records.decoding import WrongFieldError
+from deltaflow.records import WrongFieldError
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, TypeVar
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from deltaflow.records.decoding import decode as decoded
+from deltaflow.records import decode as decoded
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 from deltaflow.system.files import UnusableFileError, make_folder, open_file, replace_file

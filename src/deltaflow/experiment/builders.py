@@ -21,7 +21,7 @@ from deltaflow.nn.objectives import Objective
 from deltaflow.records import LAYERS, METRICS
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import require
-from deltaflow.theory.network import Array, Theory
+from deltaflow.theory import Array, Theory
 
 _LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
 _VALUE_BYTES = 8  # of a number in a table

@@ -19,7 +19,7 @@ from deltaflow.experiment.archive import read_archive
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.head import Head
 from deltaflow.nn.network import NORMALIZATIONS, OUTPUT_ACTIVATIONS, FullyConnected
-from deltaflow.records.decoding import WrongFieldError, decode
+from deltaflow.records import WrongFieldError, decode
 from deltaflow.training.module import StackedModule
 
 _LAYER_BYTES = 128  # that the file needs for a layer at least, however few its weights

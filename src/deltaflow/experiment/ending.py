@@ -8,8 +8,7 @@ from omegaconf import DictConfig
 from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
 from deltaflow.config.names import resume_command
-from deltaflow.records.fields import Status
-from deltaflow.records.recording import DirectoryLostError, Recording
+from deltaflow.records import DirectoryLostError, Recording, Status
 from deltaflow.system.escaping import short_path
 from deltaflow.system.signals import was_asked
 

@@ -9,8 +9,7 @@ from lightning.pytorch.loggers import Logger
 from deltaflow.config.names import resume_command
 from deltaflow.experiment.archive import Progress, read_progress
 from deltaflow.experiment.plan import RunPlan, summary_of_start
-from deltaflow.records import TableWriter
-from deltaflow.records.recording import Recording
+from deltaflow.records import Recording, TableWriter
 from deltaflow.system.errors import UserError
 from deltaflow.training.callbacks.tensorboard import forget_from, tensorboards
 

@@ -9,8 +9,7 @@ from deltaflow.comparison.phase_points import PhasePoint
 from deltaflow.figures.phase_picture import phase_picture
 from deltaflow.system.errors import UserError
 from deltaflow.terminal.prediction import NetworkPrediction
-from deltaflow.theory import edge_of_chaos, fixed_point, phase_diagram
-from deltaflow.theory.network import Array, Theory
+from deltaflow.theory import Array, Theory, edge_of_chaos, fixed_point, phase_diagram
 
 _HUGE = np.array([1e24])  # a q at which φ' has reached its limits
 

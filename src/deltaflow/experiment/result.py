@@ -19,8 +19,7 @@ from deltaflow.experiment.notebook import run_html
 from deltaflow.figures import run_picture
 from deltaflow.figures.class_panels import Classified
 from deltaflow.nn.network import FullyConnected
-from deltaflow.records import LAYERS, METRICS, Summary, read_summary, read_table
-from deltaflow.records.details import VerdictRecord
+from deltaflow.records import LAYERS, METRICS, Summary, VerdictRecord, read_summary, read_table
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 

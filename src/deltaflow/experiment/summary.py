@@ -15,7 +15,7 @@ from deltaflow.comparison.results import results
 from deltaflow.config.messages import explain
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import builders
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Theory
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts.constants import constants
 from deltaflow.verdicts.facts import ENOUGH_ROWS, Settings, training_data

@@ -20,12 +20,10 @@ from deltaflow.experiment.plan import RunPlan, keep_settings
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
 from deltaflow.figures import run_picture
-from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
-from deltaflow.records.details import Confusion
-from deltaflow.records.recording import Recording
+from deltaflow.records import LAYERS, METRICS, Confusion, Recording, TableWriter, read_table
 from deltaflow.system.files import replace_file
 from deltaflow.system.signals import held_back
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Theory
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
 from deltaflow.training.callbacks.metrics import SHOWN_SEEDS

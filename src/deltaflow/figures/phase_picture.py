@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from deltaflow.comparison.phase_points import PhasePoint
 from deltaflow.figures.label_placement import Box, beside, within
 from deltaflow.figures.looks import END
-from deltaflow.theory import Edge, PhaseDiagram
-from deltaflow.theory.phases import PHASES
+from deltaflow.theory import PHASES, Edge, PhaseDiagram
 
 _DEPTHS = (1, 3, 10, 30, 100, 300, 1000)
 _LIGHT_TO_DARK = LinearSegmentedColormap.from_list("depth", ["#ffffff", "#c9dcee", "#5f93c4"])

@@ -15,24 +15,52 @@ reads either form. In a table, null means «does not apply here» and NaN «meas
 a finite number».
 """
 
-from deltaflow.records.fields import SUMMARY_FIELDS, Interval, Replica, Summary
-from deltaflow.records.reading import read_table
+from deltaflow.records.decoding import WrongFieldError, decode
+from deltaflow.records.details import Confusion, VerdictRecord
+from deltaflow.records.fields import (
+    STATUSES,
+    SUMMARY_FIELDS,
+    Interval,
+    Replica,
+    Status,
+    Summary,
+)
+from deltaflow.records.reading import read_columns, read_table
+from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.records.runs import RUNS, runs_schema
 from deltaflow.records.schema import LAYERS, METRICS, Column, Schema
-from deltaflow.records.summary import read_summary, summary_of, write_summary
-from deltaflow.records.tables import TableWriter
+from deltaflow.records.summary import (
+    SUMMARY,
+    EmptySummaryError,
+    read_summary,
+    summary_of,
+    write_summary,
+)
+from deltaflow.records.tables import TableWriter, parquet
 
 __all__ = [
     "LAYERS",
     "METRICS",
     "RUNS",
+    "STATUSES",
+    "SUMMARY",
     "SUMMARY_FIELDS",
     "Column",
+    "Confusion",
+    "DirectoryLostError",
+    "EmptySummaryError",
     "Interval",
+    "Recording",
     "Replica",
     "Schema",
+    "Status",
     "Summary",
     "TableWriter",
+    "VerdictRecord",
+    "WrongFieldError",
+    "decode",
+    "parquet",
+    "read_columns",
     "read_summary",
     "read_table",
     "runs_schema",

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deltaflow.config.names import SLUG, resume_override
-from deltaflow.records.summary import SUMMARY
+from deltaflow.records import SUMMARY
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import (
     folders,

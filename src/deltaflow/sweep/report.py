@@ -13,7 +13,7 @@ from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.comparison import Comparison, compare_runs
 from deltaflow.comparison.grouped_runs import GroupedRuns, group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
-from deltaflow.records.summary import SUMMARY
+from deltaflow.records import SUMMARY
 from deltaflow.system.escaping import encodable, short_path
 
 PAGE, FIGURES = "report.html", "figures"

@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deltaflow.terminal.screen import titled_table
-from deltaflow.theory import Edge, FixedPoint, Prediction, phases, variances
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Edge, FixedPoint, Prediction, Theory, phases, variances
 
 _MOST = 60  # rows
 _FOLDED = 3  # so many rows that say the same become one

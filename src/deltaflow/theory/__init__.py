@@ -17,6 +17,10 @@ the activation and the variances of weights and biases follow how q, c and the e
     where it ends in a deep one: phase, depth scales
 ``edge``, ``phase_diagram``
     where the phases meet; the whole plane of variances
+``critical``
+    initialisation on the edge of chaos
+``phases``
+    what theory found, in words
 ``network``
     all of it for one network, beside what is measured of its first step
 
@@ -28,25 +32,36 @@ the activation and the variances of weights and biases follow how q, c and the e
 array([0.238, 0.236])
 """
 
+from deltaflow.theory import phases
+from deltaflow.theory.critical import Critical
 from deltaflow.theory.edge import Edge, edge_of_chaos
 from deltaflow.theory.finite_width import FiniteWidth, finite_width
-from deltaflow.theory.fixed_points import FixedPoint, basins, fixed_point
+from deltaflow.theory.fixed_points import TRAINABLE, FixedPoint, basins, fixed_point
+from deltaflow.theory.gaussian import Array
 from deltaflow.theory.moments import Moments
+from deltaflow.theory.network import Theory
 from deltaflow.theory.phase_diagram import PhaseDiagram, phase_diagram
+from deltaflow.theory.phases import PHASES
 from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
 
 __all__ = [
+    "PHASES",
+    "TRAINABLE",
+    "Array",
+    "Critical",
     "Edge",
     "FiniteWidth",
     "FixedPoint",
     "Moments",
     "PhaseDiagram",
     "Prediction",
+    "Theory",
     "basins",
     "edge_of_chaos",
     "finite_width",
     "fixed_point",
     "phase_diagram",
+    "phases",
     "predict",
     "typical_variances",
     "variances",

@@ -15,21 +15,13 @@ from torch import Tensor, nn
 from deltaflow.flow.measurement import Quantities, exact
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Initializer
-from deltaflow.theory import (
-    FiniteWidth,
-    FixedPoint,
-    Moments,
-    Prediction,
-    basins,
-    finite_width,
-    fixed_point,
-    predict,
-    typical_variances,
-    variances,
-)
+from deltaflow.theory.finite_width import FiniteWidth, finite_width
+from deltaflow.theory.fixed_points import FixedPoint, basins, fixed_point
+from deltaflow.theory.gaussian import Array
+from deltaflow.theory.moments import Moments
+from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
 
 _SAMPLES = 64  # of a batch, whose correlations stand for all
-Array = np.typing.NDArray[np.float64]
 
 
 class Theory:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.flow.profiles import decay_rate, vanishing_index
-from deltaflow.theory.network import Array, Theory
+from deltaflow.theory import Array, Theory
 from deltaflow.verdicts.constants import Constants
 from deltaflow.verdicts.facts import Settings, TrainingData
 from deltaflow.verdicts.fit import Fit, median

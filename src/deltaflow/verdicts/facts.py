@@ -11,7 +11,7 @@ from deltaflow.data import ReplicaData
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.nn.task import Classification
-from deltaflow.theory.network import Array
+from deltaflow.theory import Array
 
 Counts = NDArray[np.integer[Any]]
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import linregress
 
-from deltaflow.theory.network import Array
+from deltaflow.theory import Array
 from deltaflow.verdicts.constants import Constants
 from deltaflow.verdicts.facts import TrainingData
 from deltaflow.verdicts.thresholds import SURELY_FALLING

@@ -5,7 +5,7 @@ None was fitted to runs.
 
 import math
 
-from deltaflow.theory.fixed_points import TRAINABLE
+from deltaflow.theory import TRAINABLE
 
 KEPT = math.exp(-TRAINABLE / 2)
 """What ‖δ‖ keeps over the trainable depth 6 ξ_c of an ordered network, e⁻³ = 0.05 (Schoenholz

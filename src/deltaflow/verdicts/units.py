@@ -12,7 +12,7 @@ from scipy.stats import binom
 from deltaflow.flow.kernels import distinct_units
 from deltaflow.nn.activations import SATURATED
 from deltaflow.nn.network import FullyConnected
-from deltaflow.theory.network import Array
+from deltaflow.theory import Array
 from deltaflow.verdicts.better_networks import better_network, wider_or_better
 from deltaflow.verdicts.evidence import Evidence, RecordedStep
 from deltaflow.verdicts.step_sizes import smaller_step, unusual_inputs

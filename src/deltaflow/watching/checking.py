@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from deltaflow.records.details import VerdictRecord
+from deltaflow.records import VerdictRecord
 from deltaflow.watching.loss_graph import facts
 from deltaflow.watching.recorder import WatchedTraining
 

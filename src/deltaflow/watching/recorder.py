@@ -14,8 +14,7 @@ from deltaflow.experiment.provenance import first_summary
 from deltaflow.experiment.result import Run
 from deltaflow.figures import looks
 from deltaflow.flow.measurement import Quantities
-from deltaflow.records import LAYERS, METRICS, read_table
-from deltaflow.records.recording import Recording
+from deltaflow.records import LAYERS, METRICS, Recording, read_table
 from deltaflow.system.errors import UserError
 from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 from deltaflow.training.callbacks.tensorboard import log_layer_charts, log_picture, log_verdicts

@@ -7,7 +7,7 @@ from lightning.pytorch.loggers import Logger
 
 from deltaflow.nn.activations import Traits
 from deltaflow.records import TableWriter
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Theory
 
 
 @dataclass(frozen=True)

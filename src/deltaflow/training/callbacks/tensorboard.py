@@ -11,7 +11,7 @@ import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from deltaflow.nn.activations import Traits
-from deltaflow.records.details import VerdictRecord
+from deltaflow.records import VerdictRecord
 from deltaflow.training.callbacks.destination import applies
 from deltaflow.training.callbacks.rows import MeasuredStep
 
