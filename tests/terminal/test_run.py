@@ -103,7 +103,7 @@ def test_zeros_are_counted_and_the_mean_is_that_of_the_picture(out, tmp_path):
     )
     assert panel.lines[0].get_ydata()[0] == pytest.approx(1e-4)
     (note,) = (text.get_text() for text in panel.texts if "seeds" in text.get_text())
-    assert note == "0 in 2 of 2 seeds at the start, 0 in 2 of 2 seeds at the end: left out"
+    assert note == "0 in 2 of 2 seeds at the start,\n0 in 2 of 2 seeds at the end: left out"
 
 
 def test_layers_go_from_the_input_to_the_output(out, tmp_path):

@@ -16,14 +16,15 @@ from matplotlib.figure import Figure
 from course.catalogue import OUTPUT
 from deltaflow import UserError
 from deltaflow.figures import looks
-from deltaflow.figures.looks import END, QUIET, START
+from deltaflow.figures.looks import COLORS, END, MARKERS, QUIET, START
 
 FORMATS = ("png", "svg")
+_DASHES: tuple[Any, ...] = ("-", "--", "-.", (0, (1, 1.2)))
 LOOKS: dict[str, dict[str, Any]] = {
-    "sigmoid": {"color": START, "ls": "-", "marker": "o"},
-    "tanh": {"color": END, "ls": "--", "marker": "s"},
-    "relu": {"color": "#111111", "ls": "-.", "marker": "^"},
-    "leaky": {"color": "#4c8c2b", "ls": (0, (1, 1.2)), "marker": "D"},
+    name: {"color": color, "ls": dash, "marker": marker}
+    for name, color, dash, marker in zip(
+        ("sigmoid", "tanh", "relu", "leaky"), COLORS, _DASHES, MARKERS, strict=False
+    )
 }
 """Colour, line style and marker of each of the four activations."""
 SOLID: dict[str, Any] = {"color": START, "ls": "-", "lw": 2.2}

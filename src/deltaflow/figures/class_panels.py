@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 
-from deltaflow.figures.labels import plain
+from deltaflow.figures.labels import wrapped
 from deltaflow.figures.looks import COLORS, MARKERS, QUIET
 
 Array = np.typing.NDArray[Any]
@@ -16,6 +16,7 @@ Part = Literal["training", "validation", "test"]
 _BLUES = LinearSegmentedColormap.from_list("share", ["#ffffff", COLORS[0]])
 _MOST_NAMED = 12  # classes whose names and counts are written
 _MOST_POINTS = 300
+_LETTERS = 11  # of a class's name
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _draw_confusion(axes: Axes, found: Classified) -> None:
                 taken, true, _percent(share), ha="center", va="center", fontsize=9 if k < 7 else 7,
                 color="white" if share > 0.55 else "black",
             )  # fmt: skip
-        names = [plain(name[:9]) for name in found.classes]
+        names = [wrapped(name, _LETTERS, 1) for name in found.classes]
         axes.set_xticks(range(k), names, fontsize=8)
         axes.set_yticks(range(k), names, fontsize=8, rotation=90, va="center")
     else:

@@ -107,7 +107,7 @@ def _say_zeros(axes: Axes, logs: pl.DataFrame) -> None:
         n_zero, n = (int(counted[name].max() or 0) for name in ("zero", "n"))  # type: ignore[arg-type]
         said += [f"0 in {n_zero} of {n} seeds at the {moment}"] if n_zero and n != 1 else []
     if said:
-        text = f"{', '.join(said)}: left out"
+        text = ",\n".join(said) + ": left out"
         heights = np.asarray(axes.lines[0].get_ydata() if axes.lines else [0, 0], float)
         y, va = (0.98, "top") if heights[0] < heights[-1] else (0.02, "bottom")  # off the lines
         axes.text(0.02, y, text, transform=axes.transAxes, fontsize=8, color=QUIET, va=va)

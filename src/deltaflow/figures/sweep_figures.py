@@ -13,13 +13,12 @@ from deltaflow.comparison.configuration import text
 from deltaflow.comparison.statistics.effects import AxisEffects, Effect
 from deltaflow.figures.formats import FORMATS
 from deltaflow.figures.labels import plain, wrapped
-from deltaflow.figures.looks import END, QUIET, START, save
+from deltaflow.figures.looks import COLORS, MARKERS, QUIET, START, save
 from deltaflow.figures.small_multiples import curves, heatmaps, profiles
 from deltaflow.records import Interval
 from deltaflow.system.files import folders, make_folder
 
-_MARKS = (("o", START), ("s", END), ("^", "#4c8c2b"), ("D", "#7d3c98"), ("v", "#7a7a7a"),
-          ("P", "#111111"), ("X", "#b8860b"), ("*", "#2a9d9d"))  # fmt: skip
+_MARKS = tuple(zip(MARKERS, COLORS, strict=True))
 _MOST_PANELS = 24
 _MOST_NAMES = 16  # values of an axis that are named one by one
 
