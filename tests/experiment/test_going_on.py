@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from killed_run import SETTINGS, differences, kill_again_and_again
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deltaflow.experiment.archive import CHECKPOINT
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
@@ -76,6 +77,23 @@ def test_an_interruption_writes_what_is_held(whole, tmp_path, monkeypatch):
     assert torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)["global_step"] == 8
     resumed(seldom, tmp_path / "run")
     assert differences(whole("adam"), tmp_path / "run") == []
+
+
+def scalars(directory):
+    board = EventAccumulator(str(directory / "tensorboard"), size_guidance={"scalars": 0})
+    board.Reload()
+    tags = board.Tags()["scalars"]
+    return {(tag, event.step): event.value for tag in tags for event in board.Scalars(tag)}
+
+
+def test_tensorboard_shows_what_it_would_have(tmp_path, monkeypatch):
+    logged = [s for s in SHORT if s != "logger=none"]
+    whole = run(logged, tmp_path / "whole").directory
+    stopped(logged, tmp_path / "run", monkeypatch, 9)
+    resumed(logged, tmp_path / "run")
+    assert differences(whole, tmp_path / "run") == []
+    assert scalars(whole)
+    assert scalars(tmp_path / "run") == scalars(whole)
 
 
 def test_what_a_killed_process_left_is_taken_up(whole, tmp_path, monkeypatch):

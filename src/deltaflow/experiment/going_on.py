@@ -53,5 +53,5 @@ def keep_rows(
     for table, kept in zip(tables, (of_layers, of_metrics), strict=True):
         table.go_on(kept)
     for board in tensorboards(loggers):
-        forget_from(board, n_steps)
+        forget_from(board, n_steps + 1)  # seeds are logged one step late
     return found

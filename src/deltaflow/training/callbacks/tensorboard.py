@@ -199,12 +199,12 @@ def layer_tag(name: str, layer: int) -> str:
     return f"{name}/layer_{layer:03d}"
 
 
-def forget_from(board: Any, step: int) -> None:
+def forget_from(board: TensorBoardLogger, step: int) -> None:
     """Let TensorBoard leave out what was written of a step, and of all that come after it."""
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
     session = SessionLog(status=SessionLog.START)
-    board.file_writer.add_event(Event(step=step, session_log=session))
+    board.experiment._get_file_writer().add_event(Event(step=step, session_log=session))
 
 
 def tensorboards(loggers: Iterable[Logger]) -> list[TensorBoardLogger]:
