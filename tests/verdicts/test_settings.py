@@ -13,7 +13,7 @@ from deltaflow.verdicts.settings import decay_pull
 from evidence import BEST_CONSTANT, N_STEPS, evidence, found, kinds, sizes
 
 KEPT = math.exp(-3)
-LITTLE = (0.9, 0.8, 0.7)  # less than half of the best constant's loss is gone
+LITTLE = (0.9, 0.7, 0.7)  # less than half of the best constant's loss is gone
 
 
 def advised(judged):
@@ -149,9 +149,10 @@ def test_dropout_is_to_blame_where_its_noise_is_more_than_a_twentieth(dropout, w
 
 
 def test_what_is_explained_without_the_noise_of_dropout_counts():
-    some = {"dropout": 0.8, "losses": LITTLE, "shape": (32, 32, 3)}
-    assert kinds(evidence(**some)) == ["dropout"]
-    assert kinds(evidence(**some, others={"validation": (0.5, 0.3, 0.2)})) == ["healthy"]
+    some = {"losses": LITTLE, "shape": (32, 32, 3), "others": {"validation": (0.5, 0.3, 0.2)}}
+    assert kinds(evidence(**some | {"others": None}, dropout=0.8)) == ["dropout"]
+    assert kinds(evidence(**some, dropout=0.8)) == ["healthy"]
+    assert kinds(evidence(**some, dropout=0.97)) == ["dropout"]  # 1 unit of 32: half is noise
 
 
 @pytest.mark.parametrize(("shape", "layers"), [

@@ -32,6 +32,7 @@ import numpy as np
 
 from deltaflow.verdicts import flow, outcome, settings, training, units
 from deltaflow.verdicts.evidence import Evidence
+from deltaflow.verdicts.fit import fall
 from deltaflow.verdicts.thresholds import FEWEST_STEPS, MAJORITY
 from deltaflow.verdicts.units import copied_layers
 from deltaflow.verdicts.verdict import Advice, Verdict
@@ -138,13 +139,16 @@ def _findings(evidence: Evidence) -> list[Verdict]:
 
 
 def _failed_seeds(evidence: Evidence) -> Verdict | None:
-    """Seeds that learnt less than half of what the best did, judged as a run of their own."""
-    shares = evidence.fit.learnt("train")
+    """Seeds that explain less than half of what the best does, judged as a run of their own.
+
+    One whose descent goes on has not failed, but is late.
+    """
+    shares = evidence.explained
     if len(shares) < len(evidence.surviving):  # rows were lost
         return None
     best = float(np.nanmax(shares, initial=-1.0))
     pairs = zip(evidence.surviving, shares, strict=True)
-    failed = [seed for seed, share in pairs if share <= MAJORITY * best]
+    failed = [s for s, share in pairs if share <= MAJORITY * best and not _is_late(evidence, s)]
     if not failed or evidence.n_steps < FEWEST_STEPS or not best > MAJORITY:
         return None
     cause = next(iter(_findings(evidence.of(failed))), None)
@@ -158,3 +162,8 @@ def _failed_seeds(evidence: Evidence) -> Verdict | None:
     return Verdict(
         "failed_seeds", "end", numbers | {"cause": cause.kind}, cause.layers, cause.advice
     )
+
+
+def _is_late(evidence: Evidence, seed: int) -> bool:
+    _, goes_on = fall(evidence.of([seed]).losses)
+    return goes_on

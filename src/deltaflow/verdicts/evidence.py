@@ -82,10 +82,10 @@ class Evidence:
         return RecordedStep(rows.filter(pl.col("step") == pl.col("step").max()))
 
     @cached_property
-    def updates(self) -> pl.DataFrame:
-        """Lengths of updates, the mean over seeds that did not diverge, by layer and step.
+    def _lengths(self) -> pl.DataFrame:
+        """The layers table with the ``length`` of updates, where it is finite.
 
-        ``length`` is relative to the weights then or at the start, or to weights that keep signals'
+        It is relative to the weights then or at the start, or to weights that keep signals'
         size, of RMS 1/√fan_in, whichever are longest: weights that start or have become small say
         nothing of the step.
         """
@@ -94,14 +94,17 @@ class Evidence:
         ordinary = 1 / pl.col("fan_in").sqrt()
         longest = pl.max_horizontal(size, "first", ordinary)
         return (
-            self.layers.filter(pl.col("seed").is_in(self.surviving))
-            .join(first, on=["seed", "layer"])
+            self.layers.join(first, on=["seed", "layer"])
             .with_columns(length=pl.col("update_ratio") * size / longest)
             .filter(pl.col("length").is_finite())
-            .group_by("layer", "step")
-            .agg(pl.col("length").mean())
-            .sort("step", "layer")
         )
+
+    @cached_property
+    def updates(self) -> pl.DataFrame:
+        """Their mean ``length`` over seeds that did not diverge, by layer and step."""
+        rows = self._lengths.filter(pl.col("seed").is_in(self.surviving))
+        means = rows.group_by("layer", "step").agg(pl.col("length").mean())
+        return means.sort("step", "layer")
 
     @cached_property
     def pace(self) -> float:
@@ -111,9 +114,9 @@ class Evidence:
 
     @cached_property
     def first_update(self) -> float:
-        """The longest update of the first step, relative to the weights; NaN if unknown."""
-        first = self.layers.filter(pl.col("step") == 0, pl.col("update_ratio").is_finite())
-        return float(first["update_ratio"].to_numpy().max(initial=0.0)) or math.nan
+        """The longest update of the first step, of all seeds; NaN if unknown."""
+        first = self._lengths.filter(pl.col("step") == 0)
+        return float(first["length"].to_numpy().max(initial=0.0)) or math.nan
 
     @cached_property
     def fit(self) -> Fit:

@@ -46,12 +46,12 @@ class Fit:
             shares.append((_column(rows, "accuracy") - self.majority) / (1 - self.majority))
         return np.asarray(np.fmax.reduce(shares))
 
-    def learnt(self, split: str) -> Array:
+    def learnt(self, split: str, at_best_epoch: bool = False) -> Array:
         """The share of the best constant output's loss that each seed took away, alone.
 
         Of a loss that goes below 0, as one's own may, there is no share: NaN.
         """
-        return self._learnt(self._last(split, at_best_epoch=False))
+        return self._learnt(self._last(split, at_best_epoch))
 
     def metric(self, split: str) -> tuple[str, float] | None:
         """Name and mean over seeds of the last accuracy or R², if there is one."""
@@ -108,11 +108,11 @@ def fall(losses: Array) -> tuple[float, bool]:
         if it may be chance. And whether it has not settled.
     """
     half = len(losses) // 2
-    if half < 2 or not np.isfinite(losses).all():
+    if len(losses) < 3 or not np.isfinite(losses).all():
         return 0.0, False
     first = float(losses[0] - losses[half])
-    if half == 2:  # too few points for a line to be wrong about
-        falls = float(losses[half - 1] - losses[-1])
+    if half <= 2:  # too few points for a line to be wrong about
+        falls = float(losses[-half - 1] - losses[-1])
         return (falls, True) if falls >= first / 2 > 0 else (0.0, False)
     line = linregress(np.arange(half), losses[-half:])
     if not line.slope < -SURELY_FALLING * line.stderr:

@@ -10,7 +10,13 @@ from deltaflow.verdicts.evidence import Evidence
 from deltaflow.verdicts.fit import fall, median
 from deltaflow.verdicts.flow import change
 from deltaflow.verdicts.step_sizes import further
-from deltaflow.verdicts.thresholds import DEFAULT_WIDTH, FEWEST_STEPS, KEPT, MAJORITY
+from deltaflow.verdicts.thresholds import (
+    DEFAULT_WIDTH,
+    FEWEST_STEPS,
+    KEPT,
+    LONG_UPDATE,
+    MAJORITY,
+)
 from deltaflow.verdicts.verdict import Advice, Verdict
 
 _BY_HEART = 16  # rows of debug=overfit
@@ -19,27 +25,33 @@ _BY_HEART = 16  # rows of debug=overfit
 def undertrained(evidence: Evidence) -> Verdict | None:
     """The loss still falls at the end, and most of it is left.
 
-    Its descent goes on, or no layer can have moved by the length of its weights yet.
+    Its descent goes on, or no layer can have moved by the length of its weights yet. Where classes
+    are told apart already, the fall must be worth something; and other rows must share in it,
+    since rows that are learnt by heart take long.
     """
     losses = evidence.losses
-    if not evidence.explains_little or not len(losses):
+    if not median(evidence.fit.learnt("train")) < MAJORITY:
         return None
     falls, goes_on = fall(losses)
     if not falls or not (goes_on or evidence.pace * evidence.n_steps < 1):
+        return None
+    is_little = evidence.typical < MAJORITY or falls > KEPT * evidence.constants.loss
+    if not is_little or not _is_shared(evidence, falls):
         return None
     last = float(losses[-1])
     numbers = {"fall": falls, "last_loss": last, "n_steps": evidence.n_steps}
     if not math.isnan(evidence.pace):
         numbers["update"] = evidence.pace
-    return Verdict("undertrained", "end", numbers, advice=further(evidence, 1 + last / (2 * falls)))
+    times = 1 + math.log(1 / KEPT) * last / (2 * falls)  # as it falls in proportion to what is left
+    return Verdict("undertrained", "end", numbers, advice=further(evidence, times))
 
 
 def by_heart(evidence: Evidence) -> Verdict | None:
     """The network explains training rows, and never other rows better than a constant."""
-    learnt = evidence.typical
-    held_out = median(evidence.fit.explained("validation", at_best_epoch=True))
+    learnt = median(evidence.fit.learnt("train"))
+    held_out = median(evidence.fit.learnt("validation", at_best_epoch=True))
     if math.isnan(held_out):
-        held_out = median(evidence.fit.explained("test"))
+        held_out = median(evidence.fit.learnt("test"))
     if evidence.n_steps < FEWEST_STEPS or not (learnt > KEPT and held_out <= KEPT):
         return None
     settings, numbers = evidence.settings, {"explained": learnt, "explained_elsewhere": held_out}
@@ -89,8 +101,9 @@ def plateau(evidence: Evidence) -> Verdict | None:
     if evidence.has_learnt or evidence.n_steps < FEWEST_STEPS or not len(evidence.layers):
         return None
     losses, best = evidence.losses, evidence.constants.loss
-    if len(losses) > 1 and losses[(len(losses) - 1) // 2] - losses[-1] > KEPT * abs(best):
-        return None  # something is on the way
+    on_its_way = losses[(len(losses) - 1) // 2] - losses[-1] if len(losses) > 1 else 0.0
+    if on_its_way > KEPT * abs(best) and _is_shared(evidence, on_its_way):
+        return None
     numbers = change(evidence) | {"last_loss": float(losses[-1]), "best_constant": best}
     cause, advice = _elsewhere(evidence)
     return Verdict("plateau", "end", numbers | {"cause": cause}, advice=advice)
@@ -128,6 +141,12 @@ def healthy(evidence: Evidence) -> Verdict | None:
     if not _has_flow(evidence):
         return None
     return Verdict("healthy", "end", change(evidence) | _result(evidence))
+
+
+def _is_shared(evidence: Evidence, falls: float) -> bool:
+    """Whether validation rows have at least half of a fall of the training loss, or are none."""
+    others = evidence.fit.losses("validation")
+    return not len(others) or fall(others)[0] >= MAJORITY * falls
 
 
 def _overfitting(evidence: Evidence, numbers: dict[str, Any]) -> Verdict:
@@ -170,4 +189,6 @@ def _elsewhere(evidence: Evidence) -> tuple[str, Advice | None]:
         return "label_noise", Advice(("data.label_noise=0",))
     if evidence.data.n_rows <= _BY_HEART:
         return "few_rows", None
+    if evidence.pace < LONG_UPDATE / 2 and evidence.settings.lr is not None:
+        return "short_steps", further(evidence, LONG_UPDATE / evidence.pace)
     return "unknown", Advice(("debug=overfit",))

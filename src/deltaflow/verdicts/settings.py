@@ -12,11 +12,14 @@ import polars as pl
 
 from deltaflow.verdicts.better_networks import shape
 from deltaflow.verdicts.evidence import Evidence
+from deltaflow.verdicts.fit import median
 from deltaflow.verdicts.step_sizes import unusual_inputs
 from deltaflow.verdicts.thresholds import (
     DEFAULT_WIDTH,
     FEWEST_NUMBERS,
+    FEWEST_STEPS,
     KEPT,
+    MAJORITY,
     ORDINARY_SQUARE,
     USUAL_UPDATE,
 )
@@ -127,14 +130,18 @@ def dropped(evidence: Evidence) -> Verdict | None:
 
     Where a share p of N units is left out and the rest divided by 1 − p, a sum over them has noise
     of p / ((1−p) N) of its power even if all units agree, so that what is left of the signal after
-    the layers is at most the product of 1 / (1 + p / ((1−p) N)).
+    the layers is at most the product of 1 / (1 + p / ((1−p) N)). Less than half is little even for a
+    network that does well without the noise.
     """
     p = evidence.theory.dropout
-    if not p or not evidence.fails:
+    in_training = median(evidence.fit.explained("train"))
+    is_little = evidence.n_steps >= FEWEST_STEPS and in_training < MAJORITY
+    if not p or not (is_little or evidence.mostly_diverged):
         return None
     units = np.array(evidence.theory.sizes[1:-1], dtype=np.float64)
     signal = float(np.prod(1 / (1 + p / ((1 - p) * units)))) if p < 1 else 0.0
-    if 1 - signal <= KEPT:
+    works = median(evidence.fit.learnt("validation")) >= MAJORITY  # where there is no noise
+    if 1 - signal <= KEPT or (works and signal > MAJORITY):
         return None
     numbers = {"dropout": p, "units_left": (1 - p) * units.min(), "signal": signal}
     return Verdict("dropout", "start", numbers, advice=Advice(("network.dropout=0",)))

@@ -42,7 +42,9 @@ def violent(evidence: Evidence) -> Verdict | None:
     losses, best = evidence.losses, evidence.constants.loss
     worse, late = _is_worse(evidence), evidence.updates.filter(pl.col("step") > 0)
     lasts = len(late) and late["length"].max() >= 1  # type: ignore[operator]
-    if not worse and not (row["length"] >= 1 and (lasts or evidence.explains_little)):
+    unsettled = len(losses) > 1 and losses[-1] - losses.min() > KEPT * abs(best)
+    costs = lasts or unsettled or evidence.explains_little
+    if not worse and not (row["length"] >= 1 and costs):
         return None
     numbers: dict[str, Any] = {"update": row["length"], "step": row["step"]}
     if worse:
