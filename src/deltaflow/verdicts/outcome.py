@@ -38,12 +38,10 @@ def undertrained(evidence: Evidence) -> Verdict | None:
     is_little = evidence.typical < MAJORITY or falls > KEPT * evidence.constants.loss
     if not is_little or not _is_shared(evidence, falls):
         return None
-    last = float(losses[-1])
-    numbers = {"fall": falls, "last_loss": last, "n_steps": evidence.n_steps}
+    numbers = {"fall": falls, "last_loss": float(losses[-1]), "n_steps": evidence.n_steps}
     if not math.isnan(evidence.pace):
         numbers["update"] = evidence.pace
-    times = 1 + math.log(1 / KEPT) * last / (2 * falls)  # as it falls in proportion to what is left
-    return Verdict("undertrained", "end", numbers, advice=further(evidence, times))
+    return Verdict("undertrained", "end", numbers, advice=_onwards(evidence, falls))
 
 
 def by_heart(evidence: Evidence) -> Verdict | None:
@@ -130,10 +128,14 @@ def missed_class(evidence: Evidence) -> Verdict | None:
 
 
 def partial(evidence: Evidence) -> Verdict | None:
-    """Gradients flow, and most of the target is left unexplained."""
+    """Gradients flow, and most of the target is left unexplained; the loss may still fall slowly."""
     if not evidence.explains_little or not _has_flow(evidence):
         return None
-    return Verdict("partial", "end", change(evidence) | _result(evidence))
+    numbers, (falls, _) = change(evidence) | _result(evidence), fall(evidence.losses)
+    if not falls or not _is_shared(evidence, falls):
+        return Verdict("partial", "end", numbers)
+    numbers["fall"] = falls
+    return Verdict("partial", "end", numbers, advice=_onwards(evidence, falls))
 
 
 def healthy(evidence: Evidence) -> Verdict | None:
@@ -141,6 +143,12 @@ def healthy(evidence: Evidence) -> Verdict | None:
     if not _has_flow(evidence):
         return None
     return Verdict("healthy", "end", change(evidence) | _result(evidence))
+
+
+def _onwards(evidence: Evidence, falls: float) -> Advice:
+    """Steps and epochs that lead to the end: a loss falls in proportion to what is left of it."""
+    left = float(evidence.losses[-1]) / (2 * falls)  # trainings as long as this one
+    return further(evidence, 1 + math.log(1 / KEPT) * left)
 
 
 def _is_shared(evidence: Evidence, falls: float) -> bool:

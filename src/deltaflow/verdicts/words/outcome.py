@@ -94,7 +94,12 @@ def _partial(verdict: Verdict) -> str:
     n = verdict.numbers
     return (
         f"Gradients flow ({_crossing(n)}), and the network explains only part of the target: "
-        f"{_result(n)}. Whether the data hold more, theory cannot say."
+        f"{_result(n)}. "
+        + (
+            f"The loss still falls, by {n['fall']:.2g} in the second half of training."
+            if "fall" in n
+            else "Whether the data hold more, theory cannot say."
+        )
     )
 
 
