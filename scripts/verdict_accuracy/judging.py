@@ -116,7 +116,8 @@ def judge(network: Network, with_advice: bool = False) -> Judged:
         What was found.
     """
     last = before = _outcome(network.overrides)
-    overrides, then, seen = network.overrides, [], set[str]()
+    overrides, seen = network.overrides, set[str]()
+    then: list[Outcome] = []
     while with_advice and last.finding and last.kind not in seen and len(then) < MOST_ADVICE:
         seen.add(last.kind)
         overrides = advised(overrides, last.finding["overrides"], last.finding["leave_out"])
@@ -179,12 +180,9 @@ def _outcome(overrides: Mapping[str, str]) -> Outcome:
         constant = _best_constant(output, target, config.loss._target_.rpartition(".")[2])
         explained = (1 - loss.double().mean(1) / constant).nan_to_num(-torch.inf)
     validation = done.metrics.filter(split="validation").group_by("seed").agg(pl.col("loss").min())
-    held_out = (1 - validation["loss"] / constant).median()
-    return Outcome(
-        done.summary["verdicts"],
-        explained.median().item(),
-        math.nan if held_out is None else float(held_out),
-    )
+    lowest = torch.tensor(validation["loss"].to_list()).nan_to_num(torch.inf)
+    held_out = (1 - lowest / constant).median().item() if len(lowest) else math.nan
+    return Outcome(done.summary["verdicts"], explained.median().item(), held_out)
 
 
 def _best_constant(output: torch.Tensor, target: torch.Tensor, objective: str) -> float:

@@ -3,7 +3,7 @@
     python scripts/verdict_accuracy.py draws=[2] format=markdown
 
 Every network of verdict_accuracy is trained and judged; then again with what its first
-finding says to try. Settings, with their defaults:
+finding says to try, and so on until it learns. Settings, with their defaults:
 
     draws=[0]        which networks; each number is another set of them
     per_recipe=2     networks of each recipe
@@ -83,7 +83,8 @@ def show(out: Console, judged: Sequence[Judged], markdown: bool = False) -> None
         )
     out.print(
         f"{sum(case.is_right for case in faulty)} of {len(faulty)} faults are the first finding; "
-        f"advice helps {len(helped)} of {len(faulty)}; "
+        f"advice helps {len(helped)} of {len(faulty)}, the first one alone "
+        f"{sum(case.is_helped_at_once for case in faulty)}; "
         f"{sum(case.is_right for case in sound)} of {len(sound)} healthy networks have none.\n"
     )
     out.print(table)

@@ -27,6 +27,8 @@ BEST_CONSTANT = 1.0
 TANH = nn.Tanh()
 LEARNT = (0.9, 0.5, 0.2)  # losses after three epochs
 
+_ALIKE: dict[tuple[type, str], nn.Module] = {}
+
 Value = float | None | Callable[[int, int, int], float | None]
 
 _SOUND: Mapping[str, Value] = {
@@ -87,6 +89,7 @@ def evidence(
         but: columns of the layers table, settings, and other fields that differ.
     """
     square = np.atleast_1d(np.asarray(inputs, dtype=np.float64))
+    phi = _ALIKE.setdefault((type(phi), repr(phi)), phi)  # so that its theory is worked out once
     theory, said, profile = _theory(tuple(shape), phi, initializer, dropout, tuple(square))
     columns = {name: but.pop(name) for name in LAYERS.types if name in but}
     applies = but.get("normalization") is None

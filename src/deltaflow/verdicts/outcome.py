@@ -128,7 +128,7 @@ def missed_class(evidence: Evidence) -> Verdict | None:
 
 
 def partial(evidence: Evidence) -> Verdict | None:
-    """Gradients flow, and most of the target is left unexplained; the loss may still fall slowly."""
+    """Gradients flow, and most of the target is left unexplained; the loss may still fall."""
     if not evidence.explains_little or not _has_flow(evidence):
         return None
     numbers, (falls, _) = change(evidence) | _result(evidence), fall(evidence.losses)

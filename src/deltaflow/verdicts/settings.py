@@ -130,8 +130,8 @@ def dropped(evidence: Evidence) -> Verdict | None:
 
     Where a share p of N units is left out and the rest divided by 1 − p, a sum over them has noise
     of p / ((1−p) N) of its power even if all units agree, so that what is left of the signal after
-    the layers is at most the product of 1 / (1 + p / ((1−p) N)). Less than half is little even for a
-    network that does well without the noise.
+    the layers is at most the product of 1 / (1 + p / ((1−p) N)). Less than half is too little even
+    for a network that does well without the noise.
     """
     p = evidence.theory.dropout
     in_training = median(evidence.fit.explained("train"))
