@@ -9,9 +9,9 @@ from deltaflow.config.composition import compose_run
 from deltaflow.data.preparation import split_rows
 from deltaflow.data.table import table
 from deltaflow.experiment.plan import RunPlan
+from deltaflow.experiment.result import Run
 from deltaflow.experiment.run import run_together
 from deltaflow.experiment.stacking import shape
-from running import draw_nothing
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ MOST_ADVICE = 3
 def trained(tmp_path, monkeypatch):
     """Verdicts of runs, as their summaries have them; those of one shape trained as one stack."""
     monkeypatch.chdir(tmp_path)
-    draw_nothing(monkeypatch)
+    monkeypatch.setattr(Run, "draw", lambda self: None)
     for name, columns in TABLES.items():
         rows = [list(columns), *zip(*columns.values(), strict=True)]
         (tmp_path / f"{name}.csv").write_text("".join(",".join(map(str, r)) + "\n" for r in rows))

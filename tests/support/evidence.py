@@ -27,7 +27,7 @@ BEST_CONSTANT = 1.0
 TANH = nn.Tanh()
 LEARNT = (0.9, 0.5, 0.2)  # losses after three epochs
 
-_ALIKE: dict[tuple[type, str], nn.Module] = {}
+_ALIKE: dict[tuple[type, str, str], nn.Module] = {}
 
 Value = float | None | Callable[[int, int, int], float | None]
 
@@ -89,7 +89,8 @@ def evidence(
         but: columns of the layers table, settings, and other fields that differ.
     """
     square = np.atleast_1d(np.asarray(inputs, dtype=np.float64))
-    phi = _ALIKE.setdefault((type(phi), repr(phi)), phi)  # so that its theory is worked out once
+    own = {name: value for name, value in vars(phi).items() if name[0] != "_"}
+    phi = _ALIKE.setdefault((type(phi), repr(phi), str(own)), phi)  # its theory is found once
     theory, said, profile = _theory(tuple(shape), phi, initializer, dropout, tuple(square))
     columns = {name: but.pop(name) for name in LAYERS.types if name in but}
     applies = but.get("normalization") is None
