@@ -99,6 +99,15 @@ def test_row_numbers_of_a_sorted_file_are_warned_of(read):
         read(csv(("no", "a", "b", "k"), *rows), "k")
 
 
+@pytest.mark.parametrize("column", ["k", "b"])
+def test_two_spellings_of_a_class_or_category_are_told(column, read):
+    alike = [("Yes", "yes "), ("no", "no")]
+    rows = [(k % 7 + 0.5, alike[k % 2][k // 30 % 2], k % 3) for k in range(120)]
+    names = {"k": "aky", "b": "aby"}[column]
+    with pytest.warns(UserWarning, match=rf"Found `Yes` and `yes ` in column `{column}` of t\.csv"):
+        read(csv(names, *rows), "k" if column == "k" else "y")
+
+
 def test_one_number_of_another_size_is_named_with_its_row(read):
     rows = [[*DRAW.standard_normal(2).round(4), k % 2] for k in range(100)]
     rows[17][0] = 1_000_000_000

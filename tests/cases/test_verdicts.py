@@ -4,10 +4,11 @@ from itertools import groupby
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from deltaflow.config.composition import compose_run
+from deltaflow.data import Samples
 from deltaflow.data.preparation import split_rows
-from deltaflow.data.table import table
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.run import run_together
@@ -76,7 +77,7 @@ MOST_ADVICE = 3
 def trained(tmp_path, monkeypatch):
     """Verdicts of runs, as their summaries have them; those of one shape trained as one stack."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Run, "draw", lambda self: None)
+    monkeypatch.setattr(Run, "draw", lambda self: Figure(figsize=(1, 1)))
     for name, columns in TABLES.items():
         rows = [list(columns), *zip(*columns.values(), strict=True)]
         (tmp_path / f"{name}.csv").write_text("".join(",".join(map(str, r)) + "\n" for r in rows))
@@ -95,6 +96,8 @@ def trained(tmp_path, monkeypatch):
         for _, names in alike:
             names = list(names)
             for name, run in zip(names, run_together([plans[n] for n in names]), strict=True):
+                if isinstance(run, BaseException):
+                    raise run
                 found[name] = run.record.verdicts
         return found
 
@@ -136,14 +139,19 @@ def test_the_default_step_size_suits_squared_errors(trained):
         assert verdicts[0].kind == "healthy"
 
 
-def test_an_outlier_of_the_test_rows_is_what_is_found(trained, tmp_path):
+def test_an_outlier_of_the_test_rows_is_told_before_and_after(trained, tmp_path):
     a, b, _ = NOISE.tolist()
-    whole = "a,b,y\n" + "\n".join(f"{u},{v},{int(u > v)}" for u, v in zip(a, b, strict=True))
-    path = tmp_path / "outlier.csv"
-    path.write_text(whole)
-    row = int(split_rows(table(str(path), "y", None, None, []), (0.6, 0.2, 0.2), 0)[2][0])
-    lines = whole.splitlines()
-    lines[row + 1] = "1e9," + lines[row + 1].partition(",")[2]
-    path.write_text("\n".join(lines))
-    found = trained({"F18": ["data=table", "data.path=outlier.csv", "data.target=y"]})["F18"]
+    rows = [f"{u},{v},{u - v}" for u, v in zip(a, b, strict=True)]
+    samples = Samples.numbers(NOISE[:2].T, NOISE[0] - NOISE[1])
+    row = int(split_rows(samples, (0.6, 0.2, 0.2), 0)[2][0])
+    rows[row] = "1e9," + rows[row].partition(",")[2]
+    (tmp_path / "outlier.csv").write_text("\n".join(["a,b,y", *rows]))
+    typed = ["data=table", "data.path=outlier.csv", "data.target=y", "loss=mse"]
+    with pytest.warns(UserWarning, match=rf"Found 1e\+09 in column `a`, data row {row + 1} of"):
+        found = trained({"F18": typed})["F18"]
     assert found[0].kind == "unlike_test_rows"
+
+
+def test_the_index_of_a_file_teaches_nothing(trained):
+    found = trained({"F14": ["data=table", "data.path=rows.csv", "data.target=y"]})["F14"]
+    assert found[0].kind in ("by_heart", "overfitting")

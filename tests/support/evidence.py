@@ -14,10 +14,9 @@ from torch import nn
 from deltaflow.comparison.flow_numbers import theory_fit
 from deltaflow.nn.initializers import Initializer, Normal
 from deltaflow.records import LAYERS, METRICS
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Theory
 from deltaflow.verdicts import Evidence, judge, words
-from deltaflow.verdicts.constants import Constants
-from deltaflow.verdicts.facts import Settings, TrainingData
+from deltaflow.verdicts.evidence import Constants, Settings, TrainingData
 
 STEPS = (0, 10, 199)
 N_STEPS = 200

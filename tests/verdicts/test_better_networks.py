@@ -14,10 +14,10 @@ from deltaflow.experiment import assembly, builders
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.nn.initializers import He, Normal, Orthogonal, Torch, Xavier, Zeros
 from deltaflow.theory import variances
-from deltaflow.theory.critical import Critical
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Critical
+from deltaflow.theory import Theory
 from deltaflow.verdicts import Evidence
-from deltaflow.verdicts.better_networks import better_network, wider_network
+from deltaflow.verdicts.advice import better_network, wider_network
 from deltaflow.verdicts.words import advice_words
 from evidence import LIMIT, evidence, found, losing, sizes
 from running import composed

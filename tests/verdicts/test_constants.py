@@ -16,7 +16,7 @@ from deltaflow.nn.objectives import (
     Objective,
 )
 from deltaflow.nn.task import Classification, Regression
-from deltaflow.verdicts.constants import constants
+from deltaflow.verdicts.evidence import constants
 
 COUNTS = [[5, 5], [9, 1], [4, 4, 4], [7, 2, 1], [1, 2, 3, 4]]
 SQUASHES = [None, *OUTPUT_ACTIVATIONS.values()]

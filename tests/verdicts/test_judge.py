@@ -10,7 +10,7 @@ from torch import nn
 from deltaflow.nn.initializers import He, Normal, Zeros
 from deltaflow.records import LAYERS
 from deltaflow.verdicts import judge, recorded
-from deltaflow.verdicts.constants import Constants
+from deltaflow.verdicts.evidence import Constants
 from evidence import by_step, evidence, found, kinds, losing, sizes
 
 CLIPPED = nn.Hardtanh()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deltaflow.verdicts import judge
-from deltaflow.verdicts.fit import fall
+from deltaflow.verdicts.evidence import fall
 from evidence import N_STEPS, evidence, found, kinds
 
 EPOCHS = np.arange(40)

@@ -8,8 +8,8 @@ from torch import nn
 
 from deltaflow.nn.initializers import He
 from deltaflow.verdicts import judge
-from deltaflow.verdicts.constants import Constants
-from deltaflow.verdicts.settings import decay_pull
+from deltaflow.verdicts.evidence import Constants
+from deltaflow.verdicts.findings.settings import decay_pull
 from evidence import BEST_CONSTANT, N_STEPS, evidence, found, kinds, sizes
 
 KEPT = math.exp(-3)

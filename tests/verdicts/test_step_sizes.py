@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from deltaflow.verdicts.step_sizes import further, smaller_step
+from deltaflow.verdicts.advice import further, smaller_step
 from deltaflow.verdicts.words import advice_words
 from evidence import evidence
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from deltaflow.nn.initializers import Normal
 from deltaflow.verdicts import judge
-from deltaflow.verdicts.constants import Constants
+from deltaflow.verdicts.evidence import Constants
 from evidence import (
     BEST_CONSTANT,
     LEARNT,

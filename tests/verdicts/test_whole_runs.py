@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deltaflow.theory.network import Theory
+from deltaflow.theory import Theory
 from running import run
 from verdict_accuracy.judging import advised
 

@@ -32,10 +32,11 @@ from deltaflow.data.tables.problems import (
     describe,
     outliers,
     row_numbers,
+    spellings,
 )
 from deltaflow.data.tables.selection import Selection, select
 from deltaflow.data.tables.words import word
-from deltaflow.nn.task import Regression
+from deltaflow.nn.task import Classification, Regression
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 from deltaflow.system.memory import require
@@ -206,6 +207,9 @@ def _warn(
     far = outliers(names, numbers)
     if isinstance(samples.task, Regression):
         far += outliers([selection.target], samples.targets)
-    for problems in ([] if is_curve else row_numbers(names, numbers), far):
+    alike = [p for column in columns for p in spellings(column.name, column.categories or ())]
+    if isinstance(samples.task, Classification):
+        alike += spellings(selection.target, samples.task.classes)
+    for problems in ([] if is_curve else row_numbers(names, numbers), far, alike):
         if problems:
             warnings.warn(describe(problems[:MANY], selection), stacklevel=3)

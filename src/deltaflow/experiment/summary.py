@@ -17,8 +17,6 @@ from deltaflow.data import ReplicaData
 from deltaflow.experiment import builders
 from deltaflow.theory import Theory
 from deltaflow.training.module import StackedModule
-from deltaflow.verdicts.constants import constants
-from deltaflow.verdicts.facts import ENOUGH_ROWS, Settings, training_data
 
 
 def summarize(
@@ -53,7 +51,7 @@ def summarize(
     applies = module.network.normalization is None
     fields = theory.fields(inputs) if applies else None
     found["theory"] = fields and fields | theory_fit(layers)
-    looked_at = training_data(data, module.network, module.objective, inputs)
+    looked_at = verdicts.training_data(data, module.network, module.objective, inputs)
     counts = looked_at.class_counts
     found["largest_class"] = None if counts is None else float(counts.max() / counts.sum())
     evidence = verdicts.Evidence(
@@ -64,9 +62,9 @@ def summarize(
         fields=found["theory"],
         normalization=module.network.normalization,
         copies=copies,
-        constants=constants(
+        constants=verdicts.constants(
             module.objective,
-            data.training_targets(ENOUGH_ROWS),
+            data.training_targets(verdicts.ENOUGH_ROWS),
             module.network.output_activation,
             builders.dtype(config),
         ),
@@ -87,9 +85,9 @@ def _judge(evidence: verdicts.Evidence) -> list[dict[str, Any]]:
         return []
 
 
-def _settings(config: DictConfig, module: StackedModule) -> Settings:
+def _settings(config: DictConfig, module: StackedModule) -> verdicts.Settings:
     group = module.optimizer([nn.Parameter(torch.zeros(1))]).param_groups[0]
-    return Settings(
+    return verdicts.Settings(
         lr=_number(config, "optimizer.lr"),
         scheduled=config.scheduler._target_ != "torch.optim.lr_scheduler.ConstantLR",
         weight_decay=_number(config, "optimizer.weight_decay") or 0.0,
@@ -98,6 +96,7 @@ def _settings(config: DictConfig, module: StackedModule) -> Settings:
         output_activation=config.network.output_activation,
         standardized=config.data.standardize,
         label_noise=config.data.label_noise,
+        rows_left_out=config.data.train_rows is not None,
         max_epochs=config.trainer.max_epochs,
         sizes_listed=config.network.hidden_sizes is not None,
     )

@@ -7,163 +7,42 @@ mean, and none was fitted to runs. A run without a finding gets a line that says
     what a run is judged by: its records, what theory says of its network
 ``thresholds``
     from where on a quantity is a finding, and why
-``constants``
-    what a loss can be without looking at the inputs
-``flow``
-    gradients at the start: vanishing, exploding, chaotic
-``units``
-    units that are copies, saturated, off or dead
-``settings``
-    settings that keep a network from learning: weight decay, clipping, dropout, scales, shapes
-``training``
-    what training did: divergence, updates too large or too small
-``fit``, ``outcome``
-    how much is explained; learnt too little, too long, by heart, and sound networks
-``better_networks``, ``step_sizes``
-    what network and what step size to try instead, and what theory predicts of it
+``findings``
+    what can be wrong, of gradients, units, settings, steps and of what came out
+``advice``
+    what network and what step size to try instead, and what is predicted of it
+``judging``
+    the findings in their order, causes before effects
 ``verdict``, ``words``
     what a finding holds, and the one place that puts it into words
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
-
-from deltaflow.verdicts import flow, outcome, settings, training, units
-from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.fit import fall
-from deltaflow.verdicts.thresholds import FEWEST_STEPS, MAJORITY
-from deltaflow.verdicts.units import copied_layers
+from deltaflow.verdicts.evidence import (
+    ENOUGH_ROWS,
+    Constants,
+    Evidence,
+    Settings,
+    TrainingData,
+    constants,
+    training_data,
+)
+from deltaflow.verdicts.findings.units import copied_layers
+from deltaflow.verdicts.judging import judge
 from deltaflow.verdicts.verdict import Advice, Verdict
 from deltaflow.verdicts.words import recorded, words
 
-__all__ = ["Advice", "Evidence", "Verdict", "copied_layers", "judge", "recorded", "words"]
-
-Check = Callable[[Evidence], Verdict | None]
-_FINDINGS: tuple[Check, ...] = (  # causes before effects
-    units.symmetric,
-    flow.chaotic,
-    flow.exploding,
-    settings.unscaled,
-    settings.decayed,
-    settings.dropped,
-    training.most_diverged,
-    units.saturated_at_start,
-    units.inactive_at_start,
-    units.dead_at_start,
-    flow.hidden_vanishing,
-    flow.vanishing,
-    flow.unexpected_start,
-    settings.doubled,
-    settings.unreachable,
-    settings.clipped,
-    settings.bottleneck,
-    units.dead_at_end,
-    training.some_diverged,
-    training.violent,
-    units.saturated_at_end,
-    units.inactive_at_end,
-    training.vanished,
-    training.stalled,
-)
-_OUTCOMES: tuple[Check, ...] = (  # of a run without any of these, the first that holds
-    outcome.overfitted,
-    outcome.by_heart,
-    outcome.unlike_test_rows,
-    outcome.undertrained,
-    outcome.plateau,
-    outcome.missed_class,
-)
-_SATURATED: set[Check] = {units.saturated_at_start, units.saturated_at_end}
-_OFF: set[Check] = {units.inactive_at_start, units.inactive_at_end}
-_DEAD: set[Check] = {units.dead_at_start, units.dead_at_end}
-_AT_START: set[Check] = {flow.hidden_vanishing, flow.vanishing, flow.unexpected_start}
-_STEPS: set[Check] = {training.most_diverged, training.some_diverged, training.violent}
-_SLOW: set[Check] = {training.vanished, training.stalled}
-_AT_END: set[Check] = {
-    units.dead_at_end,
-    units.saturated_at_end,
-    units.inactive_at_end,
-    *_STEPS,
-    *_SLOW,
-}
-_EXPLAINS: Mapping[str, set[Check]] = {  # findings that are but the effects of another
-    "symmetric": {settings.bottleneck, *_OFF, *_DEAD, *_AT_START, *_SLOW},
-    "chaotic": {flow.unexpected_start, *_SATURATED, *_DEAD, *_STEPS},
-    "exploding": {flow.unexpected_start, *_SATURATED, *_DEAD, *_STEPS},
-    "unscaled": {settings.decayed, settings.bottleneck, *_AT_END},
-    "weight_decay": {settings.bottleneck, *_AT_END},
-    "dropout": {settings.bottleneck, *_AT_END},
-    "saturation": {*_OFF, *_AT_START, *_SLOW},
-    "inactive": {*_DEAD, *_AT_START, *_SLOW},
-    "dead": {*_OFF, *_AT_START, *_SLOW},
-    "hidden_vanishing": {flow.unexpected_start, *_SLOW},
-    "vanishing": {flow.unexpected_start, *_SLOW},
-    "doubled": _SLOW,
-    "unreachable": {training.violent, *_SLOW},
-    "clipping": {settings.bottleneck, *_SLOW},
-    "bottleneck": _AT_END,
-}
-
-
-def judge(evidence: Evidence) -> list[Verdict]:
-    """The findings on a run.
-
-    Args:
-        evidence: the run.
-
-    Returns:
-        Findings, most important first; or, of a run without one, ``healthy`` or ``partial``,
-        with ``overfitting`` behind it where the validation loss turned; or nothing, where there
-        is nothing to judge by.
-    """
-    found = _findings(evidence)
-    if found:
-        return found
-    if (failed := _failed_seeds(evidence)) is not None:
-        return [failed]
-    sound = outcome.partial(evidence) or outcome.healthy(evidence)
-    return list(filter(None, [sound, sound and outcome.overfitting(evidence)]))
-
-
-def _findings(evidence: Evidence) -> list[Verdict]:
-    found: dict[str, Verdict] = {}
-    explained: set[Check] = set()
-    for check in _FINDINGS:
-        if check not in explained and (verdict := check(evidence)) and verdict.kind not in found:
-            found[verdict.kind] = verdict
-            explained |= _EXPLAINS.get(verdict.kind, set())
-    last = None if found else next(filter(None, (check(evidence) for check in _OUTCOMES)), None)
-    return [*found.values(), *([last] if last else [])]
-
-
-def _failed_seeds(evidence: Evidence) -> Verdict | None:
-    """Seeds that explain less than half of what the best does, judged as a run of their own.
-
-    One whose descent goes on has not failed, but is late.
-    """
-    shares = evidence.explained
-    if len(shares) < len(evidence.surviving):  # rows were lost
-        return None
-    best = float(np.nanmax(shares, initial=-1.0))
-    pairs = zip(evidence.surviving, shares, strict=True)
-    failed = [s for s, share in pairs if share <= MAJORITY * best and not _is_late(evidence, s)]
-    if not failed or evidence.n_steps < FEWEST_STEPS or not best > MAJORITY:
-        return None
-    cause = next(iter(_findings(evidence.of(failed))), None)
-    numbers: dict[str, Any] = {
-        "n_failed": len(failed),
-        "n_seeds": len(evidence.replicas),
-        "best": best,
-    }
-    if cause is None:
-        return Verdict("failed_seeds", "end", numbers)
-    return Verdict(
-        "failed_seeds", "end", numbers | {"cause": cause.kind}, cause.layers, cause.advice
-    )
-
-
-def _is_late(evidence: Evidence, seed: int) -> bool:
-    _, goes_on = fall(evidence.of([seed]).losses)
-    return goes_on
+__all__ = [
+    "ENOUGH_ROWS",
+    "Advice",
+    "Constants",
+    "Evidence",
+    "Settings",
+    "TrainingData",
+    "Verdict",
+    "constants",
+    "copied_layers",
+    "judge",
+    "recorded",
+    "training_data",
+    "words",
+]

@@ -70,6 +70,10 @@ class ProblemKind(Enum):
         "An input should not say where in the file its row is.",
         ("Keep it only if that is to be learnt",),
     )
+    SPELLINGS = (
+        "A category should be spelled in one way.",
+        ("Write alike what means the same",),
+    )
     OUTLIER = (
         "A number should be of the size of the others of its column.",
         ("Correct such values", "leave such rows out"),
@@ -189,6 +193,18 @@ def row_numbers(names: Sequence[str], numbers: Array) -> list[Problem]:
             ends = f"{block[0, k]:.15g}, {block[1, k]:.15g} to {block[-1, k]:.15g}"
             found.append(Problem(ProblemKind.ROW_NUMBER, names[first + k], ends))
     return found
+
+
+def spellings(column: str, categories: Sequence[str]) -> list[Problem]:
+    """Categories of a column that differ in nothing but spaces and capitals, first of all."""
+    alike: dict[str, list[str]] = {}
+    for category in sorted(categories):
+        alike.setdefault(" ".join(category.split()).casefold(), []).append(category)
+    several = next((some for some in alike.values() if len(some) > 1), None)
+    if several is None:
+        return []
+    found = " and ".join(f"`{brief(category)}`" for category in several)
+    return [Problem(ProblemKind.SPELLINGS, column, found)]
 
 
 def outliers(names: Sequence[str], numbers: Array) -> list[Problem]:

@@ -32,6 +32,7 @@ class Settings:
         output_activation: the name of what stands on the output layer, if anything.
         standardized: whether features and numeric targets were standardised.
         label_noise: share of the training labels that were replaced.
+        rows_left_out: whether only some of the training rows are used.
         max_epochs: for how long it was to train.
         sizes_listed: whether hidden sizes are listed one by one, so that depth and width alone
             change nothing.
@@ -45,6 +46,7 @@ class Settings:
     output_activation: str | None = None
     standardized: bool = True
     label_noise: float = 0.0
+    rows_left_out: bool = False
     max_epochs: int = 100
     sizes_listed: bool = False
 

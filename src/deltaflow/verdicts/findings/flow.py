@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from deltaflow.verdicts.better_networks import better_network, wider_or_better
+from deltaflow.verdicts.advice import better_network, wider_or_better
 from deltaflow.verdicts.evidence import Evidence
 from deltaflow.verdicts.thresholds import APART, DECADES, OFF_THEORY
 from deltaflow.verdicts.verdict import Verdict

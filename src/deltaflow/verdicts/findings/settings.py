@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from deltaflow.verdicts.better_networks import shape
-from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.fit import median
-from deltaflow.verdicts.step_sizes import unusual_inputs
+from deltaflow.verdicts.advice import shape, unusual_inputs
+from deltaflow.verdicts.evidence import Evidence, median
+from deltaflow.verdicts.findings.units import saturated_at_start
 from deltaflow.verdicts.thresholds import (
     DEFAULT_WIDTH,
     FEWEST_NUMBERS,
@@ -23,7 +22,6 @@ from deltaflow.verdicts.thresholds import (
     ORDINARY_SQUARE,
     USUAL_UPDATE,
 )
-from deltaflow.verdicts.units import saturated_at_start
 from deltaflow.verdicts.verdict import Advice, Verdict
 
 _WITHOUT_OUTPUT_ACTIVATION = "network.output_activation=null"

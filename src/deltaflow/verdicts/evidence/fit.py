@@ -7,8 +7,8 @@ import polars as pl
 from scipy.stats import linregress
 
 from deltaflow.theory import Array
-from deltaflow.verdicts.constants import Constants
-from deltaflow.verdicts.facts import TrainingData
+from deltaflow.verdicts.evidence.constant_outputs import Constants
+from deltaflow.verdicts.evidence.facts import TrainingData
 from deltaflow.verdicts.thresholds import SURELY_FALLING
 
 
@@ -113,7 +113,7 @@ def fall(losses: Array) -> tuple[float, bool]:
     first = float(losses[0] - losses[half])
     if half <= 2:  # too few points for a line to be wrong about
         falls = float(losses[-half - 1] - losses[-1])
-        return (falls, True) if falls >= first / 2 > 0 else (0.0, False)
+        return max(falls, 0.0), falls >= first / 2 > 0
     line = linregress(np.arange(half), losses[-half:])
     if not line.slope < -SURELY_FALLING * line.stderr:
         return 0.0, False

@@ -5,10 +5,9 @@ from typing import Any
 
 import polars as pl
 
-from deltaflow.verdicts.better_networks import better_network
+from deltaflow.verdicts.advice import better_network, further, smaller_step
 from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.flow import change
-from deltaflow.verdicts.step_sizes import further, smaller_step
+from deltaflow.verdicts.findings.flow import change
 from deltaflow.verdicts.thresholds import DECADES, FEWEST_STEPS, KEPT, USUAL_UPDATE
 from deltaflow.verdicts.verdict import Advice, Verdict
 

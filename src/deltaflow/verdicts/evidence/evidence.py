@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.theory import Array, Theory
-from deltaflow.verdicts.constants import Constants
-from deltaflow.verdicts.facts import Settings, TrainingData
-from deltaflow.verdicts.fit import Fit, median
+from deltaflow.verdicts.evidence.constant_outputs import Constants
+from deltaflow.verdicts.evidence.facts import Settings, TrainingData
+from deltaflow.verdicts.evidence.fit import Fit, median
+from deltaflow.verdicts.evidence.recorded_step import RecordedStep
 from deltaflow.verdicts.thresholds import FEWEST_STEPS, KEPT, MAJORITY
 
 _GROUPS = 128
@@ -71,12 +71,12 @@ class Evidence:
         return [r["seed"] for r in self.replicas if r["status"] != "diverged"]
 
     @cached_property
-    def start(self) -> "RecordedStep":
+    def start(self) -> RecordedStep:
         """The first step, of all seeds."""
         return RecordedStep(self.layers.filter(pl.col("step") == 0))
 
     @cached_property
-    def end(self) -> "RecordedStep":
+    def end(self) -> RecordedStep:
         """The last recorded step, of the seeds that did not diverge."""
         rows = self.layers.filter(pl.col("seed").is_in(self.surviving))
         return RecordedStep(rows.filter(pl.col("step") == pl.col("step").max()))
@@ -153,8 +153,12 @@ class Evidence:
 
     @property
     def explains_little(self) -> bool:
-        """Whether most of the target is left unexplained after steps enough."""
-        return self.n_steps >= FEWEST_STEPS and self.typical < MAJORITY
+        """Whether most of the target is left unexplained after steps enough.
+
+        Or the loss is what a constant has: classes may be told apart by outputs near a constant.
+        """
+        little = self.typical < MAJORITY or not self.has_learnt
+        return self.n_steps >= FEWEST_STEPS and little
 
     @property
     def has_learnt(self) -> bool:
@@ -178,75 +182,3 @@ class Evidence:
             replicas=[r for r in self.replicas if r["seed"] in seeds],
             data=data,
         )
-
-
-class RecordedStep:
-    """One recorded step.
-
-    Args:
-        rows: of the layers table, all layers of some seeds.
-    """
-
-    def __init__(self, rows: pl.DataFrame) -> None:
-        self.rows = rows
-        is_output = pl.col("layer") == pl.col("layer").max()
-        self.output = rows.filter(is_output).sort("seed")
-        self.hidden = rows.filter(~is_output).sort("seed", "layer")
-
-    @cached_property
-    def profiles(self) -> Array:
-        """δ norm, ``[seeds, depth]``."""
-        return self._profiles("delta_norm")
-
-    @cached_property
-    def decades(self) -> float:
-        """Decades lost from the last hidden layer back to the first, the median over seeds.
-
-        Infinite where nothing is left, were it behind the output layer already; NaN where the
-        output has no δ to lose.
-        """
-        if not self.profiles.size:
-            return math.nan
-        first, last = self.profiles[:, 0], self.profiles[:, -1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            lost = np.log10(last / first)
-        lost[(first == 0) & (_numbers(self.output, "delta_norm") > 0)] = math.inf
-        known = lost[~np.isnan(lost)]
-        return float(np.median(known)) if len(known) else math.nan
-
-    @cached_property
-    def weight_decades(self) -> float:
-        """Decades that a weight's per-sample gradient loses, RMS, the mean over seeds."""
-        return _mean(vanishing_index(self._profiles("sample_grad_rms")))
-
-    @cached_property
-    def rate(self) -> float:
-        """By what δ changes per layer going back, the mean over seeds; NaN if unknown."""
-        return _mean(decay_rate(self.profiles)) if self.profiles.size else math.nan
-
-    def worst(self, column: str) -> tuple[int, float]:
-        """The hidden layer with the largest value, and that value, the mean over seeds.
-
-        Args:
-            column: of the layers table.
-
-        Returns:
-            Layer 0 and NaN where there is none.
-        """
-        rows = self.hidden.filter(pl.col(column).is_finite()).group_by("layer")
-        means = rows.agg(pl.col(column).mean()).sort(column, "layer", descending=[True, False])
-        return (means["layer"][0], means[column][0]) if len(means) else (0, math.nan)
-
-    def _profiles(self, column: str) -> Array:
-        n_seeds = self.hidden["seed"].n_unique()
-        values = _numbers(self.hidden, column)
-        return values.reshape(n_seeds, -1) if n_seeds else np.empty((0, 0))
-
-
-def _numbers(rows: pl.DataFrame, column: str) -> Array:
-    return rows[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
-
-
-def _mean(values: Array) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else math.nan

@@ -13,9 +13,8 @@ from deltaflow.flow.kernels import distinct_units
 from deltaflow.nn.activations import SATURATED
 from deltaflow.nn.network import FullyConnected
 from deltaflow.theory import Array
-from deltaflow.verdicts.better_networks import better_network, wider_or_better
+from deltaflow.verdicts.advice import better_network, smaller_step, unusual_inputs, wider_or_better
 from deltaflow.verdicts.evidence import Evidence, RecordedStep
-from deltaflow.verdicts.step_sizes import smaller_step, unusual_inputs
 from deltaflow.verdicts.thresholds import CHANCE, DECADES, MAJORITY
 from deltaflow.verdicts.verdict import Verdict
 

@@ -5,11 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from deltaflow.verdicts.better_networks import shape
-from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.fit import fall, median
-from deltaflow.verdicts.flow import change
-from deltaflow.verdicts.step_sizes import further
+from deltaflow.verdicts.advice import further, shape
+from deltaflow.verdicts.evidence import Evidence, fall, median
+from deltaflow.verdicts.findings.flow import change
 from deltaflow.verdicts.thresholds import (
     DEFAULT_WIDTH,
     FEWEST_STEPS,
@@ -23,20 +21,21 @@ _BY_HEART = 16  # rows of debug=overfit
 
 
 def undertrained(evidence: Evidence) -> Verdict | None:
-    """The loss still falls at the end, and most of it is left.
+    """The loss still falls at the end, by much or because most of it is left.
 
-    Its descent goes on, or no layer can have moved by the length of its weights yet. Where classes
-    are told apart already, the fall must be worth something; and other rows must share in it,
-    since rows that are learnt by heart take long.
+    Its descent goes on, or no layer can have moved by the length of its weights yet. Where much is
+    explained already, both must hold, and the fall be worth something. Other rows must share in
+    it, since rows that are learnt by heart take long.
     """
-    losses = evidence.losses
-    if not median(evidence.fit.learnt("train")) < MAJORITY:
-        return None
+    losses, best = evidence.losses, evidence.constants.loss
     falls, goes_on = fall(losses)
-    if not falls or not (goes_on or evidence.pace * evidence.n_steps < 1):
-        return None
-    is_little = evidence.typical < MAJORITY or falls > KEPT * evidence.constants.loss
-    if not is_little or not _is_shared(evidence, falls):
+    is_near = evidence.pace * evidence.n_steps < 1
+    matters = falls > KEPT * best and median(evidence.fit.learnt("train")) < 1 - KEPT
+    if evidence.typical < MAJORITY:
+        is_early = goes_on or is_near
+    else:
+        is_early = goes_on and is_near and matters
+    if not falls or not is_early or not _is_shared(evidence, falls):
         return None
     numbers = {"fall": falls, "last_loss": float(losses[-1]), "n_steps": evidence.n_steps}
     if not math.isnan(evidence.pace):
@@ -57,6 +56,8 @@ def by_heart(evidence: Evidence) -> Verdict | None:
     if settings.label_noise:
         numbers["label_noise"] = settings.label_noise
         advice = Advice(("data.label_noise=0",))
+    elif settings.rows_left_out:
+        advice = Advice(("data.train_rows=null",))
     return Verdict("by_heart", "end", numbers, advice=advice)
 
 

@@ -1,0 +1,82 @@
+"""One recorded step of a run, and what several findings ask of it."""
+
+import math
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from deltaflow.flow.profiles import decay_rate, vanishing_index
+from deltaflow.theory import Array
+
+
+class RecordedStep:
+    """One recorded step.
+
+    Args:
+        rows: of the layers table, all layers of some seeds.
+    """
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self.rows = rows
+        is_output = pl.col("layer") == pl.col("layer").max()
+        self.output = rows.filter(is_output).sort("seed")
+        self.hidden = rows.filter(~is_output).sort("seed", "layer")
+
+    @cached_property
+    def profiles(self) -> Array:
+        """δ norm, ``[seeds, depth]``."""
+        return self._profiles("delta_norm")
+
+    @cached_property
+    def decades(self) -> float:
+        """Decades lost from the last hidden layer back to the first, the median over seeds.
+
+        Infinite where nothing is left, were it behind the output layer already; NaN where the
+        output has no δ to lose.
+        """
+        if not self.profiles.size:
+            return math.nan
+        first, last = self.profiles[:, 0], self.profiles[:, -1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lost = np.log10(last / first)
+        lost[(first == 0) & (_numbers(self.output, "delta_norm") > 0)] = math.inf
+        known = lost[~np.isnan(lost)]
+        return float(np.median(known)) if len(known) else math.nan
+
+    @cached_property
+    def weight_decades(self) -> float:
+        """Decades that a weight's per-sample gradient loses, RMS, the mean over seeds."""
+        return _mean(vanishing_index(self._profiles("sample_grad_rms")))
+
+    @cached_property
+    def rate(self) -> float:
+        """By what δ changes per layer going back, the mean over seeds; NaN if unknown."""
+        return _mean(decay_rate(self.profiles)) if self.profiles.size else math.nan
+
+    def worst(self, column: str) -> tuple[int, float]:
+        """The hidden layer with the largest value, and that value, the mean over seeds.
+
+        Args:
+            column: of the layers table.
+
+        Returns:
+            Layer 0 and NaN where there is none.
+        """
+        rows = self.hidden.filter(pl.col(column).is_finite()).group_by("layer")
+        means = rows.agg(pl.col(column).mean()).sort(column, "layer", descending=[True, False])
+        return (means["layer"][0], means[column][0]) if len(means) else (0, math.nan)
+
+    def _profiles(self, column: str) -> Array:
+        n_seeds = self.hidden["seed"].n_unique()
+        values = _numbers(self.hidden, column)
+        return values.reshape(n_seeds, -1) if n_seeds else np.empty((0, 0))
+
+
+def _numbers(rows: pl.DataFrame, column: str) -> Array:
+    return rows[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
+
+
+def _mean(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else math.nan
