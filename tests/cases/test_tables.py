@@ -104,7 +104,7 @@ def test_two_spellings_of_a_class_or_category_are_told(column, read):
     alike = [("Yes", "yes "), ("no", "no")]
     rows = [(k % 7 + 0.5, alike[k % 2][k // 30 % 2], k % 3) for k in range(120)]
     names = {"k": "aky", "b": "aby"}[column]
-    with pytest.warns(UserWarning, match=rf"Found `Yes` and `yes ` in column `{column}` of t\.csv"):
+    with pytest.warns(UserWarning, match=rf"Found `Yes` and `yes` in column `{column}` of t\.csv"):
         read(csv(names, *rows), "k" if column == "k" else "y")
 
 

@@ -204,7 +204,7 @@ def spellings(column: str, categories: Sequence[str]) -> list[Problem]:
     if several is None:
         return []
     found = " and ".join(f"`{brief(category)}`" for category in several)
-    return [Problem(ProblemKind.SPELLINGS, column, found)]
+    return [Problem(ProblemKind.SPELLINGS, column, found, note="spaces and capitals tell apart")]
 
 
 def outliers(names: Sequence[str], numbers: Array) -> list[Problem]:
