@@ -24,13 +24,13 @@ def undertrained(evidence: Evidence) -> Verdict | None:
     """The loss still falls at the end, by much or because most of it is left.
 
     Its descent goes on, or no layer can have moved by the length of its weights yet. Where much is
-    explained already, both must hold, and the fall be worth something. Other rows must share in
-    it, since rows that are learnt by heart take long.
+    explained already, both must hold, the fall be worth something, and more be left. Other rows
+    must share in it, since rows that are learnt by heart take long.
     """
     losses, best = evidence.losses, evidence.constants.loss
     falls, goes_on = fall(losses)
     is_near = evidence.pace * evidence.n_steps < 1
-    matters = falls > KEPT * best and median(evidence.fit.learnt("train")) < 1 - KEPT
+    matters = KEPT * best < falls < losses[-1:].sum()  # as long again does not take away the rest
     if evidence.typical < MAJORITY:
         is_early = goes_on or is_near
     else:
