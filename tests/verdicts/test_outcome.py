@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from deltaflow.verdicts import judge
+from deltaflow.verdicts import judge, words
 from deltaflow.verdicts.evidence import fall
 from evidence import N_STEPS, evidence, found, kinds
 
@@ -197,3 +197,27 @@ def test_a_seed_whose_loss_still_falls_has_not_failed(late, kind):
     slow = 1 - 0.02 * np.arange(20.0) if late else np.full(20, 0.62)
     quick = np.maximum(1 - 0.1 * np.arange(20.0), 0.02)
     assert kinds(evidence(losses=[slow, quick, quick], n_seeds=3)) == [kind]
+
+
+@pytest.mark.parametrize(("tau", "kind"), [(200, "undertrained"), (20, "healthy")])
+def test_a_descent_that_goes_on_is_told_where_much_is_explained_and_more_is_left(tau, kind):
+    losses = np.exp(-np.arange(140) / tau)  # in half of it: a factor of 0.7, or 0.03
+    assert kinds(evidence(losses=losses, update_ratio=1e-4)) == [kind]
+
+
+def test_a_loss_like_a_constants_is_little_whatever_the_accuracy():
+    judged = of_classes([50, 50], [50, 50], losses=(1.0, 1.0, 0.99))
+    accurate = judged.metrics.with_columns(accuracy=0.9)
+    assert of_classes([50, 50], [50, 50], metrics=accurate).explains_little
+
+
+def test_rows_that_were_left_out_may_join_those_learnt_by_heart():
+    (verdict,) = judge(evidence(others={"validation": (1.0, 1.2, 2.0)}, rows_left_out=True))
+    assert (verdict.kind, verdict.advice.overrides) == ("by_heart", ("data.train_rows=null",))
+
+
+def test_a_partial_network_whose_loss_still_falls_is_told_how_to_go_on():
+    (verdict,) = judge(evidence(losses=settling(20), update_ratio=1e-3, lr=0.1))
+    assert verdict.kind == "partial"
+    assert verdict.advice.overrides[0].startswith("optimizer.lr=")
+    assert "The loss still falls, by" in words(verdict)
