@@ -13,9 +13,7 @@ from torch import nn
 from deltaflow.experiment import assembly, builders
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.nn.initializers import He, Normal, Orthogonal, Torch, Xavier, Zeros
-from deltaflow.theory import variances
-from deltaflow.theory import Critical
-from deltaflow.theory import Theory
+from deltaflow.theory import Critical, Theory, variances
 from deltaflow.verdicts import Evidence
 from deltaflow.verdicts.advice import better_network, wider_network
 from deltaflow.verdicts.words import advice_words

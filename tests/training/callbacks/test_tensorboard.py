@@ -20,7 +20,6 @@ from deltaflow.records.details import VerdictRecord
 from deltaflow.training.callbacks.rows import MeasuredStep
 from deltaflow.training.callbacks.tensorboard import (
     CHARTS,
-    DECADES,
     lay_out_charts,
     log_layer_charts,
     log_picture,

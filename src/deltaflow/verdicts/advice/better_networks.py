@@ -9,9 +9,7 @@ from torch import nn
 
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.nn.initializers import He, Initializer, Normal, Orthogonal, Xavier
-from deltaflow.theory import edge_of_chaos, variances
-from deltaflow.theory import Critical
-from deltaflow.theory import Theory
+from deltaflow.theory import Critical, Theory, edge_of_chaos, variances
 from deltaflow.verdicts.advice.step_sizes import unusual_inputs
 from deltaflow.verdicts.evidence import Evidence
 from deltaflow.verdicts.thresholds import DECADES, MAJORITY
