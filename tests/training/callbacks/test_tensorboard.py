@@ -3,7 +3,6 @@
 import math
 import re
 from pathlib import Path
-from statistics import fmean, geometric_mean
 
 import numpy as np
 import polars as pl
@@ -20,6 +19,7 @@ from deltaflow.records.details import VerdictRecord
 from deltaflow.training.callbacks.rows import MeasuredStep
 from deltaflow.training.callbacks.tensorboard import (
     CHARTS,
+    DECADES,
     lay_out_charts,
     log_layer_charts,
     log_picture,
@@ -42,20 +42,16 @@ def scalars(accumulator) -> dict[tuple[str, int], float]:
     }
 
 
-def positive_mean(values):
-    positive = [value for value in values if value > 0]
-    return geometric_mean(positive) if positive else 0.0
-
-
 def means(layers: pl.DataFrame) -> dict[tuple[str, int], float]:
     """By tag and step, the mean over the rows; nothing where no row has a finite value."""
     found = {}
     for (step, layer), rows in layers.group_by("step", "layer"):
         for name in CHARTS:
-            finite = [v for v in rows[name].drop_nulls() if np.isfinite(v)]
-            mean = fmean if name.endswith("_fraction") else positive_mean
+            known = [v for v in rows[name].drop_nulls() if np.isfinite(v)]
+            finite = [math.log10(v) for v in known if v > 0] if name in DECADES else known
+            tag = f"{'log10_' if name in DECADES else ''}{name}/layer_{layer:03d}"
             if finite:
-                found[f"{name}/layer_{layer:03d}", step] = mean(finite)
+                found[tag, step] = sum(finite) / len(finite)
     return found
 
 
@@ -129,20 +125,6 @@ def test_loggers_other_than_tensorboards_are_passed_over(picture, tmp_path):
         log_verdicts(loggers, [verdict("Healthy.")], step=0)
     assert not list(tmp_path.rglob("*.csv"))
     assert csv.experiment.metrics == []
-
-
-def test_a_mean_of_what_spans_decades_is_geometric_and_leaves_zeros_out(tmp_path):
-    board = TensorBoardLogger(tmp_path, name=None, version="board")
-    rows = {
-        "delta_norm": [torch.tensor([1e-8, 1e-2, 0.0, math.inf]), torch.zeros(4)],
-        "dead_fraction": [torch.tensor([0.0, 0.5, 0.1, 0.2])] * 2,
-    }
-    log_layer_charts([board], MeasuredStep.of(rows, 0, np.array([True, True, True, False])))
-    board.finalize("success")
-    assert scalars(events(tmp_path / "board")) == pytest.approx({
-        ("delta_norm/layer_001", 0): 1e-5, ("delta_norm/layer_002", 0): 0.0,
-        ("dead_fraction/layer_001", 0): 0.2, ("dead_fraction/layer_002", 0): 0.2,
-    })  # fmt: skip
 
 
 def text(accumulator, tag: str) -> tuple[str, int]:

@@ -106,9 +106,9 @@ def log_layer_charts(
 ) -> None:
     """Log the measured step: each quantity of each layer, the mean over replicas.
 
-    Of shares that is the arithmetic mean; of all else, which spans decades, the geometric one over
-    the replicas where it is not 0, as everywhere. All values go into one event;
-    one call per value would cost more than the measuring.
+    Of what spans decades it is the mean of log₁₀, over the replicas where that is finite.
+
+    All values go into one event; one call per value would cost more than the measuring.
 
     Args:
         loggers: of the run; those other than TensorBoard's are passed over.
@@ -129,16 +129,17 @@ def log_layer_charts(
     going = measured.going[replicas]
     values = []
     for name, layers in columns.items():
-        is_share = name.endswith("_fraction")
-        for layer, row in enumerate(layers, start=1):
-            known = row[going & np.isfinite(row)]
-            if not len(known):
-                continue
-            if not is_share and (known > 0).any():
-                mean = np.exp(np.log(known[known > 0]).mean())
-            else:
-                mean = known.mean()
-            values.append(Summary.Value(tag=layer_tag(name, layer), simple_value=mean))
+        if name in DECADES:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                layers = np.log10(layers)
+        group, counted = _group(name), going & np.isfinite(layers)
+        n = counted.sum(1)
+        sums = np.where(counted, layers, 0).sum(1)
+        values += [
+            Summary.Value(tag=layer_tag(group, layer), simple_value=sums[layer - 1] / n[layer - 1])
+            for layer in range(1, len(n) + 1)
+            if n[layer - 1]
+        ]
     for board in boards:
         write(board, Summary(value=values), measured.step)
 
