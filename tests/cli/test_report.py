@@ -61,7 +61,7 @@ def test_a_report_goes_into_the_sweep(report, sweeps):
     assert (said.status, said.err) == (0, "")
     assert "Ranking" in said.out
     assert said.out.index("tanh") < said.out.rindex("relu")
-    assert f"Report       {sweeps / 'a' / 'report.html'}" in said.out
+    assert "Report       a/report.html" in said.out.splitlines()
     assert parts(sweeps / "a") == PARTS
 
 
@@ -175,7 +175,7 @@ def test_every_multirun_ends_with_its_report(deltaflow):
     table = pl.read_parquet(folder / "runs.parquet")
     assert table["status"].to_list() == ["failed", *["completed"] * 4]
     assert "Found -1" in table["reason"][0]
-    assert f"Report       {folder / 'report.html'}" in outcome.out
+    assert "Report       here/report.html" in outcome.out.splitlines()
     assert outcome.out.index("Ranking") < outcome.out.index("Without a result")
 
 
@@ -207,7 +207,7 @@ def test_runs_that_cannot_be_compared_are_told_one_by_one(deltaflow, monkeypatch
 def test_what_a_multirun_says_can_be_said_again(deltaflow, report):
     outcome = deltaflow("-m", "network.depth=1,2", "hydra.sweep.dir=here", "n_seeds=2", *SHORT)
     before = (outcome.directory / "here" / "runs.parquet").read_bytes()
-    ranking = outcome.out[outcome.out.index("2 configurations × 2 seeds") :]
+    ranking = outcome.out[outcome.out.index("Highest test accuracy") :]
     said = report("here")
     assert said.out.splitlines()[:-4] == ranking.splitlines()[: len(said.out.splitlines()) - 4]
     assert (outcome.directory / "here" / "runs.parquet").read_bytes() == before
