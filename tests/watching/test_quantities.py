@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from watched import LeNet, Residual, Transformer, chain, trained
+from watched import trained
+from watching_accuracy.architectures import LeNet, Residual, Transformer, chain
 
 from deltaflow import watch
 from deltaflow.flow import measurement

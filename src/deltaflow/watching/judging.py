@@ -197,10 +197,10 @@ _FINDINGS: tuple[tuple[Callable[[Evidence], Verdict | None], bool], ...] = (
     (unoptimized, False),
     (accumulated, True),
     (symmetric, True),
+    (saturated_at_start, True),
     (exploding, True),
     (divergence, True),
     (doubled, False),
-    (saturated_at_start, True),
     (inactive_at_start, True),
     (vanishing, True),
     (violent, True),
@@ -215,7 +215,7 @@ _LIMITS = {
     "inactive": ("inactive_fraction", 1 - SATURATED),
 }
 _HIDDEN = {  # findings that are but the effect of another
-    kind: {"violent", "stalled", "plateau", "vanishing", "exploding"}
+    kind: {"accumulated", "violent", "stalled", "plateau", "vanishing", "exploding"}
     for kind in ("detached", "unoptimized", "doubled")
 } | {"dead": {"stalled", "plateau"}}
 
