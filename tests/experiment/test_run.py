@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.exceptions import _TunerExitException
 from omegaconf import OmegaConf
 
 from deltaflow.config.composition import compose_run
+from deltaflow.experiment import trainer
 from deltaflow.experiment.identity import identity
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_alone
@@ -123,12 +124,14 @@ def test_the_records_of_another_run_are_not_overwritten(tmp_path):
     assert read_table(tmp_path, LAYERS).equals(first.layers, null_equal=True)
 
 
-@pytest.mark.parametrize(("settings", "inside"), [
-    ([], 1),
-    (["trainer.threads=2"], 2),
-    (["network.width=2048", "data.batch_size=null", "trainer.max_epochs=1"], 3),
+@pytest.mark.parametrize(("settings", "helps", "inside"), [
+    ([], False, 1),
+    ([], True, 3),
+    (["trainer.threads=2"], False, 2),
+    (["n_seeds=300", "trainer.max_epochs=1", "network.width=64"], True, 1),  # in parts
 ])  # fmt: skip
-def test_small_networks_are_computed_by_one_thread(settings, inside, tmp_path, monkeypatch):
+def test_pytorch_has_as_many_threads_as_help(settings, helps, inside, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "_helps", lambda *_: helps)
     seen = []
     fit = pl_lightning.Trainer.fit
 

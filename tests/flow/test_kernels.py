@@ -27,8 +27,12 @@ KERNELS = {  # each reduces [R, B, N] to [R]
     "std": lambda x: kernels.moments(x)[1],
     "second_moment": lambda x: kernels.moments(x)[2],
     "sample_gradient": lambda x: kernels.sample_gradient_second_moment(x, x),
-    "noise_trace": lambda x: kernels.gradient_noise(x.square().sum((1, 2)), x, 4)[0],
-    "noise_signal": lambda x: kernels.gradient_noise(x.square().sum((1, 2)), x, 4)[1],
+    "noise_trace": lambda x: kernels.gradient_noise(
+        x.square().sum((1, 2)), kernels.frobenius(x), 4
+    )[0],
+    "noise_signal": lambda x: kernels.gradient_noise(
+        x.square().sum((1, 2)), kernels.frobenius(x), 4
+    )[1],
     "update_ratio": lambda x: kernels.update_ratio(x, 0.5 * x + 1),
     "saturated": lambda x: kernels.saturated_fraction(x, x, 1.0, (0.0, 0.0)),
     "inactive": lambda x: kernels.inactive_fraction(x.relu()),
@@ -106,7 +110,7 @@ def test_the_second_moment_is_that_of_the_outer_products(seed, n, m, b):
 def test_the_noise_trace_is_that_of_the_sample_covariance(seed, b, n):
     gradients = numbers(1, b, n, 2, seed=seed)
     second_moment = gradients.square().sum((2, 3)).mean(1)
-    trace, _ = kernels.gradient_noise(second_moment, gradients.mean(1), b)
+    trace, _ = kernels.gradient_noise(second_moment, kernels.frobenius(gradients.mean(1)), b)
     covariance = np.cov(gradients[0].reshape(b, -1).T, ddof=1)
     assert trace.item() == pytest.approx(np.trace(covariance), rel=1e-9)
 
@@ -116,7 +120,8 @@ def test_signal_and_noise_are_unbiased_over_all_batches():
     size, mean = 3, population.mean(0)
     batches = torch.cartesian_prod(*[torch.arange(7)] * size)  # drawn with replacement
     drawn = population[batches]
-    trace, signal = kernels.gradient_noise(drawn.square().sum((2, 3)).mean(1), drawn.mean(1), size)
+    second_moment = drawn.square().sum((2, 3)).mean(1)
+    trace, signal = kernels.gradient_noise(second_moment, kernels.frobenius(drawn.mean(1)), size)
     assert signal.mean().item() == pytest.approx(mean.square().sum().item(), rel=1e-12)
     variance = (population - mean).square().sum((1, 2)).mean()
     assert trace.mean().item() == pytest.approx(variance.item(), rel=1e-12)
@@ -126,7 +131,7 @@ def test_signal_and_noise_are_unbiased_over_all_batches():
 def test_equal_gradients_have_no_noise():
     gradient = numbers(2, 3, 4)
     second_moment = gradient.square().sum((1, 2))
-    trace, signal = kernels.gradient_noise(second_moment, gradient, 5)
+    trace, signal = kernels.gradient_noise(second_moment, kernels.frobenius(gradient), 5)
     torch.testing.assert_close(trace, torch.zeros_like(trace), rtol=0, atol=1e-13)
     torch.testing.assert_close(signal, second_moment)
 
@@ -134,7 +139,7 @@ def test_equal_gradients_have_no_noise():
 @pytest.mark.parametrize("n_samples", [0, 1])
 def test_one_sample_has_no_noise_to_measure(n_samples):
     with pytest.raises(ValueError, match=f"at least 2 samples. Found {n_samples}"):
-        kernels.gradient_noise(torch.ones(1), torch.ones(1, 2, 2), n_samples)
+        kernels.gradient_noise(torch.ones(1), torch.ones(1), n_samples)
 
 
 def test_the_update_ratio_is_the_share_of_the_weights_that_a_step_moves():

@@ -15,7 +15,7 @@ from deltaflow.experiment.going_on import keep_rows
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.stacking import recorders, require_end, train_together
-from deltaflow.experiment.trainer import computed_by, make_trainer, quiet_lightning, threads
+from deltaflow.experiment.trainer import computed, make_trainer, quiet_lightning
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.signals import held_back, raised_once
 from deltaflow.terminal.inputs import print_network, print_reading
@@ -160,7 +160,7 @@ def _train_alone(one: RunUnderWay, bar: Progress | None) -> None:
     if progress is not None:
         start_from(trainer, progress.epoch, progress.global_step)
     one.begin_training(trainer.strategy.root_device, [])
-    with computed_by(threads(config, one.module, one.data)):
+    with computed(config, one.module, one.data):
         state = None if progress is None else str(path)
         trainer.fit(one.module, datamodule=one.data, ckpt_path=state, weights_only=True)
         require_end(trainer)

@@ -17,7 +17,7 @@ from deltaflow.config.instantiation import part_factory
 from deltaflow.experiment import builders
 from deltaflow.experiment.archive import CHECKPOINT, Storage
 from deltaflow.experiment.conclusion import conclude, drawing_beside
-from deltaflow.experiment.trainer import computed_by, make_trainer, threads
+from deltaflow.experiment.trainer import computed, make_trainer
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import available
@@ -118,7 +118,7 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     for run in runs:
         run.begin_training(trainer.strategy.root_device, names)
     with drawing_beside(len(runs)) as artist:
-        with computed_by(threads(config, stack, data)):
+        with computed(config, stack, data):
             trainer.fit(stack, datamodule=data)
             require_end(trainer)
             stack.hand_back()

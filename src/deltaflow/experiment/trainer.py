@@ -1,6 +1,9 @@
 """The Trainer: on what, how precisely, how long, and with how many threads."""
 
+import copy
 import logging
+import math
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +19,14 @@ from omegaconf import DictConfig
 
 from deltaflow.data import ReplicaData
 from deltaflow.experiment.archive import Storage
+from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
 from deltaflow.training.module import StackedModule
+from deltaflow.training.parts import number_of_parts
 
 _LIBRARIES = r"(lightning|torch|tensorboard)\b"
-_WORTH_THREADS = 2**26  # multiplications of one layer in one step: some milliseconds
+_TRIALS = 3  # passes, of which the fastest counts
+_WORTH_IT = 0.8  # of the time with one thread
 
 
 def make_trainer(
@@ -63,33 +69,46 @@ def make_trainer(
     )
 
 
-def threads(config: DictConfig, module: StackedModule, data: ReplicaData) -> int:
-    """How many threads PyTorch computes with on the processor.
-
-    Small layers are done before threads have met, and on cores that others use as well,
-    waiting for each other can cost ten times the computation. So a small stack gets one.
-    """
-    if config.trainer.threads is not None:
-        return int(config.trainer.threads)
-    network = module.network
-    products = max(layer.fan_in * layer.fan_out for layer in network.layers)
-    small = products * network.n_replicas * data.batch_size < _WORTH_THREADS
-    return 1 if small else torch.get_num_threads()
 
 
 @contextmanager
-def computed_by(number: int) -> Iterator[None]:
-    """Let PyTorch compute with so many threads, and leave it as it was.
+def computed(config: DictConfig, module: StackedModule, data: ReplicaData) -> Iterator[None]:
+    """Let the cores of the processor share the work, and leave PyTorch as it was.
 
-    Args:
-        number: of threads.
+    The parts of a large stack go to threads of ours, which meet once a step. Within one part
+    PyTorch's own threads meet in every product: whether that helps is tried, unless
+    ``trainer.threads`` says how many there are.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(number)
+    number = config.trainer.threads or before
+    network = module.network
+    in_parts = number_of_parts(network, data.batch_size) > 1
+    if not in_parts and config.trainer.threads is None and not _helps(network, data, number):
+        number = 1
+    torch.set_num_threads(1 if in_parts else number)
     try:
-        yield
+        with module.workers.at_work(number if in_parts else 1):
+            yield
     finally:
         torch.set_num_threads(before)
+
+
+def _helps(network: FullyConnected, data: ReplicaData, number: int) -> bool:
+    """Whether a forward and backward pass takes less time with so many threads than with one."""
+    if number < 2:
+        return False
+    seconds: dict[int, float] = {}
+    trial = copy.deepcopy(network)
+    x = torch.zeros(network.n_replicas, data.batch_size, data.n_features).to(trial.layers[0].weight)
+    try:
+        for n in (1, number) * _TRIALS:
+            torch.set_num_threads(n)
+            started = time.perf_counter()
+            trial(x).sum().backward()
+            seconds[n] = min(seconds.get(n, math.inf), time.perf_counter() - started)
+    except Exception:  # of the user's own code, which will say so in training
+        return False
+    return seconds[number] < _WORTH_IT * seconds[1]
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def rms(x: Tensor) -> Tensor:
     Returns:
         ``[R]``.
     """
-    return x.flatten(1).square().mean(1).sqrt()
+    return frobenius(x) / math.sqrt(max(x[0].numel(), 1))
 
 
 def frobenius(x: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def frobenius(x: Tensor) -> Tensor:
     Returns:
         ``[R]``.
     """
-    norm: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1)
+    norm: Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)))
     return norm
 
 
@@ -93,9 +93,7 @@ def sample_grad_rms(second_moment: Tensor, fan_in: int, fan_out: int) -> Tensor:
     return (second_moment / (fan_in * fan_out)).sqrt()
 
 
-def gradient_noise(
-    second_moment: Tensor, gradient: Tensor, n_samples: int
-) -> tuple[Tensor, Tensor]:
+def gradient_noise(second_moment: Tensor, norm: Tensor, n_samples: int) -> tuple[Tensor, Tensor]:
     """Trace of the gradient's covariance over samples, and its unbiased squared mean.
 
     With S = mean ‖g_b‖² and G the batch gradient, trΣ = B(S − ‖G‖²)/(B − 1) and
@@ -104,7 +102,7 @@ def gradient_noise(
 
     Args:
         second_moment: S, ``[R]``.
-        gradient: G, ``[R, fan_out, fan_in]``.
+        norm: ‖G‖, ``[R]``.
         n_samples: B, at least 2.
 
     Returns:
@@ -117,7 +115,7 @@ def gradient_noise(
         raise UserError(
             f"Gradient noise needs at least 2 samples. Found {n_samples}. Use a larger batch."
         )
-    squared_norm = frobenius(gradient).square()
+    squared_norm = norm.square()
     trace = n_samples * (second_moment - squared_norm) / (n_samples - 1)
     signal = (n_samples * squared_norm - second_moment) / (n_samples - 1)
     return trace, signal
@@ -146,7 +144,9 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         ``[R]`` each.
     """
     flat = x.flatten(1)
-    return flat.mean(1), flat.std(1, correction=0), flat.square().mean(1)
+    mean = flat.mean(1)
+    std = rms(flat - mean.unsqueeze(1))
+    return mean, std, mean.square() + std.square()
 
 
 def saturated_fraction(

@@ -20,7 +20,8 @@ batch loss says of z, and gradients of single samples do not exist: their column
 Layer normalisation works within a sample, so there they stay.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -53,9 +54,10 @@ def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -
     for layer, (linear, passed) in enumerate(zip(network.layers, tape.layers, strict=True)):
         phi = network.activations[layer] if layer < network.depth else None
         delta = exact(passed.z.grad) * passed.z.shape[1]  # the batch mean undone
-        values = _backward(linear, delta) | _forward(network, phi, passed)
+        norm = kernels.frobenius(exact(linear.weight.grad))
+        values = _backward(linear, delta, norm) | _forward(network, phi, passed)
         if not network.mixes_samples:
-            values |= _by_sample(linear, delta, exact(passed.fed))
+            values |= _by_sample(linear, delta, exact(passed.fed), norm)
         if effective_rank:
             rank = None if passed.h is None else kernels.effective_rank(exact(passed.h))
             values["effective_rank"] = rank
@@ -106,26 +108,27 @@ def exact(x: Tensor | None) -> Tensor:
     return (detached.cpu() if detached.device.type == "mps" else detached).double()
 
 
-def _backward(linear: StackedLinear, delta: Tensor) -> dict[str, Tensor | None]:
-    """The quantities that speak of the batch's gradient."""
-    gradient = exact(linear.weight.grad)
+def _backward(linear: StackedLinear, delta: Tensor, norm: Tensor) -> dict[str, Tensor | None]:
+    """The quantities that speak of the batch's gradient, of that norm."""
+    delta_rms, n_weights = kernels.rms(delta), linear.fan_in * linear.fan_out
     return {
-        "delta_rms": kernels.rms(delta),
-        "delta_norm": kernels.delta_norm(delta),
-        "weight_grad_rms": kernels.rms(gradient),
-        "weight_grad_norm": kernels.frobenius(gradient),
+        "delta_rms": delta_rms,
+        "delta_norm": delta_rms * math.sqrt(delta.shape[-1]),
+        "weight_grad_rms": norm / math.sqrt(n_weights),
+        "weight_grad_norm": norm,
         "bias_grad_rms": kernels.rms(exact(linear.bias.grad)),
         "weight_rms": kernels.rms(exact(linear.weight)),
     }
 
 
-def _by_sample(linear: StackedLinear, delta: Tensor, fed: Tensor) -> dict[str, Tensor | None]:
+def _by_sample(
+    linear: StackedLinear, delta: Tensor, fed: Tensor, norm: Tensor
+) -> dict[str, Tensor | None]:
     """The quantities that speak of single samples' gradients."""
     second_moment = kernels.sample_gradient_second_moment(delta, fed)
     trace = signal = None
     if (n_samples := delta.shape[1]) > 1:
-        gradient = exact(linear.weight.grad)
-        trace, signal = kernels.gradient_noise(second_moment, gradient, n_samples)
+        trace, signal = kernels.gradient_noise(second_moment, norm, n_samples)
     return {
         "sample_grad_rms": kernels.sample_grad_rms(second_moment, linear.fan_in, linear.fan_out),
         "grad_noise_trace": trace,
@@ -175,17 +178,35 @@ def _by_range(
         kernel(traits, *piece)
         for (_, traits), piece in zip(network.trait_ranges, pieces, strict=True)
     ]
+    return _whole(found, sizes)
+
+
+def joined(parts: Sequence[Quantities]) -> Quantities:
+    """The quantities of all replicas from those of parts of them.
+
+    What applies to some parts alone is NaN in the others.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    sizes = [
+        next(len(v) for values in part.values() for v in values if v is not None) for part in parts
+    ]
+    return {
+        name: [_whole(layer, sizes) for layer in zip(*(part[name] for part in parts), strict=True)]
+        for name in parts[0]
+    }
+
+
+def _whole(found: Sequence[Tensor | None], sizes: Sequence[int]) -> Tensor | None:
+    """Values of ranges of replicas as one, NaN where they do not apply; ``None`` if nowhere."""
     if all(value is None for value in found):
         return None
     like = next(value for value in found if value is not None)
-    return exact(
-        torch.cat(
-            [
-                like.new_full((size,), torch.nan) if value is None else value
-                for size, value in zip(sizes, found, strict=True)
-            ]
-        )
-    )
+    pieces = [
+        like.new_full((size,), torch.nan) if value is None else value
+        for size, value in zip(sizes, found, strict=True)
+    ]
+    return exact(torch.cat(pieces))
 
 
 def _saturated(traits: Traits, slope: Tensor, u: Tensor) -> Tensor | None:

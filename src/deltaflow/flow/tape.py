@@ -1,5 +1,6 @@
 """What goes through the layers of a network in one forward and backward pass."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -72,6 +73,23 @@ class Tape:
             for passed in self.layers
         ]
         return part
+
+    @classmethod
+    def joined(cls, tapes: Sequence["Tape"]) -> "Tape":
+        """One tape of all replicas from those of parts of them."""
+        if len(tapes) == 1:
+            return tapes[0]
+        whole = cls(tapes[0].network)
+        for passes in zip(*(tape.layers for tape in tapes), strict=True):
+            fed = torch.cat([p.fed for p in passes])
+            z = torch.cat([p.z.detach() for p in passes])
+            inner = (
+                [p.u for p in passes if p.u is not None],
+                [p.h for p in passes if p.h is not None],
+            )
+            u, h = (torch.cat(tensors) if tensors else None for tensors in inner)
+            whole.layers.append(LayerPass(fed, z, u, h))
+        return whole
 
     def _linear(self, module: nn.Module, inputs: tuple[Any, ...], z: Tensor) -> None:
         if z.requires_grad:

@@ -13,16 +13,20 @@ whatever is done to one of them, by an optimizer or by loading a state, happens 
 True
 """
 
+import copy
 import itertools
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from deltaflow.nn.layers import StackedDropout
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
+
+Item = TypeVar("Item")
 
 
 class ByReplica(nn.Module):
@@ -116,6 +120,61 @@ def joined(networks: Sequence[FullyConnected], kinds: Sequence[Hashable]) -> Ful
         for dropout in cast(Iterable[StackedDropout], whole.dropouts):
             dropout.rate = rates[0] if len(set(rates)) == 1 else per_replica.numpy()
     return whole
+
+
+def piece(network: FullyConnected, own: slice) -> FullyConnected:
+    """Some replicas of a network as one of their own, whose parameters are views of the whole's.
+
+    Args:
+        network: all replicas.
+        own: which of them.
+    """
+    views: dict[int, Any] = {id(p): nn.Parameter(p.data[own]) for p in network.parameters()}
+    views |= {id(buffer): buffer[own] for buffer in network.buffers()}
+    part = copy.deepcopy(network, views)
+    part.seeds = network.seeds[own]
+    part.trait_ranges = within(network.trait_ranges, own)
+    for layer, phi in enumerate(part.activations):
+        if isinstance(phi, ByReplica):
+            kept = within(list(zip(phi.sizes, phi.functions, strict=True)), own)
+            functions = [function for _, function in kept]
+            part.activations[layer] = (
+                functions[0] if len(kept) == 1 else ByReplica(functions, [n for n, _ in kept])
+            )
+    for dropout in cast(Iterable[StackedDropout], part.dropouts):
+        if isinstance(dropout.rate, np.ndarray):
+            dropout.rate = dropout.rate[own]
+    return part
+
+
+def objective_of(objective: Objective, own: slice) -> Objective:
+    """What some of the replicas are trained for.
+
+    Args:
+        objective: of all.
+        own: which of them.
+    """
+    if not isinstance(objective, JoinedObjective):
+        return objective
+    kept = within(list(zip(objective.sizes, objective.objectives, strict=True)), own)
+    objectives = [one for _, one in kept]
+    if len(kept) == 1:
+        return objectives[0]
+    return JoinedObjective(objectives, [n for n, _ in kept])
+
+
+def within(ranges: Sequence[tuple[int, Item]], own: slice) -> list[tuple[int, Item]]:
+    """Of consecutive ranges, what lies in a slice: how many of each.
+
+    >>> within([(2, "a"), (3, "b"), (4, "c")], slice(1, 4))
+    [(1, 'a'), (2, 'b')]
+    """
+    ends = list(itertools.accumulate(size for size, _ in ranges))
+    sizes = [
+        min(end, own.stop) - max(end - size, own.start)
+        for end, (size, _) in zip(ends, ranges, strict=True)
+    ]
+    return [(size, item) for size, (_, item) in zip(sizes, ranges, strict=True) if size > 0]
 
 
 def alike(kinds: Sequence[Hashable], sizes: Sequence[int]) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from deltaflow.system.errors import UserError
 
@@ -94,3 +95,20 @@ def check_rates(optimizer: Optimizer) -> None:
                 f"A step size must be a finite number, at least 0, in every epoch. Found {rate:g}. "
                 "Choose other settings of `optimizer` or `scheduler`, such as `scheduler=constant`."
             )
+
+
+def check_schedule(scheduler: LRScheduler, n_replicas: int, has_validation: bool) -> None:
+    """Refuse a schedule that watches the loss where there is none, or more than one."""
+    if not isinstance(scheduler, ReduceLROnPlateau):
+        return
+    if not has_validation:
+        raise UserError(
+            "ReduceLROnPlateau watches the validation loss. Found no validation part. "
+            "Use `data.split=[0.6,0.2,0.2]`, or a schedule such as cosine or step."
+        )
+    if n_replicas > 1:
+        raise UserError(
+            "With more than one seed the step size must follow a schedule. Found "
+            "ReduceLROnPlateau, which would judge all replicas by one loss. Use `n_seeds=1`, "
+            "or a schedule such as cosine or step."
+        )

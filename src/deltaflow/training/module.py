@@ -6,23 +6,28 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning.pytorch.utilities.types import (
+    OptimizerConfig,
+    OptimizerLRScheduler,
+    OptimizerLRSchedulerConfig,
+)
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.system.errors import UserError
+from deltaflow.training import parts as in_parts
 from deltaflow.training.contracts import (
     check_asked,
     check_rates,
-    check_shape,
-    check_slope,
-    check_type,
+    check_schedule,
     unending,
 )
-from deltaflow.training.coupling import couples_replicas
+from deltaflow.training.coupling import couples_replicas, shares_a_pass
+from deltaflow.training.parts import Batch, Outputs, Part
+from deltaflow.training.slices import optimized_by_slices
 
 
 class StackedModule(pl.LightningModule):
@@ -42,6 +47,7 @@ class StackedModule(pl.LightningModule):
         kept: how to build the network again and use it, in primitives, for checkpoints.
 
     Attributes:
+        parts: pieces of the stack that are trained one by one, or one that is all of it.
         diverged_at: ``[R]``, the step whose loss was not finite, −1 for none.
         losses: ``[R]``, of the last training batch.
     """
@@ -66,6 +72,9 @@ class StackedModule(pl.LightningModule):
         self.kept = dict(kept or {})
         self.diverged_at: Tensor
         self.register_buffer("diverged_at", torch.full((network.n_replicas,), -1))
+        self.workers = in_parts.Workers()
+        self.parts = in_parts.divided(network, objective, 1)
+        self.in_slices = False  # whether parts have gradients and optimizers of their own
         self._evaluated = False  # since the optimizer began its step
         self._overflowing: Tensor  # what validation found out about an epoch's last update
         unknown = torch.zeros(network.n_replicas, dtype=torch.bool)
@@ -94,7 +103,7 @@ class StackedModule(pl.LightningModule):
         Raises:
             ValueError: if they would mix the replicas.
         """
-        optimizer = self.optimizer(self.network.parameters())
+        optimizer = in_parts.hastened(self.optimizer(self.network.parameters()))
         check_rates(optimizer)
         if self.network.n_replicas > 1 and couples_replicas(self.optimizer):
             raise UserError(
@@ -103,25 +112,30 @@ class StackedModule(pl.LightningModule):
                 "update. Use `n_seeds=1`, or an optimizer such as sgd or adam."
             )
         if self.scheduler is None:
-            return {"optimizer": optimizer}
+            return self._in_slices() or {"optimizer": optimizer}
         scheduler = self.scheduler(optimizer)
         check_rates(optimizer)
-        plateau = isinstance(scheduler, ReduceLROnPlateau)
-        if plateau and not self.trainer.enable_validation:
-            raise UserError(
-                "ReduceLROnPlateau watches the validation loss. Found no validation part. "
-                "Use `data.split=[0.6,0.2,0.2]`, or a schedule such as cosine or step."
-            )
-        if plateau and self.network.n_replicas > 1:
-            raise UserError(
-                "With more than one seed the step size must follow a schedule. Found "
-                "ReduceLROnPlateau, which would judge all replicas by one loss. Use `n_seeds=1`, "
-                "or a schedule such as cosine or step."
-            )
-        return {
+        check_schedule(scheduler, self.network.n_replicas, self.trainer.enable_validation)
+        one: OptimizerLRScheduler = {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "monitor": "loss/validation"},
         }
+        return self._in_slices() or one
+
+    def divide(self) -> None:
+        """Cut the replicas into parts, on a processor and in a precision of one type."""
+        own = self.trainer.precision in ("32-true", "64-true") and self.device.type == "cpu"
+        batch_size = getattr(getattr(self.trainer, "datamodule", None), "batch_size", 0)
+        n_parts = in_parts.number_of_parts(self.network, batch_size) if own else 1
+        self.parts = in_parts.divided(self.network, self.objective, n_parts)
+
+    def _in_slices(self) -> OptimizerConfig | OptimizerLRSchedulerConfig | None:
+        """An optimizer for each part; ``None`` for one part, or an optimizer that sees all."""
+        if self.network.n_replicas > 1 and shares_a_pass(self.optimizer):
+            self.divide()
+        self.in_slices = len(self.parts) > 1
+        every = slice(0, self.network.n_replicas)
+        return optimized_by_slices(self, [(every, self)]) if self.in_slices else None
 
     @unending
     def optimizer_step(
@@ -160,39 +174,56 @@ class StackedModule(pl.LightningModule):
 
         As ``torch.nn.utils.clip_grad_norm_`` does for one network, its 10⁻⁶ included.
         """
-        if self.gradient_clip_norm is not None:
-            clip(self.network, self.gradient_clip_norm)
+        self.workers.each(self.parts, self._clip)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """One batch: its loss to descend, and what it predicted."""
-        outputs = self._evaluate(batch, step=self.global_step)
+    def clip_limit(self, own: slice) -> float | Tensor | None:
+        """What the gradients of some replicas are cut to; ``None`` for nothing."""
+        return self.gradient_clip_norm
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Outputs:
+        """One batch: its loss to descend, and what it predicted; in slices, it is descended."""
+        step, mode = self.global_step, self.network.training
+        do = Part.descend if self.in_slices else Part.evaluate
+        outputs = in_parts.joined(
+            self.workers.each(self.parts, lambda part: do(part, batch, step, mode))
+        )
         self._evaluated = True
-        check_slope(outputs["sample_loss"])
         loss = outputs["sample_loss"].mean(1)
         self.losses = loss.detach()
         self._mark(~self.losses.isfinite())
         return outputs | {"loss": loss.sum()}
 
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """The gradients, unless the parts have theirs already."""
+        if not self.in_slices:
+            super().backward(loss, *args, **kwargs)
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
+        """Let go of gradients, which the parts do before their pass."""
+        if not self.in_slices:
+            super().optimizer_zero_grad(epoch, batch_idx, optimizer)
+
     @unending
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """One batch of the validation part, which is the first to see an epoch's last update."""
-        outputs = self._evaluate(batch)
+        outputs = self._pass(Part.evaluate, batch)
         self._overflowing.logical_or_(_is_broken(outputs))
         return outputs
 
     @unending
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+    def test_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """One batch of the test part, likewise."""
-        outputs = self._evaluate(batch)
+        outputs = self._pass(Part.evaluate, batch)
         self._mark(_is_broken(outputs))
         return outputs
 
     def on_train_epoch_end(self) -> None:
         """Mark replicas whose weights, or outputs, are not finite; stop when none is left."""
-        broken = torch.stack(
-            [~parameter.detach().flatten(1).isfinite().all(1) for parameter in self.parameters()]
-        ).any(0)
-        self._mark(broken | self._overflowing)
+        largest = [
+            torch.linalg.vector_norm(p.detach(), torch.inf, dim=tuple(range(1, p.ndim)))
+            for p in self.parameters()
+        ]
+        self._mark(~torch.stack(largest).isfinite().all(0) | self._overflowing)
         if bool(self.diverged.all()):
             self.trainer.should_stop = True
 
@@ -204,33 +235,16 @@ class StackedModule(pl.LightningModule):
         """Note the step of replicas, ``[R]``, that are not finite for the first time."""
         self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
 
-    def _evaluate(self, batch: tuple[Tensor, Tensor], step: int = 0) -> dict[str, Tensor]:
-        x, target = batch
-        output = self.network(x, step)
-        sample_loss = self.objective.sample_loss(output, target)
-        prediction = self.objective.predict(output.detach())
-        check_shape("sample_loss", sample_loss, target.shape[:2])
-        check_shape("predict", prediction, target.shape)
-        check_type(sample_loss)
-        return {"sample_loss": sample_loss, "prediction": prediction, "target": target}
+    def _pass(self, do: Callable[[Part, Batch, int, bool], Outputs], batch: Batch) -> Outputs:
+        step, mode = self.global_step, self.network.training
+        return in_parts.joined(self.workers.each(self.parts, lambda p: do(p, batch, step, mode)))
+
+    def _clip(self, part: Part) -> None:
+        limit = self.clip_limit(part.own)
+        if limit is not None:
+            in_parts.clip(part.network, limit)
 
 
-def _is_broken(outputs: Mapping[str, Tensor]) -> Tensor:
+def _is_broken(outputs: Outputs) -> Tensor:
     """Whether a replica's loss is not finite, ``[R]``."""
     return ~outputs["sample_loss"].mean(1).isfinite()
-
-
-def clip(network: FullyConnected, limit: float | Tensor) -> None:
-    """Cut the gradient of each replica to a norm, all layers together.
-
-    Args:
-        network: with gradients, which are changed.
-        limit: of the norm; of each replica, ``[R]``, if it differs, infinite for none.
-    """
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
-    factors = (limit / (norms + 1e-6)).clamp(max=1)
-    if isinstance(limit, Tensor):
-        factors = torch.where(limit.isinf(), 1.0, factors)
-    for gradient in gradients:
-        gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))

@@ -5,20 +5,17 @@ objective, its optimizer over that slice, its schedule. So any optimizer works a
 and a run's weights are to rounding what they would be without the others.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from typing import Any, cast
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch import Tensor
 
 from deltaflow.nn.stacking import JoinedObjective, alike, joined
-from deltaflow.training.contracts import check_asked, check_rates, unending
-from deltaflow.training.module import StackedModule, clip
+from deltaflow.training.module import StackedModule
+from deltaflow.training.slices import optimized_by_slices
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class Stack(StackedModule):
         )
         self.runs = list(runs)  # no modules of the stack's: their parameters are its own
         self._optimizers = ranges("optimizer")
-        self._views: list[tuple[slice, list[nn.Parameter]]] = []  # that optimizers move
+        self.in_slices = True
         self._ends: dict[int, End] = {}
         limits = [torch.inf if run.gradient_clip_norm is None else run.gradient_clip_norm
                   for run in runs]  # fmt: skip
@@ -98,46 +95,15 @@ class Stack(StackedModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Each run's optimizer over its slice, one for neighbours with the same settings."""
-        optimizers, schedulers, start = [], [], 0
-        for index, size in self._optimizers:
-            own = slice(start, start + size)
-            run, start = self.runs[index], start + size
-            views = [nn.Parameter(p.data[own]) for p in self.network.parameters()]
-            self._views.append((own, views))
-            optimizer = run.optimizer(views)
-            check_rates(optimizer)
-            optimizers.append((own, optimizer))
-            if run.scheduler is not None:
-                schedulers.append(run.scheduler(optimizer))
-                check_rates(optimizer)
-        together = OptimizerOfSlices(optimizers, self)
-        if not schedulers:
-            return {"optimizer": together}
-        schedule: Any = SchedulerOfSlices(schedulers, together)  # Lightning asks for no more
-        return {"optimizer": together, "lr_scheduler": schedule}
+        self.divide()
+        ends = accumulate(size for _, size in self._optimizers)
+        slices = [slice(end - n, end) for end, (_, n) in zip(ends, self._optimizers, strict=True)]
+        runs = [self.runs[index] for index, _ in self._optimizers]
+        return optimized_by_slices(self, list(zip(slices, runs, strict=True)))
 
-    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
-        """Zero the gradients where they are: the optimizers hold views of them."""
-        parameters = list(self.network.parameters())
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        if len(gradients) == len(parameters):
-            for gradient in gradients:
-                gradient.zero_()
-            return
-        gradients = [torch.zeros_like(parameter) for parameter in parameters]
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        for own, views in self._views:
-            for view, gradient in zip(views, gradients, strict=True):
-                view.grad = gradient[own]
-
-    def on_validation_model_zero_grad(self) -> None:
-        """Leave the gradients where they are, for the same reason."""
-
-    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        """Cut each replica's gradient to the norm that its run sets."""
-        if self._clips:
-            clip(self.network, self._limits)
+    def clip_limit(self, own: slice) -> Tensor | None:
+        """What the gradients of some replicas are cut to, ``[R]``; ``None`` for nothing."""
+        return self._limits[own] if self._clips else None
 
     def on_train_epoch_end(self) -> None:
         """Mark replicas that are not finite; let go of runs that have none left."""
@@ -169,67 +135,3 @@ class Stack(StackedModule):
 
     def _run_of(self, replica: int) -> int:
         return next(i for i, own in enumerate(self.slices) if own.start <= replica < own.stop)
-
-
-class OptimizerOfSlices(Optimizer):
-    """Optimizers of slices of the replica axis, after one forward and backward pass for all.
-
-    Args:
-        optimizers: each with the slice that it moves.
-        stack: whose losses they may ask for.
-    """
-
-    def __init__(self, optimizers: Sequence[tuple[slice, Optimizer]], stack: StackedModule) -> None:
-        groups = [group for _, optimizer in optimizers for group in optimizer.param_groups]
-        super().__init__([parameter for group in groups for parameter in group["params"]], {})
-        self.param_groups = groups
-        self.optimizers = list(optimizers)
-        self.stack = stack
-
-    @unending
-    def step(self, closure: Any = None) -> Any:
-        """One pass, and an update by each optimizer.
-
-        Raises:
-            ValueError: if one does not ask for its loss exactly once, as all that can share a
-                pass do.
-        """
-        with torch.enable_grad():
-            total = closure()
-        for own, optimizer in self.optimizers:
-            asked = [0]
-
-            def loss(own: slice = own, asked: list[int] = asked) -> Any:
-                asked[0] += 1
-                return self.stack.losses[own].sum()
-
-            optimizer.step(cast(Callable[[], float], loss))
-            check_asked(optimizer, asked[0] == 1)
-        return total
-
-
-class SchedulerOfSlices:
-    """The schedules of several optimizers, an epoch at a time.
-
-    Args:
-        schedulers: of the optimizers.
-        optimizer: all of these.
-    """
-
-    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: OptimizerOfSlices) -> None:
-        self.schedulers = list(schedulers)
-        self.optimizer = optimizer
-
-    def step(self) -> None:
-        """Go on to the next epoch."""
-        for scheduler in self.schedulers:
-            scheduler.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """That of each schedule, by number."""
-        return {str(i): scheduler.state_dict() for i, scheduler in enumerate(self.schedulers)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from such a state."""
-        for i, scheduler in enumerate(self.schedulers):
-            scheduler.load_state_dict(state[str(i)])

@@ -43,6 +43,10 @@ def witness(monkeypatch) -> Witness:
     return watch
 
 
+def histograms_of(network, going):
+    return layer_histograms(network, [linear.weight.grad for linear in network.layers], going)
+
+
 def histograms(directory) -> dict[tuple[str, int], object]:
     read = EventAccumulator(str(directory / "tensorboard"), size_guidance={"histograms": 0})
     return {
@@ -94,7 +98,7 @@ def test_entries_that_are_not_finite_are_not_counted():
     with torch.no_grad():
         network.layers[0].weight[0] = torch.inf
         network.layers[1].weight.fill_(torch.nan)
-    first, *others = layer_histograms(network, torch.ones(2, dtype=torch.bool)).value
+    first, *others = histograms_of(network, torch.ones(2, dtype=torch.bool)).value
     assert not others, "no gradient and no finite weight leave nothing to draw"
     assert (first.tag, first.histo.num) == ("weight/layer_001", 6)
 
@@ -103,7 +107,7 @@ def test_entries_that_are_not_finite_are_not_counted():
 def test_equal_entries_have_a_histogram(value):
     network = FullyConnected([2, 1], torch.nn.ReLU(), n_replicas=1, dtype=torch.float64)
     torch.nn.init.constant_(network.layers[0].weight, value)
-    (found,) = layer_histograms(network, torch.ones(1, dtype=torch.bool)).value
+    (found,) = histograms_of(network, torch.ones(1, dtype=torch.bool)).value
     assert (found.histo.num, sum(found.histo.bucket)) == (2, 2)
     assert (found.histo.min, found.histo.max) == (value, value)
 
@@ -113,7 +117,7 @@ def test_neighbouring_numbers_have_a_histogram():
     network = FullyConnected([2, 1], torch.nn.ReLU(), n_replicas=1, dtype=torch.float64)
     with torch.no_grad():
         network.layers[0].weight[:] = torch.tensor([1.0, np.nextafter(1.0, 2.0)])
-    (found,) = layer_histograms(network, torch.ones(1, dtype=torch.bool)).value
+    (found,) = histograms_of(network, torch.ones(1, dtype=torch.bool)).value
     assert sum(found.histo.bucket) == 2
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deltaflow.flow import kernels, measurement
-from deltaflow.flow.measurement import Quantities
+from deltaflow.flow.measurement import Quantities, joined
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.cadence import Cadence
@@ -44,7 +44,7 @@ class FlowRecorder(pl.Callback):
         self.probe_rows = probe_rows
         self.effective_rank = effective_rank
         self.cadence = Cadence(every_n_steps, may_end_early)
-        self._tape: Tape | None = None
+        self._tapes: list[Tape] = []  # one for each part of the stack
         self._weights: list[Tensor] = []
         self._quantities: Quantities = {}  # of the step under way, or held back
         self._held_back: int | None = None
@@ -61,24 +61,31 @@ class FlowRecorder(pl.Callback):
         self._held_back = None
         if self.cadence.may_be_due(trainer, batch_idx):
             self._quantities = {}
-            self._tape = Tape(pl_module.network).__enter__()
+            self._tapes = [Tape(part.network).__enter__() for part in pl_module.parts]
 
     def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
         """Measure gradients before anything clips them, and keep the weights for comparison.
 
         An optimizer may evaluate a step several times; the first is before it moves.
         """
-        if self._tape is None or self._quantities:
+        if not self._tapes or self._quantities:
             return
-        self._tape.__exit__(None, None, None)
-        network: FullyConnected = pl_module.network
-        self._quantities = measurement.measure(network, self._tape, self.effective_rank)
-        if trainer.global_step == 0:
-            rows = trainer.datamodule.probe(self._tape.layers[0].fed.shape[1])[0]
-            self._quantities |= self._predicted(self._tape, rows)
+        tapes = dict(zip([part.own.start for part in pl_module.parts], self._tapes, strict=True))
         probe = trainer.datamodule.probe(self.probe_rows)
-        self._quantities["dead_fraction"] = measurement.dead_fractions(network, probe)
-        self._weights = [linear.weight.detach().clone() for linear in network.layers]
+
+        def measured(part: Any) -> Quantities:
+            tape = tapes[part.own.start]
+            tape.__exit__(None, None, None)
+            found = measurement.measure(part.network, tape, self.effective_rank)
+            dead = measurement.dead_fractions(part.network, probe[part.own])
+            return found | {"dead_fraction": dead}
+
+        self._quantities = joined(pl_module.workers.each(pl_module.parts, measured))
+        if trainer.global_step == 0:
+            tape = Tape.joined(self._tapes)
+            rows = trainer.datamodule.probe(tape.layers[0].fed.shape[1])[0]
+            self._quantities |= self._predicted(tape, rows)
+        self._weights = [linear.weight.detach().clone() for linear in pl_module.network.layers]
 
     def on_train_batch_end(
         self,
@@ -89,14 +96,19 @@ class FlowRecorder(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Measure the update that was taken; keep the step, or hold it back."""
-        if self._tape is None:
+        if not self._tapes:
             return
-        self._tape = None
-        network: FullyConnected = pl_module.network
-        self._quantities["update_ratio"] = [
-            kernels.update_ratio(measurement.exact(before), measurement.exact(linear.weight))
-            for before, linear in zip(self._weights, network.layers, strict=True)
-        ]
+        self._tapes = []
+
+        def measured(part: Any) -> Quantities:
+            pairs = zip(self._weights, part.network.layers, strict=True)
+            ratios = [
+                kernels.update_ratio(was[part.own], now.weight.detach()) for was, now in pairs
+            ]
+            return {"update_ratio": list(ratios)}
+
+        self._quantities |= joined(pl_module.workers.each(pl_module.parts, measured))
+        self._weights = []
         step = trainer.global_step - 1
         if self.cadence.is_due(step):
             self._keep(trainer, pl_module, step)
@@ -111,8 +123,8 @@ class FlowRecorder(pl.Callback):
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Let go of the network, so that it can be used on, and write what was measured."""
-        if self._tape is not None:
-            self._tape.__exit__(None, None, None)
+        for tape in self._tapes:
+            tape.__exit__(None, None, None)
         self.write(pl_module)
 
     def _predicted(self, tape: Tape, rows: Tensor) -> Quantities:

@@ -58,12 +58,17 @@ class HistogramRecorder(pl.Callback):
         if not self._awaiting:
             return
         self._awaiting = False
+        of_parts = [
+            [linear.weight.grad for linear in part.network.layers] for part in pl_module.parts
+        ]
+        gradients = [torch.cat(layer) for layer in zip(*of_parts, strict=True)]
         summaries = []
         for run in self.destinations:
             going = torch.zeros_like(pl_module.diverged)
             going[run.replicas] = ~pl_module.diverged[run.replicas]
             ended = pl_module.has_ended(run.start)
-            summaries.append(None if ended else layer_histograms(pl_module.network, going))
+            counted = None if ended else layer_histograms(pl_module.network, gradients, going)
+            summaries.append(counted)
         if self.cadence.is_due(trainer.global_step):
             self._write(trainer, summaries, trainer.global_step)
         else:
@@ -81,11 +86,14 @@ class HistogramRecorder(pl.Callback):
                     write(board, summary, step)
 
 
-def layer_histograms(network: FullyConnected, going: Tensor) -> Any:
+def layer_histograms(
+    network: FullyConnected, gradients: Sequence[Tensor | None], going: Tensor
+) -> Any:
     """The weights and the weight gradients of each layer, counted in bins of equal width.
 
     Args:
-        network: after a backward pass.
+        network: before its update.
+        gradients: of the weights of each layer.
         going: the replicas that count, ``[R]``, bool.
 
     Returns:
@@ -95,12 +103,13 @@ def layer_histograms(network: FullyConnected, going: Tensor) -> Any:
     from torch.utils.tensorboard.summary import make_histogram
 
     values = []
-    for layer, linear in enumerate(network.layers, start=1):
-        for name, entries in (("weight", linear.weight), ("weight_grad", linear.weight.grad)):
+    pairs = zip(network.layers, gradients, strict=True)
+    for layer, (linear, gradient) in enumerate(pairs, start=1):
+        for name, entries in (("weight", linear.weight), ("weight_grad", gradient)):
             finite = _finite(entries, going)
             if finite.size:
                 tag = layer_tag(name, layer)
-                histogram = make_histogram(finite, _edges(finite))
+                histogram = make_histogram(finite, _bins(finite))
                 values.append(Summary.Value(tag=tag, histo=histogram))
     return Summary(value=values)
 
@@ -113,9 +122,14 @@ def _finite(entries: Tensor | None, going: Tensor) -> np.ndarray:
     return finite
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
-    """Borders of the bins, from the least value to the greatest."""
+def _bins(values: np.ndarray) -> Any:
+    """Bins of equal width, from the least value to the greatest.
+
+    Their number is enough for NumPy, which then counts without sorting, unless they are so narrow
+    that some of their borders are the same number.
+    """
     low, high = values.min(), values.max()
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, N_BINS + 1)
+    edges = np.linspace(low, high, N_BINS + 1)
+    return N_BINS if (np.diff(edges) > 0).all() else edges

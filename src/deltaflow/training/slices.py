@@ -1,0 +1,132 @@
+"""Optimizers and schedules of slices of the replica axis, as Lightning sees one of each."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, cast
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from deltaflow.training.contracts import check_asked, check_rates, unending
+from deltaflow.training.parts import Part, Workers
+
+
+class Trained(Protocol):
+    """What a run is trained with."""
+
+    optimizer: Callable[[Any], Optimizer]
+    scheduler: Callable[[Optimizer], LRScheduler] | None
+
+
+class Divided(Protocol):
+    """A stack in parts."""
+
+    losses: Tensor
+    parts: list[Part]
+    workers: Workers
+
+
+def optimized_by_slices(
+    stack: Divided, runs: Sequence[tuple[slice, Trained]]
+) -> OptimizerConfig | OptimizerLRSchedulerConfig:
+    """Each run's optimizer over its replicas, in each part one of its own.
+
+    Args:
+        stack: whose parts are given their optimizers.
+        runs: what trains which replicas; together, all of them.
+    """
+    schedulers = []
+    for part in stack.parts:
+        part.updates.clear()
+        for own, run in runs:
+            if own.start < part.own.stop and part.own.start < own.stop:
+                optimizer = part.optimized_by(own, run.optimizer).optimizer
+                check_rates(optimizer)
+                if run.scheduler is not None:
+                    schedulers.append(run.scheduler(optimizer))
+                    check_rates(optimizer)
+    together = OptimizerOfSlices(stack)
+    if not schedulers:
+        return {"optimizer": together}
+    schedule: Any = SchedulerOfSlices(schedulers, together)  # Lightning asks for no more
+    return {"optimizer": together, "lr_scheduler": schedule}
+
+
+class OptimizerOfSlices(Optimizer):
+    """The optimizers of all parts, after one forward and backward pass for all.
+
+    Args:
+        stack: whose parts they move, and whose losses they may ask for.
+    """
+
+    def __init__(self, stack: Divided) -> None:
+        self.stack = stack
+        self.optimizers = [update.optimizer for part in stack.parts for update in part.updates]
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        super().__init__([parameter for group in groups for parameter in group["params"]], {})
+        self.param_groups = groups
+
+    @unending
+    def step(self, closure: Any = None) -> Any:
+        """One pass, and an update by each optimizer.
+
+        Raises:
+            ValueError: if one does not ask for its loss exactly once, as all that can share a
+                pass do.
+        """
+        with torch.enable_grad():
+            total = closure()
+        shipped = all(type(one).__module__.startswith("torch.optim.") for one in self.optimizers)
+        workers = self.stack.workers if shipped else Workers()  # a user's own may draw numbers
+        workers.each(self.stack.parts, self._update)
+        return total
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of each optimizer, by number."""
+        return {str(i): optimizer.state_dict() for i, optimizer in enumerate(self.optimizers)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        for i, optimizer in enumerate(self.optimizers):
+            optimizer.load_state_dict(state_dict[str(i)])
+
+    def _update(self, part: Part) -> None:
+        part.hand_gradients_over()
+        for update in part.updates:
+            asked = [0]
+
+            def loss(own: slice = update.own, asked: list[int] = asked) -> Any:
+                asked[0] += 1
+                return self.stack.losses[own].sum()
+
+            update.optimizer.step(cast(Callable[[], float], loss))
+            check_asked(update.optimizer, asked[0] == 1)
+
+
+class SchedulerOfSlices:
+    """The schedules of several optimizers, an epoch at a time.
+
+    Args:
+        schedulers: of the optimizers.
+        optimizer: all of these.
+    """
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: OptimizerOfSlices) -> None:
+        self.schedulers = list(schedulers)
+        self.optimizer = optimizer
+
+    def step(self) -> None:
+        """Go on to the next epoch."""
+        for scheduler in self.schedulers:
+            scheduler.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of each schedule, by number."""
+        return {str(i): scheduler.state_dict() for i, scheduler in enumerate(self.schedulers)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        for i, scheduler in enumerate(self.schedulers):
+            scheduler.load_state_dict(state[str(i)])
