@@ -40,7 +40,7 @@ def test_more_rows_than_there_are_cannot_be_kept():
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
 def test_a_share_of_the_labels_becomes_another_class(share):
-    found = confuse_labels(CLASSES, ROWS, share, seed=0)
+    found = confuse_labels(CLASSES.targets, CLASSES.task, ROWS, share, seed=0)
     changed = np.flatnonzero(found != LABELS)
     assert len(changed) == round(share * len(ROWS))
     assert set(changed) <= set(ROWS)
@@ -51,21 +51,26 @@ def test_a_share_of_the_labels_becomes_another_class(share):
 def test_each_other_class_is_as_likely():
     labels = np.zeros(6000, dtype=int)
     samples = Samples.classes(np.zeros((6000, 1)), labels, ["a", "b", "c", "d"])
-    found = np.bincount(confuse_labels(samples, np.arange(6000), 1.0, seed=0), minlength=4)
+    found = np.bincount(
+        confuse_labels(samples.targets, samples.task, np.arange(6000), 1.0, seed=0), minlength=4
+    )
     assert found[0] == 0
     np.testing.assert_allclose(found[1:], 2000, atol=4 * np.sqrt(6000 * 2 / 9))
 
 
 def test_which_labels_change_depends_on_the_seed():
-    first, again, other = (confuse_labels(CLASSES, ROWS, 0.3, seed).tolist() for seed in (0, 0, 1))
+    first, again, other = (
+        confuse_labels(CLASSES.targets, CLASSES.task, ROWS, 0.3, seed).tolist()
+        for seed in (0, 0, 1)
+    )
     assert first == again != other
 
 
 def test_no_noise_changes_nothing():
-    assert confuse_labels(CLASSES, ROWS, 0.0, seed=0) is CLASSES.targets
-    assert confuse_labels(NUMBERS, ROWS, 0.0, seed=0) is NUMBERS.targets
+    assert confuse_labels(CLASSES.targets, CLASSES.task, ROWS, 0.0, seed=0) is CLASSES.targets
+    assert confuse_labels(NUMBERS.targets, NUMBERS.task, ROWS, 0.0, seed=0) is NUMBERS.targets
 
 
 def test_numbers_are_no_classes_to_be_replaced():
     with pytest.raises(ValueError, match=r"Found 0.2 for a numeric target"):
-        confuse_labels(NUMBERS, ROWS, 0.2, seed=0)
+        confuse_labels(NUMBERS.targets, NUMBERS.task, ROWS, 0.2, seed=0)

@@ -262,3 +262,28 @@ def test_a_rare_class_is_in_every_part_or_refused():
 def test_more_classes_than_rows_of_a_part_are_refused():
     with pytest.raises(ValueError, match=r"must have a row for each of the 10 classes"):
         module_of(numbered(n=20, n_classes=10), batch_size=None)
+
+
+@pytest.mark.parametrize("batch_size", [16, None])
+def test_replicas_with_other_label_noise_are_served_together_as_alone(batch_size):
+    clean = module_of(numbered(), seeds=[3, 4], batch_size=batch_size)
+    noisy = clean.serving([4], label_noise=0.3)
+    alone = ReplicaDataModule(
+        numbered(), [4], batch_size, (0.6, 0.2, 0.2), 0, False, None, 0.3, torch.float64
+    )
+    together = ReplicaDataModule.joined([clean, noisy])
+    assert together.seeds == (3, 4, 4)
+    served = [list(one.train_dataloader()) for one in (together, clean, noisy, alone)]
+    for (x, y), (x_clean, y_clean), (x_noisy, y_noisy), (_, expected) in zip(*served, strict=True):
+        assert torch.equal(y_noisy, expected)
+        assert torch.equal(x, torch.cat([x_clean, x_noisy]))
+        assert torch.equal(y, torch.cat([y_clean, y_noisy]))
+    changed = noisy.training_targets(90) != clean.training_targets(90)
+    assert changed.sum() == 27
+    again = noisy.serving([3], label_noise=0.0)
+    assert torch.equal(again.training_targets(90), clean.training_targets(90))
+
+
+def test_numbers_have_no_labels_to_confuse():
+    with pytest.raises(ValueError, match="replaces classes by others"):
+        module_of(numbered(n_targets=1)).serving([0], label_noise=0.1)

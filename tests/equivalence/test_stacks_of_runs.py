@@ -20,7 +20,13 @@ SHARED = [
 ]  # fmt: skip
 RUNS = [
     ["activation=relu"],
-    ["activation=tanh", "optimizer=adam", "optimizer.lr=0.01", "network.dropout=0.2"],
+    [
+        "activation=tanh",
+        "optimizer=adam",
+        "optimizer.lr=0.01",
+        "network.dropout=0.2",
+        "data.label_noise=0.2",
+    ],
     ["activation=tanh", "optimizer=adam", "optimizer.lr=0.01", "scheduler=cosine"],
     ["activation=sigmoid", "loss=bce", "scheduler=step", "optimizer=rmsprop", "optimizer.lr=0.01"],
     ["activation=leaky", "loss=mse", "optimizer.lr=1e6"],
@@ -134,7 +140,7 @@ def test_what_needs_a_trainer_of_its_own_shares_no_stack(own, tmp_path):
 
 @pytest.mark.parametrize("own", [
     "network.depth=4", "data=wine", "data.batch_size=8", "trainer.max_epochs=3",
-    "network.normalization=layer", "diagnostics.every_n_steps=7", "data.label_noise=0.1",
+    "network.normalization=layer", "diagnostics.every_n_steps=7",
 ])  # fmt: skip
 def test_runs_that_differ_in_what_a_stack_shares_are_apart(own, tmp_path):
     assert shape(compose_run([own], tmp_path)[0]) != shape(compose_run([], tmp_path)[0])

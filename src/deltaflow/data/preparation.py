@@ -7,7 +7,7 @@ import numpy as np
 from deltaflow.data.samples import Array, Kind, Samples
 from deltaflow.data.tables.problems import cell
 from deltaflow.nn.random_streams import Stream, generator
-from deltaflow.nn.task import Classification, Regression
+from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 
@@ -90,14 +90,15 @@ def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
     return np.sort(shuffled[np.argsort(quantile, kind="stable")[:count]])
 
 
-def confuse_labels(samples: Samples, rows: Array, share: float, seed: int) -> Array:
+def confuse_labels(targets: Array, task: Task, rows: Array, share: float, seed: int) -> Array:
     """Targets of all samples, in a share of the rows another class than the true one.
 
     Networks that are large enough learn such labels by heart (Zhang et al. 2017,
     arXiv:1611.03530).
 
     Args:
-        samples: all of them.
+        targets: of all samples.
+        task: what they are.
         rows: whose labels may change.
         share: of them, 0 to 1, whose labels do.
         seed: of the choice.
@@ -109,18 +110,18 @@ def confuse_labels(samples: Samples, rows: Array, share: float, seed: int) -> Ar
         ValueError: if targets are numbers.
     """
     if share == 0:
-        return samples.targets
-    if isinstance(samples.task, Regression):
+        return targets
+    if isinstance(task, Regression):
         raise UserError(
             f"`data.label_noise` replaces classes by others. Found {share} for a numeric target. "
             "Use `data.label_noise=0`; most synthetic sources have `data.noise`."
         )
     draw = generator(seed, Stream.LABELS)
     chosen = draw.choice(rows, size=round(share * len(rows)), replace=False)
-    targets, n_classes = samples.targets.copy(), samples.task.n_classes
+    confused, n_classes = targets.copy(), task.n_classes
     shift = draw.integers(1, n_classes, size=len(chosen))
-    targets[chosen] = (targets[chosen] + shift) % n_classes
-    return targets
+    confused[chosen] = (confused[chosen] + shift) % n_classes
+    return confused
 
 
 def _rarest_class(samples: Samples, names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Self
 
 import torch
@@ -65,8 +66,7 @@ class ReplicaData:
         self.preprocessing = Preprocessing.learnt(samples, train, standardize)
         self.task = self.preprocessing.task
         features = self.preprocessing.inputs(samples.features)
-        targets = confuse_labels(samples, train, label_noise, split_seed)
-        targets = self.preprocessing.standard_targets(targets)
+        targets = self.preprocessing.standard_targets(samples.targets)
         if batch_size is not None and not 1 <= batch_size <= len(train):
             raise UserError(
                 f"`data.batch_size` must be 1 to {len(train)}, the rows of the training part. "
@@ -76,17 +76,38 @@ class ReplicaData:
         self.seeds = tuple(seeds)
         self.batch_size = batch_size or len(train)
         self._parts = [_tensors(features[part], targets[part], dtype) for part in parts]
+        self._labels: Tensor | None = None  # [R, n_rows] of the training part, if they differ
+        self._confused = partial(confuse_labels, targets, samples.task, train, seed=split_seed)
+        self._train = train
+        self._confuse(label_noise)
 
-    def serving(self, seeds: Sequence[int]) -> Self:
+    def serving(self, seeds: Sequence[int], label_noise: float) -> Self:
         """The same samples for other replicas.
 
         Args:
             seeds: one per replica.
+            label_noise: share of the training labels that become another class.
+
+        Raises:
+            ValueError: if labels are to be replaced where there are none.
         """
         served = copy.copy(self)
         served.seeds = tuple(seeds)
         served._parts = list(self._parts)
+        served._confuse(label_noise)
         return served
+
+    @classmethod
+    def joined(cls, several: Sequence[Self]) -> Self:
+        """What serves the replicas of several, whose samples differ in training labels at most."""
+        whole = copy.copy(several[0])
+        whole.seeds = tuple(seed for one in several for seed in one.seeds)
+        whole._parts = list(whole._parts)
+        labels = [one._parts[0][1] for one in several]
+        if not all(torch.equal(one, labels[0]) for one in labels):
+            counts = torch.tensor([len(one.seeds) for one in several])
+            whole._labels = torch.stack(labels).repeat_interleave(counts, dim=0)
+        return whole
 
     @property
     def n_features(self) -> int:
@@ -111,7 +132,7 @@ class ReplicaData:
 
     def train_dataloader(self) -> "TrainingBatches":
         """The training part, each replica in its own order."""
-        return TrainingBatches(self._on_device(0), self.seeds, self.batch_size)
+        return TrainingBatches(self._on_device(0), self.seeds, self.batch_size, self._labels)
 
     def val_dataloader(self) -> "EvaluationBatches":
         """The validation part, for all replicas alike."""
@@ -132,6 +153,13 @@ class ReplicaData:
 
     def _on_device(self, part: int) -> Batch:
         return self._parts[part]
+
+    def _confuse(self, share: float) -> None:
+        """Set the training labels, a share of them wrong; numbers stay as they are."""
+        confused = self._confused(share)
+        if self.preprocessing.classes:
+            x, y = self._parts[0]
+            self._parts[0] = x, torch.from_numpy(confused[self._train]).to(y.device)
 
 
 class ReplicaOrder:
@@ -158,10 +186,19 @@ class TrainingBatches:
     """Batches ``([R, B, features], [R, B, …])``; the last may be short.
 
     A full batch is not permuted.
+
+    Args:
+        part: features and targets of the rows.
+        seeds: one per replica.
+        batch_size: samples a step.
+        labels: of each replica, ``[R, n_rows]``, if they differ.
     """
 
-    def __init__(self, part: Batch, seeds: Sequence[int], batch_size: int) -> None:
+    def __init__(
+        self, part: Batch, seeds: Sequence[int], batch_size: int, labels: Tensor | None = None
+    ) -> None:
         self.part = part
+        self.labels = None if labels is None else labels.to(part[0].device)
         self.batch_size = batch_size
         self.sampler = ReplicaOrder(len(part[0]), seeds)
 
@@ -172,11 +209,12 @@ class TrainingBatches:
         x, y = self.part
         if len(self) == 1:
             n_replicas = len(self.sampler.seeds)
-            yield x.expand(n_replicas, *x.shape), y.expand(n_replicas, *y.shape)
+            targets = y.expand(n_replicas, *y.shape) if self.labels is None else self.labels
+            yield x.expand(n_replicas, *x.shape), targets
             return
         order = self.sampler.permutation().to(x.device)
         for rows in torch.split(order, self.batch_size, dim=1):
-            yield x[rows], y[rows]
+            yield x[rows], y[rows] if self.labels is None else self.labels.gather(1, rows)
 
 
 class EvaluationBatches:

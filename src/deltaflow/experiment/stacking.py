@@ -25,10 +25,11 @@ from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, Metric
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.tensorboard import tensorboards
 from deltaflow.training.coupling import shares_a_pass
+from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.stack import Stack
 
 _OWN = ("activation", "init", "loss", "optimizer", "scheduler", "seed", "n_seeds", "sweep")
-_OWN_KEYS = (("network", "dropout"), ("trainer", "gradient_clip_norm"))
+_OWN_KEYS = (("network", "dropout"), ("trainer", "gradient_clip_norm"), ("data", "label_noise"))
 """Settings in which the runs of a stack may differ: they act on a replica alone."""
 
 _UNKNOWN = 2**32  # bytes of memory, where the system does not tell
@@ -111,7 +112,7 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
         run.destination(own.start, in_stack=True)
         for run, own in zip(runs, stack.slices, strict=True)
     ]
-    data = first.data.serving(stack.network.seeds)
+    data = ReplicaDataModule.joined([run.data for run in runs])
     callbacks = recorders(config, destinations, first.loggers, bar)
     trainer = make_trainer(config, data, first.plan.directory, callbacks, [])
     names = [run.plan.directory.name for run in runs]

@@ -101,7 +101,8 @@ class RunUnderWay:
         limits.check(config)
         builders.check_size(config)
         seeds = builders.seeds(config)
-        self.data = shared.serving(seeds) if shared else assembly.datamodule(config)
+        noise = config.data.label_noise
+        self.data = shared.serving(seeds, noise) if shared else assembly.datamodule(config)
         reading = self.data.reading
         self.records.note({"table": None if reading is None else reading.record()})
 
