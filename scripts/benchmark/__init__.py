@@ -27,6 +27,7 @@ from torch.nn.utils import parameters_to_vector
 
 from benchmark import phases
 from benchmark.predictions import DIAGRAM, PREDICTION, predictions
+from benchmark.scaling import MANY, measure_scaling
 from benchmark.tables import show, spread
 from benchmark.trainings import (
     Trained,
@@ -42,6 +43,7 @@ from deltaflow.terminal.screen import console
 
 WARM_UP_EPOCHS = 5  # few enough that rounding has not grown yet, whatever the network
 TOLERANCES = {"32-true": 1e-3, "64-true": 1e-10}  # of weights, relative to the largest
+SIZES = [1, 16, 64, 256, 1024, 10_000]
 OFF, BARE = ["diagnostics=off"], ["diagnostics=off", "logger=none"]
 LOOP, LIGHTNING, OURS, PROCESS = "plain loop", "bare Lightning", "deltaflow", "train.py"
 
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and report; the exit status is 0 only if everything went well."""
     options = parse(arguments)
     with in_one_message():
-        results = (measure_sweep if options.sweep else measure)(options)
+        results = WAYS[options.what](options)
         show(results, options.markdown)
         if options.output:
             path = Path(options.output)
@@ -68,7 +70,14 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
     add("--no-processes", dest="processes", action="store_false", help="no whole processes")
     add("--markdown", action="store_true", help="tables for a page")
     add("--output", metavar="FILE", help="JSON of all that was measured")
-    add("--sweep", action="store_true", help="where the time of a sweep of 48 runs goes, only")
+    add("--sweep", dest="what", action="store_const", const="sweep", default="run",
+        help="where the time of a sweep of 48 runs goes, only")  # fmt: skip
+    add("--scaling", dest="what", action="store_const", const="scaling",
+        help="what a network costs among many, beside others and the limit, only")  # fmt: skip
+    add("--many", type=int, default=MANY, help="networks of a stack for --scaling (256)")
+    add("--replicas", type=_sizes, default=SIZES, help="sizes of stacks (1,16,64,256,1024,10000)")
+    add("--jax", action="append", default=[], metavar="PYTHON",
+        help="an interpreter with JAX, for --scaling; may be repeated")  # fmt: skip
     add("overrides", nargs="*", metavar="OVERRIDE", help="of the training, such as data=digits")
     options = parser.parse_intermixed_args(arguments)
     if options.repeats < 1 or options.n_seeds < 2:
@@ -79,6 +88,10 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
     if options.epochs is not None:
         options.overrides.append(f"trainer.max_epochs={options.epochs}")
     return options
+
+
+def _sizes(typed: str) -> list[int]:
+    return [max(1, int(size)) for size in typed.split(",")]
 
 
 def measure(options: Namespace) -> dict[str, Any]:
@@ -131,6 +144,9 @@ def measure_sweep(options: Namespace) -> dict[str, Any]:
         "machine": _machine(torch.device("cpu")),
         "phases": {phase: [seconds[phase] for seconds in rounds] for phase in phases.PHASES},
     }
+
+
+WAYS = {"run": measure, "sweep": measure_sweep, "scaling": measure_scaling}
 
 
 def _trainings(work: Work, overrides: Sequence[str]) -> dict[str, Callable[[], Trained]]:

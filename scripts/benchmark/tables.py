@@ -13,11 +13,21 @@ from deltaflow.terminal.screen import console
 def show(results: Mapping[str, Any], markdown: bool) -> None:
     """Print what was measured; Markdown is for a page."""
     frame = box.MARKDOWN if markdown else box.SIMPLE
-    tables = _split(results, frame) if "phases" in results else _clocks(results, frame)
+    if "tables" in results:
+        tables = [_plain(table, frame) for table in results["tables"]]
+    else:
+        tables = _split(results, frame) if "phases" in results else _clocks(results, frame)
     facts = {"rounds": results["settings"]["repeats"], **results["machine"]}
     out = console()
     out.width = 200 if markdown else out.width  # a wrapped cell would be no Markdown
     out.print(*tables, ", ".join(f"{k} {v}" for k, v in facts.items()))
+
+
+def _plain(kept: Mapping[str, Any], frame: box.Box) -> Table:
+    table = Table(*kept["columns"], title=kept["title"], title_justify="left", box=frame)
+    for row in kept["rows"]:
+        table.add_row(*row)
+    return table
 
 
 def _split(results: Mapping[str, Any], frame: box.Box) -> list[Table]:

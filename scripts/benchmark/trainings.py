@@ -14,6 +14,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -133,15 +134,19 @@ class Batches:
 class BareModule(pl.LightningModule):
     """As little as Lightning asks for."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, logs: bool = False) -> None:
         super().__init__()
         self.work = work
+        self.logs = logs
         self.network = work.network(0)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of a batch."""
         x, target = batch
-        return self.work.loss(self.network(x), target)
+        loss = self.work.loss(self.network(x), target)
+        if self.logs:
+            self.log("loss", loss)
+        return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log loss and metrics."""
@@ -155,7 +160,7 @@ class BareModule(pl.LightningModule):
 def train_by_loop(work: Work, n_networks: int) -> Trained:
     """Train the first replicas one after the other, as any PyTorch tutorial does."""
     networks = [work.network(r) for r in range(n_networks)]
-    with _stopwatch(work.device) as seconds:
+    with stopwatch(work.device) as seconds:
         for r, network in enumerate(networks):
             optimizer = work.module.optimizer(network.parameters())
             batches = work.batches(r)
@@ -174,15 +179,21 @@ def train_by_loop(work: Work, n_networks: int) -> Trained:
     return seconds(), networks
 
 
-def train_by_lightning(work: Work) -> Trained:
-    """Train replica 0 by a plain Trainer: no loggers, no callbacks; ``Trainer.fit`` is timed."""
-    module = BareModule(work)
+def train_by_lightning(work: Work, logger: Logger | None = None) -> Trained:
+    """Train replica 0 by a plain Trainer without callbacks; ``Trainer.fit`` is timed.
+
+    Args:
+        work: to be done.
+        logger: of the loss of each step, and of the validation's metrics.
+    """
+    module = BareModule(work, logger is not None)
     trainer = pl.Trainer(
         accelerator=work.device.type,
         devices=1,
         precision=work.precision,  # type: ignore[arg-type]
         max_epochs=work.epochs,
-        logger=False,
+        logger=logger or False,
+        log_every_n_steps=1,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -191,7 +202,7 @@ def train_by_lightning(work: Work) -> Trained:
     validation = None
     if work.validation is not None:
         validation = Batches(work.validation, len(work.validation[0]), seed=0)
-    with _stopwatch(work.device) as seconds:
+    with stopwatch(work.device) as seconds:
         trainer.fit(module, work.batches(0), validation)
     return seconds(), [module.network]
 
@@ -203,23 +214,10 @@ def train_by_run(work: Work, overrides: Sequence[str]) -> Trained:
         work: how long, and where.
         overrides: of the run.
     """
-    fit, seconds = pl.Trainer.fit, 0.0
-
-    def timed_fit(*args: Any, **kwargs: Any) -> None:
-        nonlocal seconds
-        with _stopwatch(work.device) as clock:
-            fit(*args, **kwargs)
-        seconds = clock()
-
-    pl.Trainer.fit = timed_fit  # type: ignore[method-assign]
-    try:
-        with tempfile.TemporaryDirectory() as directory:
-            epochs = f"trainer.max_epochs={work.epochs}"
-            network = train([*overrides, epochs], directory).network
-    finally:
-        pl.Trainer.fit = fit  # type: ignore[method-assign]
+    with tempfile.TemporaryDirectory() as directory, fit_clock(work.device) as seconds:
+        network = train([*overrides, f"trainer.max_epochs={work.epochs}"], directory).network
     assert network is not None
-    return seconds, [network.replica(r) for r in range(len(network.seeds))]
+    return seconds(), [network.replica(r) for r in range(len(network.seeds))]
 
 
 def _on_device(batch: Batch, device: torch.device) -> Batch:
@@ -227,7 +225,24 @@ def _on_device(batch: Batch, device: torch.device) -> Batch:
 
 
 @contextmanager
-def _stopwatch(device: torch.device) -> Iterator[Callable[[], float]]:
+def fit_clock(device: torch.device) -> Iterator[Callable[[], float]]:
+    """Time the calls of ``Trainer.fit`` that are made within; what is given tells the last."""
+    fit, clocks = pl.Trainer.fit, [lambda: 0.0]
+
+    def timed_fit(*args: Any, **kwargs: Any) -> None:
+        with stopwatch(device) as clock:
+            fit(*args, **kwargs)
+        clocks.append(clock)
+
+    pl.Trainer.fit = timed_fit  # type: ignore[method-assign]
+    try:
+        yield lambda: clocks[-1]()
+    finally:
+        pl.Trainer.fit = fit  # type: ignore[method-assign]
+
+
+@contextmanager
+def stopwatch(device: torch.device) -> Iterator[Callable[[], float]]:
     """Time what is done within, an accelerator's pending work included."""
 
     def now() -> float:

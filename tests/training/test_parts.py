@@ -82,11 +82,10 @@ def test_an_objective_is_cut_where_it_changes():
 
 
 @pytest.mark.parametrize(("width", "n_replicas", "n_parts"), [
-    (8, 64, 1), (32, 1, 1), (2000, 1, 1), (2000, 3, 3), (32, 10_000, 82),
+    (8, 64, 1), (32, 1, 1), (1000, 1, 1), (1000, 3, 2), (32, 1000, 2),
 ])  # fmt: skip
 def test_small_stacks_are_one_part_and_large_ones_are_cut(width, n_replicas, n_parts):
-    with torch.device("meta"):
-        network = FullyConnected([4, width, width, 3], nn.ReLU(), n_replicas)
+    network = FullyConnected([4, width, width, 3], nn.ReLU(), n_replicas)
     assert in_parts.number_of_parts(network, 16) == n_parts
 
 

@@ -24,7 +24,8 @@ class StackedLinear(nn.Module):
     """R linear layers of one shape: z = h Wᵀ + b within each replica.
 
     The weight is ``[R, fan_out, fan_in]``, and lies in memory as ``[R, fan_in, fan_out]``. So do
-    its gradient and whatever an optimizer keeps of it, and a product needs no transposed copy.
+    its gradient and whatever an optimizer keeps of it, and a product needs no transposed copy. A
+    single replica lies as ``nn.Linear`` does, for optimizers that look at gradients as one row.
 
     The parameters hold no values until an initializer's are set.
 
@@ -41,8 +42,8 @@ class StackedLinear(nn.Module):
         super().__init__()
         self.fan_in = fan_in
         self.fan_out = fan_out
-        in_memory = torch.zeros(n_replicas, fan_in, fan_out, dtype=dtype)
-        self.weight = nn.Parameter(in_memory.transpose(1, 2))
+        weight = torch.zeros(n_replicas, fan_in, fan_out, dtype=dtype).transpose(1, 2)
+        self.weight = nn.Parameter(weight if n_replicas > 1 else weight.contiguous())
         self.bias = nn.Parameter(torch.zeros(n_replicas, fan_out, dtype=dtype))
 
     def forward(self, h: Tensor) -> Tensor:

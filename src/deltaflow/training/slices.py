@@ -91,6 +91,7 @@ class OptimizerOfSlices(Optimizer):
         """Go on from such a state."""
         for i, optimizer in enumerate(self.optimizers):
             optimizer.load_state_dict(state_dict[str(i)])
+        self.param_groups = [group for one in self.optimizers for group in one.param_groups]
 
     def _update(self, part: Part) -> None:
         part.hand_gradients_over()

@@ -1,0 +1,206 @@
+"""What a network costs among many: beside others, by replicas, by shape, and beside the limit.
+
+The work is a tanh network of six hidden layers of 32 units, 400 steps of 15 of 120 rows of Iris,
+with diagnostics, records and TensorBoard on unless a line says otherwise. Each run of ours has a
+process of its own, whose memory is told too.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers import CSVLogger
+
+from benchmark import rivals
+from benchmark.trainings import Work, fit_clock, train_by_lightning, train_by_loop
+from deltaflow import UserError, train
+
+WORK = (
+    "data=iris", "data.split=[0.8,0.2,0]", "data.batch_size=15", "activation=tanh",
+    "network.depth=6", "network.width=32", "optimizer.lr=0.05", "trainer.max_epochs=50",
+)  # fmt: skip
+BARE = ("diagnostics=off", "logger=none")
+MANY = 256
+ONCE = 1024  # replicas, of more of which there is one round
+SHAPES = {
+    "the work": (), "depth 2": ("network.depth=2",), "depth 20": ("network.depth=20",),
+    "width 64": ("network.width=64",), "width 128": ("network.width=128",),
+    "batch 60": ("data.batch_size=60",), "relu": ("activation=relu",), "adam": ("optimizer=adam",),
+}  # fmt: skip
+CADENCES = {
+    "no diagnostics, no logs": BARE, "no diagnostics": BARE[:1], "every 10 steps (default)": (),
+    "every 100 steps": ("diagnostics.every_n_steps=100",),
+    "every step": ("diagnostics.every_n_steps=1",),
+}  # fmt: skip
+WIDE = (
+    "data=digits", "network.depth=8", "network.width=512", "data.batch_size=128",
+    "trainer.max_epochs=4", "optimizer.lr=0.01", *BARE,
+)  # fmt: skip
+WIDE_REPLICAS = 16
+TARGETS = {"plain loop": 30, "Lightning with CSVLogger": 150, "scikit-learn": 20, "JAX": 2.5}
+"""How many times as much as a network of ours each should take."""
+
+
+def measure_scaling(options: Namespace) -> dict[str, Any]:
+    """Measure all, round by round.
+
+    Returns:
+        In JSON's own types: ``settings``, ``machine`` (but for the device) and ``tables``.
+
+    Raises:
+        ValueError: if a run fails, or an interpreter of ``--jax`` has none.
+    """
+    shared = [*WORK, *options.overrides]
+    rate = rivals.product_rate()
+    return {
+        "settings": vars(options) | {"overrides": shared},
+        "machine": {"cpus": torch.get_num_threads(), "products": f"{rate / 1e9:.0f} GFLOP/s"},
+        "tables": [
+            _beside_others(shared, options, rate),
+            _by_replicas(shared, options),
+            _by_shape(shared, options, rate),
+            _by_cadence(shared, options),
+        ],
+    }
+
+
+def run(overrides: Sequence[str], n_replicas: int) -> dict[str, float]:
+    """Train in a process of its own.
+
+    Returns:
+        ``fit`` and ``whole``, seconds of ``Trainer.fit`` and of the run without imports, and
+        ``peak``, bytes of memory.
+
+    Raises:
+        ValueError: if it fails.
+    """
+    found_here = f"import sys; sys.path.insert(1, {str(Path(__file__).parents[1])!r})"
+    typed = [*overrides, f"n_seeds={n_replicas}"]
+    program = f"{found_here}; from benchmark.scaling import main; main({typed!r})"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    if ended.returncode:
+        raise UserError(ended.stderr.strip().splitlines()[-1].removeprefix("deltaflow: "))
+    found: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
+    return found
+
+
+def main(overrides: Sequence[str]) -> None:
+    """Train, and print what it took."""
+    import resource
+
+    with tempfile.TemporaryDirectory() as directory, fit_clock(torch.device("cpu")) as fit:
+        train(["trainer.max_epochs=1", *BARE], f"{directory}/warm")  # imports that wait until then
+        started = time.perf_counter()
+        train(overrides, f"{directory}/run")
+        whole = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak *= 1 if sys.platform == "darwin" else 1024
+    print(json.dumps({"fit": fit(), "whole": whole, "peak": peak}))
+
+
+def _beside_others(shared: Sequence[str], options: Namespace, rate: float) -> dict[str, Any]:
+    """Milliseconds of one network of each, and ratios to the marginal network of ours."""
+    lone = Work.of([*shared, "n_seeds=1"])
+    stack = Work.of([*shared, f"n_seeds={options.many}"])
+    n_steps = lone.epochs * -(-len(lone.train[0]) // lone.batch_size)
+    ways: dict[str, Callable[[], float]] = {
+        "plain loop": lambda: train_by_loop(lone, 1)[0],
+        "bare Lightning": lambda: train_by_lightning(lone)[0],
+        "Lightning with CSVLogger": partial(_with_csv, lone),
+        "scikit-learn": partial(rivals.train_by_sklearn, lone),
+        "stacked loop": lambda: rivals.train_by_stacked_loop(stack) / options.many,
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    marginal: dict[str, list[float]] = {"fit": [], "whole": []}
+    for _ in range(options.repeats):
+        for name, way in ways.items():
+            seconds[name].append(way())
+        for python in options.jax:
+            version, taken, apart = rivals.train_by_jax(stack, python)
+            name = f"JAX {version}, vmap (weights within {apart:.0e})"
+            seconds.setdefault(name, []).append(taken / options.many)
+        one, more = run(shared, 1), run(shared, options.many + 1)
+        for clock, values in marginal.items():
+            values.append((more[clock] - one[clock]) / options.many)
+    ours = marginal["fit"]
+    limit = rivals.operations(lone.module.network.sizes, lone.batch_size, n_steps) / rate
+    rows = []
+    for name, values in seconds.items():
+        ratio = statistics.median(v / o for v, o in zip(values, ours, strict=True))
+        target = next((t for who, t in TARGETS.items() if name.startswith(who)), None)
+        claim = ["", ""] if target is None else [f"≥ {target}", "yes" if ratio >= target else "no"]
+        rows.append([name, _ms(values), f"{ratio:.1f}", *claim])
+    rows += [
+        ["deltaflow, one network more: fit", _ms(ours), "1", "≤ 6 ms",
+         "yes" if statistics.median(ours) <= 6e-3 else "no"],
+        ["deltaflow, one network more: the whole run", _ms(marginal["whole"]), "", "", ""],
+        ["products alone, at the machine's rate", f"{limit * 1e3:.2f}",
+         f"{limit / statistics.median(ours):.2f}", "", ""],
+    ]  # fmt: skip
+    columns = ["one network", "ms", "of deltaflow's", "target", "holds"]
+    return {"title": f"Beside others, {options.many} networks", "columns": columns, "rows": rows}
+
+
+def _by_replicas(shared: Sequence[str], options: Namespace) -> dict[str, Any]:
+    """Time and memory of stacks of several sizes."""
+    rows = []
+    for n in options.replicas:
+        repeats = options.repeats if n <= ONCE else 1
+        rounds = [run(shared, n) for _ in range(repeats)]
+        fit, whole, peak = (
+            statistics.median(found[clock] for found in rounds)
+            for clock in ("fit", "whole", "peak")
+        )
+        rows.append([f"{n:,}", f"{fit:.2f}", f"{fit / n * 1e3:.2f}", f"{whole:.2f}",
+                     f"{peak / 2**20:,.0f}"])  # fmt: skip
+    columns = ["networks", "fit, s", "fit, ms a network", "whole run, s", "peak memory, MiB"]
+    return {"title": "By the number of networks", "columns": columns, "rows": rows}
+
+
+def _by_shape(shared: Sequence[str], options: Namespace, rate: float) -> dict[str, Any]:
+    """Time of other networks and optimizers, and how much of it products take at their rate."""
+    cases = {name: ([*shared, *own], options.many) for name, own in SHAPES.items()}
+    wide = f"width 512, depth 8, batch 128, {WIDE_REPLICAS} networks, nothing measured"
+    cases[wide] = ([*shared, *WIDE, *options.overrides], WIDE_REPLICAS)
+    rows = []
+    for name, (overrides, n) in cases.items():
+        fit = run(overrides, n)["fit"]
+        work = Work.of([*overrides, "n_seeds=1"])
+        n_steps = work.epochs * -(-len(work.train[0]) // work.batch_size)
+        products = rivals.operations(work.module.network.sizes, work.batch_size, n_steps) * n / rate
+        rows.append([name, f"{fit / n * 1e3:.2f}", f"{products / fit:.0%}"])
+    columns = ["what", "fit, ms a network", "share of products at the machine's rate"]
+    return {"title": f"By shape, {options.many} networks", "columns": columns, "rows": rows}
+
+
+def _by_cadence(shared: Sequence[str], options: Namespace) -> dict[str, Any]:
+    """What measuring and logging cost, for one network and for many."""
+    rows: list[list[str]] = []
+    reference: dict[int, float] = {}
+    for name, own in CADENCES.items():
+        row = [name]
+        for n in (1, options.many):
+            rounds = [run([*shared, *own], n)["fit"] for _ in range(options.repeats)]
+            fit = statistics.median(rounds)
+            row += [f"{fit:.2f}", f"{fit / reference.setdefault(n, fit):.2f}"]
+        rows.append(row)
+    columns = ["measured", "1 network, s", "ratio", f"{options.many} networks, s", "ratio"]
+    return {"title": "By what is measured", "columns": columns, "rows": rows}
+
+
+def _with_csv(work: Work) -> float:
+    with tempfile.TemporaryDirectory() as directory:
+        return train_by_lightning(work, CSVLogger(directory))[0]
+
+
+def _ms(seconds: Sequence[float]) -> str:
+    return f"{statistics.median(seconds) * 1e3:.2f}"
