@@ -69,8 +69,6 @@ def make_trainer(
     )
 
 
-
-
 @contextmanager
 def computed(config: DictConfig, module: StackedModule, data: ReplicaData) -> Iterator[None]:
     """Let the cores of the processor share the work, and leave PyTorch as it was.

@@ -10,7 +10,6 @@ from torch import Tensor
 from deltaflow.flow import kernels, measurement
 from deltaflow.flow.measurement import Quantities, joined
 from deltaflow.flow.tape import Tape
-from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.cadence import Cadence
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
