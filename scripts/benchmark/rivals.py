@@ -18,7 +18,7 @@ import torch
 
 from benchmark.trainings import Work, stopwatch
 from deltaflow import UserError
-from deltaflow.data.replicas import TrainingBatches
+from deltaflow.data import TrainingBatches
 from deltaflow.nn.network import FullyConnected
 
 _SIDE = 2048  # of the matrices that are multiplied

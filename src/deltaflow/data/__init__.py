@@ -8,7 +8,7 @@ batches, ``[R, B, features]``. What was done to them is kept as a :class:`Prepro
 
 from deltaflow.data import sources
 from deltaflow.data.preprocessing import Preprocessing
-from deltaflow.data.replicas import Batch, ReplicaData
+from deltaflow.data.replicas import Batch, ReplicaData, TrainingBatches
 from deltaflow.data.samples import Column, Kind, Reading, Samples
 from deltaflow.data.unseen import Table, Unseen, read_unseen
 
@@ -21,6 +21,7 @@ __all__ = [
     "ReplicaData",
     "Samples",
     "Table",
+    "TrainingBatches",
     "Unseen",
     "read_unseen",
     "sources",
