@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from deltaflow.comparison.flow_numbers import flow_numbers, theory_fit
-from deltaflow.comparison.results import best_epoch, metric_values, results
+from deltaflow.comparison.results import best_rows, metric_values, results
 from deltaflow.records import LAYERS, METRICS
 
 
@@ -71,17 +71,16 @@ def _metrics(losses: list[float]) -> pl.DataFrame:
 
 
 def test_the_best_epoch_is_the_first_with_the_lowest_validation_loss():
-    assert best_epoch(_metrics([3.0, 1.0, math.nan, 1.0, 2.0]), seed=3) == 1
+    assert best_rows(_metrics([3.0, 1.0, math.nan, 1.0, 2.0])) == {3: (1, {"loss": 1.0})}
 
 
 def test_without_a_finite_loss_no_epoch_is_best():
-    assert best_epoch(_metrics([math.nan]), seed=3) is None
-    assert best_epoch(_metrics([1.0]), seed=4) is None
+    assert best_rows(_metrics([math.nan])) == {}
 
 
 def test_metrics_that_do_not_apply_are_left_out():
-    assert metric_values(_metrics([3.0, 1.0]), 3, "validation", 1) == {"loss": 1.0}
-    assert metric_values(_metrics([3.0]), 3, "test", 0) == {}
+    assert metric_values(_metrics([3.0, 1.0]), "validation", 1) == {3: {"loss": 1.0}}
+    assert metric_values(_metrics([3.0]), "test", 0) == {}
 
 
 def predicted(ratios, spread=0.2):

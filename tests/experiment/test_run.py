@@ -96,7 +96,7 @@ def test_the_noise_scale_is_null_where_the_noise_hides_the_gradient(tmp_path):
 
 def test_a_replica_that_diverges_is_marked_and_left_out_of_means(tmp_path):
     result = run(
-        [*SHORT, "n_seeds=6", "loss=mse", "optimizer.lr=3", "trainer.max_epochs=20"], tmp_path
+        [*SHORT, "n_seeds=6", "loss=mse", "optimizer.lr=3.3", "trainer.max_epochs=20"], tmp_path
     )
     replicas = result.summary["replicas"]
     diverged = [r for r in replicas if r["status"] == "diverged"]

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from deltaflow.flow.profiles import decay_rate, vanishing_index
+from deltaflow.flow.profiles import Array, decay_rate, vanishing_index
 from deltaflow.records import Replica
 
 FLOW_NUMBERS = ("vanishing_index", "decay_rate", "loss_gain", "vanishing_index_weight")
 FIT_NUMBERS = ("decay_rate", "vanishing_index", "theory_error", "band")
+_PROFILES = ("delta_norm", "sample_grad_rms", "delta_rms", "fan_in", "fan_out")
 
 
 def positive_log(name: str) -> pl.Expr:
@@ -33,14 +34,22 @@ def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
         By seed: each of ``FLOW_NUMBERS`` with ``_start`` and ``_end``; None where it does
         not apply or is not finite.
     """
+    ordered = layers.select("seed", "step", "layer", *_PROFILES).sort("seed", "step", "layer")
+    steps = ordered["step"].to_numpy()
+    profiles = ordered.select(pl.col(_PROFILES).cast(pl.Float64).fill_null(math.nan)).to_numpy()
+    counts = ordered.group_by("seed", maintain_order=True).len()
     numbers: dict[int, dict[str, float | None]] = {}
-    for (seed,), rows in layers.group_by("seed", maintain_order=True):
-        first, last = first_and_last(rows)
-        numbers[int(seed)] = {
+    begin = 0
+    for seed, n_rows in counts.iter_rows():
+        end = begin + n_rows
+        first = begin + np.searchsorted(steps[begin:end], steps[begin], side="right")
+        last = begin + np.searchsorted(steps[begin:end], steps[end - 1], side="left")
+        numbers[seed] = {
             f"{name}_{moment}": value
-            for moment, step in (("start", first), ("end", last))
-            for name, value in _profile_numbers(rows.filter(pl.col("step") == step)).items()
+            for moment, rows in (("start", slice(begin, first)), ("end", slice(last, end)))
+            for name, value in _profile_numbers(profiles[rows]).items()
         }
+        begin = end
     return numbers
 
 
@@ -110,17 +119,13 @@ def first_and_last(layers: pl.DataFrame) -> tuple[int, int]:
     return int(layers["step"].min()), int(layers["step"].max())  # type: ignore[arg-type]
 
 
-def _profile_numbers(rows: pl.DataFrame) -> dict[str, float | None]:
-    """Flow numbers of one seed at one step; the rows are its layers."""
-    ordered = rows.sort("layer")
-    hidden, output = ordered[:-1], ordered[-1]
-    delta = hidden["delta_norm"].to_numpy()
-    entries = hidden["fan_in"] * hidden["fan_out"]
-    weight = (hidden["sample_grad_rms"] * entries.sqrt()).to_numpy()
+def _profile_numbers(rows: Array) -> dict[str, float | None]:
+    """Flow numbers of one seed at one step; the rows are its layers, the columns ``_PROFILES``."""
+    delta, sample_grad, _, fan_in, fan_out = rows[:-1].T
     numbers = {
         "vanishing_index": vanishing_index(delta),
-        "vanishing_index_weight": vanishing_index(weight),
+        "vanishing_index_weight": vanishing_index(sample_grad * np.sqrt(fan_in * fan_out)),
         "decay_rate": decay_rate(delta),
-        "loss_gain": output["delta_rms"][0],
+        "loss_gain": rows[-1, _PROFILES.index("delta_rms")],
     }
     return {name: float(value) if math.isfinite(value) else None for name, value in numbers.items()}

@@ -8,7 +8,7 @@ import polars as pl
 
 from deltaflow.comparison.flow_numbers import flow_numbers
 from deltaflow.comparison.statistics.intervals import interval, metric_scale
-from deltaflow.records import Interval, Summary
+from deltaflow.records import METRICS, Interval, Summary
 
 HEADLINES = ("accuracy", "r2", "loss")
 """The metrics that runs are judged by: the first that they have."""
@@ -37,22 +37,22 @@ def results(
     flow = flow_numbers(layers)
     last = int(metrics["epoch"].max() or 0)  # type: ignore[arg-type]
     has_validation = bool((metrics["split"] == "validation").any())
-    replicas: list[dict[str, Any]] = []
-    for seed, step in zip(seeds, diverged_at, strict=True):
-        best = best_epoch(metrics, seed)
-        final = metric_values(metrics, seed, "validation" if has_validation else "train", last)
-        replicas.append(
-            {
-                "seed": seed,
-                "status": "diverged" if step >= 0 else "completed",
-                "diverged_at_step": step if step >= 0 else None,
-                "best_epoch": best,
-                "final": final,
-                "best": {} if best is None else metric_values(metrics, seed, "validation", best),
-                "test": metric_values(metrics, seed, "test", last),
-                "flow": flow.get(seed, {}),
-            }
-        )
+    final = metric_values(metrics, "validation" if has_validation else "train", last)
+    best = best_rows(metrics)
+    test = metric_values(metrics, "test", last)
+    replicas: list[dict[str, Any]] = [
+        {
+            "seed": seed,
+            "status": "diverged" if step >= 0 else "completed",
+            "diverged_at_step": step if step >= 0 else None,
+            "best_epoch": best[seed][0] if seed in best else None,
+            "final": final.get(seed, {}),
+            "best": best[seed][1] if seed in best else {},
+            "test": test.get(seed, {}),
+            "flow": flow.get(seed, {}),
+        }
+        for seed, step in zip(seeds, diverged_at, strict=True)
+    ]
     completed = [replica for replica in replicas if replica["status"] == "completed"]
     return {
         "status": "completed" if completed else "diverged",
@@ -100,39 +100,39 @@ def headline(summary: Summary) -> str:
     return f"{name} {value:.3g}"
 
 
-def metric_values(metrics: pl.DataFrame, seed: int, split: str, epoch: int) -> dict[str, float]:
-    """Loss and metrics of a seed after one epoch.
+def metric_values(metrics: pl.DataFrame, split: str, epoch: int) -> dict[int, dict[str, float]]:
+    """Loss and metrics of each seed after one epoch.
 
     Args:
         metrics: the metrics table.
-        seed: which replica.
         split: train, validation or test.
         epoch: counted from 0.
 
     Returns:
-        Values by metric, those that apply; none if there is no such row.
+        By seed, values by metric, those that apply; without the seeds that have no such row.
     """
-    rows = metrics.filter(
-        (pl.col("seed") == seed) & (pl.col("split") == split) & (pl.col("epoch") == epoch)
-    )
-    values = rows.drop("seed", "epoch", "split").row(0, named=True) if len(rows) else {}
-    return {name: value for name, value in values.items() if value is not None}
+    rows = metrics.filter(pl.col("split") == split, pl.col("epoch") == epoch)
+    return {row["seed"]: _values(row) for row in rows.iter_rows(named=True)}
 
 
-def best_epoch(metrics: pl.DataFrame, seed: int) -> int | None:
-    """The epoch with the lowest validation loss, the first of equals.
+def best_rows(metrics: pl.DataFrame) -> dict[int, tuple[int, dict[str, float]]]:
+    """The epoch with the lowest validation loss, the first of equals, and its loss and metrics.
 
     Args:
         metrics: the metrics table.
-        seed: which replica.
 
     Returns:
-        The epoch, or ``None`` without a finite validation loss.
+        By seed, the epoch and values by metric; without the seeds that have no finite
+        validation loss.
     """
-    rows = metrics.filter(
-        (pl.col("seed") == seed) & (pl.col("split") == "validation") & pl.col("loss").is_finite()
-    ).sort("loss", "epoch")
-    return int(rows["epoch"][0]) if len(rows) else None
+    rows = metrics.filter(pl.col("split") == "validation", pl.col("loss").is_finite())
+    first = rows.sort("loss", "epoch").unique("seed", keep="first", maintain_order=True)
+    return {row["seed"]: (row["epoch"], _values(row)) for row in first.iter_rows(named=True)}
+
+
+def _values(row: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in row.items()
+            if name not in METRICS.key and value is not None}  # fmt: skip
 
 
 def _intervals(
