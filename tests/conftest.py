@@ -37,11 +37,6 @@ def real_pictures(_blank):
 
 
 @pytest.fixture
-def undrawn():
-    """What all tests are that do not ask for `real_pictures`."""
-
-
-@pytest.fixture
 def in_this_process(monkeypatch):
     """Foreign tables are read in the test's own process, where it has replaced something."""
     for module in ("deltaflow.system.parquet", "deltaflow.records.reading"):
