@@ -1,9 +1,13 @@
 """What is measured of a watched model: against our own networks, and against plain loops."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+from torch.utils.checkpoint import checkpoint
 from watched import trained
 from watching_accuracy.architectures import LeNet, Residual, Transformer, chain
 
@@ -236,3 +240,33 @@ def test_units_that_are_off_for_many_samples_are_dead(tmp_path):
     dead = run.layers.filter(layer=1)["dead_fraction"].to_list()
     assert dead[:2] == [None, None]  # 200 rows are too few to say so
     assert dead[2:] == [3 / 8, 3 / 8]
+
+
+def test_activation_checkpoints_stay_as_they_are(tmp_path):
+    class Saving(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = chain([2, 8, 8]), nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.head(checkpoint(self.body, x, use_reentrant=False).relu())
+
+    run = trained(Saving(), tmp_path / "run", n_steps=11)
+    assert run.layers["delta_rms"].null_count() == 0
+    assert run.layers.filter(layer=1)["saturated_fraction"].null_count() == 0
+
+
+def test_a_weight_made_of_others_has_no_gradient_of_its_own(tmp_path):
+    model = chain([2, 8, 2])
+    weight_norm(model[0])
+    run = trained(model, tmp_path / "run", n_steps=11)
+    first = run.layers.filter(layer=1)
+    assert first["weight_grad_norm"].null_count() == len(first)
+    assert (first["update_ratio"] > 0).all()
+    assert [verdict.kind for verdict in run.record.verdicts] == ["healthy"]
+
+
+def test_a_loss_that_is_not_finite_from_the_start_is_no_matter_of_the_step(tmp_path):
+    run = trained(chain([2, 8, 2]), tmp_path / "run", n_steps=3,
+                  loss_fn=lambda z, y: nn.functional.cross_entropy(z, y) * math.inf)  # fmt: skip
+    assert run.record.verdicts[0].words.startswith("The loss is not finite before any update")

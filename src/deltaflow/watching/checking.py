@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.records import VerdictRecord
+from deltaflow.system.errors import UserError
 from deltaflow.watching.loss_graph import facts
 from deltaflow.watching.recorder import WatchedTraining
 
@@ -50,8 +51,14 @@ def check(
         The findings.
 
     Raises:
-        ValueError: for a model without a layer to watch, or a compiled one.
+        ValueError: for a batch that is no pair; for a model without a layer to watch, or a
+            compiled one.
     """
+    if not (isinstance(batch, tuple | list) and len(batch) == 2):
+        raise UserError(
+            "A batch must be a pair of inputs and targets. Found "
+            f"{type(batch).__name__}. Write `check(model, (x, y), loss_fn)`."
+        )
     inputs, targets = batch
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():

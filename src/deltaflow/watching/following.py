@@ -171,7 +171,7 @@ class Follower(TorchFunctionMode):
             self.found[call].is_used_twice = True
             return
         try:
-            with torch.autocast(result.device.type, enabled=False):
+            with torch.autocast(result.device.type, enabled=False), _saving_as_ever():
                 own = traits(phi)
                 is_linear = _is_linear(phi)
         except Exception:  # no function of one number: whatever it makes of others, it may raise
@@ -213,6 +213,11 @@ def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
             yield from value
         else:
             yield value
+
+
+def _saving_as_ever() -> torch.autograd.graph.saved_tensors_hooks:
+    """What is saved for a backward pass of ours is none that activation checkpointing counts."""
+    return torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x)
 
 
 def _is_linear(phi: nn.Module) -> bool:

@@ -5,6 +5,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from deltaflow.system.errors import UserError
+
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _KINDS = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED)
@@ -98,12 +100,28 @@ class WatchedLayer:
 
 
 def watched_layers(model: nn.Module) -> list[WatchedLayer]:
-    """The layers of a model that can be watched, each once, in the order of its definition."""
-    return [
+    """The layers of a model that can be watched, each once, in the order of its definition.
+
+    Raises:
+        ValueError: if there is none, or the model is a compiled one.
+    """
+    if any(hasattr(module, "_orig_mod") for module in model.modules()):
+        raise UserError(
+            "A watched model must be one that PyTorch runs layer by layer. Found one that "
+            "torch.compile has made into a whole. Hand over the model before it is compiled, and "
+            "train that."
+        )
+    found = [
         WatchedLayer(name or type(module).__name__, module)
         for name, module in model.named_modules()
         if isinstance(module, _KINDS)
     ]
+    if not found:
+        raise UserError(
+            "A watched model must have a linear layer or a convolution. Found none in "
+            f"{type(model).__name__}. Hand over the model that has them."
+        )
+    return found
 
 
 def by_sample(x: Tensor, n_samples: int) -> Tensor | None:

@@ -80,7 +80,8 @@ class Observations:
         got = {layer for layer, step in tape.steps.items() if step.n_backward}
         for number, layer in enumerate(tape.steps, start=1):
             step = tape.steps[layer]
-            if got and layer.weight.requires_grad and layer not in got:
+            weight = layer.weight
+            if got and weight.requires_grad and weight.is_leaf and layer not in got:
                 self._without_gradient += (number,)
             rows = layer.units(step.before)
             if step.gradient is not None and len(rows) > 1:

@@ -58,12 +58,18 @@ class WatchedTraining:
         follows_all: bool = False,
     ) -> None:
         self.model = model
-        self.layers = _layers(model)
+        self.layers = watched_layers(model)
         if every_n_steps < 1:
             raise UserError(
                 f"`every_n_steps` must be at least 1. Found {every_n_steps}. Use 1 to measure "
                 "every step."
             )
+        for name, value in (settings or {}).items():
+            if not (value is None or isinstance(value, str | int | float)):
+                raise UserError(
+                    f"A setting must be a number, a text or None. Found {type(value).__name__} for "
+                    f"`{name}`. Leave it out, or write it as text."
+                )
         self.every_n_steps, self.seed = every_n_steps, seed
         self.loss_scale, self.loggers, self.follows_all = loss_scale, loggers, follows_all
         self.step = 0
@@ -228,21 +234,6 @@ class WatchedTraining:
             fans = [(layer.fan_in, layer.fan_out) for layer in self._known]
             self._tables[0].append(layer_rows(self._steps, fans, [self.seed]))
             self._steps = []
-
-
-def _layers(model: nn.Module) -> list[WatchedLayer]:
-    if any(hasattr(module, "_orig_mod") for module in model.modules()):
-        raise UserError(
-            "A watched model must be one that PyTorch runs layer by layer. Found one that "
-            "torch.compile has made into a whole. Hand over the model before it is compiled, and "
-            "train that."
-        )
-    if not (found := watched_layers(model)):
-        raise UserError(
-            "A watched model must have a linear layer or a convolution. Found none in "
-            f"{type(model).__name__}. Hand over the model that has them."
-        )
-    return found
 
 
 def _is_lazy(parameter: Tensor) -> bool:

@@ -129,11 +129,11 @@ class StepTape:
 
     def _listen_to_parameters(self, layer: WatchedLayer, step: LayerStep) -> None:
         weight, bias = layer.weight, layer.module.bias
-        if weight.requires_grad:
+        if weight.requires_grad and weight.is_leaf:  # none of a parametrization
             accumulated = partial(self._gradient, layer, step)
             self._hooks.append(weight.register_hook(partial(self._fresh_gradient, step)))
             self._hooks.append(weight.register_post_accumulate_grad_hook(accumulated))
-        if isinstance(bias, Tensor) and bias.requires_grad:
+        if isinstance(bias, Tensor) and bias.requires_grad and bias.is_leaf:
             noted = partial(self._bias_gradient, step)
             self._hooks.append(bias.register_post_accumulate_grad_hook(noted))
 
@@ -193,7 +193,7 @@ class StepTape:
         if "sample_grad_rms" not in values or step.n_backward != 1 or n < 2:
             return
         second_moment = values["sample_grad_rms"].square() * layer.fan_in * layer.fan_out
-        trace, signal = kernels.gradient_noise(second_moment, gradient, n)
+        trace, signal = kernels.gradient_noise(second_moment, values["weight_grad_norm"], n)
         values["grad_noise_trace"], values["grad_signal"] = trace, signal
 
     def _before_function(self, module: nn.Module, inputs: Any) -> None:

@@ -76,6 +76,11 @@ def _symmetric(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
 
 
 def _divergence(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+    if n["step"] == 0:
+        return (
+            "The loss is not finite before any update: look at the inputs and targets, at the size "
+            "of the weights, and at logarithms, roots and divisions in the loss."
+        )
     update = n.get("update")
     longest = f", after updates of {update:.2g} of the weights' length" if update else ""
     return (
