@@ -33,6 +33,12 @@ def test_what_is_missing_or_not_finite_is_left_out():
     assert interval([None, math.nan]) == Interval(None, None, None, 0)
 
 
+def test_the_size_of_values_does_not_matter():
+    small, huge = interval([1.0, 2.0, 4.0]), interval([1e200, 2e200, 4e200])
+    assert huge.mean == pytest.approx(1e200 * small.mean)
+    assert huge.high == pytest.approx(1e200 * small.high)
+
+
 def test_an_interval_has_the_level_that_it_is_asked_for():
     values = [0.1, 0.4, 0.2, 0.9]
     for level in (0.5, 0.95, 0.999):

@@ -75,11 +75,13 @@ def interval(values: Iterable[float | None], level: float = LEVEL, scale: Scale 
     n = len(known)
     if n == 0:
         return Interval(None, None, None, 0)
-    mean = float(known.mean())
+    size = float(np.abs(known).max()) or 1.0  # the squares of shares of it do not overflow
+    shares = known / size
+    mean = size * float(shares.mean())
     if n == 1:
         return Interval(mean, None, None, 1)
-    alike = bool(np.ptp(known) <= _EQUAL * np.abs(known).max())
-    error = 0.0 if alike else float(known.std(ddof=1)) / math.sqrt(n)
+    alike = bool(np.ptp(shares) <= _EQUAL)
+    error = 0.0 if alike else size * float(shares.std(ddof=1)) / math.sqrt(n)
     low, high = bounds(mean, error, n - 1, scale, n, level)
     return Interval(mean, float(low), float(high), n, alike)
 
