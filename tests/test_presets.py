@@ -74,7 +74,7 @@ def does_not_learn_and_the_flow_says_why(result, _):
 
 
 def thirty_layers_learn(result, _):
-    assert _accuracy(result) > 0.93
+    assert _accuracy(result) > 0.9
     assert abs(_mean(result, "flow", "vanishing_index_start")) < 1
 
 

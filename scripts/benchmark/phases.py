@@ -55,7 +55,7 @@ TIMED = {
         "deltaflow.experiment.under_way:RunUnderWay.begin_training",
         "deltaflow.experiment.under_way:log_picture",
         "deltaflow.experiment.under_way:log_verdicts", "deltaflow.experiment.under_way:log_outcome",
-        "deltaflow.experiment.result:Run.draw", "deltaflow.figures.run_picture:save",
+        "deltaflow.experiment.result:Run.draw", "deltaflow.figures.run_picture:png",
         "lightning.pytorch:Trainer.save_checkpoint",
         "lightning.pytorch.loggers:TensorBoardLogger.log_metrics",
         "lightning.pytorch.loggers:TensorBoardLogger.finalize",

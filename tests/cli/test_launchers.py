@@ -12,7 +12,7 @@ from hydra.core.plugins import Plugins
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import SWEEP as LONG
 from killing import alike, conduct, results
-from processes import Command, start
+from processes import Command, start, start_afresh
 from running import CONF
 
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
@@ -40,7 +40,8 @@ def launcher(request) -> str:
 def _train(folder: Path, *arguments: str) -> Command:
     """A command that has ended; the workers of launchers find what is in its folder."""
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = start(arguments, folder, environment={"PYTHONPATH": path})
+    begin = start_afresh if "hydra/launcher=joblib" in arguments else start
+    command = begin(arguments, folder, environment={"PYTHONPATH": path})
     command.wait()
     return command
 
@@ -165,11 +166,12 @@ def test_workers_that_outlive_their_sweep_end_it_and_nothing_is_done_twice(tmp_p
     _require("joblib")
     conduct(tmp_path / "undisturbed")
     killed = tmp_path / "killed"
-    conductor = start([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed)
+    conductor = start_afresh([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed)
     while not _summaries(killed / "sweep"):
         assert conductor.runs(0.01)
     workers = psutil.Process(conductor.process.pid).children(recursive=True)
     conductor.send(signal.SIGKILL)
+    conductor.wait()
     assert workers
     conduct(killed)  # takes what they have not begun
     _, alive = psutil.wait_procs(workers, timeout=120)

@@ -26,8 +26,8 @@ def write(tmp_path):
 
 def test_what_the_readme_shows_is_what_is_said_before_the_result(deltaflow, write):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    ((command, shown),) = re.findall(r"```console\n\$ python train\.py (.*?)\n(.*?)```", readme,
-                                     re.DOTALL)  # fmt: skip
+    block = r"```console\n\$ python train\.py (data=table.*?)\n(.*?)```"
+    ((command, shown),) = re.findall(block, readme, re.DOTALL)
     outcome = deltaflow(*shlex.split(command), *SHORT)
     assert (outcome.status, outcome.err) == (0, "")
     said, _, _ = outcome.out.partition("Network ")

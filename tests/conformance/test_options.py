@@ -106,7 +106,7 @@ def test_every_option_trains_and_each_replica_is_the_lone_run(
     overrides, parts, real_pictures, tmp_path
 ):
     double, three = "trainer.precision=64-true", ["seed=5", "n_seeds=3"]
-    lone = run([*_settings(overrides), double, "seed=6"], tmp_path / "lone")
+    lone = run([*_settings(overrides), double, "seed=6", "n_seeds=1"], tmp_path / "lone")
     if overrides in PARTS:
         stack = parts(double, *three)[" ".join(overrides)]
     else:
@@ -146,7 +146,7 @@ def test_every_activation_is_rebuilt_from_a_checkpoint(option, parts):
     arguments = dict(checkpoint["architecture"]["activation"])
     phi = rebuild(arguments.pop("_target_"), arguments)
     z = torch.linspace(-3, 3, 101)
-    assert torch.equal(phi(z), result.network.activations[0](z))
+    torch.testing.assert_close(phi(z), result.network.activations[0](z))
 
 
 @pytest.mark.parametrize("option", options("loss"))

@@ -129,7 +129,7 @@ def test_a_run_that_consolidates_meanwhile_loses_no_row(read, moment, tmp_path, 
         writer.flush()
     from deltaflow.records import reading
 
-    name = "_read" if moment != "before they are listed" else "_chunks"
+    name = "_read" if moment != "before they are listed" else "chunk_names"
     original, calls = getattr(reading, name), []
 
     def meanwhile(*arguments):

@@ -1,10 +1,17 @@
 """What precedes a training: composition, limits, data, network, loggers, optimizer."""
 
+import lightning.pytorch as pl
+
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
 from deltaflow.experiment import assembly, builders
+
+_TRAINER = pl.Trainer(
+    accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+    enable_model_summary=False,
+)  # fmt: skip
 
 
 def prepared(overrides: list[str], directory) -> str | None:
@@ -21,6 +28,7 @@ def prepared(overrides: list[str], directory) -> str | None:
         builders.theory(config, data, module.objective)
         assembly.loggers(config)
         assembly.callbacks(config)
+        module.trainer = _TRAINER
         module.configure_optimizers()
     except Exception as error:
         return explain(error_with_part(config, error))

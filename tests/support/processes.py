@@ -7,6 +7,7 @@ exit status, signals, streams, working directory. The pictures that they draw ar
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from running import blank_pictures
+from running import ROOT, blank_pictures
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["preloaded"])
@@ -31,7 +32,7 @@ class Command:
         directory: where it runs, and where what it says goes.
     """
 
-    process: BaseProcess
+    process: "BaseProcess | _Fresh"
     directory: Path
 
     def send(self, number: int) -> None:
@@ -83,6 +84,38 @@ def start(
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         process.start()
     return Command(process, directory)
+
+
+class _Fresh:
+    """A process that shares nothing with this one, with what `Command` asks of a process."""
+
+    def __init__(self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]):
+        with (directory / "stdout").open("wb") as out, (directory / "stderr").open("wb") as err:
+            self._popen = subprocess.Popen(
+                [sys.executable, str(ROOT / "train.py"), *arguments],
+                cwd=directory, env=environment, stdout=out, stderr=err,
+            )  # fmt: skip
+        self.pid = self._popen.pid
+
+    def join(self, seconds: float | None = None) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._popen.wait(seconds)
+
+    @property
+    def exitcode(self) -> int | None:
+        return self._popen.poll()
+
+
+def start_afresh(
+    arguments: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None
+) -> Command:
+    """The same, with its own imports: joblib ends its workers as Python itself ends.
+
+    A process that is forked ends otherwise, and waits for them until they have idled for minutes.
+    """
+    directory.mkdir(exist_ok=True)
+    own = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})}
+    return Command(_Fresh(arguments, directory, own), directory)
 
 
 def _run(
