@@ -4,6 +4,7 @@ Joblib's workers wait for more work from a process that was killed, for minutes,
 memory that they hold.
 """
 
+import multiprocessing
 import os
 import threading
 import time
@@ -21,10 +22,14 @@ def ends_with_parent(parent: int) -> Iterator[None]:
 
     Args:
         parent: number of the process that conducts the sweep. If that is this one's parent,
-            this one ends when the parent is gone, between two stacks.
+            this one ends when the parent is gone, between two stacks. A worker of joblib whose
+            parent is another one has lost it, and begins nothing more: it would wait for ever
+            for somebody to take what it gives back.
     """
     if os.getppid() == parent:
         _end_with(parent)
+    elif multiprocessing.current_process().name.startswith("LokyProcess"):
+        os._exit(1)
     with _BUSY:
         yield
 
