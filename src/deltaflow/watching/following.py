@@ -61,16 +61,24 @@ class Followed:
             return derivative(self.phi, u)
 
 
+Kinds = dict[Hashable, tuple[Traits, bool] | None]
+"""By function: its traits, and whether it is linear; ``None`` for no function of one number."""
+
+
 class Follower(TorchFunctionMode):
     """Follows the outputs of layers while it is entered.
+
+    Args:
+        kinds: what was found of functions before, which is added to.
 
     Attributes:
         found: what follows each output for which something was found.
         mixes_samples: whether a batch was normalised by its own statistics.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Kinds) -> None:
         super().__init__()
+        self.kinds = kinds
         self.found: dict[Hashable, Followed] = {}
         self.mixes_samples = False
         self._on_the_way: dict[int, tuple[Hashable, Tensor]] = {}  # by id; kept, so that it
@@ -146,13 +154,15 @@ class Follower(TorchFunctionMode):
         if "Pool" in type(module).__name__:
             self._pass_on(heard.x, result)
         else:
-            self._judge(heard, Phi(module.forward), type(module).__name__, result)
+            self._judge(heard, Phi(module.forward), type(module).__name__, module, result)
 
     def _listen(self, x: Tensor, function: Any, func: Any, args: Any, kwargs: Any) -> Any:
         heard = Heard(x, x.detach().clone(), x._version)
         result = func(*args, **kwargs)
         with self.deaf():
-            self._judge(heard, Phi(function), getattr(func, "__name__", ""), result)
+            rest = [("x" if x is heard.x else x) for x in (*args, *sum(kwargs.items(), ()))]
+            key = (func, *map(repr, rest))
+            self._judge(heard, Phi(function), getattr(func, "__name__", ""), key, result)
         return result
 
     def _pass_on(self, x: Tensor, result: Any) -> Any:
@@ -163,19 +173,18 @@ class Follower(TorchFunctionMode):
             self._on_the_way[id(first)] = (call, first)
         return result
 
-    def _judge(self, heard: "Heard", phi: Phi, name: str, result: Any) -> None:
+    def _judge(self, heard: "Heard", phi: Phi, name: str, key: Hashable, result: Any) -> None:
         if not isinstance(result, Tensor) or result.shape != heard.before.shape:
             return
         call, _ = self._on_the_way[id(heard.x)]
         if call in self.found:
             self.found[call].is_used_twice = True
             return
-        try:
-            with torch.autocast(result.device.type, enabled=False), _saving_as_ever():
-                own = traits(phi)
-                is_linear = _is_linear(phi)
-        except Exception:  # no function of one number: whatever it makes of others, it may raise
+        if key not in self.kinds:
+            self.kinds[key] = _kind(phi, result.device.type)
+        if (kind := self.kinds[key]) is None:
             return
+        own, is_linear = kind
         if is_linear:
             self._pass_on(heard.x, result)
             return
@@ -213,6 +222,14 @@ def _flat(values: tuple[Any, ...]) -> Iterator[Any]:
             yield from value
         else:
             yield value
+
+
+def _kind(phi: Phi, device: str) -> tuple[Traits, bool] | None:
+    try:
+        with torch.autocast(device, enabled=False), _saving_as_ever():
+            return traits(phi), _is_linear(phi)
+    except Exception:  # no function of one number: whatever it makes of others, it may raise
+        return None
 
 
 def _saving_as_ever() -> torch.autograd.graph.saved_tensors_hooks:

@@ -19,6 +19,7 @@ from deltaflow.system.errors import UserError
 from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 from deltaflow.training.callbacks.tensorboard import log_layer_charts, log_picture, log_verdicts
 from deltaflow.verdicts.verdict import Verdict
+from deltaflow.watching.following import Kinds
 from deltaflow.watching.judging import judge
 from deltaflow.watching.layers import WatchedLayer, watched_layers
 from deltaflow.watching.observations import Observations
@@ -82,6 +83,7 @@ class WatchedTraining:
         )
         self._tables = [self._records.table(schema, _FLUSH_SECONDS) for schema in (LAYERS, METRICS)]
         self._tape: StepTape | None = None
+        self._kinds: Kinds = {}
         self._steps: list[MeasuredStep] = []
         self._known: list[WatchedLayer] = []  # those of the first measured step, in its order
         self._losses: list[float] = []
@@ -104,7 +106,9 @@ class WatchedTraining:
         if self._tape is None and (
             self.step % self.every_n_steps == 0 or self.step == self.last_step
         ):
-            self._tape = StepTape(self.layers, self.model, self.loss_scale, self.follows_all)
+            self._tape = StepTape(
+                self.layers, self.model, self.loss_scale, self.follows_all, self._kinds
+            )
             self._tape.__enter__()
 
     def forward_is_over(self) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from deltaflow.flow import kernels
 from deltaflow.flow.measurement import exact
-from deltaflow.watching.following import Followed, Follower, Heard
+from deltaflow.watching.following import Followed, Follower, Heard, Kinds
 from deltaflow.watching.heard import Call, LayerStep, call_of
 from deltaflow.watching.layers import WatchedLayer, by_sample
 
@@ -27,6 +27,7 @@ class StepTape:
         loss_scale: what the loss is multiplied with before it is differentiated.
         follows_all: whether functions are followed wherever they are called while the tape is
             entered, and not in the model's own ``forward`` alone.
+        kinds: what was found of functions before, which is added to.
 
     Attributes:
         steps: of each layer that was called, in the order of the calls.
@@ -41,6 +42,7 @@ class StepTape:
         model: nn.Module,
         loss_scale: Callable[[], float] = lambda: 1.0,
         follows_all: bool = False,
+        kinds: Kinds | None = None,
     ) -> None:
         self.layers = layers
         self.model = model
@@ -48,7 +50,7 @@ class StepTape:
         self.follows_all = follows_all
         self.steps: dict[WatchedLayer, LayerStep] = {}
         self._n_samples = 0
-        self.follower = Follower()
+        self.follower = Follower({} if kinds is None else kinds)
         self.activations: list[tuple[str, bool]] = []
         self._hooks: list[Any] = []
         self._is_forward_over = False
