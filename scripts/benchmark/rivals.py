@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmark.trainings import Work, stopwatch
+from benchmark.clock import stopwatch
+from benchmark.trainings import Work
 from deltaflow import UserError
 from deltaflow.data import TrainingBatches
 from deltaflow.nn.network import FullyConnected

@@ -5,7 +5,6 @@ order, and the optimizer, loss and metrics of the run: they must end with the re
 """
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmark.clock import stopwatch
 from deltaflow import UserError, train
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
@@ -239,18 +239,3 @@ def fit_clock(device: torch.device) -> Iterator[Callable[[], float]]:
         yield lambda: clocks[-1]()
     finally:
         pl.Trainer.fit = fit  # type: ignore[method-assign]
-
-
-@contextmanager
-def stopwatch(device: torch.device) -> Iterator[Callable[[], float]]:
-    """Time what is done within, an accelerator's pending work included."""
-
-    def now() -> float:
-        if device.type != "cpu":
-            torch.accelerator.synchronize()
-        return time.perf_counter()
-
-    started = now()
-    ended = started
-    yield lambda: ended - started
-    ended = now()
