@@ -564,3 +564,18 @@ def test_runs_without_diagnostics_have_results_and_no_flow(tmp_path):
     assert (runs[1].profile, runs[1].heatmap) == (None, None)
     assert runs[1].curves["train"]
     assert runs[2].profile
+
+
+def test_the_confusion_of_a_configuration_is_that_of_all_its_runs(tmp_path):
+    def confusion(counts, part="test"):
+        return {"part": part, "classes": ["a", "b"], "counts": counts}
+
+    write_run(tmp_path / "0", ["x=1"], [0], confusion=confusion([[3, 1], [0, 4]]))
+    write_run(tmp_path / "1", ["x=1"], [1], confusion=confusion([[2, 2], [1, 3]]))
+    write_run(tmp_path / "2", ["x=2"], [0], confusion=confusion([[4, 0], [0, 4]]))
+    write_run(tmp_path / "3", ["x=2"], [1], confusion=confusion([[4, 0], [0, 4]], "validation"))
+    grouped = group_runs(collect([tmp_path]))
+    one, other = sorted(compare_runs(grouped, "", tmp_path).ranking, key=lambda run: run.number)
+    assert one.confusion.counts == [[5, 3], [1, 7]]
+    assert other.confusion is None  # of other rows: no sum
+    assert one.results == []

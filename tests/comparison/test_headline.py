@@ -24,7 +24,7 @@ def one(number, difference=None, mean=0.9, n=8, kinds=(), n_lost=0) -> RankedCon
         status="completed", reason=None, n_seeds=n, n_diverged=0, n_lost=n_lost, n_zero={},
         numbers={"accuracy": Interval(mean, *spread, n)}, difference=difference,
         findings=[Finding(kind, kind) for kind in kinds], command="", config="", profile=None,
-        heatmap=None, curves={},
+        heatmap=None, curves={}, confusion=None, results=[],
     )  # fmt: skip
 
 

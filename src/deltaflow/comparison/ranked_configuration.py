@@ -1,17 +1,20 @@
 """A configuration as a row of the ranking, with all that is drawn of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from deltaflow.comparison.collection import finite, seen_from
 from deltaflow.comparison.command_lines import run_command
 from deltaflow.comparison.configuration import Configuration, Value
 from deltaflow.comparison.grouped_runs import GroupedRuns
+from deltaflow.comparison.results import MetricRow, metric_rows
 from deltaflow.comparison.series.bands import UNITS, Curve, Heatmap, Profile
 from deltaflow.comparison.statistics.intervals import SHARE, interval
 from deltaflow.comparison.statistics.paired_tests import Difference
-from deltaflow.records import Interval
+from deltaflow.records import Confusion, Interval
 
 # Quantities of the ranking: title and unit by name.
 FLOW = {
@@ -63,6 +66,8 @@ class RankedConfiguration:
         profile: of δ over depth.
         heatmap: of δ by layer and step.
         curves: by part of the data.
+        confusion: of its runs together; ``None`` if they did not judge the same classes.
+        results: the metrics of its only run; empty if it has several.
     """
 
     number: int
@@ -84,6 +89,8 @@ class RankedConfiguration:
     profile: Profile | None
     heatmap: Heatmap | None
     curves: Mapping[str, Curve]
+    confusion: Confusion | None
+    results: Sequence[MetricRow]
 
 
 def rank_entry(
@@ -120,7 +127,19 @@ def rank_entry(
         profile=tables.profiles.get(one.number),
         heatmap=tables.heatmaps.get(one.number),
         curves=tables.curves.get(one.number, {}),
+        confusion=_confusion([run.summary.confusion for run in one.runs.values()]),
+        results=metric_rows(one.first.summary) if len(one.runs) == 1 else [],
     )
+
+
+def _confusion(found: Sequence[Confusion | None]) -> Confusion | None:
+    first, *others = found
+    if first is None or any(
+        one is None or (one.part, one.classes) != (first.part, first.classes) for one in others
+    ):
+        return None
+    counts = np.sum([one.counts for one in found if one], axis=0)
+    return replace(first, counts=counts.tolist())
 
 
 def _numbers(grouped: GroupedRuns, one: Configuration) -> dict[str, Interval]:

@@ -1,7 +1,7 @@
 """What came out of one run: the best epoch, the flow numbers, intervals over seeds."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
@@ -88,6 +88,45 @@ def rows_judged(rows: Mapping[str, int], moment: str) -> int | None:
 def headline_metrics(summary: Summary) -> Mapping[str, Interval]:
     """The metrics that a run is judged by: of the test part, else after the last epoch."""
     return summary.metrics.get("test") or summary.metrics.get("final") or {}
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """Metrics of one part of the data after some epoch, or of what looks at no input.
+
+    Attributes:
+        title: in words.
+        values: by metric.
+    """
+
+    title: str
+    values: Mapping[str, Interval]
+
+
+def metric_rows(summary: Summary) -> list[MetricRow]:
+    """The metrics of a run as a table, ending with what the best constant answer has."""
+    judged = "validation" if summary.metrics.get("best") else "training"
+    best = [r.best_epoch + 1 for r in summary.replicas if r.best_epoch is not None]
+    epochs = f" ({min(best)}{f'–{max(best)}' if max(best) > min(best) else ''})" if best else ""
+    titles = {
+        "final": f"{judged}, last",
+        "best": f"validation, best{epochs}",
+        "test": "test, last",
+    }
+    rows = [
+        MetricRow(title, values)
+        for moment, title in titles.items()
+        if (values := summary.metrics.get(moment))
+    ]
+    without_inputs = {
+        "accuracy": ("the largest class, always", summary.largest_class),
+        "r2": ("the mean, always", 0.0),
+    }
+    return rows + [
+        MetricRow(title, {metric: Interval(value, None, None, 0)})
+        for metric, (title, value) in without_inputs.items()
+        if value is not None and any(metric in row.values for row in rows)
+    ]
 
 
 def headline(summary: Summary) -> str:

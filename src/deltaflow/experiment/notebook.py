@@ -11,7 +11,7 @@ from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.figures.looks import encoded
 from deltaflow.records import Summary
 from deltaflow.terminal.numbers import spread
-from deltaflow.terminal.run import metric_rows
+from deltaflow.terminal.run import metric_cells
 
 _MOST = 20  # configurations that are shown
 
@@ -28,7 +28,7 @@ def run_html(title: str, record: Summary, picture: Figure | None) -> str:
     names = list(dict.fromkeys(name for m in record.metrics.values() for name in m))
     parts = [_lines(said), f"<p>{html.escape(title)}</p>"]
     if names:
-        parts.append(_table(["rows, epoch", *names], metric_rows(record, names)))
+        parts.append(_table(["rows, epoch", *names], metric_cells(record, names)))
     if picture is not None:
         image = b64encode(encoded(picture, "png")).decode()
         parts.append(f'<img alt="the flow of δ" src="data:image/png;base64,{image}">')

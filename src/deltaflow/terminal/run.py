@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deltaflow.comparison.flow_numbers import first_and_last, positive_log, without_diverged
+from deltaflow.comparison.results import metric_rows
 from deltaflow.records import Summary
 from deltaflow.system.escaping import short_path
 from deltaflow.terminal.numbers import arrow, percent, scientific, spread
@@ -173,32 +174,15 @@ def _metric_columns(out: Console, summary: Summary, names: Sequence[str]) -> Tab
     table.add_column("rows, epoch")
     for name in names:
         table.add_column(name, justify="right")
-    for title, *cells in metric_rows(summary, names):
+    for title, *cells in metric_cells(summary, names):
         table.add_row(title, *cells)
     return table
 
 
-def metric_rows(summary: Summary, names: Sequence[str]) -> list[list[str]]:
+def metric_cells(summary: Summary, names: Sequence[str]) -> list[list[str]]:
     """A row for each part of the data and epoch: its title, then a cell for each metric."""
-    rows = []
-    judged = "validation" if summary.metrics.get("best") else "training"
-    best = [r.best_epoch + 1 for r in summary.replicas if r.best_epoch is not None]
-    epochs = f" ({min(best)}{f'–{max(best)}' if max(best) > min(best) else ''})" if best else ""
-    titles = {
-        "final": f"{judged}, last",
-        "best": f"validation, best{epochs}",
-        "test": "test, last",
-    }
-    for moment, title in titles.items():
-        values = summary.metrics.get(moment)
-        if values:
-            cells = [spread(values[name]) if name in values else "–" for name in names]
-            rows.append([title, *cells])
-    without_inputs = {
-        "accuracy": ("the largest class, always", summary.largest_class),
-        "r2": ("the mean, always", 0.0),
-    }
-    for metric, (title, value) in without_inputs.items():
-        if metric in names and value is not None:
-            rows.append([title, *(f"{value:.3g}" if n == metric else "–" for n in names)])
-    return rows
+    return [
+        [row.title, *(spread(row.values[n]) if n in row.values else "–" for n in names)]
+        for row in metric_rows(summary)
+        if any(name in row.values for name in names)
+    ]

@@ -53,6 +53,35 @@ def test_one_seed_has_a_profile_without_a_band(tmp_path):
     assert profile.start.low == profile.start.high == [None] * 3
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_too_few_seeds_for_a_band_have_a_line_each(n, tmp_path):
+    frame, curves = tables = noisily(range(n))
+    write_run(tmp_path / "0", seeds=range(n), tables=tables)
+    found = read(tmp_path)
+    start = [frame.filter(pl.col("step") == 0, pl.col("seed") == seed) for seed in range(n)]
+    profiles = [rows.sort("layer")["delta_norm"].to_list()[:-1] for rows in start]
+    kept = [curves.filter(pl.col("split") == "train", pl.col("seed") == s) for s in range(n)]
+    losses = [rows.sort("epoch")["loss"].to_list() for rows in kept]
+    profile, loss = found.profiles[0].start, found.curves[0]["train"].bands["loss"]
+    assert len(profile.seeds) == len(loss.seeds) == (n if n < 4 else 0)
+    if n < 4:
+        assert np.allclose(profile.seeds, profiles, rtol=ROUNDING)
+        assert np.allclose(loss.seeds, losses, rtol=ROUNDING)
+
+
+def test_the_line_of_a_seed_has_a_gap_where_it_was_not_measured(tmp_path):
+    frame, curves = noisily(range(2))
+    gone = (pl.col("seed") == 0) & (pl.col("epoch") == 1)
+    zero = (pl.col("seed") == 1) & (pl.col("layer") == 2) & (pl.col("step") == 0)
+    frame = frame.with_columns(delta_norm=pl.when(zero).then(0.0).otherwise("delta_norm"))
+    write_run(tmp_path / "0", seeds=range(2), tables=(frame, curves.filter(~gone)))
+    found = read(tmp_path)
+    first, second = found.curves[0]["train"].bands["loss"].seeds
+    assert [value is None for value in first] == [False, True, False]
+    assert None not in second
+    assert found.profiles[0].start.seeds[1][1] is None
+
+
 def test_a_heatmap_has_the_mean_logarithm_of_every_layer(tmp_path):
     frame, curves = noisily(range(3))
     write_run(tmp_path / "0", seeds=range(3), tables=(frame, curves))

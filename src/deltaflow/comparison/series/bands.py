@@ -1,11 +1,14 @@
 """What is drawn of a configuration: δ over depth and training, and learning curves."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 UNITS = ("dead_fraction", "saturated_fraction")
 """The shares of units that are shown, as the layers table has them."""
+
+FEW = 4
+"""Seeds that make a band; fewer are drawn one by one."""
 
 Numbers = list[float | None]
 """Four digits each; ``None`` for what is no finite number."""
@@ -13,11 +16,19 @@ Numbers = list[float | None]
 
 @dataclass(frozen=True)
 class Band:
-    """Means over seeds, and their 95 % intervals."""
+    """Means over seeds, and their 95 % intervals.
+
+    Attributes:
+        mean: over seeds.
+        low: the lower end of the interval.
+        high: its upper end.
+        seeds: the values of each seed, where several are too few for a band.
+    """
 
     mean: Numbers
     low: Numbers
     high: Numbers
+    seeds: Sequence[Numbers] = ()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from deltaflow.comparison.series.bands import (
     Profile,
     significant,
 )
+from deltaflow.comparison.series.seed_lines import lines, values_by_seed
 from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, metric_scale
 from deltaflow.records import LAYERS, METRICS, Schema
 
@@ -167,20 +168,14 @@ def _heatmaps(flow: pl.DataFrame) -> dict[int, Heatmap]:
 
 
 def _profiles(hidden: pl.DataFrame) -> dict[int, Profile]:
-    keys = ("configuration", "layer")
-    start, end = hidden.filter("start"), hidden.filter("going", "end", ~pl.col("start"))
-    ends = {
-        number: _geometric(rows)
-        for number, rows in _each(end.group_by(keys).agg(_spread("log")), "layer")
-        if rows["log"].count()
-    }
-    found = {}
-    for number, rows in _each(
-        start.group_by(keys).agg(*_spread("log"), pl.col("theory").mean()), "layer"
-    ):
+    start = hidden.filter("start")
+    measured = pl.col("log").is_not_null().any().over("configuration")
+    ends = _geometric(hidden.filter("going", "end", ~pl.col("start")).filter(measured))
+    theories = start.group_by("configuration", "layer").agg(pl.col("theory").mean())
+    found, bands = {}, _geometric(start)
+    for number, rows in _each(theories, "layer"):
         theory = _rounded(_power(rows["theory"])) if rows["theory"].count() else None
-        layers = rows["layer"].to_list()
-        found[number] = Profile(layers, theory, _geometric(rows), ends.get(number))
+        found[number] = Profile(rows["layer"].to_list(), theory, bands[number], ends.get(number))
     return found
 
 
@@ -189,12 +184,18 @@ def _curves(
 ) -> dict[int, dict[str, Curve]]:
     spreads = [expression for name in names for expression in _spread(name)]
     means = metrics.group_by("configuration", "split", "epoch").agg(spreads)
+    by_seed = {
+        name: values_by_seed(metrics, ("configuration", "split"), "epoch", name) for name in names
+    }
     found: dict[int, dict[str, Curve]] = {}
     for number, rows in _each(means, "split", "epoch"):
         data_rows = configurations[number].first.summary.rows
         for (split,), of_split in rows.group_by(["split"], maintain_order=True):
             bands = {
-                name: _band(of_split, name, metric_scale(name, data_rows.get(str(split))))
+                name: _band(
+                    _bounds(of_split, name, metric_scale(name, data_rows.get(str(split)))),
+                    lines(by_seed[name].get((number, split)), of_split["epoch"]),
+                )
                 for name in names
                 if of_split[name].count()
             }
@@ -208,12 +209,22 @@ def _spread(name: str) -> list[pl.Expr]:
     return [known.mean(), known.std().alias(f"{name}_std"), known.len().alias(f"{name}_n")]
 
 
-def _band(rows: pl.DataFrame, name: str, scale: Scale = ANY) -> Band:
-    return Band(*map(_rounded, _bounds(rows, name, scale)))
+def _geometric(hidden: pl.DataFrame) -> dict[int, Band]:
+    """Of the δ norm by layer, from its logarithms, for each configuration."""
+    by_seed = values_by_seed(hidden, ("configuration",), "layer", "log")
+    spreads = hidden.group_by("configuration", "layer").agg(_spread("log"))
+    return {
+        number: _band(
+            map(_power, _bounds(rows, "log", ANY)),
+            map(_power, lines(by_seed.get((number,)), rows["layer"])),
+        )
+        for number, rows in _each(spreads, "layer")
+    }
 
 
-def _geometric(rows: pl.DataFrame) -> Band:
-    return Band(*(_rounded(_power(values)) for values in _bounds(rows, "log", ANY)))
+def _band(bounds: Iterable[Any], seeds: Iterable[Any]) -> Band:
+    mean, low, high = map(_rounded, bounds)
+    return Band(mean, low, high, [*map(_rounded, seeds)])
 
 
 def _bounds(rows: pl.DataFrame, name: str, scale: Scale) -> tuple[Any, Any, Any]:
