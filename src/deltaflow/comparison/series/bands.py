@@ -1,7 +1,7 @@
 """What is drawn of a configuration: δ over depth and training, and learning curves."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 UNITS = ("dead_fraction", "saturated_fraction")
@@ -72,3 +72,8 @@ def significant(value: float | None) -> float | None:
     (0.1235, None)
     """
     return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None
+
+
+def rounded(values: Iterable[float | None]) -> Numbers:
+    """Numbers to four digits each."""
+    return [significant(value) for value in values]

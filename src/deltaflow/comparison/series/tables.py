@@ -13,15 +13,7 @@ import polars as pl
 
 from deltaflow.comparison.configuration import Configuration
 from deltaflow.comparison.flow_numbers import positive_log
-from deltaflow.comparison.series.bands import (
-    UNITS,
-    Band,
-    Curve,
-    Heatmap,
-    Numbers,
-    Profile,
-    significant,
-)
+from deltaflow.comparison.series.bands import UNITS, Band, Curve, Heatmap, Profile, rounded
 from deltaflow.comparison.series.seed_lines import lines, values_by_seed
 from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, metric_scale
 from deltaflow.records import LAYERS, METRICS, Schema
@@ -162,7 +154,7 @@ def _heatmaps(flow: pl.DataFrame) -> dict[int, Heatmap]:
     for number, rows in _each(means, "layer", "step"):
         grid = rows.pivot("step", index="layer", values="log")
         steps = sorted(int(name) for name in grid.columns if name != "layer")
-        values = [_rounded(row) for row in grid.select(map(str, steps)).rows()]
+        values = [rounded(row) for row in grid.select(map(str, steps)).rows()]
         found[number] = Heatmap(grid["layer"].to_list(), steps, values)
     return found
 
@@ -174,7 +166,7 @@ def _profiles(hidden: pl.DataFrame) -> dict[int, Profile]:
     theories = start.group_by("configuration", "layer").agg(pl.col("theory").mean())
     found, bands = {}, _geometric(start)
     for number, rows in _each(theories, "layer"):
-        theory = _rounded(_power(rows["theory"])) if rows["theory"].count() else None
+        theory = rounded(_power(rows["theory"])) if rows["theory"].count() else None
         found[number] = Profile(rows["layer"].to_list(), theory, bands[number], ends.get(number))
     return found
 
@@ -223,8 +215,8 @@ def _geometric(hidden: pl.DataFrame) -> dict[int, Band]:
 
 
 def _band(bounds: Iterable[Any], seeds: Iterable[Any]) -> Band:
-    mean, low, high = map(_rounded, bounds)
-    return Band(mean, low, high, [*map(_rounded, seeds)])
+    mean, low, high = map(rounded, bounds)
+    return Band(mean, low, high, [*map(rounded, seeds)])
 
 
 def _bounds(rows: pl.DataFrame, name: str, scale: Scale) -> tuple[Any, Any, Any]:
@@ -246,7 +238,3 @@ def _each(frame: pl.DataFrame, *order: str) -> Iterator[tuple[int, pl.DataFrame]
     """The rows of each configuration."""
     for (number,), rows in frame.sort(order).group_by(["configuration"], maintain_order=True):
         yield int(str(number)), rows
-
-
-def _rounded(values: Iterable[float | None]) -> Numbers:
-    return [significant(value) for value in values]
