@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from plain_tables import table
 
 from deltaflow.data.preparation import split_rows
-from deltaflow.data.table import table
 
 DRAW = np.random.default_rng(0)
 PLAIN = [(f"{k % 13 + 0.25:.2f}", f"{k * 5 % 17 - 3.5:.2f}", ("blue", "red")[k % 2])

@@ -75,7 +75,7 @@ def test_a_sweep_shows_its_first_table_and_then_a_line_each(deltaflow, write):
     assert "rows" not in rest
     summaries = [json.loads(path.read_text()) for path in outcome.summaries]
     first, second = (summary["n_parameters"] for summary in summaries)
-    assert first - second == 32  # an input fewer
+    assert first - second == 64  # two inputs fewer: of two colours, one is enough
 
 
 @pytest.mark.parametrize("path", ["my.csv", "~/my.csv"])
@@ -131,13 +131,13 @@ MISTAKES = {
     "twice": ("a,a,kind\n1,2,x\n", [], "each once", "`a` more than once in my.csv", "Rename"),
     "ragged": (NAMED + "1,2,3,4\n", [], "as many fields", "4 in data row 31 of my.csv", "Correct"),
     "gap": (NAMED + "1,,x\n", [], "a value", "nothing in column `colour`, data row 31 of my.csv",
-            "data.drop=[colour]"),
+            "data.missing=median"),
     "word": (NAMED + "tall,a,x\n", [], "plain numbers",
              "`tall` in column `size`, data row 31 of my.csv", "leave such rows out"),
     "infinite": (NAMED + "inf,a,x\n", [], "finite", "inf in column `size`, data row 31 of my.csv",
                  "leave such rows out"),
     "date": ("day,n,kind\n" + "2024-05-06,2,x\n2024-05-07,1,y\n" * 9, [], "numbers, true and false",
-             "`2024-05-06` in column `day`, data row 1 of my.csv", "data.drop=[day]"),
+             "`2024-05-06` in column `day`, data row 1 of my.csv", "data.dates=days"),
     "constant": ("size,kind\n" + "1,x\n2,x\n" * 9, [], "at least two values",
                  "`x` in each of the 18 rows of column `kind` of my.csv", "another `data.target`"),
     "rare": (NAMED + "1,a,rare\n", [], "each part of `data.split`",
@@ -175,7 +175,7 @@ def test_the_summary_keeps_how_the_table_was_read(write, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run([*GIVEN, *SHORT], tmp_path / "run")
     kept = result.summary["table"]
-    assert (kept["path"], kept["rows"], kept["target"]) == ("my.csv", 90, "species")
+    assert (kept["path"], kept["rows"], kept["targets"]) == ("my.csv", 90, ["species"])
     columns = {column.pop("name"): column for column in kept["columns"]}
     assert columns["colour"] == {"read_as": "category", "inputs": 3, "left_out": None}
     assert columns["planet"]["left_out"] == "always earth"

@@ -10,8 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from deltaflow.data.table import table
+from plain_tables import table
 
 ROWS = [(k * 7 % 10 + 0.5, k * 3 % 7 - 2, "ab"[k % 2]) for k in range(24)]
 

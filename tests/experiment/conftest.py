@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from made_tables import TABLE, mixed_table
+from made_tables import GAPPY, TABLE, by_scikit_learn, gappy_table, mixed_table
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
@@ -23,12 +23,16 @@ def training_rows(n, targets=None):
     return np.sort(rest)
 
 
-@pytest.fixture(scope="session", params=["iris", "wine", "diabetes", "table"])
+@pytest.fixture(scope="session", params=["iris", "wine", "diabetes", "table", "gaps"])
 def case(request, tmp_path_factory):
     """A run, rows as a frame, and the same rows one-hot and standardised by scikit-learn."""
     folder = tmp_path_factory.mktemp(request.param)
     name = request.param
-    if name == "table":
+    if name == "gaps":
+        frame, targets = gappy_table()
+        frame.write_csv(folder / "table.csv")
+        overrides = [*GAPPY, f"data.path={folder / 'table.csv'}"]
+    elif name == "table":
         frame, features, numeric, targets = mixed_table()
         frame.write_csv(folder / "table.csv")
         overrides = [*TABLE, f"data.path={folder / 'table.csv'}"]
@@ -41,8 +45,11 @@ def case(request, tmp_path_factory):
         overrides = [f"data={name}"]
     overrides += ["loss=mse", "optimizer.lr=0.01"] if name == "diabetes" else []
     train = training_rows(len(frame), None if name == "diabetes" else targets)
-    scaler = StandardScaler().fit(features[train][:, numeric])
-    inputs = features.astype(float)
-    inputs[:, numeric] = scaler.transform(features[:, numeric])
+    if name == "gaps":
+        inputs = by_scikit_learn(frame, train)
+    else:
+        scaler = StandardScaler().fit(features[train][:, numeric])
+        inputs = features.astype(float)
+        inputs[:, numeric] = scaler.transform(features[:, numeric])
     made = run(QUICK + overrides, folder / "run")
     return name, load_run(made.directory), frame, inputs, np.asarray(targets, float)[train]

@@ -5,11 +5,13 @@ import json
 
 import numpy as np
 import onnxruntime
+import polars as pl
 import pytest
 import torch
 from torch import nn
 
 from broken import Halving
+from deltaflow.data import read_unseen
 from deltaflow.experiment.ensemble import Ensemble
 from deltaflow.experiment.export import export
 
@@ -22,15 +24,24 @@ def of_run(trained, frame):
     return chosen, found.select(n for n in names if not n.endswith("spread")).to_numpy()
 
 
+def as_onnx(column, kind):
+    """Texts with nothing for a gap, numbers with NaN, dates in days."""
+    if kind == "tensor(string)":
+        return column.fill_null("").to_numpy().astype(object)
+    if column.dtype == pl.Date:
+        column = column.cast(pl.Int32)
+    return column.to_numpy() if kind == "tensor(bool)" else column.cast(pl.Float64).to_numpy()
+
+
 @pytest.mark.slow  # PyTorch takes two seconds for each
 def test_onnx_runtime_predicts_the_same(case):
     name, trained, frame, *_ = case
     content = export(trained.ensemble, "onnx")
     session = onnxruntime.InferenceSession(content)
     columns = [c.name for c in trained.kept.preprocessing.columns if c.n_inputs]
-    if name == "table":
-        wanted = {column: frame[column].to_numpy() for column in columns}
-        wanted["colour"] = frame["colour"].to_numpy().astype(object)
+    if name in ("table", "gaps"):
+        wanted = {one.name: as_onnx(frame[one.name], one.type) for one in session.get_inputs()}
+        assert list(wanted) == columns
     else:
         wanted = {"features": frame.select(columns).to_numpy()}
     found = dict(
@@ -51,6 +62,10 @@ def test_torchscript_predicts_the_same(case):
     preprocessing = trained.kept.preprocessing
     features = torch.from_numpy(inputs * preprocessing.scale + preprocessing.center)
     mean, spread, *chosen = traced(features)
+    if preprocessing.fill:  # gaps are filled inside
+        as_read = torch.from_numpy(read_unseen(frame, preprocessing).features)
+        assert as_read.isnan().any()
+        torch.testing.assert_close(traced(as_read)[0], mean)
     names, values = of_run(trained, frame)
     np.testing.assert_allclose(mean, values, rtol=1e-6, atol=1e-6)
     assert spread.shape == mean.shape

@@ -1,8 +1,11 @@
-"""A table with numbers, categories and truth, and what scikit-learn makes of it."""
+"""Tables with numbers, categories, truth, dates and gaps, and what scikit-learn makes of them."""
+
+import datetime
 
 import numpy as np
 import polars as pl
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 TABLE = ["data=table", "data.target=kind"]
 
@@ -27,3 +30,53 @@ def mixed_table(n=90):
     features = np.column_stack([size, hot, wild, weight])
     numeric = np.array([True, False, False, False, False, True])
     return frame, features, numeric, targets
+
+
+GRADES = ["low", "mid", "top"]
+GAPPY = [
+    *TABLE, "data.missing=indicator", "data.dates=days", "data.order={grade:[low,mid,top]}"
+]  # fmt: skip
+
+
+def gappy_table(n=120):
+    """The table with gaps, an ordered category, two answers and a date; and the classes."""
+    frame, _, _, targets = mixed_table(n)
+    draw = np.random.default_rng(1)
+    frame = frame.with_columns(
+        grade=pl.Series(draw.choice(GRADES, n)),
+        smokes=pl.Series(draw.choice(["no", "yes"], n)),
+        day=pl.Series([datetime.date(2024, 1, 1 + k % 29) for k in range(n)]),
+    )
+    holed = ["size", "colour", "wild", "grade", "smokes", "day"]
+    gaps = [pl.Series(draw.random(n) < 0.15) for _ in holed]
+    columns = [pl.when(~gap).then(frame[name]).alias(name)
+               for name, gap in zip(holed, gaps, strict=True)]  # fmt: skip
+    return frame.with_columns(columns), targets
+
+
+def by_scikit_learn(frame, train):
+    """The inputs of the table with gaps: indicators last, all fitted on the training rows."""
+    days = (frame["day"] - datetime.date(1970, 1, 1)).dt.total_days()
+    made = []
+    for name in frame.columns:
+        if name == "kind":
+            continue
+        values = (days if name == "day" else frame[name]).to_numpy()
+        missing = frame[name].is_null().to_numpy()
+        raw = column = np.where(missing, np.nan, values.astype(object))[:, None]
+        if name == "grade":
+            column = OrdinalEncoder(categories=[[*GRADES, np.nan]]).fit_transform(column)
+        if name in ("size", "weight", "grade", "day"):
+            column = column.astype(float)
+            imputer = SimpleImputer(strategy="median").fit(column[train])
+            filled = imputer.transform(column)
+            column = StandardScaler().fit(filled[train]).transform(filled)
+        else:
+            imputer = SimpleImputer(strategy="most_frequent").fit(column[train])
+            hot = OneHotEncoder(sparse_output=False, drop="if_binary").fit(column[~missing])
+            column = hot.transform(imputer.transform(column))
+        made.append(column)
+        if missing.any():
+            indicator = MissingIndicator(features="all").fit(raw)
+            made.append(indicator.transform(raw))
+    return np.column_stack(made).astype(float)

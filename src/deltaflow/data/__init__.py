@@ -7,9 +7,11 @@ batches, ``[R, B, features]``. What was done to them is kept as a :class:`Prepro
 """
 
 from deltaflow.data import sources
-from deltaflow.data.preprocessing import Preprocessing
+from deltaflow.data.columns import Column, Kind, Reading
+from deltaflow.data.preprocessing import Preprocessing, encode
 from deltaflow.data.replicas import Batch, ReplicaData, TrainingBatches
-from deltaflow.data.samples import Column, Kind, Reading, Samples
+from deltaflow.data.samples import Samples
+from deltaflow.data.tables.delimited import Texts
 from deltaflow.data.unseen import Table, Unseen, read_unseen
 
 __all__ = [
@@ -21,8 +23,10 @@ __all__ = [
     "ReplicaData",
     "Samples",
     "Table",
+    "Texts",
     "TrainingBatches",
     "Unseen",
+    "encode",
     "read_unseen",
     "sources",
 ]

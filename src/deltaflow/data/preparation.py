@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deltaflow.data.samples import Array, Kind, Samples
+from deltaflow.data.columns import Array, Kind
+from deltaflow.data.samples import Samples
 from deltaflow.data.tables.problems import cell
 from deltaflow.nn.random_streams import Stream, generator
 from deltaflow.nn.task import Classification, Regression, Task
@@ -133,7 +134,8 @@ def _rarest_class(samples: Samples, names: Sequence[str]) -> str:
         advice = "predict numbers with `data.task=regression loss=mse`"
     if reading is not None:
         first = int((samples.targets == rarest).argmax())
-        where = f", the first in {cell(reading.target, first)} of {literal(reading.path)}"
+        place = cell(reading.targets[0], reading.file_row(first))
+        where = f", the first in {place} of {literal(reading.path)}"
     return (
         "Every class must have rows for each part of `data.split`. Found "
         f"{len(names)} classes in {len(samples)} rows, the rarest of which, "

@@ -11,11 +11,16 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from deltaflow.data.samples import MOST_COLUMNS, Array, Column, Kind, Samples
-from deltaflow.data.tables.columns import Content
+from deltaflow.data.columns import MOST_COLUMNS, Array, Column, Kind
+from deltaflow.data.samples import Samples
+from deltaflow.data.tables.contents import Content, gaps
+from deltaflow.data.tables.dates import FORMS
 from deltaflow.data.tables.delimited import Texts
+from deltaflow.data.tables.selection import dropping
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.records import WrongFieldError
+from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import brief
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Preprocessing:
 
     Attributes:
         columns: of the table but the target, in order; those that give no input are not needed.
+        fill: what each input is where there is a gap; empty if gaps are refused.
         center: what is subtracted from each input.
         scale: what it is divided by then.
         target: the column to predict, if it has a name.
@@ -41,6 +47,7 @@ class Preprocessing:
     targets: Annotated[Sequence[str], MOST_COLUMNS]
     target_center: Annotated[Sequence[float], MOST_COLUMNS]
     target_scale: Annotated[Sequence[float], MOST_COLUMNS]
+    fill: Annotated[Sequence[float], MOST_COLUMNS] = ()
 
     @classmethod
     def learnt(cls, samples: Samples, train: Array, standardize: bool) -> "Preprocessing":
@@ -50,19 +57,29 @@ class Preprocessing:
             samples: from a source.
             train: indices of the training rows.
             standardize: whether numbers and numeric targets get mean 0 and deviation 1.
+
+        Raises:
+            ValueError: if nothing can fill the gaps of a column, as the training rows have no
+                other value.
         """
-        numeric = np.repeat(
-            [column.kind is Kind.NUMBER for column in samples.columns],
-            [column.n_inputs for column in samples.columns],
-        )
-        center, scale = _moments(samples.features[train], numeric & standardize)
+        numeric = [
+            column.kind is not None and column.kind.is_numeric and place < column.n_values
+            for column in samples.columns
+            for place in range(column.n_inputs)
+        ]
+        features = samples.features[train]
+        fill: list[float] = []
+        if samples.fills_gaps:
+            fill = _usual(samples.columns, features)
+            features = np.where(np.isnan(features), fill, features)
+        center, scale = _moments(features, np.array(numeric) & standardize)
         task, reading = samples.task, samples.reading
-        target = None if reading is None else reading.target
+        target = None if reading is None else reading.targets[0]
         if isinstance(task, Classification):
-            return cls(samples.columns, center, scale, target, task.classes, (), (), ())
+            return cls(samples.columns, center, scale, target, task.classes, (), (), (), fill)
         chosen = np.full(task.n_targets, standardize)
         moments = _moments(samples.targets[train], chosen)
-        return cls(samples.columns, center, scale, target, (), task.targets, *moments)
+        return cls(samples.columns, center, scale, target, (), task.targets, *moments, fill)
 
     def check(self, n_inputs: int) -> None:
         """Refuse what a file from anybody may say.
@@ -76,12 +93,18 @@ class Preprocessing:
         for column in self.columns:
             n_own = len(column.categories) if column.kind is Kind.CATEGORY else 1
             used = column.kind is not None and not column.left_out
-            if column.n_inputs != n_own * used:
+            one_of_two = n_own == 2 and column.n_values == 1
+            if column.n_values != n_own * used and not (used and one_of_two):
                 raise WrongFieldError("preprocessing.n_inputs", f"{n_own * used}", column.n_inputs)
+            if column.kind is Kind.DATE and column.form not in FORMS:
+                raise WrongFieldError("preprocessing.form", "a form of dates", column.form)
+            if column.has_indicator and not (used and self.fill):
+                raise WrongFieldError("preprocessing.has_indicator", "false", True)
         n_found = sum(column.n_inputs for column in self.columns)
         n_targets = len(self.targets)
         for name, found, wanted in (
             ("columns", n_found, n_inputs),
+            ("fill", len(self.fill), n_inputs if self.fill else 0),
             ("center", len(self.center), n_inputs),
             ("scale", len(self.scale), n_inputs),
             ("target_center", len(self.target_center), n_targets),
@@ -107,7 +130,8 @@ class Preprocessing:
 
     def inputs(self, features: Array) -> Array:
         """Features as a network takes them, ``[n_rows, n_inputs]``."""
-        shifted: Array = features - np.asarray(self.center)
+        whole = np.where(np.isnan(features), self.fill, features) if self.fill else features
+        shifted: Array = whole - np.asarray(self.center)
         shifted /= np.asarray(self.scale)
         return shifted
 
@@ -122,23 +146,58 @@ class Preprocessing:
 def encode(contents: Iterable[tuple[Column, Content]], n_rows: int, n_inputs: int) -> Array:
     """Features, ``[n_rows, n_inputs]``: numbers as they are, truth as 0 and 1, categories one-hot.
 
+    The second of two categories is 1, an ordered category its place in the order. A gap is NaN, and
+    an indicator behind it 1.
+
     Args:
         contents: what the columns hold, in their order, one at a time: a table may be large.
         n_rows: of them.
         n_inputs: that they give together.
     """
     features = np.zeros((n_rows, n_inputs))
-    first = 0
+    end = 0
     for column, content in contents:
+        if not column.n_inputs:
+            continue
+        own = features[:, end : end + column.n_values]
+        end += column.n_inputs
+        missing = gaps(content)
         if isinstance(content, Texts):
-            place = {category: first + k for k, category in enumerate(column.categories)}
-            if column.n_inputs:
-                places = np.array([place[value] for value in content.values])
-                features[np.arange(n_rows), places[content.codes]] = 1
-        elif column.n_inputs:
-            features[:, first] = content
-        first += column.n_inputs
+            place = {category: k for k, category in enumerate(column.categories)}
+            places = np.array([*(place[value] for value in content.values), 0])[content.codes]
+            if column.kind is Kind.CATEGORY and column.n_values == len(column.categories):
+                own[np.arange(n_rows), places] = 1
+            else:
+                own[:, 0] = places
+        else:
+            own[:, 0] = content
+        own[missing] = np.nan
+        if column.has_indicator:
+            features[:, end - 1] = missing
     return features
+
+
+def _usual(columns: Sequence[Column], features: Array) -> list[float]:
+    """What fills a gap of each input: the median of numbers, else the most frequent, in order."""
+    fill: list[float] = []
+    for column in columns:
+        own = features[:, len(fill) : len(fill) + column.n_values]
+        there = own[~np.isnan(own).any(axis=1)]
+        if column.n_values and not len(there):
+            raise UserError(
+                "The training part must have a value of each column. Found none of "
+                f"`{brief(column.name)}` in its {len(features)} rows. Use "
+                f"`{dropping([column.name])}`, besides what is left out already."
+            )
+        if column.kind is not None and column.kind.is_numeric:
+            fill += np.median(there, axis=0).tolist()
+        elif column.n_values == 1:
+            fill.append(float(2 * there.sum() > len(there)))
+        elif column.n_values:
+            counts = there.sum(axis=0)
+            fill += (np.arange(len(counts)) == counts.argmax()).astype(float).tolist()
+        fill += [0.0] * column.has_indicator
+    return fill
 
 
 def _moments(columns: Array, chosen: Array) -> tuple[list[float], list[float]]:

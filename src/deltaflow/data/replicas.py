@@ -8,9 +8,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from deltaflow.data.columns import Array
 from deltaflow.data.preparation import confuse_labels, split_rows, thin_out
 from deltaflow.data.preprocessing import Preprocessing
-from deltaflow.data.samples import Array, Samples
+from deltaflow.data.samples import Samples
 from deltaflow.nn.random_streams import Stream, permutations
 from deltaflow.system.errors import UserError
 

@@ -1,85 +1,14 @@
 """Samples: features and targets as a source delivers them, before any split."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from deltaflow.data.columns import Array, Column, Kind, Reading
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
-
-Array = np.typing.NDArray[Any]
-MOST_COLUMNS = 1_000_000
-"""Columns, inputs and categories that a kept table may have at most."""
-
-
-class Kind(StrEnum):
-    """What a column was taken for."""
-
-    NUMBER = "number"
-    CATEGORY = "category"
-    TRUTH = "true/false"
-
-
-@dataclass(frozen=True)
-class Column:
-    """What became of a column.
-
-    Attributes:
-        name: as in the file.
-        kind: what it was taken for; ``None`` if it was not looked at.
-        n_inputs: how many inputs of the network it gives; 0 if it is left out.
-        left_out: why, if it is.
-        categories: of a category, in the order of its inputs.
-    """
-
-    name: str
-    kind: Kind | None
-    n_inputs: int = 0
-    left_out: str = ""
-    categories: Annotated[Sequence[str], MOST_COLUMNS] = ()
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a table was read.
-
-    Attributes:
-        path: of the file, as it was given.
-        n_rows: its rows, without header and blank lines.
-        target: the column to predict.
-        columns: all others, in the order of the file.
-        class_counts: rows of each class, by name; empty for a regression.
-        target_range: the least and the greatest value of a numeric target, else ``None``.
-        target_kind: what the target was taken for.
-    """
-
-    path: str
-    n_rows: int
-    target: str
-    columns: tuple[Column, ...]
-    class_counts: dict[str, int] = field(default_factory=dict)
-    target_range: tuple[float, float] | None = None
-    target_kind: Kind = Kind.CATEGORY
-
-    def record(self) -> dict[str, Any]:
-        """The same in JSON's own types, with the same words."""
-        return {
-            "path": self.path,
-            "rows": self.n_rows,
-            "target": self.target,
-            "columns": [
-                {
-                    "name": column.name,
-                    "read_as": None if column.kind is None else column.kind.value,
-                    "inputs": column.n_inputs,
-                    "left_out": column.left_out or None,
-                }
-                for column in self.columns
-            ],
-        }
 
 
 @dataclass(frozen=True)
@@ -87,13 +16,14 @@ class Samples:
     """Features and what is to be predicted from them.
 
     Attributes:
-        features: ``[n_samples, n_features]``, float64.
+        features: ``[n_samples, n_features]``, float64; NaN where a gap is to be filled.
         targets: class indices ``[n_samples]``, int64; or numbers ``[n_samples, n_targets]``,
             float64.
         task: classification or regression, with names.
         columns: what the features were made of, in their order; numbers called ``x1``,
             ``x2`` … if nothing is known of them.
         reading: how they were read, if from a table.
+        fills_gaps: whether a gap is filled with what is usual in the training part.
     """
 
     features: Array
@@ -101,6 +31,7 @@ class Samples:
     task: Task
     columns: Sequence[Column] = ()
     reading: Reading | None = None
+    fills_gaps: bool = False
 
     def __post_init__(self) -> None:
         if not self.columns:

@@ -2,64 +2,84 @@
 
 What is inferred, and how it can be set otherwise:
 
-- A column of numbers is one input, standardised; true and false are one input, 0 and 1; text
-  is a category, one-hot, an input for each of its values in sorted order.
+- A column of numbers is one input, standardised; true and false are one input, 0 and 1, and so
+  is text of two different values; other text is a category, one-hot, an input for each of its
+  values in sorted order. ``order`` makes it a number, its place in the order that is given there.
   :mod:`.tables.problems` has what is refused.
+- A gap is refused. ``missing`` fills it, with the median or the most frequent value of the training
+  part, adds an input that is 1 where there was one, or leaves out its row.
+- A date is refused. ``dates=days`` makes it a number.
 - A target of text, or of true and false, is a classification; so is one of whole numbers of
-  at most 20 different values, each in two rows or more on average. Any other is a regression.
-  ``task`` sets it.
+  at most 20 different values, each in two rows or more on average. Any other is a regression, and
+  so are several targets. ``task`` sets it.
 - Features are all columns but the target; ``features`` and ``drop`` choose among them. Columns
   without a name, as an index may be, and columns of a single value are left out.
 """
 
-import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from deltaflow.data.preprocessing import encode
-from deltaflow.data.samples import Array, Column, Kind, Reading, Samples
-from deltaflow.data.tables.columns import Content, classes, read_column, refuse_identifiers
+from deltaflow.config.arguments import as_typed
+from deltaflow.data.columns import Array, Column, Kind, Reading
+from deltaflow.data.samples import Samples
+from deltaflow.data.tables.columns import read_column, refuse_identifiers
+from deltaflow.data.tables.contents import Found
 from deltaflow.data.tables.delimited import Texts
+from deltaflow.data.tables.doubts import outliers, row_numbers, spellings
 from deltaflow.data.tables.files import TableFile, open_table
 from deltaflow.data.tables.formats import refuse_data_for_header
+from deltaflow.data.tables.inputs import complete_rows, encode_inputs
+from deltaflow.data.tables.known import read_categories
 from deltaflow.data.tables.problems import (
     MANY,
     Problem,
+    ProblemKind,
     UnusableColumnError,
-    cell,
     describe,
-    outliers,
-    row_numbers,
-    spellings,
 )
 from deltaflow.data.tables.selection import Selection, select
+from deltaflow.data.tables.targets import Goal, goal
 from deltaflow.data.tables.words import word
-from deltaflow.nn.task import Classification, Regression
+from deltaflow.nn.task import Classification
 from deltaflow.system.errors import UserError
-from deltaflow.system.escaping import brief, literal
-from deltaflow.system.memory import require
+from deltaflow.system.escaping import brief, listing
 
-MAX_NUMERIC_CLASSES = 20
-TASKS = ("classification", "regression")
+CHOICES = {
+    "task": ("classification", "regression", None),
+    "missing": ("refuse", "drop", "median", "indicator"),
+    "dates": ("refuse", "days"),
+}
+"""What settings may be."""
+
+_DEFAULT = {"task": None, "missing": "refuse", "dates": "refuse"}  # as conf/data/table.yaml has it
 
 
 def table(
     path: str | None,
-    target: str | int | None,
+    target: str | int | Sequence[str | int] | None,
     task: str | None,
     features: str | Sequence[str | int] | None,
     drop: str | Sequence[str | int] | None,
+    missing: str,
+    dates: str,
+    order: Mapping[str, Any] | None,
 ) -> Samples:
     """Samples from a CSV, TSV or Parquet file.
 
     Args:
         path: of the file, from the working directory; ``~`` is the home directory.
-        target: the column to predict.
+        target: the column to predict, or several of numbers.
         task: ``classification`` or ``regression``; as the target suggests if ``None``.
         features: the columns to predict it from; all others if ``None``.
         drop: columns to leave out.
+        missing: what is done about gaps: ``refuse``, ``drop`` (the rows), ``median`` (or the most
+            frequent category), ``indicator`` (the same, with an input that tells of gaps).
+        dates: ``refuse``, or ``days`` since the beginning of 1970.
+        order: the categories of columns from the least to the greatest, by name.
 
     Returns:
         The samples, with what their features were made of, and how they were read.
@@ -72,144 +92,142 @@ def table(
             "`data=table` must be told a file and the column to predict. Found no `data.path`. "
             "Use `data=table data.path=my.csv data.target=name`."
         )
-    if task not in (None, *TASKS):
-        raise UserError(
-            f"`data.task` must be {' or '.join(TASKS)}, or null. Found {task}. Use null to let "
-            "the target decide."
-        )
+    for name, choice in {"task": task, "missing": missing, "dates": dates}.items():
+        if choice not in CHOICES[name]:
+            listed = " or ".join(as_typed(one) for one in CHOICES[name])
+            raise UserError(
+                f"`data.{name}` must be {listed}. Found {as_typed(choice)}. Use "
+                f"`data.{name}={as_typed(_DEFAULT[name])}`."
+            )
+    orders = _orders(order)
     file = open_table(path)
-    selection = select(file, target, features, drop)
-    read = _read(file, selection)
-    kind, labels = read.pop(selection.target)
-    values, codes = classes(labels)
-    is_classification = _is_classification(kind, values, codes, task, selection)
-    columns, matrix = _encode(read, path, len(codes))
-    if not matrix.shape[1]:
-        raise UserError(
-            f"A network needs a column to predict `{brief(selection.target)}` from. Found none in "
-            f"{literal(path)} that is in use and has two values. Give it more of `data.features`."
-        )
-    by_name = {column.name: column for column in columns}
-    described = tuple(
-        by_name.get(name) or Column(name, None, left_out=selection.left_out[name])
-        for name in file.names
-        if name != selection.target
-    )
-    reading = Reading(path, len(codes), selection.target, described, target_kind=kind)
-    if is_classification:
-        words = [word(value) for value in values]
-        samples = Samples.classes(matrix, codes, words)
-        counts = dict(zip(words, np.bincount(codes).tolist(), strict=True))
-        reading = dataclasses.replace(reading, class_counts=counts)
-    else:
-        numbers = np.asarray(labels, dtype=np.float64)
-        samples = Samples.numbers(matrix, numbers, [literal(selection.target)])
-        ends = float(numbers.min()), float(numbers.max())
-        reading = dataclasses.replace(reading, target_range=ends)
-    numeric = _numeric(columns)
-    _warn(columns, matrix if numeric.all() else matrix[:, numeric], samples, selection)
-    return dataclasses.replace(samples, columns=described, reading=reading)
+    selection = select(file, target, features, drop, list(orders))
+    read = _read(file, selection, orders, missing, dates)
+    kept = complete_rows(read, selection, missing)
+    n_all = len(next(iter(read.values())).content)
+    if kept is not None:
+        read = {name: found.take(kept) for name, found in read.items()}
+    wanted = goal([read.pop(name) for name in selection.targets], task, selection)
+    indicates = missing == "indicator"
+    columns, matrix = encode_inputs(read, selection, orders, indicates, len(wanted.targets))
+    reading = _reading(file, selection, wanted, columns, kept, n_all)
+    fills_gaps = missing in ("median", "indicator")
+    samples = Samples(matrix, wanted.targets, wanted.task, reading.columns, reading, fills_gaps)
+    _warn(columns, samples, selection)
+    return samples
 
 
-def _read(file: TableFile, selection: Selection) -> dict[str, tuple[Kind, Content]]:
+def _orders(order: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
+    """The categories of each ordered column, in words."""
+    orders: dict[str, tuple[str, ...]] = {}
+    for name, values in dict(order or {}).items():
+        words = [word(v) for v in values] if isinstance(values, list | tuple) else []
+        if len(set(words)) < max(2, len(words)):
+            raise UserError(
+                "`data.order` must list the categories of a column, each once, from the least to "
+                f"the greatest. Found {as_typed(values)} for `{brief(str(name))}`. Use "
+                "`data.order={size:[small,medium,large]}`."
+            )
+        orders[str(name)] = tuple(words)
+    return orders
+
+
+def _read(
+    file: TableFile,
+    selection: Selection,
+    orders: Mapping[str, Sequence[str]],
+    missing: str,
+    dates: str,
+) -> dict[str, Found]:
     """What each column holds; all that is wrong with any of them comes in one message."""
-    names = [selection.target, *selection.features]
-    unread = list(zip(names, file.read(names), strict=True))[::-1]
-    read: dict[str, tuple[Kind, Content]] = {}
+    names = [*selection.targets, *selection.features]
+    unread = list(zip(names, file.read(names, list(orders)), strict=True))[::-1]
+    read: dict[str, Found] = {}
     problems: list[Problem] = []
     while unread and len(problems) < MANY:  # emptied, so that a large table is not held twice
         name, raw = unread.pop()
         try:
-            kind, content = read_column(name, raw)
-            if name != selection.target and isinstance(content, Texts) and len(content.values) > 1:
-                refuse_identifiers(name, content.values, content.codes)
-            read[name] = kind, content
+            if name in orders:
+                column = Column(name, Kind.ORDER, categories=orders[name])
+                note = f"it has {listing(orders[name])}"
+                found = read_categories(column, raw, ProblemKind.UNORDERED, note)
+            else:
+                found = read_column(name, raw)
+            if name not in selection.targets and found.kind is Kind.CATEGORY:
+                assert isinstance(found.content, Texts)
+                if len(found.content.values) > 1:
+                    refuse_identifiers(name, found.content.values, found.content.codes)
+            read[name] = found
         except UnusableColumnError as error:
             problems.append(error.problem)
+            continue
+        checks = [found.refuse_gaps] if missing == "refuse" else []
+        if dates == "refuse" or name in selection.targets:
+            checks.append(found.refuse_dates)
+        for check in checks:
+            try:
+                check(name)
+            except UnusableColumnError as error:
+                problems.append(error.problem)
     if problems:
         raise UserError(describe(problems, selection))
     if file.separator is not None:
-        contents = {name: content for name, (_, content) in read.items()}
+        contents = {name: found.content for name, found in read.items()}
         refuse_data_for_header(file.path, file.names, contents)
     return read
 
 
-def _is_classification(
-    kind: Kind,
-    values: Sequence[float | bool | str],
-    codes: Array,
-    task: str | None,
+def _reading(
+    file: TableFile,
     selection: Selection,
-) -> bool:
-    """Whether the different values of the target, of which each row has one, are classes."""
-    target, path = selection.target, literal(selection.path)
-    if len(values) == 1:
-        raise UserError(
-            f"A target must have at least two values. Found `{brief(word(values[0]))}` in each of "
-            f"the {len(codes)} rows of {cell(target)} of {path}. Choose another `data.target`."
-        )
-    if task == "regression" and kind is Kind.CATEGORY:
-        raise UserError(
-            f"`data.task=regression` needs a target of numbers. Found "
-            f"`{brief(str(values[codes[0]]))}` in {cell(target, 0)} of {path}. Use "
-            "`data.task=null`, or choose another `data.target`."
-        )
-    few = len(values) <= MAX_NUMERIC_CLASSES and 2 * len(values) <= len(codes)
-    is_whole = kind is Kind.NUMBER and all(float(value).is_integer() for value in values)
-    if task == "regression" or (task is None and kind is Kind.NUMBER and not (few and is_whole)):
-        return False
-    try:
-        refuse_identifiers(target, values, codes)
-    except UnusableColumnError as error:
-        raise UserError(describe([error.problem], selection)) from None
-    return True
+    wanted: Goal,
+    columns: Sequence[Column],
+    kept: Array | None,
+    n_all: int,
+) -> Reading:
+    by_name = {column.name: column for column in columns}
+    described = tuple(
+        by_name.get(name) or Column(name, None, left_out=selection.left_out[name])
+        for name in file.names
+        if name not in selection.targets
+    )
+    n_rows = len(wanted.targets)
+    return Reading(
+        path=file.path,
+        n_rows=n_rows,
+        targets=selection.targets,
+        columns=described,
+        class_counts=wanted.class_counts,
+        target_ranges=wanted.ranges,
+        target_kind=wanted.kind,
+        rows=kept,
+        n_rows_left_out=n_all - n_rows,
+    )
 
 
-def _encode(
-    read: dict[str, tuple[Kind, Content]], path: str, n_rows: int
-) -> tuple[list[Column], Array]:
-    """The features, and the inputs that they give, ``[n_rows, n_inputs]``.
-
-    What was read is emptied on the way, so that a large table is not held twice.
-    """
-    columns = [_column(name, kind, content) for name, (kind, content) in read.items()]
-    n_inputs = sum(column.n_inputs for column in columns)
-    advice = "Leave columns of many categories out with `data.drop`."
-    require(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {literal(path)}", advice)
-    contents = ((column, read.pop(column.name)[1]) for column in columns)
-    return columns, encode(contents, n_rows, n_inputs)
-
-
-def _column(name: str, kind: Kind, content: Content) -> Column:
-    if isinstance(content, Texts):
-        n_values, first = len(content.values), content.values[0]
-    else:
-        n_values, first = 1 if (content == content[0]).all() else 2, content[0].item()
-    if n_values == 1:
-        return Column(name, kind, left_out=f"always {brief(word(first))}")
-    if isinstance(content, Texts):
-        return Column(name, kind, n_values, categories=tuple(sorted(content.values)))
-    return Column(name, kind, 1)
-
-
-def _numeric(columns: Sequence[Column]) -> Array:
-    """Which inputs are numbers, ``[n_inputs]``."""
-    are_numbers = [column.kind is Kind.NUMBER for column in columns]
-    return np.repeat(are_numbers, [column.n_inputs for column in columns])
-
-
-def _warn(
-    columns: Sequence[Column], numbers: Array, samples: Samples, selection: Selection
-) -> None:
+def _warn(columns: Sequence[Column], samples: Samples, selection: Selection) -> None:
     """Say what may well be a mistake in the numbers, and can be trained on all the same."""
-    names = [column.name for column in columns if column.kind is Kind.NUMBER and column.n_inputs]
+    names = [c.name for c in columns if c.kind is Kind.NUMBER and c.n_inputs]
+    places = np.cumsum([0, *(c.n_inputs for c in columns)])
+    own = [first for c, first in zip(columns, places[:-1], strict=True) if c.name in set(names)]
+    numbers = (
+        samples.features if len(own) == samples.features.shape[1] else samples.features[:, own]
+    )
+    if samples.fills_gaps and np.isnan(numbers).any():
+        numbers = np.where(np.isnan(numbers), np.nanmedian(numbers, axis=0), numbers)
     is_curve = samples.features.shape[1] == 1  # whose points may well be numbered
     far = outliers(names, numbers)
-    if isinstance(samples.task, Regression):
-        far += outliers([selection.target], samples.targets)
-    alike = [p for column in columns for p in spellings(column.name, column.categories or ())]
     if isinstance(samples.task, Classification):
-        alike += spellings(selection.target, samples.task.classes)
+        alike = spellings(selection.targets[0], samples.task.classes)
+    else:
+        alike = []
+        far += outliers(selection.targets, samples.targets)
+    alike = [p for c in columns for p in spellings(c.name, c.categories)] + alike
     for problems in ([] if is_curve else row_numbers(names, numbers), far, alike):
         if problems:
-            warnings.warn(describe(problems[:MANY], selection), stacklevel=3)
+            found = [replace(p, row=_file_row(samples, p.row)) for p in problems[:MANY]]
+            warnings.warn(describe(found, selection), stacklevel=3)
+
+
+def _file_row(samples: Samples, row: int | None) -> int | None:
+    return row if row is None or samples.reading is None else samples.reading.file_row(row)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from deltaflow.data.columns import Array, Column, Kind
 from deltaflow.data.preprocessing import Preprocessing, encode
-from deltaflow.data.samples import Array, Column, Kind
-from deltaflow.data.tables.columns import Content, classes, read_as, read_column
-from deltaflow.data.tables.delimited import Texts
+from deltaflow.data.tables.columns import classes, read_column
+from deltaflow.data.tables.contents import Content
 from deltaflow.data.tables.files import open_table
+from deltaflow.data.tables.known import read_as, refuse_new
 from deltaflow.data.tables.problems import MANY, Problem, ProblemKind, UnusableColumnError, listed
 from deltaflow.data.tables.words import word
 from deltaflow.system.errors import UserError
@@ -53,13 +54,17 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
     """
     used = [column for column in preprocessing.columns if column.n_inputs]
     goals = list(preprocessing.targets or filter(None, [preprocessing.target]))
-    texts = [column.name for column in used if column.kind is Kind.CATEGORY]
+    plain = (Kind.NUMBER, Kind.TRUTH)
+    texts = [column.name for column in used if column.kind not in plain]
     raw, names, where = _raw(table, [column.name for column in used], goals, texts)
     problems: list[Problem] = []
     contents: list[tuple[Column, Content]] = []
     for column in used:
         try:
-            contents.append((column, _known(column, raw[column.name])))
+            found = read_as(column, raw[column.name])
+            if not preprocessing.fill:
+                found.refuse_gaps(column.name)
+            contents.append((column, found.content))
         except UnusableColumnError as error:
             problems.append(error.problem)
     targets = None
@@ -119,42 +124,21 @@ def _used(
     return [*features, *(name for name in goals if name in set(there))]
 
 
-def _known(column: Column, raw: Content | pl.Series) -> Content:
-    """What a column holds.
-
-    Raises:
-        UnusableColumnError: if it is not as it was in training.
-    """
-    assert column.kind is not None
-    content = read_as(column.kind, column.name, raw)
-    if isinstance(content, Texts):
-        _refuse_new(column.name, content.values, content.codes, column.categories)
-    return content
-
-
 def _targets(
     goals: Sequence[str], raw: Mapping[str, Any], preprocessing: Preprocessing
 ) -> Array | None:
     """What is to be predicted."""
     if not preprocessing.classes:
-        return np.column_stack([np.asarray(read_as(Kind.NUMBER, n, raw[n])) for n in goals])
+        numbers = [read_as(Column(name, Kind.NUMBER), raw[name]) for name in goals]
+        for name, found in zip(goals, numbers, strict=True):
+            found.refuse_gaps(name)
+        return np.column_stack([np.asarray(found.content) for found in numbers])
     (name,) = goals
-    values, codes = classes(read_column(name, raw[name])[1])
+    read = read_column(name, raw[name])
+    read.refuse_gaps(name)
+    values, codes = classes(read.content)
     words = [word(value) for value in values]
-    _refuse_new(name, words, codes, preprocessing.classes)
+    note = f"known are {listing(preprocessing.classes)}"
+    refuse_new(name, words, codes, preprocessing.classes, ProblemKind.NEW_CATEGORY, note)
     place = {known: k for k, known in enumerate(preprocessing.classes)}
     return np.array([place[said] for said in words])[codes]
-
-
-def _refuse_new(column: str, values: Sequence[str], codes: Array, known: Sequence[str]) -> None:
-    """Refuse categories, of which each row has one, that are not known.
-
-    Raises:
-        UnusableColumnError: for the first.
-    """
-    there = set(known)
-    for k, value in enumerate(values):
-        if value not in there:
-            row, note = int((codes == k).argmax()), f"known are {listing(known)}"
-            kind = ProblemKind.NEW_CATEGORY
-            raise UnusableColumnError(Problem(kind, column, f"`{brief(value)}`", row, note))

@@ -50,11 +50,13 @@ class Ensemble(nn.Module):
         self.preprocessing = preprocessing
         self.head = head
         self.dtype = network.layers[0].weight.dtype
-        for name in ("center", "scale", "target_center", "target_scale"):
+        self.fills_gaps = bool(preprocessing.fill)
+        for name in ("fill", "center", "scale", "target_center", "target_scale"):
             moments = torch.tensor(list(getattr(preprocessing, name)), dtype=torch.float64)
             self.register_buffer(name, moments)
         self.cpu().eval().requires_grad_(False)
 
+    fill: Tensor
     center: Tensor
     scale: Tensor
     target_center: Tensor
@@ -64,12 +66,14 @@ class Ensemble(nn.Module):
         """What each network says of rows.
 
         Args:
-            features: ``[n_rows, n_inputs]``, float64, not standardised.
+            features: ``[n_rows, n_inputs]``, float64, not standardised; NaN for a gap.
 
         Returns:
             ``[R, n_rows, n_values]``, float64: probabilities of the classes; or numbers in the
             data's own units; or outputs as they are, of classes that were learnt by ``mse``.
         """
+        if self.fills_gaps:
+            features = torch.where(features.isnan(), self.fill, features)
         inputs = ((features - self.center) / self.scale).to(self.dtype)
         outputs = torch.stack([network(inputs) for network in self.networks])
         values = self.head.values(outputs.double())

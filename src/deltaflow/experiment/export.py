@@ -10,13 +10,15 @@ import io
 import json
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaflow.data import Column, Kind
+from deltaflow.data import Column, Kind, Texts, encode
 from deltaflow.experiment.ensemble import Ensemble
 from deltaflow.system.errors import UserError
 
@@ -27,11 +29,13 @@ def export(ensemble: Ensemble, form: str) -> bytes:
     Args:
         ensemble: of the run.
         form: ``onnx``, ``torchscript`` or ``state_dict``. The first takes ``features [rows, n]``
-            in double precision or, if a column is a category, each column ``[rows]`` by its name.
-            It gives ``class``, by name, and ``probability``, or ``value`` of a regression, and
-            ``spread`` over networks, 0 of one, each ``[rows, n]``. The second takes ``features
-            [rows, n_inputs]`` and gives (probability or value, spread, class by number). The third
-            has for each network what a plain ``nn.Sequential`` loads.
+            in double precision, NaN for a gap that is to be filled; or, if a column is a category
+            or has an indicator, each column ``[rows]`` by its name: a category as text, of which a
+            gap is empty, a date in days since the beginning of 1970. It gives ``class``, by name,
+            and ``probability``, or ``value`` of a regression, and ``spread`` over networks, 0 of
+            one, each ``[rows, n]``. The second takes ``features [rows, n_inputs]`` and gives
+            (probability or value, spread, class by number). The third has for each network what a
+            plain ``nn.Sequential`` loads.
 
     Raises:
         ValueError: if what it takes is not installed, or the format cannot hold the activation.
@@ -118,16 +122,18 @@ def _with_columns(model: Any, ensemble: Ensemble) -> bytes:
 
     graph = model.graph
     columns = [column for column in ensemble.preprocessing.columns if column.n_inputs]
-    if any(column.kind is Kind.CATEGORY for column in columns):
-        before = []
+    if any(_is_text(column) or column.has_indicator for column in columns):
+        before, fill, end = [], ensemble.preprocessing.fill, 0
         del graph.input[:]
         for k, column in enumerate(columns):
-            kind = _TYPES[column.kind or Kind.NUMBER]
-            shape = ["rows"]
+            kind = "STRING" if _is_text(column) else "DOUBLE"
+            if column.kind is Kind.TRUTH and not fill:
+                kind = "BOOL"
             graph.input.append(
-                helper.make_tensor_value_info(column.name, getattr(TensorProto, kind), shape)
+                helper.make_tensor_value_info(column.name, getattr(TensorProto, kind), ["rows"])
             )
-            before += _column_nodes(column, k, helper, TensorProto)
+            before += _column_nodes(column, k, fill[end : end + column.n_values], helper)
+            end += column.n_inputs
         encoded = [f"deltaflow_encoded_{k}" for k in range(len(columns))]
         before.append(helper.make_node("Concat", encoded, ["features"], axis=1))
         nodes = list(graph.node)
@@ -143,27 +149,47 @@ def _with_columns(model: Any, ensemble: Ensemble) -> bytes:
     return content
 
 
-_TYPES = {Kind.NUMBER: "DOUBLE", Kind.TRUTH: "BOOL", Kind.CATEGORY: "STRING"}
+def _is_text(column: Column) -> bool:
+    return column.kind in (Kind.CATEGORY, Kind.ORDER)
 
 
-def _column_nodes(column: Column, k: int, helper: Any, types: Any) -> list[Any]:
-    """What turns a column ``[rows]`` into inputs ``[rows, n]`` in double precision."""
-    encoded, cast = f"deltaflow_encoded_{k}", f"deltaflow_cast_{k}"
-    if column.kind is Kind.CATEGORY:
-        hot = f"deltaflow_hot_{k}"
+def _column_nodes(column: Column, k: int, fill: Sequence[float], helper: Any) -> list[Any]:
+    """What turns a column ``[rows]`` into inputs ``[rows, n]`` in double precision.
+
+    A text is made one-hot over the categories, and the gap if it is to be filled; a matrix has the
+    inputs of each.
+    """
+    from onnx import TensorProto, numpy_helper
+
+    name, encoded = f"deltaflow_{k}", f"deltaflow_encoded_{k}"
+    if _is_text(column):
+        kept = encode([(column, Texts.of(column.categories))], len(column.categories),
+                      column.n_inputs)  # fmt: skip
+        if fill:
+            kept = np.vstack([kept, [*fill, *([1.0] * column.has_indicator)]])
+        matrix = numpy_helper.from_array(kept, f"{name}_matrix")
         return [
             helper.make_node(
-                "OneHotEncoder", [column.name], [hot], domain="ai.onnx.ml", zeros=0,
-                cats_strings=list(column.categories),
+                "OneHotEncoder", [column.name], [f"{name}_hot"], domain="ai.onnx.ml", zeros=0,
+                cats_strings=[*column.categories, *([""] if fill else [])],
             ),
-            helper.make_node("Cast", [hot], [encoded], to=types.DOUBLE),
+            helper.make_node("Cast", [f"{name}_hot"], [f"{name}_cast"], to=TensorProto.DOUBLE),
+            helper.make_node("Constant", [], [f"{name}_matrix"], value=matrix),
+            helper.make_node("MatMul", [f"{name}_cast", f"{name}_matrix"], [encoded]),
         ]  # fmt: skip
-    axis = f"deltaflow_axis_{k}"
-    return [
-        helper.make_node("Constant", [], [axis], value_ints=[1]),
-        helper.make_node("Cast", [column.name], [cast], to=types.DOUBLE),
-        helper.make_node("Unsqueeze", [cast, axis], [encoded]),
+    value = encoded if not column.has_indicator else f"{name}_value"
+    nodes = [
+        helper.make_node("Constant", [], [f"{name}_axis"], value_ints=[1]),
+        helper.make_node("Cast", [column.name], [f"{name}_cast"], to=TensorProto.DOUBLE),
+        helper.make_node("Unsqueeze", [f"{name}_cast", f"{name}_axis"], [value]),
     ]
+    if column.has_indicator:
+        nodes += [
+            helper.make_node("IsNaN", [value], [f"{name}_gap"]),
+            helper.make_node("Cast", [f"{name}_gap"], [f"{name}_told"], to=TensorProto.DOUBLE),
+            helper.make_node("Concat", [value, f"{name}_told"], [encoded], axis=1),
+        ]
+    return nodes
 
 
 def _name_classes(graph: Any, names: list[str], helper: Any, types: Any) -> None:

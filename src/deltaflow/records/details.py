@@ -24,8 +24,9 @@ class TableReading:
 
     path: str
     rows: int
-    target: str
     columns: Annotated[Sequence[TableColumn], 10**6]
+    targets: Annotated[Sequence[str], 10**6] = ()
+    rows_left_out: int = 0
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,9 @@ class Summary:
     ] = field(default_factory=dict)
     table: Annotated[
         TableReading | None,
-        "how the user's own table was read, null for other data: path, rows, target, and of each "
-        "column its name, what it was read as, the inputs it gives, and why it was left_out",
+        "how the user's own table was read, null for other data: path, rows, rows_left_out for a "
+        "gap, targets, and of each column its name, what it was read as, the inputs it gives, and "
+        "why it was left_out",
     ] = None
     device: Annotated[str | None, "what it trained on"] = None
     n_parameters: Annotated[int | None, "weights and biases of one replica"] = None

@@ -23,9 +23,10 @@ def print_reading(out: Console, reading: Reading, standardize: bool) -> None:
     """
     n_inputs = sum(column.n_inputs for column in reading.columns)
     n_used = sum(column.n_inputs > 0 for column in reading.columns)
+    gone = f", {reading.n_rows_left_out} left out for a gap" if reading.n_rows_left_out else ""
     for label, said in (
-        ("Table", f"{literal(reading.path)}, {reading.n_rows} rows"),
-        ("Target", f"{brief(reading.target)}: {_task(reading)}"),
+        ("Table", f"{literal(reading.path)}, {reading.n_rows} rows{gone}"),
+        ("Target", _goal(reading)),
         ("Inputs", f"{n_inputs}, from {n_used} of {len(reading.columns)} other columns"),
     ):
         out.print(Text(f"{label:<13}{said}", overflow="fold"))
@@ -62,13 +63,17 @@ def print_network(
     )
 
 
-def _task(reading: Reading) -> str:
-    if reading.target_range is not None:
-        low, high = reading.target_range
-        return f"regression, from {low:g} to {high:g}"
+def _goal(reading: Reading) -> str:
+    names = [brief(name) for name in reading.targets]
+    if reading.target_ranges:
+        several = zip(names, reading.target_ranges, strict=True)
+        ends = [f"{name}: regression, from {low:g} to {high:g}" for name, (low, high) in several]
+        more = f" and {len(ends) - _MOST} more" if len(ends) > _MOST else ""
+        return "; ".join(ends[:_MOST]) + more
     counts = [f"{brief(name)} ({n})" for name, n in reading.class_counts.items()]
     more = f" and {len(counts) - _MOST} more" if len(counts) > _MOST else ""
-    return f"classification, {len(counts)} classes: {', '.join(counts[:_MOST])}{more}"
+    classes = ", ".join(counts[:_MOST])
+    return f"{names[0]}: classification, {len(counts)} classes: {classes}{more}"
 
 
 def _rows(columns: Sequence[Column], standardize: bool) -> list[tuple[str, str, str]]:
@@ -88,8 +93,17 @@ def _treatment(column: Column, standardize: bool) -> tuple[str, str]:
     kind = column.kind.value if column.kind is not None else "–"
     if column.left_out:
         return kind, f"left out: {column.left_out}"
+    how = ", standardised" if standardize and column.kind and column.kind.is_numeric else ""
+    n, names = column.n_values, column.categories
     if column.kind is Kind.CATEGORY:
-        return f"{kind} ({column.n_inputs})", f"{column.n_inputs} inputs, one-hot"
-    if column.kind is Kind.TRUTH:
-        return kind, "1 input, 0 or 1"
-    return kind, "1 input, standardised" if standardize else "1 input"
+        kind = f"{kind} ({len(names)})"
+        how = ", one-hot" if n > 1 else f", 1 for {brief(names[-1])}"
+    elif column.kind is Kind.ORDER:
+        kind = f"{kind} ({len(names)})"
+        how = f", 0 for {brief(names[0])} to {len(names) - 1} for {brief(names[-1])}{how}"
+    elif column.kind is Kind.TRUTH:
+        how = ", 0 or 1"
+    elif column.kind is Kind.DATE:
+        how = f", in days{how}"
+    inputs = f"{n} input{'s' if n > 1 else ''}{how}"
+    return kind, f"{inputs}; 1 for a gap" if column.has_indicator else inputs

@@ -6,7 +6,7 @@ import tracemalloc
 import polars as pl
 import pytest
 
-from deltaflow.data.samples import Kind
+from deltaflow.data.columns import Kind
 from deltaflow.data.tables import columns
 from deltaflow.data.tables.columns import read_column, refuse_identifiers
 from deltaflow.data.tables.delimited import Texts
@@ -15,7 +15,7 @@ from deltaflow.data.tables.selection import Selection
 
 POINT = (".", ".")
 COMMA = (".,", ",")
-SELECTION = Selection("t.csv", "y", ("x", "z"), {}, ())
+SELECTION = Selection("t.csv", ("y",), ("x", "z"), {}, ())
 DAY = datetime.datetime(2024, 5, 6, 12, 30)
 
 
@@ -26,11 +26,13 @@ def read(values, signs=POINT, target="y"):
         texts = Texts.of(text.strip() for text in values)
         raw = Texts(texts.values, texts.codes, *signs)
     try:
-        kind, content = read_column("x", raw)
+        found = read_column("x", raw)
+        found.refuse_dates("x")
+        found.refuse_gaps("x")
     except UnusableColumnError as error:
-        selection = dataclasses.replace(SELECTION, target=target)
+        selection = dataclasses.replace(SELECTION, targets=(target,))
         raise ValueError(describe([error.problem], selection)) from None
-    return kind, rows(content)
+    return found.kind, rows(found.content)
 
 
 def rows(content):
@@ -118,7 +120,7 @@ def test_a_missing_value_in_words_is_refused(word, others):
 )
 def test_a_missing_value_is_refused(values):
     with pytest.raises(ValueError, match=r"must have a value\. Found nothing in column `x`, "
-                       r"data row 2 of t\.csv \(1 of 3 .* use `data\.drop=\[x\]`"):  # fmt: skip
+                       r"data row 2 of t\.csv \(1 of 3 .* `data\.missing=median`"):  # fmt: skip
         read(values)
 
 
@@ -262,7 +264,7 @@ def test_a_date_is_refused(values):
     with pytest.raises(ValueError, match="Turn dates into numbers first") as e:
         read(values)
     assert f"date or time `{values[1]}` in column `x`, data row 2 of t.csv" in str(e.value)
-    assert "use `data.drop=[x]`" in str(e.value)
+    assert "use `data.dates=days`" in str(e.value)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +285,7 @@ def test_what_is_no_single_value_is_refused(values, found):
 
 def test_a_target_cannot_be_dropped():
     with pytest.raises(ValueError, match=r"or choose another `data\.target`\.$"):
-        read(pl.Series([1, None]), target="x")
+        read(pl.Series([1.0, float("inf")]), target="x")
 
 
 @pytest.mark.parametrize(
@@ -319,7 +321,7 @@ def test_what_stands_for_a_gap_among_numbers_may_be_a_category_among_words(word)
 def test_a_column_of_long_texts_is_never_as_a_whole_in_pythons_own():
     texts = pl.Series(["x" * 10_000 + str(k % 2) for k in range(2)]).gather([0, 1] * 20_000)
     tracemalloc.start()
-    _, content = read_column("x", texts)
+    content = read_column("x", texts).content
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert [value[-1] for value in content.values] == ["0", "1"]

@@ -39,7 +39,7 @@ def rows_of(name, columns=None):
 def values_of(name, columns=None):
     file = open_table(name)
     names = columns or [name for name in file.names if name]
-    return transposed([read_column("x", raw)[1] for raw in file.read(names)])
+    return transposed([read_column("x", raw).content for raw in file.read(names)])
 
 
 def transposed(columns):

@@ -1,18 +1,31 @@
-"""What a column of a table holds: numbers, truth values or categories, without a gap.
+"""What a column of a table holds: numbers, truth values, categories, or dates; and its gaps.
 
 Numbers in words are numbers, so it does not matter how a file stores them. What is doubtful
-is refused with its row rather than guessed at: a word among numbers, a date, a sign that may
-separate thousands (``1.050`` beside ``950`` is 1050 to one reader and 1.05 to another). Texts are
-looked at once each, however often they come back.
+is refused with its row rather than guessed at: a word among numbers, a date that may mean two days,
+a sign that may separate thousands (``1.050`` beside ``950`` is 1050 to one reader and 1.05 to
+another). Texts are looked at once each, however often they come back.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
-from deltaflow.data.samples import Array, Kind
+from deltaflow.data.columns import Array, Kind
+from deltaflow.data.tables.contents import (
+    Content,
+    Found,
+    first,
+    first_gap,
+    only,
+    rows,
+    spread,
+    strings,
+    unusable,
+)
+from deltaflow.data.tables.dates import FORMS, TIMES, days, form_of, typed_days
 from deltaflow.data.tables.delimited import GROUPED, Texts
 from deltaflow.data.tables.problems import (
     GREATEST,
@@ -27,68 +40,38 @@ from deltaflow.data.tables.words import (
     is_date,
     is_numeric,
     number,
-    word,
 )
 from deltaflow.system.escaping import brief
 
-Content = Array | Texts
-"""Values of a column: numbers, float64; truth values, bool; or categories."""
-
-_KINDS = {Kind.NUMBER: "a column of numbers", Kind.TRUTH: "a column of true and false"}
-_AT_ONCE = 10_000  # values
 _FEW = 20  # categories, which may be rare in a small table
 _GROUPED = re.compile(GROUPED)
-_DATES = (pl.Date, pl.Datetime, pl.Time, pl.Duration)
+_TIME_TYPES = (pl.Time, pl.Duration)
+DATES = (pl.Date, pl.Datetime, *_TIME_TYPES)
+"""Types of polars that are read as dates or times."""
 
 
-def read_column(name: str, raw: Content | pl.Series) -> tuple[Kind, Content]:
-    """Take a column for numbers, truth values or categories.
+def read_column(name: str, raw: Content | pl.Series) -> Found:
+    """Take a column for numbers, truth values, dates or categories.
 
     Args:
         name: of the column.
         raw: what was read of it.
 
     Raises:
-        UnusableColumnError: if a value is missing or not finite, or the column is doubtful.
+        UnusableColumnError: if a value is not finite, or the column is doubtful.
     """
+    if isinstance(raw, pl.Series) and raw.dtype in DATES:
+        form = TIMES if raw.dtype in _TIME_TYPES else FORMS[0]
+        first_one = str(raw[int(raw.is_not_null().arg_max() or 0)])
+        return Found(None if raw.null_count() == len(raw) else Kind.DATE, typed_days(raw), form,
+                     first_one)  # fmt: skip
     content = _from_polars(name, raw) if isinstance(raw, pl.Series) else raw
     if isinstance(content, Texts):
         return _read_texts(name, content)
     if content.dtype == bool:
-        return Kind.TRUTH, content
-    return Kind.NUMBER, _finite(name, content)
-
-
-def read_as(kind: Kind, name: str, raw: Content | pl.Series) -> Content:
-    """Read a column whose kind is known.
-
-    Args:
-        kind: what it was taken for in training.
-        name: of the column.
-        raw: what was read of it; of a category, texts.
-
-    Raises:
-        UnusableColumnError: if a value is missing or not finite, or the column is of another kind.
-    """
-    if kind is not Kind.CATEGORY:
-        found, content = read_column(name, raw)
-        if found is not kind:
-            note = f"it was {_KINDS[kind]} in training"
-            row, value = (
-                0,
-                word(content.values[0] if isinstance(content, Texts) else content[0].item()),
-            )
-            if isinstance(content, Texts) and kind is Kind.NUMBER:
-                others = [number(value, content.signs) is None for value in content.values]
-                row, value = _first(_rows(content, others), content)
-            raise _unusable(ProblemKind.OTHER_KIND, name, f"`{brief(value)}`", row, note)
-        return content
-    if isinstance(raw, pl.Series):
-        raw = Texts.of((text or "").strip() for text in _strings(raw.cast(pl.String)))
-    assert isinstance(raw, Texts)
-    missing = [value.lower() in MISSING_WORDS for value in raw.values]
-    _refuse_missing(name, _rows(raw, missing), raw)
-    return raw
+        return Found(Kind.TRUTH, content)
+    is_there = not np.isnan(content).all()
+    return Found(Kind.NUMBER if is_there else None, _finite(name, content))
 
 
 def classes(content: Content) -> tuple[list[float | bool | str], Array]:
@@ -111,16 +94,16 @@ def refuse_identifiers(name: str, values: Sequence[float | bool | str], codes: A
     Args:
         name: of the column.
         values: the different categories.
-        codes: which of them each row has.
+        codes: which of them each row has, -1 for none.
 
     Raises:
         UnusableColumnError: if they are too many.
     """
-    n, rows = len(values), len(codes)
+    n, rows = len(values), int((codes >= 0).sum())
     if n > MAX_CATEGORIES or n == rows or (n > _FEW and 2 * n > rows):
         found = f"{n} different values in {rows} rows, like identifiers,"
-        note = f"the first is `{brief(str(values[codes[0]]))}`"
-        raise _unusable(ProblemKind.IDENTIFIER, name, found, note=note)
+        note = f"the first is `{brief(str(values[codes[codes >= 0][0]]))}`"
+        raise unusable(ProblemKind.IDENTIFIER, name, found, note=note)
 
 
 def _from_polars(name: str, series: pl.Series) -> Content:
@@ -129,45 +112,73 @@ def _from_polars(name: str, series: pl.Series) -> Content:
     if dtype == pl.Boolean and not series.null_count():
         return series.to_numpy()
     if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean):
-        return Texts.of((text or "").strip() for text in _strings(series.cast(pl.String)))
+        return Texts.of((text or "").strip() for text in strings(series.cast(pl.String)))
     if dtype.is_numeric() or dtype == pl.Null:
         return series.cast(pl.Float64).to_numpy()  # a gap is NaN
-    row = int(series.is_not_null().arg_max() or 0)
-    if dtype in _DATES:
-        found = f"the date or time `{brief(str(series[row]))}`"
-        raise _unusable(ProblemKind.DATE, name, found, row)
-    raise _unusable(ProblemKind.NESTED, name, str(dtype))
+    raise unusable(ProblemKind.NESTED, name, str(dtype))
 
 
-def _strings(series: pl.Series) -> Iterator[str | None]:
-    """The values of a column, a few of them as Python's own at a time: they may be long."""
-    for start in range(0, len(series), _AT_ONCE):
-        yield from series.slice(start, _AT_ONCE).to_list()
+def _read_texts(name: str, texts: Texts) -> Found:
+    """Take texts for what they are, but for the gaps."""
+    lower = [value.lower() for value in texts.values]
+    like = [number(v, texts.signs) is not None or is_numeric(v) or is_date(v) for v in texts.values]
+    words = np.array([value in MISSING_WORDS for value in lower], dtype=bool)
+    n_present = len(texts) - int(rows(texts, words).sum())
+    if 2 * int(rows(texts, like).sum()) > n_present:
+        words |= [value in MISSING_AMONG_NUMBERS for value in lower]
+    gone = rows(texts, words)
+    if gone.all():
+        return Found(None, np.full(len(texts), np.nan), gap=first_gap(texts, gone))
+    if not gone.any():
+        return _read_present(name, texts)
+    try:
+        found = _read_present(name, only(texts, ~words, texts.codes[~gone]))
+    except UnusableColumnError as error:
+        raise UnusableColumnError(_moved(error.problem, gone)) from None
+    return replace(found, content=spread(found.content, gone), gap=first_gap(texts, gone))
 
 
-def _read_texts(name: str, texts: Texts) -> tuple[Kind, Content]:
+def _read_present(name: str, texts: Texts) -> Found:
     values, n_rows = texts.values, len(texts.codes)
     numbers = [number(value, texts.signs) for value in values]
     if None not in numbers:
         _refuse_doubtful(name, texts)
-        return Kind.NUMBER, _finite(name, np.array(numbers, dtype=np.float64)[texts.codes])
-    lower = [value.lower() for value in values]
-    _refuse_missing(name, _rows(texts, [value in MISSING_WORDS for value in lower]), texts)
-    dates = _rows(texts, [is_date(value) for value in values])
+        found = np.array(numbers, dtype=np.float64)[texts.codes]
+        return Found(Kind.NUMBER, _finite(name, found))
+    dates = rows(texts, [is_date(value) for value in values])
     if 2 * dates.sum() > n_rows:
-        row, value = _first(dates, texts)
-        raise _unusable(ProblemKind.DATE, name, f"the date or time `{brief(value)}`", row)
+        return _read_dates(name, texts, dates)
     numeric = [n is not None or is_numeric(v) for n, v in zip(numbers, values, strict=True)]
-    n_numeric = int(_rows(texts, [bool(found) for found in numeric]).sum())
+    n_numeric = int(rows(texts, numeric).sum())
     if 2 * n_numeric > n_rows:
-        gaps = [value in MISSING_AMONG_NUMBERS for value in lower]
-        _refuse_missing(name, _rows(texts, gaps), texts)
-        row, value = _first(_rows(texts, [number is None for number in numbers]), texts)
+        row, value = first(rows(texts, [number is None for number in numbers]), texts)
         note = f"{n_numeric} of {n_rows} values are numeric"
-        raise _unusable(ProblemKind.NOT_PLAIN, name, f"`{brief(value)}`", row, note)
+        raise unusable(ProblemKind.NOT_PLAIN, name, f"`{brief(value)}`", row, note)
+    lower = [value.lower() for value in values]
     if set(lower) <= {"true", "false"}:
-        return Kind.TRUTH, _rows(texts, [value == "true" for value in lower])
-    return Kind.CATEGORY, texts
+        return Found(Kind.TRUTH, rows(texts, [value == "true" for value in lower]))
+    return Found(Kind.CATEGORY, texts)
+
+
+def _read_dates(name: str, texts: Texts, dates: Array) -> Found:
+    form = form_of(texts.values)
+    if form is None:
+        row, value = first(dates, texts)
+        odd = [value for value in texts.values if not is_date(value)]
+        note = f"`{brief(odd[0])}` is none" if odd else "it has no form that all others have too"
+        if any(all(days(v, form) is not None for v in texts.values) for form in FORMS):
+            note = "day, month or year may be several of its numbers"
+        found = f"the date or time `{brief(value)}`"
+        raise unusable(ProblemKind.DATE_FORM, name, found, row, note)
+    told = np.array([days(value, form) for value in texts.values], dtype=np.float64)
+    return Found(Kind.DATE, told[texts.codes], form, first(dates, texts)[1])
+
+
+def _moved(problem: Problem, gone: Array) -> Problem:
+    """A problem of the rows that are there, by its row in the table."""
+    if problem.row is None:
+        return problem
+    return replace(problem, row=int(np.flatnonzero(~gone)[problem.row]))
 
 
 def _refuse_doubtful(name: str, texts: Texts) -> None:
@@ -185,41 +196,17 @@ def _refuse_doubtful(name: str, texts: Texts) -> None:
         if is_decimal or not all(map(_GROUPED.match, numbers)):
             return
     if present:
-        row = max(int(_rows(texts, found[sign]).argmax()) for sign in present)
+        row = max(int(rows(texts, found[sign]).argmax()) for sign in present)
         note = "its sign may stand before decimals or between thousands"
         value = texts.values[texts.codes[row]]
         kind = ProblemKind.DOUBTFUL_SIGN
-        raise _unusable(kind, name, f"the doubtful `{brief(value)}`", row, note)
+        raise unusable(kind, name, f"the doubtful `{brief(value)}`", row, note)
 
 
 def _finite(name: str, numbers: Array) -> Array:
-    if not (numbers.min() >= -GREATEST and numbers.max() <= GREATEST):
-        _refuse_missing(name, np.isnan(numbers))
-        row = int((np.abs(numbers) > GREATEST).argmax())
-        raise _unusable(ProblemKind.NOT_FINITE, name, str(numbers[row]), row)
+    if not (numbers.min() >= -GREATEST and numbers.max() <= GREATEST):  # or a gap
+        far = np.abs(numbers) > GREATEST
+        if far.any():
+            row = int(far.argmax())
+            raise unusable(ProblemKind.NOT_FINITE, name, str(numbers[row]), row)
     return numbers
-
-
-def _refuse_missing(name: str, missing: Array, texts: Texts | None = None) -> None:
-    if missing.any():
-        row = int(missing.argmax())
-        word = "" if texts is None else texts.values[texts.codes[row]]
-        note = f"{missing.sum()} of {len(missing)} values are missing there"
-        found = f"`{word}`" if word else "nothing"
-        raise _unusable(ProblemKind.MISSING, name, found, row, note)
-
-
-def _rows(texts: Texts, chosen: Sequence[bool]) -> Array:
-    """Whether each row has one of the chosen values, ``[n_rows]``."""
-    return np.array(chosen, dtype=bool)[texts.codes]
-
-
-def _first(chosen: Array, texts: Texts) -> tuple[int, str]:
-    row = int(chosen.argmax())
-    return row, texts.values[texts.codes[row]]
-
-
-def _unusable(
-    kind: ProblemKind, column: str, found: str, row: int | None = None, note: str = ""
-) -> UnusableColumnError:
-    return UnusableColumnError(Problem(kind, column, found, row, note))

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from deltaflow.data.samples import Array
+from deltaflow.data.columns import Array
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 

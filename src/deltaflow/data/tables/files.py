@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from deltaflow.data.samples import Array
+from deltaflow.data.columns import Array
 from deltaflow.data.tables.delimited import (
     Texts,
     best_separator,

@@ -4,7 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from deltaflow.data.samples import Array
+import numpy as np
+
+from deltaflow.data.columns import Array
 from deltaflow.data.tables.delimited import Heads, Texts, best_separator, local_path
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
@@ -165,7 +167,9 @@ def _could_be_value(name: str, column: Array | Texts) -> bool:
         return name.lower() in ("true", "false")
     if not is_number(name):
         return False
-    low, high = float(column.min()), float(column.max())
+    if np.isnan(column).all():
+        return False
+    low, high = float(np.nanmin(column)), float(np.nanmax(column))
     return low - (high - low) <= _number(name) <= high + (high - low)
 
 

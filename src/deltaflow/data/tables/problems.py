@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
-from deltaflow.data.samples import Array
 from deltaflow.data.tables.selection import Selection
 from deltaflow.system.escaping import brief, literal
 
@@ -23,10 +20,6 @@ GREATEST = 3e38
 MAX_CATEGORIES = 1000
 
 _SHOWN = 12  # problems that are named one by one
-_FAR = 1000  # times as far from the median as the others: no usual distribution has that
-_FEW_ROWS = 50  # of which none is far off for sure
-_IDENTIFYING = ("id", "index", "row", "number", "nr")  # ends of names
-_CELLS = 2_000_000  # of which copies are made at once
 _MIXED = (
     "Every column must hold numbers, true and false, or categories, without a gap.",
     ("Correct such values", "leave such rows out"),
@@ -34,9 +27,13 @@ _MIXED = (
 
 
 class ProblemKind(Enum):
-    """A rule for columns, with the ways to mend one that breaks it."""
+    """A rule for columns, with the ways to mend one that breaks it, and an override if one does."""
 
-    MISSING = ("Every row must have a value.", ("Fill in the gaps", "leave such rows out"))
+    MISSING = (
+        "Every row must have a value.",
+        ("Fill in the gaps", "leave such rows out"),
+        "data.missing=median",
+    )
     NOT_FINITE = (
         f"Every number must be finite, in single precision too: at most {GREATEST:g} in magnitude.",
         ("Correct such values", "leave such rows out"),
@@ -52,6 +49,15 @@ class ProblemKind(Enum):
     DATE = (
         "A column must hold numbers, true and false, or categories.",
         ("Turn dates into numbers first",),
+        "data.dates=days",
+    )
+    DATE_FORM = (
+        "The dates of a column must have one form, and one meaning.",
+        ("Write all of them as 2024-05-31",),
+    )
+    UNORDERED = (
+        "An ordered category must be one that `data.order` has.",
+        ("Correct such values", "add them there"),
     )
     NESTED = ("A column must hold numbers, true and false, or text.", ("Flatten it",))
     IDENTIFIER = (
@@ -79,9 +85,10 @@ class ProblemKind(Enum):
         ("Correct such values", "leave such rows out"),
     )
 
-    def __init__(self, rule: str, ways: tuple[str, ...]) -> None:
+    def __init__(self, rule: str, ways: tuple[str, ...], override: str = "") -> None:
         self.rule = rule
         self.ways = ways
+        self.override = override
 
 
 @dataclass(frozen=True)
@@ -162,79 +169,23 @@ def _note(problem: Problem) -> str:
 
 def _overrides(problems: Sequence[Problem], selection: Selection) -> Iterator[str]:
     """What to type so that none of the problems is left; nothing where no feature would be."""
-    unusable = [p.column for p in problems if p.column != selection.target]
-    if len(problems) == MANY:
+    lost = dict.fromkeys(p.column for p in problems if not _is_settled(p, selection))
+    unusable = [column for column in lost if column not in selection.targets]
+    settings = sorted({p.kind.override for p in problems if p.column not in lost})
+    if len(problems) == MANY and unusable:
         yield "leave them out with `data.drop`"
     elif unusable and len(unusable) < len(selection.features):
-        yield f"use `{selection.drop(unusable)}`"
-    if any(p.column == selection.target for p in problems):
+        settings.append(selection.drop(unusable))
+    elif unusable:
+        return
+    if settings:
+        others = ", `indicator` or `drop`" if settings == [ProblemKind.MISSING.override] else ""
+        yield f"use `{' '.join(settings)}`{others}"
+    if len(unusable) < len(lost):
         yield "choose another `data.target`"
 
 
-def row_numbers(names: Sequence[str], numbers: Array) -> list[Problem]:
-    """Inputs that count the rows, up or down, or say so by their names and are sorted.
-
-    Classes often come in the order of the file, and these tell it.
-
-    Args:
-        names: of the inputs.
-        numbers: ``[n_rows, n_inputs]``.
-    """
-    if len(numbers) < 3:
-        return []
-    found = []
-    for first, block in _blocks(numbers):
-        steps = np.diff(block, axis=0)
-        are_counts = (np.abs(steps[0]) == 1) & (steps == steps[0]).all(axis=0)
-        here = names[first : first + block.shape[1]]
-        are_named_so = np.array([name.lower().endswith(_IDENTIFYING) for name in here])
-        found_here = are_counts | ((steps > 0).all(axis=0) & are_named_so)
-        for k in np.flatnonzero(found_here).tolist():
-            ends = f"{block[0, k]:.15g}, {block[1, k]:.15g} to {block[-1, k]:.15g}"
-            found.append(Problem(ProblemKind.ROW_NUMBER, names[first + k], ends))
-    return found
-
-
-def spellings(column: str, categories: Sequence[str]) -> list[Problem]:
-    """Categories of a column that differ in nothing but spaces and capitals, first of all."""
-    alike: dict[str, list[str]] = {}
-    for category in sorted(categories):
-        alike.setdefault(" ".join(category.split()).casefold(), []).append(category)
-    several = next((some for some in alike.values() if len(some) > 1), None)
-    if several is None:
-        return []
-    found = " and ".join(f"`{brief(category)}`" for category in several)
-    return [Problem(ProblemKind.SPELLINGS, column, found, note="spaces and capitals tell apart")]
-
-
-def outliers(names: Sequence[str], numbers: Array) -> list[Problem]:
-    """The number of each column that is farthest from the others, if it is very far.
-
-    Args:
-        names: of the columns.
-        numbers: ``[n_rows, n_columns]``.
-    """
-    n = len(numbers)
-    if n < _FEW_ROWS:
-        return []
-    found, k_rest = [], n - 1 - max(1, n // 20)
-    for first, block in _blocks(numbers):
-        middle = np.median(block, axis=0)
-        distances = np.abs(block - middle)
-        rest = np.partition(distances, k_rest, axis=0)[k_rest]
-        is_far = (rest > 0) & (distances.max(axis=0) > _FAR * rest)
-        for k in np.flatnonzero(is_far).tolist():
-            row = int(distances[:, k].argmax())
-            note = f"95 of 100 lie within {rest[k]:g} of {middle[k]:g}"
-            problem = Problem(
-                ProblemKind.OUTLIER, names[first + k], f"{block[row, k]:g}", row, note
-            )
-            found.append(problem)
-    return found
-
-
-def _blocks(numbers: Array) -> Iterator[tuple[int, Array]]:
-    """A matrix in blocks of columns, each with the place of its first."""
-    width = max(1, _CELLS // len(numbers))
-    for first in range(0, numbers.shape[1], width):
-        yield first, numbers[:, first : first + width]
+def _is_settled(problem: Problem, selection: Selection) -> bool:
+    """Whether an override settles it without a column less: a target of dates is none."""
+    is_date = problem.kind is ProblemKind.DATE and problem.column in selection.targets
+    return bool(problem.kind.override) and not is_date

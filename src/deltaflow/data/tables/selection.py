@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deltaflow.config.arguments import as_typed
 from deltaflow.data.tables.files import TableFile
 from deltaflow.data.tables.formats import is_number
 from deltaflow.system.errors import UserError
@@ -23,14 +24,14 @@ class Selection:
 
     Attributes:
         path: of the file, as it was given.
-        target: the column to predict.
-        features: the columns to predict it from, in the order of the file.
+        targets: the columns to predict.
+        features: the columns to predict them from, in the order of the file.
         left_out: why each of the other columns is not used, by name.
         dropped: columns that ``data.drop`` names already.
     """
 
     path: str
-    target: str
+    targets: tuple[str, ...]
     features: tuple[str, ...]
     left_out: dict[str, str]
     dropped: tuple[str, ...]
@@ -40,32 +41,35 @@ class Selection:
         return dropping([*self.dropped, *names])
 
 
-def select(file: TableFile, target: str | int | None, features: _Names, drop: _Names) -> Selection:
+def select(
+    file: TableFile, target: str | int | _Names, features: _Names, drop: _Names, ordered: _Names
+) -> Selection:
     """Choose columns as it was set. Those without a name are left out unless they are asked for.
 
     Args:
         file: the table.
-        target: the column to predict.
+        target: the column to predict, or several.
         features: the columns to predict it from; all others if ``None``.
         drop: columns to leave out.
+        ordered: features with an order.
 
     Raises:
         ValueError: if there is no target, no column of such a name, or the target is a feature
             or is to be left out.
     """
-    if target is None:
+    targets = list(dict.fromkeys([str(target)] if isinstance(target, int) else _as_names(target)))
+    if not targets:
         raise UserError(
-            f"`data.target` must name the column to predict. Found null. {literal(file.path)} has "
-            f"{listing([name for name in file.names if name])}."
+            f"`data.target` must name the column to predict. Found {as_typed(target)}. "
+            f"{literal(file.path)} has {listing([name for name in file.names if name])}."
         )
-    target = str(target)
-    chosen = {"features": _as_names(features), "drop": _as_names(drop)}
-    for setting, names in {"target": [target], **chosen}.items():
+    chosen = {"features": _as_names(features), "drop": _as_names(drop), "order": _as_names(ordered)}
+    for setting, names in {"target": targets, **chosen}.items():
         _refuse_unknown(file, setting, names)
-        if setting != "target" and target in names:
+        if setting != "target" and (both := [name for name in names if name in targets]):
             raise UserError(
                 f"`data.{setting}` must not hold the column to predict. Found the target "
-                f"`{brief(target)}` in it. Take it out, or choose another `data.target`."
+                f"`{brief(both[0])}` in it. Take it out, or choose another `data.target`."
             )
     left_out = {}
     for name in file.names:
@@ -75,9 +79,10 @@ def select(file: TableFile, target: str | int | None, features: _Names, drop: _N
             left_out[name] = "no name"
         elif features is not None and name not in chosen["features"]:
             left_out[name] = "not in data.features"
-    left_out.pop(target, None)
-    used = (name for name in file.names if name != target and name not in left_out)
-    return Selection(file.path, target, tuple(used), left_out, tuple(chosen["drop"]))
+    for name in targets:
+        left_out.pop(name, None)
+    used = (name for name in file.names if name not in targets and name not in left_out)
+    return Selection(file.path, tuple(targets), tuple(used), left_out, tuple(chosen["drop"]))
 
 
 def dropping(names: Sequence[str]) -> str:

@@ -1,0 +1,118 @@
+"""A column that a network was trained with, in a table of other rows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from deltaflow.data.columns import Array, Column, Kind
+from deltaflow.data.tables.columns import DATES, read_column
+from deltaflow.data.tables.contents import (
+    Content,
+    Found,
+    as_texts,
+    first,
+    first_gap,
+    rows,
+    split,
+    spread,
+    spread_codes,
+    unusable,
+)
+from deltaflow.data.tables.dates import days
+from deltaflow.data.tables.delimited import Texts
+from deltaflow.data.tables.problems import ProblemKind
+from deltaflow.data.tables.words import number, word
+from deltaflow.system.escaping import brief, listing
+
+_TRAINED_ON = {
+    Kind.NUMBER: "a column of numbers",
+    Kind.TRUTH: "a column of true and false",
+    Kind.DATE: "a column of dates or times",
+}
+
+
+def read_as(column: Column, raw: Content | pl.Series) -> Found:
+    """Read a column whose kind is known.
+
+    Args:
+        column: what it was in training.
+        raw: what was read of it; of all but numbers and truth, texts.
+
+    Raises:
+        UnusableColumnError: if a value is not finite, or not as in training.
+    """
+    name, kind = column.name, column.kind
+    if kind in (Kind.CATEGORY, Kind.ORDER):
+        note = f"known are {listing(column.categories)}"
+        return read_categories(column, raw, ProblemKind.NEW_CATEGORY, note)
+    assert kind is not None
+    note = f"it was {_TRAINED_ON[kind]} in training"
+    if kind is Kind.DATE and not (isinstance(raw, pl.Series) and raw.dtype in DATES):
+        texts, gone = split(as_texts(raw), ())
+        told = [days(value, column.form) for value in texts.values]
+        if None in told:
+            row, value = first(rows(texts, [day is None for day in told]), texts)
+            row, form = int(np.flatnonzero(~gone)[row]), f"{note}, such as {column.form}"
+            raise unusable(ProblemKind.OTHER_KIND, name, f"`{brief(value)}`", row, form)
+        return Found(kind, spread(np.array(told, dtype=np.float64)[texts.codes], gone))
+    found = read_column(name, raw)
+    if found.kind not in (kind, None):
+        row, value = _odd(found, kind)
+        raise unusable(ProblemKind.OTHER_KIND, name, f"`{brief(value)}`", row, note)
+    return found
+
+
+def _odd(found: Found, kind: Kind) -> tuple[int, str]:
+    """The first row of a column that is not of a kind, and what stands there."""
+    odd, content = ~found.gaps, found.content
+    if isinstance(content, Texts):
+        if kind is Kind.NUMBER:
+            odd &= rows(content, [number(value, content.signs) is None for value in content.values])
+        return first(odd, content)
+    row = int(odd.argmax())
+    return row, found.first or word(content[row].item())
+
+
+def read_categories(
+    column: Column, raw: Content | pl.Series, kind: ProblemKind, note: str
+) -> Found:
+    """Read a column whose categories are known; what is one of them is no gap.
+
+    Args:
+        column: with its categories.
+        raw: what was read of it.
+        kind: of problem that any other is.
+        note: what to say of it.
+
+    Raises:
+        UnusableColumnError: for the first that is not known.
+    """
+    texts, known = as_texts(raw), set(column.categories)
+    present, gone = split(texts, column.categories)
+    present = replace(present, values=[v if v in known else _shortest(v) for v in present.values])
+    refuse_new(column.name, present.values, spread_codes(present.codes, gone),
+               column.categories, kind, note)  # fmt: skip
+    return Found(column.kind, spread(present, gone), gap=first_gap(texts, gone))
+
+
+def _shortest(value: str) -> str:
+    """A whole number without its point: beside a gap, many programs write 3 as 3.0."""
+    found = number(value)
+    return value if found is None else word(found)
+
+
+def refuse_new(
+    column: str, values: Sequence[str], codes: Array, known: Sequence[str], kind: ProblemKind,
+    note: str,
+) -> None:  # fmt: skip
+    """Refuse categories, of which each row has one, that are not known.
+
+    Raises:
+        UnusableColumnError: for the first.
+    """
+    there = set(known)
+    for k, value in enumerate(values):
+        if value not in there:
+            raise unusable(kind, column, f"`{brief(value)}`", int((codes == k).argmax()), note)
