@@ -30,6 +30,7 @@ VALUES = {
     "trainer.threads": ([None, 1, 1024], [0, 2000]),
     "trainer.profiler": ([None, "simple", "advanced"], ["deep"]),
     "sweep.max_networks": ([None, 1, 1000], NO_COUNT),
+    "sweep.direction": ([None, "minimize", "maximize"], ["up", ""]),
     "trainer.checkpoint_every": ([None, 0, 0.5, 60], [-1, NAN]),
     "diagnostics.every_n_steps": ([None, 1], NO_COUNT),
     "diagnostics.histogram_every_n_steps": ([None, 1], NO_COUNT),

@@ -43,7 +43,7 @@ from deltaflow.experiment.result import Run, load_run
 from deltaflow.experiment.run import run_alone
 from deltaflow.experiment.trainer import quiet_lightning
 from deltaflow.nn.network import FullyConnected
-from deltaflow.sweep.report import title_of
+from deltaflow.sweep.report import search_of, title_of
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import open_to_append
 
@@ -108,7 +108,7 @@ def compare(runs: Iterable[Run | Sweep | str | Path], baseline: str | None = Non
     folders = [Path(one) if isinstance(one, str | Path) else one.directory for one in runs]
     grouped = group_runs(collect(folders))
     where = Path.cwd()
-    comparison = compare_runs(grouped, title_of(folders), where, baseline)
+    comparison = compare_runs(grouped, title_of(folders), where, baseline, search_of(folders))
     return Compared(comparison, runs_table(grouped, where))
 
 

@@ -17,7 +17,9 @@ from deltaflow.config.options import config_directory
 from deltaflow.system.errors import UserError
 
 
-def run_application(application: Callable[[DictConfig], None], arguments: Sequence[str]) -> None:
+def run_application(
+    application: Callable[[DictConfig], float | None], arguments: Sequence[str]
+) -> None:
     """Let Hydra compose a configuration, or one for each run of a sweep, and call an application.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
@@ -25,14 +25,16 @@ from deltaflow.experiment.run import run_alone, run_together
 from deltaflow.records import SUMMARY
 from deltaflow.sweep.directory import note_failure
 from deltaflow.sweep.resumption import Lease, lease
+from deltaflow.sweep.search.goal import Goal
 from deltaflow.system.escaping import printable
 from deltaflow.terminal import ranking
 from deltaflow.terminal.run import print_run
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 
-Steps = Generator[RunPlan, Run | BaseException, None]
-"""A run of a sweep that yields its plan, and is sent the run, or the error that it failed by."""
+Steps = Generator[RunPlan, Run | BaseException, float | None]
+"""A run of a sweep: it yields its plan, is sent the run, or the error that it failed by, and
+returns its ``sweep.optimized_metric``."""
 Waiting = tuple[Steps, RunPlan]
 
 STACK: ContextVar[list[Waiting] | None] = ContextVar("STACK", default=None)
@@ -41,18 +43,24 @@ STACK: ContextVar[list[Waiting] | None] = ContextVar("STACK", default=None)
 _OF_SWEEP = re.compile(r"[+~]*(sweep|resume)\b")  # overrides that are not a run's own
 
 
-def train(config: DictConfig, command: Sequence[str] = (), with_traceback: bool = False) -> None:
+def train(
+    config: DictConfig, command: Sequence[str] = (), with_traceback: bool = False
+) -> float | None:
     """Train one run, alone or as part of a sweep.
 
     A run of a sweep never raises: the sweep goes on, and its end reports.
+
+    Returns:
+        The ``sweep.optimized_metric`` of a run of a sweep, for Hydra's sweepers; ``None`` if it has
+        none, or not yet.
 
     Raises:
         SystemExit: with status 1, if a run on its own fails.
     """
     if HydraConfig.get().mode == RunMode.RUN:
         _train_alone(config, command, with_traceback)
-    else:
-        _train_in_sweep(config, command, with_traceback)
+        return None
+    return _train_in_sweep(config, command, with_traceback)
 
 
 def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
@@ -69,39 +77,50 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
         raise interrupted(directory) from None  # it came when the run had been ended
 
 
-def _train_in_sweep(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
+def _train_in_sweep(
+    config: DictConfig, command: Sequence[str], with_traceback: bool
+) -> float | None:
     """Train a run of a sweep; or, if a stack is being gathered, have it wait there."""
     steps = _steps(config, command, with_traceback)
-    plan = next(steps, None)
-    if plan is None:  # it is not this run's turn, or it failed before it began
-        return
+    try:
+        plan = next(steps)
+    except StopIteration as end:  # it is not this run's turn, or it failed before it began
+        return cast(float | None, end.value)
     if (stack := STACK.get()) is not None:
         stack.append((steps, plan))
-        return
+        return None
     first = HydraConfig.get().job.num == 0  # how a table was read is said once for a sweep
-    train_waiting([(steps, plan)], console() if first else None)
+    (value,) = train_waiting([(steps, plan)], console() if first else None)
+    return value
 
 
 def train_waiting(
     waiting: Sequence[Waiting], console: Console | None = None, bar: Progress | None = None
-) -> None:
+) -> list[float | None]:
     """Train runs that wait, as one stack, and bring each to its end.
 
     Args:
         waiting: of one shape.
         console: where to say how a table was read; ``None`` for silence.
         bar: of the sweep; ``None`` for none.
+
+    Returns:
+        The ``sweep.optimized_metric`` of each; ``None`` for one that has none.
     """
+    values: list[float | None] = []
     try:
         outcomes = run_together([plan for _, plan in waiting], console, bar)
         if bar is not None:
             bar.wipe()
         for (steps, _), outcome in zip(waiting, outcomes, strict=True):
-            with suppress(StopIteration):
+            try:
                 steps.send(outcome)
+            except StopIteration as end:
+                values.append(end.value)
     finally:
         for steps, _ in waiting:
             steps.close()
+    return values
 
 
 def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> Steps:
@@ -111,7 +130,9 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
     sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
     resumed, fail_fast = config.sweep.resume is not None, config.sweep.fail_fast
     said: str | None = None
+    value: float | None = None
     try:
+        goal = Goal.of(config.sweep)
         with lease(sweep, wanted, identity(config), resumed, fail_fast) as given:
             name = given.directory.name
             if given.granted:
@@ -120,8 +141,11 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
                 if isinstance(outcome, BaseException):
                     raise outcome
                 said = ranking.describe_run(outcome.record)
+                value = goal.value(outcome.record)
             else:
                 said = _why_not(given)
+                if given.finished is not None:
+                    value = goal.value(given.finished)
     except Exception as error:
         print_error(printable(f"{name}: {explain(error)}"))
         if with_traceback:
@@ -134,6 +158,7 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
     if said:
         with suppress(OSError):  # the run is there all the same; the sweep's end will say so
             out.print(printable(f"{name}: {said}"), soft_wrap=True, markup=False)
+    return value
 
 
 def _plan(config: DictConfig, command: Sequence[str]) -> RunPlan:

@@ -29,12 +29,13 @@ def main(arguments: Sequence[str]) -> None:
     """Report; the exit status is 0 only if everything was written."""
     settings = read_settings(arguments)
     from deltaflow.comparison.collection import collect  # polars takes its time
-    from deltaflow.sweep.report import print_places, report_on, title_of, write_report
+    from deltaflow.sweep.report import print_places, report_on, search_of, title_of, write_report
     from deltaflow.terminal.ranking import print_ranking
     from deltaflow.terminal.screen import console
 
     runs, out, directory = collect(settings.directories), console(), _output(settings)
-    report = report_on(runs, directory, title_of(settings.directories), settings.baseline)
+    asked = settings.directories
+    report = report_on(runs, directory, title_of(asked), settings.baseline, search_of(asked))
     print_ranking(out, report.comparison)
     write_report(report, settings.format)
     print_places(out, directory)

@@ -77,12 +77,18 @@ class StackTask:
         waiting: list[Waiting] = []
         with raised_once(), ends_with_parent(self.conductor):
             token = STACK.set(waiting)
+            returned, begun = [], []
             try:
-                returned = [self._begin(run) for run in stack]
+                for run in stack:
+                    n_waiting = len(waiting)
+                    returned.append(self._begin(run))
+                    begun += returned[-1:] * (len(waiting) - n_waiting)
             finally:
                 STACK.reset(token)
             is_first = stack[0].number == 0  # how a table was read is said once for a sweep
-            train_waiting(waiting, console() if is_first else None, bar)
+            values = train_waiting(waiting, console() if is_first else None, bar)
+            for job, value in zip(begun, values, strict=True):
+                job.return_value = value
         configure_log(hydra.hydra_logging, hydra.verbose)
         return returned
 

@@ -58,10 +58,10 @@ def run_command_line(typed: Sequence[str]) -> None:
     parent = os.getpid()
     prepare()
 
-    def application(config: DictConfig) -> None:
+    def application(config: DictConfig) -> float | None:
         prepare()
         with raised_once(), ends_with_parent(parent):
-            _train(config, command, with_traceback)
+            return _train(config, command, with_traceback)
 
     with raised_once():
         try:
@@ -71,7 +71,9 @@ def run_command_line(typed: Sequence[str]) -> None:
 
 
 def _in_one_message(
-    application: Callable[[DictConfig], None], arguments: Sequence[str], with_traceback: bool
+    application: Callable[[DictConfig], float | None],
+    arguments: Sequence[str],
+    with_traceback: bool,
 ) -> None:
     """Let Hydra run an application, and end in one message whatever ends it."""
     try:
@@ -109,7 +111,7 @@ def _announce(config: DictConfig) -> None:
         announce("Training", described(config, choices), watch_note(hydra, choices))
 
 
-def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> None:
+def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> float | None:
     """Train what Hydra has composed, once it can be: a mistake need not wait for torch."""
     if HydraConfig.get().mode == RunMode.RUN:
         with errors_as_messages(with_traceback):
@@ -122,4 +124,4 @@ def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
             _announce(config)
     from deltaflow.commands.job import train
 
-    train(config, command, with_traceback)
+    return train(config, command, with_traceback)

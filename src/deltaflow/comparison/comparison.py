@@ -11,6 +11,7 @@ from deltaflow.comparison.command_lines import sweep_command
 from deltaflow.comparison.configuration import Axis, Configuration, find_configuration
 from deltaflow.comparison.grouped_runs import GroupedRuns, Metric
 from deltaflow.comparison.notes.headline import headline, in_words, title_in_words
+from deltaflow.comparison.notes.search import search_in_words, search_notes
 from deltaflow.comparison.notes.sentences import notes, sentence
 from deltaflow.comparison.ranked_configuration import (
     FLOW,
@@ -22,7 +23,7 @@ from deltaflow.comparison.ranked_configuration import (
 )
 from deltaflow.comparison.statistics.effects import AxisEffects, axis_effects
 from deltaflow.comparison.statistics.paired_tests import compare, least_seeds
-from deltaflow.records import STATUSES
+from deltaflow.records import STATUSES, SearchRecord
 from deltaflow.system.errors import UserError
 
 
@@ -81,7 +82,11 @@ class Comparison:
 
 
 def compare_runs(
-    grouped: GroupedRuns, title: str, directory: Path, baseline: str | None = None
+    grouped: GroupedRuns,
+    title: str,
+    directory: Path,
+    baseline: str | None = None,
+    search: SearchRecord | None = None,
 ) -> Comparison:
     """Rank configurations and compare them with one.
 
@@ -91,6 +96,7 @@ def compare_runs(
         directory: that the runs' directories are as seen from.
         baseline: the configuration to compare with: its label, a part of it, or settings such
             as ``activation=relu init=he``; ``None`` for the best.
+        search: whose trials the runs are; ``None`` if they are not one's.
 
     Raises:
         ValueError: if the baseline is none of the configurations, several, or has no result.
@@ -109,7 +115,7 @@ def compare_runs(
     against = {} if other is None else compare(values, other, named is None, scale)
     effects = [
         axis_effects(axis, [(one.axes, values[one.number]) for one in found], scale)
-        for axis in grouped.axes
+        for axis in (grouped.axes if search is None else ())
     ]
     chief = {metric.name: (f"{metric.moment} {metric.name}", "")}
     ranking = [rank_entry(grouped, one, against.get(one.number), directory) for one in ranked]
@@ -120,14 +126,20 @@ def compare_runs(
         heading=title_in_words(grouped.axes, metric, sorted(map(str, data))) or ranking[0].label
         if ranking
         else title,
-        headline=_answer(grouped, ranking, other),
+        headline=[
+            *(search_in_words(search, metric) if search else ()),
+            *_answer(grouped, ranking, other),
+        ],
         sentence=sentence(grouped),
         command=sweep_command(grouped.runs.values()),
         versions=_versions(grouped),
         metric=metric,
         axes=grouped.axes,
         baseline=other,
-        notes=notes(grouped, effects, against, named.label if named else None),
+        notes=[
+            *(search_notes(search, metric) if search else ()),
+            *notes(grouped, effects, against, named.label if named else None),
+        ],
         effects=effects,
         quantities=[
             Quantity(name, title, unit, over_seeds=name not in THEORY | TIME)

@@ -54,7 +54,8 @@ _CLEARER = {  # how Hydra's message begins: the whole of ours
     ),
     r"BasicSweeper does not support sweep type : INTERVAL_SWEEP": (
         "A sweep over combinations must be given the values of each setting. Found "
-        "`interval(…)`, which has none. List them, or use `range(start,stop,step)`."
+        "`interval(…)`, which has none. List them, or use `range(start,stop,step)`; "
+        "`hydra/sweeper=optuna` searches intervals."
     ),
 }
 

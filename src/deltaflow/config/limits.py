@@ -99,6 +99,8 @@ LIMITS = (
     Limit("diagnostics.flush_seconds", lambda seconds: seconds >= 0, "be at least 0", 10),
     Limit("sweep.max_networks", _whole(1), _1_OR_NULL, "null", "to let memory and time decide",
           null=True),
+    Limit("sweep.direction", ("minimize", "maximize").__contains__, "be minimize, maximize or null",
+          "null", "for what suits the metric", null=True),
     Limit("optimizer.lr", _positive, _ABOVE_0, 0.1),
     *(Limit(key, _number(0, 1), _0_TO_1, use, null=True) for key, use in (
         ("optimizer.momentum", 0.9), ("optimizer.dampening", 0), ("optimizer.alpha", 0.99),

@@ -54,6 +54,8 @@ class SweepConfig:
     resume: str | None = MISSING
     fail_fast: bool = MISSING
     max_networks: int | None = MISSING
+    optimized_metric: str | None = MISSING
+    direction: str | None = MISSING
 
 
 @dataclass

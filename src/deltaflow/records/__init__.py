@@ -29,6 +29,7 @@ from deltaflow.records.reading import read_columns, read_table
 from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.records.runs import RUNS, runs_schema
 from deltaflow.records.schema import LAYERS, METRICS, Column, Schema
+from deltaflow.records.search import SEARCH_FIELDS, SearchRecord, read_search, write_search
 from deltaflow.records.summary import (
     SUMMARY,
     EmptySummaryError,
@@ -42,6 +43,7 @@ __all__ = [
     "LAYERS",
     "METRICS",
     "RUNS",
+    "SEARCH_FIELDS",
     "STATUSES",
     "SUMMARY",
     "SUMMARY_FIELDS",
@@ -53,6 +55,7 @@ __all__ = [
     "Recording",
     "Replica",
     "Schema",
+    "SearchRecord",
     "Status",
     "Summary",
     "TableWriter",
@@ -61,9 +64,11 @@ __all__ = [
     "decode",
     "parquet",
     "read_columns",
+    "read_search",
     "read_summary",
     "read_table",
     "runs_schema",
     "summary_of",
+    "write_search",
     "write_summary",
 ]

@@ -1,11 +1,12 @@
 """``python -m deltaflow.records``: the documentation of the records, from their schema."""
 
-from deltaflow.records import LAYERS, METRICS, RUNS, SUMMARY_FIELDS
+from collections.abc import Mapping
+
+from deltaflow.records import LAYERS, METRICS, RUNS, SEARCH_FIELDS, SUMMARY_FIELDS
 
 
 def documentation() -> str:
     """The page ``docs/records.md``."""
-    fields = [f"| `{name}` | {meaning} |" for name, meaning in SUMMARY_FIELDS.items()]
     return "\n".join(
         [
             "# What a run leaves behind",
@@ -29,9 +30,7 @@ def documentation() -> str:
             "",
             "## summary.json",
             "",
-            "| field | meaning |",
-            "|---|---|",
-            *fields,
+            *_fields(SUMMARY_FIELDS),
             "",
             "# What a report leaves behind",
             "",
@@ -48,8 +47,21 @@ def documentation() -> str:
             "end, which a spreadsheet may take for a formula, has an apostrophe before it.",
             "",
             RUNS.markdown(),
+            "",
+            "# What a search leaves behind",
+            "",
+            "Besides, `study.db` of Optuna's in the directory of its sweep, and",
+            "",
+            "## search.json",
+            "",
+            *_fields(SEARCH_FIELDS),
         ]
     )
+
+
+def _fields(meanings: Mapping[str, str]) -> list[str]:
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in meanings.items()]
+    return ["| field | meaning |", "|---|---|", *rows]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from deltaflow.config import limits
 from deltaflow.config.description import described, watch_note
 from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
-from deltaflow.config.names import resume_override
+from deltaflow.config.names import axes, resume_override
 from deltaflow.sweep.extent import extent
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import printable, short_path
@@ -47,12 +47,13 @@ class DirectoryCallback(Callback):
         try:
             _refuse_several(config.hydra.overrides.task)
             limits.check_values(config, "sweep.")
-            if str(OmegaConf.select(config, "hydra.sweeper._target_")).endswith(
-                ("BasicSweeper", "CombinationSweeper")
-            ):
-                params = OmegaConf.select(config, "hydra.sweeper.params")
+            sweeper = str(OmegaConf.select(config, "hydra.sweeper._target_")).rpartition(".")[2]
+            params = OmegaConf.select(config, "hydra.sweeper.params")
+            if sweeper in ("BasicSweeper", "CombinationSweeper"):
                 with suppress(HydraException):  # which Hydra will meet, and say so
                     varied = extent(config.hydra.overrides.task, params)
+            elif sweeper == "SearchSweeper":
+                varied = dict.fromkeys(axes(config.hydra.overrides.task, params), math.inf)
             if resumed is not None and Path(resumed) != sweep:
                 raise UserError(
                     "A sweep that is resumed goes on in its own directory. Found "
@@ -88,6 +89,8 @@ def _announce(config: DictConfig, varied: Mapping[str, float]) -> None:
     choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
     counts = " × ".join(f"{name} ({n:g})" for name, n in varied.items())
     n_runs = f"{math.prod(varied.values()):g} runs: {counts}" if varied else ""
+    if math.inf in varied.values():  # of a search
+        n_runs = f"{config.hydra.sweeper.n_trials} trials: {', '.join(varied)}"
     with suppress(OmegaConfBaseException):  # a reference leads nowhere: the runs will say so
         said = " · ".join(filter(None, [n_runs, described(config, choices, varied)]))
         announce("Sweep", said, watch_note(config, choices))
@@ -154,7 +157,13 @@ class RankingCallback(Callback):
     def _conclude(self, directory: Path) -> bool:
         """Show and write the report; return whether anything is amiss."""
         from deltaflow.comparison.collection import collect
-        from deltaflow.sweep.report import print_places, report_on, title_of, write_report
+        from deltaflow.sweep.report import (
+            print_places,
+            report_on,
+            search_of,
+            title_of,
+            write_report,
+        )
         from deltaflow.terminal.ranking import describe_run, print_ranking
         from deltaflow.terminal.screen import console
 
@@ -168,7 +177,8 @@ class RankingCallback(Callback):
             )
             return True
         try:
-            report = report_on(runs, directory, title_of([directory]))
+            search = search_of([directory])
+            report = report_on(runs, directory, title_of([directory]), search=search)
         except Exception:
             for run in runs:
                 said = run.reason or describe_run(run.summary)

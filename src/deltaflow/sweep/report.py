@@ -13,7 +13,7 @@ from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.comparison import Comparison, compare_runs
 from deltaflow.comparison.grouped_runs import GroupedRuns, group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
-from deltaflow.records import SUMMARY
+from deltaflow.records import SUMMARY, SearchRecord, read_search
 from deltaflow.system.escaping import encodable, short_path
 
 PAGE, FIGURES = "report.html", "figures"
@@ -41,7 +41,11 @@ class Report:
 
 
 def report_on(
-    runs: Sequence[CollectedRun], directory: Path, title: str, baseline: str | None = None
+    runs: Sequence[CollectedRun],
+    directory: Path,
+    title: str,
+    baseline: str | None = None,
+    search: SearchRecord | None = None,
 ) -> Report:
     """Gather and compare runs.
 
@@ -50,6 +54,7 @@ def report_on(
         directory: where the report will go.
         title: of the report.
         baseline: the configuration to compare with; ``None`` for the best.
+        search: whose trials the runs are; ``None`` if they are not one's.
 
     Returns:
         The report; nothing is written yet.
@@ -58,7 +63,7 @@ def report_on(
         ValueError: for a baseline that is none.
     """
     grouped = group_runs(runs)
-    return Report(directory, grouped, compare_runs(grouped, title, directory, baseline))
+    return Report(directory, grouped, compare_runs(grouped, title, directory, baseline, search))
 
 
 def title_of(directories: Sequence[Path]) -> str:
@@ -68,6 +73,11 @@ def title_of(directories: Sequence[Path]) -> str:
         return f"{len(names)} folders: {', '.join(names)}"
     kind = "Run" if os.path.lexists(directories[0] / SUMMARY) else "Sweep"
     return f"{kind} {names[0].removeprefix('sweep_')}"
+
+
+def search_of(directories: Sequence[Path]) -> SearchRecord | None:
+    """The search whose trials the runs in these folders are, if they are one's."""
+    return read_search(directories[0]) if len(directories) == 1 else None
 
 
 def write_report(report: Report, kind: str = "png") -> None:

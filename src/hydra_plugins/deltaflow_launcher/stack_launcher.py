@@ -51,3 +51,26 @@ class StackLauncher(Launcher):
         return launch(
             self.launcher, self.context, self.task, self.config, job_overrides, initial_job_idx
         )
+
+
+def stacking(
+    launcher: Launcher,
+    *,
+    hydra_context: HydraContext,
+    task_function: TaskFunction,
+    config: DictConfig,
+) -> Launcher:
+    """A launcher that gets stacks for jobs; Hydra's basic one alone gets single runs.
+
+    Args:
+        launcher: that was chosen.
+        hydra_context: composes, and has the callbacks.
+        task_function: trains a run.
+        config: of the sweep.
+    """
+    # Hydra loads plugins as modules of their own: their classes are told apart by name.
+    if type(launcher).__name__ in ("BasicLauncher", StackLauncher.__name__):
+        return launcher
+    outer = StackLauncher(launcher)
+    outer.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+    return outer
