@@ -287,3 +287,13 @@ def test_replicas_with_other_label_noise_are_served_together_as_alone(batch_size
 def test_numbers_have_no_labels_to_confuse():
     with pytest.raises(ValueError, match="replaces classes by others"):
         module_of(numbered(n_targets=1)).serving([0], label_noise=0.1)
+
+
+def test_classes_are_counted_by_the_labels_that_are_trained_on():
+    labels = np.array([0] * 30 + [1] * 20)
+    samples = Samples.classes(np.arange(50.0)[:, None], labels, ["a", "b"])
+    data = ReplicaDataModule(samples, [0], None, (0.6, 0.2, 0.2), 0, standardize=True)
+    assert data.task.counts == (18, 12)
+    noisy = data.serving([1], label_noise=1.0)
+    assert noisy.task.counts == (12, 18)
+    assert data.task.counts == (18, 12)

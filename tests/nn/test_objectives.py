@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy.special import expit, logsumexp
 from sklearn.metrics import accuracy_score, f1_score, mean_squared_error, r2_score
+from sklearn.utils.class_weight import compute_sample_weight
 from torch.nn import functional
 
 from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
@@ -14,8 +15,8 @@ NUMBERS = Regression(("y1", "y2"), scale=(10.0, 0.5))
 ONE_NUMBER = Regression(("y1",), scale=(2.0,))
 
 
-def ce(task):
-    return CrossEntropy(task)
+def ce(task, class_weight=None):
+    return CrossEntropy(task, class_weight)
 
 
 def bce(task, threshold=0.5):
@@ -249,3 +250,41 @@ def test_impossible_thresholds_are_refused(loss, threshold):
 def test_an_unknown_encoding_is_refused():
     with pytest.raises(ValueError, match=r"must be onehot or index. Found 'ordinal'"):
         mse(THREE, target="ordinal")
+
+
+COUNTED = Classification(("a", "b", "c"), counts=(50, 20, 30))
+
+
+@pytest.mark.parametrize("loss", [ce, lambda task, **kw: BinaryCrossEntropy(task, 0.5, **kw)])
+@pytest.mark.parametrize("asked", ["balanced", [1, 2.5, 0.5]])
+def test_a_sample_counts_by_its_class(loss, asked):
+    labels = np.repeat(np.arange(3), COUNTED.counts)
+    weights = dict(enumerate(asked)) if asked != "balanced" else asked
+    each = compute_sample_weight(weights, labels)
+    expected = (each / each.mean())[[0, 50, 70]]
+    objective = loss(COUNTED, class_weight=asked)
+    z, target = tensor(outputs_of(3)), tensor(targets_of(COUNTED))
+    plain = loss(COUNTED).sample_loss(z, target)
+    found = objective.sample_loss(z, target)
+    np.testing.assert_allclose(found, plain.numpy() * expected[target], rtol=1e-12)
+    assert list(objective.weights_by_class) == ["a", "b", "c"]
+    assert loss(COUNTED).weights_by_class == {}
+
+
+def test_weights_are_those_of_pytorch():
+    objective, target = ce(COUNTED, class_weight=[1, 2, 4]), torch.tensor([[0, 1, 2, 2]])
+    z = tensor(outputs_of(3))[:1, :4]
+    alike = functional.cross_entropy(z[0], target[0], torch.tensor([1.0, 2, 4]).double())
+    found = objective.sample_loss(z, target)
+    ours = found.sum() / objective.weights[target].sum()
+    torch.testing.assert_close(ours, alike)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["equal", [], [1, 2], [1, 2, 3, 4], [1, 0, 1], [1, -1, 1], [1, np.inf, 1], [1, "x", 2]],
+)
+@pytest.mark.parametrize("loss", [CrossEntropy, lambda *a: BinaryCrossEntropy(a[0], 0.5, a[1])])
+def test_weights_must_be_one_for_each_class(loss, asked):
+    with pytest.raises(ValueError, match=r"3 classes a, b, c\. Found .*class_weight=\[1,1,2\]"):
+        loss(COUNTED, asked)

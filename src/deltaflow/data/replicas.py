@@ -2,9 +2,11 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from deltaflow.data.preparation import confuse_labels, split_rows, thin_out
 from deltaflow.data.preprocessing import Preprocessing
 from deltaflow.data.samples import Samples
 from deltaflow.nn.random_streams import Stream, permutations
+from deltaflow.nn.task import Classification, Task
 from deltaflow.system.errors import UserError
 
 EVALUATION_ROWS = 10_000  # of a batch without gradients
@@ -39,7 +42,8 @@ class ReplicaData:
 
     Attributes:
         preprocessing: what was done to the samples.
-        task: what the samples ask for, its scale set if targets were standardised.
+        task: what the samples ask for, its scale set if targets were standardised, with the rows
+            of each class in the training part.
         reading: how the samples were read, if from a table.
 
     Raises:
@@ -65,7 +69,7 @@ class ReplicaData:
             parts[0] = thin_out(samples, parts[0], train_rows, split_seed)
         train = parts[0]
         self.preprocessing = Preprocessing.learnt(samples, train, standardize)
-        self.task = self.preprocessing.task
+        self.task: Task = self.preprocessing.task
         features = self.preprocessing.inputs(samples.features)
         targets = self.preprocessing.standard_targets(samples.targets)
         if batch_size is not None and not 1 <= batch_size <= len(train):
@@ -158,9 +162,12 @@ class ReplicaData:
     def _confuse(self, share: float) -> None:
         """Set the training labels, a share of them wrong; numbers stay as they are."""
         confused = self._confused(share)
-        if self.preprocessing.classes:
+        if isinstance(self.task, Classification):
             x, y = self._parts[0]
-            self._parts[0] = x, torch.from_numpy(confused[self._train]).to(y.device)
+            labels = confused[self._train]
+            self._parts[0] = x, torch.from_numpy(labels).to(y.device)
+            counts = np.bincount(labels, minlength=self.task.n_classes)
+            self.task = replace(self.task, counts=tuple(counts.tolist()))
 
 
 class ReplicaOrder:

@@ -195,10 +195,13 @@ def _kinds(config: DictConfig) -> dict[str, str]:
         "loss": ["loss"],
         "optimizer": ["optimizer", "scheduler"],
     }
-    return {
+    kinds = {
         part: _text([OmegaConf.to_container(config[group], resolve=True) for group in names])
         for part, names in groups.items()
     }
+    if config.loss.get("class_weight") is not None:  # by the labels that a run trains on
+        kinds["loss"] += f" {config.data.label_noise}"
+    return kinds
 
 
 @cache

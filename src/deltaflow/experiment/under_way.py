@@ -145,6 +145,7 @@ class RunUnderWay:
             {
                 "device": _device_name(device),
                 "n_parameters": module.network.n_parameters,
+                "class_weights": module.objective.weights_by_class,
                 "stack": list(stack),
             }
         )

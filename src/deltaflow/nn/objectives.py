@@ -12,7 +12,8 @@ they are numerically stable.
 | 2 classes     | 2 logits | 1 logit                 | 1 output on 0 and 1                   |
 | regression    | refused  | refused                 | 1 output per target                   |
 
-The loss of one sample is the mean over its outputs, as in PyTorch. Shapes: outputs
+The loss of one sample is the mean over its outputs, as in PyTorch, times the weight of its class
+if classes have any. Shapes: outputs
 ``[R, B, n_outputs]``; targets ``[R, B]`` class indices, or ``[R, B, n_targets]`` numbers.
 """
 
@@ -22,10 +23,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchmetrics.functional.classification import multiclass_stat_scores
-from torchmetrics.functional.regression import mean_squared_error, r2_score
 
+from deltaflow.nn.class_weights import ClassWeight, class_weights
 from deltaflow.nn.head import Head, Link
+from deltaflow.nn.metrics import classification_metrics, regression_metrics
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
 
@@ -41,11 +42,14 @@ class Objective(ABC):
         n_outputs: units of the output layer.
         link: what the loss itself makes probabilities with, if anything.
         threshold: of a single output, from which the second of two classes is predicted.
+        weights: how much a sample of each class counts, ``[n_classes]``, 1 on average over the
+            training rows; ``None`` if all count alike.
     """
 
     n_outputs: int
     link: Link | None = None
     threshold: float = 0.5
+    weights: Tensor | None = None
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -54,6 +58,13 @@ class Objective(ABC):
     def metric_names(self) -> tuple[str, ...]:
         """What :meth:`metrics` returns, the most telling first."""
         return ("accuracy", "macro_f1") if isinstance(self.task, Classification) else ("r2", "rmse")
+
+    @property
+    def weights_by_class(self) -> dict[str, float]:
+        """How much a sample of each class counts; empty if all count alike."""
+        if self.weights is None or not isinstance(self.task, Classification):
+            return {}
+        return dict(zip(self.task.classes, self.weights.tolist(), strict=True))
 
     @abstractmethod
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -83,23 +94,30 @@ class Objective(ABC):
             over targets (null of a single sample: NaN); ``rmse`` in the data's own units.
         """
         if isinstance(self.task, Classification):
-            return _classification_metrics(prediction, target, self.task.n_classes)
-        return _regression_metrics(prediction, target, self.task)
+            return classification_metrics(prediction, target, self.task.n_classes)
+        return regression_metrics(prediction, target, self.task)
 
 
 class CrossEntropy(Objective):
-    """−log softmax(output)[class]: one logit per class."""
+    """−log softmax(output)[class]: one logit per class.
+
+    Args:
+        task: what the data ask for.
+        class_weight: how much a sample of each class counts.
+    """
 
     link = "softmax"
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, class_weight: ClassWeight = None) -> None:
         super().__init__(task)
         self.n_outputs = _classes(task, "ce").n_classes
+        self.weights = class_weights(class_weight, _classes(task, "ce"))
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Log-softmax and negative log-likelihood in one."""
         _check_shapes(output, (*target.shape, self.n_outputs), target)
-        return functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
+        loss = functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
+        return _weighted(loss, target, self.weights)
 
 
 class BinaryCrossEntropy(Objective):
@@ -108,23 +126,24 @@ class BinaryCrossEntropy(Objective):
     Args:
         task: what the data ask for.
         threshold: with two classes, the probability from which class 1 is predicted.
+        class_weight: how much a sample of each class counts.
     """
 
     link = "sigmoid"
 
-    def __init__(self, task: Task, threshold: float) -> None:
+    def __init__(self, task: Task, threshold: float, class_weight: ClassWeight = None) -> None:
         super().__init__(task)
         n_classes = _classes(task, "bce").n_classes
         self.n_outputs = 1 if n_classes == 2 else n_classes
+        self.weights = class_weights(class_weight, _classes(task, "bce"))
         self.threshold = _probability(threshold)
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """−[y log σ(z) + (1 − y) log σ(−z)], the mean over the logits."""
         encoded = _encode(target, self.n_outputs, output.dtype)
         _check_shapes(output, encoded.shape, target)
-        return functional.binary_cross_entropy_with_logits(output, encoded, reduction="none").mean(
-            -1
-        )
+        loss = functional.binary_cross_entropy_with_logits(output, encoded, reduction="none")
+        return _weighted(loss.mean(-1), target, self.weights)
 
 
 class MeanSquaredError(Objective):
@@ -157,6 +176,10 @@ class MeanSquaredError(Objective):
             encoded = _encode(target, self.n_outputs, output.dtype)
         _check_shapes(output, encoded.shape, target)
         return functional.mse_loss(output, encoded, reduction="none").mean(-1)
+
+
+def _weighted(loss: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+    return loss if weights is None else loss * weights.to(loss)[target]
 
 
 def _classes(task: Task, loss: str) -> Classification:
@@ -192,36 +215,3 @@ def _check_shapes(output: Tensor, expected: tuple[int, ...], target: Tensor) -> 
             f"{list(target.shape)}. Found {list(output.shape)}. Give the network as many "
             "outputs as the objective's `n_outputs`."
         )
-
-
-def _classification_metrics(
-    prediction: Tensor, target: Tensor, n_classes: int
-) -> dict[str, Tensor]:
-    """From counts, since torchmetrics' own shares are rounded to single precision."""
-    counts = multiclass_stat_scores(
-        prediction,
-        target,
-        num_classes=n_classes,
-        average=None,
-        multidim_average="samplewise",
-        validate_args=False,
-    )
-    hits, false_alarms, _, misses, _ = counts.cpu().double().unbind(-1)  # [R, n_classes] each
-    mentioned = 2 * hits + false_alarms + misses
-    f1 = torch.where(mentioned > 0, 2 * hits / mentioned, torch.nan)  # not of absent classes
-    return {"accuracy": hits.sum(1) / target.shape[1], "macro_f1": f1.nanmean(1)}
-
-
-def _regression_metrics(prediction: Tensor, target: Tensor, task: Regression) -> dict[str, Tensor]:
-    n_replicas, n_samples, n_targets = prediction.shape
-    predicted, wanted = (t.movedim(1, 0).reshape(n_samples, -1) for t in (prediction, target))
-    shape = (n_replicas, n_targets)
-    if n_samples > 1:
-        r2 = r2_score(predicted, wanted, multioutput="raw_values").reshape(shape).mean(1)
-    else:
-        r2 = torch.full((n_replicas,), torch.nan, dtype=prediction.dtype, device=prediction.device)
-    errors = mean_squared_error(predicted, wanted, num_outputs=n_replicas * n_targets).reshape(
-        shape
-    )
-    scale = torch.tensor(task.scale, dtype=errors.dtype, device=errors.device)
-    return {"r2": r2, "rmse": (errors * scale**2).mean(1).sqrt()}

@@ -1,6 +1,6 @@
 """What a data set asks of a network: to tell classes apart, or to predict numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deltaflow.system.errors import UserError
 
@@ -11,9 +11,11 @@ class Classification:
 
     Attributes:
         classes: the names of the classes, by index; at least two.
+        counts: rows of each in the training part; empty if they are not known.
     """
 
     classes: tuple[str, ...]
+    counts: tuple[int, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:

@@ -123,6 +123,11 @@ class Summary:
     largest_class: Annotated[
         float | None, "share of the largest class in the training part; null for numbers"
     ] = None
+    class_weights: Annotated[
+        Mapping[str, float],
+        "how much a sample of each class counts in the loss, 1 on average over the training rows; "
+        "empty where all count alike, and for numbers",
+    ] = field(default_factory=dict)
     confusion: Annotated[
         Confusion | None,
         "of up to 20 classes, else null: the part of the data that was judged, the classes, and "

@@ -1,0 +1,51 @@
+"""How much a sample of each class counts in the loss, where classes are not equally many.
+
+Weights have the mean 1 over the training rows: only their ratios matter, and a step size that suits
+a loss without weights suits it with them.
+
+>>> task = Classification(("rare", "usual"), counts=(10, 90))
+>>> class_weights("balanced", task).tolist()
+[5.0, 0.5555555555555556]
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from deltaflow.nn.task import Classification
+from deltaflow.system.errors import UserError
+
+ClassWeight = str | Sequence[float] | None
+"""``balanced`` (each class counts as much as any other), a number for each class, or ``None``."""
+
+
+def class_weights(asked: ClassWeight, task: Classification) -> Tensor | None:
+    """The weight of each class, ``[n_classes]``, float64; ``None`` if all count alike.
+
+    Args:
+        asked: weights as they were set.
+        task: with the rows of each class in the training part, or as many of each if not known.
+
+    Raises:
+        ValueError: if they are not numbers above 0, one for each class.
+    """
+    if asked is None:
+        return None
+    counts = torch.tensor(task.counts or [1] * task.n_classes, dtype=torch.float64)
+    if isinstance(asked, str) and asked == "balanced":
+        weights = 1 / counts.clamp(min=1)
+    else:
+        numbers: Sequence[float] = () if isinstance(asked, str) else asked
+        usable = [isinstance(one, int | float) and 0 < one < math.inf for one in numbers]
+        if len(numbers) != task.n_classes or not all(usable):
+            example = ",".join(["1"] * (task.n_classes - 1) + ["2"])
+            raise UserError(
+                "`loss.class_weight` must be balanced, null, or a number above 0 for each of the "
+                f"{task.n_classes} classes {', '.join(task.classes[:5])}"
+                f"{' …' if task.n_classes > 5 else ''}. Found {asked}. Use "
+                f"`loss.class_weight=balanced` or `loss.class_weight=[{example}]`."
+            )
+        weights = torch.tensor(numbers, dtype=torch.float64)
+    return weights * (counts.sum() / (weights * counts).sum())

@@ -1,0 +1,43 @@
+"""What predictions are judged by, a number for each replica."""
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_stat_scores
+from torchmetrics.functional.regression import mean_squared_error, r2_score
+
+from deltaflow.nn.task import Regression
+
+
+def classification_metrics(prediction: Tensor, target: Tensor, n_classes: int) -> dict[str, Tensor]:
+    """Accuracy and macro F1 of classes ``[R, B]``, ``[R]`` each.
+
+    They are made from counts, since torchmetrics' own shares are rounded to single precision.
+    """
+    counts = multiclass_stat_scores(
+        prediction,
+        target,
+        num_classes=n_classes,
+        average=None,
+        multidim_average="samplewise",
+        validate_args=False,
+    )
+    hits, false_alarms, _, misses, _ = counts.cpu().double().unbind(-1)  # [R, n_classes] each
+    mentioned = 2 * hits + false_alarms + misses
+    f1 = torch.where(mentioned > 0, 2 * hits / mentioned, torch.nan)  # not of absent classes
+    return {"accuracy": hits.sum(1) / target.shape[1], "macro_f1": f1.nanmean(1)}
+
+
+def regression_metrics(prediction: Tensor, target: Tensor, task: Regression) -> dict[str, Tensor]:
+    """R² and RMSE of numbers ``[R, B, n_targets]``, ``[R]`` each."""
+    n_replicas, n_samples, n_targets = prediction.shape
+    predicted, wanted = (t.movedim(1, 0).reshape(n_samples, -1) for t in (prediction, target))
+    shape = (n_replicas, n_targets)
+    if n_samples > 1:
+        r2 = r2_score(predicted, wanted, multioutput="raw_values").reshape(shape).mean(1)
+    else:
+        r2 = torch.full((n_replicas,), torch.nan, dtype=prediction.dtype, device=prediction.device)
+    errors = mean_squared_error(predicted, wanted, num_outputs=n_replicas * n_targets).reshape(
+        shape
+    )
+    scale = torch.tensor(task.scale, dtype=errors.dtype, device=errors.device)
+    return {"r2": r2, "rmse": (errors * scale**2).mean(1).sqrt()}
