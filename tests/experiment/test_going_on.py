@@ -1,18 +1,20 @@
 """Runs that were stopped and go on: to the very weights and tables of one that was not."""
 
+import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from killed_run import SETTINGS, differences, kill_again_and_again
+from killed_run import SETTINGS, differences, kill_again_and_again, train_run, train_sweep
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from deltaflow.experiment.archive import CHECKPOINT
+from deltaflow.experiment.checkpoints.archive import CHECKPOINT
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from deltaflow.records.summary import write_summary
 from deltaflow.training.callbacks import checkpoints
 from deltaflow.training.module import StackedModule
-from running import run
+from running import run, type_in
 
 SHORT = [s for s in SETTINGS if not s.startswith("trainer.max_epochs")] + ["trainer.max_epochs=4"]
 OTHERS = {
@@ -158,9 +160,101 @@ def test_a_checkpoint_that_cannot_be_used_loses_nothing(damage, left):
 
 
 @pytest.mark.slow
-def test_kills_at_random_moments(tmp_path):
-    from killed_run import train
-
+@pytest.mark.parametrize("train", [train_run, train_sweep])
+def test_kills_at_random_moments(train, tmp_path):
     train(str(tmp_path / "whole"), go_on=False)
-    assert kill_again_and_again(tmp_path / "killed", 6, seed=1, pace=6.0)
+    assert kill_again_and_again(train, tmp_path / "killed", 6, seed=1, pace=8.0)
     assert differences(tmp_path / "whole", tmp_path / "killed") == []
+
+
+STACK = [
+    "-m", "optimizer=adam,sgd,rmsprop", "scheduler=cosine", "optimizer.lr=0.01", "n_seeds=2",
+    *(s for s in SHORT if not s.startswith(("optimizer", "scheduler", "n_seeds"))),
+]  # fmt: skip
+
+
+def sweep(monkeypatch, folder, *overrides, at=None):
+    """A sweep by the command line, interrupted in a step of each of its stacks; its runs."""
+    folder.mkdir(exist_ok=True)
+    step = StackedModule.training_step
+
+    def training_step(self, batch, batch_idx):
+        if self.global_step == at:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    there = ["sweep.resume=s"] if (folder / "s").exists() else ["hydra.sweep.dir=s"]
+    with monkeypatch.context() as patch:
+        patch.setattr(StackedModule, "training_step", training_step)
+        assert type_in(patch, folder, *STACK, *there, *overrides) == (130 if at else 0)
+    return sorted((folder / "s").glob("[0-9]*"))
+
+
+@pytest.fixture(scope="session")
+def whole_sweep(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        return sweep(patch, tmp_path_factory.mktemp("whole"))
+
+
+def test_a_stack_goes_on_as_if_nothing_had_happened(whole_sweep, tmp_path, monkeypatch, capfd):
+    made = sweep(monkeypatch, tmp_path, at=9)
+    assert [read_summary(one).status for one in made] == ["interrupted"] * 3
+    assert torch.load(made[0] / CHECKPOINT, weights_only=True)["global_step"] == 8
+    assert sweep(monkeypatch, tmp_path, at=13) == made
+    before = [read_summary(one).wall_seconds for one in made]
+    assert sweep(monkeypatch, tmp_path) == made
+    for one, other, seconds in zip(whole_sweep, made, before, strict=True):
+        summary = read_summary(other)
+        assert differences(one, other) == []
+        assert summary.verdicts == read_summary(one).verdicts
+        assert len(summary.stack) == 3
+        assert summary.wall_seconds > seconds > 0
+
+
+@pytest.mark.slow
+def test_each_run_of_a_stack_goes_on_alone(whole_sweep, tmp_path, monkeypatch):
+    made = sweep(monkeypatch, tmp_path, at=9)
+    sweep(monkeypatch, tmp_path, "sweep.max_networks=1")
+    for one, other in zip(whole_sweep, made, strict=True):  # to rounding: sums have other orders
+        assert read_summary(other).stack == []
+        assert read_summary(other).n_steps == 16
+        losses = [read_table(run, METRICS)["loss"].to_numpy() for run in (one, other)]
+        np.testing.assert_allclose(*losses, rtol=0.02)  # which Adam makes larger
+
+
+def test_a_sweep_does_not_go_on_as_a_run_does(tmp_path, monkeypatch, capfd):
+    assert type_in(monkeypatch, tmp_path, "-m", "resume=there", "seed=1,2") == 1
+    assert "A sweep goes on by `sweep.resume=…`" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_csv_logger_goes_on_with_its_file(tmp_path, monkeypatch):
+    logged = [*(s for s in SHORT if s != "logger=none"), "logger=csv"]
+
+    def lines(directory):
+        with (directory / "csv" / "metrics.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    whole = lines(run(logged, tmp_path / "whole").directory)
+    stopped(logged, tmp_path / "run", monkeypatch, 9)
+    assert lines(tmp_path / "run")
+    resumed(logged, tmp_path / "run")
+    assert lines(tmp_path / "run") == whole
+
+
+OWN_CHECKPOINT = [
+    "n_seeds=1", "+callbacks.own._target_=lightning.pytorch.callbacks.ModelCheckpoint",
+    "+callbacks.own.save_top_k=-1", "+callbacks.own.every_n_epochs=1",
+    "+callbacks.own.save_on_train_epoch_end=true",
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_a_checkpoint_of_the_users_own_displaces_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "_MOMENT", 0)
+    own = [*SHORT, "trainer.checkpoint_every=null", *OWN_CHECKPOINT]
+    whole = run(own, tmp_path / "whole").directory
+    stopped(own, tmp_path / "run", monkeypatch, 9)
+    assert torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)["global_step"] == 8
+    resumed(own, tmp_path / "run")
+    assert differences(whole, tmp_path / "run") == []

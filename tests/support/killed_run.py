@@ -1,9 +1,14 @@
-"""A run that is killed at random moments and goes on: ``python tests/support/killed_run.py 50``."""
+"""A run, or a sweep, that is killed at random moments and goes on.
+
+``python tests/support/killed_run.py 50`` kills a run fifty times, ``… 50 9 sweep`` the runs of a
+stack, each process within nine seconds.
+"""
 
 import multiprocessing
 import random
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 SETTINGS = [
@@ -13,18 +18,30 @@ SETTINGS = [
 ]  # fmt: skip
 
 
-def train(directory: str, go_on: bool) -> None:
+def train_run(directory: str, go_on: bool) -> None:
     """Train to the end, in this process."""
     from running import run
 
     run([*SETTINGS, *([f"resume='{directory}'"] if go_on else [])], Path(directory))
 
 
-def kill_again_and_again(directory: Path, n_kills: int, seed: int, pace: float) -> int:
+def train_sweep(directory: str, go_on: bool) -> None:
+    """The same, of three runs that are one stack."""
+    from deltaflow.commands.train import run_command_line
+
+    own = [setting for setting in SETTINGS if not setting.startswith("optimizer")]
+    where = "sweep.resume" if go_on else "hydra.sweep.dir"
+    run_command_line(["train.py", "-m", "optimizer=adam,sgd,rmsprop", *own, f"{where}={directory}"])
+
+
+def kill_again_and_again(
+    train: Callable[[str, bool], None], directory: Path, n_kills: int, seed: int, pace: float
+) -> int:
     """Train in processes of which so many are killed; the number of kills that hit.
 
     Args:
-        directory: of the run.
+        train: trains or goes on, in this process.
+        directory: of the run or sweep.
         n_kills: at most.
         seed: of the moments.
         pace: seconds that a process may have at most before it is killed.
@@ -33,7 +50,7 @@ def kill_again_and_again(directory: Path, n_kills: int, seed: int, pace: float) 
     context.set_forkserver_preload(["running", "deltaflow.experiment.run"])
     draw, n_hit = random.Random(seed), 0
     for k in range(n_kills + 1):
-        is_there = (directory / "summary.json").exists()
+        is_there = any(directory.glob("**/summary.json"))
         process = context.Process(target=train, args=(str(directory), is_there))
         process.start()
         process.join(draw.uniform(0, pace) if k < n_kills else None)
@@ -52,6 +69,8 @@ def differences(one: Path, other: Path) -> list[str]:
 
     from deltaflow.records import LAYERS, METRICS, read_table
 
+    if runs := sorted(path.name for path in one.glob("[0-9]*")):  # of a sweep
+        return [f"{run}: {part}" for run in runs for part in differences(one / run, other / run)]
     found = [
         schema.name
         for schema in (LAYERS, METRICS)
@@ -84,7 +103,8 @@ def flat(tree: object, prefix: str = "") -> dict[str, object]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
+        n_kills, pace, kind = [*sys.argv[1:], *("50", "8", "run")[len(sys.argv) - 1 :]]
+        train = {"run": train_run, "sweep": train_sweep}[kind]
         train(str(whole), go_on=False)
-        pace = float(sys.argv[2]) if len(sys.argv) > 2 else 8.0
-        n = kill_again_and_again(killed, int(sys.argv[1]), 0, pace)
+        n = kill_again_and_again(train, killed, int(n_kills), 0, float(pace))
         print(f"{n} kills; different: {differences(whole, killed) or 'nothing'}")  # noqa: T201

@@ -137,6 +137,8 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
             name = given.directory.name
             if given.granted:
                 _write_to(given.directory)
+                if given.goes_on:
+                    config.resume = str(given.directory)
                 outcome = yield _plan(config, command)
                 if isinstance(outcome, BaseException):
                     raise outcome

@@ -26,7 +26,7 @@ def with_settings_of_run(arguments: Sequence[str]) -> list[str]:
         ValueError: if there is no run, or it takes a class of the user's own that is not typed.
     """
     places = [k for k, argument in enumerate(arguments) if _OWN.match(argument)]
-    if len(places) != 1:
+    if len(places) != 1 or {"-m", "--multirun"} & set(arguments):
         return list(arguments)
     (parsed,) = OverridesParser.create().parse_overrides([arguments[places[0]]])
     if parsed.is_sweep_override() or not isinstance(parsed.value(), str):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.data import Preprocessing
-from deltaflow.experiment.archive import read_archive
+from deltaflow.experiment.checkpoints.archive import read_archive
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.head import Head
 from deltaflow.nn.network import NORMALIZATIONS, OUTPUT_ACTIVATIONS, FullyConnected

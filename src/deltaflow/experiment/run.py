@@ -4,14 +4,14 @@
 trace: it says ``running`` until the end says otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from rich.console import Console
 
 from deltaflow.experiment import assembly
-from deltaflow.experiment.archive import CHECKPOINT, Storage
+from deltaflow.experiment.checkpoints.archive import CHECKPOINT
+from deltaflow.experiment.checkpoints.storage import Storage, checkpoints
 from deltaflow.experiment.ending import interrupted, was_interrupted
-from deltaflow.experiment.going_on import keep_rows
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.stacking import recorders, require_end, train_together
@@ -19,9 +19,8 @@ from deltaflow.experiment.trainer import computed, make_trainer, quiet_lightning
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.signals import held_back, raised_once
 from deltaflow.terminal.inputs import print_network, print_reading
-from deltaflow.training.callbacks import Checkpoints, FlowRecorder, MetricRecorder, Progress
+from deltaflow.training.callbacks import Progress
 from deltaflow.training.callbacks.checkpoints import start_from
-from deltaflow.training.module import StackedModule
 
 
 def run_alone(plan: RunPlan, console: Console | None = None, bar: Progress | None = None) -> Run:
@@ -109,17 +108,20 @@ def _train(
             if console is not None and is_alone:
                 network = one.module.network
                 print_network(console, network.sizes, network.n_parameters, one.data.n_rows)
-    shapes: dict[tuple[int, ...], list[RunUnderWay]] = {}
-    for one in runs:
-        if one.is_going:
-            shapes.setdefault(one.module.network.sizes, []).append(one)
-    for alike in shapes.values():  # losses may ask for different numbers of outputs
-        _train_assembled(alike, bar)
+    _train_assembled([one for one in runs if one.is_going], bar)
 
 
 def _train_assembled(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
-    if not runs:
-        return
+    groups: dict[Hashable, list[RunUnderWay]] = {}
+    for one in runs:  # losses may ask for different numbers of outputs; one may have come further
+        has_ended = one.progress is not None and one.progress.has_ended
+        key = one.module.network.sizes, one.progress, one if has_ended else None
+        groups.setdefault(key, []).append(one)
+    for alike in groups.values():
+        _train_alike(alike, bar)
+
+
+def _train_alike(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     if bar is not None:
         bar.begin(len(runs))
     if len(runs) == 1:
@@ -141,30 +143,20 @@ def _train_assembled(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
 
 
 def _train_alone(one: RunUnderWay, bar: Progress | None) -> None:
-    config, directory, records = one.plan.config, one.plan.directory, one.records
+    config, directory = one.plan.config, one.plan.directory
     callbacks = [*recorders(config, [one.destination()], one.loggers, bar),
                  *assembly.callbacks(config)]  # fmt: skip
-    storage, path = Storage(), directory / CHECKPOINT
-
-    def flush(module: StackedModule) -> None:
-        for recorder in callbacks:
-            if isinstance(recorder, FlowRecorder | MetricRecorder):
-                recorder.write(module)
-        records.flush()
-
-    callbacks.append(Checkpoints(storage, path, config.trainer.checkpoint_every, flush))
+    storage, path = Storage(directory), directory / CHECKPOINT
+    callbacks.append(checkpoints(config, storage, callbacks, [one.flush]))
     trainer = make_trainer(config, one.data, directory, callbacks, one.loggers, storage)
-    progress = None
-    if config.resume is not None:
-        progress = keep_rows(directory, one.tables, one.loggers)
-    if progress is not None:
-        start_from(trainer, progress.epoch, progress.global_step)
+    if one.progress is not None:
+        start_from(trainer, one.progress)
     one.begin_training(trainer.strategy.root_device, [])
     with computed(config, one.module, one.data):
-        state = None if progress is None else str(path)
+        state = None if one.progress is None else str(path)
         trainer.fit(one.module, datamodule=one.data, ckpt_path=state, weights_only=True)
         require_end(trainer)
-        records.flush()
+        one.flush()
         trainer.save_checkpoint(path)
         if one.data.has_test:
             trainer.test(one.module, datamodule=one.data, verbose=False)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
 
@@ -15,13 +14,20 @@ from torch.optim import Optimizer
 from deltaflow.config import limits
 from deltaflow.config.instantiation import part_factory
 from deltaflow.experiment import builders
-from deltaflow.experiment.archive import CHECKPOINT, Storage
+from deltaflow.experiment.checkpoints.archive import CHECKPOINT, read_archive
+from deltaflow.experiment.checkpoints.storage import (
+    StackStorage,
+    checkpoints,
+    content_of,
+    write_checkpoint,
+)
 from deltaflow.experiment.conclusion import conclude, drawing_beside
 from deltaflow.experiment.trainer import computed, make_trainer
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import available
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
+from deltaflow.training.callbacks.checkpoints import start_from
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.tensorboard import tensorboards
 from deltaflow.training.coupling import shares_a_pass
@@ -114,7 +120,14 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     ]
     data = ReplicaDataModule.joined([run.data for run in runs])
     callbacks = recorders(config, destinations, first.loggers, bar)
+    storage = StackStorage([run.plan.directory for run in runs])
+    callbacks.append(checkpoints(config, storage, callbacks, [run.flush for run in runs]))
     trainer = make_trainer(config, data, first.plan.directory, callbacks, [])
+    if first.progress is not None:
+        start_from(trainer, first.progress)
+        stack.go_on(
+            [read_archive(run.plan.directory, lambda kept, _: dict(kept)) or {} for run in runs]
+        )
     names = [run.plan.directory.name for run in runs]
     for run in runs:
         run.begin_training(trainer.strategy.root_device, names)
@@ -122,11 +135,12 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
         with computed(config, stack, data):
             trainer.fit(stack, datamodule=data)
             require_end(trainer)
-            stack.hand_back()
             for index, run in enumerate(runs):
                 with run.step():
-                    run.records.flush()
-                    _save(run, stack, index)
+                    run.flush()
+                    content = content_of(stack.checkpoint(index))
+                    write_checkpoint(run.plan.directory / CHECKPOINT, content)
+            stack.hand_back()
             if data.has_test:
                 trainer.test(stack, datamodule=data, verbose=False)
                 stack.hand_back()
@@ -173,19 +187,6 @@ def recorders(
     if bar is not None:
         made.append(bar)
     return made
-
-
-def _save(run: RunUnderWay, stack: Stack, index: int) -> None:
-    """Keep a run's weights as its own Trainer would."""
-    end = stack.end(index)
-    kept = {
-        "epoch": end.n_epochs,
-        "global_step": end.n_steps,
-        "pytorch-lightning_version": version("lightning"),
-        "state_dict": run.module.state_dict(),
-    }
-    run.module.on_save_checkpoint(kept)
-    Storage().save_checkpoint(kept, run.plan.directory / CHECKPOINT)
 
 
 def _kinds(config: DictConfig) -> dict[str, str]:

@@ -13,12 +13,13 @@ from typing import cast
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
 from omegaconf import DictConfig
 
 from deltaflow.data import ReplicaData
-from deltaflow.experiment.archive import Storage
+from deltaflow.experiment.checkpoints.storage import Storage
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
 from deltaflow.training.module import StackedModule
@@ -37,7 +38,7 @@ def make_trainer(
     run_loggers: Sequence[Logger],
     storage: Storage | None = None,
 ) -> pl.Trainer:
-    """The Trainer: one device, checkpoints where there is a storage for them, no output of its own.
+    """The Trainer: one device, checkpoints where a callback keeps them, no output of its own.
 
     Raises:
         ValueError: if the accelerator is not there, or cannot work in this precision.
@@ -50,7 +51,7 @@ def make_trainer(
         precision=config.trainer.precision,
         max_epochs=config.trainer.max_epochs,
         callbacks=list(run_callbacks),
-        enable_checkpointing=storage is not None,
+        enable_checkpointing=any(isinstance(one, Checkpoint) for one in run_callbacks),
         logger=list(run_loggers),
         default_root_dir=directory,
         plugins=[
@@ -126,6 +127,13 @@ def quiet_lightning() -> Iterator[None]:
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+def device_name(device: torch.device) -> str:
+    """What a device is called in the records."""
+    if device.type == "cuda":
+        return f"{device.type} ({torch.cuda.get_device_name(device)})"
+    return device.type
 
 
 def _accelerator(config: DictConfig) -> str:

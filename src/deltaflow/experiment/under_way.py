@@ -1,7 +1,7 @@
 """One run from its first record to its last, trained alone or in a stack."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
@@ -13,15 +13,18 @@ from deltaflow.config import limits
 from deltaflow.config.hyperparameters import varied
 from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.checkpoint import kept_by
+from deltaflow.experiment.checkpoints.archive import Progress
+from deltaflow.experiment.checkpoints.going_on import keep_rows, take_directory
 from deltaflow.experiment.classified import classified
 from deltaflow.experiment.ending import broken_off
-from deltaflow.experiment.going_on import take_directory
 from deltaflow.experiment.plan import RunPlan, keep_settings
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
+from deltaflow.experiment.trainer import device_name
 from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS, METRICS, Confusion, Recording, TableWriter, read_table
 from deltaflow.system.files import replace_file
+from deltaflow.system.second_process import received
 from deltaflow.system.signals import held_back
 from deltaflow.theory import Theory
 from deltaflow.training.callbacks.destination import Destination
@@ -36,8 +39,6 @@ from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts import copied_layers
 
-_MOMENT = 0.1  # seconds
-
 
 @dataclass
 class RunUnderWay:
@@ -47,6 +48,7 @@ class RunUnderWay:
         plan: what is to be trained.
         records: of the run.
         outcome: the run once it has ended, or what it failed by.
+        progress: how far it had come, if it goes on.
     """
 
     plan: RunPlan
@@ -58,6 +60,7 @@ class RunUnderWay:
     loggers: list[Logger] = field(init=False)
     tables: list[TableWriter] = field(init=False)
     copies: Mapping[int, int] = field(init=False)
+    progress: Progress | None = field(init=False, default=None)
 
     @classmethod
     def begin(cls, plan: RunPlan) -> "RunUnderWay":
@@ -118,9 +121,17 @@ class RunUnderWay:
         self.loggers = assembly.loggers(config)
         self.theory = builders.theory(config, self.data, self.module.objective)
         self.copies = copied_layers(self.module.network)
+        if config.resume is not None:
+            self.progress = keep_rows(self.plan.directory, self.tables, self.loggers)
+
+    def flush(self) -> None:
+        """Write all that was recorded."""
+        self.records.flush()
+        for logger in self.loggers:
+            logger.save()
 
     def restart(self) -> None:
-        """Begin again, with nothing left of what was recorded.
+        """Begin again: from the last checkpoint, if it went on, else with nothing recorded.
 
         Raises:
             DirectoryLostError: if the directory is not there any more.
@@ -128,7 +139,7 @@ class RunUnderWay:
         """
         for logger in self.loggers:
             logger.finalize("failed")
-        self.records.restart()
+        self.records.restart(keeping=self.progress is not None)
         self.load_data(shared=self.data)
         self.assemble()
 
@@ -143,7 +154,7 @@ class RunUnderWay:
         self.records.n_sharing = max(len(stack), 1)
         self.records.note(
             {
-                "device": _device_name(device),
+                "device": device_name(device),
                 "n_parameters": module.network.n_parameters,
                 "class_weights": module.objective.weights_by_class,
                 "stack": list(stack),
@@ -222,7 +233,7 @@ class RunUnderWay:
         n_steps = done.record.n_steps or 0
         if len(done.layers):
             picture = done.directory / "flow.png"
-            replace_file(picture, _received(drawn) or run_picture.png(*done.drawn))
+            replace_file(picture, received(drawn) or run_picture.png(*done.drawn))
             log_picture(self.loggers, "flow", picture, n_steps)
         log_verdicts(self.loggers, done.record.verdicts, n_steps)
         log_outcome(self.loggers, done.record, n_steps)
@@ -230,18 +241,3 @@ class RunUnderWay:
             logger.finalize("success")
         self.records.complete()
         self.outcome = replace(done, record=self.records.summary)
-
-
-def _received(drawn: Future[bytes] | None) -> bytes | None:
-    """A picture that another process has drawn; ``None`` if it has not begun, or could not."""
-    if drawn is None or drawn.cancel():
-        return None
-    while not drawn.done():
-        wait([drawn], _MOMENT)  # a signal that another thread takes does not end a longer one
-    return None if drawn.exception() else drawn.result()
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"{device.type} ({torch.cuda.get_device_name(device)})"
-    return device.type

@@ -44,7 +44,11 @@ class Recording:
     """
 
     def __init__(self, directory: Path, summary: Summary, resumed: bool = False) -> None:
-        (reclaim if resumed else claim)(directory, summary)
+        self._seconds_before = 0.0  # of earlier processes
+        if resumed:
+            self._seconds_before = reclaim(directory, summary).wall_seconds or 0.0
+        else:
+            claim(directory, summary)
         self.directory = directory
         self.summary = self._first = summary
         self.n_sharing = 1
@@ -62,8 +66,11 @@ class Recording:
         """Fill in fields of the summary, given as JSON would have them."""
         self.summary = summary_of(asdict(self.summary) | fields)
 
-    def restart(self) -> None:
+    def restart(self, keeping: bool = False) -> None:
         """Forget and remove all that was recorded, but for the summary of the start.
+
+        Args:
+            keeping: forget alone, and remove nothing.
 
         Raises:
             DirectoryLostError: if the directory is not there any more.
@@ -72,7 +79,7 @@ class Recording:
         self.require_directory()
         self._tables = []
         self.summary = self._first
-        for entry in self.directory.iterdir():
+        for entry in () if keeping else self.directory.iterdir():
             if entry.name not in (SUMMARY, ".hydra"):
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)
@@ -80,10 +87,11 @@ class Recording:
                     entry.unlink()
 
     def flush(self) -> None:
-        """Write all rows that are still in memory."""
+        """Write all rows that are still in memory, and how long they took."""
         self.require_directory()
         for table in self._tables:
             table.flush()
+        write_summary(self.directory, replace(self.summary, wall_seconds=self._seconds))
 
     def close_tables(self) -> None:
         """Consolidate the tables, each whatever becomes of the others.
@@ -164,9 +172,13 @@ class Recording:
                 "then is where it was moved to."
             )
 
-    def _end(self, summary: Summary) -> None:
+    @property
+    def _seconds(self) -> float:
         seconds = (time.monotonic() - self._started) / self.n_sharing
-        self.summary = replace(summary, wall_seconds=round(seconds, 3))
+        return round(self._seconds_before + seconds, 3)
+
+    def _end(self, summary: Summary) -> None:
+        self.summary = replace(summary, wall_seconds=self._seconds)
         write_summary(self.directory, self.summary)
         self._has_ended = True
 

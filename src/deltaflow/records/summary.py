@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,15 @@ def claim(directory: Path, summary: Summary) -> None:
     )
 
 
-def reclaim(directory: Path, summary: Summary) -> None:
+def reclaim(directory: Path, summary: Summary) -> Summary:
     """Take the directory of a run that was stopped, for the same run.
 
     Args:
         directory: the run directory.
         summary: of the run as it goes on.
+
+    Returns:
+        The summary that was there. How long it took stays in the new one.
 
     Raises:
         DirectoryTakenError: if it has ended, is going, or is another; nothing is touched.
@@ -100,8 +103,8 @@ def reclaim(directory: Path, summary: Summary) -> None:
             "behind `resume=…`, and put back its table"
         )
     else:
-        write_summary(directory, summary)
-        return
+        write_summary(directory, replace(summary, wall_seconds=found.wall_seconds))
+        return found
     raise DirectoryTakenError(f"A run that goes on must have been stopped. Found {reason}.")
 
 

@@ -45,6 +45,7 @@ class DirectoryCallback(Callback):
             return
         varied: dict[str, float] = {}
         try:
+            _refuse_resume(config.hydra.overrides.task)
             _refuse_several(config.hydra.overrides.task)
             limits.check_values(config, "sweep.")
             sweeper = str(OmegaConf.select(config, "hydra.sweeper._target_")).rpartition(".")[2]
@@ -94,6 +95,20 @@ def _announce(config: DictConfig, varied: Mapping[str, float]) -> None:
     with suppress(OmegaConfBaseException):  # a reference leads nowhere: the runs will say so
         said = " · ".join(filter(None, [n_runs, described(config, choices, varied)]))
         announce("Sweep", said, watch_note(config, choices))
+
+
+def _refuse_resume(overrides: Sequence[str]) -> None:
+    """Refuse what goes on with one run.
+
+    Raises:
+        ValueError: if it is there.
+    """
+    for override in overrides:
+        if override.lstrip("+").startswith("resume="):
+            raise UserError(
+                f"A sweep goes on by `sweep.resume=…`, with its directory. Found `{override}`, "
+                "which goes on with one run. Use that, or leave -m out."
+            )
 
 
 def _refuse_several(overrides: Sequence[str]) -> None:

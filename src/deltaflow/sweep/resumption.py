@@ -9,8 +9,9 @@ that, so nothing stale can be left, and everything else is read from the records
 Those may be anybody's: links are not followed, and nothing is written but in files and folders
 that are the sweep's own.
 
-A run that completed, or diverged, stays as it is. What is left of one that failed, was
-interrupted or was killed gives way to the new run: that measures all of it again, and more.
+A run that completed, or diverged, stays as it is. One that was interrupted or killed goes on from
+its checkpoint. What is left of one that failed, or has no checkpoint, gives way to the new run:
+that measures all of it again, and more.
 """
 
 import itertools
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deltaflow.config.names import SLUG
+from deltaflow.experiment.checkpoints.archive import CHECKPOINT
 from deltaflow.records import Summary, read_summary
 from deltaflow.sweep.directory import NUMBER, REPLACED, SHARED, has_failed
 from deltaflow.system.files import (
@@ -46,12 +48,14 @@ class Lease:
         finished: the summary of a run that is there already, finished.
         running: the summary of a run of the same identity that another process works on.
         stopped: whether another run has failed, and that ends the sweep.
+        goes_on: whether the run is in the directory already, and goes on from its checkpoint.
     """
 
     directory: Path
     finished: Summary | None = None
     running: Summary | None = None
     stopped: bool = False
+    goes_on: bool = False
 
     @property
     def granted(self) -> bool:
@@ -106,9 +110,17 @@ def _lease(sweep: Path, wanted: Path, identity: str, mine: bool) -> Lease:
             return Lease(directory, running=summary)
     if not mine:  # it begins just now, in another process
         return Lease(wanted, running=Summary(status="running"))
+    stopped = [found for found, summary in runs if _can_go_on(found, summary)]
     for directory, _ in runs:
-        _replace(sweep, directory)
+        if directory not in stopped[:1]:
+            _replace(sweep, directory)
+    if stopped:
+        return Lease(stopped[0], goes_on=True)
     return Lease(runs[0][0] if runs else _numbered(sweep, wanted))
+
+
+def _can_go_on(directory: Path, summary: Summary) -> bool:
+    return summary.status != "failed" and os.path.lexists(directory / CHECKPOINT)
 
 
 def _note_place(sweep: Path, identity: str, name: str) -> None:

@@ -11,10 +11,11 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
+_MOMENT = 0.1  # seconds
 _START = (
     "import sys; sys.path[:] = {path!r}; from deltaflow.system.second_process import serve; serve()"
 )
@@ -90,6 +91,15 @@ def second_process() -> SecondProcess:
             old.end()
         _kept[:] = [SecondProcess()]
     return _kept[-1]
+
+
+def received(answer: Future[Value] | None) -> Value | None:
+    """What was returned; ``None`` if it has not begun, or could not be."""
+    if answer is None or answer.cancel():
+        return None
+    while not answer.done():
+        wait([answer], _MOMENT)  # a signal that another thread takes does not end a longer one
+    return None if answer.exception() else answer.result()
 
 
 def serve() -> None:

@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
@@ -39,12 +40,14 @@ class Updates:
         optimizer: over views of a part's parameters, or over these themselves.
         within: the same replicas, counted in the part.
         views: the parameters that it moves; their gradients are set before each step.
+        scheduler: of its step size.
     """
 
     own: slice
     optimizer: Optimizer
     within: slice
     views: list[nn.Parameter]
+    scheduler: LRScheduler | None = None
 
 
 @dataclass

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow.training.contracts import check_asked, check_rates, unending
 from deltaflow.training.parts import Part, Workers
+from deltaflow.training.states import State, restore, state_of
 
 
 class Trained(Protocol):
@@ -37,17 +38,17 @@ def optimized_by_slices(
         stack: whose parts are given their optimizers.
         runs: what trains which replicas; together, all of them.
     """
-    schedulers = []
     for part in stack.parts:
         part.updates.clear()
         for own, run in runs:
             if own.start < part.own.stop and part.own.start < own.stop:
-                optimizer = part.optimized_by(own, run.optimizer).optimizer
-                check_rates(optimizer)
+                update = part.optimized_by(own, run.optimizer)
+                check_rates(update.optimizer)
                 if run.scheduler is not None:
-                    schedulers.append(run.scheduler(optimizer))
-                    check_rates(optimizer)
+                    update.scheduler = run.scheduler(update.optimizer)
+                    check_rates(update.optimizer)
     together = OptimizerOfSlices(stack)
+    schedulers = [update.scheduler for update in together.updates if update.scheduler is not None]
     if not schedulers:
         return {"optimizer": together}
     schedule: Any = SchedulerOfSlices(schedulers, together)  # Lightning asks for no more
@@ -63,7 +64,8 @@ class OptimizerOfSlices(Optimizer):
 
     def __init__(self, stack: Divided) -> None:
         self.stack = stack
-        self.optimizers = [update.optimizer for part in stack.parts for update in part.updates]
+        self.updates = [update for part in stack.parts for update in part.updates]
+        self.optimizers = [update.optimizer for update in self.updates]
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
         super().__init__([parameter for group in groups for parameter in group["params"]], {})
         self.param_groups = groups
@@ -84,14 +86,21 @@ class OptimizerOfSlices(Optimizer):
         return total
 
     def state_dict(self) -> dict[str, Any]:
-        """That of each optimizer, by number."""
-        return {str(i): optimizer.state_dict() for i, optimizer in enumerate(self.optimizers)}
+        """That of one optimizer for all replicas."""
+        return state_of(self.updates, self._every).optimizer
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from such a state."""
-        for i, optimizer in enumerate(self.optimizers):
-            optimizer.load_state_dict(state_dict[str(i)])
+        self.go_on([(self._every, State(state_dict, None))])
+
+    def go_on(self, runs: Sequence[tuple[slice, State]]) -> None:
+        """Go on from the states of runs, which together have all replicas."""
+        restore(self.updates, runs)
         self.param_groups = [group for one in self.optimizers for group in one.param_groups]
+
+    @property
+    def _every(self) -> slice:
+        return slice(0, self.updates[-1].own.stop)
 
     def _update(self, part: Part) -> None:
         part.hand_gradients_over()
@@ -124,10 +133,10 @@ class SchedulerOfSlices:
             scheduler.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """That of each schedule, by number."""
-        return {str(i): scheduler.state_dict() for i, scheduler in enumerate(self.schedulers)}
+        """That of one schedule for all replicas."""
+        return self.schedulers[0].state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from such a state."""
-        for i, scheduler in enumerate(self.schedulers):
-            scheduler.load_state_dict(state[str(i)])
+        for scheduler in self.schedulers:
+            scheduler.load_state_dict(state)

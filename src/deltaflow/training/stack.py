@@ -7,7 +7,9 @@ and a run's weights are to rounding what they would be without the others.
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import accumulate, chain
+from typing import Any, cast
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -15,7 +17,8 @@ from torch import Tensor
 
 from deltaflow.nn.stacking import JoinedObjective, alike, joined
 from deltaflow.training.module import StackedModule
-from deltaflow.training.slices import optimized_by_slices
+from deltaflow.training.slices import OptimizerOfSlices, optimized_by_slices
+from deltaflow.training.states import State, state_of
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Stack(StackedModule):
         self._optimizers = ranges("optimizer")
         self.in_slices = True
         self._ends: dict[int, End] = {}
+        self._states: list[State] = []  # that its runs go on from
         limits = [torch.inf if run.gradient_clip_norm is None else run.gradient_clip_norm
                   for run in runs]  # fmt: skip
         self._clips = any(limit != torch.inf for limit in limits)
@@ -99,7 +103,38 @@ class Stack(StackedModule):
         ends = accumulate(size for _, size in self._optimizers)
         slices = [slice(end - n, end) for end, (_, n) in zip(ends, self._optimizers, strict=True)]
         runs = [self.runs[index] for index, _ in self._optimizers]
-        return optimized_by_slices(self, list(zip(slices, runs, strict=True)))
+        made = optimized_by_slices(self, list(zip(slices, runs, strict=True)))
+        if self._states:
+            together = cast(OptimizerOfSlices, made["optimizer"])
+            together.go_on(list(zip(self.slices, self._states, strict=True)))
+        return made
+
+    def go_on(self, checkpoints: Sequence[Mapping[str, Any]]) -> None:
+        """Go on from a checkpoint of each run, of the same epoch."""
+        for run, own, found in zip(self.runs, self.slices, checkpoints, strict=True):
+            run.load_state_dict(found["state_dict"])
+            self.diverged_at[own] = run.diverged_at
+            schedule = next(iter(found["lr_schedulers"]), None)
+            self._states.append(State(found["optimizer_states"][0], schedule))
+
+    def checkpoint(self, index: int) -> dict[str, Any]:
+        """What a run can go on from, alone or in a stack, as Lightning would keep it."""
+        run, own, end = self.runs[index], self.slices[index], self.end(index)
+        network = end.state or {name: tensor[own] for name, tensor in self._tensors()}
+        updates = [update for part in self.parts for update in part.updates]
+        state = state_of(updates, own)
+        kept: dict[str, Any] = {
+            "epoch": end.n_epochs,
+            "global_step": end.n_steps,
+            "pytorch-lightning_version": version("lightning"),
+            "state_dict": run.state_dict()
+            | {f"network.{name}": tensor.cpu().clone() for name, tensor in network.items()}
+            | {"diverged_at": self.diverged_at[own].cpu().clone()},
+            "optimizer_states": [state.optimizer],
+            "lr_schedulers": [] if state.scheduler is None else [state.scheduler],
+        }
+        run.on_save_checkpoint(kept)
+        return kept
 
     def clip_limit(self, own: slice) -> Tensor | None:
         """What the gradients of some replicas are cut to, ``[R]``; ``None`` for nothing."""

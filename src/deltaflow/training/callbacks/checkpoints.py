@@ -6,7 +6,6 @@ the start of an epoch nothing is half done.
 
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
@@ -21,7 +20,8 @@ _MOMENT = 1.0  # seconds: what an interruption loses at most, but for the epoch 
 class Storage(Protocol):
     """Where a checkpoint is held, and written whole or not at all."""
 
-    holding: bool
+    def hold(self, trainer: Any, module: Any) -> None:
+        """Hold the state of a training."""
 
     def write(self) -> None:
         """Write what is held, if that is not done yet."""
@@ -31,8 +31,7 @@ class Checkpoints(Checkpoint):
     """Holds the state every second, and writes it at a cadence and when it is interrupted.
 
     Args:
-        storage: that the Trainer saves to.
-        path: of the checkpoint.
+        storage: that holds the state and writes it.
         every_seconds: between two that are written; ``None`` for none but at an interruption.
         flush: writes all that was recorded, before a checkpoint says that it was.
     """
@@ -40,12 +39,10 @@ class Checkpoints(Checkpoint):
     def __init__(
         self,
         storage: Storage,
-        path: Path,
         every_seconds: float | None,
         flush: Callable[[Any], None],
     ) -> None:
         self.storage = storage
-        self.path = path
         self.every_seconds = every_seconds
         self.flush = flush
         self._held_at = self._written_at = monotonic()
@@ -56,11 +53,7 @@ class Checkpoints(Checkpoint):
         is_due = every is not None and now - self._written_at >= every
         if not trainer.global_step or not (is_due or now - self._held_at >= _MOMENT):
             return
-        self.storage.holding = True
-        try:
-            trainer.save_checkpoint(self.path)
-        finally:
-            self.storage.holding = False
+        self.storage.hold(trainer, pl_module)
         self._held_at = now
         if is_due:
             self.flush(pl_module)
@@ -75,8 +68,22 @@ class Checkpoints(Checkpoint):
                 self.storage.write()
 
 
-def start_from(trainer: pl.Trainer, n_epochs: int, n_steps: int) -> None:
-    """Let a Trainer count on from the epochs and the updates that are done."""
+class Done(Protocol):
+    """What of a training is done: its epochs and updates, or all of it."""
+
+    @property
+    def epoch(self) -> int: ...  # noqa: D102
+    @property
+    def global_step(self) -> int: ...  # noqa: D102
+    @property
+    def has_ended(self) -> bool: ...  # noqa: D102
+
+
+def start_from(trainer: pl.Trainer, done: Done) -> None:
+    """Let a Trainer count on from what is done."""
+    n_epochs, n_steps = done.epoch, done.global_step
+    if done.has_ended:
+        trainer.fit_loop.max_epochs = n_epochs
     epochs: Any = trainer.fit_loop.epoch_progress
     loop = trainer.fit_loop.epoch_loop
     steps = loop.automatic_optimization.optim_progress.optimizer.step

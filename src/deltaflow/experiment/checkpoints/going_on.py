@@ -1,17 +1,25 @@
 """Going on with a run that was stopped: its directory, and what of its records stays."""
 
+import csv
+import io
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from deltaflow.config.names import resume_command
-from deltaflow.experiment.archive import Progress, read_progress
+from deltaflow.experiment.checkpoints.archive import Progress, read_progress
 from deltaflow.experiment.plan import RunPlan, summary_of_start
 from deltaflow.records import Recording, TableWriter
 from deltaflow.system.errors import UserError
+from deltaflow.system.files import read_file, replace_file
 from deltaflow.training.callbacks.tensorboard import forget_from, tensorboards
+
+_LARGEST = 2**30  # bytes of a logger's file
 
 
 def take_directory(plan: RunPlan) -> Recording:
@@ -54,4 +62,36 @@ def keep_rows(
         table.go_on(kept)
     for board in tensorboards(loggers):
         forget_from(board, n_steps + 1)  # seeds are logged one step late
+    for logger in loggers:
+        if isinstance(logger, CSVLogger):
+            _keep_lines(logger, n_epochs, n_steps)
     return found
+
+
+def _keep_lines(logger: CSVLogger, n_epochs: int, n_steps: int) -> None:
+    """Let a logger go on with the file that it would delete; of a file that is none, nothing stays.
+
+    Args:
+        logger: that has not begun.
+        n_epochs: whose lines stay.
+        n_steps: whose lines stay where none says of which epoch it is.
+    """
+    directory, name = Path(logger.log_dir), ExperimentWriter.NAME_METRICS_FILE
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        text = read_file(directory, name, _LARGEST).decode()
+        lines = csv.DictReader(io.StringIO(text))
+        kept = [
+            line
+            for line in lines
+            if (
+                int(line["epoch"]) < n_epochs if line.get("epoch") else int(line["step"]) <= n_steps
+            )
+        ]
+        (directory / name).unlink()
+        with warnings.catch_warnings(action="ignore"):  # that it deletes what is there
+            logger.experiment.metrics_keys = list(lines.fieldnames or ())
+        written = io.StringIO(newline="")
+        writer = csv.DictWriter(written, lines.fieldnames or ())
+        writer.writeheader()
+        writer.writerows(kept)
+        replace_file(directory / name, written.getvalue().encode())

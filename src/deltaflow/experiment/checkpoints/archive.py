@@ -5,23 +5,22 @@ looked at: what is in it must not be larger than the file, and nothing may be ca
 makes a tensor.
 """
 
-import io
 import os
 import pickletools
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import torch
-from lightning.fabric.plugins import TorchCheckpointIO
+from torch import Tensor
 
 from deltaflow.records import decode as decoded
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
-from deltaflow.system.files import UnusableFileError, make_folder, open_file, replace_file
+from deltaflow.system.files import UnusableFileError, open_file
 from deltaflow.system.memory import require
 
 CHECKPOINT = "checkpoints/last.ckpt"
@@ -72,56 +71,6 @@ def read_archive(directory: Path, decode: Callable[[Any, int], Read]) -> Read | 
         ) from error
 
 
-class Storage(TorchCheckpointIO):
-    """Writes a checkpoint whole or not at all, and beside the one that it replaces.
-
-    Lightning would write it into the system's temporary folder first; from there it is copied
-    where that is another disk, and a copy can be cut short.
-
-    Attributes:
-        holding: whether what is saved is only held, until :meth:`write` is called.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.holding = False
-        self._held: tuple[Path, bytes] | None = None
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
-    ) -> None:
-        """Hold a checkpoint, and write it unless it is only to be held.
-
-        Args:
-            checkpoint: what ``torch.save`` takes.
-            path: of the file.
-            storage_options: there are none.
-        """
-        content = io.BytesIO()
-        torch.save(checkpoint, content)
-        self._held = Path(path), content.getvalue()
-        if not self.holding:
-            self.write()
-
-    def write(self) -> None:
-        """Write what is held, if that is not done yet."""
-        if self._held is not None:
-            path, content = self._held
-            make_folder(path.parent)
-            replace_file(path, content)
-            self._held = None
-
-    def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
-        """The checkpoint of a run directory, as :func:`read_archive` reads it.
-
-        Lightning's loops are left out: at the start of an epoch, they would take the one before
-        it for unfinished.
-        """
-        found = dict(read_archive(Path(path).parents[1], lambda content, _: content) or {})
-        found.pop("loops", None)
-        return found
-
-
 @dataclass(frozen=True)
 class Progress:
     """How far a checkpoint has come.
@@ -129,10 +78,12 @@ class Progress:
     Attributes:
         epoch: those that are done.
         global_step: updates that are made.
+        has_ended: whether every replica has diverged, so that no epoch comes any more.
     """
 
     epoch: int
     global_step: int
+    has_ended: bool = False
 
 
 def read_progress(directory: Path) -> Progress | None:
@@ -148,7 +99,9 @@ def _progress(content: Any) -> Progress:
     needed = ("state_dict", "optimizer_states", "lr_schedulers")
     if missing := [name for name in needed if name not in content]:
         raise ValueError(f"it has no `{missing[0]}`, and can only be looked at")
-    return decoded(Progress, content)
+    ended = content["state_dict"].get("diverged_at")
+    has_ended = isinstance(ended, Tensor) and bool((ended >= 0).all())
+    return replace(decoded(Progress, content), has_ended=has_ended)
 
 
 def _check_content(file: BinaryIO, size: int) -> None:

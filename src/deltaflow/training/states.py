@@ -1,0 +1,95 @@
+"""What optimizers and schedules remember, run by run, however replicas are divided among them.
+
+A run's state is kept as one optimizer over all its replicas would keep it, so it can go on alone,
+in parts, or in any stack.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deltaflow.training.parts import Updates
+
+
+@dataclass(frozen=True)
+class State:
+    """What an optimizer and its schedule remember, as PyTorch has it.
+
+    Attributes:
+        optimizer: its ``state_dict``.
+        scheduler: that of the schedule; ``None`` without one.
+    """
+
+    optimizer: dict[str, Any]
+    scheduler: dict[str, Any] | None
+
+
+def state_of(updates: Iterable[Updates], own: slice) -> State:
+    """The state of some replicas.
+
+    Args:
+        updates: of a stack, in its order.
+        own: the replicas.
+    """
+    found = [update for update in updates if _overlap(update.own, own)]
+    pieces = [_cut(one.optimizer.state_dict(), one.own, own) for one in found]
+    scheduler = found[0].scheduler
+    return State(_joined(pieces), None if scheduler is None else scheduler.state_dict())
+
+
+def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> None:
+    """Let optimizers and schedules go on.
+
+    Args:
+        updates: of a stack.
+        runs: the states of its replicas, in its order.
+    """
+    for update in updates:
+        known = [(own, state) for own, state in runs if _overlap(own, update.own)]
+        pieces = [_cut(state.optimizer, own, update.own) for own, state in known]
+        update.optimizer.load_state_dict(_joined(pieces))
+        schedule = known[0][1].scheduler
+        if update.scheduler is not None and schedule is not None:
+            update.scheduler.load_state_dict(schedule)
+
+
+def _overlap(one: slice, other: slice) -> bool:
+    return bool(one.start < other.stop and other.start < one.stop)
+
+
+def _cut(state: dict[str, Any], own: slice, wanted: slice) -> dict[str, Any]:
+    """Of the state of some replicas, that of the wanted ones among them."""
+    n = own.stop - own.start
+    within = slice(max(wanted.start - own.start, 0), min(wanted.stop - own.start, n))
+
+    def cut(value: Any) -> Any:
+        by_replica = isinstance(value, Tensor) and value.ndim > 0 and len(value) == n
+        return value[within].clone() if by_replica else value
+
+    cuts = {
+        number: {name: cut(value) for name, value in parameter.items()}
+        for number, parameter in state["state"].items()
+    }
+    return {"state": cuts, "param_groups": state["param_groups"]}
+
+
+def _joined(pieces: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The states of neighbours as that of one; what has no replicas is the first one's."""
+    if len(pieces) == 1:
+        return pieces[0]
+
+    def join(values: Sequence[Any]) -> Any:
+        by_replica = isinstance(values[0], Tensor) and values[0].ndim > 0
+        return torch.cat(list(values)) if by_replica else values[0]
+
+    first = pieces[0]
+    joined = {
+        number: {
+            name: join([piece["state"][number][name] for piece in pieces]) for name in parameter
+        }
+        for number, parameter in first["state"].items()
+    }
+    return {"state": joined, "param_groups": first["param_groups"]}
