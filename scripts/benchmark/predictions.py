@@ -19,7 +19,7 @@ _DEPTH = ["network.hidden_sizes=null", "network.depth=50"]
 
 
 def predictions(overrides: Sequence[str]) -> dict[str, Callable[[], float]]:
-    """Seconds of each, by name; none for a network that theory says nothing of.
+    """Seconds of each, by name; none under normalisation, which has no phase diagram.
 
     Args:
         overrides: of the run whose activation, initialisation and data are taken.

@@ -288,7 +288,7 @@ def test_activations_of_ones_own_are_predicted(said, tmp_path, flag):
         ("activation=tan", "Did you mean `activation=tanh`"),
         ("network.depth=-1", "Found -1"),
         ("network.depth=1,2", "takes one value for each setting. Found `network.depth=1,2`"),
-        ("network.normalization=layer", "Found `network.normalization=layer`"),
+        ("network.normalization=layer picture=x.png", "Found `network.normalization=layer`"),
         ("activation._target_=torch.nn.PReLU", "no parameters of its own"),
         ("-m", "Found: unrecognized arguments: -m"),
         ("--cfg=job", "Found: unrecognized arguments: --cfg=job"),

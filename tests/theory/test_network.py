@@ -60,10 +60,21 @@ def test_later_steps_are_not_predicted(tmp_path):
 
 
 @pytest.mark.parametrize("normalization", ["layer", "batch"])
-def test_under_normalisation_nothing_is_predicted(normalization, tmp_path):
-    result = run([*SETTINGS, f"network.normalization={normalization}"], tmp_path)
-    assert result.layers.select(PREDICTED).null_count().row(0) == (len(result.layers),) * 4
-    assert result.summary["theory"] is None
+def test_under_normalisation_the_first_step_is_as_predicted(normalization, tmp_path):
+    result = run(
+        ["activation=tanh", "init=he", "network.depth=12", "network.width=256", "data=digits",
+         f"network.normalization={normalization}", "trainer.max_epochs=1", "trainer.max_batches=1",
+         "n_seeds=2", "data.batch_size=16"],
+        tmp_path,
+    )  # fmt: skip
+    theory, rate = result.summary["theory"], result.summary["flow"]["decay_rate_start"]["mean"]
+    assert rate > 1.05  # so that 5 % of ln δ is more than a profile that does not change
+    assert theory["decay_rate"] == pytest.approx(rate, rel=0.02)
+    assert theory["theory_error"] < 0.03
+    assert (theory["normalization"], theory["band"]) == (normalization, None)
+    first = result.layers.filter(step=0)
+    error = first["predicted_preactivation_second_moment"] / first["preactivation_second_moment"]
+    assert abs(error[12:25].log().mean()) < 0.05
 
 
 @pytest.mark.parametrize("depth", [0, 1])

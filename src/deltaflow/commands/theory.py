@@ -46,11 +46,11 @@ def main(arguments: Sequence[str]) -> None:
     _check(settings)
     config, choices = compose_run(overrides, Path(), typed.config_dir)
     limits.check(config)
-    if config.network.normalization is not None:
+    if config.network.normalization is not None and settings.picture:
         raise UserError(
-            "Theory speaks of networks without normalisation. Found "
+            "A phase diagram is of networks without normalisation. Found "
             f"`network.normalization={config.network.normalization}`. "
-            "Use `network.normalization=null`."
+            "Leave `picture` out, or use `network.normalization=null`."
         )
     from deltaflow.comparison.phase_points import phase_points  # torch takes its time
     from deltaflow.config.instantiation import error_with_part

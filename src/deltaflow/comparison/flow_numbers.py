@@ -85,7 +85,7 @@ def theory_fit(layers: pl.DataFrame) -> dict[str, float | None]:
         decay_rate(profile),
         vanishing_index(profile),
         np.sqrt(np.square(ratios).mean()),
-        2 * np.sqrt(variance.mean()) / math.log(10),
+        2 * np.sqrt(variance.astype(float).mean()) / math.log(10),
     )
     return {
         name: float(value) if math.isfinite(value) else None

@@ -44,7 +44,9 @@ def phase_points(
     runs, placed = collect(directories), []
     for run in runs:
         theory = run.summary.theory
-        if theory is None or (theory.activation, theory.dropout) != (activation, dropout):
+        if theory is None or theory.normalization is not None:
+            continue  # whose plane of variances is another
+        if (theory.activation, theory.dropout) != (activation, dropout):
             continue
         weight, bias = theory.weight_variance, theory.bias_variance
         if _fits(weight) and _fits(bias):

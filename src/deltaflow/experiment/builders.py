@@ -26,6 +26,7 @@ from deltaflow.theory import Array, Theory
 _LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
 _VALUE_BYTES = 8  # of a number in a table
 _ENOUGH_ROWS = 10_000  # to know how large inputs are
+_MOST_IN_A_BATCH = 64  # whose statistics stand for those of a larger one
 SERVING = (  # of data: not the source's
     "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
 )  # fmt: skip
@@ -149,7 +150,7 @@ def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
 
 
 def theory(config: DictConfig, data: ReplicaData, goal: Objective) -> Theory:
-    """What to predict of the network as it is set up; it knows of no normalisation.
+    """What to predict of the network as it is set up.
 
     Raises:
         ValueError: if the activation or the initializer refuses its settings, or cannot work
@@ -158,7 +159,12 @@ def theory(config: DictConfig, data: ReplicaData, goal: Objective) -> Theory:
     activation = build_part(config, "activation", nn.Module)
     traits(activation)
     sizes = layer_sizes(config, data, goal)
-    return Theory(sizes, activation, initializer(config, sizes), config.network.dropout)
+    normalization, batch = config.network.normalization, None
+    if normalization == "batch":
+        some = data.probe(min(data.batch_size, _MOST_IN_A_BATCH))[0].double().cpu().numpy()
+        batch = some @ some.T / some.shape[-1]
+    start, dropout = initializer(config, sizes), config.network.dropout
+    return Theory(sizes, activation, start, dropout, normalization, batch)
 
 
 def input_second_moment(data: ReplicaData) -> Array:

@@ -28,10 +28,12 @@ def predict_network(title: str, theory: Theory, input_second_moment: Array) -> N
     profile = theory.predict(input_second_moment)
     if not theory.depth:
         return NetworkPrediction(title, theory, profile, [], None, None)
+    ends = theory.limits(input_second_moment)
+    if theory.normalization is not None:
+        return NetworkPrediction(title, theory, profile, ends, None, None)
     sigma_b = theory.typical_variances()[1] ** 0.5
     edge = edge_of_chaos(theory.moments, sigma_b)
     limit = None if edge else _limit(theory, sigma_b)
-    ends = theory.limits(input_second_moment)
     return NetworkPrediction(title, theory, profile, ends, edge, limit)
 
 
@@ -80,8 +82,9 @@ def prediction_title(
         for group in ("activation", "init", "data")
     ]
     depth = f"{theory.depth} hidden layer{'' if theory.depth == 1 else 's'}"
-    dropout = [f"dropout {theory.dropout:g}"] if theory.dropout else []
-    return " · ".join([*filter(None, names), depth, *dropout])
+    more = [f"dropout {theory.dropout:g}"] if theory.dropout else []
+    more += [f"{theory.normalization} normalisation"] if theory.normalization else []
+    return " · ".join([*filter(None, names), depth, *more])
 
 
 def _limit(theory: Theory, sigma_b: float) -> float | None:

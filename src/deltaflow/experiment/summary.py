@@ -35,7 +35,7 @@ def summarize(
         config: of the run.
         data: that it trained on.
         module: that it trained.
-        theory: of its network, normalisation left out.
+        theory: of its network.
         copies: hidden layers whose units started as copies.
         layers: its layers table.
         metrics: its metrics table.
@@ -48,8 +48,7 @@ def summarize(
     rows = dict(zip(("train", "validation", "test"), data.n_rows, strict=True))
     found = results(builders.seeds(config), module.diverged_at.tolist(), layers, metrics, rows)
     inputs = builders.input_second_moment(data)
-    applies = module.network.normalization is None
-    fields = theory.fields(inputs) if applies else None
+    fields = theory.fields(inputs)
     found["theory"] = fields and fields | theory_fit(layers)
     looked_at = verdicts.training_data(data, module.network, module.objective, inputs)
     counts = looked_at.class_counts
@@ -58,7 +57,7 @@ def summarize(
         layers=layers,
         metrics=metrics,
         replicas=found["replicas"],
-        theory=theory,
+        theory=theory.plain,
         fields=found["theory"],
         normalization=module.network.normalization,
         copies=copies,

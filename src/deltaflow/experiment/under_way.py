@@ -185,7 +185,7 @@ class RunUnderWay:
             layers=layers,
             metrics=metrics,
             traits=network.traits if in_stack else None,
-            theory=None if network.normalization else self.theory,
+            theory=self.theory,
             loggers=self.loggers if in_stack else [],
             start=start,
         )

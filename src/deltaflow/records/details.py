@@ -56,6 +56,8 @@ class TheorySummary:
     vanishing_index: float | None
     theory_error: float | None
     band: float | None
+    normalization: str | None = None
+    nothing: str | None = None
 
 
 @dataclass(frozen=True)

@@ -154,18 +154,20 @@ class Summary:
     ] = field(default_factory=dict)
     theory: Annotated[
         TheorySummary | None,
-        "null where theory says nothing: under normalisation, without a hidden layer, "
-        "or before the end. Of the predicted profile of step 0: decay_rate and vanishing_index; "
-        "theory_error, the RMS over hidden layers of log₁₀(measured / predicted) δ norm, measured "
-        "the geometric mean over seeds; band, twice what that RMS would be if it were for finite "
-        "width and the number of seeds alone; all null with `diagnostics=off`. Of more and more "
-        "layers like the typical one: depth, activation and dropout as they are; weight_variance "
-        "and bias_variance, σ_w² (the geometric mean) and σ_b² (the mean) of the layers between "
-        "hidden layers, with one hidden layer those of another of its size; phase, ordered "
-        "(gradients vanish), critical or chaotic (they explode); q, the variance that pre-"
-        "activations end up with, 0 if it runs there, null if it grows without bound; chi, χ₁ "
-        "there, its limit if q runs away; c, the correlation that two inputs end up with, null if "
-        "q runs away or every one stays; trainable_depth, 6 ξ_c in layers, null if unlimited",
+        "null where theory says nothing: without a hidden layer, or before the end; of a "
+        "watched model, `nothing` says why. Normalization is that of the network, and band is "
+        "null under it. Of the predicted profile of step 0: decay_rate and vanishing_index; "
+        "theory_error, the RMS over hidden layers of log₁₀(measured / predicted) δ norm, "
+        "measured the geometric mean over seeds; band, twice what that RMS would be if it were "
+        "for finite width and the number of seeds alone; all null with `diagnostics=off`. Of "
+        "more and more layers like the typical one: depth, activation and dropout as they are; "
+        "weight_variance and bias_variance, σ_w² (the geometric mean) and σ_b² (the mean) of "
+        "the layers between hidden layers, with one hidden layer those of another of its size; "
+        "phase, ordered (gradients vanish), critical or chaotic (they explode); q, the variance "
+        "that pre-activations end up with, 0 if it runs there, null if it grows without bound; "
+        "chi, χ₁ there, its limit if q runs away; c, the correlation that two inputs end up "
+        "with, null if q runs away or every one stays; trainable_depth, 6 ξ_c in layers, null "
+        "if unlimited",
     ] = None
     verdicts: Annotated[
         Sequence[VerdictRecord],

@@ -152,12 +152,14 @@ LAYERS = Schema(
         Column("effective_rank", "–", "exp of the entropy of the singular values of h, as shares; "
                "null without φ, and unless diagnostics=full"),
         Column("predicted_preactivation_second_moment", "z²", "theory's q for the step's samples; "
-               "this and the columns below are of step 0, null under normalisation"),
+               "this and the columns below are of step 0"),
         Column("predicted_delta_norm", "loss/z", "theory's profile of delta_norm, where the "
-               "logarithms of networks of this width have their mean, aligned at the last hidden "
-               "layer; null for the output layer"),
+               "logarithms of networks of this width have their mean, under normalisation and of "
+               "watched models in the limit of wide ones; aligned at the last hidden layer; null "
+               "for the output layer"),
         Column("predicted_delta_norm_spread", "–", "standard deviation of ln delta_norm, aligned "
-               "alike, among networks of this width; null for the output layer"),
+               "alike, among networks of this width; null for the output layer, under "
+               "normalisation and of watched models"),
         Column("predicted_sample_grad_rms", "loss/W", "theory's profile of sample_grad_rms, "
                "aligned at the last hidden layer; null for the output layer"),
     ),

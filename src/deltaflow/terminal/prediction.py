@@ -107,13 +107,17 @@ def _details(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
     if others:
         also = "; ".join(f"of {part:.0%}, {phases.signals(end)}" for part, end in others)
         yield "Two ends", f"all but «δ here» is of {share:.0%} of the samples; {also}"
-    yield "Correlations", phases.correlation(point)
+    if theory.batch is None:
+        yield "Correlations", phases.correlation(point)
     yield "δ when deep", phases.delta(point)
     if theory.depth > 1:
         yield "δ here", phases.lost(forecast.profile.delta_norm)
     if theory.moments.jumps:
         yield "Jumps", "φ has jumps, which part inputs and which δ, a derivative, does not see"
     yield "Trainable", f"{phases.trainable(point)}; this network has {theory.depth}"
+    if theory.normalization:
+        yield "Normalisation", phases.normalization(theory.batch)
+        return
     edge = phases.edge(forecast.edge, math.sqrt(bias), forecast.limit, math.sqrt(kept))
     yield "Edge of chaos", f"{edge}; here σ_w = {math.sqrt(weight):.4g}"
     if theory.dropout:

@@ -148,13 +148,15 @@ def _theory(summary: Summary) -> str | None:
     theory, start = summary.theory, summary.flow.get("decay_rate_start")
     if theory is None or theory.decay_rate is None:
         return None
-    error, band = theory.theory_error or 0.0, theory.band or 0.0
+    error, band = theory.theory_error or 0.0, theory.band
     beside = "" if start is None or start.mean is None else f", measured ×{start.mean:.3g}"
-    within = "within" if error <= band else "beyond"
+    apart = f"profiles differ by {error:.2f} decades"
+    if band is not None:
+        within = "within" if error <= band else "beyond"
+        apart += f", {within} the {band:.2f} that width and seeds explain"
     return (
         f"Theory at step 0: δ changes ×{theory.decay_rate:.3g} per layer going back{beside}; "
-        f"profiles differ by {error:.2f} decades, {within} the "
-        f"{band:.2f} that width and seeds explain."
+        f"{apart}."
     )
 
 

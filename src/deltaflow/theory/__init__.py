@@ -21,6 +21,10 @@ the activation and the variances of weights and biases follow how q, c and the e
     initialisation on the edge of chaos
 ``phases``
     what theory found, in words
+``graphs``
+    residual connections, normalisation, the graph of any module
+``normalized``
+    fully connected networks with a normalisation
 ``network``
     all of it for one network, beside what is measured of its first step
 
@@ -38,6 +42,7 @@ from deltaflow.theory.edge import Edge, edge_of_chaos
 from deltaflow.theory.finite_width import FiniteWidth, finite_width
 from deltaflow.theory.fixed_points import TRAINABLE, FixedPoint, basins, fixed_point
 from deltaflow.theory.gaussian import Array
+from deltaflow.theory.graphs import Graph, NoTheoryError, Profile, propagate, trace
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.network import Theory
 from deltaflow.theory.phase_diagram import PhaseDiagram, phase_diagram
@@ -52,9 +57,12 @@ __all__ = [
     "Edge",
     "FiniteWidth",
     "FixedPoint",
+    "Graph",
     "Moments",
+    "NoTheoryError",
     "PhaseDiagram",
     "Prediction",
+    "Profile",
     "Theory",
     "basins",
     "edge_of_chaos",
@@ -63,6 +71,8 @@ __all__ = [
     "phase_diagram",
     "phases",
     "predict",
+    "propagate",
+    "trace",
     "typical_variances",
     "variances",
 ]

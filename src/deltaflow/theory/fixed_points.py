@@ -109,6 +109,22 @@ def fixed_point(
         chi = own * slope_limit(moments, q)
         scale = _scale(min(chi, 1 / chi) if chi else 0.0)
         return FixedPoint(q, neutral, chi, math.nan, math.nan, scale)
+    return fixed_point_at(moments, weight, q, dropout, neutral)
+
+
+def fixed_point_at(
+    moments: Moments, weight: float, q: float, dropout: float = 0.0, neutral: bool = False
+) -> FixedPoint:
+    """What holds at a fixed point of the variance.
+
+    Args:
+        moments: of φ.
+        weight: σ_w².
+        q: the fixed point, above 0 and finite.
+        dropout: share of units dropped.
+        neutral: whether every q stays what it is.
+    """
+    own = weight / (1 - dropout)
     at = np.array([q])
     chi = float(own * moments.slope_second_moment(at)[0])
     lost = (own - weight) * float(moments.second_moment(at)[0]) if dropout else 0.0

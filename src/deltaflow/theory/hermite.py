@@ -41,6 +41,35 @@ def jump_remainder(y: Array) -> Array:
     return np.asarray(np.exp(-y) - np.sqrt(np.pi * y) * erfc(np.sqrt(y)))
 
 
+def paired(moments: Moments, covariance: Array) -> tuple[Array, Array]:
+    """E φ(u_a)φ(u_b) and E φ'(u_a)φ'(u_b) of Gaussian u_a, u_b, each of its own variance.
+
+    Args:
+        moments: of φ.
+        covariance: of the u, ``[n, n]``.
+
+    Returns:
+        ``[n, n]`` each, exact on the diagonal.
+    """
+    q = np.diag(covariance).copy()
+    nodes, weights = rule(np.zeros_like(q), q, moments.kinks)
+    scale = np.sqrt(np.where(q > 0, q, 1.0))
+    z = nodes / scale[:, None]
+    functions = [moments.value(nodes), moments.slope(nodes)]
+    columns = [
+        [(f * weights * polynomial).sum(-1) for f in functions]
+        for polynomial in hermite_polynomials(z, _ORDERS)
+    ]
+    correlation = np.clip(covariance / np.outer(scale, scale), -1, 1)
+    total, power = np.zeros((2, *covariance.shape)), np.ones_like(covariance)
+    for coefficients in np.array(columns):
+        total += coefficients[:, :, None] * coefficients[:, None, :] * power
+        power = power * correlation
+    for one, f in zip(total, functions, strict=True):
+        np.fill_diagonal(one, (f**2 * weights).sum(-1))
+    return total[0], total[1]
+
+
 class HermiteSeries:
     """Series of φ², φ'², φ and φ', for u of variance q.
 

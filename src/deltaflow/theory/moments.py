@@ -74,6 +74,10 @@ class Moments:
         """φ'(u), entry by entry."""
         return _slope(self.activation, u)
 
+    def mean(self, q: Array) -> Array:
+        """E φ(u) for u of variance q."""
+        return self._of(self.value, q)
+
     def second_moment(self, q: Array) -> Array:
         """E φ(u)² for u of variance q."""
         return self._of(lambda u: self.value(u) ** 2, q)

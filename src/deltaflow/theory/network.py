@@ -19,6 +19,7 @@ from deltaflow.theory.finite_width import FiniteWidth, finite_width
 from deltaflow.theory.fixed_points import FixedPoint, basins, fixed_point
 from deltaflow.theory.gaussian import Array
 from deltaflow.theory.moments import Moments
+from deltaflow.theory.normalized import normalized_fixed_point, predict_normalized
 from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
 
 _SAMPLES = 64  # of a batch, whose correlations stand for all
@@ -35,6 +36,8 @@ class Theory:
         activation: φ.
         initializer: of weights and biases.
         dropout: share of hidden units dropped.
+        normalization: in front of each φ: ``layer``, ``batch`` or ``None``.
+        batch: for batch normalisation, x·x' / n_features of the samples of a batch, ``[n, n]``.
     """
 
     def __init__(
@@ -43,11 +46,20 @@ class Theory:
         activation: nn.Module,
         initializer: Initializer,
         dropout: float = 0.0,
+        normalization: str | None = None,
+        batch: Array | None = None,
     ) -> None:
         self.sizes = tuple(sizes)
         self.moments = Moments(activation)
         self.initializer = initializer
         self.dropout = dropout
+        self.normalization = normalization
+        self.batch = batch
+
+    @property
+    def plain(self) -> "Theory":
+        """The same of the network without its normalisation."""
+        return Theory(self.sizes, self.moments.activation, self.initializer, self.dropout)
 
     @property
     def depth(self) -> int:
@@ -58,11 +70,18 @@ class Theory:
         """The prediction layer by layer.
 
         Args:
-            input_second_moment: mean(x²) over each sample's features, ``[..., n_samples]``.
+            input_second_moment: mean(x²) over each sample's features, ``[..., n_samples]``. Under
+                batch normalisation the prediction is of ``batch``, the same for all.
         """
-        return predict(
-            self.sizes, self.moments, self.initializer, input_second_moment, self.dropout
-        )
+        of = self.sizes, self.moments, self.initializer
+        if self.normalization is None:
+            return predict(*of, input_second_moment, self.dropout)
+        fed = input_second_moment if self.batch is None else self.batch
+        found = predict_normalized(self.normalization, *of, fed, self.dropout)
+        if self.batch is None:
+            return found
+        batches = input_second_moment.shape[:-1]
+        return Prediction(*(np.tile(v, (*batches, 1)) for v in vars(found).values()))
 
     def finite_width(self, products: Array) -> FiniteWidth:
         """How networks of this width scatter around the prediction, and where their centre lies.
@@ -107,6 +126,10 @@ class Theory:
             with a hidden layer.
         """
         weight, bias = map(math.sqrt, self.typical_variances())
+        if self.normalization is not None:
+            n_samples = 1 if self.batch is None else len(self.batch)
+            ends = self.normalization, self.moments, weight, bias, self.dropout, n_samples
+            return [(1.0, normalized_fixed_point(*ends))]
         return [
             (share, fixed_point(self.moments, weight, bias, start, self.dropout))
             for share, start in self.starts(input_second_moment)
@@ -130,6 +153,7 @@ class Theory:
             "depth": self.depth,
             "activation": repr(self.moments.activation),
             "dropout": self.dropout,
+            "normalization": self.normalization,
             "weight_variance": weight,
             "bias_variance": bias,
             "phase": point.phase,
@@ -154,21 +178,26 @@ class Theory:
         """
         fed = exact(tape.layers[0].fed)
         found = self.predict(fed.square().mean(-1).cpu().numpy())
-        some = exact(rows[: min(fed.shape[1], _SAMPLES)]).cpu().numpy()
-        finite = self.finite_width(some @ some.T / some.shape[-1])
         like = exact(tape.layers[0].z)
 
         def tensors(profile: Array) -> list[Tensor]:
             return list(torch.as_tensor(profile, dtype=like.dtype, device=like.device).unbind(-1))
 
-        norm = found.delta_norm * np.exp(np.nan_to_num(finite.shift))
-        spread = np.broadcast_to(finite.deviation, norm.shape).copy()
+        norm, spread = found.delta_norm, np.full_like(found.delta_norm, np.nan)
+        if self.normalization is None:
+            some = exact(rows[: min(fed.shape[1], _SAMPLES)]).cpu().numpy()
+            finite = self.finite_width(some @ some.T / some.shape[-1])
+            norm = norm * np.exp(np.nan_to_num(finite.shift))
+            spread[:] = finite.deviation
         return {
             "predicted_preactivation_second_moment": [*tensors(found.preactivation_second_moment)],
             "predicted_delta_norm": _aligned(tensors(norm), measured["delta_norm"]),
-            "predicted_delta_norm_spread": [*tensors(spread), None],
+            "predicted_delta_norm_spread": (
+                [None] * len(self.sizes[1:]) if self.normalization else [*tensors(spread), None]
+            ),
             "predicted_sample_grad_rms": _aligned(
-                tensors(found.sample_grad_rms), measured["sample_grad_rms"]
+                tensors(found.sample_grad_rms),
+                measured.get("sample_grad_rms", [None] * len(self.sizes[1:])),
             ),
         }
 

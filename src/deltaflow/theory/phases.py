@@ -130,6 +130,17 @@ def edge(found: Edge | None, sigma_b: float, limit: float | None, scale: float =
     return where
 
 
+def normalization(batch: Array | None) -> str:
+    """What becomes of the edge of chaos.
+
+    Args:
+        batch: products of the samples of a batch, under batch normalisation.
+    """
+    if batch is None:
+        return "q* is reached in the second layer; χ₁ depends on φ and σ_b²/σ_w²"
+    return f"over batches of {len(batch)}, on whose size χ₁ depends; σ_w and σ_b do not change it"
+
+
 def lost(delta_norm: Array) -> str:
     """What becomes of δ in one network, from its last hidden layer back to the first."""
     back = f"from hidden layer {len(delta_norm)} back to layer 1"

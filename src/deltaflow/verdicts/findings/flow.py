@@ -58,7 +58,11 @@ def unexpected_start(evidence: Evidence) -> Verdict | None:
     if fields is None or not fields["decay_rate"] or not rate > 0:
         return None
     error, band = fields["theory_error"], fields["band"]
-    if error <= 2 * band or abs(math.log(rate / fields["decay_rate"])) <= math.log(OFF_THEORY):
+    if (
+        band is None
+        or error <= 2 * band
+        or abs(math.log(rate / fields["decay_rate"])) <= math.log(OFF_THEORY)
+    ):
         return None
     numbers = change(evidence) | {"theory_error": error, "band": band}
     advice = better_network(evidence)

@@ -1,0 +1,213 @@
+"""The graph of a module, by torch.fx, with the variances that its weights have."""
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from deltaflow.nn.activations import traits
+from deltaflow.system.errors import UserError
+from deltaflow.theory.graphs.functions import Called, Copying, name_of
+from deltaflow.theory.graphs.operations import (
+    BatchNorm,
+    Dropout,
+    Elementwise,
+    Graph,
+    LayerNorm,
+    Linear,
+    NoTheoryError,
+    Operation,
+    Source,
+    Sum,
+)
+from deltaflow.theory.moments import Moments
+
+_LAYER_NORMS = (nn.LayerNorm, nn.RMSNorm)
+_ADDS = (operator.add, operator.iadd, torch.add, "add", "add_")
+_TIMES = (operator.mul, operator.imul, torch.mul, "mul", "mul_")
+_SAME = ("contiguous", "clone", "float", "double", "to")
+_CHANCE = 6.0  # standard errors of a mean that is 0
+_MOST_SAMPLES = 64  # of a normalised batch, whose matrices stand for a larger one
+
+
+def trace(model: nn.Module, inputs: Tensor) -> Graph:
+    """The graph of a module in the mode that it is in.
+
+    Args:
+        model: whose ``forward`` takes one tensor.
+        inputs: a batch, samples first, features last.
+
+    Returns:
+        Operations on the samples of the batch, and on the positions of each if it has several.
+
+    Raises:
+        NoTheoryError: if it cannot be traced, or does what theory knows nothing of.
+    """
+    try:
+        with torch.no_grad():
+            graph = fx.Tracer().trace(model)
+    except Exception as error:  # whatever a model's own code raises when it is fed with proxies
+        raise NoTheoryError(
+            "Theory needs a model that torch.fx can trace, which takes the same way whatever it is "
+            f"fed. Found {type(model).__name__}, which raises: {str(error).splitlines()[0]}"
+        ) from error
+    return _Reader(model, inputs).read(graph)
+
+
+class _Reader:
+    """Reads a traced graph node by node; what depends on no layer is computed as it is."""
+
+    def __init__(self, model: nn.Module, inputs: Tensor) -> None:
+        self.modules = dict(model.named_modules())
+        self.couples = any(isinstance(m, nn.BatchNorm1d) for m in self.modules.values())
+        self.inputs = inputs.detach()
+        self.operations: list[Operation] = []
+        self.known: dict[fx.Node, Tensor] = {}
+        self.numbers: dict[fx.Node, int] = {}
+        self.seen = set[str]()
+        self.moments: dict[str, Moments] = {}  # of functions, by what is called
+
+    def read(self, graph: fx.Graph) -> Graph:
+        for node in graph.nodes:
+            if node.op == "placeholder":
+                if self.known:
+                    raise _nothing(f"a second input, `{node.target}`")
+                self.known[node] = self.inputs
+            elif node.op == "output":
+                if not isinstance(node.args[0], fx.Node) or node.args[0] not in self.numbers:
+                    raise _nothing("an output that is no tensor of the last layer")
+                if self.numbers[node.args[0]] != len(self.operations) - 1:
+                    self._give(node, Sum((self.numbers[node.args[0]],), (1.0,)))
+            elif node.op == "call_module":
+                self._module(node, self.modules[str(node.target)])
+            elif node.op in ("call_function", "call_method"):
+                self._function(node)
+            else:
+                raise _nothing(f"the parameter `{node.target}`, outside any layer")
+        return Graph(tuple(self.operations))
+
+    def _module(self, node: fx.Node, module: nn.Module) -> None:
+        given, name = node.args[0], str(node.target)
+        assert isinstance(given, fx.Node)
+        if any(True for _ in module.parameters()):
+            if name in self.seen:
+                raise _nothing(f"`{name}`, which is called twice")
+            self.seen.add(name)
+        if given in self.known and isinstance(module, nn.Embedding | nn.Flatten | nn.Identity):
+            with torch.no_grad():
+                self.known[node] = module(self.known[given])
+        elif isinstance(module, nn.Identity) or _drops_nothing(module):
+            self.numbers[node] = self._number(given)
+        elif isinstance(module, nn.Dropout):
+            self._give(node, Dropout(self._number(given), module.p))
+        elif isinstance(module, nn.Linear):
+            self._give(node, _linear(self._number(given), name, module))
+        elif isinstance(module, _LAYER_NORMS) and len(module.normalized_shape) == 1:
+            scale, is_centred = _scale(name, module), isinstance(module, nn.LayerNorm)
+            eps = torch.finfo(self.inputs.dtype).eps if module.eps is None else module.eps
+            self._give(node, LayerNorm(self._number(given), eps, scale, is_centred))
+        elif isinstance(module, nn.BatchNorm1d) and module.training and self.inputs.dim() == 2:
+            self._give(node, BatchNorm(self._number(given), module.eps, _scale(name, module)))
+        else:
+            self._elementwise(node, given, module, f"`{name}`, a {type(module).__name__}")
+
+    def _function(self, node: fx.Node) -> None:
+        tensors = [x for x in node.args if isinstance(x, fx.Node)]
+        if all(x in self.known for x in node.all_input_nodes):
+            self.known[node] = self._computed(node)
+        elif node.target in _ADDS and len(tensors) == 2 and not node.kwargs:
+            self._give(node, Sum([self._number(x) for x in tensors], (1.0, 1.0)))
+        elif node.target in (operator.sub, torch.sub, "sub") and len(tensors) == 2:
+            self._give(node, Sum([self._number(x) for x in tensors], (1.0, -1.0)))
+        elif len(tensors) != 1 or len(node.all_input_nodes) != 1:
+            raise _nothing(f"`{name_of(node)}` of several tensors")
+        elif node.target in _SAME:
+            self.numbers[node] = self._number(tensors[0])
+        elif (factor := _factor(node)) is not None:
+            self._give(node, Sum([self._number(tensors[0])], (factor,)))
+        else:
+            self._elementwise(node, tensors[0], Called(node), f"`{name_of(node)}`")
+
+    def _elementwise(self, node: fx.Node, given: fx.Node, phi: nn.Module, name: str) -> None:
+        key = f"{phi!r} {phi.training}" if not phi.state_dict() else node.name
+        if key not in self.moments:
+            quiet = phi if not getattr(phi, "inplace", False) else Copying(phi)
+            try:
+                traits(quiet)
+            except Exception as error:  # whatever a function that is no φ raises
+                raise _nothing(f"{name}, which is no function of one number") from error
+            self.moments[key] = Moments(quiet)
+        self._give(node, Elementwise(self._number(given), self.moments[key]))
+
+    def _computed(self, node: fx.Node) -> Tensor:
+        args = fx.map_arg(node.args, lambda x: self.known[x])
+        kwargs = fx.map_arg(node.kwargs, lambda x: self.known[x])
+        with torch.no_grad():
+            if isinstance(node.target, str):
+                found = getattr(args[0], node.target)(*args[1:], **kwargs)
+            else:
+                found = node.target(*args, **kwargs)
+        if not isinstance(found, Tensor):
+            raise _nothing(f"`{name_of(node)}`, which gives no tensor")
+        return found
+
+    def _number(self, node: fx.Node) -> int:
+        """Of the operation that gives what a node does."""
+        if node not in self.numbers:
+            x = self.known[node].double().cpu().flatten(0, -2).numpy()
+            if self.couples:
+                x = x[:_MOST_SAMPLES]
+            products = x @ x.T / x.shape[-1] if self.couples else np.square(x).mean(-1)
+            self._give(node, Source(products, x.mean(-1)))
+        return self.numbers[node]
+
+    def _give(self, node: fx.Node, operation: Operation) -> None:
+        self.operations.append(operation)
+        self.numbers[node] = len(self.operations) - 1
+
+
+def _linear(fed: int, name: str, module: nn.Linear) -> Linear:
+    weight = module.weight.detach().double()
+    error = float(weight.square().mean().sqrt()) / math.sqrt(weight.numel())
+    if abs(float(weight.mean())) > _CHANCE * error:
+        raise _nothing(f"weights of `{name}` that are not drawn around 0")
+    bias = 0.0 if module.bias is None else float(module.bias.detach().double().square().mean())
+    size = float(weight.square().mean()) * module.in_features
+    return Linear(fed, size, bias, module.out_features, name)
+
+
+def _scale(name: str, module: Any) -> float:
+    """γ, if it is one for all units and β is 0, as at the start."""
+    if module.weight is None:
+        return 1.0
+    scale = float(module.weight.detach()[0])
+    bias = getattr(module, "bias", None)
+    if bool((module.weight != scale).any()) or (bias is not None and bool(bias.any())):
+        raise _nothing(f"`{name}` with weights that have been trained")
+    return scale
+
+
+def _drops_nothing(module: nn.Module) -> bool:
+    return isinstance(module, nn.Dropout) and not (module.training and module.p)
+
+
+def _factor(node: fx.Node) -> float | None:
+    """By what a product or quotient with a number changes its tensor."""
+    numbers = [x for x in node.args if isinstance(x, int | float)]
+    if len(numbers) != 1 or len(node.args) != 2:
+        return None
+    if node.target in _TIMES:
+        return float(numbers[0])
+    if node.target in (operator.truediv, torch.div, "div") and isinstance(node.args[0], fx.Node):
+        return 1 / float(numbers[0])
+    return None
+
+
+def _nothing(found: str) -> UserError:
+    return NoTheoryError(
+        "Theory knows linear layers, functions of one number, sums, dropout, layer normalisation, "
+        f"and batch normalisation of rows. Found {found}."
+    )

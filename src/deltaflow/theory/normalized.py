@@ -1,0 +1,155 @@
+"""Theory of fully connected networks with a normalisation in front of each φ.
+
+    z_l = W_l h_{l−1} + b_l,  h_l = φ(normalised z_l)
+
+Under layer normalisation φ is given variance 1 in every layer, so that a network is at its fixed
+point from the second layer on: q* = σ_w² E φ(z)² + σ_b² and χ = σ_w² E φ'(z)² / q*, z standard
+Gaussian. That is a network without normalisation of σ_w² / q* and σ_b² / q* at q = 1.
+
+Under batch normalisation gradients explode whatever σ_w (Yang et al. 2019, arXiv:1902.08129): χ
+depends on φ and on the size of the batch.
+
+>>> from torch import nn
+>>> point = normalized_fixed_point("layer", Moments(nn.ReLU()), sigma_w=3.0, sigma_b=0.0)
+>>> round(point.q, 6), round(point.chi, 6)
+(4.5, 1.0)
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from deltaflow.nn.initializers import Initializer
+from deltaflow.theory.fixed_points import FixedPoint, fixed_point_at
+from deltaflow.theory.gaussian import Array
+from deltaflow.theory.graphs import (
+    BatchNorm,
+    Dropout,
+    Elementwise,
+    Graph,
+    LayerNorm,
+    Linear,
+    Operation,
+    Source,
+    propagate,
+)
+from deltaflow.theory.moments import Moments
+from deltaflow.theory.recursion import Prediction, variances
+
+_NORMALIZATIONS = {"layer": LayerNorm, "batch": BatchNorm}
+_DEEP = 16  # layers, after which a batch has forgotten what it was
+
+
+def chain(
+    normalization: str,
+    sizes: Sequence[int],
+    moments: Moments,
+    layers: tuple[Sequence[float], Sequence[float]],
+    fed: Array,
+    dropout: float = 0.0,
+) -> Graph:
+    """A fully connected network with a normalisation in front of each φ.
+
+    Args:
+        normalization: ``layer`` or ``batch``.
+        sizes: units of the input, of each hidden layer and of the output.
+        moments: of φ.
+        layers: σ_w² and σ_b² of each layer.
+        fed: as ``products`` of `Source`.
+        dropout: share of hidden units dropped.
+    """
+    operations: list[Operation] = [Source(fed, np.zeros(len(fed)))]
+
+    def then(operation: Operation) -> int:
+        operations.append(operation)
+        return len(operations) - 1
+
+    last = 0
+    for number, (weight, bias, units) in enumerate(zip(*layers, sizes[1:], strict=True)):
+        if number:
+            last = then(_NORMALIZATIONS[normalization](last))
+            last = then(Elementwise(last, moments))
+            last = then(Dropout(last, dropout)) if dropout else last
+        last = then(Linear(last, weight, bias, units))
+    return Graph(operations)
+
+
+def predict_normalized(
+    normalization: str,
+    sizes: Sequence[int],
+    moments: Moments,
+    initializer: Initializer,
+    fed: Array,
+    dropout: float = 0.0,
+) -> Prediction:
+    """The mean-field prediction for one network and one batch, or several batches at once.
+
+    Args:
+        normalization: ``layer`` or ``batch``.
+        sizes: units of the input, of each hidden layer and of the output.
+        moments: of φ.
+        initializer: whose variances are taken at each layer's own size.
+        fed: mean(x²) over a sample's features, ``[..., n_samples]``; under batch normalisation
+            x·x' / n_features of one batch, ``[n_samples, n_samples]``.
+        dropout: share of hidden units dropped.
+
+    Returns:
+        Profiles ``[..., L]``, or ``[..., depth]`` of hidden layers.
+    """
+    is_batch, layers = normalization == "batch", variances(sizes, initializer)
+    given = fed if is_batch else np.ravel(fed)
+    found = propagate(chain(normalization, sizes, moments, layers, given, dropout))
+    shape = (-1, *(fed.shape[1:] if is_batch else fed.shape))
+
+    def means(values: Array) -> Array:
+        return np.moveaxis(values.reshape(shape).mean(-1), 0, -1)
+
+    square, q = means(found.delta_square), means(found.preactivation_second_moment)
+    units = np.sqrt(np.array(sizes[1:]))
+    gradient = np.sqrt(means(found.delta_square * found.fed_second_moment)) / units
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Prediction(
+            q,
+            np.sqrt(square[..., :-1] / square[..., -2:-1]),
+            gradient[..., :-1] / gradient[..., -2:-1],
+            square[..., :-1] / square[..., 1:],
+        )
+
+
+def normalized_fixed_point(
+    normalization: str,
+    moments: Moments,
+    sigma_w: float,
+    sigma_b: float,
+    dropout: float = 0.0,
+    n_samples: int = 1,
+) -> FixedPoint:
+    """Where signals end up in a deep network.
+
+    Args:
+        normalization: ``layer`` or ``batch``.
+        moments: of φ.
+        sigma_w: σ_w.
+        sigma_b: σ_b.
+        dropout: share of units dropped.
+        n_samples: of a batch, for batch normalisation.
+
+    Returns:
+        The end. Under batch normalisation c is NaN, as samples of one batch have no fate of their
+        own, and ξ_c is in how many layers E‖δ‖² changes by e.
+    """
+    own, bias = sigma_w**2 / (1 - dropout), sigma_b**2
+    if normalization == "layer":
+        q = own * float(moments.second_moment(np.ones(1))[0]) + bias
+        if not q > 0:
+            return FixedPoint(0.0, False, 0.0, math.nan, 0.0, 0.0)
+        return replace(fixed_point_at(moments, sigma_w**2 / q, 1.0, dropout), q=q, xi_q=0.0)
+    layers = [sigma_w**2] * (_DEEP + 1), [bias] * (_DEEP + 1)
+    sizes = [1] * (_DEEP + 2)
+    found = propagate(chain("batch", sizes, moments, layers, np.eye(n_samples), dropout))
+    square = found.delta_square.mean(-1)
+    chi = float((square[1] / square[_DEEP // 2]) ** (1 / (_DEEP // 2 - 1)))
+    q = float(found.preactivation_second_moment[_DEEP // 2].mean())
+    return FixedPoint(q, False, chi, math.nan, math.nan, 1 / abs(math.log(chi)))
