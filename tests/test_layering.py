@@ -14,6 +14,7 @@ PACKAGE = Path(deltaflow.__file__).parent
 # From the top down. A module imports from its own room and from the floors below it.
 FLOORS = (
     ("__main__",),
+    ("sklearn",),
     ("commands",),
     ("sweep", "watching"),
     ("experiment",),

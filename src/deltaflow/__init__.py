@@ -26,8 +26,8 @@ The house has a dozen rooms. Imports point down only. From the bottom:
     from a configuration to a result, from the command line or from Python
 ``sweep``, ``watching``
     the runs of a multirun, and the report on them; the same instrument on anybody's model
-``commands``
-    from what was typed to a call
+``commands``, ``sklearn``
+    from what was typed to a call; estimators of scikit-learn
 
 What is measured and taught with it is in ``scripts/``.
 """

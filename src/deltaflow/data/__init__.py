@@ -10,7 +10,7 @@ from deltaflow.data import sources
 from deltaflow.data.columns import Column, Kind, Reading
 from deltaflow.data.preprocessing import Preprocessing, encode
 from deltaflow.data.replicas import Batch, ReplicaData, TrainingBatches
-from deltaflow.data.samples import Samples
+from deltaflow.data.samples import Samples, number_columns
 from deltaflow.data.tables.delimited import Texts
 from deltaflow.data.unseen import Table, Unseen, read_unseen
 
@@ -27,6 +27,7 @@ __all__ = [
     "TrainingBatches",
     "Unseen",
     "encode",
+    "number_columns",
     "read_unseen",
     "sources",
 ]

@@ -219,3 +219,15 @@ def _check_count(name: str, count: int, minimum: int, example: str | None = None
             f"`data.{name}` must be at least {minimum}. Found {count}. "
             f"Use `data.{name}={example or minimum}`."
         )
+
+
+def arrays() -> Samples:
+    """The name of samples that were in memory when a run began, and are in no file.
+
+    Raises:
+        ValueError: always, as they are not there any more.
+    """
+    raise UserError(
+        "A run on arrays in memory must be given them. Found none. Train again in Python, where "
+        "they are."
+    )

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow.config.instantiation import build_part, part_factory
+from deltaflow.data import Samples
 from deltaflow.experiment import builders
 from deltaflow.nn.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.nn.objectives import Objective
@@ -23,13 +24,17 @@ from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.module import StackedModule
 
 
-def datamodule(config: DictConfig) -> ReplicaDataModule:
+def datamodule(config: DictConfig, samples: Samples | None = None) -> ReplicaDataModule:
     """The data, split and standardised, for a Trainer.
+
+    Args:
+        config: of the run.
+        samples: in place of what ``data`` names.
 
     Raises:
         ValueError: if the source refuses its settings, or the split its data.
     """
-    return builders.data(config, ReplicaDataModule)
+    return builders.data(config, ReplicaDataModule, samples)
 
 
 def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:

@@ -38,12 +38,13 @@ def seeds(config: DictConfig) -> list[int]:
     return list(range(config.seed, config.seed + config.n_seeds))
 
 
-def data(config: DictConfig, kind: type[Data]) -> Data:
+def data(config: DictConfig, kind: type[Data], samples: Samples | None = None) -> Data:
     """The data, split and standardised.
 
     Args:
         config: of the run.
         kind: of object to make.
+        samples: in place of what ``data`` names.
 
     Raises:
         ValueError: if the source refuses its settings, or the split its data.
@@ -54,8 +55,9 @@ def data(config: DictConfig, kind: type[Data]) -> Data:
             f"Leave `~data.{removed[0]}` out of the command."
         )
     serving = {key: value for key, value in config.data.items() if key in SERVING}
-    with errors_name_part(config, "data"), chdir(starting_folder()):
-        samples = Samples.of(build_part(config, "data", object, without=SERVING))
+    if samples is None:
+        with errors_name_part(config, "data"), chdir(starting_folder()):
+            samples = Samples.of(build_part(config, "data", object, without=SERVING))
     return kind(samples, seeds(config), **serving, dtype=dtype(config))
 
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config.hyperparameters import Hyperparameters, hyperparameters
 from deltaflow.config.options import option_names
+from deltaflow.data import Samples
 from deltaflow.experiment.identity import identity
 from deltaflow.experiment.provenance import first_summary
 from deltaflow.records import Summary
@@ -26,6 +27,8 @@ class RunPlan:
         command: the command line, for the record.
         hydra: Hydra's own configuration as YAML, for the record.
         composed: the configuration with its references, for the record, if they were resolved.
+        samples: in place of what ``data`` names, if they are in memory.
+        is_drawn: whether it leaves a picture.
     """
 
     config: DictConfig
@@ -35,6 +38,8 @@ class RunPlan:
     command: Sequence[str] = ()
     hydra: str | None = None
     composed: DictConfig | None = None
+    samples: Samples | None = None
+    is_drawn: bool = True
 
 
 def summary_of_start(plan: RunPlan) -> Summary:

@@ -105,7 +105,11 @@ class RunUnderWay:
         builders.check_size(config)
         seeds = builders.seeds(config)
         noise = config.data.label_noise
-        self.data = shared.serving(seeds, noise) if shared else assembly.datamodule(config)
+        self.data = (
+            shared.serving(seeds, noise)
+            if shared
+            else assembly.datamodule(config, self.plan.samples)
+        )
         reading = self.data.reading
         self.records.note({"table": None if reading is None else reading.record()})
 
@@ -231,7 +235,7 @@ class RunUnderWay:
             drawn: its picture, if another process draws it.
         """
         n_steps = done.record.n_steps or 0
-        if len(done.layers):
+        if len(done.layers) and self.plan.is_drawn:
             picture = done.directory / "flow.png"
             replace_file(picture, received(drawn) or run_picture.png(*done.drawn))
             log_picture(self.loggers, "flow", picture, n_steps)

@@ -20,7 +20,7 @@ class Classification:
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
             raise UserError(
-                f"A classification needs at least two classes. Found {len(self.classes)}: "
+                f"A classification needs at least two classes. Found {len(self.classes)} class: "
                 f"{', '.join(self.classes) or 'none'}. Choose a target with more values."
             )
 

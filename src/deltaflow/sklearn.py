@@ -1,0 +1,240 @@
+"""The networks as estimators of scikit-learn, for its pipelines, searches and cross-validation.
+
+>>> from sklearn.datasets import load_iris
+>>> from deltaflow.sklearn import FlowClassifier
+>>> X, y = load_iris(return_X_y=True)
+>>> flow = FlowClassifier(activation="tanh", max_epochs=2, n_seeds=3, random_state=0).fit(X, y)
+>>> flow.predict_proba(X).shape
+(150, 3)
+>>> flow.run_.verdicts[0].kind  # and its records, picture and network
+'healthy'
+
+An estimator trains a run, as ``train.py`` does, on all rows that it is given. It leaves no file
+behind unless it is told a directory.
+"""
+
+# ruff: noqa: N803, N806  # X is what scikit-learn calls it
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+import numpy as np
+from numpy.random import RandomState
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from deltaflow.commands.in_memory import train_on
+from deltaflow.data import Samples, number_columns
+from deltaflow.system.errors import UserError
+
+__all__ = ["FlowClassifier", "FlowRegressor"]
+
+Array = np.typing.NDArray[Any]
+_ALL_ROWS = "data.split=[1,0,0]"  # cross-validation is scikit-learn's business
+_GREATEST_SEED = 2**31 - 1
+_SETTINGS = {
+    "activation": "activation",
+    "init": "init",
+    "depth": "network.depth",
+    "width": "network.width",
+    "hidden_sizes": "network.hidden_sizes",
+    "normalization": "network.normalization",
+    "dropout": "network.dropout",
+    "loss": "loss",
+    "optimizer": "optimizer",
+    "lr": "optimizer.lr",
+    "scheduler": "scheduler",
+    "batch_size": "data.batch_size",
+    "max_epochs": "trainer.max_epochs",
+    "n_seeds": "n_seeds",
+}
+"""Parameters, and the settings of a run that they are; ``None`` leaves a setting as it is there."""
+
+
+@dataclass(kw_only=True, eq=False, repr=False)  # whose signature scikit-learn reads
+class _FlowEstimator(BaseEstimator):  # type: ignore[misc]  # untyped there
+    """What estimators share: from parameters to a run.
+
+    Args:
+        activation: an option of the group, such as ``relu``, as ``init``, ``loss``, ``optimizer``
+            and ``scheduler`` are of theirs; ``None`` is what ``train.py`` takes, here and below.
+        init: how weights start.
+        depth: hidden layers.
+        width: units of each.
+        hidden_sizes: units of each, in place of both.
+        normalization: ``layer`` or ``batch``.
+        dropout: share of the units that is left out in training.
+        loss: what is minimised.
+        optimizer: what minimises it.
+        lr: its step size.
+        scheduler: how the step size goes on.
+        batch_size: rows a step; all of them if there are not so many.
+        max_epochs: times that each row is seen.
+        n_seeds: networks, which predict together.
+        random_state: seed of the first network; the next one has the next seed.
+        overrides: other settings of a run, such as ``["trainer.gradient_clip_norm=1"]``.
+        directory: a new one, where the run leaves its records; ``None`` for no files.
+
+    Attributes:
+        run_: the run, with its ``verdicts``, ``layers``, ``metrics``, ``network`` and ``draw()``.
+        n_features_in_: columns of the features.
+        feature_names_in_: their names, if they had any.
+    """
+
+    activation: str | None = None
+    init: str | None = None
+    depth: int | None = None
+    width: int | None = None
+    hidden_sizes: Sequence[int] | None = None
+    normalization: str | None = None
+    dropout: float | None = None
+    loss: str | None = None
+    optimizer: str | None = None
+    lr: float | None = None
+    scheduler: str | None = None
+    batch_size: int | None = None
+    max_epochs: int | None = None
+    n_seeds: int | None = None
+    random_state: int | RandomState | None = None
+    overrides: Sequence[str] = ()
+    directory: str | Path | None = None
+
+    def _train(self, samples: Samples, **settings: Any) -> None:
+        """Train a run on all of the samples."""
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None:
+            samples = replace(samples, columns=number_columns(map(str, names)))
+        given = {key: getattr(self, name) for name, key in _SETTINGS.items()} | settings
+        typed = [f"{key}={_typed(value)}" for key, value in given.items() if value is not None]
+        all_of_it = [_ALL_ROWS, f"seed={_seed(self.random_state)}", *typed, *self.overrides]
+        if self.directory is not None:
+            self.run_ = train_on(samples, all_of_it, Path(self.directory))
+            return
+        if not any(one.startswith("logger=") for one in self.overrides):
+            all_of_it.append("logger=none")
+        with TemporaryDirectory() as folder:
+            self.run_ = train_on(samples, all_of_it, Path(folder) / "run", is_drawn=False)
+
+    def _values(self, X: Any) -> Tensor:
+        """What the networks say of rows together, ``[n_rows, n_values]``."""
+        check_is_fitted(self)
+        features = np.array(validate_data(self, X, dtype=np.float64, reset=False))
+        return self.run_.ensemble.values(features).mean(0)
+
+
+def _has_probabilities(estimator: "FlowClassifier") -> bool:
+    if estimator.loss != "mse":
+        return True
+    raise AttributeError("Probabilities need a loss that makes some. Found mse. Use loss='ce'.")
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class FlowClassifier(ClassifierMixin, _FlowEstimator):  # type: ignore[misc]  # untyped there
+    """Networks that tell classes apart: the mean of what ``n_seeds`` of them say.
+
+    Args:
+        class_weight: how much a row of each class counts: ``balanced``, numbers in the order of
+            ``classes_``, or by class in a dictionary, 1 for the others.
+        settings: those of every estimator, by name: ``activation``, ``init``, ``depth``, ``width``,
+            ``hidden_sizes``, ``normalization``, ``dropout``, ``loss`` (``ce``, ``bce`` or ``mse``),
+            ``optimizer``, ``lr``, ``scheduler``, ``batch_size``, ``max_epochs``, ``n_seeds``,
+            ``random_state``, ``overrides``, ``directory``.
+
+    Attributes:
+        classes_: the classes, sorted.
+    """
+
+    class_weight: str | Sequence[float] | Mapping[Any, float] | None = None
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on all rows.
+
+        Args:
+            X: numbers, ``[n_rows, n_features]``.
+            y: classes of any kind, ``[n_rows]``.
+
+        Raises:
+            ValueError: for rows that cannot be learnt from, or settings that no run can have.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+        samples = Samples.classes(X, labels, [str(name) for name in self.classes_])
+        self._train(samples, **{"loss.class_weight": self._class_weights()})
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The class of each row, ``[n_rows]``."""
+        values = self._values(X)
+        predicted: Array = self.classes_[self.run_.ensemble.head.choose(values).numpy()]
+        return predicted
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities of the classes, ``[n_rows, n_classes]``, in the order of ``classes_``."""
+        return self._values(X).numpy()
+
+    def _class_weights(self) -> Any:
+        if not isinstance(self.class_weight, Mapping):
+            return self.class_weight
+        known = self.classes_.tolist()
+        if unknown := [name for name in self.class_weight if name not in known]:
+            raise UserError(
+                f"`class_weight` must be of classes that there are. Found {unknown[0]!r}. Name "
+                f"some of {known[:5]}."
+            )
+        return [float(self.class_weight.get(name, 1)) for name in known]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class FlowRegressor(RegressorMixin, _FlowEstimator):  # type: ignore[misc]  # untyped there
+    """Networks that predict one number or several: the mean of what ``n_seeds`` of them say."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on all rows.
+
+        Args:
+            X: numbers, ``[n_rows, n_features]``.
+            y: numbers, ``[n_rows]`` or ``[n_rows, n_targets]``.
+
+        Raises:
+            ValueError: for rows that cannot be learnt from, or settings that no run can have.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        self._n_axes = y.ndim
+        is_set = self.loss or any(one.startswith("loss=") for one in self.overrides)
+        self._train(Samples.numbers(X, y), **({} if is_set else {"loss": "mse"}))
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The numbers of each row, ``[n_rows]`` or ``[n_rows, n_targets]``, as in training."""
+        values = self._values(X).numpy()
+        return values[:, 0] if self._n_axes == 1 else values
+
+    def __sklearn_tags__(self) -> Any:
+        """What it can do, for scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _typed(value: Any) -> str:
+    """A value as on the command line."""
+    if isinstance(value, str):
+        return value
+    return str(value.tolist() if isinstance(value, np.ndarray) else value).replace(" ", "")
+
+
+def _seed(random_state: int | RandomState | None) -> int:
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(_GREATEST_SEED))
