@@ -579,3 +579,10 @@ def test_the_confusion_of_a_configuration_is_that_of_all_its_runs(tmp_path):
     assert one.confusion.counts == [[5, 3], [1, 7]]
     assert other.confusion is None  # of other rows: no sum
     assert one.results == []
+
+
+def test_a_run_alone_is_titled_by_what_it_is(tmp_path):
+    write_run(tmp_path / "0", ["trainer.max_epochs=3"])
+    found = compare_runs(group_runs(collect([tmp_path])), "Run", tmp_path)
+    assert found.heading == "Relu network of 3 hidden layers on iris"
+    assert [row.title for row in found.ranking[0].results][-1] == "test, last"

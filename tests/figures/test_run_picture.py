@@ -189,6 +189,39 @@ def test_a_confusion_matrix_has_the_shares_of_each_class():
     assert np.asarray(matrix.get_array()).tolist() == [[0.75, 0.25], [0, 1]]
 
 
+def test_cells_of_many_classes_have_room_for_their_numbers():
+    counts = 990 * np.eye(10, dtype=int) + 1
+    found = Classified("test", [*"abcdefghij"], counts)
+    axes = panel(run_picture.draw(layers(scattered), "run", classified=found), "Test rows")
+    assert axes.get_title(loc="left") == "Test rows of each class, per cent"
+    assert {text.get_text() for text in axes.texts} == {"99", "<1"}
+
+
+def test_a_loss_that_is_never_finite_leaves_an_empty_panel_that_says_so():
+    keys = {"seed": [3, 3], "epoch": [0, 1], "split": ["train"] * 2}
+    lost = METRICS.frame(keys | {"loss": [math.nan, math.inf]})
+    axes = panel(run_picture.draw(layers(scattered), "run", metrics=lost), "Loss")
+    assert [text.get_text() for text in axes.texts] == ["not finite after any epoch"]
+    assert not [*axes.get_xticks(), *axes.get_yticks()]
+
+
+def test_epochs_are_whole():
+    keys = {"seed": [3, 3], "epoch": [0, 1], "split": ["train"] * 2}
+    two = METRICS.frame(keys | {"loss": [2.0, 1.0]})
+    figure = drawn(run_picture.draw(layers(scattered), "run", metrics=two))
+    ticks = panel(figure, "Loss").get_xticks()
+    assert [tick for tick in ticks if 1 <= tick <= 2] == [1, 2]
+
+
+def test_the_legend_names_bands_and_lines_of_seeds_where_a_moment_has_either():
+    def partly(seed, step, layer):  # at the end few seeds are left
+        return math.nan if step and seed > 4 else scattered(seed, step, layer)
+
+    figure = run_picture.draw(layers(partly, seeds=(3, 4, 5, 6)), "run")
+    said = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert said[-2:] == ["95 % interval of the mean", "each seed"]
+
+
 def test_two_inputs_have_their_decisions_and_the_rows():
     decisions = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
     found = Classified("test", ["a", "b"], np.eye(2), decisions)

@@ -12,6 +12,7 @@ from deltaflow.comparison.comparison import compare_runs
 from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouped_runs import Metric, group_runs
 from deltaflow.figures.labels import plain, wrapped
+from deltaflow.figures.looks import main_lines
 from deltaflow.figures.small_multiples import MOST, curves, heatmaps, profiles
 from deltaflow.figures.sweep_figures import decay, effects, write_figures
 from written import layers, metrics, write_run
@@ -46,7 +47,7 @@ def test_profiles_are_the_comparisons_on_one_scale(found):
     assert len(limits) == 1
     for rank, run in enumerate(found.ranking, start=1):
         axes = panels[f"{rank}. {run.label}"]
-        start, end, theory = axes.lines
+        start, end, theory = main_lines(axes)
         assert start.get_ydata().tolist() == run.profile.start.mean
         assert end.get_ydata().tolist() == run.profile.end.mean
         assert theory.get_ydata().tolist() == run.profile.theory
@@ -54,6 +55,23 @@ def test_profiles_are_the_comparisons_on_one_scale(found):
         assert (axes.get_yscale(), theory.get_linestyle()) == ("log", ":")
         bottom, top = axes.get_ylim()
         assert bottom < min(start.get_ydata()) < max(start.get_ydata()) < top
+
+
+@pytest.mark.parametrize("figure", [profiles, curves])
+def test_below_four_seeds_each_has_a_line_and_nothing_a_band(figure, found, tmp_path):
+    drawn = figure(found)
+    for axes in drawn.axes:
+        thin = [line for line in axes.lines if line not in main_lines(axes)]
+        assert len(thin) == 6  # three seeds, twice
+        assert not axes.collections
+    said = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert said[-1] == "each seed"
+    write_run(tmp_path / "0", seeds=range(4))
+    drawn = figure(compare_runs(group_runs(collect([tmp_path])), "", tmp_path))
+    axes, legend = drawn.axes[0], drawn.legends[0]
+    assert len(main_lines(axes)) == len(axes.lines)
+    assert len(axes.collections) == 2
+    assert legend.get_texts()[-1].get_text() == "95 % interval of the mean"
 
 
 def test_heatmaps_share_one_scale_of_colours(found):
@@ -82,7 +100,7 @@ def test_where_there_is_no_signal_a_heatmap_is_grey_and_says_so(found):
 def test_curves_are_the_metrics_in_training_and_validation(found):
     panels = titled(curves(found))
     for rank, run in enumerate(found.ranking, start=1):
-        train, validation = panels[f"{rank}. {run.label}"].lines
+        train, validation = main_lines(panels[f"{rank}. {run.label}"])
         assert train.get_ydata().tolist() == run.curves["train"].bands["accuracy"].mean
         assert validation.get_ydata().tolist() == run.curves["validation"].bands["accuracy"].mean
         assert train.get_xdata().tolist() == [1, 2, 3]

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import import_module
 from itertools import combinations
 from pathlib import Path
 
@@ -15,9 +16,11 @@ import synthetic
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import compare_runs
 from deltaflow.comparison.grouped_runs import group_runs
+from deltaflow.comparison.ranked_configuration import Finding
 from deltaflow.page import html as page
 from deltaflow.page.content import content
 from deltaflow.page.html import write_page
+from deltaflow.verdicts.words.meanings import MEANINGS
 from running import ROOT
 from written import write_run
 
@@ -234,7 +237,8 @@ def test_the_six_runs_drawn_at_first_differ_for_every_eye(theme, sight):
 
 @pytest.mark.parametrize(("theme", "paper"), [("LIGHT", "#ffffff"), ("DARK", "#15171a")])
 def test_every_colour_stands_out_from_the_paper(theme, paper):
-    assert f"--paper: {paper}" in (ASSETS / "report.css").read_text(encoding="utf-8")
+    css = (ASSETS / "report.css").read_text(encoding="utf-8")
+    assert "--paper: light-dark(#ffffff, #15171a);" in css
     for color in _palette(theme):
         dark, light = sorted(float(TO_XYZ[1] @ _linear(c)) for c in (color, paper))
         assert (light + 0.05) / (dark + 0.05) >= 3
@@ -258,3 +262,19 @@ def _lab(rgb: np.ndarray) -> np.ndarray:
     xyz = TO_XYZ @ np.clip(rgb, 0, 1) / np.array([0.9505, 1, 1.089])
     x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_every_kind_of_verdict_has_a_meaning():
+    own = [import_module(f"deltaflow.{room}.words")._SENTENCES for room in ("verdicts", "watching")]
+    assert set(MEANINGS) == set().union(*own)
+
+
+def test_terms_are_those_that_a_report_has(comparison):
+    said = {one["term"]: one["meaning"] for one in content(comparison)["terms"]}
+    assert {"decay rate", "vanishing index"} <= set(said)
+    assert "saturated" not in said  # no unit of it can be
+    found = [Finding("hidden_vanishing", "…"), Finding("of a plugin", "…")]
+    first = replace(comparison.ranking[0], findings=found)
+    said = content(replace(comparison, ranking=[first]))["terms"]
+    assert said[0] == {"term": "hidden vanishing", "meaning": MEANINGS["hidden_vanishing"]}
+    assert "of a plugin" not in {one["term"] for one in said}

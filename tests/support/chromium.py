@@ -1,5 +1,6 @@
 """A real Chromium that looks at pages: what it may not do, it is caught at."""
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -124,8 +125,10 @@ def _lack(what: str) -> None:
 
 
 def draw(page, *sections: str) -> None:
-    """Bring figures into sight, and wait until they are drawn."""
+    """Bring figures into sight, and wait until they are drawn; those that a page has not, aside."""
     for section in sections or SECTIONS:
+        if not sections and page.locator(f"#{section}").is_hidden():
+            continue
         page.locator(f"#{section} figure").scroll_into_view_if_needed()
         settled(page, section)
 
@@ -170,3 +173,16 @@ def ticked(page) -> list[int]:
         "#ranking-table tbody tr[data-run]:has(input:checked)",
         "rows => rows.map(row => Number(row.dataset.run))",
     )
+
+
+def mean(run: dict, name: str = "accuracy") -> float:
+    """A number of a run."""
+    return run["numbers"][name]["mean"]
+
+
+def evenly(runs: list[dict], n: int = 6) -> list[dict]:
+    """From the best to the worst of those that ended, as a page begins."""
+    ended = [run for run in runs if run["status"] == "completed"]
+    if len(ended) <= n:
+        return ended
+    return [ended[math.floor(i * (len(ended) - 1) / (n - 1) + 0.5)] for i in range(n)]

@@ -70,7 +70,8 @@ def full() -> Content:
 
 def one_run() -> Content:
     """A single run with a single seed: no axis, no interval, nothing to compare with."""
-    return sweep(activation=("tanh",), init=("xavier",), depth=(10,), n_seeds=1)
+    content = sweep(activation=("tanh",), init=("xavier",), depth=(10,), n_seeds=1)
+    return content | {"kind": "run"}
 
 
 def no_axis() -> Content:
@@ -161,7 +162,13 @@ def _content(runs: list[dict[str, Any]], axes: list[dict[str, Any]], n_seeds: in
         "command": "python train.py -m activation=sigmoid,tanh,relu,leaky init=torch,xavier,he "
         f"network.depth=2,5,10,20 n_seeds={n_seeds}",
         "versions": "deltaflow 0.1.0, torch 2.13.0",
-        "metric": {"name": "accuracy", "moment": "test", "higher_is_better": True},
+        "metric": {
+            "name": "accuracy",
+            "moment": "test",
+            "higher_is_better": True,
+            "limits": [0.0, 1.0],
+        },
+        "terms": [{"term": "decay rate", "meaning": "δ changes by it per layer going back"}],
         "axes": axes,
         "baseline": None,
         "notes": [
@@ -248,7 +255,20 @@ def _run(
         "profile": _profile(depth, theory, rate, rate_end, n_seeds, random),
         "heatmap": _heatmap(depth, rate, rate_end, steps, random),
         "curves": _curves(best, reach, n_seeds, random),
+        "confusion": _confusion(best, n_seeds),
+        "results": [
+            {"title": "test, last", "values": {"accuracy": numbers["accuracy"]}},
+            {"title": "the largest class, always", "values": {"accuracy": _number(0.34, None, 0)}},
+        ],
     }
+
+
+def _confusion(share: float, n_seeds: int) -> dict[str, Any]:
+    """Three classes of ten rows, the first never mistaken."""
+    wrong = round(min(1 - share, 0.6) * 5)
+    counts = [[10, 0, 0], [0, 10 - wrong, wrong], [0, wrong, 10 - wrong]]
+    counts = [[n * n_seeds for n in row] for row in counts]
+    return {"part": "test", "classes": ["setosa", "versicolor", "virginica"], "counts": counts}
 
 
 def _profile(
@@ -264,7 +284,7 @@ def _profile(
     def moment(factor: float, scale: float, width: float) -> dict[str, Any]:
         mean = scale * factor**back * np.exp(random.normal(0, 0.04, depth))
         band = np.exp(width * (0.5 + back / depth)) if n_seeds > 1 else np.full(depth, np.nan)
-        return {"mean": _list(mean), "low": _list(mean / band), "high": _list(mean * band)}
+        return _spread(mean, mean / band, mean * band, n_seeds)
 
     return {
         "layers": list(range(1, depth + 1)),
@@ -308,7 +328,13 @@ def _curves(best: float, reach: float, n_seeds: int, random: np.random.Generator
 
 def _band(mean: np.ndarray, width: float, n_seeds: int) -> dict[str, Any]:
     half = np.full(len(mean), width if n_seeds > 1 else np.nan)
-    return {"mean": _list(mean), "low": _list(mean - half), "high": _list(mean + half)}
+    return _spread(mean, mean - half, mean + half, n_seeds)
+
+
+def _spread(mean: np.ndarray, low: np.ndarray, high: np.ndarray, n_seeds: int) -> dict[str, Any]:
+    seeds = [_list(mean + (n - 1) * (mean - low) / 2) for n in range(n_seeds if n_seeds < 4 else 0)]
+    few = seeds if n_seeds > 1 else []
+    return {"mean": _list(mean), "low": _list(low), "high": _list(high), "seeds": few}
 
 
 def _effects(

@@ -13,6 +13,7 @@ from deltaflow.comparison.grouped_runs import GroupedRuns, Metric
 from deltaflow.comparison.notes.headline import headline, in_words, title_in_words
 from deltaflow.comparison.notes.search import search_in_words, search_notes
 from deltaflow.comparison.notes.sentences import notes, sentence
+from deltaflow.comparison.notes.wording import many
 from deltaflow.comparison.ranked_configuration import (
     FLOW,
     SHARES,
@@ -119,13 +120,10 @@ def compare_runs(
     ]
     chief = {metric.name: (f"{metric.moment} {metric.name}", "")}
     ranking = [rank_entry(grouped, one, against.get(one.number), directory) for one in ranked]
-    data = {run.summary.choices.get("data") for run in grouped.runs.values()} - {None}
     return Comparison(
         title=title,
         is_of_one_run=len(grouped.runs) == 1,
-        heading=title_in_words(grouped.axes, metric, sorted(map(str, data))) or ranking[0].label
-        if ranking
-        else title,
+        heading=_heading(grouped, ranking) or title,
         headline=[
             *(search_in_words(search, metric) if search else ()),
             *_answer(grouped, ranking, other),
@@ -147,6 +145,20 @@ def compare_runs(
         ],
         ranking=ranking,
     )
+
+
+def _heading(grouped: GroupedRuns, ranking: Sequence[RankedConfiguration]) -> str | None:
+    """Of several runs what they ask, of one what it is."""
+    choices = [run.summary.choices for run in grouped.runs.values()]
+    data = sorted({str(one["data"]) for one in choices if one.get("data")})
+    if asked := title_in_words(grouped.axes, grouped.metric, data):
+        return asked
+    activations = {one.get("activation") for one in choices}
+    if len(ranking) != 1 or len(data) != 1 or len(activations) != 1 or activations == {None}:
+        return ranking[0].label if ranking else None
+    n = len(ranking[0].profile.layers) if ranking[0].profile else 0
+    layers = f" of {many(n, 'hidden layer')}" if n else ""
+    return f"{str(*activations).capitalize()} network{layers} on {data[0]}"
 
 
 def _answer(

@@ -31,6 +31,11 @@ class Metric:
         """Whether more of it is better."""
         return self.name != "loss"
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest that it can be."""
+        return metric_scale(self.name).low, metric_scale(self.name).high
+
     def scale(self, *found: Configuration) -> Scale:
         """What its values can be, and over how many rows of these configurations at least."""
         rows = [one.rows(self.moment) for one in found if one.values(self.moment, self.name)]

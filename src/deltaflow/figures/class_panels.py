@@ -14,6 +14,7 @@ from deltaflow.figures.looks import COLORS, MARKERS, QUIET
 Array = np.typing.NDArray[Any]
 Part = Literal["training", "validation", "test"]
 _BLUES = LinearSegmentedColormap.from_list("share", ["#ffffff", COLORS[0]])
+_MOST_WITH_SIGN = 6  # classes whose cells have the room for « %»
 _MOST_NAMED = 12  # classes whose names and counts are written
 _MOST_POINTS = 300
 _LETTERS = 11  # of a class's name
@@ -82,11 +83,13 @@ def _draw_confusion(axes: Axes, found: Classified) -> None:
     rows = found.confusion.sum(1, keepdims=True)
     shares = found.confusion / np.maximum(rows, 1)
     axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1, aspect="auto")
+    sign = "" if k > _MOST_WITH_SIGN else " %"
     if k <= _MOST_NAMED:
         for true, taken in np.argwhere(found.confusion > 0):
             share = shares[true, taken]
             axes.text(
-                taken, true, _percent(share), ha="center", va="center", fontsize=9 if k < 7 else 7,
+                taken, true, _percent(share, sign), ha="center", va="center",
+                fontsize=9 if sign else 7,
                 color="white" if share > 0.55 else "black",
             )  # fmt: skip
         names = [wrapped(name, _LETTERS, 1) for name in found.classes]
@@ -98,9 +101,12 @@ def _draw_confusion(axes: Axes, found: Classified) -> None:
     axes.tick_params(length=0, color=QUIET)
     axes.set_xlabel("taken for")
     axes.set_ylabel("class", labelpad=1)
-    axes.set_title(f"{found.part.capitalize()} rows of each class", loc="left", fontsize=11, y=1)
+    title = f"{found.part.capitalize()} rows of each class{'' if sign else ', per cent'}"
+    axes.set_title(title, loc="left", fontsize=11, y=1)
 
 
-def _percent(share: float) -> str:
+def _percent(share: float, sign: str) -> str:
+    if not sign and share < 0.01:
+        return "<1"
     is_near_a_limit = 0 < share < 0.01 or 0.99 < share < 1
-    return f"{100 * share:.1f} %" if is_near_a_limit else f"{100 * share:.0f} %"
+    return f"{100 * share:.1f}{sign}" if sign and is_near_a_limit else f"{100 * share:.0f}{sign}"

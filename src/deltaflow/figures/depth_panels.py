@@ -134,5 +134,10 @@ def _frame(axes: Axes, layers: pl.DataFrame, title: str, missing: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title, loc="left", fontsize=11, y=1)
     if not axes.lines:
-        axes.set_yticks([])
-        axes.text(0.5, 0.5, missing, transform=axes.transAxes, ha="center", color=QUIET)
+        say_missing(axes, missing)
+
+
+def say_missing(axes: Axes, why: str) -> None:
+    """Say in an empty panel why it is empty."""
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", color=QUIET)

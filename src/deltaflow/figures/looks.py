@@ -5,16 +5,20 @@ Fewer than ``FEW`` seeds are drawn one by one instead.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from deltaflow.comparison.series.bands import FEW
 from deltaflow.comparison.statistics.intervals import bounds
 from deltaflow.system.files import replace_file
 
@@ -24,8 +28,8 @@ COLORS = (
 MARKERS = ("o", "s", "D", "^", "X", "v", "P", "*")
 START, END = COLORS[:2]
 QUIET = "#5f6368"
-FEW = 4  # seeds that make a band
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SEED = "_seed"  # the label of a single seed's line
 _PLAIN = 3  # powers of ten that are written out
 _MOST_OF_A_BAND = 0.7  # decades beyond the lines that an axis shows of it
 _MOST_DECADES = 7  # that are named on an axis
@@ -51,7 +55,7 @@ def encoded(figure: Figure, kind: str) -> bytes:
 
 
 def draw_seeds(
-    axes: Axes, x: Sequence[float], values: Array, look: dict[str, Any], label: str,
+    axes: Axes, x: Sequence[float] | Array, values: Array, look: dict[str, Any], label: str,
     back: Callable[[Array], Array] = lambda values: values,
 ) -> None:  # fmt: skip
     """A mean over seeds, with its band, or with the lines of few seeds.
@@ -69,8 +73,7 @@ def draw_seeds(
     mean = np.where(n > 0, np.where(known, values, 0).sum(0) / np.maximum(n, 1), np.nan)
     axes.plot(x, back(mean), label=label, **look)
     if n.max() < FEW:
-        for line in values if n.max() > 1 else []:
-            axes.plot(x, back(line), color=look["color"], lw=0.7, alpha=0.6, label="_seed")
+        draw_each(axes, x, map(back, values) if n.max() > 1 else [], look["color"])
         return
     squares = np.where(known, values - mean, 0) ** 2
     error = np.sqrt(squares.sum(0) / np.maximum(n - 1, 1) / np.maximum(n, 1))
@@ -79,10 +82,27 @@ def draw_seeds(
         axes.fill_between(x, back(low), back(high), color=look["color"], alpha=0.18, lw=0)
 
 
+def draw_each(axes: Axes, x: Sequence[float] | Array, lines: Iterable[Array], color: str) -> None:
+    """The lines of few seeds."""
+    for line in lines:
+        axes.plot(x, line, color=color, lw=0.7, alpha=0.6, label=_SEED)
+
+
+def spread_handle(few: bool) -> Artist:
+    """What a legend says of how seeds are spread."""
+    if few:
+        return Line2D([], [], color=QUIET, lw=0.7, label="each seed")
+    return Patch(color=QUIET, alpha=0.25, lw=0, label="95 % interval of the mean")
+
+
+def main_lines(axes: Axes) -> list[Line2D]:
+    """The lines that are not of single seeds."""
+    return [line for line in axes.lines if line.get_label() != _SEED]
+
+
 def logarithmic(axes: Axes) -> None:
     """A logarithmic axis over what its lines show, of a decade at least, with few plain ticks."""
-    lines = [line for line in axes.lines if line.get_label() != "_seed"]
-    heights = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
+    heights = np.concatenate([np.asarray(line.get_ydata(), float) for line in main_lines(axes)])
     heights = heights[np.isfinite(heights) & (heights > 0)]
     if not len(heights):
         return

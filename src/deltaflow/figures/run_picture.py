@@ -7,8 +7,7 @@ import polars as pl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from deltaflow.comparison.flow_numbers import flow_numbers, positive_log
 from deltaflow.comparison.statistics.intervals import interval
@@ -17,10 +16,20 @@ from deltaflow.figures.depth_panels import (
     draw_profile,
     draw_shares,
     logarithms,
+    say_missing,
     whole_numbers,
 )
 from deltaflow.figures.labels import plain, wrapped
-from deltaflow.figures.looks import END, FEW, QUIET, START, draw_seeds, encoded, logarithmic
+from deltaflow.figures.looks import (
+    END,
+    QUIET,
+    START,
+    draw_seeds,
+    encoded,
+    logarithmic,
+    main_lines,
+    spread_handle,
+)
 
 _MOST_LETTERS = 118  # of the finding, in a line
 
@@ -74,7 +83,7 @@ def draw(
     subtitle = plain(title) if finding else ""
     y = 0.945 - 0.028 * headline.count("\n")
     figure.text(0.012, y, subtitle, fontsize=10, va="top", color=QUIET)
-    _legend(figure, profile, layers["seed"].n_unique(), y)
+    _legend(figure, profile, y)
     return figure
 
 
@@ -89,15 +98,13 @@ def png(
     return encoded(draw(layers, title, finding, metrics, classified), "png")
 
 
-def _legend(figure: Figure, profile: Axes, n_seeds: int, y: float) -> None:
+def _legend(figure: Figure, profile: Axes, y: float) -> None:
     """One legend for all panels over depth, above them, where it crosses nothing."""
-    handles: list[Artist] = [line for line in profile.lines if line.get_label() != "_seed"]
-    if n_seeds >= FEW:
-        handles.append(Patch(color=QUIET, alpha=0.25, lw=0, label="95 % interval of the mean"))
-    elif n_seeds > 1:
-        handles.append(Line2D([], [], color=QUIET, lw=0.7, label="each seed"))
+    handles: list[Artist] = [*main_lines(profile)]
+    shown = {False: bool(profile.collections), True: len(handles) < len(profile.lines)}
+    handles += [spread_handle(few) for few, is_there in shown.items() if is_there]
     figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(0.005, y - 0.02), ncols=4, frameon=False,
+        handles=handles, loc="upper left", bbox_to_anchor=(0.005, y - 0.02), ncols=5, frameon=False,
         fontsize=9.5, columnspacing=1.6,
     )  # fmt: skip
 
@@ -126,6 +133,11 @@ def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
         drawn.append(name)
     if drawn and is_positive:
         logarithmic(axes)
+    if drawn:
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    else:
+        say_missing(axes, "not finite after any epoch")
+        axes.set_xticks([])
     axes.grid(axis="y", color="#e4e4e4", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("epochs trained")

@@ -1,21 +1,21 @@
 """Runs side by side: one small picture each, all on the same scale."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.series.bands import Band
 from deltaflow.figures.labels import wrapped
-from deltaflow.figures.looks import END, QUIET, START
+from deltaflow.figures.looks import END, QUIET, START, draw_each, spread_handle
 
 MOST = 12  # runs in a figure
 _Run = RankedConfiguration
@@ -26,14 +26,7 @@ _DECADES = 12  # that the colours of heatmaps tell apart at most
 
 
 def profiles(comparison: Comparison) -> Figure | None:
-    """Depth profiles of δ at the start and the end, with theory's.
-
-    Args:
-        comparison: of the runs.
-
-    Returns:
-        The figure; ``None`` if no run has one.
-    """
+    """Depth profiles of δ at the start and the end, with theory's; ``None`` if no run has one."""
     runs, left_out = _evenly(comparison, lambda run: run.profile)
     if not runs:
         return None
@@ -51,20 +44,14 @@ def profiles(comparison: Comparison) -> Figure | None:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     _share(panels, "hidden layer, from the input", "δ norm")
     _say_zeros(figure, runs)
+    bands = [run.profile.start for run in runs.values() if run.profile]
     _legend(figure, {"start of training": _LOOKS["start"], "end": _LOOKS["end"],
-                     "theory, start": {"color": "black", "ls": ":"}})  # fmt: skip
+                     "theory, start": {"color": "black", "ls": ":"}}, bands)  # fmt: skip
     return figure
 
 
 def heatmaps(comparison: Comparison) -> Figure | None:
-    """δ by layer and step, on one scale of colours.
-
-    Args:
-        comparison: of the runs.
-
-    Returns:
-        The figure; ``None`` if no run has one.
-    """
+    """δ by layer and step, on one scale of colours; ``None`` if no run has one."""
     runs, left_out = _evenly(comparison, lambda run: run.heatmap)
     if not runs:
         return None
@@ -96,14 +83,7 @@ def heatmaps(comparison: Comparison) -> Figure | None:
 
 
 def curves(comparison: Comparison) -> Figure | None:
-    """The metric over the epochs, or the loss without one, in training and in validation.
-
-    Args:
-        comparison: of the runs.
-
-    Returns:
-        The figure; ``None`` if no run has any.
-    """
+    """The metric over the epochs, in training and in validation; ``None`` if no run has it."""
     name = comparison.metric.name
     runs, left_out = _evenly(
         comparison, lambda run: any(name in c.bands for c in run.curves.values())
@@ -123,7 +103,8 @@ def curves(comparison: Comparison) -> Figure | None:
         _share(panels, "epochs trained", name)
     else:
         _share(panels, "epochs trained", name, lowest=-1.0, highest=1.0)
-    _legend(figure, {"training": looks["train"], "validation": looks["validation"]})
+    bands = [c.bands[name] for run in runs.values() for c in run.curves.values() if name in c.bands]
+    _legend(figure, {"training": looks["train"], "validation": looks["validation"]}, bands)
     return figure
 
 
@@ -170,10 +151,11 @@ def _line(
     axes: Axes, x: Sequence[float], band: Band, look: Mapping[str, Any],
     marker: str | None = None,
 ) -> None:  # fmt: skip
-    """A mean, and the band of its interval if it has one."""
+    """A mean, and the band of its interval, or the lines of few seeds."""
     mean, low, high = map(_numbers, (band.mean, band.low, band.high))
     axes.plot(x, mean, **look, marker=marker, ms=2.5, lw=1.3)
-    if np.isfinite(low).any():
+    draw_each(axes, x, map(_numbers, band.seeds), look["color"])
+    if not band.seeds and np.isfinite(low).any():
         axes.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
 
 
@@ -230,9 +212,10 @@ def _label(panels: Sequence[Axes], x: str, y: str, inner: bool = True) -> None:
             axes.set_xlabel(x, fontsize=8.5)
 
 
-def _legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]]) -> None:
-    lines = [Line2D([], [], **look, label=name) for name, look in looks.items()]
-    handles = [*lines, Patch(color=QUIET, alpha=0.25, lw=0, label="95 % interval over seeds")]
+def _legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]], shown: Iterable[Band]) -> None:
+    has_seeds = {bool(band.seeds) for band in shown}
+    handles: list[Artist] = [Line2D([], [], **look, label=name) for name, look in looks.items()]
+    handles += [spread_handle(few) for few in sorted(has_seeds)]
     figure.legend(handles=handles, loc="lower left", ncols=len(handles), frameon=False, fontsize=9)
 
 

@@ -50,14 +50,7 @@ def write_figures(comparison: Comparison, directory: Path, kind: str = "png") ->
 
 
 def decay(comparison: Comparison) -> Figure | None:
-    """Measured against predicted decay at the start, a point for each configuration.
-
-    Args:
-        comparison: of the runs.
-
-    Returns:
-        The figure; ``None`` if there is no point.
-    """
+    """Measured against predicted decay at the start, a point for each run; ``None`` without any."""
     rates = ("decay_rate_start", "predicted_decay_rate")
     runs = [
         run
@@ -96,14 +89,7 @@ def decay(comparison: Comparison) -> Figure | None:
 
 
 def effects(comparison: Comparison) -> Figure | None:
-    """The effect of each axis, averaged over the others.
-
-    Args:
-        comparison: of the runs.
-
-    Returns:
-        The figure; ``None`` if no axis has any.
-    """
+    """The effect of each axis, averaged over the others; ``None`` if no axis has any."""
     every = [own for own in comparison.effects if own.effects]
     if not every:
         return None

@@ -7,6 +7,7 @@ from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.series.bands import Curve, significant
 from deltaflow.comparison.statistics.paired_tests import Difference
+from deltaflow.page.terms import terms
 from deltaflow.records import Interval
 
 
@@ -29,6 +30,7 @@ def content(comparison: Comparison) -> dict[str, Any]:
             "name": metric.name,
             "moment": metric.moment,
             "higher_is_better": metric.higher_is_better,
+            "limits": [significant(limit) for limit in metric.limits],
         },
         "axes": [{"name": axis.name, "values": list(axis.values)} for axis in comparison.axes],
         "baseline": comparison.baseline,
@@ -40,6 +42,7 @@ def content(comparison: Comparison) -> dict[str, Any]:
             for own in comparison.effects
             for effect in own.effects
         ],
+        "terms": terms(comparison),
         "numbers": [asdict(quantity) for quantity in comparison.quantities],
         "runs": [_run(one) for one in comparison.ranking],
     }
@@ -66,6 +69,11 @@ def _run(one: RankedConfiguration) -> dict[str, Any]:
         "profile": one.profile and asdict(one.profile),
         "heatmap": one.heatmap and asdict(one.heatmap),
         "curves": {split: _curve(curve) for split, curve in one.curves.items()},
+        "confusion": one.confusion and asdict(one.confusion),
+        "results": [
+            {"title": row.title, "values": {n: _interval(v) for n, v in row.values.items()}}
+            for row in one.results
+        ],
     }
 
 

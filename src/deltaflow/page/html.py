@@ -24,10 +24,19 @@ from deltaflow.system.files import replace_file
 
 SCRIPTS = (  # in reading order
     "text", "theme", "looks", "scales", "view", "filters", "columns", "ranking", "matrix",
-    "charts", "marks", "profiles", "heatmaps", "curves", "decay", "effects", "details", "report",
+    "charts", "marks", "profiles", "heatmaps", "curves", "confusion", "decay", "effects", "details",
+    "report",
 )  # fmt: skip
-STYLES = ("report", "controls", "tables", "figures", "runs", "print")
-DETAIL = ("command", "config", "profile", "heatmap", "curves")  # of a run, read when asked for
+STYLES = ("report", "controls", "tables", "matrices", "figures", "runs", "print")
+DETAIL = (
+    "command",
+    "config",
+    "profile",
+    "heatmap",
+    "curves",
+    "confusion",
+    "results",
+)  # of a run, read when asked for
 _NO_NOTE = "There is nothing to note."
 _FORBIDDEN = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
@@ -64,7 +73,7 @@ def page(content: Mapping[str, Any]) -> str:
         title=html.escape(content["title"]),
         kind=content["kind"],
         heading=html.escape(content["heading"]),
-        headline="".join(f"<li>{_with_code(said)}</li>" for said in content["headline"]),
+        headline="".join(f"<li>{_with_terms(said, content)}</li>" for said in content["headline"]),
         sentence=html.escape(content["sentence"]),
         versions=html.escape(content["versions"]),
         notes="".join(f"<li>{_with_code(note)}</li>" for note in content["notes"] or [_NO_NOTE]),
@@ -82,6 +91,16 @@ def page(content: Mapping[str, Any]) -> str:
 def _with_code(note: str) -> str:
     """A note as markup: what stands in backticks is to be typed."""
     return re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(note))
+
+
+def _with_terms(said: str, content: Mapping[str, Any]) -> str:
+    """A sentence of the headline, its findings leading to what they mean."""
+    terms = sorted((html.escape(one["term"]) for one in content["terms"]), key=len, reverse=True)
+
+    def link(found: re.Match[str]) -> str:
+        return f'<a href="#term-{found[0].replace(" ", "-")}">{found[0]}</a>'
+
+    return re.sub(rf"\b({'|'.join(terms)})(?= \(\d)", link, _with_code(said))
 
 
 def _asset(name: str) -> str:

@@ -94,6 +94,12 @@ function someSeeds(run, name, { mean, n }) {
     : null;
 }
 
+/** A mean with its interval. */
+const meanCell = (value, format) => [
+  format(value.mean, half(value)),
+  halfOf(intervalText(value, format, isUneven(value))),
+];
+
 const below = (text) => make("span", { class: "below" }, text);
 
 const halfOf = (text) => make("span", { class: "half" }, ` ${text}`);

@@ -5,7 +5,7 @@ const PARTS = [
   ["validation", "Validation"],
 ];
 
-const learning = { quantity: null, part: "both", log: false };
+const learning = { by: "run", quantity: null, part: "both", log: false };
 
 function setUpCurves() {
   const chart = new Chart("curves", buildCurves);
@@ -18,6 +18,15 @@ function setUpCurves() {
     chart.outdate();
   };
   form.append(
+    select(
+      "panels",
+      [
+        ["run", "one for each run"],
+        ["part", "one for each part, means alone"],
+      ],
+      learning.by,
+      (value) => choose("by", value),
+    ),
     select(
       "quantity",
       names.map((name) => [name, name]),
@@ -60,22 +69,23 @@ function curveNames() {
 }
 
 function buildCurves() {
-  const { quantity } = learning;
+  const names = isAlone ? curveNames() : [learning.quantity];
   const all = drawn().map((run, n) => ({ run, how: look(n), curves: detail(run).curves ?? {} }));
   const parts = PARTS.filter(([part]) => learning.part === "both" || learning.part === part);
-  const shown = all.filter(({ curves }) => parts.some(([part]) => curves[part]?.[quantity]));
-  const range = curveRange(shown, parts);
-  const panels = parts.map(([part, title]) =>
-    curvePanel(
-      part,
-      title,
-      shown.filter(({ curves }) => curves[part]?.[quantity]),
-      range,
-    ),
-  );
+  const shown = all.filter(({ curves }) => parts.some(([part]) => curves[part]?.[names[0]]));
+  const byRun = learning.by === "run";
+  const panels = names.flatMap((name) => {
+    const range = curveRange(shown, parts, name);
+    return byRun
+      ? shown.map((one) => runCurves(one, parts, name, range))
+      : parts.map((part) => partCurves(part, shown, name, range));
+  });
+  const bands = shown.flatMap(({ curves }) => parts.map(([part]) => curves[part]?.[names[0]]));
+  const partKey = parts.map(([part, title]) => keyEntry(swatch(partLook(part)), title.toLowerCase()));
   return {
     panels: panels.filter((panel) => panel.traces.length),
-    key: runKey(),
+    small: byRun && !isAlone,
+    key: byRun ? [...partKey, ...spreadKey(bands)] : runKey(),
     said: drawnInWords(shown.length, all.length - shown.length),
     empty: all.length
       ? "None of the ticked runs has such a curve."
@@ -85,13 +95,14 @@ function buildCurves() {
 }
 
 /** One scale for both parts, or a gap between them could not be seen. */
-function curveRange(shown, parts) {
+function curveRange(shown, parts, quantity) {
   let low = Infinity,
     high = -Infinity;
   for (const { curves } of shown) {
     for (const [part] of parts) {
-      const band = curves[part]?.[learning.quantity];
-      for (const value of [...(band?.mean ?? []), ...(band?.low ?? []), ...(band?.high ?? [])]) {
+      const band = curves[part]?.[quantity] ?? { mean: [], low: [], high: [] };
+      const ends = band.seeds?.length ? band.seeds.flat() : [...band.low, ...band.high];
+      for (const value of [...band.mean, ...ends]) {
         if (value == null || (learning.log && value <= 0)) continue;
         const at = learning.log ? Math.log10(value) : value;
         [low, high] = [Math.min(low, at), Math.max(high, at)];
@@ -102,27 +113,45 @@ function curveRange(shown, parts) {
   return Number.isFinite(low) ? [low - room, high + room] : undefined;
 }
 
-function curvePanel(part, title, some, range) {
-  const { quantity, log } = learning;
-  const traces = some.flatMap(({ run, how, curves }) => {
-    const { epochs } = curves[part];
-    const { mean, low, high } = curves[part][quantity];
-    const [means, lows, highs] = log ? [mean, low, high].map(positive) : [mean, low, high];
-    const hover = means.map(
-      (value, n) =>
-        `${plain(run.nickname)}<br>epoch ${epochs[n]}: ${plain(quantity)} ${plain(alone(value))}`,
-    );
-    const curve = line(epochs, means, how, hover);
-    curve.line.dash = how.dash;
-    return [...bands(epochs, lows, highs, how.color), curve];
-  });
-  const last = some.reduce((most, { curves }) => Math.max(most, ...curves[part].epochs), 1);
+const partLook = (part) => ofPair(part === "train" ? 0 : 1);
+
+/** A run's mean, and what lies about it where the run has the panel for itself. */
+function curveTraces(run, curve, quantity, how, isLoneRun) {
+  const band = learning.log ? changedBand(curve[quantity], positive) : curve[quantity];
+  const hover = band.mean.map(
+    (value, n) =>
+      `${plain(run.nickname)}<br>epoch ${curve.epochs[n]}: ${plain(quantity)} ${plain(alone(value))}`,
+  );
+  const mean = line(curve.epochs, band.mean, how, hover);
+  return [...(isLoneRun ? spread(curve.epochs, band, how.color) : []), mean];
+}
+
+function runCurves({ run, curves }, parts, quantity, range) {
+  const some = parts.filter(([part]) => curves[part]?.[quantity]);
+  const traces = some.flatMap(([part]) =>
+    curveTraces(run, curves[part], quantity, partLook(part), true),
+  );
+  const title = isAlone ? capital(quantity) : runTitle(run);
+  return curvePanel(title, traces, quantity, range, isAlone ? 300 : 210);
+}
+
+function partCurves([part, title], shown, quantity, range) {
+  const some = shown.filter(({ curves }) => curves[part]?.[quantity]);
+  const traces = some.flatMap(({ run, how, curves }) =>
+    curveTraces(run, curves[part], quantity, how, false),
+  );
+  return curvePanel(`${title} ${quantity}`, traces, quantity, range, 340);
+}
+
+function curvePanel(title, traces, quantity, range, height) {
+  const { log } = learning;
+  const last = traces.reduce((most, { x }) => Math.max(most, ...x), 1);
   const layout = {
     xaxis: {
       title: { text: "epoch" },
       rangemode: "tozero",
       tick0: 0,
-      dtick: Math.max(1, roundStep(last / 8)), // an epoch is whole
+      dtick: Math.max(1, roundStep(last / (height < 300 ? 5 : 8))), // an epoch is whole
     },
     yaxis: {
       title: { text: plain(quantity) },
@@ -131,8 +160,7 @@ function curvePanel(part, title, some, range) {
       dtick: log && range && range[1] - range[0] > 1 ? 1 : undefined,
     },
   };
-  const about = `${title}: ${quantity} by epoch for ${count(some.length, "run")}`;
-  return { title: `${title} ${quantity}`, traces, layout, height: 340, about };
+  return { title, traces, layout, height, about: `${title}: ${quantity} by epoch` };
 }
 
 function curveNumbers(shown, parts) {

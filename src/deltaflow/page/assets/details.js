@@ -47,37 +47,46 @@ function runDetails(run) {
 
 function runBody(run) {
   const { command, config } = detail(run);
+  const said = (what) => (isAlone ? what : `${what} of run ${run.place}`);
   const findings = run.verdicts.map((verdict) =>
     make("li", {}, make("b", {}, kindInWords(verdict.kind)), " ", verdict.words),
   );
+  const found = [
+    make("h3", {}, "Verdicts"),
+    findings.length ? make("ul", {}, findings) : make("p", {}, "None was given."),
+  ];
   return make(
     "div",
     { class: "run-body" },
     run.reason ? make("p", { class: "warning" }, `${run.status}: ${run.reason}`) : null,
-    make("h3", {}, "Verdicts"),
-    findings.length ? make("ul", {}, findings) : make("p", {}, "None was given."),
+    isAlone ? [] : found,
     make("h3", {}, "Command"),
-    copyable(`command of run ${run.place}`, command ?? ""),
+    copyable(said("command"), command ?? ""),
     make("h3", {}, "Configuration"),
-    copyable(`configuration of run ${run.place}`, config ?? ""),
-    make("h3", {}, "Numbers"),
-    numbersOf(run),
+    copyable(said("configuration"), config ?? ""),
+    isAlone ? [] : [make("h3", {}, "Numbers"), numbersOf(run)],
     make("h3", {}, "Directory"),
-    copyable(`directory of run ${run.place}`, run.directory),
+    copyable(said("directory"), run.directory),
   );
 }
 
 function numbersOf(run) {
-  const head = ["quantity", "mean", "low", "high", "seeds"].map((name, n) =>
+  const head = ["quantity", "mean", "seeds"].map((name, n) =>
     make("th", { scope: "col", class: n ? "number" : "text" }, name),
   );
-  const rows = content.numbers.map((column) => {
-    const { mean, low, high, n } = number(run, column.name);
+  const first = isAlone && detail(run).results?.length ? 1 : 0; // it stands in another table
+  const known = content.numbers
+    .slice(first)
+    .filter(({ name }) => !isAlone || number(run, name).mean !== null);
+  const rows = known.map((column) => {
+    const value = number(run, column.name);
+    const format = numberFormat([value.mean], [half(value)]);
+    const cells = [meanCell(value, format), column.over_seeds ? String(value.n) : ""];
     return make(
       "tr",
       {},
       make("th", { scope: "row" }, heading(column)),
-      [mean, low, high, n].map((value) => make("td", { class: "number" }, alone(value))),
+      cells.map((cell) => make("td", { class: "number" }, cell)),
     );
   });
   const table = make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows));

@@ -93,7 +93,8 @@ function effectPanel(name, effects, range, room) {
       tickfont: { size: effects.length > 40 ? 8 : 12, color: ink("ink") },
     },
   };
-  const height = 64 + Math.max(2, effects.length) * (effects.length > 40 ? 11 : 26);
+  const row = effects.length > 40 ? 11 : axes.length === 1 && effects.length < 12 ? 44 : 26;
+  const height = 64 + Math.max(2, effects.length) * row;
   const about = `Mean of ${metric.title} for each value of ${name}`;
-  return { title: short(name, 70), traces: [trace], layout, height, about };
+  return { title: axes.length === 1 ? "" : short(name, 70), traces: [trace], layout, height, about };
 }

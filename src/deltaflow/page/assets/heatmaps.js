@@ -18,7 +18,7 @@ function buildHeatmaps() {
   document.querySelector("#heatmaps .scale").replaceChildren(...legend);
   return {
     panels: shown.map(({ run, heatmap }) => heatPanel(run, heatmap, low, high)),
-    small: true,
+    small: !isAlone,
     said: drawnInWords(shown.length, all.length - shown.length),
     empty: all.length
       ? "None of the ticked runs was measured layer by layer."
@@ -59,10 +59,10 @@ function heatPanel(run, { layers, steps, values }, low, high) {
   };
   const about = `δ norm by layer and step of run ${run.place}, ${run.nickname}`;
   return {
-    title: `${run.place} ${short(run.nickname, 70)}`,
+    title: isAlone ? "" : runTitle(run),
     traces: [trace],
     layout,
-    height: 210,
+    height: isAlone ? 340 : 210,
     about,
   };
 }

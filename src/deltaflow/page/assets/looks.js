@@ -59,6 +59,9 @@ function look(n) {
   };
 }
 
+/** The first and the second of a pair: start and end, training and validation. */
+const ofPair = (n) => ({ ...look(n), dash: DASHES[n] });
+
 /** A swatch of a look, for a key or a row: a line with its marker, or the marker alone. */
 function swatch(how, line = true) {
   const width = line ? 30 : 12;

@@ -10,7 +10,7 @@ function line(x, y, how, hover) {
     hovertext: hover,
     hoverinfo: "text",
     connectgaps: false,
-    line: { color: how.color, width: 1.8, dash: "solid" },
+    line: { color: how.color, width: 1.8, dash: how.dash },
     marker: {
       color: how.color,
       symbol: how.symbol,
@@ -21,8 +21,20 @@ function line(x, y, how, hover) {
   };
 }
 
-/** How much of a band shows: less where many lie on each other. */
-const thinness = () => (isDark() ? 0.2 : 0.15) * Math.min(1, 6 / Math.max(1, drawn().length));
+/** How far seeds are spread: a band, or a thin line for each of few. */
+function spread(x, { low, high, seeds }, color) {
+  if (!seeds?.length) return bands(x, low, high, color);
+  const thin = { color: seeThrough(color, 0.6), width: 0.8 };
+  return seeds.map((y) => ({ type: "scatter", mode: "lines", x, y, line: thin, hoverinfo: "skip" }));
+}
+
+/** A band, its numbers changed one by one. */
+const changedBand = ({ mean, low, high, seeds }, change) => ({
+  mean: change(mean),
+  low: change(low),
+  high: change(high),
+  seeds: seeds?.map(change),
+});
 
 /** The areas between low and high, one for each stretch without a gap; none without an interval. */
 function bands(x, low, high, color) {
@@ -40,7 +52,7 @@ function bands(x, low, high, color) {
         mode: "lines",
         fill: "toself",
         hoverinfo: "skip",
-        fillcolor: seeThrough(color, thinness()),
+        fillcolor: seeThrough(color, isDark() ? 0.25 : 0.18),
         line: { width: 0 },
         x: [...stretch, ...back].map((n) => x[n]),
         y: [...stretch.map((n) => high[n]), ...back.map((n) => low[n])],
@@ -60,10 +72,34 @@ function keyEntry(picture, name, run = null) {
   );
 }
 
+const picture = (...shapes) =>
+  draw("svg", { class: "swatch", width: 30, height: 12, viewBox: "0 0 30 12", "aria-hidden": "true" }, ...shapes);
+
+/** A key's entry of a bare line. */
+const strokeEntry = (name, color, width, dash = null) =>
+  keyEntry(
+    picture(
+      draw("path", { d: "M0 6H30", stroke: color, "stroke-width": width, "stroke-dasharray": dash }),
+    ),
+    name,
+  );
+
+/** How seeds are spread, as far as these bands show it. */
+function spreadKey(some) {
+  const lines = some.some((band) => band?.seeds?.length);
+  const areas = some.some((band) => !band?.seeds?.length && band?.low?.some((end) => end !== null));
+  const area = picture(draw("path", { d: "M0 1H30V11H0Z", fill: seeThrough(ink("quiet"), 0.3) }));
+  return [
+    areas ? keyEntry(area, "95 % interval of the mean over seeds") : null,
+    lines ? strokeEntry("each seed, as they are too few for an interval", ink("quiet"), 0.8) : null,
+  ].filter(Boolean);
+}
+
 const runKey = () => drawn().map((run, n) => keyEntry(swatch(look(n)), run.nickname, run));
 
 /** Which runs a figure shows, and which it cannot. */
 function drawnInWords(shown, lacking) {
+  if (isAlone) return "";
   const more = ticked().length - drawn().length;
   return [
     `${count(shown, "run")} drawn, as ticked in the ranking`,

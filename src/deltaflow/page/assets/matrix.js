@@ -3,6 +3,7 @@
 
 const MOST_CELLS = 60; // values along one side
 const MOST_PANELS = 6; // matrices side by side
+const MOST_BESIDE = 6; // columns that leave room for the effects
 const LEAST_RANGE = 4; // of the colours, in half intervals: less could not be told apart
 
 const crossed = { rows: 0, columns: 1, quantity: metric.name };
@@ -85,19 +86,7 @@ function showMatrix() {
   const box = byId("matrix-tables");
   const rows = axes[crossed.rows];
   const columns = axes[crossed.columns];
-  if (!rows) {
-    box.hidden = byId("matrix-scale").hidden = byId("matrix-caption").hidden = true;
-    document
-      .querySelector("#matrix form")
-      .replaceChildren(
-        make(
-          "p",
-          {},
-          "No axis has more than one value, so there is nothing to set against each other.",
-        ),
-      );
-    return;
-  }
+  if (!rows) return;
   const across = columns ? columns.values.slice(0, MOST_CELLS) : [null];
   const down = rows.values.slice(0, MOST_CELLS);
   const panels = panelsOf(rows, columns);
@@ -111,6 +100,7 @@ function showMatrix() {
     );
   });
   const every = grids.flat(2);
+  byId("answer").classList.toggle("beside", panels.length === 1 && across.length <= MOST_BESIDE);
   const shade = shadeOf(crossed.quantity, every);
   const title = heading(content.numbers.find((one) => one.name === crossed.quantity));
   box.replaceChildren(
@@ -165,18 +155,25 @@ function matrixHead(rows, columns, across, title) {
   return make("thead", {}, first, columns ? make("tr", {}, second) : null);
 }
 
+/** Ends of a scale, none beyond what the quantity can be. */
+function within([low, high], quantity) {
+  const [least, most] = quantity === metric.name ? content.metric.limits : [null, null];
+  return [Math.max(low, least ?? low), Math.min(high, most ?? high)];
+}
+
 /** How cells are coloured: about 0 for decades lost, about 1 for rates, else from low to high. */
 function shadeOf(quantity, cells) {
   const known = cells.map((cell) => cell.mean).filter((mean) => mean !== null);
   const format = numberFormat(known);
   const exact = (value) => (Math.abs(value) < 10 ? value.toFixed(3) : format(value));
   const three = (value) => (quantity === metric.name ? exact(value).replace("-", MINUS) : format(value));
+  const ends = (value) => (Math.abs(value) < 10 ? value.toFixed(2).replace("-", MINUS) : format(value));
   let [low, high] = [Math.min(...known), Math.max(...known)];
   const halves = cells.map(half).filter((width) => width !== null).sort((a, b) => a - b);
   const least = LEAST_RANGE * (halves[halves.length >> 1] ?? 0);
   if (high - low < least) {
     const middle = (high + low) / 2;
-    [low, high] = [middle - least / 2, middle + least / 2];
+    [low, high] = within([middle - least / 2, middle + least / 2], quantity);
   }
   let scale = SEQUENTIAL,
     along = (value) => value,
@@ -194,13 +191,13 @@ function shadeOf(quantity, cells) {
     high > low ? (along(value) - along(low)) / (along(high) - along(low)) : 0.5;
   const cell = ({ mean, known: n, all, low: from, high: to }) => {
     const partly = mean !== null && n < all ? make("sup", {}, "†") : null;
-    const ends = from === null || to === null ? null : `${three(from)}–${three(to)}`;
+    const interval = from === null || to === null ? null : `${ends(from)} – ${ends(to)}`;
     const box = make(
       "td",
       { class: mean === null ? "missing" : "" },
       mean !== null ? three(mean) : all ? "no value" : NO_VALUE,
       partly,
-      ends ? make("span", { class: "below" }, ends) : null,
+      interval ? make("span", { class: "below" }, interval) : null,
     );
     if (mean !== null) {
       const rgb = mix(scale, share(mean));

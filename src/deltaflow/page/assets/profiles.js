@@ -5,13 +5,13 @@ const MOMENTS = [
   ["end", "At the end of training"],
 ];
 
-const arrangement = { by: "moment" };
+const arrangement = { by: axes.length === 1 ? "moment" : "run" };
 
 function setUpProfiles() {
   const chart = new Chart("profiles", buildProfiles);
   const options = [
-    ["moment", "start and end"],
     ["run", "one for each run"],
+    ["moment", "start and end, means alone"],
   ];
   const form = document.querySelector("#profiles form");
   form.append(
@@ -32,8 +32,10 @@ function buildProfiles() {
     panels: byRun
       ? shown.map((one) => runPanel(one, scale))
       : MOMENTS.map(([moment, title]) => momentPanel(moment, title, shown, scale)).filter(Boolean),
-    small: byRun,
-    key: byRun ? momentKey() : [...runKey(), theoryEntry()],
+    small: byRun && !isAlone,
+    key: byRun
+      ? [...momentKey(), ...spreadKey(shown.flatMap(({ profile }) => [profile.start, profile.end]))]
+      : [...runKey(), theoryEntry()],
     said: drawnInWords(shown.length, all.length - shown.length),
     empty: all.length
       ? "None of the ticked runs has a profile: it takes a hidden layer and a measured step."
@@ -62,17 +64,12 @@ function sharedScale(profiles) {
 /** Nothing below zero can stand on a logarithmic scale. */
 const positive = (values) => values?.map((value) => (value > 0 ? value : null)) ?? null;
 
-function momentTraces(profile, moment, how, name) {
-  const one = profile[moment];
-  if (!one) return [];
-  const means = positive(one.mean);
+function momentLine(profile, moment, how, name) {
+  const means = positive(profile[moment].mean);
   const hover = means.map(
     (mean, n) => `${plain(name)}<br>layer ${profile.layers[n]}: δ norm ${plain(alone(mean))}`,
   );
-  return [
-    ...bands(profile.layers, positive(one.low), positive(one.high), how.color),
-    line(profile.layers, means, how, hover),
-  ];
+  return line(profile.layers, means, how, hover);
 }
 
 function theoryTrace(profile, color, name) {
@@ -90,7 +87,7 @@ function theoryTrace(profile, color, name) {
       y: values,
       hovertext: hover,
       hoverinfo: "text",
-      line: { color, width: 1.4, dash: "dash" },
+      line: { color, width: 1.6, dash: "dot" },
     },
   ];
 }
@@ -100,7 +97,7 @@ function momentPanel(moment, title, shown, scale) {
   if (!some.length) return null;
   const traces = some.flatMap(({ run, how, profile }) => [
     ...(moment === "start" ? theoryTrace(profile, how.color, run.nickname) : []),
-    ...momentTraces(profile, moment, how, run.nickname),
+    momentLine(profile, moment, how, run.nickname),
   ]);
   const depth = Math.max(...some.map(({ profile }) => profile.layers.length));
   const about = `${title}: δ norm by layer for ${count(some.length, "run")}`;
@@ -108,18 +105,16 @@ function momentPanel(moment, title, shown, scale) {
 }
 
 function runPanel({ run, profile }, scale) {
-  const [start, end] = momentLooks();
-  const traces = [
-    ...theoryTrace(profile, ink("ink"), run.nickname),
-    ...momentTraces(profile, "start", start, `start, ${run.nickname}`),
-    ...momentTraces(profile, "end", end, `end, ${run.nickname}`),
-  ];
+  const traces = MOMENTS.filter(([moment]) => profile[moment]).flatMap(([moment], n) => [
+    ...spread(profile.layers, changedBand(profile[moment], positive), ofPair(n).color),
+    momentLine(profile, moment, ofPair(n), `${moment}, ${run.nickname}`),
+  ]);
   const about = `δ norm by layer of run ${run.place}, ${run.nickname}`;
   return {
-    title: `${run.place} ${short(run.nickname, 70)}`,
-    traces,
+    title: isAlone ? "" : runTitle(run),
+    traces: [...theoryTrace(profile, ink("ink"), run.nickname), ...traces],
     layout: profileLayout(scale, profile.layers.length),
-    height: 230,
+    height: isAlone ? 340 : 230,
     about,
   };
 }
@@ -142,27 +137,13 @@ function profileLayout([low, high], depth) {
   };
 }
 
-const momentLooks = () => [look(0), look(1)];
+const momentKey = () => [
+  keyEntry(swatch(ofPair(0)), "start"),
+  keyEntry(swatch(ofPair(1)), "end"),
+  theoryEntry(),
+];
 
-function momentKey() {
-  const [start, end] = momentLooks();
-  return [keyEntry(swatch(start), "start"), keyEntry(swatch(end), "end"), theoryEntry()];
-}
-
-function theoryEntry() {
-  const picture = draw(
-    "svg",
-    { class: "swatch", width: 30, height: 12, viewBox: "0 0 30 12", "aria-hidden": "true" },
-    draw("path", {
-      d: "M0 6H30",
-      stroke: ink("ink"),
-      "stroke-width": 1.6,
-      "stroke-dasharray": "6 4",
-      fill: "none",
-    }),
-  );
-  return keyEntry(picture, "theory, at the start");
-}
+const theoryEntry = () => strokeEntry("theory, at the start", ink("ink"), 1.8, "2 3");
 
 function profileNumbers(shown) {
   const columns = [

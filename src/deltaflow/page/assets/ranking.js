@@ -197,8 +197,9 @@ function setUpRanking() {
   const compared = runs.some((run) => run.against)
     ? " p is Holm's, of the paired difference to the baseline."
     : "";
-  const rest = `${content.kind === "run" ? "" : `${ranked} `}± is half of the 95 % interval over seeds, brackets are its ends.${compared} A heading sorts; the number of a run leads to its details.`;
-  byId("ranking-caption").append(make("b", {}, content.kind === "run" ? "Table 1." : "Table 2."), ` ${rest}`);
+  const rest = `${ranked} ± is half of the 95 % interval over seeds, brackets are its ends.${compared} A heading sorts; the number of a run leads to its details.`;
+  byId("ranking-caption").append(make("b", {}, axes.length > 1 ? "Table 2." : "Table 1."), ` ${rest}`);
+  byId("ranking").append(termsOf());
   showHead();
   byId("tick-evenly").addEventListener("click", () => {
     view.ticked = null;

@@ -100,7 +100,7 @@ const half = (number) =>
 function intervalText(number, format, uneven) {
   const width = half(number);
   if (width === null || (number.alike && number.low === number.high)) return "";
-  return uneven ? `[${format(number.low)}, ${format(number.high)}]` : `± ${format(width)}`;
+  return uneven ? `[${format(number.low, width)}, ${format(number.high, width)}]` : `± ${format(width)}`;
 }
 
 /** Whether the ends of an interval are not equally far from the mean. */

@@ -11,7 +11,11 @@ function isDark() {
 }
 
 /** A colour of the style sheet. */
-const ink = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+function ink(name) {
+  const value = getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  const both = /^light-dark\((\S+), (\S+)\)$/.exec(value);
+  return both ? both[isDark() ? 2 : 1] : value;
+}
 
 /** The button for the other theme, remembered where the browser remembers. */
 function setUpTheme(then) {

@@ -10,6 +10,9 @@ const metric = content.numbers[0] ?? { name: "", title: "metric", unit: "" };
 const noNumber = { mean: null, low: null, high: null, n: 0 };
 const better = content.metric?.higher_is_better === false ? "lower" : "higher";
 
+/** Whether there is one run, and nothing to compare it with. */
+const isAlone = content.kind === "run";
+
 /** A number of a run; without a value if it has none. */
 const number = (run, name) => run.numbers[name] ?? noNumber;
 
@@ -27,6 +30,9 @@ function nickname(run) {
     });
   return parts.join(", ") || run.label || run.name;
 }
+
+/** A run as a panel's title. */
+const runTitle = (run) => `${run.place} ${short(run.nickname, 70)}`;
 
 /** The large part of a run, parsed when somebody asks for it. */
 const parsed = new Map();

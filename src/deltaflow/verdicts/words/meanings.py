@@ -1,0 +1,37 @@
+"""What each kind of verdict means, for whoever meets its name in a table."""
+
+MEANINGS = {
+    "healthy": "gradients flow, and the network learns",
+    "partial": "gradients flow, and the network explains less than half of its target",
+    "overfitting": "validation rows get worse while training rows get better",
+    "vanishing": "the error signal δ fades on its way back: the first layer gets less than a "
+    "twentieth of it",
+    "hidden_vanishing": "δ vanishes on its way back, but weight gradients hide it: activations "
+    "grow where δ shrinks, and the product of both looks even",
+    "exploding": "δ grows twentyfold and more on its way back",
+    "chaotic": "inputs that are nearly alike end up unlike, and δ grows on its way back",
+    "unexpected_start": "δ changes from layer to layer otherwise than theory says",
+    "saturation": "most units of a layer work where their activation is nearly flat",
+    "inactive": "nearly all pre-activations of a layer lie where their activation is flat",
+    "dead": "units are off for every training row, so that they cannot learn",
+    "symmetric": "units of a layer are copies of each other, and stay so",
+    "divergence": "losses or weights are not finite any more",
+    "violent": "steps are so long that the loss rises",
+    "stalled": "steps are so short that weights hardly move",
+    "undertrained": "the loss still falls when training ends",
+    "plateau": "the loss stays at that of the best constant output although gradients flow",
+    "by_heart": "training rows are learnt, and nothing of other rows",
+    "unlike_test_rows": "validation rows are explained, and test rows are not",
+    "missed_class": "a rare class is never predicted",
+    "failed_seeds": "some seeds learn much less than others",
+    "unscaled": "inputs or targets are far from variance 1",
+    "weight_decay": "weight decay is stronger than the loss",
+    "clipping": "clipping leaves next to nothing of the gradient",
+    "dropout": "dropout's noise drowns the signal",
+    "bottleneck": "a layer is too narrow for what must pass it",
+    "doubled": "a softmax or sigmoid stands before a loss that has its own",
+    "unreachable": "what stands on the output cannot reach the targets",
+    "detached": "no gradient reaches some weights",
+    "unoptimized": "weights get gradients, and no optimizer moves them",
+    "accumulated": "gradients of earlier steps are not cleared",
+}
