@@ -67,11 +67,11 @@ def test_a_sweep_shows_its_first_table_and_then_a_line_each(deltaflow, write):
     write(TABLE.read_text().replace("violet", "white"), "other.csv")
     outcome = deltaflow("-m", *GIVEN, "data.path=my.csv,other.csv", *SHORT)
     assert (outcome.status, outcome.err) == (0, "")
-    shown, _, rest = outcome.out.partition("0_data.path=my.csv: ")
+    shown, _, rest = outcome.out.partition("0_path=my.csv: ")
     assert shown.startswith("Sweep        2 runs: data.path (2) · ")
     assert "\nTable        my.csv, 90 rows" in shown
     assert "one-hot" in shown
-    assert rest.splitlines()[1].startswith("1_data.path=other.csv: ")
+    assert rest.splitlines()[1].startswith("1_path=other.csv: ")
     assert "rows" not in rest
     summaries = [json.loads(path.read_text()) for path in outcome.summaries]
     first, second = (summary["n_parameters"] for summary in summaries)

@@ -89,8 +89,8 @@ def test_hyperparameters_and_results_sort_the_runs(ask, logs):
     tags = [info["name"]["tag"] for info in experiment["metricInfos"]]
     assert {info["name"] for info in experiment["hparamInfos"]} >= {"activation", "network.depth"}
     for tag, part, number in (
-        ("accuracy/test", "metrics", "accuracy"),
-        ("flow/decay_rate_start", "flow", "decay_rate_start"),
+        ("~result/accuracy/test", "metrics", "accuracy"),
+        ("~result/flow/decay_rate_start", "flow", "decay_rate_start"),
     ):
         assert tag in tags
         names = [{"hparam": "activation"}, {"metric": {"tag": tag}, "order": "ORDER_DESC"}]

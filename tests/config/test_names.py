@@ -28,8 +28,10 @@ def test_a_run_of_its_own_too(overrides):
 
 def test_only_what_a_sweep_varies_stands_in_the_names_of_its_runs():
     typed = ["data.batch_size=32", "++network.depth=5", "sweep.resume=there", "init=he"]
-    assert slug(["init", "network.depth"], 7, typed) == "7_network.depth=5,init=he"
-    assert slug([], 7, typed) == "7_data.batch_size=32,network.depth=5,init=he"
+    assert slug(["init", "network.depth"], 7, typed) == "7_depth=5,init=he"
+    assert slug([], 7, typed) == "7_batch_size=32,depth=5,init=he"
+
+    assert slug([], 7, ["seed=1", "data.seed=2"]) == "7_seed=1,data.seed=2"  # or who is which?
 
 
 def test_a_run_says_what_it_is():

@@ -23,15 +23,20 @@ def axes(overrides: Sequence[str], params: Mapping[str, str] | None) -> list[str
 def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> str:
     """The name of a run within its sweep: its number, and those of its overrides that vary.
 
-    Where none of them varies, all stand in the name. It has at most 80 bytes, which every file
-    system takes.
+    Keys stand without their group, unless two are then alike. Where none of them varies, all stand
+    in the name. It has at most 80 bytes, which every file system takes.
 
     >>> slug(["network.depth", "data.path"], 3, ["n_seeds=9", "network.depth=5", "data.path=/my t"])
-    '3_network.depth=5,data.path=-my-t'
+    '3_depth=5,path=-my-t'
     """
     own = [o for o in overrides if not _key(o).startswith("sweep.")]
     chosen = [o for o in own if _key(o) in varied] or own
-    return _cut(f"{number}_{_readable(','.join(o.lstrip('+') for o in chosen))}")
+    ends = [_key(o).rpartition(".")[2] for o in chosen]
+    brief = [
+        o.lstrip("+") if ends.count(end) > 1 else f"{end}={o.partition('=')[2]}"
+        for o, end in zip(chosen, ends, strict=True)
+    ]
+    return _cut(f"{number}_{_readable(','.join(brief))}")
 
 
 def unique_name(overrides: str = "", kind: str = "") -> str:

@@ -20,6 +20,7 @@ from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
 from deltaflow.config.names import axes, resume_override
 from deltaflow.sweep.extent import extent
+from deltaflow.sweep.progress import show_progress, stop_progress
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import printable, short_path
 
@@ -67,6 +68,9 @@ class DirectoryCallback(Callback):
                 _ = config.hydra.sweep.subdir
             CURRENT_SWEEP.set(config)
             _announce(config, varied)
+            launcher = str(OmegaConf.select(config, "hydra.launcher._target_"))
+            if not launcher.endswith("StackLauncher"):  # which has a bar of its own
+                show_progress(sweep, round(math.prod(varied.values())) if varied else None)
         except (ValueError, OSError) as error:
             print_error(explain(error))
             raise SystemExit(1) from error  # Hydra swallows any other exception of a callback
@@ -139,6 +143,7 @@ def report_stopped_sweep() -> None:
     """The end of a sweep that was stopped, or whose launcher broke: the report on what there is."""
     from deltaflow.sweep.directory import has_runs
 
+    stop_progress()
     config = CURRENT_SWEEP.get()
     if config is not None and has_runs(Path(config.hydra.sweep.dir)):
         with suppress(SystemExit):  # the status is not 0 anyway
@@ -155,6 +160,7 @@ class RankingCallback(Callback):
             SystemExit: with status 1 if a run failed or was stopped, there was none, or the
                 report could not be written.
         """
+        stop_progress()
         directory = Path(config.hydra.sweep.dir)
         try:
             failed = self._conclude(directory)

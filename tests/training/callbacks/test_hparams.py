@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 
 from deltaflow.records import Summary
-from deltaflow.training.callbacks.hparams import DIVERGED, log_hyperparameters, log_outcome
+from deltaflow.training.callbacks.hparams import DIVERGED, RESULT, log_hyperparameters, log_outcome
 from running import run
 
 SHORT = "trainer.max_epochs=2"
@@ -37,11 +37,11 @@ def results(read: EventAccumulator) -> dict[str, float]:
 
 def expected(summary, judged: str) -> dict[str, float]:
     moments = {
-        f"{name}/{moment}": value["mean"]
+        f"{RESULT}{name}/{moment}": value["mean"]
         for moment in (judged, "best")
         for name, value in summary["metrics"][moment].items()
     }
-    flow = {f"flow/{name}": value["mean"] for name, value in summary["flow"].items()}
+    flow = {f"{RESULT}flow/{name}": value["mean"] for name, value in summary["flow"].items()}
     diverged = sum(replica["status"] == "diverged" for replica in summary["replicas"])
     known = {tag: mean for tag, mean in (moments | flow).items() if mean is not None}
     return known | {DIVERGED: diverged}
@@ -51,12 +51,16 @@ def expected(summary, judged: str) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("settings", "judged", "some"),
     [
-        (["n_seeds=3"], "test", {"accuracy/test", "flow/decay_rate_end", "loss/best"}),
-        (["data=linear", "loss=mse"], "test", {"r2/test", "rmse/best"}),
-        (["network=linear"], "test", {"flow/loss_gain_start"}),
-        (["diagnostics=off"], "test", {"macro_f1/test"}),
-        (["data.split=[0.8,0.2,0]"], "final", {"accuracy/final", "accuracy/best"}),
-        (["data.split=[1,0,0]"], "final", {"accuracy/final"}),
+        (
+            ["n_seeds=3"],
+            "test",
+            {"~result/accuracy/test", "~result/flow/decay_rate_end", "~result/loss/best"},
+        ),
+        (["data=linear", "loss=mse"], "test", {"~result/r2/test", "~result/rmse/best"}),
+        (["network=linear"], "test", {"~result/flow/loss_gain_start"}),
+        (["diagnostics=off"], "test", {"~result/macro_f1/test"}),
+        (["data.split=[0.8,0.2,0]"], "final", {"~result/accuracy/final", "~result/accuracy/best"}),
+        (["data.split=[1,0,0]"], "final", {"~result/accuracy/final"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -87,14 +91,16 @@ def test_columns_of_what_a_sweep_varies_and_of_the_headline_go_first(tmp_path):
     first = {info.name for info in experiment.hparam_infos if info.differs}
     assert first == {"optimizer.lr", "network", "activation", "init", "loss"}
     assert [info.name.tag for info in experiment.metric_infos][:5] == [
-        "r2/test",
-        "flow/vanishing_index_start",
-        "flow/vanishing_index_end",
-        "flow/decay_rate_start",
-        "flow/decay_rate_end",
+        "~result/r2/test",
+        "~result/flow/vanishing_index_start",
+        "~result/flow/vanishing_index_end",
+        "~result/flow/decay_rate_start",
+        "~result/flow/decay_rate_end",
     ]
     tags = {info.name.tag for info in experiment.metric_infos}
-    assert {"accuracy/test", "macro_f1/best"} <= tags, "runs on classes may stand beside"
+    assert {"~result/accuracy/test", "~result/macro_f1/best"} <= tags, (
+        "runs on classes may stand beside"
+    )
 
 
 def test_hyperparameters_are_numbers_where_they_are(tmp_path):

@@ -1,7 +1,7 @@
 """The HParams page of TensorBoard: a run is a row, with what was set and what came out.
 
 The numbers that came out are scalars of the run, which the page finds by their tags:
-``<metric>/test``, which :class:`MetricRecorder` logs, and those of :func:`log_outcome`.
+those of :func:`log_outcome`. Each is one point, so their cards come behind all others.
 
 TensorBoard takes the columns of its table from one of the runs that it shows, whichever it
 finds first. So each run names the results of every task, not only of its own, and settings
@@ -20,7 +20,8 @@ from deltaflow.records import Summary as RunSummary
 from deltaflow.training.callbacks.tensorboard import tensorboards, write
 
 SHOWN_AT_ONCE = 5  # columns of either kind; the others wait to be ticked
-DIVERGED = "flow/diverged_replicas"
+RESULT = "~result/"  # what tags of results begin with: a tilde is sorted behind all letters
+DIVERGED = f"{RESULT}flow/diverged_replicas"
 
 
 def result_tags(metrics: Sequence[str], flow_numbers: Sequence[str], judged: str) -> list[str]:
@@ -35,11 +36,11 @@ def result_tags(metrics: Sequence[str], flow_numbers: Sequence[str], judged: str
         Each of the tags, in the order of the columns.
 
     >>> result_tags(["accuracy", "loss"], ["decay_rate"], "test")[:3]
-    ['accuracy/test', 'flow/decay_rate_start', 'flow/decay_rate_end']
+    ['~result/accuracy/test', '~result/flow/decay_rate_start', '~result/flow/decay_rate_end']
     """
-    ends = [f"flow/{name}_{end}" for name in flow_numbers for end in ("start", "end")]
-    headline, *others = [f"{name}/{judged}" for name in metrics]
-    return [headline, *ends, *others, *(f"{name}/best" for name in metrics), DIVERGED]
+    ends = [f"{RESULT}flow/{name}_{end}" for name in flow_numbers for end in ("start", "end")]
+    headline, *others = [f"{RESULT}{name}/{judged}" for name in metrics]
+    return [headline, *ends, *others, *(f"{RESULT}{name}/best" for name in metrics), DIVERGED]
 
 
 def log_hyperparameters(
@@ -74,7 +75,8 @@ def log_hyperparameters(
         ],
         metric_infos=[
             api_pb2.MetricInfo(
-                name=api_pb2.MetricName(tag=tag), display_name=tag.removeprefix("flow/")
+                name=api_pb2.MetricName(tag=tag),
+                display_name=tag.removeprefix(RESULT).removeprefix("flow/"),
             )
             for tag in tags
         ],
@@ -110,13 +112,13 @@ def log_outcome(loggers: Iterable[Logger], summary: RunSummary, step: int) -> No
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-    moments = ("best",) if summary.metrics.get("test") else ("best", "final")
+    moments = ("best", "test") if summary.metrics.get("test") else ("best", "final")
     means = {
-        f"{name}/{moment}": value.mean
+        f"{RESULT}{name}/{moment}": value.mean
         for moment in moments
         for name, value in summary.metrics.get(moment, {}).items()
     }
-    means |= {f"flow/{name}": value.mean for name, value in summary.flow.items()}
+    means |= {f"{RESULT}flow/{name}": value.mean for name, value in summary.flow.items()}
     means[DIVERGED] = summary.n_diverged
     scalars = [
         Summary.Value(tag=tag, simple_value=mean) for tag, mean in means.items() if mean is not None

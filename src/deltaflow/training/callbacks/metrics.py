@@ -7,6 +7,7 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from deltaflow.flow.measurement import exact
@@ -30,7 +31,8 @@ class MetricRecorder(pl.Callback):
 
     The mean over a run's replicas that have not diverged is logged under ``<metric>/<split>``,
     where Lightning's own callbacks find it, for the test part if it is finite; the courses of
-    single seeds under ``seeds/<metric>/<split>/seed_<n>``.
+    single seeds under ``seeds/<metric>/<split>/seed_<n>``. TensorBoard, where one point is a card
+    of its own, gets the test part among the results of the run.
 
     Args:
         destinations: the runs of the stack.
@@ -130,12 +132,17 @@ class MetricRecorder(pl.Callback):
                 for name, value in values.items()
                 for r, seed in enumerate(run.seeds)
             }
+        is_test = split == "test"
         if len(self.destinations) == 1:
-            pl_module.log_dict(means, on_step=False, on_epoch=True, batch_size=1)
+            logged = False if is_test else None  # the Trainer's loggers, as they are told below
+            pl_module.log_dict(means, on_step=False, on_epoch=True, batch_size=1, logger=logged)
         epoch, step = trainer.current_epoch, trainer.global_step - 1
-        if split == "test":
+        loggers = run.loggers
+        if is_test:
             epoch, step = pl_module.n_epochs(run.start), pl_module.n_steps(run.start)
-        for logger in run.loggers if means else ():
+            every = [*trainer.loggers, *run.loggers]
+            loggers = [logger for logger in every if not isinstance(logger, TensorBoardLogger)]
+        for logger in loggers if means else ():
             logger.log_metrics(means | {"epoch": epoch}, step)
         if single:
             for logger in [*trainer.loggers, *run.loggers]:
