@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from course.pictures import LOOKS, label, names, panels, save
+from course.printing import in_short
 from deltaflow.nn.activations import derivative, traits
 from deltaflow.theory import Moments
 
@@ -125,6 +126,12 @@ zeros = {
 expected = float(Moments(nn.ReLU()).flat_fraction(np.ones(1))[0])
 print("share of zeros: " + ", ".join(f"{name} {share:.3f}" for name, share in zeros.items()))
 print(f"theory, for ReLU: {expected:.3f}")
+
+# %%
+in_short(
+    f"sigmoid's slope is {at_origin['sigmoid']:g} at most, tanh's {at_origin['tanh']:g}; from "
+    f"z = {rounds_to_one['float32']:.1f} on float32 stores a sigmoid as 1, and nothing flows back."
+)
 
 # %%
 titles = {

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course.pictures import DASHED, SOLID, label, names, panels, save
-from course.printing import entries
+from course.printing import entries, in_short
 from deltaflow.data import Samples
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.task import Classification
@@ -108,6 +108,12 @@ for lead, (single, double) in at_wrong.items():
         f"{single / double:,.0f} times less"
     )
 print("`network.output_activation=softmax` shows it in training, and the project warns of it")
+
+# %%
+in_short(
+    f"behind a softmax δ is p − y, to {gradient_difference:.0e}; with two of them the loss never "
+    f"falls below {floor:.3f}."
+)
 
 # %%
 figure, (axes,) = panels(

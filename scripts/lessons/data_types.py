@@ -12,6 +12,7 @@ from fractions import Fraction
 import torch
 
 from course.pictures import label, panels, save
+from course.printing import in_short
 from deltaflow.figures.looks import END, START
 
 # %% [markdown]
@@ -118,6 +119,12 @@ for dtype in floating:
 print("digits grow with the bits; what they cost in time, the machine decides")
 
 # %%
+in_short(
+    f"float64 is {epsilon['float32'] / epsilon['float64']:.0e} times finer than float32, for "
+    f"{n_bytes['float64'] / n_bytes['float32']:g} times the memory."
+)
+
+# %%
 figure, (precision, speed) = panels("What bits buy, and what they cost", 2)
 labels = [f"{name}\n{n_bytes[name] // 1_000_000} bytes" for name in n_bytes]
 bars = precision.bar(labels, list(epsilon.values()), color=START, width=0.6)
@@ -126,7 +133,7 @@ precision.set_yscale("log")
 precision.set_ylim(1e-17, 1)
 label(precision, "Relative rounding error ε", "data type", "ε (no unit, logarithmic)")
 bars = speed.bar(labels, [1e3 * value for value in seconds.values()], color=END, width=0.6)
-speed.bar_label(bars, [f"{1e3 * value:.2g}" for value in seconds.values()], fontsize=10)
+speed.bar_label(bars, [f"{1e3 * value:.3g}" for value in seconds.values()], fontsize=10)
 speed.set_yscale("log")
 speed.set_ylim(min(seconds.values()) * 300, max(seconds.values()) * 4000)
 label(

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from course.pictures import LOOKS, label, names, panels, save
+from course.printing import in_short
 from deltaflow.data.sources import iris, xor
+from deltaflow.figures.looks import draw_seeds
 from deltaflow.flow.measurement import dead_fractions
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import derivative
@@ -131,16 +133,14 @@ lines = (
     (scoring, "leaky ReLU, α = 0.01", accuracy["leaky"], LEAKY),
 )
 for axes, text, value, look in lines:
-    axes.plot(steps, value.mean(1), label=text, clip_on=False, **look)
-    low, high = np.quantile(value.numpy(), [0.25, 0.75], axis=1)
-    axes.fill_between(steps, low, high, color=look["color"], alpha=0.15, lw=0)
+    draw_seeds(axes, steps, value.T.numpy(), look | {"clip_on": False}, text)
 for axes in (dying, scoring):
     axes.set_ylim(0, 1)
     axes.set_xlim(0, N_STEPS)
     axes.yaxis.set_major_formatter("{x:.0%}")
 label(
     dying,
-    "Dead units (bands: the middle half of the seeds)",
+    "Dead units (bands: 95 % intervals of the mean)",
     "training step",
     "share of hidden units",
 )
@@ -187,3 +187,9 @@ for alpha in (0.01, 0.3, 1.0):
     print(
         f"α = {alpha:<5g} mean square × {moment:.3f} a layer, × {kept[alpha]:.1e} after 20 layers"
     )
+
+# %%
+in_short(
+    f"after {N_STEPS} steps far too large {dead['relu'][-1].float().mean():.0%} of ReLU's units "
+    f"are dead, and {dead['leaky'][-1].float().mean():.0%} of leaky ReLU's."
+)

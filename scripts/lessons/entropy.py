@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from course.pictures import DASHED, DOTTED, SOLID, label, names, panels, save
+from course.printing import in_short
 
 # %% [markdown]
 # ## Definitions
@@ -82,6 +83,12 @@ prices = {probability: -float(np.log(probability)) for probability in (0.99, 0.5
 print(
     "the price of the true class's probability: "
     + ", ".join(f"{k:g} → {v:.2f}" for k, v in prices.items())
+)
+
+# %%
+in_short(
+    f"what is believed wrongly costs {kl:.3f} nats on top of the {h_p:.3f} that nobody avoids; of "
+    f"{len(pairs):,} random pairs none costs less than 0."
 )
 
 # %%

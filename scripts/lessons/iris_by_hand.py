@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from course.pictures import DASHED, FAINT, SOLID, label, names, panels, save
+from course.printing import in_short
 from deltaflow.data.sources import iris
 from deltaflow.nn.initializers import Torch
 from deltaflow.nn.network import FullyConnected
@@ -134,6 +135,12 @@ try:
 except ValueError as error_raised:
     refusal = str(error_raised)
 print(f"the project: {refusal}")
+
+# %%
+in_short(
+    f"ten steps take the loss from {losses[0]:.3f} to {losses[-1]:.3f}; with shapes (n, 1) and "
+    f"(n,) it stays at {broadcast_loss:.3f} instead of {right_error:.3f}, and nothing fails."
+)
 
 # %%
 figure, (falling, fooled) = panels(

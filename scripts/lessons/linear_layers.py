@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course.pictures import DASHED, SOLID, label, names, panels, save
+from course.printing import in_short
 from deltaflow.nn.initializers import He, Torch
 from deltaflow.nn.network import FullyConnected
 
@@ -147,6 +148,12 @@ print(
     f"{collapsed.numel() + shift.numel()}: largest difference {linear_difference:.0e}"
 )
 print(f"with tanh between them, the best single layer is off by up to {tanh_difference:.2g}")
+
+# %%
+in_short(
+    f"{len(sizes) - 1} linear layers in a row are one, to {linear_difference:.0e}; with tanh "
+    f"between them the best single layer is off by {tanh_difference:.2g}."
+)
 
 # %%
 figure, (axes,) = panels("Without an activation, ten layers draw a straight line", size=(9, 5))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from course.pictures import DASHED, SOLID, label, names, panels, save
+from course.printing import in_short
 from deltaflow.nn.random_streams import Stream, generator
 
 # %% [markdown]
@@ -77,6 +78,12 @@ first = generator(7, Stream.INIT, 3).standard_normal(3)
 generator(7, Stream.INIT, 1).standard_normal(1000)  # others draw what they like
 second = generator(7, Stream.INIT, 3).standard_normal(3)
 print(f"layer 3 of seed 7: {first.round(3)}, and after other draws {second.round(3)}")
+
+# %%
+in_short(
+    f"seed {seed} gives the same {uniform.numel()} numbers again, in any process; and a standard "
+    f"deviation of 3 is a variance of {variance:.2f}."
+)
 
 # %%
 figure, (axes,) = panels("normal(mean=2, std=3): the variance is 9", size=(9, 4.8))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from course.pictures import label, panels, save
-from course.printing import entries
+from course.printing import entries, in_short
 from deltaflow.figures.looks import END, START
 
 # %% [markdown]
@@ -89,6 +89,12 @@ flattest = {scale: float(jacobian(scale * logits).abs().max()) for scale in scal
 print(
     "largest entry: "
     + ", ".join(f"logits × {scale:g}: {value:.4f}" for scale, value in flattest.items())
+)
+
+# %%
+in_short(
+    f"a lead of 1 makes a class {ratio:.2f} times as probable, and no derivative is larger than "
+    f"{max(flattest.values()):.3f}."
 )
 
 # %%

@@ -9,6 +9,8 @@
 import numpy as np
 import torch
 
+from course.printing import in_short
+
 # %% [markdown]
 # ## From a number to a stack of images
 # The number of axes is the length of the shape. A scalar has none, so its shape is empty.
@@ -95,3 +97,9 @@ else:
     print(f"the matrix has moved from {matrix.device} to {moved.device}")
 back = moved.cpu()
 print(f"its numbers are the same there: {torch.equal(back, matrix)}")
+
+# %%
+in_short(
+    f"a tensor is numbers with a shape, from {list(scalar.shape)} to {list(images.shape)}, a type, "
+    f"here {decimals.dtype}, and a place, here {device}."
+)

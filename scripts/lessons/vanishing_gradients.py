@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from course.pictures import DOTTED, FAINT, LOOKS, label, names, panels, save
+from course.printing import in_short
 from deltaflow.data.sources import iris
+from deltaflow.figures.looks import draw_seeds
 from deltaflow.flow.measurement import measure
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.flow.tape import Tape
@@ -110,6 +112,12 @@ for name, (phi, initializer) in cases.items():
 print("tanh loses less than sigmoid, not nothing; ReLU keeps δ only with weights as large as He's")
 
 # %%
+in_short(
+    f"through {DEPTH} sigmoid layers δ shrinks × {rates['sigmoid'][0]:.3f} a layer, through ReLU "
+    f"with He's weights × {rates['relu, He'][0]:.3f}."
+)
+
+# %%
 figure, columns = panels(
     f"How δ decays on its way back: {N_SEEDS} seeds before training, Xavier's weights",
     4,
@@ -128,11 +136,8 @@ for axes, name in zip(columns, activations, strict=True):
             "mfc": "white" if "He" in case else None,
         }
         text = "He's weights" if "He" in case else "measured"
-        axes.plot(
-            layers, 10 ** logs.mean(0), label=f"{text}: × {rates[case][0]:.2f} a layer", **look
-        )
-        low, high = np.quantile(logs, [0.05, 0.95], axis=0)
-        axes.fill_between(layers, 10**low, 10**high, color=look["color"], alpha=0.2, lw=0)
+        said = f"{text}: × {rates[case][0]:.2f} a layer"
+        draw_seeds(axes, layers, logs, look, said, lambda logs: 10.0**logs)
         again = case != shown[0]
         axes.plot(layers, predicted[case], zorder=3, **DOTTED,
                   label=None if again else f"theory: × {rates[case][1]:.2f}")  # fmt: skip
@@ -147,6 +152,12 @@ for axes, name in zip(columns, activations, strict=True):
     )
     names(axes, "lower right")
 figure.text(
-    0.99, 0.985, "bands: 90 % of the seeds", ha="right", va="top", fontsize=10, color=FAINT["color"]
+    0.99,
+    0.985,
+    "bands: 95 % intervals of the mean",
+    ha="right",
+    va="top",
+    fontsize=10,
+    color=FAINT["color"],
 )
 save(figure, "delta_decay")

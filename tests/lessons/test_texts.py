@@ -79,6 +79,14 @@ def test_a_lesson_runs_and_draws_in_both_formats(name, taught):
         assert root.tag.endswith("svg")
 
 
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_says_what_it_found_in_a_sentence_with_a_number(name, taught):
+    (said,) = (line for line in taught(name).printed.splitlines() if line.startswith("In short, "))
+    assert said.endswith(".")
+    assert re.search(r"\d", said)
+    assert not re.search(r"nan|inf\b", said)
+
+
 @pytest.mark.parametrize(("figure", "name"), FOR_SLIDES.items())
 def test_a_figure_for_slides_is_there(figure, name, taught):
     assert (taught(name).folder / f"{figure}.png").exists()

@@ -1,4 +1,4 @@
-"""How the lessons print numbers."""
+"""How the lessons print what they find."""
 
 from torch import Tensor
 
@@ -15,3 +15,8 @@ def entries(tensor: Tensor, places: int = 4) -> list[float]:
     [0.33, 0.67]
     """
     return [round(value, places) + 0.0 for value in tensor.flatten().tolist()]
+
+
+def in_short(sentence: str) -> None:
+    """Print what a lesson has found, in a sentence with its number."""
+    print(f"\nIn short, {sentence}\n")
