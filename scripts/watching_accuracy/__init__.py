@@ -4,6 +4,8 @@
     small models of the kinds that people write
 ``models``
     24 of them, half of them faulty in a known way
+``unseen_architectures``, ``unseen``
+    24 more, on which no rule was settled
 ``trial``
     the command: what each is said to have, and how long that takes
 """

@@ -35,17 +35,16 @@ class Model:
         data: makes inputs and targets.
         optimizer: of its parameters.
         fault: the kind of finding that names it; ``None`` for a healthy one.
+        loss: of outputs and targets.
+        clears: whether gradients are cleared before each backward pass.
     """
 
     make: Callable[[], nn.Module]
     data: Callable[[], Data]
     optimizer: Optimizer
     fault: str | None = None
-
-    @property
-    def loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Mean squared error for numbers, cross-entropy for classes."""
-        return nn.functional.mse_loss if self.data is sine else nn.functional.cross_entropy
+    loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy
+    clears: bool = True
 
 
 def train(
@@ -68,17 +67,20 @@ def train(
     for _ in range(n_steps):
         rows = torch.randint(0, len(x), (BATCH_SIZE,), generator=generator)
         loss = of.loss(model(x[rows]), y[rows])
-        optimizer.zero_grad()
+        if of.clears:
+            optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         after_step(loss)
 
 
-def _adam(lr: float) -> Optimizer:
+def adam(lr: float) -> Optimizer:
+    """Adam with a learning rate."""
     return lambda model: torch.optim.Adam(model.parameters(), lr=lr)
 
 
-def _sgd(lr: float) -> Optimizer:
+def sgd(lr: float) -> Optimizer:
+    """Gradient descent with momentum."""
     return lambda model: torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
 
 
@@ -103,48 +105,50 @@ def _scaled(factor: float) -> nn.Sequential:
 _he, _xavier = nn.init.kaiming_normal_, nn.init.xavier_normal_
 _deep = [2, *[32] * 10, 2]
 HEALTHY = {
-    "mlp he relu": Model(partial(chain, [2, 32, 32, 32, 2], nn.ReLU, _he), xor, _adam(0.01)),
+    "mlp he relu": Model(partial(chain, [2, 32, 32, 32, 2], nn.ReLU, _he), xor, adam(0.01)),
     "mlp as PyTorch draws it": Model(
-        partial(chain, [2, 32, 32, 32, 32, 2], nn.ReLU), xor, _adam(0.01)
+        partial(chain, [2, 32, 32, 32, 32, 2], nn.ReLU), xor, adam(0.01)
     ),
-    "mlp xavier tanh": Model(partial(chain, [2, 32, 32, 2], nn.Tanh, _xavier), xor, _sgd(0.1)),
+    "mlp xavier tanh": Model(partial(chain, [2, 32, 32, 2], nn.Tanh, _xavier), xor, sgd(0.1)),
     "mlp of twenty layers": Model(
-        partial(chain, [2, *[32] * 20, 2], nn.ReLU, _he), blobs, _adam(0.001)
+        partial(chain, [2, *[32] * 20, 2], nn.ReLU, _he), blobs, adam(0.001)
     ),
-    "mlp gelu": Model(partial(chain, [2, 32, 32, 2], nn.GELU), xor, _adam(0.01)),
-    "mlp for numbers": Model(partial(chain, [1, 32, 32, 1], nn.Tanh), sine, _adam(0.01)),
-    "lenet": Model(partial(LeNet, 2), images, _adam(0.01)),
-    "cnn with batch norm": Model(cnn, images, _adam(0.01)),
-    "residual with layer norm": Model(residual, xor, _adam(0.003)),
+    "mlp gelu": Model(partial(chain, [2, 32, 32, 2], nn.GELU), xor, adam(0.01)),
+    "mlp for numbers": Model(
+        partial(chain, [1, 32, 32, 1], nn.Tanh), sine, adam(0.01), loss=nn.functional.mse_loss
+    ),
+    "lenet": Model(partial(LeNet, 2), images, adam(0.01)),
+    "cnn with batch norm": Model(cnn, images, adam(0.01)),
+    "residual with layer norm": Model(residual, xor, adam(0.003)),
     "residual that starts as identity": Model(
-        partial(residual, is_identity=True), xor, _adam(0.003)
+        partial(residual, is_identity=True), xor, adam(0.003)
     ),
-    "transformer": Model(Transformer, sequences, _adam(0.01)),
-    "linear model": Model(partial(chain, [2, 2]), blobs, _sgd(0.1)),
+    "transformer": Model(Transformer, sequences, adam(0.01)),
+    "linear model": Model(partial(chain, [2, 2]), blobs, sgd(0.1)),
 }
 FAULTY = {
-    "ten sigmoid layers": Model(partial(chain, _deep, nn.Sigmoid), xor, _sgd(0.1), "vanishing"),
+    "ten sigmoid layers": Model(partial(chain, _deep, nn.Sigmoid), xor, sgd(0.1), "vanishing"),
     "cnn as PyTorch draws it": Model(
-        partial(cnn, 12, norm=False), images, _sgd(0.01), "vanishing"
+        partial(cnn, 12, norm=False), images, sgd(0.01), "vanishing"
     ),
-    "weights that grow": Model(partial(_scaled, 4.0), xor, _sgd(1e-9), "exploding"),
-    "weights that shrink": Model(partial(_scaled, 0.3), xor, _sgd(0.1), "vanishing"),
-    "units that are off": Model(_dying, xor, _adam(0.001), "inactive"),
+    "weights that grow": Model(partial(_scaled, 4.0), xor, sgd(1e-9), "exploding"),
+    "weights that shrink": Model(partial(_scaled, 0.3), xor, sgd(0.1), "vanishing"),
+    "units that are off": Model(_dying, xor, adam(0.001), "inactive"),
     "saturated": Model(
         partial(chain, [2, 32, 32, 32, 2], nn.Tanh, partial(nn.init.normal_, std=8.0)),
-        xor, _sgd(1e-4), "saturation",
+        xor, sgd(1e-4), "saturation",
     ),
     "all weights alike": Model(
         partial(chain, [2, 32, 32, 2], nn.Tanh, partial(nn.init.constant_, val=0.1)),
-        xor, _adam(0.01), "symmetric",
+        xor, adam(0.01), "symmetric",
     ),
     "softmax twice": Model(
         lambda: nn.Sequential(chain([2, 32, 32, 2], nn.ReLU, _he), nn.Softmax(-1)),
-        xor, _adam(0.01), "doubled",
+        xor, adam(0.01), "doubled",
     ),
-    "lenet that steps too far": Model(partial(LeNet, 2), images, _adam(3.0), "violent"),
-    "transformer that hardly steps": Model(Transformer, sequences, _adam(1e-7), "stalled"),
-    "body without a gradient": Model(Detached, xor, _adam(0.01), "detached"),
+    "lenet that steps too far": Model(partial(LeNet, 2), images, adam(3.0), "violent"),
+    "transformer that hardly steps": Model(Transformer, sequences, adam(1e-7), "stalled"),
+    "body without a gradient": Model(Detached, xor, adam(0.01), "detached"),
     "body that is left out": Model(
         partial(chain, [2, 32, 32, 2], nn.ReLU, _he), xor, _of_the_last, "unoptimized"
     ),
