@@ -41,7 +41,7 @@ def _drawn(std: float) -> partial[torch.Tensor]:
 
 
 def _of_the_head(model: nn.Module) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(model.head.parameters(), lr=0.01)  # type: ignore[union-attr,operator]
+    return torch.optim.AdamW(model.head.parameters(), lr=0.01)  # type: ignore[union-attr]
 
 
 _lecun = partial(nn.init.kaiming_normal_, nonlinearity="linear")

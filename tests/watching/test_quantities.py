@@ -61,6 +61,8 @@ def test_our_own_network_from_outside(phi, normalization, tmp_path):
     for step, own in enumerate(rows):
         watched = flow.run.layers.filter(step=step)
         for name in LAYERS.quantities:
+            if name.startswith("predicted_"):
+                continue
             assert watched[name].is_null().to_list() == own[name].is_null().to_list(), name
             expected, got = (table[name].drop_nulls().to_numpy() for table in (own, watched))
             np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-14, err_msg=name)
@@ -214,7 +216,7 @@ def test_a_pass_that_evaluates_is_none_of_the_step(tmp_path):
 def test_frozen_layers_have_signals_and_no_gradient(tmp_path):
     model = chain([2, 8, 8, 2])
     model[0].requires_grad_(False)
-    run = trained(model, tmp_path / "run", n_steps=11)
+    run = trained(model, tmp_path / "run", n_steps=11, every_n_steps=10)
     frozen = run.layers.filter(layer=1)
     assert frozen["preactivation_std"].null_count() == 0
     assert frozen["weight_grad_norm"].null_count() == frozen["delta_rms"].null_count() == 2

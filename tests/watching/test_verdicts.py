@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 from watched import kinds, trained
+from watching_accuracy import models, unseen
 from watching_accuracy.architectures import blobs, chain
-from watching_accuracy.models import FAULTY, HEALTHY
 from watching_accuracy.trial import said_by_us
 
-MODELS = HEALTHY | FAULTY
+MODELS = models.HEALTHY | models.FAULTY | unseen.HEALTHY | unseen.FAULTY
 
 
 @pytest.mark.slow

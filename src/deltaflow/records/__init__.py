@@ -16,7 +16,7 @@ a finite number».
 """
 
 from deltaflow.records.decoding import WrongFieldError, decode
-from deltaflow.records.details import Confusion, VerdictRecord
+from deltaflow.records.details import Confusion, TheorySummary, VerdictRecord
 from deltaflow.records.fields import (
     STATUSES,
     SUMMARY_FIELDS,
@@ -59,6 +59,7 @@ __all__ = [
     "Status",
     "Summary",
     "TableWriter",
+    "TheorySummary",
     "VerdictRecord",
     "WrongFieldError",
     "decode",

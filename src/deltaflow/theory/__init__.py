@@ -42,7 +42,7 @@ from deltaflow.theory.edge import Edge, edge_of_chaos
 from deltaflow.theory.finite_width import FiniteWidth, finite_width
 from deltaflow.theory.fixed_points import TRAINABLE, FixedPoint, basins, fixed_point
 from deltaflow.theory.gaussian import Array
-from deltaflow.theory.graphs import Graph, NoTheoryError, Profile, propagate, trace
+from deltaflow.theory.graphs import Graph, NoTheoryError, Profile, propagate, read, symbolic, trace
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.network import Theory
 from deltaflow.theory.phase_diagram import PhaseDiagram, phase_diagram
@@ -72,6 +72,8 @@ __all__ = [
     "phases",
     "predict",
     "propagate",
+    "read",
+    "symbolic",
     "trace",
     "typical_variances",
     "variances",

@@ -8,24 +8,18 @@
             optimizer.step()
             flow.step(loss)
 
-``layers``
-    which modules are watched, and what of them is exact
-``following``
-    what function follows a layer, found by following its output
-``heard``, ``tape``
-    what is heard of a layer in a measured step, and the hooks that hear it
-``loss_graph``
-    what a loss was made of
-``observations``, ``recorder``
-    what is noted of step after step, and the run directory that it ends in
-``evidence``, ``judging``, ``words``
+``measuring``
+    what is measured of a model, and when
+``judgement``
     what is wrong, and what to do about it in PyTorch's words
+``recorder``
+    the run directory that a training ends in
 ``loop``, ``monitor``, ``checking``
     for a loop of one's own, for Lightning, and before any training
 """
 
 from deltaflow.watching.checking import Check, check
-from deltaflow.watching.failing import FindingError
+from deltaflow.watching.judgement.failing import FindingError
 from deltaflow.watching.loop import Watch, watch
 from deltaflow.watching.monitor import FlowMonitor
 

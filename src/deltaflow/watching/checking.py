@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from deltaflow.records import VerdictRecord
 from deltaflow.system.errors import UserError
-from deltaflow.watching.loss_graph import facts
+from deltaflow.watching.measuring.loss_graph import facts
 from deltaflow.watching.recorder import WatchedTraining
 
 

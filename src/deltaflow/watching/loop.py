@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.experiment.result import Run
-from deltaflow.watching.failing import require_none
-from deltaflow.watching.loss_graph import facts
+from deltaflow.watching.judgement.failing import require_none
+from deltaflow.watching.measuring.cadence import Cadence
+from deltaflow.watching.measuring.loss_graph import facts
 from deltaflow.watching.recorder import WatchedTraining
 
 
@@ -69,7 +70,8 @@ def watch(
     model: nn.Module,
     directory: str | Path,
     *,
-    every_n_steps: int = 10,
+    every_n_steps: int | None = None,
+    n_steps: int | None = None,
     seed: int = 0,
     settings: Mapping[str, str | float | None] | None = None,
     scaler: torch.amp.GradScaler | None = None,
@@ -94,7 +96,9 @@ def watch(
     Args:
         model: that is trained.
         directory: where the records go; made if it is not there.
-        every_n_steps: n; steps 0, n, 2n, … are measured.
+        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for ten steps to a decade, as
+            0 to 8, 10, 12, 15, 18, …, which costs next to nothing in a long training.
+        n_steps: of the loop, if it is known; the last one is measured then.
         seed: by which a report tells repetitions from each other.
         settings: what a report shall compare, by name.
         scaler: that scales the loss in mixed precision, if one does.
@@ -109,5 +113,6 @@ def watch(
         DirectoryTakenError: if the directory holds the records of another run.
     """
     scale = scaler.get_scale if scaler is not None else lambda: 1.0
-    training = WatchedTraining(model, directory, every_n_steps, seed, settings, scale)
+    cadence = Cadence(every_n_steps, None if n_steps is None else n_steps - 1)
+    training = WatchedTraining(model, directory, cadence, seed, settings, scale)
     return Watch(training, fail_on)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from deltaflow.experiment.result import Run
 from deltaflow.records import METRICS
-from deltaflow.watching.failing import require_none
-from deltaflow.watching.loss_graph import facts
+from deltaflow.watching.judgement.failing import require_none
+from deltaflow.watching.measuring.cadence import Cadence
+from deltaflow.watching.measuring.loss_graph import facts
 from deltaflow.watching.recorder import WatchedTraining
 
 _NAMES = {"acc": "accuracy", "f1": "macro_f1"}
@@ -26,7 +27,8 @@ class FlowMonitor(pl.Callback):
 
     Args:
         directory: where the records go; ``None`` for ``deltaflow`` in the Trainer's log directory.
-        every_n_steps: n; steps 0, n, 2n, … and the last are measured.
+        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for ten steps to a decade. The last
+            one is measured too, under automatic optimization.
         seed: by which a report tells repetitions from each other; ``None`` for that of
             ``seed_everything``, or 0.
         settings: what a report shall compare, by name; ``None`` for the module's ``hparams``.
@@ -39,7 +41,7 @@ class FlowMonitor(pl.Callback):
     def __init__(
         self,
         directory: str | Path | None = None,
-        every_n_steps: int = 10,
+        every_n_steps: int | None = None,
         seed: int | None = None,
         settings: Mapping[str, str | float | None] | None = None,
         fail_on: Sequence[str] = (),
@@ -66,12 +68,13 @@ class FlowMonitor(pl.Callback):
 
         directory = self.directory or Path(trainer.log_dir or trainer.default_root_dir, "deltaflow")
         settings = _settings(pl_module.hparams) if self.settings is None else self.settings
-        self._training = WatchedTraining(
-            pl_module, directory, self.every_n_steps, seed, settings, scale, trainer.loggers, True
-        )
-        planned = trainer.estimated_stepping_batches
+        planned, last = trainer.estimated_stepping_batches, None
         if isinstance(planned, int) and pl_module.automatic_optimization:
-            self._training.last_step = planned - 1
+            last = planned - 1
+        cadence = Cadence(self.every_n_steps, last)
+        self._training = WatchedTraining(
+            pl_module, directory, cadence, seed, settings, scale, trainer.loggers, True
+        )
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int

@@ -19,12 +19,14 @@ from deltaflow.system.errors import UserError
 from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 from deltaflow.training.callbacks.tensorboard import log_layer_charts, log_picture, log_verdicts
 from deltaflow.verdicts.verdict import Verdict
-from deltaflow.watching.following import Kinds
-from deltaflow.watching.judging import judge
-from deltaflow.watching.layers import WatchedLayer, watched_layers
-from deltaflow.watching.observations import Observations
-from deltaflow.watching.tape import StepTape
-from deltaflow.watching.words import recorded
+from deltaflow.watching.judgement.findings import judge
+from deltaflow.watching.judgement.words import recorded
+from deltaflow.watching.measuring.cadence import Cadence
+from deltaflow.watching.measuring.following import Kinds
+from deltaflow.watching.measuring.forecast import Forecast
+from deltaflow.watching.measuring.layers import WatchedLayer, watched_layers
+from deltaflow.watching.measuring.observations import Observations
+from deltaflow.watching.measuring.tape import StepTape
 
 _FLUSH_SECONDS = 30.0
 
@@ -35,7 +37,7 @@ class WatchedTraining:
     Args:
         model: that is trained.
         directory: where the records go; made if it is not there.
-        every_n_steps: n; steps 0, n, 2n, … are measured.
+        cadence: which steps are measured.
         seed: by which a report tells repetitions from each other.
         settings: what a report shall compare, by name.
         loss_scale: what the loss is multiplied with before it is differentiated.
@@ -43,7 +45,7 @@ class WatchedTraining:
         follows_all: as of `StepTape`.
 
     Raises:
-        ValueError: for a model without a layer to watch, or a compiled one; for n below 1.
+        ValueError: for a model without a layer to watch, or a compiled one.
         DirectoryTakenError: if the directory holds the records of another run.
     """
 
@@ -51,7 +53,7 @@ class WatchedTraining:
         self,
         model: nn.Module,
         directory: str | Path,
-        every_n_steps: int = 10,
+        cadence: Cadence | None = None,
         seed: int = 0,
         settings: Mapping[str, str | float | None] | None = None,
         loss_scale: Callable[[], float] = lambda: 1.0,
@@ -60,21 +62,15 @@ class WatchedTraining:
     ) -> None:
         self.model = model
         self.layers = watched_layers(model)
-        if every_n_steps < 1:
-            raise UserError(
-                f"`every_n_steps` must be at least 1. Found {every_n_steps}. Use 1 to measure "
-                "every step."
-            )
         for name, value in (settings or {}).items():
             if not (value is None or isinstance(value, str | int | float)):
                 raise UserError(
                     f"A setting must be a number, a text or None. Found {type(value).__name__} for "
                     f"`{name}`. Leave it out, or write it as text."
                 )
-        self.every_n_steps, self.seed = every_n_steps, seed
+        self.cadence, self.seed = cadence or Cadence(), seed
         self.loss_scale, self.loggers, self.follows_all = loss_scale, loggers, follows_all
         self.step = 0
-        self.last_step: int | None = None
         self.verdicts: list[Verdict] = []
         own = dict(settings or {}) | {"seed": seed}
         self._records = Recording(
@@ -83,6 +79,7 @@ class WatchedTraining:
         )
         self._tables = [self._records.table(schema, _FLUSH_SECONDS) for schema in (LAYERS, METRICS)]
         self._tape: StepTape | None = None
+        self._forecast: Forecast | None = None
         self._kinds: Kinds = {}
         self._steps: list[MeasuredStep] = []
         self._known: list[WatchedLayer] = []  # those of the first measured step, in its order
@@ -103,9 +100,9 @@ class WatchedTraining:
 
     def begin_step(self) -> None:
         """Begin to listen, if the step is due."""
-        if self._tape is None and (
-            self.step % self.every_n_steps == 0 or self.step == self.last_step
-        ):
+        if self._tape is None and self.cadence.is_due(self.step):
+            if self.step == 0:
+                self._forecast = Forecast(self.model, self.layers)
             self._tape = StepTape(
                 self.layers, self.model, self.loss_scale, self.follows_all, self._kinds
             )
@@ -183,6 +180,7 @@ class WatchedTraining:
         evidence = self.observations.evidence(layers, self._known, np.array(self._losses))
         found = results([self.seed], [evidence.diverged_at], layers, metrics, {})
         self.verdicts = judge(evidence)
+        found["theory"] = None if self._forecast is None else self._forecast.record(layers)
         found["verdicts"] = [recorded(verdict, evidence.names) for verdict in self.verdicts]
         records.note(found)
         run = Run(directory, records.summary, layers, metrics, None)
@@ -210,6 +208,9 @@ class WatchedTraining:
             self.observations.note_start(tape)
         self.observations.note(tape, self._known, self.step)
         values = [tape.steps[layer].values if layer in tape.steps else {} for layer in self._known]
+        if self._forecast is not None and self.step == 0:
+            predicted = self._forecast.predict(self._known, values)
+            values = [one | more for one, more in zip(values, predicted, strict=True)]
         quantities: Quantities = {
             name: [columns.get(name) for columns in values]
             for name in LAYERS.quantities
@@ -229,6 +230,8 @@ class WatchedTraining:
             self._waiting = []
 
     def _stop_listening(self) -> None:
+        if self._forecast is not None:
+            self._forecast.end()
         if self._tape is not None:
             self._tape.__exit__()
             self._tape = None

@@ -30,7 +30,7 @@ from deltaflow.theory.graphs.operations import (
     Sum,
 )
 from deltaflow.theory.graphs.propagation import Profile, propagate
-from deltaflow.theory.graphs.tracing import trace
+from deltaflow.theory.graphs.tracing import read, symbolic, trace
 
 __all__ = [
     "BatchNorm",
@@ -45,5 +45,7 @@ __all__ = [
     "Source",
     "Sum",
     "propagate",
+    "read",
+    "symbolic",
     "trace",
 ]

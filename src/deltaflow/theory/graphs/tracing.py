@@ -40,20 +40,42 @@ def trace(model: nn.Module, inputs: Tensor) -> Graph:
         model: whose ``forward`` takes one tensor.
         inputs: a batch, samples first, features last.
 
-    Returns:
-        Operations on the samples of the batch, and on the positions of each if it has several.
-
     Raises:
         NoTheoryError: if it cannot be traced, or does what theory knows nothing of.
     """
+    return read(symbolic(model), model, inputs)
+
+
+def symbolic(model: nn.Module) -> fx.Graph:
+    """What a module calls, as torch.fx finds by running its own code.
+
+    Raises:
+        NoTheoryError: if it cannot be traced.
+    """
     try:
         with torch.no_grad():
-            graph = fx.Tracer().trace(model)
+            return fx.Tracer().trace(model)
     except Exception as error:  # whatever a model's own code raises when it is fed with proxies
         raise NoTheoryError(
             "Theory needs a model that torch.fx can trace, which takes the same way whatever it is "
             f"fed. Found {type(model).__name__}, which raises: {str(error).splitlines()[0]}"
         ) from error
+
+
+def read(graph: fx.Graph, model: nn.Module, inputs: Tensor) -> Graph:
+    """What a traced graph computes, with the variances that the weights have now.
+
+    Args:
+        graph: of the module.
+        model: the module.
+        inputs: as of :func:`trace`.
+
+    Returns:
+        Operations on the samples of the batch, and on the positions of each if it has several.
+
+    Raises:
+        NoTheoryError: if it does what theory knows nothing of.
+    """
     return _Reader(model, inputs).read(graph)
 
 
@@ -98,7 +120,7 @@ class _Reader:
             self.seen.add(name)
         if given in self.known and isinstance(module, nn.Embedding | nn.Flatten | nn.Identity):
             with torch.no_grad():
-                self.known[node] = module(self.known[given])
+                self.known[node] = module.forward(self.known[given])
         elif isinstance(module, nn.Identity) or _drops_nothing(module):
             self.numbers[node] = self._number(given)
         elif isinstance(module, nn.Dropout):
@@ -111,6 +133,8 @@ class _Reader:
             self._give(node, LayerNorm(self._number(given), eps, scale, is_centred))
         elif isinstance(module, nn.BatchNorm1d) and module.training and self.inputs.dim() == 2:
             self._give(node, BatchNorm(self._number(given), module.eps, _scale(name, module)))
+        elif any(True for _ in module.parameters()):
+            raise _nothing(f"`{name}`, a {type(module).__name__}")
         else:
             self._elementwise(node, given, module, f"`{name}`, a {type(module).__name__}")
 

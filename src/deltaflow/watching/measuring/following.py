@@ -107,11 +107,8 @@ class Follower(TorchFunctionMode):
     @contextmanager
     def deaf(self) -> Iterator[None]:
         """Hear nothing meanwhile: what is computed here is no part of the model."""
-        self.pause()
-        try:
+        with torch._C.DisableTorchFunction():
             yield
-        finally:
-            self.go_on()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from deltaflow.flow import kernels
 from deltaflow.flow.measurement import exact
-from deltaflow.watching.following import Followed, Follower, Heard, Kinds
-from deltaflow.watching.heard import Call, LayerStep, call_of
-from deltaflow.watching.layers import WatchedLayer, by_sample
+from deltaflow.watching.measuring.following import Followed, Follower, Heard, Kinds
+from deltaflow.watching.measuring.heard import Call, LayerStep, call_of
+from deltaflow.watching.measuring.layers import WatchedLayer, by_sample
 
 
 class StepTape:
@@ -114,14 +114,17 @@ class StepTape:
     def _called(self, layer: WatchedLayer, module: nn.Module, inputs: Any, z: Any) -> None:
         """A watched layer was called."""
         usable = isinstance(z, Tensor) and inputs and isinstance(inputs[0], Tensor)
-        if self._is_forward_over or not usable or not torch.is_grad_enabled():
+        if self._is_forward_over or not usable:
             return
         with self.follower.deaf():
             fed = inputs[0].detach()
             if layer not in self.steps:
                 self.steps[layer] = LayerStep(exact(layer.weight).clone())
                 self._listen_to_parameters(layer, self.steps[layer])
-            if layer is next(iter(self.steps)):  # a pass begins
+            if not torch.is_grad_enabled():
+                return
+            if layer is next((one for one, step in self.steps.items() if step.calls), layer):
+                # a pass begins
                 self._n_samples = fed.shape[0] if fed.dim() > 1 else 1
             call = call_of(exact(z), self._n_samples)
             self.steps[layer].calls.append(call)
@@ -145,6 +148,8 @@ class StepTape:
         values["activation_mean"], values["activation_std"], _ = kernels.moments(
             exact(followed.h)[None]
         )
+        if not (traits.saturates or traits.has_flat_part):
+            return
         slope = followed.slope()
         if traits.saturates:
             u = followed.u.to(slope.dtype)
@@ -191,9 +196,9 @@ class StepTape:
         gradient, values = step.gradient[None], step.values
         values["weight_grad_rms"] = kernels.rms(gradient)
         values["weight_grad_norm"] = kernels.frobenius(gradient)
-        n = step.calls[0].n_samples
-        if "sample_grad_rms" not in values or step.n_backward != 1 or n < 2:
+        if "sample_grad_rms" not in values or step.n_backward != 1 or step.calls[0].n_samples < 2:
             return
+        n = step.calls[0].n_samples
         second_moment = values["sample_grad_rms"].square() * layer.fan_in * layer.fan_out
         trace, signal = kernels.gradient_noise(second_moment, values["weight_grad_norm"], n)
         values["grad_noise_trace"], values["grad_signal"] = trace, signal

@@ -9,10 +9,10 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from deltaflow.watching.evidence import Array, Evidence
-from deltaflow.watching.layers import WatchedLayer
-from deltaflow.watching.loss_graph import LossFacts
-from deltaflow.watching.tape import StepTape
+from deltaflow.watching.judgement.evidence import Array, Evidence
+from deltaflow.watching.measuring.layers import WatchedLayer
+from deltaflow.watching.measuring.loss_graph import LossFacts
+from deltaflow.watching.measuring.tape import StepTape
 
 _ENOUGH_ROWS = 256  # of the batches on which a unit must be off to count as dead
 _STALE = 1e-3  # share by which a gradient may differ from what the last backward pass brought

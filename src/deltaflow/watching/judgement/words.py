@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from deltaflow.verdicts.thresholds import KEPT
 from deltaflow.verdicts.verdict import Verdict
 
 _MOST_NAMES = 3
@@ -151,7 +152,7 @@ def _stalled(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
 
 
 def _plateau(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    ignores = " The outputs do not depend on the sample." if n.get("response", 1.0) < 0.05 else ""
+    ignores = " The outputs do not depend on the sample." if n.get("response", 1.0) < KEPT else ""
     return (
         f"Nothing is learnt though gradients flow ({_change(n, names)}): {_loss(n)}.{ignores} Try "
         "to learn ten samples by heart; if that works, look at data and labels, and if not, at the "
@@ -173,7 +174,10 @@ def _change(n: Mapping[str, Any], names: Sequence[str]) -> str:
         return f"nothing of δ is left on its way {ends}"
     lost = n["decades"]
     which = "loses" if lost > 0 else "gains"
-    return f"δ changes by ×{n['rate']:.2g} a layer and {which} {abs(lost):.1f} decades {ends}"
+    theory = f" (theory ×{n['predicted_rate']:.2g})" if "predicted_rate" in n else ""
+    return (
+        f"δ changes by ×{n['rate']:.2g} a layer{theory} and {which} {abs(lost):.1f} decades {ends}"
+    )
 
 
 def _initialise(n: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from deltaflow.flow import kernels
-from deltaflow.watching.layers import by_sample
+from deltaflow.watching.measuring.layers import by_sample
 
 Values = dict[str, Tensor]
 """Columns of the layers table of one layer, ``[1]`` each; those that do not apply are left out."""

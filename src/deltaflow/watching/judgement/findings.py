@@ -14,15 +14,9 @@ import polars as pl
 from scipy.stats import binom
 
 from deltaflow.nn.activations import SATURATED
-from deltaflow.verdicts.thresholds import (
-    CHANCE,
-    DECADES,
-    KEPT,
-    MAJORITY,
-    USUAL_UPDATE,
-)
+from deltaflow.verdicts.thresholds import CHANCE, DECADES, KEPT, MAJORITY, USUAL_UPDATE
 from deltaflow.verdicts.verdict import Verdict
-from deltaflow.watching.evidence import Evidence
+from deltaflow.watching.judgement.evidence import Evidence
 
 _LOST_IN_ROUNDING = 1e-6  # of the weights' length: some units of the last place of a float32
 
@@ -221,11 +215,17 @@ _HIDDEN = {  # findings that are but the effect of another
 
 
 def _share(evidence: Evidence, kind: str, when: str) -> Verdict | None:
-    """A share of a layer's units beyond its limit, where it does harm."""
-    if not evidence.steps or not evidence.fails:
+    """A share of a layer's units beyond its limit, where it does harm.
+
+    That is where nothing is learnt, and where a layer that starts on the flat part stays there.
+    """
+    if not evidence.steps:
         return None
     column, limit = _LIMITS[kind]
     layer, share = evidence.worst(column, evidence.steps[0 if when == "start" else -1])
+    stays = layer and evidence.column("dead_fraction", evidence.steps[-1])[layer - 1] > limit
+    if not (evidence.fails or (kind == "inactive" and when == "start" and stays)):
+        return None
     return Verdict(kind, when, {"share": share}, (layer,)) if share > limit else None
 
 
@@ -235,6 +235,8 @@ def _change(evidence: Evidence) -> dict[str, Any]:
         numbers["decades"] = evidence.decades
     if math.isfinite(evidence.decades):
         numbers["rate"] = evidence.rate
+        if math.isfinite(evidence.predicted_rate):
+            numbers["predicted_rate"] = evidence.predicted_rate
     if evidence.activation is not None:
         numbers["activation"], numbers["has_flat_part"] = evidence.activation
     return numbers

@@ -58,8 +58,13 @@ class Evidence:
 
     @cached_property
     def first_loss(self) -> float:
-        """Of the first steps, a twentieth of the losses or one; NaN if there is none."""
-        return _mean(self.losses[: max(1, len(self.losses) // (2 * _PARTS))])
+        """Of the first steps, a twentieth of the losses or one; NaN if there is none.
+
+        Twice the very first, if these steps have driven it further up.
+        """
+        mean = _mean(self.losses[: max(1, len(self.losses) // (2 * _PARTS))])
+        first = float(self.losses[0]) if len(self.losses) else math.nan
+        return min(mean, 2 * first) if first > 0 else mean
 
     @cached_property
     def last_loss(self) -> float:
@@ -121,10 +126,13 @@ class Evidence:
         exp of the median slope of ln δ between pairs of layers (Theil 1950, Sen 1968), which
         branches with a scale of their own do not move.
         """
-        at = np.flatnonzero(np.isfinite(self.profile) & (self.profile > 0))
-        if len(at) < 2:
-            return math.nan
-        return math.exp(-theilslopes(np.log(self.profile[at]), at).slope)
+        return _rate(self.profile)
+
+    @cached_property
+    def predicted_rate(self) -> float:
+        """The same of theory's profile; NaN where it says nothing."""
+        first = self.steps[0] if self.steps else 0
+        return _rate(self.column("predicted_delta_norm", first)[:-1])
 
     @cached_property
     def decades(self) -> float:
@@ -170,6 +178,13 @@ class Evidence:
             return 0, math.nan
         at = int(np.nanargmax(values))
         return at + 1, float(values[at])
+
+
+def _rate(profile: Array) -> float:
+    at = np.flatnonzero(np.isfinite(profile) & (profile > 0))
+    if len(at) < 2:
+        return math.nan
+    return math.exp(-theilslopes(np.log(profile[at]), at).slope)
 
 
 def _mean(values: Array) -> float:

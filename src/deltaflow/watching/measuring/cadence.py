@@ -1,0 +1,52 @@
+"""Which steps are measured."""
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+from deltaflow.system.errors import UserError
+
+_GROWTH = 1.25
+_LONGEST = 10**12  # steps
+
+
+class Cadence:
+    """Steps 0, n, 2n, …; without n, steps that lie evenly on a logarithmic scale, ten to a decade.
+
+    These are the same for all trainings, so that repetitions are compared step by step, show the
+    start, where most happens, in full, and are few: 41 of 10,000.
+
+    >>> [step for step in range(60) if Cadence().is_due(step)]
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51]
+
+    Args:
+        every_n_steps: n.
+        last_step: of the training, which is measured too; ``None`` if it is not known.
+
+    Raises:
+        ValueError: for n below 1.
+    """
+
+    def __init__(self, every_n_steps: int | None = None, last_step: int | None = None) -> None:
+        if every_n_steps is not None and every_n_steps < 1:
+            raise UserError(
+                f"`every_n_steps` must be at least 1. Found {every_n_steps}. Use 1 to measure "
+                "every step."
+            )
+        self.every_n_steps = every_n_steps
+        self.last_step = last_step
+        self._spread = frozenset(takewhile(lambda step: step < _LONGEST, _spread()))
+
+    def is_due(self, step: int) -> bool:
+        """Whether a step is measured."""
+        if step == self.last_step:
+            return True
+        return (
+            step in self._spread if self.every_n_steps is None else step % self.every_n_steps == 0
+        )
+
+
+def _spread() -> Iterator[int]:
+    step = 0
+    while True:
+        yield step
+        step = max(step + 1, int(step * _GROWTH))

@@ -1,0 +1,139 @@
+"""What theory says of the first step of a model, from what it is fed and from its weights."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import polars as pl
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, fx, nn
+
+from deltaflow.comparison.flow_numbers import theory_fit
+from deltaflow.records import TheorySummary
+from deltaflow.theory import Array, Graph, NoTheoryError, propagate, read, symbolic
+from deltaflow.watching.measuring.heard import Values
+from deltaflow.watching.measuring.layers import WatchedLayer
+
+
+class Forecast:
+    """Reads the graph of a model before its first step, and its weights when that begins.
+
+    What is traced is a copy that shares the weights, so that nothing of the model changes.
+
+    Args:
+        model: that is trained.
+        layers: that are watched.
+
+    Attributes:
+        nothing: why theory says nothing; ``None`` if it does.
+    """
+
+    def __init__(self, model: nn.Module, layers: Sequence[WatchedLayer]) -> None:
+        self.nothing: str | None = "The model was not called."
+        self._modules = {layer.module: layer for layer in layers}
+        self._core = _core(model, [layer.module for layer in layers])
+        self._graph: Graph | None = None
+        self._is_flat = False
+        self._twin: nn.Module | None = None
+        self._traced: fx.Graph | None = None
+        self._hook: Any = None
+        if isinstance(self._core, LightningModule):  # a copy would be one of its Trainer too
+            self.nothing = (
+                "Theory needs a module that holds all layers and nothing else. Found layers of the "
+                "LightningModule itself. Put them into one of their own, as `self.model`."
+            )
+            return
+        try:
+            shared = {id(x): x for x in (*self._core.parameters(), *self._core.buffers())}
+            with torch.random.fork_rng(devices=[]):
+                self._twin = copy.deepcopy(self._core, shared)
+                self._traced = symbolic(self._twin)
+        except NoTheoryError as error:
+            self.nothing = str(error)
+        except Exception as error:  # whatever is raised by a model that cannot be copied
+            self.nothing = f"Theory needs a model that can be copied. Found: {error}"
+        self._hook = self._core.register_forward_pre_hook(self._called, with_kwargs=True)
+
+    def end(self) -> None:
+        """Listen no more."""
+        if self._hook is not None:
+            self._hook.remove()
+
+    def _called(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        self._hook.remove()
+        if self._twin is None or self._traced is None:
+            return
+        if kwargs or len(args) != 1 or not isinstance(args[0], Tensor):
+            self.nothing = "Theory knows models of one tensor. Found one of other arguments."
+            return
+        with torch._C.DisableTorchFunction(), torch.random.fork_rng(devices=[]):
+            try:
+                self._graph = read(self._traced, self._twin, args[0])
+                self.nothing, self._is_flat = None, args[0].dim() == 2
+            except Exception as error:  # of what is no plain graph, or of a mistake here
+                self.nothing = str(error)
+        self._twin = self._traced = None
+
+    def record(self, table: pl.DataFrame) -> dict[str, Any]:
+        """The summary's field ``theory``.
+
+        Args:
+            table: the layers table.
+        """
+        unknown: dict[str, Any] = {field.name: None for field in fields(TheorySummary)}
+        return unknown | theory_fit(table) | {"nothing": self.nothing}
+
+    def predict(
+        self, layers: Sequence[WatchedLayer], measured: Sequence[Mapping[str, Tensor]]
+    ) -> list[Values]:
+        """The columns ``predicted_…``, aligned with what was measured at the last layer but one.
+
+        Args:
+            layers: in the order of the table.
+            measured: columns of each.
+        """
+        predicted: list[Values] = [{} for _ in layers]
+        if self._graph is None:
+            return predicted
+        try:
+            profile = propagate(self._graph)
+        except NoTheoryError as error:
+            self.nothing = str(error)
+            return predicted
+        names = dict(self._core.named_modules())
+        at = {self._modules[names[name]]: row for row, name in enumerate(profile.names)}
+        for values, layer in zip(predicted, layers, strict=True):
+            if layer in at:
+                q = profile.preactivation_second_moment[at[layer]].mean()
+                values["predicted_preactivation_second_moment"] = torch.tensor([float(q)])
+        columns = {"delta_norm": profile.delta_norm}
+        if self._is_flat:
+            columns["sample_grad_rms"] = profile.sample_grad_rms
+        rows = [at.get(layer) for layer in layers]
+        for name, profiled in columns.items():
+            scale = _scale(profiled, rows[-2:-1], [values.get(name) for values in measured[-2:-1]])
+            for values, row in zip(predicted[:-1], rows[:-1], strict=True):
+                if scale is not None and row is not None:
+                    values[f"predicted_{name}"] = scale * float(profiled[row])
+        return predicted
+
+
+def _scale(
+    profile: Array, rows: Sequence[int | None], measured: Sequence[Tensor | None]
+) -> Tensor | None:
+    """What was measured over what is predicted, at one layer; ``None`` if either is not known."""
+    for row, value in zip(rows, measured, strict=True):
+        if row is not None and value is not None and profile[row] > 0:
+            return value.cpu() / float(profile[row])
+    return None
+
+
+def _core(model: nn.Module, watched: Sequence[nn.Module]) -> nn.Module:
+    """The innermost module that has all watched layers."""
+    for child in model.children():
+        inner = set(child.modules())
+        if child not in watched and all(module in inner for module in watched):
+            return _core(child, watched)
+    return model
