@@ -164,7 +164,34 @@ def test_optimizers_that_would_mix_replicas_are_refused(optimizer):
 def test_a_lone_network_may_use_any_optimizer():
     data = datamodule(seeds=[0])
     module = module_of(data, seeds=[0], optimizer=torch.optim.LBFGS)
+    module.trainer = pl.Trainer(logger=False, enable_checkpointing=False)
     assert isinstance(module.configure_optimizers()["optimizer"], torch.optim.LBFGS)
+
+
+class Listen(pl.Callback):
+    """Counts the calls of hooks that it puts on a layer and on a gradient."""
+
+    def __init__(self):
+        self.calls = [0, 0]
+
+    def on_train_start(self, trainer, pl_module):
+        layer = pl_module.network.layers[1]
+        layer.register_forward_hook(lambda *_: self.count(0))
+        layer.weight.register_hook(lambda _: self.count(1))
+
+    def count(self, kind):
+        self.calls[kind] += 1
+
+
+def test_hooks_are_called_in_training_and_change_nothing():
+    data, listen = datamodule(), Listen()
+    listened, plain = module_of(data), module_of(data)
+    trainer = fit(listened, data, callbacks=[listen])
+    fit(plain, data)
+    n_steps, n_validations = trainer.global_step, trainer.current_epoch
+    assert listen.calls == [n_steps + n_validations, n_steps]
+    for one, other in zip(listened.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-13)
 
 
 def test_the_checkpoint_holds_the_architecture_and_who_has_diverged(tmp_path):

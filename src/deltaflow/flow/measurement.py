@@ -27,8 +27,9 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.flow import kernels
-from deltaflow.flow.tape import LayerPass, Tape
+from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import Traits, derivative
+from deltaflow.nn.backpropagation import LayerPass
 from deltaflow.nn.layers import StackedLinear
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError

@@ -1,31 +1,14 @@
 """What goes through the layers of a network in one forward and backward pass."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from deltaflow.nn.backpropagation import Backpropagation, LayerPass
 from deltaflow.nn.network import FullyConnected
-
-
-@dataclass
-class LayerPass:
-    """What went through one layer: ``[R, B, …]`` each.
-
-    Attributes:
-        fed: the layer's input h_{l−1}.
-        z: its pre-activation, the linear layer's output; ``z.grad`` after the backward pass.
-        u: what φ was given: z, or what normalisation made of it; ``None`` without φ.
-        h: φ(u), ``None`` without φ.
-    """
-
-    fed: Tensor
-    z: Tensor
-    u: Tensor | None = None
-    h: Tensor | None = None
 
 
 class Tape:
@@ -33,17 +16,23 @@ class Tape:
 
     Args:
         network: to listen to.
+        backpropagation: what does both passes, and remembers them by itself; ``None`` for autograd.
 
     Attributes:
         layers: one entry per layer, input to output, after a forward pass.
     """
 
-    def __init__(self, network: FullyConnected) -> None:
+    def __init__(
+        self, network: FullyConnected, backpropagation: Backpropagation | None = None
+    ) -> None:
         self.network = network
+        self.backpropagation = backpropagation
         self.layers: list[LayerPass] = []
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> "Tape":
+        if self.backpropagation is not None:
+            return self
         for linear in self.network.layers:
             self._hooks.append(linear.register_forward_hook(self._linear))
         for activation in self.network.activations:
@@ -59,6 +48,8 @@ class Tape:
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
+        if self.backpropagation is not None:
+            self.layers = self.backpropagation.passes
 
     def of(self, replicas: slice) -> "Tape":
         """A tape of some of the replicas, with their part of what was heard."""

@@ -6,25 +6,17 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.utilities.types import (
-    OptimizerConfig,
-    OptimizerLRScheduler,
-    OptimizerLRSchedulerConfig,
-)
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from deltaflow.nn.backpropagation import has_hooks
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.system.errors import UserError
 from deltaflow.training import parts as in_parts
-from deltaflow.training.contracts import (
-    check_asked,
-    check_rates,
-    check_schedule,
-    unending,
-)
+from deltaflow.training.contracts import check_asked, check_rates, check_schedule, unending
 from deltaflow.training.coupling import couples_replicas, shares_a_pass
 from deltaflow.training.parts import Batch, Outputs, Part
 from deltaflow.training.slices import optimized_by_slices
@@ -73,12 +65,11 @@ class StackedModule(pl.LightningModule):
         self.diverged_at: Tensor
         self.register_buffer("diverged_at", torch.full((network.n_replicas,), -1))
         self.workers = in_parts.Workers()
-        self.parts = in_parts.divided(network, objective, 1)
-        self.in_slices = False  # whether parts have gradients and optimizers of their own
+        self.parts = in_parts.divided(network, objective)
+        self.in_slices = False  # whether parts have optimizers of their own
         self._evaluated = False  # since the optimizer began its step
         self._overflowing: Tensor  # what validation found out about an epoch's last update
-        unknown = torch.zeros(network.n_replicas, dtype=torch.bool)
-        self.register_buffer("_overflowing", unknown, persistent=False)
+        self.register_buffer("_overflowing", torch.zeros_like(self.diverged), persistent=False)
 
     @property
     def diverged(self) -> Tensor:
@@ -122,20 +113,33 @@ class StackedModule(pl.LightningModule):
         }
         return self._in_slices() or one
 
-    def divide(self) -> None:
-        """Cut the replicas into parts, on a processor and in a precision of one type."""
-        own = self.trainer.precision in ("32-true", "64-true") and self.device.type == "cpu"
-        batch_size = getattr(getattr(self.trainer, "datamodule", None), "batch_size", 0)
-        n_parts = in_parts.number_of_parts(self.network, batch_size) if own else 1
-        self.parts = in_parts.divided(self.network, self.objective, n_parts)
+    @property
+    def descends(self) -> bool:
+        """Whether parts compute their gradients themselves, and not Lightning."""
+        return self.in_slices or self.parts[0].backpropagation is not None
 
-    def _in_slices(self) -> OptimizerConfig | OptimizerLRSchedulerConfig | None:
+    def divide(self, into_several: bool = True) -> None:
+        """Make the parts: several, without autograd, on a processor and in one floating type.
+
+        Args:
+            into_several: if the stack is large enough.
+        """
+        own = self.trainer.precision in ("32-true", "64-true") and self.device.type == "cpu"
+        n_rows = getattr(getattr(self.trainer, "datamodule", None), "batch_size", 0)
+        n_parts = in_parts.number_of_parts(self.network, n_rows) if own and into_several else 1
+        self.parts = in_parts.divided(self.network, self.objective, n_parts, by_hand=own)
+
+    def _in_slices(self) -> OptimizerLRScheduler:
         """An optimizer for each part; ``None`` for one part, or an optimizer that sees all."""
-        if self.network.n_replicas > 1 and shares_a_pass(self.optimizer):
-            self.divide()
+        self.divide(self.network.n_replicas > 1 and shares_a_pass(self.optimizer))
         self.in_slices = len(self.parts) > 1
         every = slice(0, self.network.n_replicas)
         return optimized_by_slices(self, [(every, self)]) if self.in_slices else None
+
+    def on_train_start(self) -> None:
+        """Leave a network to autograd that has hooks, which would not be called otherwise."""
+        if len(self.parts) == 1 and has_hooks(self.network):
+            self.parts[0].backpropagation = None
 
     @unending
     def optimizer_step(
@@ -181,12 +185,8 @@ class StackedModule(pl.LightningModule):
         return self.gradient_clip_norm
 
     def training_step(self, batch: Batch, batch_idx: int) -> Outputs:
-        """One batch: its loss to descend, and what it predicted; in slices, it is descended."""
-        step, mode = self.global_step, self.network.training
-        do = Part.descend if self.in_slices else Part.evaluate
-        outputs = in_parts.joined(
-            self.workers.each(self.parts, lambda part: do(part, batch, step, mode))
-        )
+        """One batch: its loss and what it predicted, with the gradients where parts descend."""
+        outputs = self._each(Part.descend if self.descends else Part.evaluate, batch)
         self._evaluated = True
         loss = outputs["sample_loss"].mean(1)
         self.losses = loss.detach()
@@ -195,25 +195,25 @@ class StackedModule(pl.LightningModule):
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """The gradients, unless the parts have theirs already."""
-        if not self.in_slices:
+        if not self.descends:
             super().backward(loss, *args, **kwargs)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
-        """Let go of gradients, which the parts do before their pass."""
-        if not self.in_slices:
+        """Let go of gradients, unless the parts' next pass overwrites them."""
+        if not self.descends:
             super().optimizer_zero_grad(epoch, batch_idx, optimizer)
 
     @unending
     def validation_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """One batch of the validation part, which is the first to see an epoch's last update."""
-        outputs = self._pass(Part.evaluate, batch)
+        outputs = self._each(Part.evaluate, batch)
         self._overflowing.logical_or_(_is_broken(outputs))
         return outputs
 
     @unending
     def test_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """One batch of the test part, likewise."""
-        outputs = self._pass(Part.evaluate, batch)
+        outputs = self._each(Part.evaluate, batch)
         self._mark(_is_broken(outputs))
         return outputs
 
@@ -235,7 +235,7 @@ class StackedModule(pl.LightningModule):
         """Note the step of replicas, ``[R]``, that are not finite for the first time."""
         self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
 
-    def _pass(self, do: Callable[[Part, Batch, int, bool], Outputs], batch: Batch) -> Outputs:
+    def _each(self, do: Callable[[Part, Batch, int, bool], Outputs], batch: Batch) -> Outputs:
         step, mode = self.global_step, self.network.training
         return in_parts.joined(self.workers.each(self.parts, lambda p: do(p, batch, step, mode)))
 

@@ -11,19 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from deltaflow.nn.backpropagation import Backpropagation
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.nn.stacking import objective_of, piece
 from deltaflow.training.contracts import check_shape, check_slope, check_type
 
-_IN_CACHE = 6 * 2**20  # bytes of weights and activations; of less, a call costs more than its work
+_IN_CACHE = 5 * 2**19  # bytes of weights and activations; of less, a call costs more than its work
 _AT_ONCE = 2  # a multiple of as many parts, so that 2 threads end together
 
 Result = TypeVar("Result")
@@ -58,12 +59,14 @@ class Part:
         own: its replicas in the stack.
         network: theirs; the stack's own if there is one part.
         objective: theirs.
+        backpropagation: what computes their gradients, unless autograd does.
         updates: what moves them, once optimizers are there.
     """
 
     own: slice
     network: FullyConnected
     objective: Objective
+    backpropagation: Backpropagation | None = None
     updates: list[Updates] = field(default_factory=list)
 
     def evaluate(self, batch: Batch, step: int, training: bool) -> Outputs:
@@ -76,8 +79,26 @@ class Part:
         """
         if self.network.training != training:
             self.network.train(training)
-        x, target = batch[0][self.own], batch[1][self.own]
-        output = self.network(x, step)
+        return self._judge(self.network(batch[0][self.own], step), batch[1][self.own])
+
+    def descend(self, batch: Batch, step: int, training: bool) -> Outputs:
+        """The same, and the gradient of each replica's mean loss, for its own parameters."""
+        if self.backpropagation is None:
+            for parameter in self.network.parameters():
+                parameter.grad = None
+            outputs = self.evaluate(batch, step, training)
+            outputs["sample_loss"].mean(1).sum().backward()
+        else:
+            if self.network.training != training:
+                self.network.train(training)
+            z = self.backpropagation.forward(batch[0][self.own], step).clone().requires_grad_()
+            output = z if (last := self.network.output_activation) is None else last(z)
+            outputs = self._judge(output, batch[1][self.own])
+            outputs["sample_loss"].mean(1).sum().backward()
+            self.backpropagation.backward(cast(Tensor, z.grad))
+        return outputs | {"sample_loss": outputs["sample_loss"].detach()}
+
+    def _judge(self, output: Tensor, target: Tensor) -> Outputs:
         sample_loss = self.objective.sample_loss(output, target)
         prediction = self.objective.predict(output.detach())
         check_shape("sample_loss", sample_loss, target.shape[:2])
@@ -86,15 +107,6 @@ class Part:
         if torch.is_grad_enabled():
             check_slope(sample_loss)
         return {"sample_loss": sample_loss, "prediction": prediction, "target": target}
-
-    def descend(self, batch: Batch, step: int, training: bool) -> Outputs:
-        """The same, and the gradient of each replica's mean loss, for its own parameters."""
-        for parameter in self.network.parameters():
-            parameter.grad = None
-        outputs = self.evaluate(batch, step, training)
-        loss = outputs["sample_loss"]
-        loss.mean(1).sum().backward()
-        return outputs | {"sample_loss": loss.detach()}
 
     def optimized_by(self, own: slice, make: Callable[[list[nn.Parameter]], Optimizer]) -> Updates:
         """Give some of its replicas an optimizer.
@@ -113,10 +125,12 @@ class Part:
 
     def hand_gradients_over(self) -> None:
         """Let each optimizer have its slice of the gradients."""
+        parameters = list(self.network.parameters())
         for update in self.updates:
-            for view, parameter in zip(update.views, self.network.parameters(), strict=True):
-                if view is not parameter:
-                    view.grad = None if parameter.grad is None else parameter.grad[update.within]
+            for view, parameter in zip(update.views, parameters, strict=True):
+                if view is parameter:
+                    break  # all are
+                view.grad = None if parameter.grad is None else parameter.grad[update.within]
 
 
 class Workers:
@@ -163,31 +177,35 @@ def number_of_parts(network: FullyConnected, batch_size: int) -> int:
     return 1 if parts == 1 else min(-(-parts // _AT_ONCE) * _AT_ONCE, network.n_replicas)
 
 
-def divided(network: FullyConnected, objective: Objective, n_parts: int) -> list[Part]:
+def divided(
+    network: FullyConnected, objective: Objective, n_parts: int = 1, by_hand: bool = False
+) -> list[Part]:
     """The parts of a stack, alike in size.
 
     Args:
         network: all replicas.
         objective: theirs.
         n_parts: how many.
+        by_hand: whether gradients come from :class:`Backpropagation`, rather than from autograd.
     """
     n_replicas = network.n_replicas
     if n_parts == 1:
-        return [Part(slice(0, n_replicas), network, objective)]
-    ends = [n_replicas * i // n_parts for i in range(n_parts + 1)]
-    slices = [slice(*pair) for pair in pairwise(ends)]
-    return [Part(own, piece(network, own), objective_of(objective, own)) for own in slices]
+        parts = [Part(slice(0, n_replicas), network, objective)]
+    else:
+        ends = [n_replicas * i // n_parts for i in range(n_parts + 1)]
+        slices = [slice(*pair) for pair in pairwise(ends)]
+        parts = [Part(own, piece(network, own), objective_of(objective, own)) for own in slices]
+    for part in parts if by_hand else []:
+        part.backpropagation = Backpropagation(part.network)
+    return parts
 
 
 def hastened(optimizer: Optimizer) -> Optimizer:
-    """The same optimizer, by PyTorch's one-pass kernel where it has a faster one.
-
-    So it is for Adam; plain SGD it makes slower.
-    """
-    if type(optimizer) in (Adam, AdamW):
-        for group in optimizer.param_groups:
-            if group["fused"] is group["foreach"] is None and not group["differentiable"]:
-                group["fused"] = True
+    """The same optimizer, by the faster of PyTorch's kernels: one pass of Adam, lists of SGD."""
+    kernel = {Adam: "fused", AdamW: "fused", SGD: "foreach"}.get(type(optimizer), "")
+    for group in optimizer.param_groups if kernel else []:
+        if group["fused"] is group["foreach"] is None and not group["differentiable"]:
+            group[kernel] = True
     return optimizer
 
 

@@ -125,7 +125,7 @@ def test_hyperparameters_are_numbers_where_they_are(tmp_path):
     assert "network.width" not in found, "no width is in use"
     not_in_use = {
         "network.width", "network.output_activation", "network.normalization",
-        "data.train_rows", "trainer.max_batches",
+        "data.train_rows", "trainer.max_batches", "loss.class_weight",
     }  # fmt: skip
     assert {info.name for info in experiment.hparam_infos} == {*found, *not_in_use}
 

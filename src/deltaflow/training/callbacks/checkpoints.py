@@ -14,7 +14,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from deltaflow.system.signals import held_back
 
-_MOMENT = 1.0  # seconds: what an interruption loses at most, but for the epoch that it comes in
+_MOMENT = 1.0  # seconds: what an interruption loses, but for the epoch that it comes in
+_RARELY = 50  # times as long as holding the state takes, where that is more
 
 
 class Storage(Protocol):
@@ -29,6 +30,8 @@ class Storage(Protocol):
 
 class Checkpoints(Checkpoint):
     """Holds the state every second, and writes it at a cadence and when it is interrupted.
+
+    A large state is held less often, so that a fiftieth of the time goes into it at most.
 
     Args:
         storage: that holds the state and writes it.
@@ -46,15 +49,17 @@ class Checkpoints(Checkpoint):
         self.every_seconds = every_seconds
         self.flush = flush
         self._held_at = self._written_at = monotonic()
+        self._pause = _MOMENT
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Hold the state, and write it, if that is due."""
         now, every = monotonic(), self.every_seconds
         is_due = every is not None and now - self._written_at >= every
-        if not trainer.global_step or not (is_due or now - self._held_at >= _MOMENT):
+        if not trainer.global_step or not (is_due or now - self._held_at >= self._pause):
             return
         self.storage.hold(trainer, pl_module)
-        self._held_at = now
+        self._held_at = monotonic()
+        self._pause = max(_MOMENT, _RARELY * (self._held_at - now))
         if is_due:
             self.flush(pl_module)
             self.storage.write()

@@ -60,7 +60,9 @@ class FlowRecorder(pl.Callback):
         self._held_back = None
         if self.cadence.may_be_due(trainer, batch_idx):
             self._quantities = {}
-            self._tapes = [Tape(part.network).__enter__() for part in pl_module.parts]
+            self._tapes = [
+                Tape(part.network, part.backpropagation).__enter__() for part in pl_module.parts
+            ]
 
     def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
         """Measure gradients before anything clips them, and keep the weights for comparison.
