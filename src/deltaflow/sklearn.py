@@ -139,13 +139,11 @@ def _has_probabilities(estimator: "FlowClassifier") -> bool:
 class FlowClassifier(ClassifierMixin, _FlowEstimator):  # type: ignore[misc]  # untyped there
     """Networks that tell classes apart: the mean of what ``n_seeds`` of them say.
 
+    It takes the parameters of :class:`_FlowEstimator`, and
+
     Args:
         class_weight: how much a row of each class counts: ``balanced``, numbers in the order of
             ``classes_``, or by class in a dictionary, 1 for the others.
-        settings: those of every estimator, by name: ``activation``, ``init``, ``depth``, ``width``,
-            ``hidden_sizes``, ``normalization``, ``dropout``, ``loss`` (``ce``, ``bce`` or ``mse``),
-            ``optimizer``, ``lr``, ``scheduler``, ``batch_size``, ``max_epochs``, ``n_seeds``,
-            ``random_state``, ``overrides``, ``directory``.
 
     Attributes:
         classes_: the classes, sorted.
@@ -195,7 +193,10 @@ class FlowClassifier(ClassifierMixin, _FlowEstimator):  # type: ignore[misc]  # 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class FlowRegressor(RegressorMixin, _FlowEstimator):  # type: ignore[misc]  # untyped there
-    """Networks that predict one number or several: the mean of what ``n_seeds`` of them say."""
+    """Networks that predict one number or several: the mean of what ``n_seeds`` of them say.
+
+    It takes the parameters of :class:`_FlowEstimator`.
+    """
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on all rows.

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 
 from deltaflow.data import Column, Kind, Preprocessing
 from deltaflow.experiment.assessment import assess
@@ -60,3 +60,19 @@ def test_scores_of_numbers():
     assert (rmse.together, rmse.alone) == pytest.approx((errors[0], np.mean(errors[1:])))
     half = 2 * values.std(0, ddof=1)
     assert within.together == pytest.approx((abs(wanted - values.mean(0)) <= half).mean())
+
+
+def test_several_numbers_have_an_error_each():
+    draw = np.random.default_rng(1)
+    values, wanted = draw.normal(size=(R, N, 2)), draw.normal(size=(N, 2))
+    moments = {"target_center": [0.0] * 2, "target_scale": [1.0] * 2}
+    made = ensemble(Head(0, None, None), targets=["y", "z"], **moments)
+    *errors, within = assess(made, torch.from_numpy(values), wanted).scores
+    assert [score.name for score in errors] == ["rmse of y", "rmse of z"]
+    for k, score in enumerate(errors):
+        assert score.together == pytest.approx(
+            root_mean_squared_error(wanted[:, k], values.mean(0)[:, k])
+        )
+        alone = [root_mean_squared_error(wanted[:, k], one[:, k]) for one in values]
+        assert score.alone == pytest.approx(np.mean(alone))
+    assert 0 < within.together < 1

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from deltaflow.figures import looks, run_picture
 from deltaflow.figures.class_panels import Classified, Decisions
+from deltaflow.figures.number_panels import Fitted
 from deltaflow.records import LAYERS, METRICS
 
 pytestmark = pytest.mark.usefixtures("real_pictures")
@@ -183,7 +184,7 @@ def test_a_loss_below_zero_is_drawn_as_it_is():
 
 def test_a_confusion_matrix_has_the_shares_of_each_class():
     found = Classified("test", ["a", "b"], np.array([[3, 1], [0, 8]]))
-    axes = panel(run_picture.draw(layers(scattered), "run", classified=found), "Test rows")
+    axes = panel(run_picture.draw(layers(scattered), "run", judged=found), "Test rows")
     assert {text.get_text() for text in axes.texts} == {"75 %", "25 %", "100 %"}
     (matrix,) = axes.images
     assert np.asarray(matrix.get_array()).tolist() == [[0.75, 0.25], [0, 1]]
@@ -192,7 +193,7 @@ def test_a_confusion_matrix_has_the_shares_of_each_class():
 def test_cells_of_many_classes_have_room_for_their_numbers():
     counts = 990 * np.eye(10, dtype=int) + 1
     found = Classified("test", [*"abcdefghij"], counts)
-    axes = panel(run_picture.draw(layers(scattered), "run", classified=found), "Test rows")
+    axes = panel(run_picture.draw(layers(scattered), "run", judged=found), "Test rows")
     assert axes.get_title(loc="left") == "Test rows of each class, per cent"
     assert {text.get_text() for text in axes.texts} == {"99", "<1"}
 
@@ -225,9 +226,19 @@ def test_the_legend_names_bands_and_lines_of_seeds_where_a_moment_has_either():
 def test_two_inputs_have_their_decisions_and_the_rows():
     decisions = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
     found = Classified("test", ["a", "b"], np.eye(2), decisions)
-    axes = panel(run_picture.draw(layers(scattered), "run", classified=found), "Decisions")
+    axes = panel(run_picture.draw(layers(scattered), "run", judged=found), "Decisions")
     assert np.asarray(axes.images[0].get_array()).tolist() == [[0, 1], [0, 1]]
     assert [c.get_offsets().tolist() for c in axes.collections] == [[[1, 0]], [[0, 1]]]
+
+
+def test_numbers_have_what_is_predicted_over_what_was_measured():
+    wanted, predicted = np.array([[0.0, 5], [1, 7]]), np.array([[0.5, 5], [1, 6]])
+    found = Fitted("test", ["y", "z"], np.array([0.5, 0.75]), np.array([1, 2]), wanted, predicted)
+    axes = panel(run_picture.draw(layers(scattered), "run", judged=found), "Test rows")
+    drawn = {c.get_label(): c.get_offsets().tolist() for c in axes.collections}
+    assert drawn == {"y, R² 0.50": [[0, 0.5], [1, 1]], "z, R² 0.75": [[5, 5], [7, 6]]}
+    (diagonal,) = axes.lines
+    assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 7]
 
 
 def test_without_a_finding_the_title_says_what_was_run():

@@ -296,3 +296,14 @@ def test_a_result_names_its_best_epochs_and_stands_beside_a_network_that_sees_no
         ["the largest class, always", "0.4", "–"],
         ["the mean, always", "–", "0"],
     ]
+
+
+def test_each_of_several_targets_has_a_row(out, tmp_path):
+    targets = [{"name": "size", "r2": 0.5, "rmse": 2.25}, {"name": "[b]", "r2": None, "rmse": 1e9}]
+    fit = {"part": "test", "targets": targets}
+    print_run(out, tmp_path, summary(fit=fit), LAYERS.frame({}))
+    assert "Targets, test rows" in said(out)
+    assert [list(row.values()) for row in table(out, "target")] == [
+        ["size", "0.5", "2.25"],
+        ["[b]", "–", "1e+09"],
+    ]

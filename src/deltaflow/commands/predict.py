@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> None:
     predictions = ensemble.summary(values)
     print_predictions(out, predictions, len(values), rows.extra)
     if rows.targets is not None:
-        found = assess(ensemble, values, rows.targets)
+        found = assess(ensemble, values[:, rows.judged], rows.targets)
         scores = {score.name: (score.together, score.alone) for score in found.scores}
         print_scores(out, found.n_rows, scores)
     if settings.out is not None:

@@ -19,6 +19,7 @@ What is inferred, and how it can be set otherwise:
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -207,9 +208,9 @@ def _reading(
 
 def _warn(columns: Sequence[Column], samples: Samples, selection: Selection) -> None:
     """Say what may well be a mistake in the numbers, and can be trained on all the same."""
-    names = [c.name for c in columns if c.kind is Kind.NUMBER and c.n_inputs]
-    places = np.cumsum([0, *(c.n_inputs for c in columns)])
-    own = [first for c, first in zip(columns, places[:-1], strict=True) if c.name in set(names)]
+    firsts = np.cumsum([0, *(c.n_inputs for c in columns)])[:-1]  # their first inputs
+    numeric = [c.kind is Kind.NUMBER and c.n_inputs > 0 for c in columns]
+    names, own = [c.name for c in compress(columns, numeric)], firsts[numeric]
     numbers = (
         samples.features if len(own) == samples.features.shape[1] else samples.features[:, own]
     )

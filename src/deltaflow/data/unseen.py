@@ -31,13 +31,15 @@ class Unseen:
 
     Attributes:
         features: ``[n_rows, n_inputs]``, to be standardised.
-        targets: what is to be predicted, if the table has it: class indices ``[n_rows]``, or
-            numbers ``[n_rows, n_targets]`` in the data's own units.
+        targets: what is to be predicted, of the rows that have it, if any does: class indices
+            ``[n_judged]``, or numbers ``[n_judged, n_targets]`` in the data's own units.
+        judged: which rows these are, ``[n_judged]``.
         extra: columns that have no use.
     """
 
     features: Array
     targets: Array | None
+    judged: Array
     extra: tuple[str, ...]
 
 
@@ -67,10 +69,10 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
             contents.append((column, found.content))
         except UnusableColumnError as error:
             problems.append(error.problem)
-    targets = None
+    targets, judged = None, np.arange(0)
     if goals and all(name in raw for name in goals):
         try:
-            targets = _targets(goals, raw, preprocessing)
+            targets, judged = _targets(goals, raw, preprocessing)
         except UnusableColumnError as error:
             problems.append(error.problem)
     if problems:
@@ -79,7 +81,7 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
     require(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {where}", "Use fewer rows.")
     known = {column.name for column in preprocessing.columns} | set(goals)
     extra = tuple(name for name in names if name not in known)
-    return Unseen(encode(contents, n_rows, n_inputs), targets, extra)
+    return Unseen(encode(contents, n_rows, n_inputs), targets, judged, extra)
 
 
 def _raw(
@@ -126,19 +128,23 @@ def _used(
 
 def _targets(
     goals: Sequence[str], raw: Mapping[str, Any], preprocessing: Preprocessing
-) -> Array | None:
-    """What is to be predicted."""
+) -> tuple[Array | None, Array]:
+    """What is to be predicted, and the rows that have all of it; ``None`` if none has."""
     if not preprocessing.classes:
-        numbers = [read_as(Column(name, Kind.NUMBER), raw[name]) for name in goals]
-        for name, found in zip(goals, numbers, strict=True):
-            found.refuse_gaps(name)
-        return np.column_stack([np.asarray(found.content) for found in numbers])
-    (name,) = goals
-    read = read_column(name, raw[name])
-    read.refuse_gaps(name)
-    values, codes = classes(read.content)
+        read = [read_as(Column(name, Kind.NUMBER), raw[name]) for name in goals]
+    else:
+        read = [read_column(goals[0], raw[goals[0]])]
+    judged = np.flatnonzero(~np.any([found.gaps for found in read], axis=0))
+    if not len(judged):
+        return None, judged
+    contents = [found.take(judged).content for found in read]
+    if not preprocessing.classes:
+        return np.column_stack([np.asarray(content) for content in contents]), judged
+    values, codes = classes(contents[0])
     words = [word(value) for value in values]
+    whole = np.full(len(read[0].content), -1)
+    whole[judged] = codes  # a message names the row of the table
     note = f"known are {listing(preprocessing.classes)}"
-    refuse_new(name, words, codes, preprocessing.classes, ProblemKind.NEW_CATEGORY, note)
+    refuse_new(goals[0], words, whole, preprocessing.classes, ProblemKind.NEW_CATEGORY, note)
     place = {known: k for k, known in enumerate(preprocessing.classes)}
-    return np.array([place[said] for said in words])[codes]
+    return np.array([place[said] for said in words])[codes], judged

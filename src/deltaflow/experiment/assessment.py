@@ -58,18 +58,31 @@ def assess(
         (Guo et al. 2017, arXiv:1706.04599, the difference between the confidence in the class
         that is predicted and its accuracy, over bins); and ``disagreement``, the share of the
         pairs of networks that predict different classes, the mean over rows. Of numbers ``rmse``,
-        the root of its mean over targets; and ``within_two_spreads``, the share of the targets
+        of several for each of them; and ``within_two_spreads``, the share of the targets
         that lie within two standard deviations of the networks around their mean.
     """
     wanted, mean, n = torch.from_numpy(targets), values.mean(0), len(values)
     scores = _of_classes(ensemble, values, mean, wanted) if ensemble.head.n_classes else []
     if not scores:
-        errors = [float((one - wanted).square().mean().sqrt()) for one in (mean, *values)]
-        scores.append(Score("rmse", errors[0], float(np.mean(errors[1:]))))
+        scores += _of_numbers(ensemble, values, mean, wanted)
         if n > 1:
             inside = (wanted - mean).abs() <= 2 * values.std(0)
             scores.append(Score("within_two_spreads", float(inside.double().mean()), None))
     return Assessment(len(wanted), n, tuple(scores))
+
+
+def _of_numbers(ensemble: Ensemble, values: Tensor, mean: Tensor, wanted: Tensor) -> list[Score]:
+    """The error of each target in its own units: those of several cannot be added up."""
+    several, scores = wanted.ndim == 2 and wanted.shape[1] > 1, []
+    columns = wanted.reshape(len(wanted), -1).T
+    for k, column in enumerate(columns):
+        errors = [
+            float((one.reshape(len(column), -1)[:, k] - column).square().mean().sqrt())
+            for one in (mean, *values)
+        ]
+        name = f"rmse of {ensemble.names[k]}" if several else "rmse"
+        scores.append(Score(name, errors[0], float(np.mean(errors[1:]))))
+    return scores
 
 
 def _of_classes(ensemble: Ensemble, values: Tensor, mean: Tensor, wanted: Tensor) -> list[Score]:

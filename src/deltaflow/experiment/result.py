@@ -18,6 +18,7 @@ from deltaflow.experiment.ensemble import Ensemble
 from deltaflow.experiment.notebook import run_html
 from deltaflow.figures import run_picture
 from deltaflow.figures.class_panels import Classified
+from deltaflow.figures.number_panels import Fitted
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, Summary, VerdictRecord, read_summary, read_table
 from deltaflow.system.errors import UserError
@@ -34,7 +35,7 @@ class Run:
         layers: the layers table, a row per seed, step and layer.
         metrics: the metrics table, a row per seed, epoch and split.
         kept: the network and what it takes to use it; ``None`` if nothing was kept.
-        classified: what the network makes of rows that have classes, if it was judged by some.
+        judged: what the network makes of rows whose class or numbers are known.
     """
 
     directory: Path
@@ -42,7 +43,7 @@ class Run:
     layers: pl.DataFrame
     metrics: pl.DataFrame
     kept: Kept | None
-    classified: Classified | None = None
+    judged: Classified | Fitted | None = None
 
     @property
     def network(self) -> FullyConnected | None:
@@ -120,7 +121,7 @@ class Run:
         return run_picture.draw(*self.drawn)
 
     @property
-    def drawn(self) -> tuple[pl.DataFrame, str, str, pl.DataFrame, Classified | None]:
+    def drawn(self) -> tuple[pl.DataFrame, str, str, pl.DataFrame, Classified | Fitted | None]:
         """What the picture is drawn from: the arguments of ``run_picture.draw``."""
         replicas, verdicts = self.record.replicas, self.record.verdicts
         return (
@@ -128,7 +129,7 @@ class Run:
             self.title,
             verdicts[0].words if verdicts else "",
             without_diverged(self.metrics, replicas),
-            self.classified,
+            self.judged,
         )
 
     @property
@@ -169,7 +170,7 @@ def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
         layers=read_table(folder, LAYERS),
         metrics=read_table(folder, METRICS),
         kept=read_checkpoint(folder, activation),
-        classified=_classified(record),
+        judged=_classified(record),
     )
 
 

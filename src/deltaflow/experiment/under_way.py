@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from lightning.pytorch.loggers import Logger
@@ -15,14 +15,14 @@ from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.checkpoint import kept_by
 from deltaflow.experiment.checkpoints.archive import Progress
 from deltaflow.experiment.checkpoints.going_on import keep_rows, take_directory
-from deltaflow.experiment.classified import classified
 from deltaflow.experiment.ending import broken_off
+from deltaflow.experiment.judged import judge
 from deltaflow.experiment.plan import RunPlan, keep_settings
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
 from deltaflow.experiment.trainer import device_name
 from deltaflow.figures import run_picture
-from deltaflow.records import LAYERS, METRICS, Confusion, Recording, TableWriter, read_table
+from deltaflow.records import LAYERS, METRICS, Recording, TableWriter, read_table
 from deltaflow.system.files import replace_file
 from deltaflow.system.second_process import received
 from deltaflow.system.signals import held_back
@@ -221,10 +221,8 @@ class RunUnderWay:
         records.note(found)
         kept = kept_by(self.module, self.data.preprocessing)
         going = [i for i, r in enumerate(records.summary.replicas) if not r.has_diverged]
-        judged = classified(self.data, self.module.network.eval(), self.module.objective, going)
-        if judged is not None:
-            counted = Confusion(judged.part, judged.classes, judged.confusion.tolist())
-            records.note({"confusion": asdict(counted)})
+        judged, fields = judge(self.data, self.module.network.eval(), self.module.objective, going)
+        records.note(fields)
         return Run(directory, records.summary, layers, metrics, kept, judged)
 
     def end(self, done: Run, drawn: Future[bytes] | None = None) -> None:

@@ -30,6 +30,7 @@ from deltaflow.figures.looks import (
     main_lines,
     spread_handle,
 )
+from deltaflow.figures.number_panels import Fitted, draw_fitted
 
 _MOST_LETTERS = 118  # of the finding, in a line
 
@@ -39,7 +40,7 @@ def draw(
     title: str,
     finding: str = "",
     metrics: pl.DataFrame | None = None,
-    classified: Classified | None = None,
+    judged: Classified | Fitted | None = None,
 ) -> Figure:
     """The picture of a run.
 
@@ -48,12 +49,12 @@ def draw(
         title: what was run.
         finding: what came out, in a sentence, above all else.
         metrics: the metrics table, of the same replicas.
-        classified: what the network makes of classes.
+        judged: what the network makes of rows whose class or numbers are known.
 
     Returns:
         The figure. Above, log₁₀ of the δ norm by layer and step (the mean over seeds of the
         logarithm), its profile, and the loss; below, the profiles of the weight gradient, the
-        update ratio and the shares of units, and what is made of classes. Bands are 95 %
+        update ratio and the shares of units, and what is predicted. Bands are 95 %
         intervals of the mean over seeds; fewer than four seeds are drawn one by one.
     """
     # Fixed margins: a layout that measures its texts would take as long as all the drawing.
@@ -64,7 +65,7 @@ def draw(
         width_ratios=[1.25, 1, 0.85][: 2 + has_curves],
     )  # fmt: skip
     below = figure.add_gridspec(
-        1, 3 + (classified is not None), left=0.045, right=0.988, bottom=0.07, top=0.36, wspace=0.24
+        1, 3 + (judged is not None), left=0.045, right=0.988, bottom=0.07, top=0.36, wspace=0.24
     )
     heat, profile, *curves = above.subplots()  # type: ignore[misc]
     gradient, update, shares, *classes = below.subplots()  # type: ignore[misc]
@@ -79,7 +80,10 @@ def draw(
     for axes in curves:
         _loss(axes, metrics)  # type: ignore[arg-type]
     for axes in classes:
-        draw_classified(axes, classified)  # type: ignore[arg-type]
+        if isinstance(judged, Fitted):
+            draw_fitted(axes, judged)
+        elif judged is not None:
+            draw_classified(axes, judged)
     subtitle = plain(title) if finding else ""
     y = 0.945 - 0.028 * headline.count("\n")
     figure.text(0.012, y, subtitle, fontsize=10, va="top", color=QUIET)
@@ -92,10 +96,10 @@ def png(
     title: str,
     finding: str = "",
     metrics: pl.DataFrame | None = None,
-    classified: Classified | None = None,
+    judged: Classified | Fitted | None = None,
 ) -> bytes:
     """The picture of a run, as :func:`draw` draws it, in a PNG file."""
-    return encoded(draw(layers, title, finding, metrics, classified), "png")
+    return encoded(draw(layers, title, finding, metrics, judged), "png")
 
 
 def _legend(figure: Figure, profile: Axes, y: float) -> None:

@@ -16,7 +16,7 @@ a finite number».
 """
 
 from deltaflow.records.decoding import WrongFieldError, decode
-from deltaflow.records.details import Confusion, TheorySummary, VerdictRecord
+from deltaflow.records.details import Confusion, Fit, TargetFit, TheorySummary, VerdictRecord
 from deltaflow.records.fields import (
     STATUSES,
     SUMMARY_FIELDS,
@@ -51,6 +51,7 @@ __all__ = [
     "Confusion",
     "DirectoryLostError",
     "EmptySummaryError",
+    "Fit",
     "Interval",
     "Recording",
     "Replica",
@@ -59,6 +60,7 @@ __all__ = [
     "Status",
     "Summary",
     "TableWriter",
+    "TargetFit",
     "TheorySummary",
     "VerdictRecord",
     "WrongFieldError",

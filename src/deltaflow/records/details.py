@@ -39,6 +39,23 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class TargetFit:
+    """How well a number is predicted; the field ``fit`` of :class:`Summary` has the meaning."""
+
+    name: str
+    r2: float | None
+    rmse: float | None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well numbers are predicted, of the part that was judged."""
+
+    part: Literal["training", "validation", "test"]
+    targets: Annotated[Sequence[TargetFit], 10**6]
+
+
+@dataclass(frozen=True)
 class TheorySummary:
     """What theory says of a run; the field ``theory`` of :class:`Summary` has the meaning."""
 

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args, get_type_hints
 
 from deltaflow.records.decoding import WrongFieldError
-from deltaflow.records.details import Confusion, Numbers, TableReading, TheorySummary, VerdictRecord
+from deltaflow.records.details import (
+    Confusion,
+    Fit,
+    Numbers,
+    TableReading,
+    TheorySummary,
+    VerdictRecord,
+)
 from deltaflow.system.processes import is_at_work
 
 Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
@@ -133,6 +140,11 @@ class Summary:
         "of up to 20 classes, else null: the part of the data that was judged, the classes, and "
         "counts, a row for each true class, a column for each class that its rows are taken for, "
         "over all seeds that did not diverge",
+    ] = None
+    fit: Annotated[
+        Fit | None,
+        "of numbers, else null: the part of the data that was judged, and of each target its name, "
+        "r2 and rmse (in its own units), the mean over all seeds that did not diverge",
     ] = None
     replicas: Annotated[
         Sequence[Replica],

@@ -1,12 +1,14 @@
-"""What a network makes of classes, against each row and each replica on its own."""
+"""What a network makes of classes and numbers, against each row and each replica on its own."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
+from sklearn.metrics import r2_score, root_mean_squared_error
 
 from deltaflow import assemble
-from deltaflow.experiment.classified import classified
-from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy
+from deltaflow.experiment.judged import classified, fitted
+from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 
 
 @pytest.mark.parametrize(("split", "part"), [
@@ -42,3 +44,26 @@ def test_numbers_have_no_classes_and_a_lost_run_has_none_to_ask():
     assert classified(data, network, type("Any", (), {"task": data.task})(), going=[0]) is None
     data, network = assemble(["data=iris"])
     assert classified(data, network, CrossEntropy(data.task), going=[]) is None
+
+
+@pytest.mark.parametrize("split", ["[0.6,0.2,0.2]", "[1,0,0]"])
+def test_each_number_is_judged_as_scikit_learn_does(split, tmp_path):
+    draw = np.random.default_rng(0)
+    x, noise = draw.normal(size=60), draw.normal(size=60)
+    frame = pl.DataFrame({"x": x, "y": 100 * x + noise, "z": noise - 5})
+    frame.write_csv(tmp_path / "t.csv")
+    typed = ["data=table", f"data.path={tmp_path / 't.csv'}", "data.target=[z,y]", "loss=mse"]
+    data, network = assemble([*typed, f"data.split={split}", "n_seeds=3"])
+    goal = MeanSquaredError(data.task, "onehot", 0.5)
+    found = fitted(data, network, goal, going=[0, 2])
+    x, y = data._parts[0 if split == "[1,0,0]" else 2]
+    each = [network.replica(r)(x).detach().double().numpy() for r in (0, 2)]
+    expected = [r2_score(y.double(), one, multioutput="raw_values") for one in each]
+    np.testing.assert_allclose(found.r2, np.mean(expected, 0), rtol=1e-5)
+    errors = [root_mean_squared_error(y.double(), one, multioutput="raw_values") for one in each]
+    np.testing.assert_allclose(found.rmse, np.mean(errors, 0) * data.task.scale, rtol=1e-5)
+    assert found.targets == ("z", "y")
+    np.testing.assert_allclose(found.predicted, np.mean(each, 0), rtol=1e-5, atol=1e-7)
+    assert fitted(data, network, goal, going=[]) is None
+    data, network = assemble(["data=iris"])
+    assert fitted(data, network, CrossEntropy(data.task), going=[0]) is None

@@ -1,6 +1,9 @@
-"""What a trained network makes of rows that have classes."""
+"""What a trained network makes of rows whose class or numbers are known."""
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,14 +11,38 @@ from torch import Tensor
 
 from deltaflow.data import ReplicaData
 from deltaflow.figures.class_panels import Array, Classified, Decisions, Part
+from deltaflow.figures.number_panels import Fitted
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
-from deltaflow.nn.task import Classification
+from deltaflow.nn.task import Classification, Regression
+from deltaflow.records import Confusion, Fit, TargetFit
 
 _MOST_CLASSES = 20
 _CELLS = 64  # of the plane, on a side
 _MOST_SEEDS = 32  # whose decisions are asked for
 _MARGIN = 0.08  # around the rows, of their extent
+_MOST_POINTS = 300
+
+
+def judge(
+    data: ReplicaData, network: FullyConnected, objective: Objective, going: Sequence[int]
+) -> tuple[Classified | Fitted | None, dict[str, Any]]:
+    """What a network makes of the rows that it has not trained on, and the fields of the summary.
+
+    Args:
+        data: of the run.
+        network: as trained; left in evaluation mode.
+        objective: that turns outputs into predictions.
+        going: indices of the replicas that did not diverge.
+    """
+    if (classes := classified(data, network, objective, going)) is not None:
+        counted = Confusion(classes.part, classes.classes, classes.confusion.tolist())
+        return classes, {"confusion": asdict(counted)}
+    if (numbers := fitted(data, network, objective, going)) is not None:
+        scores = zip(numbers.targets, numbers.r2.tolist(), numbers.rmse.tolist(), strict=True)
+        targets = [TargetFit(name, _finite(r2), _finite(rmse)) for name, r2, rmse in scores]
+        return numbers, {"fit": asdict(Fit(numbers.part, targets))}
+    return None, {}
 
 
 def classified(
@@ -53,6 +80,30 @@ def classified(
     return Classified(part, task.classes, counts, decisions)
 
 
+def fitted(
+    data: ReplicaData, network: FullyConnected, objective: Objective, going: Sequence[int]
+) -> Fitted | None:
+    """The same of numbers: :func:`classified`; ``None`` if there are none to predict."""
+    task, part = objective.task, _part(data)
+    if not isinstance(task, Regression) or not going:
+        return None
+    network.eval()
+    errors = torch.zeros(len(going), task.n_targets, dtype=torch.float64)
+    targets, means = [], []
+    with torch.no_grad():
+        for x, y in _batches(data, part):
+            predicted = objective.predict(network(x))[list(going)].double().cpu()
+            targets.append(y[0].double().cpu())
+            means.append(predicted[:, :_MOST_POINTS].mean(0))
+            errors += (predicted - targets[-1]).square().sum(1)
+    wanted, scale = torch.cat(targets), torch.tensor(task.scale, dtype=torch.float64)
+    about_mean = (wanted - wanted.mean(0)).square().sum(0)
+    r2 = torch.where(about_mean > 0, 1 - errors / about_mean, torch.nan).mean(0)
+    rmse = (errors / len(wanted)).sqrt().mean(0) * scale
+    points = wanted[:_MOST_POINTS], means[0][:_MOST_POINTS]
+    return Fitted(part, task.targets, *(one.numpy() for one in (r2, rmse, *points)))
+
+
 def _decisions(
     network: FullyConnected,
     objective: Objective,
@@ -72,6 +123,10 @@ def _decisions(
     return Decisions((x[0], x[-1], y[0], y[-1]), chosen, points, targets)
 
 
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 def _part(data: ReplicaData) -> Part:
     if data.has_test:
         return "test"
@@ -81,6 +136,6 @@ def _part(data: ReplicaData) -> Part:
 def _batches(data: ReplicaData, part: str) -> Iterator[tuple[Tensor, Tensor]]:
     """The rows of a part, ``[R, n, n_features]``, and their classes, ``[R, n]``."""
     if part == "training":
-        x = data.probe(10_000)
-        return iter([(x, data.training_targets(10_000).expand(len(x), -1))])
+        x, shape = data.probe(10_000), data.training_targets(10_000).shape
+        return iter([(x, data.training_targets(10_000).expand(len(x), *shape))])
     return iter(data.test_dataloader() if part == "test" else data.val_dataloader())

@@ -1,0 +1,55 @@
+"""What a network makes of numbers: what it predicts beside what was measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from deltaflow.figures.class_panels import Array, Part
+from deltaflow.figures.labels import wrapped
+from deltaflow.figures.looks import COLORS, MARKERS, QUIET
+
+_LETTERS = 24  # of a target's name
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a trained network makes of rows whose numbers are known.
+
+    Attributes:
+        part: of the data, that was judged.
+        targets: the names of the numbers.
+        r2: share of the variance that is explained, for each target: the mean over the seeds that
+            did not diverge; NaN where there is no variance.
+        rmse: root mean squared error in the data's own units, likewise.
+        wanted: numbers of some rows, in standard deviations where targets were standardised,
+            ``[n, n_targets]``.
+        predicted: what those seeds predict of them on average.
+    """
+
+    part: Part
+    targets: Sequence[str]
+    r2: Array
+    rmse: Array
+    wanted: Array
+    predicted: Array
+
+
+def draw_fitted(axes: Axes, found: Fitted) -> None:
+    """Draw what is predicted over what was measured; right is the diagonal."""
+    n = min(len(found.targets), len(COLORS))
+    for k in range(n):
+        name = wrapped(found.targets[k], _LETTERS, 1)
+        axes.scatter(
+            found.wanted[:, k], found.predicted[:, k], s=14, c=COLORS[k], marker=MARKERS[k], lw=0,
+            alpha=0.6, label=f"{name}, R² {found.r2[k]:.2f}",
+        )  # fmt: skip
+    shown = found.wanted[:, :n]
+    ends = [float(np.min(shown)), float(np.max(shown))]
+    axes.plot(ends, ends, color=QUIET, lw=0.8)
+    axes.legend(loc="upper left", frameon=False, fontsize=8, handletextpad=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("measured")
+    axes.set_ylabel("predicted", labelpad=1)
+    axes.set_title(f"{found.part.capitalize()} rows", loc="left", fontsize=11, y=1)
