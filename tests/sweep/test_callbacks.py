@@ -1,5 +1,8 @@
 """What happens around the runs of a sweep, without any run."""
 
+import subprocess
+import sys
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -98,3 +101,15 @@ def test_a_sweep_that_was_stopped_ends_with_a_report_on_what_there_is(configured
     callbacks.report_stopped_sweep()
     assert (tmp_path / "here" / "report.html").exists()
     assert callbacks.resume_hint() == ""  # it has ended
+
+
+def test_the_first_line_waits_for_no_library():
+    slow = ("polars", "torch", "lightning", "scipy", "matplotlib")
+    loads = (
+        "import sys, deltaflow.sweep.callbacks, deltaflow.terminal.screen, deltaflow.config.names"
+    )
+    asks = f"print([name for name in {slow} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{loads}\n{asks}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

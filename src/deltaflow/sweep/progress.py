@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from deltaflow.config.names import SLUG
-from deltaflow.records import read_summary
 from deltaflow.system.escaping import printable
 from deltaflow.system.files import folders
 
@@ -81,6 +80,8 @@ class SweepProgress:
 
 def _ended(sweep: Path, known: set[str]) -> set[str]:
     """The names of the runs that have ended, but for those that are known to have."""
+    from deltaflow.records import read_summary  # the first line of a run does not wait for polars
+
     found = set()
     for folder in folders(sweep):
         if folder.name not in known and SLUG.fullmatch(folder.name):
