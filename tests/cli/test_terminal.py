@@ -16,9 +16,9 @@ def test_elsewhere_there_is_no_bar_and_the_table_is_plain(deltaflow):
         lines[0]
         == "Training     iris · 2 × 32 relu, init torch · ce · sgd 0.1 · 30 epochs · 3 seeds"
     )
-    assert lines[1].startswith(
-        "Network      4 → 2 × 32 → 3, 1,315 parameters · rows: 90 training +"
-    )
+    rows = "90/30/30 rows to train, validate, test"
+    assert lines[1] == f"Network      4 → 2 × 32 → 3, 1,315 parameters · {rows}"
+    assert all(len(line) < 100 for line in lines[:2])
     assert lines[2].startswith("Gradient flow, step 0 → step 179")
     rows = [line for line in lines if "→ 32" in line or "→ 3 " in line]
     assert [row.split("|")[1].strip() for row in rows] == ["1", "2", "3"]

@@ -107,12 +107,14 @@ def test_the_words_hold_the_fixed_point_and_the_edge(said):
     assert found["Phase"] == f"ordered: gradients vanish, χ₁ = {point.chi:.4g}"
     assert found["Variances"] == "σ_w² = 1.44, σ_b² = 0.04 between hidden layers"
     assert found["Signals"] == f"q* = {point.q:.4g}, ξ_q = {point.xi_q:.1f} layers"
-    assert found["Correlations"] == f"c* = 1: inputs become alike, ξ_c = {point.xi_c:.1f} layers"
+    nearer = f"e times nearer to it every ξ_c = {point.xi_c:.1f} layers"
+    assert found["Correlations"] == f"c* = 1: inputs become alike, {nearer}"
     rate = f"×{math.sqrt(point.chi):.3g} per layer going back"
     assert found["δ when deep"] == f"{rate}, a decade in {point.layers_per_decade:.1f} layers"
     assert re.fullmatch(r"loses 0\.\d\d decades from .* 30 back to layer 1", found["δ here"])
     trainable = f"6 ξ_c = {6 * point.xi_c:.1f} layers; this network has 30"
-    assert found["Trainable"] == trainable
+    meaning = "Deeper, the output hardly depends on how alike inputs were"
+    assert found["Trainable"] == f"{trainable}. {meaning}"
     edge = edge_of_chaos(Moments(nn.Tanh()), 0.2)
     assert found["Edge of chaos"] == f"σ_w = {edge.sigma_w:.4g} at σ_b = 0.2; here σ_w = 1.2"
     lost = -math.log10(float(found.rows[0][4]))

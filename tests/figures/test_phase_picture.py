@@ -34,8 +34,10 @@ def test_axes_contours_edge_phases_and_the_configuration_are_named():
     assert axes.get_xlabel().startswith(r"$\sigma_w^2$")
     assert axes.get_ylabel().startswith(r"$\sigma_b^2$")
     assert legend(figure) == [
-        r"trainable depth, $6\,\xi_c$ layers", "edge of chaos", "this configuration",
-    ]  # fmt: skip
+        r"trainable depth $6\,\xi_c$: layers that signals get through",
+        "edge of chaos",
+        "this configuration",
+    ]
     assert figure.get_suptitle() == "Phase diagram: it"
     assert {"ordered:\ngradients vanish", "chaotic:\ngradients explode"} <= names(figure).keys()
     assert {"10", "30", "100"} <= names(figure).keys()

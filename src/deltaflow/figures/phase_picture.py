@@ -76,7 +76,13 @@ def _depths(figure: Figure, axes: Axes, diagram: PhaseDiagram) -> None:
     )
     lines = axes.contour(x, y, depth, levels=_DEPTHS, colors="#404040", linewidths=0.8)
     axes.clabel(lines, fmt="%g", fontsize=9, inline=True)
-    axes.plot([], [], color="#404040", lw=0.8, label=r"trainable depth, $6\,\xi_c$ layers")
+    axes.plot(
+        [],
+        [],
+        color="#404040",
+        lw=0.8,
+        label=r"trainable depth $6\,\xi_c$: layers that signals get through",
+    )
 
 
 def _kind(edge: Edge | None) -> str:

@@ -56,11 +56,9 @@ def print_network(
     layers = " → ".join(
         f"{n} × {size}" if (n := len([*group])) > 1 else str(size) for size, group in groupby(sizes)
     )
-    parts = zip(rows, ("training", "validation", "test"), strict=True)
-    named = " + ".join(f"{n} {part}" for n, part in parts if n)
-    out.print(
-        f"{'Network':<13}{layers}, {n_parameters:,} parameters · rows: {named}", soft_wrap=True
-    )
+    shared = f"{'/'.join(map(str, rows))} rows to train, validate, test"
+    what = f"{layers}, {n_parameters:,} parameters · {shared}"
+    out.print(f"{'Network':<13}{what}", soft_wrap=True)
 
 
 def _goal(reading: Reading) -> str:

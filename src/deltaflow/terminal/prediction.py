@@ -114,7 +114,10 @@ def _details(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
         yield "δ here", phases.lost(forecast.profile.delta_norm)
     if theory.moments.jumps:
         yield "Jumps", "φ has jumps, which part inputs and which δ, a derivative, does not see"
-    yield "Trainable", f"{phases.trainable(point)}; this network has {theory.depth}"
+    meaning = ". Deeper, the output hardly depends on how alike inputs were"
+    is_limited = math.isfinite(point.trainable_depth)
+    trainable = f"{phases.trainable(point)}; this network has {theory.depth}"
+    yield "Trainable", trainable + meaning * is_limited
     if theory.normalization:
         yield "Normalisation", phases.normalization(theory.batch)
         return

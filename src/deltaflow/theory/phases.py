@@ -95,7 +95,7 @@ def correlation(point: FixedPoint) -> str:
         return f"no c*, since q runs away; ξ_c = {layers(point.xi_c)}, the scale of E‖δ‖²"
     means = "inputs become alike" if point.c == 1 else "inputs part"
     value = f"1 − {1 - point.c:.2g}" if 0.9999 < point.c < 1 else f"{point.c:.4g}"
-    return f"c* = {value}: {means}, ξ_c = {layers(point.xi_c)}"
+    return f"c* = {value}: {means}, e times nearer to it every ξ_c = {layers(point.xi_c)}"
 
 
 def trainable(point: FixedPoint) -> str:
