@@ -8,10 +8,10 @@ batches, ``[R, B, features]``. What was done to them is kept as a :class:`Prepro
 
 from deltaflow.data import sources
 from deltaflow.data.columns import Column, Kind, Reading
+from deltaflow.data.files.delimited import Texts
 from deltaflow.data.preprocessing import Preprocessing, encode
 from deltaflow.data.replicas import Batch, ReplicaData, TrainingBatches
 from deltaflow.data.samples import Samples, number_columns
-from deltaflow.data.tables.delimited import Texts
 from deltaflow.data.unseen import Table, Unseen, read_unseen
 
 __all__ = [

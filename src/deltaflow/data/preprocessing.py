@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from deltaflow.data.columns import MOST_COLUMNS, Array, Column, Kind
+from deltaflow.data.files.delimited import Texts
 from deltaflow.data.samples import Samples
 from deltaflow.data.tables.contents import Content, gaps
 from deltaflow.data.tables.dates import FORMS
-from deltaflow.data.tables.delimited import Texts
 from deltaflow.data.tables.selection import dropping
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.records import WrongFieldError

@@ -26,13 +26,13 @@ import numpy as np
 
 from deltaflow.config.arguments import as_typed
 from deltaflow.data.columns import Array, Column, Kind, Reading
+from deltaflow.data.files.delimited import Texts
+from deltaflow.data.files.formats import refuse_data_for_header
+from deltaflow.data.files.table_file import TableFile, open_table
 from deltaflow.data.samples import Samples
 from deltaflow.data.tables.columns import read_column, refuse_identifiers
 from deltaflow.data.tables.contents import Found
-from deltaflow.data.tables.delimited import Texts
 from deltaflow.data.tables.doubts import outliers, row_numbers, spellings
-from deltaflow.data.tables.files import TableFile, open_table
-from deltaflow.data.tables.formats import refuse_data_for_header
 from deltaflow.data.tables.inputs import complete_rows, encode_inputs
 from deltaflow.data.tables.known import read_categories
 from deltaflow.data.tables.problems import (

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from deltaflow.data.columns import Array, Column, Kind
+from deltaflow.data.files.table_file import open_table
 from deltaflow.data.preprocessing import Preprocessing, encode
 from deltaflow.data.tables.columns import classes, read_column
 from deltaflow.data.tables.contents import Content
-from deltaflow.data.tables.files import open_table
 from deltaflow.data.tables.known import read_as, refuse_new
 from deltaflow.data.tables.problems import MANY, Problem, ProblemKind, UnusableColumnError, listed
 from deltaflow.data.tables.words import word

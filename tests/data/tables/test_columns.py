@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from deltaflow.data.columns import Kind
+from deltaflow.data.files.delimited import Texts
 from deltaflow.data.tables import columns
 from deltaflow.data.tables.columns import read_column, refuse_identifiers
-from deltaflow.data.tables.delimited import Texts
 from deltaflow.data.tables.problems import UnusableColumnError, describe
 from deltaflow.data.tables.selection import Selection
 

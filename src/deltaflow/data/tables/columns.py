@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.data.columns import Array, Kind
+from deltaflow.data.files.delimited import GROUPED, Texts
 from deltaflow.data.tables.contents import (
     Content,
     Found,
@@ -26,7 +27,6 @@ from deltaflow.data.tables.contents import (
     unusable,
 )
 from deltaflow.data.tables.dates import FORMS, TIMES, days, form_of, typed_days
-from deltaflow.data.tables.delimited import GROUPED, Texts
 from deltaflow.data.tables.problems import (
     GREATEST,
     MAX_CATEGORIES,

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from deltaflow.data.columns import Array, Column, Kind
+from deltaflow.data.files.delimited import Texts
 from deltaflow.data.preprocessing import encode
 from deltaflow.data.tables.contents import Found
-from deltaflow.data.tables.delimited import Texts
 from deltaflow.data.tables.problems import cell
 from deltaflow.data.tables.selection import Selection
 from deltaflow.data.tables.words import word

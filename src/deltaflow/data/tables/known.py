@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.data.columns import Array, Column, Kind
+from deltaflow.data.files.delimited import Texts
 from deltaflow.data.tables.columns import DATES, read_column
 from deltaflow.data.tables.contents import (
     Content,
@@ -21,7 +22,6 @@ from deltaflow.data.tables.contents import (
     unusable,
 )
 from deltaflow.data.tables.dates import days
-from deltaflow.data.tables.delimited import Texts
 from deltaflow.data.tables.problems import ProblemKind
 from deltaflow.data.tables.words import number, word
 from deltaflow.system.escaping import brief, listing

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deltaflow.config.arguments import as_typed
-from deltaflow.data.tables.files import TableFile
-from deltaflow.data.tables.formats import is_number
+from deltaflow.data.files.formats import is_number
+from deltaflow.data.files.table_file import TableFile
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 

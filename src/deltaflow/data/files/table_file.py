@@ -10,14 +10,14 @@ from pathlib import Path
 import polars as pl
 
 from deltaflow.data.columns import Array
-from deltaflow.data.tables.delimited import (
+from deltaflow.data.files.delimited import (
     Texts,
     best_separator,
     first_records,
     local_path,
     read_columns,
 )
-from deltaflow.data.tables.formats import (
+from deltaflow.data.files.formats import (
     refuse_doubled_names,
     refuse_other_kinds,
     refuse_other_layouts,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from deltaflow.data.columns import Array
-from deltaflow.data.tables.delimited import Heads, Texts, best_separator, local_path
+from deltaflow.data.files.delimited import Heads, Texts, best_separator, local_path
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 
