@@ -74,6 +74,7 @@ def _explained(error: Exception) -> str:
 
 
 main = partial(enter, "deltaflow.commands.train")
+check = partial(enter, "deltaflow.commands.check")
 predict = partial(enter, "deltaflow.commands.predict")
 report = partial(enter, "deltaflow.commands.report")
 theory = partial(enter, "deltaflow.commands.theory")

@@ -1,9 +1,10 @@
 """What the first step says of a model, before any training."""
 
 import copy
+import math
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ class Check:
     verdicts: tuple[VerdictRecord, ...]
     layers: pl.DataFrame
     names: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """All of it as JSON has it: verdicts, and a row for each layer."""
+        rows = zip(self.names, self.layers.to_dicts(), strict=True)
+        return {
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "layers": [{"name": name} | _finite(row) for name, row in rows],
+        }
 
     def __str__(self) -> str:
         return "\n".join(verdict.words for verdict in self.verdicts)
@@ -80,3 +89,11 @@ def check(
             training.break_off(error)
             raise
     return Check(tuple(run.record.verdicts), run.layers, tuple(run.record.layers))
+
+
+def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without what JSON has no word for."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }

@@ -126,7 +126,7 @@ class WatchedTraining:
                     "The loss of a step must be one number. Found one of the shape "
                     f"{list(value.shape)}. Hand over its mean."
                 )
-            self._waiting.append(value.reshape(()).float().clone())
+            self._waiting.append(value.clone())
             if len(self._waiting) > 1000:
                 self._fetch_losses()
         if (tape := self._tape) is not None:
@@ -226,7 +226,7 @@ class WatchedTraining:
 
     def _fetch_losses(self) -> None:
         if self._waiting:
-            self._losses += torch.stack(self._waiting).tolist()
+            self._losses += torch.stack([x.reshape(()).float() for x in self._waiting]).tolist()
             self._waiting = []
 
     def _stop_listening(self) -> None:

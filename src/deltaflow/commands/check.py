@@ -1,0 +1,65 @@
+"""Say what the first step tells of a model, before any training.
+
+    deltaflow-check my_package.models:example --fail-on vanishing exploding
+
+The function is called without arguments, and gives the model, a batch `(inputs, targets)` and the
+loss function. Each finding is a line; the exit status is 1 for one of a kind in --fail-on.
+
+    --json       the findings and the layers as JSON
+    --fail-on    kinds of findings that shall fail, or `any`
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from deltaflow.commands.parser import Parser
+from deltaflow.config.messages import entry_point
+from deltaflow.system.errors import UserError
+
+
+@entry_point
+def main(arguments: Sequence[str]) -> None:
+    """Check and print; the exit status is 0 only if nothing of --fail-on was found."""
+    parser = Parser("A check takes `module:function`, --json and --fail-on.")
+    parser.add_argument("example")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--fail-on", nargs="+", default=[])
+    typed = parser.parse_intermixed_args(arguments)
+    sys.path.append(os.getcwd())  # where the user's own modules are
+    from deltaflow.watching import check  # torch takes its time
+
+    found = check(*_example(typed.example))
+    print(json.dumps(found.record(), indent=2) if typed.json else found)  # noqa: T201
+    kinds = {verdict.kind for verdict in found.verdicts} - {"healthy"}
+    if failing := (kinds if "any" in typed.fail_on else kinds & set(typed.fail_on)):
+        raise UserError(
+            f"The model must be without {', '.join(typed.fail_on)}. Found "
+            f"{', '.join(sorted(failing))}. Do what the findings say, or leave --fail-on out."
+        )
+
+
+def _example(name: str) -> Any:
+    """What a function of the user's gives, by its module and name."""
+    module, _, function = name.partition(":")
+    if not (module and function):
+        raise UserError(
+            f"A check needs `module:function`. Found `{name}`. Write a function that gives "
+            "`model, (inputs, targets), loss_fn`, and name it as `my_models:example`."
+        )
+    found = getattr(import_module(module), function, None)
+    if not callable(found):
+        raise UserError(
+            f"`{function}` must be a function of `{module}`. Found {type(found).__name__}. "
+            "Name one that gives `model, (inputs, targets), loss_fn`."
+        )
+    example = found()
+    if not (isinstance(example, tuple) and len(example) in (2, 3)):
+        raise UserError(
+            f"`{name}` must give `model, (inputs, targets), loss_fn`. Found "
+            f"{type(example).__name__}. Return these three."
+        )
+    return example
