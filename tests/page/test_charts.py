@@ -39,6 +39,8 @@ def test_below_four_seeds_each_has_a_line_and_nothing_a_band(visit):
         seeds = [run["profile"][moment]["seeds"] for moment in ("start", "end")]
         assert thin == [*itertools.chain(*seeds)]
         assert len(thin) == 6
+        least, most = (f(math.log10(v) for y in thin for v in y) for f in (min, max))
+        assert panel["y"][0] < least < most < panel["y"][1]
     for panel, run in zip(panels(page, "curves"), content["runs"], strict=True):
         thin = [t["y"] for t in panel["traces"] if t["mode"] == "lines"]
         assert thin == [y for part in run["curves"].values() for y in part["accuracy"]["seeds"]]

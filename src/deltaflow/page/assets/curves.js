@@ -100,9 +100,8 @@ function curveRange(shown, parts, quantity) {
     high = -Infinity;
   for (const { curves } of shown) {
     for (const [part] of parts) {
-      const band = curves[part]?.[quantity] ?? { mean: [], low: [], high: [] };
-      const ends = band.seeds?.length ? band.seeds.flat() : [...band.low, ...band.high];
-      for (const value of [...band.mean, ...ends]) {
+      const band = curves[part]?.[quantity];
+      for (const value of band ? extent(band) : []) {
         if (value == null || (learning.log && value <= 0)) continue;
         const at = learning.log ? Math.log10(value) : value;
         [low, high] = [Math.min(low, at), Math.max(high, at)];

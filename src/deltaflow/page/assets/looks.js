@@ -43,7 +43,7 @@ const OUTLINES = {
   star: "M5 0L6.2 3.6H10L6.9 5.8L8.1 9.5L5 7.2L1.9 9.5L3.1 5.8L0 3.6H3.8Z",
 };
 const DASHES = ["solid", "longdash", "dot"];
-const DASH_ARRAYS = { solid: null, longdash: "7 3", dot: "1.5 3" };
+const DASH_ARRAYS = { solid: null, dash: "5 3", longdash: "7 3", dot: "1.5 3" };
 
 /** The look of the n-th of several things. */
 function look(n) {
@@ -60,7 +60,7 @@ function look(n) {
 }
 
 /** The first and the second of a pair: start and end, training and validation. */
-const ofPair = (n) => ({ ...look(n), dash: DASHES[n] });
+const ofPair = (n) => ({ ...look(n), dash: n ? "dash" : "solid" });
 
 /** A swatch of a look, for a key or a row: a line with its marker, or the marker alone. */
 function swatch(how, line = true) {

@@ -28,6 +28,12 @@ function spread(x, { low, high, seeds }, color) {
   return seeds.map((y) => ({ type: "scatter", mode: "lines", x, y, line: thin, hoverinfo: "skip" }));
 }
 
+/** All that is drawn of a band. */
+const extent = ({ mean, low, high, seeds }) => [
+  ...mean,
+  ...(seeds?.length ? seeds.flat() : [...(low ?? []), ...(high ?? [])]),
+];
+
 /** A band, its numbers changed one by one. */
 const changedBand = ({ mean, low, high, seeds }, change) => ({
   mean: change(mean),

@@ -48,7 +48,7 @@ function buildProfiles() {
 function sharedScale(profiles) {
   const series = profiles.flatMap(({ theory, start, end }) => [
     theory,
-    ...[start, end].flatMap((one) => (one ? [one.mean, one.low, one.high] : [])),
+    ...[start, end].flatMap((one) => (one ? [extent(one)] : [])),
   ]);
   const logs = series
     .flatMap((values) => values ?? [])
