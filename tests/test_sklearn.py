@@ -23,7 +23,12 @@ ALONE = ["data.split=[1,0,0]", "logger=none", "diagnostics=off"]
 
 
 @pytest.mark.slow
-@parametrize_with_checks([FlowClassifier(max_epochs=8), FlowRegressor(max_epochs=20)])
+@parametrize_with_checks(
+    [
+        FlowClassifier(max_epochs=8, overrides=["diagnostics=off"]),
+        FlowRegressor(max_epochs=20, overrides=["diagnostics=off"]),
+    ]
+)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_takes_it_for_an_estimator(estimator, check):
     check(estimator)
