@@ -109,7 +109,7 @@ def test_two_ways_from_one_signal_to_one_sum_add_up_as_they_are():
 
 @pytest.mark.parametrize("n", [8, 24])
 def test_batch_normalisation_makes_gradients_of_linear_networks_explode(n):
-    """By (n − 2)/(n − 3) a layer (Yang et al. 2019, arXiv:1902.08129, corollary 3.5)."""
+    """By (n − 2)/(n − 3) a layer (Yang et al. 2019, arXiv:1902.08129)."""
     operations = [Source(np.eye(n), np.zeros(n))]
     for at in range(0, 24, 2):
         operations += [Linear(at, 1.7, 0.0, 8), BatchNorm(at + 1, 0.0)]

@@ -6,8 +6,8 @@
     (z − mean) / deviation  a factor per sample, 1/√(q + ε), forward and back
 
 Poole et al. 2016 (arXiv:1606.05340), eq. 3 to 5; Schoenholz et al. 2017 (arXiv:1611.01232), eq. 14
-and 16; Yang & Schoenholz 2017 (arXiv:1712.08969), theorems 1 and 2, for residual blocks; Yang et
-al. 2019 (arXiv:1902.08129), eq. 3 and theorem 3.3 for batch normalisation. Of the derivative
+and 16; Yang & Schoenholz 2017 (arXiv:1712.08969) for residual blocks; Yang et al. 2019
+(arXiv:1902.08129) for batch normalisation. Of the derivative
 of layer normalisation, (1 − 1/N − u uᵀ/N) / deviation, the projection takes 2/N of ‖δ‖² and is
 left out.
 """
