@@ -42,6 +42,7 @@ class Updates:
         within: the same replicas, counted in the part.
         views: the parameters that it moves; their gradients are set before each step.
         scheduler: of its step size.
+        given: the part's gradients that those of the views are slices of.
     """
 
     own: slice
@@ -49,6 +50,7 @@ class Updates:
     within: slice
     views: list[nn.Parameter]
     scheduler: LRScheduler | None = None
+    given: dict[int, Tensor | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -124,13 +126,14 @@ class Part:
         return self.updates[-1]
 
     def hand_gradients_over(self) -> None:
-        """Let each optimizer have its slice of the gradients."""
-        parameters = list(self.network.parameters())
+        """Let each optimizer have its slice of the gradients, which may be there already."""
+        gradients = [parameter.grad for parameter in self.network.parameters()]
         for update in self.updates:
-            for view, parameter in zip(update.views, parameters, strict=True):
-                if view is parameter:
-                    break  # all are
-                view.grad = None if parameter.grad is None else parameter.grad[update.within]
+            for i, (view, gradient) in enumerate(zip(update.views, gradients, strict=True)):
+                there = view.grad is not None and update.given.get(i) is gradient
+                if view.grad is not gradient and not there:
+                    update.given[i] = gradient
+                    view.grad = None if gradient is None else gradient[update.within]
 
 
 class Workers:
