@@ -308,7 +308,7 @@ def test_what_is_of_the_start_is_over_all_seeds_and_the_rest_over_those_that_did
     write_run(tmp_path / "1_x", ["a=2"], diverged=lost, tables=tables)
     found = of(tmp_path)
     for run, n in zip(found.ranking, (2, 0), strict=True):
-        assert run.numbers["decay_rate_start"].mean == pytest.approx(3.5, rel=1e-3)
+        assert run.numbers["decay_rate_start"].mean == pytest.approx(120**0.25, rel=1e-3)
         assert run.numbers["vanishing_index_start"].n == 4
         counted = ("accuracy", "decay_rate_end", "vanishing_index_end", "dead_fraction_end")
         assert [run.numbers[name].n for name in counted] == [n] * 4

@@ -9,7 +9,7 @@ from deltaflow.comparison.grouping import configurations, distinct, numbered
 from deltaflow.comparison.notes.wording import listed
 from deltaflow.comparison.results import HEADLINES
 from deltaflow.comparison.series.tables import Tables, read_tables
-from deltaflow.comparison.statistics.intervals import Scale, metric_scale
+from deltaflow.comparison.statistics.intervals import Scale, scale_of
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Metric:
     @property
     def limits(self) -> tuple[float, float]:
         """The least and the greatest that it can be."""
-        return metric_scale(self.name).low, metric_scale(self.name).high
+        return scale_of(self.name).low, scale_of(self.name).high
 
     def scale(self, *found: Configuration) -> Scale:
         """What its values can be, and over how many rows of these configurations at least."""
         rows = [one.rows(self.moment) for one in found if one.values(self.moment, self.name)]
         known = [n for n in rows if n]
-        return metric_scale(self.name, min(known) if known and len(known) == len(rows) else None)
+        return scale_of(self.name, min(known) if known and len(known) == len(rows) else None)
 
 
 @dataclass(frozen=True)

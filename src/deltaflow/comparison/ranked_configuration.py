@@ -1,6 +1,6 @@
 """A configuration as a row of the ranking, with all that is drawn of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from deltaflow.comparison.configuration import Configuration, Value
 from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.comparison.results import MetricRow, metric_rows
 from deltaflow.comparison.series.bands import UNITS, Curve, Heatmap, Profile
-from deltaflow.comparison.statistics.intervals import SHARE, interval
+from deltaflow.comparison.statistics.intervals import ANY, FACTOR, SHARE, Scale, interval, scale_of
 from deltaflow.comparison.statistics.paired_tests import Difference
 from deltaflow.records import Confusion, Interval
 
@@ -147,9 +147,13 @@ def _numbers(grouped: GroupedRuns, one: Configuration) -> dict[str, Interval]:
     metric = grouped.metric
     values = one.values(metric.moment, metric.name)
     found = {metric.name: interval(values.values(), scale=metric.scale(one))}
-    found |= {name: interval(one.values("flow", name).values()) for name in FLOW}
+    found |= {
+        name: interval(one.values("flow", name).values(), scale=scale_of(name)) for name in FLOW
+    }
     theories = [run.summary.theory for run in one.runs.values() if run.summary.theory]
-    found["predicted_decay_rate"] = _mean([finite(theory.decay_rate) for theory in theories])
+    found["predicted_decay_rate"] = _mean(
+        [finite(theory.decay_rate) for theory in theories], FACTOR
+    )
     found["theory_error"] = _mean([finite(theory.theory_error) for theory in theories])
     units = [
         grouped.tables.units.get((number, seed), {})
@@ -161,7 +165,7 @@ def _numbers(grouped: GroupedRuns, one: Configuration) -> dict[str, Interval]:
     return found | {"wall_seconds": _mean([one.seconds])}
 
 
-def _mean(values: Sequence[float | None]) -> Interval:
+def _mean(values: Iterable[float | None], scale: Scale = ANY) -> Interval:
     """The mean of numbers of runs, not of seeds: without an interval."""
-    known = [value for value in values if value is not None]
-    return Interval(sum(known) / len(known) if known else None, None, None, len(known))
+    found = interval(values, scale=scale)
+    return Interval(found.mean, None, None, found.n)

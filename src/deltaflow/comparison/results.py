@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from deltaflow.comparison.flow_numbers import flow_numbers
-from deltaflow.comparison.statistics.intervals import interval, metric_scale
+from deltaflow.comparison.statistics.intervals import interval, scale_of
 from deltaflow.records import METRICS, Interval, Summary
 
 HEADLINES = ("accuracy", "r2", "loss")
@@ -181,6 +181,6 @@ def _intervals(
     counted = list(replicas)
     names = dict.fromkeys(name for replica in counted for name in replica)
     return {
-        name: asdict(interval((one.get(name) for one in counted), scale=metric_scale(name, rows)))
+        name: asdict(interval((one.get(name) for one in counted), scale=scale_of(name, rows)))
         for name in names
     }

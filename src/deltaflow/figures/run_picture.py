@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deltaflow.comparison.flow_numbers import flow_numbers, positive_log
-from deltaflow.comparison.statistics.intervals import interval
+from deltaflow.comparison.statistics.intervals import FACTOR, interval
 from deltaflow.figures.class_panels import Classified, draw_classified
 from deltaflow.figures.depth_panels import (
     draw_profile,
@@ -174,10 +174,10 @@ def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:
 
 
 def _decay(layers: pl.DataFrame) -> dict[str, float | None]:
-    """The mean decay rate over seeds, at the start and at the end."""
+    """The geometric mean of the decay rate over seeds, at the start and at the end."""
     numbers = flow_numbers(layers).values()
     return {
-        moment: interval(row[f"decay_rate_{moment}"] for row in numbers).mean
+        moment: interval((row[f"decay_rate_{moment}"] for row in numbers), scale=FACTOR).mean
         for moment in ("start", "end")
     }
 

@@ -160,9 +160,9 @@ class Summary:
     ] = field(default_factory=dict)
     flow: Annotated[
         Intervals,
-        "by number, as in metrics: vanishing_index, vanishing_index_weight and decay_rate, each "
-        "with _start and _end, and loss_gain_start and _end; at the start every replica counts, "
-        "diverged later or not",
+        "by number, as in metrics: vanishing_index, vanishing_index_weight, decay_rate and "
+        "loss_gain, each with _start and _end; of the last two the geometric mean, without those "
+        "that are 0; at the start every replica counts, diverged later or not",
     ] = field(default_factory=dict)
     theory: Annotated[
         TheorySummary | None,

@@ -9,7 +9,7 @@ import pytest
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.grouping import configurations, distinct, numbered
 from deltaflow.comparison.series.tables import MOST_EPOCHS, MOST_STEPS, read_tables
-from deltaflow.comparison.statistics.intervals import interval, metric_scale
+from deltaflow.comparison.statistics.intervals import interval, scale_of
 from written import ROWS, layers, metrics, write_run
 
 ROUNDING = 2e-3  # of four digits, and of logarithms of them
@@ -103,7 +103,7 @@ def test_curves_are_means_with_intervals(tmp_path):
         for name in ("loss", "accuracy"):
             for place, epoch in enumerate((0, 1, 2)):
                 rows = frame.filter(pl.col("split") == split, pl.col("epoch") == epoch)
-                expected = interval(rows[name], scale=metric_scale(name, ROWS[split]))
+                expected = interval(rows[name], scale=scale_of(name, ROWS[split]))
                 for bound in ("mean", "low", "high"):
                     found = getattr(curve.bands[name], bound)[place]
                     assert found == pytest.approx(getattr(expected, bound), rel=ROUNDING)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from deltaflow.comparison.statistics.intervals import Scale, bounds, interval, metric_scale
+from deltaflow.comparison.statistics.intervals import FACTOR, Scale, bounds, interval, scale_of
 from deltaflow.records import Interval
 
 
@@ -37,6 +37,18 @@ def test_the_size_of_values_does_not_matter():
     small, huge = interval([1.0, 2.0, 4.0]), interval([1e200, 2e200, 4e200])
     assert huge.mean == pytest.approx(1e200 * small.mean)
     assert huge.high == pytest.approx(1e200 * small.high)
+
+
+def test_of_factors_the_logarithms_are_averaged():
+    """One seed in a million does not pull the mean: ×1e-6 and ×1 make ×1e-3 per layer."""
+    values = [1e-6, 1.0, 1e-3, 1e-4]
+    found, plain = interval(values, scale=FACTOR), interval(map(math.log, values))
+    assert found.mean == pytest.approx(stats.gmean(values))
+    assert (found.low, found.high) == pytest.approx((math.exp(plain.low), math.exp(plain.high)))
+    assert interval([*values, 0.0, None, math.nan], scale=FACTOR) == found  # 0 has no logarithm
+    assert interval([1e-300, 1e300], scale=FACTOR).high < math.inf
+    for name in ("decay_rate_start", "loss_gain_end"):
+        assert scale_of(name) == FACTOR
 
 
 def test_an_interval_has_the_level_that_it_is_asked_for():
@@ -116,6 +128,6 @@ def test_students_interval_would_not_cover_accuracies_near_one():
      ("rmse", [0.0, 1.0], 0, math.inf), ("loss", [0.0, 1.0], -math.inf, math.inf)],
 )  # fmt: skip
 def test_intervals_keep_within_what_a_metric_can_be(name, values, low, high):
-    found = interval(values, scale=metric_scale(name))
+    found = interval(values, scale=scale_of(name))
     assert low <= found.low < found.mean < found.high <= high
     assert (found.low == low, found.high == high) != (False, False) or name == "loss"

@@ -15,7 +15,7 @@ from deltaflow.comparison.configuration import Configuration
 from deltaflow.comparison.flow_numbers import positive_log
 from deltaflow.comparison.series.bands import UNITS, Band, Curve, Heatmap, Profile, rounded
 from deltaflow.comparison.series.seed_lines import lines, values_by_seed
-from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, metric_scale
+from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, scale_of
 from deltaflow.records import LAYERS, METRICS, Schema
 
 MOST_STEPS, MOST_EPOCHS = 24, 40
@@ -185,7 +185,7 @@ def _curves(
         for (split,), of_split in rows.group_by(["split"], maintain_order=True):
             bands = {
                 name: _band(
-                    _bounds(of_split, name, metric_scale(name, data_rows.get(str(split)))),
+                    _bounds(of_split, name, scale_of(name, data_rows.get(str(split)))),
                     lines(by_seed[name].get((number, split)), of_split["epoch"]),
                 )
                 for name in names

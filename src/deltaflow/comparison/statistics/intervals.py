@@ -7,11 +7,14 @@ get the interval of Korn and Graubard (1998, Survey Methodology 24, 193-201): th
 and Pearson for as many independent rows as would scatter like the seeds do, and never for more
 than there are. By simulation it covers at least 95 % for 3 to 16 seeds and 30 to 1,000 rows;
 but no interval of few seeds knows of a rare seed that fails.
+
+Factors may span decades, so their logarithms are averaged: the mean is the geometric one.
 """
 
 import math
+import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,11 +35,13 @@ class Scale:
         low: the least.
         high: the greatest.
         rows: of the data that each value is an average over; ``None`` if that is not known.
+        is_factor: whether logarithms are averaged; 0 has none, and is left out.
     """
 
     low: float = -math.inf
     high: float = math.inf
     rows: int | None = None
+    is_factor: bool = False
 
     @property
     def is_share(self) -> bool:
@@ -46,13 +51,18 @@ class Scale:
 
 ANY = Scale()
 SHARE = Scale(0, 1)
+FACTOR = Scale(0, is_factor=True)
+_LARGEST = math.log(sys.float_info.max)
+_FACTORS = ("decay_rate", "loss_gain")
 _LIMITS = {
     "accuracy": (0.0, 1.0), "macro_f1": (0.0, 1.0), "r2": (-math.inf, 1.0), "rmse": (0.0, math.inf)
 }  # fmt: skip
 
 
-def metric_scale(name: str, rows: int | None = None) -> Scale:
-    """The scale of a metric that is averaged over so many rows."""
+def scale_of(name: str, rows: int | None = None) -> Scale:
+    """The scale of a flow number, or of a metric that is averaged over so many rows."""
+    if name.startswith(_FACTORS):
+        return FACTOR
     return Scale(*_LIMITS.get(name, (-math.inf, math.inf)), rows)
 
 
@@ -70,7 +80,14 @@ def interval(values: Iterable[float | None], level: float = LEVEL, scale: Scale 
     >>> found = interval([1.0, 1.0, 1.0], scale=Scale(0, 1, rows=30))
     >>> round(found.low, 3), found.mean, found.high, found.alike
     (0.96, 1.0, 1.0, True)
+    >>> interval([0.01, 1.0, 0.0], scale=FACTOR).mean
+    0.1
     """
+    if scale.is_factor:
+        found = interval((math.log(v) for v in values if v and 0 < v < math.inf), level)
+        return replace(
+            found, **{end: _power(getattr(found, end)) for end in ("mean", "low", "high")}
+        )
     known = np.array([v for v in values if v is not None and math.isfinite(v)])
     n = len(known)
     if n == 0:
@@ -84,6 +101,10 @@ def interval(values: Iterable[float | None], level: float = LEVEL, scale: Scale 
     error = 0.0 if alike else size * float(shares.std(ddof=1)) / math.sqrt(n)
     low, high = bounds(mean, error, n - 1, scale, n, level)
     return Interval(mean, float(low), float(high), n, alike)
+
+
+def _power(logarithm: float | None) -> float | None:
+    return None if logarithm is None else math.exp(min(logarithm, _LARGEST))
 
 
 def bounds(

@@ -51,8 +51,10 @@ class RecordedStep:
 
     @cached_property
     def rate(self) -> float:
-        """By what δ changes per layer going back, the mean over seeds; NaN if unknown."""
-        return _mean(decay_rate(self.profiles)) if self.profiles.size else math.nan
+        """By what δ changes per layer going back, the geometric mean over seeds; NaN if unknown."""
+        return (
+            math.exp(_mean(np.log(decay_rate(self.profiles)))) if self.profiles.size else math.nan
+        )
 
     def worst(self, column: str) -> tuple[int, float]:
         """The hidden layer with the largest value, and that value, the mean over seeds.
