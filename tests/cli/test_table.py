@@ -32,8 +32,8 @@ def test_what_the_readme_shows_is_what_is_said_before_the_result(deltaflow, writ
     assert (outcome.status, outcome.err) == (0, "")
     said, _, _ = outcome.out.partition("Network ")
     assert [line.rstrip() for line in said.splitlines()[1:]] == shown.splitlines()[1:]
-    assert said.startswith("Training     my.csv · 2 × 32 relu, init torch · ce · sgd 0.1 · ")
-    assert shown.startswith("Training     my.csv · 2 × 32 relu, init torch · ce · sgd 0.1 · 100 ")
+    assert said.startswith("Training     my.csv · 2 × 32 relu, init torch · ce · sgd 0.05 · ")
+    assert shown.startswith("Training     my.csv · 2 × 32 relu, init torch · ce · sgd 0.05 · 100 ")
 
 
 def test_in_a_terminal_it_stands_above_the_bar(shown, write):

@@ -14,7 +14,7 @@ def test_elsewhere_there_is_no_bar_and_the_table_is_plain(deltaflow):
     lines = outcome.out.splitlines()
     assert (
         lines[0]
-        == "Training     iris · 2 × 32 relu, init torch · ce · sgd 0.1 · 30 epochs · 3 seeds"
+        == "Training     iris · 2 × 32 relu, init torch · ce · sgd 0.05 · 30 epochs · 3 seeds"
     )
     rows = "90/30/30 rows to train, validate, test"
     assert lines[1] == f"Network      4 → 2 × 32 → 3, 1,315 parameters · {rows}"

@@ -16,16 +16,16 @@ def composed(*overrides):
 
 
 @pytest.mark.parametrize(("overrides", "varied", "said"), [
-    ([], {}, "iris · 2 × 32 relu, init torch · ce · sgd 0.1 · 100 epochs"),
+    ([], {}, "iris · 2 × 32 relu, init torch · ce · sgd 0.05 · 100 epochs"),
     (["network.hidden_sizes=[64,16]", "n_seeds=4", "trainer.max_epochs=1"], {},
-     "iris · 64 × 16 relu, init torch · ce · sgd 0.1 · 1 epoch · 4 seeds"),
+     "iris · 64 × 16 relu, init torch · ce · sgd 0.05 · 1 epoch · 4 seeds"),
     (["network=linear", "data=sine", "loss=mse", "optimizer=adam"], {},
      "sine · no hidden layer, relu, init torch · mse · adam 0.01 · 100 epochs"),
     (["data=table", "data.path=a/my.csv", "data.target=y"], {},
-     "my.csv · 2 × 32 relu, init torch · ce · sgd 0.1 · 100 epochs"),
+     "my.csv · 2 × 32 relu, init torch · ce · sgd 0.05 · 100 epochs"),
     ([], {"activation": 4, "optimizer.lr": 2}, "iris · 2 × 32, init torch · ce · sgd · 100 epochs"),
     ([], {"network.depth": 4, "data": 2, "init": 2, "trainer.max_epochs": 2, "n_seeds": 2},
-     "relu · ce · sgd 0.1"),
+     "relu · ce · sgd 0.05"),
 ])  # fmt: skip
 def test_a_line_says_what_is_trained_but_for_what_varies(overrides, varied, said):
     assert described(*composed(*overrides), varied) == said

@@ -150,19 +150,21 @@ def test_every_activation_is_rebuilt_from_a_checkpoint(option, parts):
     torch.testing.assert_close(phi(z), result.network.activations[0](z))
 
 
+@pytest.mark.parametrize("data", ["breast_cancer", "iris"])  # two classes, and three
 @pytest.mark.parametrize("option", options("loss"))
-def test_the_default_step_suits_the_curvature_of_every_loss(option):
-    """Step times curvature, which is what training is stable by, is at most that of ce."""
-    config = composed([f"loss={option}"], Path())
+def test_the_default_step_suits_the_curvature_of_every_loss(option, data):
+    """Step times curvature, which is what training is stable by, is at most that of mse."""
+    config = composed([f"loss={option}", f"data={data}"], Path())
     objective = builders.objective(config, assembly.datamodule(config))
     output = torch.zeros(objective.n_outputs, dtype=torch.float64)
 
     def loss(z):
         return objective.sample_loss(z[None, None], torch.tensor([[1]])).squeeze()
 
-    curvature = torch.autograd.functional.hessian(loss, output) * objective.n_outputs
-    greatest = torch.linalg.eigvalsh(curvature).max()
-    assert config.optimizer.lr * greatest <= 0.1 + 1e-12
+    greatest = torch.linalg.eigvalsh(torch.autograd.functional.hessian(loss, output)).max()
+    if data == "breast_cancer":
+        assert config.optimizer.lr * greatest == pytest.approx(0.05 if option == "mse" else 0.025)
+    assert config.optimizer.lr * greatest <= 0.05 + 1e-12
 
 
 @pytest.mark.slow

@@ -119,7 +119,7 @@ def test_hyperparameters_are_numbers_where_they_are(tmp_path):
         "network.depth": 2,
         "network.hidden_sizes": "[8,4]",
         "trainer.gradient_clip_norm": 0.5,
-        "optimizer.lr": 0.1,
+        "optimizer.lr": 0.05,
         "seed": 0,
     }
     assert "network.width" not in found, "no width is in use"
