@@ -19,7 +19,7 @@ from verdict_accuracy.recipe import Recipe
 from verdict_accuracy.setting_faults import SETTING_FAULTS
 
 RECIPES = (*FLOW_FAULTS, *SETTING_FAULTS, *USUAL, *AT_LIMITS)
-_COMMON = {"n_seeds": "3", "trainer.max_epochs": "30"}
+_COMMON = {"n_seeds": "3", "trainer.max_epochs": "30", "data.batch_size": "16"}
 
 
 @dataclass(frozen=True)

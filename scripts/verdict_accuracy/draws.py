@@ -13,7 +13,7 @@ EDGES = {  # activations with a usual initialisation that keeps δ for ten layer
     "relu": "he", "leaky": "he", "tanh": "xavier", "hardtanh": "xavier", "selu": "lecun",
     "elu": "critical", "identity": "xavier", "gelu": "critical", "silu": "critical",
 }  # fmt: skip
-_FOR_A_LINEAR_MODEL = ("iris", "wine", "breast_cancer", "moons", "blobs", "linear", "diabetes")
+FOR_A_LINEAR_MODEL = ("iris", "wine", "breast_cancer", "moons", "blobs", "linear", "diabetes")
 
 
 class Draw:
@@ -60,7 +60,7 @@ class Draw:
         """A network without a fault, of up to so many hidden layers."""
         activation = self.one(*EDGES)
         if activation == "identity" and not data:
-            data = _FOR_A_LINEAR_MODEL
+            data = FOR_A_LINEAR_MODEL
         made = {"activation": activation, "init": EDGES[activation]}
         return made | self.shape(1, high) | self.data(*data) | self.gentle()
 

@@ -1,6 +1,6 @@
 """Faults of the start and of the steps; all else is as it should be."""
 
-from verdict_accuracy.draws import CLASSES, EDGES, Draw, Overrides, descent
+from verdict_accuracy.draws import CLASSES, EDGES, FOR_A_LINEAR_MODEL, Draw, Overrides, descent
 from verdict_accuracy.recipe import Recipe, recipe
 
 _HERE = "verdict_accuracy.starts"
@@ -21,7 +21,7 @@ def _hidden_vanishing(draw: Draw) -> Overrides:
     activation = draw.one("relu", "leaky", "identity")  # which keep σ_w/√2 of δ, or σ_w
     narrow = draw.number(0.4, 0.55) if activation == "identity" else draw.number(0.5, 0.75)
     made = {"activation": activation, "init": "normal", "init.sigma_w": narrow}
-    return made | draw.shape(8, 12) | draw.data(*CLASSES) | descent("0.01")
+    return made | draw.shape(8, 12) | draw.data(*_that_fit(activation)) | descent("0.01")
 
 
 def _hidden_by_xavier(draw: Draw) -> Overrides:
@@ -34,7 +34,11 @@ def _exploding(draw: Draw) -> Overrides:
     activation = draw.one("relu", "leaky", "identity", "elu")
     wide = draw.number(1.6, 2.2) if activation == "identity" else draw.number(2.3, 3.2)
     made = {"activation": activation, "init": "normal", "init.sigma_w": wide}
-    return made | draw.shape(9, 13) | draw.data(*CLASSES) | descent("1e-6")
+    return made | draw.shape(9, 13) | draw.data(*_that_fit(activation)) | descent("1e-6")
+
+
+def _that_fit(activation: str) -> tuple[str, ...]:
+    return FOR_A_LINEAR_MODEL[:5] if activation == "identity" else CLASSES
 
 
 def _chaotic(draw: Draw) -> Overrides:
@@ -75,7 +79,7 @@ def _inactive(draw: Draw) -> Overrides:
 def _violent(draw: Draw) -> Overrides:
     """Of activations that go on passing something back, however far out."""
     made = {"activation": draw.one("tanh", "sigmoid", "leaky"), "init": "xavier"}
-    steps = {"optimizer": "adam", "optimizer.lr": draw.number(1, 4)}
+    steps = {"optimizer": "adam", "optimizer.lr": draw.number(3, 10)}
     return made | draw.shape(1, 2) | draw.data(*CLASSES) | steps
 
 

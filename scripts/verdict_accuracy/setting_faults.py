@@ -74,7 +74,7 @@ def _large_inputs(draw: Draw) -> Overrides:
 
 
 def _large_targets(draw: Draw) -> Overrides:
-    scale = {"+data.targets": draw.number(1e6, 1e9), "data.standardize": "false"}
+    scale = {"+data.targets": draw.number(1e7, 1e9), "data.standardize": "false"}
     return draw.quick("linear") | {"data._target_": f"{_SOURCES}.scaled_line"} | scale
 
 
@@ -128,7 +128,7 @@ def _small_steps_of_sgd(draw: Draw) -> Overrides:
 def _schedule_that_stops(draw: Draw) -> Overrides:
     schedule = {"scheduler": "step", "scheduler.step_size": "1"}
     gamma = {"scheduler.gamma": draw.number(1e-4, 1e-2)}
-    return draw.quick("iris", "wine", "linear") | {"optimizer.lr": "0.001"} | schedule | gamma
+    return draw.quick("iris", "wine", "linear") | {"optimizer.lr": "0.005"} | schedule | gamma
 
 
 def _large_epsilon(draw: Draw) -> Overrides:
@@ -148,7 +148,7 @@ def _zero_start(draw: Draw) -> Overrides:
 
 def _wrong_labels(draw: Draw) -> Overrides:
     """As many labels are wrong as chance would have it, of too many to be learnt by heart."""
-    made = draw.quick(*SYNTHETIC) | {"data.n_samples": "900", "trainer.max_epochs": "10"}
+    made = draw.quick(*SYNTHETIC) | {"data.n_samples": "900", "trainer.max_epochs": "20"}
     share = "0.66" if made["data"] == "blobs" else "0.5"
     return made | layers(draw.whole(8, 16)) | {"data.label_noise": share}
 

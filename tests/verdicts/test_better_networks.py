@@ -256,7 +256,7 @@ def scatter_of_rectifiers(hidden: list[int]) -> float:
 def assert_told(words: str, hidden: list[int], advised: str, then: list[int]) -> None:
     """The width that is told is the scatter of such networks, and so is what is predicted."""
     told = re.fullmatch(
-        rf"Layers of {min(hidden)} units scatter by ±(\S+) decades\. "
+        rf"Layers of {min(hidden)} units scatter by about ±(\S+) decades\. "
         rf"Try network\.{re.escape(advised)}, predicted ±(\S+)\.",
         words,
     )

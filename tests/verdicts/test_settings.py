@@ -167,3 +167,6 @@ def test_one_or_two_units_are_too_few_where_inputs_or_outputs_are_more(shape, la
         wide = ",".join(str(max(n, 32)) for n in shape[1:-1])
         assert first.advice.overrides == (f"network.hidden_sizes=[{wide}]",)
     assert kinds(evidence(shape, nn.ReLU(), He())) == ["healthy"]
+    for left in (0.55, 0.45):  # of other rows, while those of the training part are learnt by heart
+        judged = evidence(shape, nn.ReLU(), He(), others={"validation": (0.9, left)})
+        assert kinds(judged) == ["bottleneck" if layers and left > 0.5 else "healthy"]

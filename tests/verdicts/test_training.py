@@ -153,6 +153,12 @@ def test_the_longest_update_is_quoted_as_the_mean_over_seeds():
     assert "layer 2 moved by 2 of its weights' length" in words["violent"]
 
 
+@pytest.mark.parametrize(("elsewhere", "kind"), [(0.9, "healthy"), (1.1, "violent")])
+def test_a_long_first_step_is_to_blame_where_a_constant_does_better_on_other_rows(elsewhere, kind):
+    others = {"validation": (0.9, elsewhere)}
+    assert kinds(evidence(update_ratio=updates(2.0, step=0), others=others))[0] == kind
+
+
 @pytest.mark.parametrize(("shrunk", "kind"), [(0.5, "healthy"), (1.0, "violent"), (3.0, "violent")])
 def test_weights_that_training_made_small_do_not_make_a_step_long(shrunk, kind):
     judged = evidence(
@@ -291,7 +297,8 @@ def test_the_rate_of_δ_shows_that_it_is_not_to_blame():
 @pytest.mark.parametrize(("but", "advice"), [
     ({"shape": sizes(0)}, "network.depth=2"),
     ({"shape": sizes(0), "sizes_listed": True}, "network.hidden_sizes=[32,32]"),
-    ({"phi": nn.Identity()}, "activation=relu"),
+    ({"phi": nn.Identity(), "shape": sizes(3)}, "activation=relu"),
+    ({"phi": nn.Identity()}, "activation=tanh init.sigma_w=1"),  # where ReLU's δ would vanish
     ({"phi": nn.LeakyReLU(1.0)}, "activation.negative_slope=0.01"),
     ({"phi": nn.LeakyReLU(0.9)}, "debug=overfit"),
     ({"phi": nn.Tanh()}, "debug=overfit"),
@@ -303,7 +310,7 @@ def test_a_plateau_names_what_else_may_be_the_cause(but, advice):
     judged = {"update_ratio": 5e-3} | but
     (verdict,) = judge(evidence(**judged, initializer=Normal(1.0, 0.0), losses=FLAT))
     assert verdict.kind == "plateau"
-    assert verdict.advice.overrides == (advice,)
+    assert verdict.advice.overrides == tuple(advice.split())
 
 
 @pytest.mark.parametrize("best", [math.nan, math.inf, 0.0])

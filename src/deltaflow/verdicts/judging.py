@@ -38,10 +38,10 @@ _FINDINGS: tuple[Check, ...] = (  # causes before effects
     training.stalled,
 )
 _OUTCOMES: tuple[Check, ...] = (  # of a run without any of these, the first that holds
+    outcome.undertrained,
     outcome.overfitted,
     outcome.by_heart,
     outcome.unlike_test_rows,
-    outcome.undertrained,
     outcome.plateau,
     outcome.missed_class,
 )

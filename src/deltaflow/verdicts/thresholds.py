@@ -21,7 +21,9 @@ LONG_UPDATE = 1e-2
 """The same at its longest."""
 FEWEST_STEPS = 50
 """Updates of the usual length that move weights by ``KEPT`` of it: before, nothing is missed."""
-ORDINARY_SQUARE = (0.1, 10.0)
+ANOTHER_ORDER = 10.0
+"""Factor by which what is alike does not differ."""
+ORDINARY_SQUARE = (1 / ANOTHER_ORDER, ANOTHER_ORDER)
 """Mean(x²) between which inputs are of ordinary size: 1 when standardised, and a factor of ten
 changes the first layer's signals by as much as its initialisation does (σ_w from 0.3 to 3)."""
 APART = 0.999

@@ -7,6 +7,7 @@
 """
 
 from deltaflow.verdicts.advice.better_networks import (
+    bent_network,
     better_network,
     shape,
     wider_network,
@@ -15,6 +16,7 @@ from deltaflow.verdicts.advice.better_networks import (
 from deltaflow.verdicts.advice.step_sizes import further, smaller_step, unusual_inputs
 
 __all__ = [
+    "bent_network",
     "better_network",
     "further",
     "shape",

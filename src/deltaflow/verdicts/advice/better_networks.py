@@ -59,6 +59,16 @@ def better_network(evidence: Evidence) -> Advice:
     return Advice((shape(evidence, evidence.theory.sizes[1:2]),), {"layers_to_cross": 1})
 
 
+def bent_network(evidence: Evidence) -> Advice:
+    """ReLU in place of a linear φ, with another start if its own would not do."""
+    same = "activation=relu"
+    if evidence.normalization is not None:  # theory says nothing of it
+        return Advice((same,))
+    kept = _with(evidence, same, nn.ReLU(), evidence.theory.initializer)
+    sound = (c.overrides for c in (*kept, *_activations(evidence)) if c.is_sound)
+    return Advice(next(sound, (same,)))
+
+
 def wider_or_better(evidence: Evidence) -> Advice:
     """More units where chance alone is at fault, else the smallest change that helps."""
     return wider_network(evidence) or better_network(evidence)

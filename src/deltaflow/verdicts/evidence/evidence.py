@@ -112,6 +112,12 @@ class Evidence:
         means = self.updates.group_by("layer").agg(pl.col("length").mean())["length"]
         return float(means.max()) if len(means) else math.nan  # type: ignore[arg-type]
 
+    @property
+    def first_length(self) -> float:
+        """The mean update of the first step, of the layer that moves most; 0 if unknown."""
+        first = self.updates.filter(pl.col("step") == 0)["length"]
+        return float(first.to_numpy().max(initial=0.0))
+
     @cached_property
     def first_update(self) -> float:
         """The longest update of the first step, of all seeds; NaN if unknown."""
@@ -140,6 +146,15 @@ class Evidence:
     def typical(self) -> float:
         """The same of the median seed."""
         return median(self.explained)
+
+    @property
+    def loss_gone(self) -> float:
+        """The share of the best constant output's loss that is gone of the median seed; or NaN.
+
+        With dropout that of the validation part if it is more.
+        """
+        gone = median(self.fit.learnt("train"))
+        return max(gone, median(self.fit.learnt("validation"))) if self.theory.dropout else gone
 
     @property
     def mostly_diverged(self) -> bool:

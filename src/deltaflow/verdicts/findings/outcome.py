@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from deltaflow.verdicts.advice import further, shape
+from deltaflow.verdicts.advice import bent_network, further, shape
 from deltaflow.verdicts.evidence import Evidence, fall, median
 from deltaflow.verdicts.findings.flow import change
 from deltaflow.verdicts.thresholds import (
+    ANOTHER_ORDER,
     DEFAULT_WIDTH,
     FEWEST_STEPS,
     KEPT,
@@ -23,18 +24,18 @@ _BY_HEART = 16  # rows of debug=overfit
 def undertrained(evidence: Evidence) -> Verdict | None:
     """The loss still falls at the end, by much or because most of it is left.
 
-    Its descent goes on, or no layer can have moved by the length of its weights yet. Where much is
-    explained already, both must hold, the fall be worth something, and more be left. Other rows
-    must share in it, since rows that are learnt by heart take long.
+    Its descent goes on, or no layer can have moved by the length of its weights yet. Where most of
+    the loss is gone already, both must hold, the fall be worth something, and more be left. Other
+    rows must share in it, since rows that are learnt by heart take long.
     """
     losses, best = evidence.losses, evidence.constants.loss
     falls, goes_on = fall(losses)
     is_near = evidence.pace * evidence.n_steps < 1
     matters = KEPT * best < falls < losses[-1:].sum()  # as long again does not take away the rest
-    if evidence.typical < MAJORITY:
-        is_early = goes_on or is_near
-    else:
+    if evidence.loss_gone >= MAJORITY:
         is_early = goes_on and is_near and matters
+    else:
+        is_early = goes_on or is_near
     if not falls or not is_early or not _is_shared(evidence, falls):
         return None
     numbers = {"fall": falls, "last_loss": float(losses[-1]), "n_steps": evidence.n_steps}
@@ -85,14 +86,19 @@ def overfitting(evidence: Evidence) -> Verdict | None:
 
 
 def unlike_test_rows(evidence: Evidence) -> Verdict | None:
-    """A network that explains the validation rows, and not the test rows."""
-    validation, test = (median(evidence.fit.explained(p)) for p in ("validation", "test"))
-    if not (validation > MAJORITY and test <= 0):
+    """A network that explains the validation rows and not the test rows, or is lost on these.
+
+    Lost is one whose loss is of another order than the best constant output's there, and below it
+    on validation rows.
+    """
+    parts = ("validation", "test")
+    validation, test = (median(evidence.fit.explained(part)) for part in parts)
+    before, then = (median(evidence.fit.learnt(part)) for part in parts)
+    is_lost = before > 0 and 1 - then > ANOTHER_ORDER
+    if not (is_lost or (validation > MAJORITY and test <= 0)):
         return None
-    losses = {
-        f"{part}_loss": float(evidence.fit.losses(part)[-1]) for part in ("validation", "test")
-    }
-    return Verdict("unlike_test_rows", "end", losses, advice=Advice())
+    losses = {f"{part}_loss": float(evidence.fit.losses(part)[-1]) for part in parts}
+    return Verdict("unlike_test_rows", "end", losses)
 
 
 def plateau(evidence: Evidence) -> Verdict | None:
@@ -147,9 +153,15 @@ def healthy(evidence: Evidence) -> Verdict | None:
 
 
 def _onwards(evidence: Evidence, falls: float) -> Advice:
-    """Steps and epochs that lead to the end: a loss falls in proportion to what is left of it."""
+    """Steps and epochs that lead to the end, and layers by the length of their weights at least.
+
+    A loss falls in proportion to what is left of it; but what it loses at first, by one constant
+    output in place of another, says nothing of what it must learn then.
+    """
     left = float(evidence.losses[-1]) / (2 * falls)  # trainings as long as this one
-    return further(evidence, 1 + math.log(1 / KEPT) * left)
+    times = 1 + math.log(1 / KEPT) * left
+    moved = evidence.pace * evidence.n_steps
+    return further(evidence, max(times, 1 / moved) if moved > 0 else times)
 
 
 def _is_shared(evidence: Evidence, falls: float) -> bool:
@@ -192,12 +204,15 @@ def _elsewhere(evidence: Evidence) -> tuple[str, Advice | None]:
     moments = evidence.theory.moments
     if np.ptp(moments.slope(np.linspace(-3, 3, 13))) == 0:
         bent = hasattr(moments.activation, "negative_slope")
-        other = "activation.negative_slope=0.01" if bent else "activation=relu"
-        return "linear_activation", Advice((other,))
+        if bent:
+            return "linear_activation", Advice(("activation.negative_slope=0.01",))
+        return "linear_activation", bent_network(evidence)
     if evidence.settings.label_noise >= MAJORITY:
         return "label_noise", Advice(("data.label_noise=0",))
     if evidence.data.n_rows <= _BY_HEART:
         return "few_rows", None
+    if evidence.settings.scheduled and evidence.pace < MAJORITY * evidence.first_length:
+        return "schedule", Advice(("scheduler=constant",), {"update": evidence.first_length})
     if evidence.pace < LONG_UPDATE / 2 and evidence.settings.lr is not None:
         return "short_steps", further(evidence, LONG_UPDATE / evidence.pace)
     return "unknown", Advice(("debug=overfit",))

@@ -149,14 +149,17 @@ def bottleneck(evidence: Evidence) -> Verdict | None:
     """A layer of one or two units, fewer than the network needs to be able to learn anything.
 
     Networks of width max(n_inputs + 1, n_outputs) approximate any function, and narrower ones do
-    not (Park et al. 2021, arXiv:2006.08859).
+    not (Park et al. 2021, arXiv:2006.08859). Such a network may have the training rows by heart,
+    so little is explained too if at no epoch half of the loss of other rows is gone.
     """
     sizes = evidence.theory.sizes
     needed = max(sizes[0] + 1, sizes[-1])
     narrow = tuple(
         layer for layer, n in enumerate(sizes[1:-1], start=1) if n <= FEWEST_NUMBERS and n < needed
     )
-    if not narrow or not evidence.explains_little:
+    elsewhere = median(evidence.fit.learnt("validation", at_best_epoch=True))
+    is_little = evidence.n_steps >= FEWEST_STEPS and elsewhere < MAJORITY
+    if not narrow or not (evidence.explains_little or is_little):
         return None
     hidden = [max(n, DEFAULT_WIDTH) for n in sizes[1:-1]]
     numbers = {"units": min(sizes[1:-1]), "needed": needed}

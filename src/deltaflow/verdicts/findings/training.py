@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from deltaflow.verdicts.advice import better_network, further, smaller_step
-from deltaflow.verdicts.evidence import Evidence
+from deltaflow.verdicts.evidence import Evidence, median
 from deltaflow.verdicts.findings.flow import change
 from deltaflow.verdicts.thresholds import DECADES, FEWEST_STEPS, KEPT, USUAL_UPDATE
 from deltaflow.verdicts.verdict import Advice, Verdict
@@ -42,7 +42,8 @@ def violent(evidence: Evidence) -> Verdict | None:
     worse, late = _is_worse(evidence), evidence.updates.filter(pl.col("step") > 0)
     lasts = len(late) and late["length"].max() >= 1  # type: ignore[operator]
     unsettled = len(losses) > 1 and losses[-1] - losses.min() > KEPT * abs(best)
-    costs = lasts or unsettled or evidence.explains_little
+    elsewhere = median(evidence.fit.learnt("validation"))  # below 0 a constant does better
+    costs = lasts or unsettled or evidence.explains_little or elsewhere < 0
     if not worse and not (row["length"] >= 1 and costs):
         return None
     numbers: dict[str, Any] = {"update": row["length"], "step": row["step"]}
@@ -85,8 +86,7 @@ def stalled(evidence: Evidence) -> Verdict | None:
         "first_loss": first,
         "last_loss": last,
     }
-    lengths = evidence.updates.filter(pl.col("step") == 0)["length"].to_numpy()
-    at_first = float(lengths.max(initial=0.0))
+    at_first = evidence.first_length
     if evidence.settings.scheduled and at_first * n_steps > KEPT:
         numbers["first_update"] = at_first
         advice = Advice(("scheduler=constant",), {"update": at_first})

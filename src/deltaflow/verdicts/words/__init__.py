@@ -34,7 +34,7 @@ def recorded(verdict: Verdict) -> dict[str, Any]:
 
 
 _BASIS = {
-    "scatter": "Layers of {narrowest:.0f} unit{s} scatter by ±{scatter:.1f} decades. ",
+    "scatter": "Layers of {narrowest:.0f} unit{s} scatter by about ±{scatter:.1f} decades. ",
 }
 _PREDICTED = {  # by quantity, in the order of importance
     "rate": "predicted ×{:.3g} per layer",

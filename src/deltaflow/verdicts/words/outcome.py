@@ -9,6 +9,7 @@ from deltaflow.verdicts.words.network import change
 _CAUSES = {
     "no_hidden_layer": "Without a hidden layer it is a linear model.",
     "linear_activation": "φ is linear, so all layers are one linear map in theory.",
+    "schedule": "The schedule ends the steps: their mean is less than half of the first.",
     "short_steps": "Steps can be longer.",
     "label_noise": "Half of the training labels or more are replaced by others.",
     "unknown": "Look at data and labels: sixteen rows are learnt by heart by a sound network.",
