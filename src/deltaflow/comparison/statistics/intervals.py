@@ -14,7 +14,7 @@ Factors may span decades, so their logarithms are averaged: the mean is the geom
 import math
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -85,9 +85,8 @@ def interval(values: Iterable[float | None], level: float = LEVEL, scale: Scale 
     """
     if scale.is_factor:
         found = interval((math.log(v) for v in values if v and 0 < v < math.inf), level)
-        return replace(
-            found, **{end: _power(getattr(found, end)) for end in ("mean", "low", "high")}
-        )
+        mean, low, high = map(_power, (found.mean, found.low, found.high))
+        return Interval(mean, low, high, found.n, found.alike)
     known = np.array([v for v in values if v is not None and math.isfinite(v)])
     n = len(known)
     if n == 0:
