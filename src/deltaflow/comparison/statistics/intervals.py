@@ -85,8 +85,8 @@ def interval(values: Iterable[float | None], level: float = LEVEL, scale: Scale 
     """
     if scale.is_factor:
         found = interval((math.log(v) for v in values if v and 0 < v < math.inf), level)
-        mean, low, high = map(_power, (found.mean, found.low, found.high))
-        return Interval(mean, low, high, found.n, found.alike)
+        ends = (_power(found.mean), _power(found.low), _power(found.high))
+        return Interval(*ends, found.n, found.alike)
     known = np.array([v for v in values if v is not None and math.isfinite(v)])
     n = len(known)
     if n == 0:
