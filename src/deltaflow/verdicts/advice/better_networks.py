@@ -46,11 +46,7 @@ class Candidate:
 
 
 def better_network(evidence: Evidence) -> Advice:
-    """The smallest change that theory predicts to help.
-
-    Looked for in this order: the inputs' scale, no dropout, the initialisation, another
-    activation, fewer layers. If nothing helps, it is one hidden layer.
-    """
+    """The first of ``ways`` that theory predicts to help; if none does, one hidden layer."""
     ways = (_inputs, _without_dropout, _initializations, _activations, _shallower)
     for candidates in (list(way(evidence)) for way in ways):
         best = _least(candidates)
@@ -61,12 +57,9 @@ def better_network(evidence: Evidence) -> Advice:
 
 def bent_network(evidence: Evidence) -> Advice:
     """ReLU in place of a linear φ, with another start if its own would not do."""
-    same = "activation=relu"
-    if evidence.normalization is not None:  # theory says nothing of it
-        return Advice((same,))
-    kept = _with(evidence, same, nn.ReLU(), evidence.theory.initializer)
-    sound = (c.overrides for c in (*kept, *_activations(evidence)) if c.is_sound)
-    return Advice(next(sound, (same,)))
+    kept = _with(evidence, "activation=relu", nn.ReLU(), evidence.theory.initializer)
+    other = () if evidence.normalization else (*kept, *_activations(evidence))
+    return Advice(next((c.overrides for c in other if c.is_sound), ("activation=relu",)))
 
 
 def wider_or_better(evidence: Evidence) -> Advice:
