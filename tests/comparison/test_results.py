@@ -79,8 +79,8 @@ def test_without_a_finite_loss_no_epoch_is_best():
 
 
 def test_metrics_that_do_not_apply_are_left_out():
-    assert metric_values(_metrics([3.0, 1.0]), "validation", 1) == {3: {"loss": 1.0}}
-    assert metric_values(_metrics([3.0]), "test", 0) == {}
+    assert metric_values(_metrics([3.0, 1.0]), "validation") == {3: {"loss": 1.0}}
+    assert metric_values(_metrics([3.0]), "test") == {}
 
 
 def predicted(ratios, spread=0.2):

@@ -27,6 +27,8 @@ VALUES = {
     "trainer.max_batches": ([None, 1], NO_COUNT),
     "trainer.precision": (["32-true", "64-true", "bf16-mixed"], ["8", "32", "16-mixed"]),
     "trainer.gradient_clip_norm": ([None, 0.5], [0.0, -1.0, INF, NAN]),
+    "trainer.early_stopping.patience": ([None, 1], NO_COUNT),
+    "trainer.early_stopping.min_delta": ([0, 0.1], NEGATIVE[:3]),
     "trainer.threads": ([None, 1, 1024], [0, 2000]),
     "trainer.profiler": ([None, "simple", "advanced"], ["deep"]),
     "sweep.max_networks": ([None, 1, 1000], NO_COUNT),

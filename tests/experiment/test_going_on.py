@@ -21,6 +21,9 @@ OTHERS = {
     "adam": SHORT,
     "sgd": [*SHORT, "optimizer=sgd", "scheduler=step", "scheduler.step_size=1",
             "trainer.gradient_clip_norm=0.1", "network.normalization=layer"],
+    "stopping": [*SHORT, "optimizer=sgd", "scheduler=plateau", "scheduler.patience=0",
+                 "optimizer.lr=0.1", "trainer.early_stopping.patience=1", "n_seeds=4",
+                 "trainer.max_epochs=9"],
     "bce": [*SHORT, "loss=bce", "optimizer=rmsprop", "optimizer.lr=0.01", "data.batch_size=null"],
 }  # fmt: skip
 
@@ -60,7 +63,8 @@ def resumed(overrides, directory):
 
 
 @pytest.mark.parametrize(
-    ("name", "at"), [("adam", 9), ("adam", 2), ("adam", 12), ("sgd", 6), ("bce", 3)]
+    ("name", "at"),
+    [("adam", 9), ("adam", 2), ("adam", 12), ("sgd", 6), ("bce", 3)],
 )
 def test_it_ends_as_if_nothing_had_happened(name, at, whole, tmp_path, monkeypatch):
     said = stopped(OTHERS[name], tmp_path / "run", monkeypatch, at)
@@ -70,6 +74,16 @@ def test_it_ends_as_if_nothing_had_happened(name, at, whole, tmp_path, monkeypat
     assert differences(whole(name), tmp_path / "run") == []
     assert made.record.verdicts == read_summary(whole(name)).verdicts
     assert made.record.n_steps == read_summary(whole(name)).n_steps
+
+
+def test_replicas_that_had_stopped_stay_as_they_are(whole, tmp_path, monkeypatch):
+    summary = read_summary(whole("stopping"))
+    stops = sorted(one.stopped_at_step or summary.n_steps for one in summary.replicas)
+    assert stops[0] < stops[-1]
+    stopped(OTHERS["stopping"], tmp_path / "run", monkeypatch, stops[0] + 1)
+    resumed(OTHERS["stopping"], tmp_path / "run")
+    assert differences(whole("stopping"), tmp_path / "run") == []
+    assert read_summary(tmp_path / "run").replicas == summary.replicas
 
 
 def test_an_interruption_writes_what_is_held(whole, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
@@ -61,6 +62,20 @@ def run_all(settings: Sequence[list[str]], directory: Path) -> list["Run"]:
         if isinstance(outcome, BaseException):
             raise outcome
     return [done[number] for number in range(len(settings))]
+
+
+def assert_alike(ours: pl.DataFrame, alone: pl.DataFrame, tolerance: float) -> None:
+    """Two tables are the same, numbers but for a tolerance."""
+    assert ours.shape == alone.shape
+    for name in alone.columns:
+        assert ours[name].null_count() == alone[name].null_count(), name
+        if alone[name].dtype != pl.Float64:
+            assert ours[name].equals(alone[name]), name
+            continue
+        pairs = zip(ours[name].to_list(), alone[name].to_list(), strict=True)
+        for value, other in pairs:
+            expected = other if other is None else pytest.approx(other, tolerance, 1e-12, True)
+            assert value == expected, name
 
 
 def blank_pictures(patch: pytest.MonkeyPatch) -> None:

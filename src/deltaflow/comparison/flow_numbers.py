@@ -119,6 +119,12 @@ def first_and_last(layers: pl.DataFrame) -> tuple[int, int]:
     return int(layers["step"].min()), int(layers["step"].max())  # type: ignore[arg-type]
 
 
+def with_common_end(layers: pl.DataFrame) -> pl.DataFrame:
+    """The layers table of a run, with the last step of seeds that stopped early as that of all."""
+    step, last = pl.col("step"), pl.col("step").max()
+    return layers.with_columns(step=pl.when(step == last.over("seed")).then(last).otherwise(step))
+
+
 def _profile_numbers(rows: Array) -> dict[str, float | None]:
     """Flow numbers of one seed at one step; the rows are its layers, the columns ``_PROFILES``."""
     delta, sample_grad, _, fan_in, fan_out = rows[:-1].T

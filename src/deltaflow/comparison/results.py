@@ -20,6 +20,7 @@ def results(
     layers: pl.DataFrame,
     metrics: pl.DataFrame,
     rows: Mapping[str, int],
+    stopped_at: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """The fields of the summary that say what came out.
 
@@ -29,29 +30,32 @@ def results(
         layers: the layers table.
         metrics: the metrics table.
         rows: of each part of the data.
+        stopped_at: the updates after which each stopped early, negative for none.
 
     Returns:
         ``status``, ``rows``, ``replicas``, ``metrics`` of the replicas that did not diverge and
         ``flow``: at the start of all of them, at the end of those.
     """
     flow = flow_numbers(layers)
-    last = int(metrics["epoch"].max() or 0)  # type: ignore[arg-type]
     has_validation = bool((metrics["split"] == "validation").any())
-    final = metric_values(metrics, "validation" if has_validation else "train", last)
+    final = metric_values(metrics, "validation" if has_validation else "train")
     best = best_rows(metrics)
-    test = metric_values(metrics, "test", last)
+    test = metric_values(metrics, "test")
     replicas: list[dict[str, Any]] = [
         {
             "seed": seed,
             "status": "diverged" if step >= 0 else "completed",
             "diverged_at_step": step if step >= 0 else None,
+            "stopped_at_step": stop if stop >= 0 else None,
             "best_epoch": best[seed][0] if seed in best else None,
             "final": final.get(seed, {}),
             "best": best[seed][1] if seed in best else {},
             "test": test.get(seed, {}),
             "flow": flow.get(seed, {}),
         }
-        for seed, step in zip(seeds, diverged_at, strict=True)
+        for seed, step, stop in zip(
+            seeds, diverged_at, stopped_at or [-1] * len(seeds), strict=True
+        )
     ]
     completed = [replica for replica in replicas if replica["status"] == "completed"]
     return {
@@ -139,19 +143,19 @@ def headline(summary: Summary) -> str:
     return f"{name} {value:.3g}"
 
 
-def metric_values(metrics: pl.DataFrame, split: str, epoch: int) -> dict[int, dict[str, float]]:
-    """Loss and metrics of each seed after one epoch.
+def metric_values(metrics: pl.DataFrame, split: str) -> dict[int, dict[str, float]]:
+    """Loss and metrics of each seed after its last epoch.
 
     Args:
         metrics: the metrics table.
         split: train, validation or test.
-        epoch: counted from 0.
 
     Returns:
         By seed, values by metric, those that apply; without the seeds that have no such row.
     """
-    rows = metrics.filter(pl.col("split") == split, pl.col("epoch") == epoch)
-    return {row["seed"]: _values(row) for row in rows.iter_rows(named=True)}
+    rows = metrics.filter(pl.col("split") == split)
+    last = rows.filter(pl.col("epoch") == pl.col("epoch").max().over("seed"))
+    return {row["seed"]: _values(row) for row in last.iter_rows(named=True)}
 
 
 def best_rows(metrics: pl.DataFrame) -> dict[int, tuple[int, dict[str, float]]]:

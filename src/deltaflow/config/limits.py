@@ -86,6 +86,8 @@ LIMITS = (
           "32-true"),
     Limit("trainer.gradient_clip_norm", _positive, f"{_ABOVE_0}, or null", 1.0, "or null for none",
           null=True),
+    Limit("trainer.early_stopping.patience", _whole(1), _1_OR_NULL, 10, "epochs", null=True),
+    Limit("trainer.early_stopping.min_delta", _number(0), _NOT_NEGATIVE, 0),
     Limit("trainer.threads", _whole(1, 1024), "be 1 to 1024, or null", "null",
           "to let the size of the network decide", null=True),
     Limit("trainer.profiler", ("simple", "advanced").__contains__, "be simple, advanced or null",

@@ -23,6 +23,15 @@ class NetworkConfig:
 
 
 @dataclass
+class EarlyStoppingConfig:
+    """When a replica stops by itself; a patience of null is never."""
+
+    patience: int | None = MISSING
+    metric: str = MISSING
+    min_delta: float = MISSING
+
+
+@dataclass
 class TrainerConfig:
     """How long, on what, and in which precision to train."""
 
@@ -31,6 +40,7 @@ class TrainerConfig:
     max_batches: int | None = MISSING
     precision: str = MISSING
     gradient_clip_norm: float | None = MISSING
+    early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
     threads: int | None = MISSING
     profiler: str | None = MISSING
     checkpoint_every: float | None = MISSING

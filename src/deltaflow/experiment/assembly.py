@@ -21,6 +21,7 @@ from deltaflow.nn.objectives import Objective
 from deltaflow.system.errors import UserError
 from deltaflow.training.contracts import unending
 from deltaflow.training.datamodule import ReplicaDataModule
+from deltaflow.training.early_stopping import Patience
 from deltaflow.training.module import StackedModule
 
 
@@ -77,7 +78,8 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
         "head": None if own_prediction else asdict(objective.head),
     }
     clip_norm = config.trainer.gradient_clip_norm
-    return StackedModule(network, objective, optimizer, scheduler, clip_norm, kept)
+    patience = _patience(config, data, objective)
+    return StackedModule(network, objective, optimizer, scheduler, clip_norm, kept, patience)
 
 
 def loggers(config: DictConfig) -> list[Logger]:
@@ -98,9 +100,9 @@ def callbacks(config: DictConfig) -> list[pl.Callback]:
     own = _by_name(config, "callbacks", pl.Callback)
     if config.n_seeds > 1 and any(isinstance(callback, EarlyStopping) for callback in own):
         raise UserError(
-            "Early stopping must judge one network. Found it with "
+            "Lightning's EarlyStopping must judge one network. Found it with "
             f"`n_seeds={config.n_seeds}`, where one replica would stop the others. "
-            "Use `n_seeds=1`, or read each replica's best epoch from summary.json."
+            "Use `trainer.early_stopping.patience=10`, which stops each by itself, or `n_seeds=1`."
         )
     return own
 
@@ -121,6 +123,29 @@ def _output_activation(config: DictConfig, objective: Objective) -> nn.Module | 
             stacklevel=2,
         )
     return OUTPUT_ACTIVATIONS[name]
+
+
+def _patience(config: DictConfig, data: ReplicaDataModule, objective: Objective) -> Patience | None:
+    """When a replica stops.
+
+    Raises:
+        ValueError: if there is nothing to judge it by.
+    """
+    asked = config.trainer.early_stopping
+    if asked.patience is None:
+        return None
+    if not data.has_validation:
+        raise UserError(
+            "`trainer.early_stopping` watches the validation part. Found none. "
+            "Use `data.split=[0.6,0.2,0.2]`, or `trainer.early_stopping.patience=null`."
+        )
+    known = ["loss", *objective.metric_names]
+    if asked.metric not in known:
+        raise UserError(
+            f"`trainer.early_stopping.metric` must be one of {', '.join(known)}. Found "
+            f"{asked.metric}. Use `trainer.early_stopping.metric=loss`."
+        )
+    return Patience(asked.patience, asked.metric, asked.min_delta)
 
 
 def _check_batches(config: DictConfig, data: ReplicaDataModule) -> None:

@@ -55,8 +55,8 @@ def shape(config: DictConfig) -> str | None:
 
     Returns:
         A text that is equal for such runs; ``None`` for a run that must be trained alone: it has
-        callbacks, a profiler, a schedule that watches the loss, or an optimizer that mixes
-        replicas or asks for the loss several times a step.
+        callbacks, a profiler, or an optimizer that mixes replicas or asks for the loss several
+        times a step.
     """
     try:
         names = sorted(map(str, config.logger))  # each run has its own, which write elsewhere
@@ -64,8 +64,7 @@ def shape(config: DictConfig) -> str | None:
         tree: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, kept), resolve=True)
         tree["logger"] = names
         alone = tree["callbacks"] or tree["trainer"]["profiler"]
-        plateau = str(tree["scheduler"].get("_target_", "")).endswith("ReduceLROnPlateau")
-        if alone or plateau or not _shares_a_pass(_text(tree["optimizer"])):
+        if alone or not _shares_a_pass(_text(tree["optimizer"])):
             return None
         for key in _OWN:
             del tree[key]
@@ -144,7 +143,7 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
             if data.has_test:
                 trainer.test(stack, datamodule=data, verbose=False)
                 stack.hand_back()
-        steps = [stack.end(index).n_steps for index in range(len(runs))]
+        steps = [stack.n_steps(own) for own in stack.slices]
         going = [pair for pair in zip(runs, steps, strict=True) if pair[0].is_going]
         conclude(going, artist, bar)
 
@@ -178,7 +177,8 @@ def recorders(
         bar: of the whole command; ``None`` for none.
     """
     made: list[pl.Callback] = [MetricRecorder(destinations)]
-    diagnostics, may_end_early = config.diagnostics, bool(config.callbacks)
+    stops = config.trainer.early_stopping.patience is not None
+    diagnostics, may_end_early = config.diagnostics, bool(config.callbacks) or stops
     if (n := diagnostics.every_n_steps) is not None:
         rows, ranks = diagnostics.probe_rows, diagnostics.effective_rank
         made.append(FlowRecorder(destinations, n, rows, ranks, may_end_early))

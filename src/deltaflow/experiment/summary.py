@@ -46,7 +46,8 @@ def summarize(
         and ``verdicts``.
     """
     rows = dict(zip(("train", "validation", "test"), data.n_rows, strict=True))
-    found = results(builders.seeds(config), module.diverged_at.tolist(), layers, metrics, rows)
+    diverged_at, stopped_at = module.diverged_at.tolist(), module.stopped_at.tolist()
+    found = results(builders.seeds(config), diverged_at, layers, metrics, rows, stopped_at)
     inputs = builders.input_second_moment(data)
     fields = theory.fields(inputs)
     found["theory"] = fields and fields | theory_fit(layers)

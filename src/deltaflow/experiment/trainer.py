@@ -25,7 +25,7 @@ from deltaflow.system.errors import UserError
 from deltaflow.training.module import StackedModule
 from deltaflow.training.parts import number_of_parts
 
-_LIBRARIES = r"(lightning|torch|tensorboard)\b"
+_LIBRARIES = r"(lightning|torch|tensorboard|mlflow)\b"
 _TRIALS = 3  # passes, of which the fastest counts
 _WORTH_IT = 0.8  # of the time with one thread
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -36,6 +36,7 @@ from deltaflow.training.callbacks.tensorboard import (
     log_verdicts,
 )
 from deltaflow.training.datamodule import ReplicaDataModule
+from deltaflow.training.loggers import close
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts import copied_layers
 
@@ -85,6 +86,8 @@ class RunUnderWay:
             with held_back():
                 ending = broken_off(self.plan.config, caught, self.records)
                 self.records.break_off(ending.status, ending.message)
+            with suppress(Exception):  # which may be what failed
+                close(getattr(self, "loggers", ()), succeeded=False)
             if ending.status == "interrupted":
                 raise ending.error from caught
             ending.error.__cause__ = caught
@@ -143,6 +146,7 @@ class RunUnderWay:
         """
         for logger in self.loggers:
             logger.finalize("failed")
+        close(getattr(self, "loggers", ()), succeeded=False)
         self.records.restart(keeping=self.progress is not None)
         self.load_data(shared=self.data)
         self.assemble()
@@ -241,5 +245,6 @@ class RunUnderWay:
         log_outcome(self.loggers, done.record, n_steps)
         for logger in self.loggers:
             logger.finalize("success")
+        close(self.loggers, succeeded=True)
         self.records.complete()
         self.outcome = replace(done, record=self.records.summary)

@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, PercentFormatter
 
-from deltaflow.comparison.flow_numbers import first_and_last, positive_log
+from deltaflow.comparison.flow_numbers import first_and_last, positive_log, with_common_end
 from deltaflow.figures.looks import END, QUIET, START, draw_seeds, logarithmic
 from deltaflow.flow.profiles import decay_rate
 
@@ -32,6 +32,7 @@ def draw_profile(
         title: of the panel.
         decay: the decay rate by moment, where theory's profile is to be drawn too.
     """
+    layers = with_common_end(layers)
     logs = logarithms(layers, quantity)
     for moment, step, look in moments(layers):
         rows = logs.filter(pl.col("step") == step)
@@ -53,6 +54,7 @@ def draw_profile(
 
 def draw_shares(axes: Axes, layers: pl.DataFrame) -> None:
     """Draw the shares of units that pass little or nothing back."""
+    layers = with_common_end(layers)
     names = [name for name in SHARES if layers[name].count()]
     for moment, step, look in moments(layers):
         rows = layers.filter(pl.col("step") == step).group_by("layer").agg(

@@ -52,6 +52,7 @@ class Replica:
     best: Numbers
     test: Numbers
     flow: Numbers
+    stopped_at_step: int | None = None
 
     @property
     def has_diverged(self) -> bool:
@@ -150,7 +151,8 @@ class Summary:
         Sequence[Replica],
         10**6,
         "a list, one per seed: seed, status (completed, diverged), diverged_at_step, best_epoch, "
-        "final, best, test (metrics), flow (the numbers below)",
+        "final, best, test (metrics), flow (the numbers below), stopped_at_step (the updates after "
+        "which early stopping ended it, else null)",
     ] = field(default_factory=list)
     metrics: Annotated[
         Mapping[str, Intervals],

@@ -23,7 +23,7 @@ from deltaflow.system.files import (
 SUMMARY = "summary.json"
 _WRITTEN = (
     SUMMARY, "layers.parquet", "metrics.parquet", "records", "flow.png", ".hydra", "checkpoints",
-    "tensorboard", "csv", "fit-profile.txt", "validate-profile.txt", "test-profile.txt",
+    "tensorboard", "csv", "wandb", "fit-profile.txt", "validate-profile.txt", "test-profile.txt",
 )  # fmt: skip
 """What a run writes. Where one of these is, something of somebody's would be overwritten."""
 _LARGEST = 2**26  # bytes of a summary: one of fifty thousand replicas

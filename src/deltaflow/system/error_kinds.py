@@ -19,6 +19,7 @@ _OF_CONNECTIONS = {
     errno.ENETDOWN, errno.ENETUNREACH, errno.ENETRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH,
     errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.ENOTCONN, errno.ENOBUFS, errno.ENOTSOCK,
 }  # fmt: skip
+_OF_LOGGERS = {"MlflowException"}  # for whatever its server or file could not do
 _NETWORK_LIBRARIES = {"socket", "urllib", "http", "urllib3", "requests", "httpx", "aiohttp"}
 
 
@@ -35,5 +36,6 @@ def is_about_a_connection(error: BaseException) -> bool:
     return (
         isinstance(error, ConnectionError | TimeoutError | ssl.SSLError)
         or bool(homes & _NETWORK_LIBRARIES)
+        or type(error).__name__ in _OF_LOGGERS
         or (isinstance(error, OSError) and error.errno in _OF_CONNECTIONS)
     )

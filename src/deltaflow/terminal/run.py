@@ -10,7 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deltaflow.comparison.flow_numbers import first_and_last, positive_log, without_diverged
+from deltaflow.comparison.flow_numbers import (
+    first_and_last,
+    positive_log,
+    with_common_end,
+    without_diverged,
+)
 from deltaflow.comparison.results import metric_rows
 from deltaflow.records import Fit, Summary
 from deltaflow.system.escaping import brief, short_path
@@ -82,6 +87,7 @@ def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFr
 def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
     """A row for each layer; where not all quantities have room, the most important ones."""
     shown = [name for name in _COLUMNS if layers[name].count()]
+    layers = with_common_end(layers)
     first, last = first_and_last(layers)
     means = (
         layers.filter(pl.col("step").is_in([first, last]))

@@ -97,18 +97,10 @@ def check_rates(optimizer: Optimizer) -> None:
             )
 
 
-def check_schedule(scheduler: LRScheduler, n_replicas: int, has_validation: bool) -> None:
-    """Refuse a schedule that watches the loss where there is none, or more than one."""
-    if not isinstance(scheduler, ReduceLROnPlateau):
-        return
-    if not has_validation:
+def check_schedule(scheduler: LRScheduler, has_validation: bool) -> None:
+    """Refuse a schedule that watches the validation loss where there is none."""
+    if isinstance(scheduler, ReduceLROnPlateau) and not has_validation:
         raise UserError(
             "ReduceLROnPlateau watches the validation loss. Found no validation part. "
             "Use `data.split=[0.6,0.2,0.2]`, or a schedule such as cosine or step."
-        )
-    if n_replicas > 1:
-        raise UserError(
-            "With more than one seed the step size must follow a schedule. Found "
-            "ReduceLROnPlateau, which would judge all replicas by one loss. Use `n_seeds=1`, "
-            "or a schedule such as cosine or step."
         )

@@ -1,15 +1,14 @@
 """The LightningModule: a stacked network and what it is trained for."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
-import lightning.pytorch as pl
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from deltaflow.nn.backpropagation import has_hooks
 from deltaflow.nn.network import FullyConnected
@@ -18,11 +17,13 @@ from deltaflow.system.errors import UserError
 from deltaflow.training import parts as in_parts
 from deltaflow.training.contracts import check_asked, check_rates, check_schedule, unending
 from deltaflow.training.coupling import couples_replicas, shares_a_pass
-from deltaflow.training.parts import Batch, Outputs, Part
-from deltaflow.training.slices import optimized_by_slices
+from deltaflow.training.early_stopping import Patience
+from deltaflow.training.endings import EndingReplicas
+from deltaflow.training.parts import Batch, Outputs, Part, Updates
+from deltaflow.training.slices import SchedulerOfSlices, optimized_by_slices, watches_loss
 
 
-class StackedModule(pl.LightningModule):
+class StackedModule(EndingReplicas):
     """R replicas under one Trainer.
 
     The training loss is the sum over replicas of the mean over the batch, so the gradient
@@ -37,14 +38,16 @@ class StackedModule(pl.LightningModule):
         gradient_clip_norm: what the norm of each replica's gradient is cut to, all layers
             together; ``None`` leaves it.
         kept: how to build the network again and use it, in primitives, for checkpoints.
+        patience: after which a replica stops, whatever the others do; ``None`` for never.
 
     Attributes:
         parts: pieces of the stack that are trained one by one, or one that is all of it.
-        diverged_at: ``[R]``, the step whose loss was not finite, −1 for none.
         losses: ``[R]``, of the last training batch.
+        validated: ``[R]`` for each metric, of the last validation.
     """
 
     losses: Tensor
+    validated: Mapping[str, Tensor]
 
     def __init__(
         self,
@@ -54,39 +57,20 @@ class StackedModule(pl.LightningModule):
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         gradient_clip_norm: float | None = None,
         kept: Mapping[str, Any] | None = None,
+        patience: Patience | None = None,
     ) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network, patience)
         self.objective = objective
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.gradient_clip_norm = gradient_clip_norm
         self.kept = dict(kept or {})
-        self.diverged_at: Tensor
-        self.register_buffer("diverged_at", torch.full((network.n_replicas,), -1))
         self.workers = in_parts.Workers()
         self.parts = in_parts.divided(network, objective)
         self.in_slices = False  # whether parts have optimizers of their own
         self._evaluated = False  # since the optimizer began its step
         self._overflowing: Tensor  # what validation found out about an epoch's last update
         self.register_buffer("_overflowing", torch.zeros_like(self.diverged), persistent=False)
-
-    @property
-    def diverged(self) -> Tensor:
-        """Which replicas have diverged, ``[R]``, bool."""
-        return self.diverged_at >= 0
-
-    def has_ended(self, replica: int) -> bool:
-        """Whether the run of a replica is over, while others of the stack still train."""
-        return False
-
-    def n_epochs(self, replica: int) -> int:
-        """How many epochs the run of a replica has trained."""
-        return self.trainer.current_epoch
-
-    def n_steps(self, replica: int) -> int:
-        """How many updates the run of a replica has made."""
-        return self.global_step
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer over all replicas, and the schedule of its step size.
@@ -106,12 +90,14 @@ class StackedModule(pl.LightningModule):
             return self._in_slices() or {"optimizer": optimizer}
         scheduler = self.scheduler(optimizer)
         check_rates(optimizer)
-        check_schedule(scheduler, self.network.n_replicas, self.trainer.enable_validation)
-        one: OptimizerLRScheduler = {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "monitor": "loss/validation"},
-        }
-        return self._in_slices() or one
+        check_schedule(scheduler, self.trainer.enable_validation)
+        if (in_slices := self._in_slices()) is not None:
+            return in_slices
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            return {"optimizer": optimizer, "lr_scheduler": scheduler}
+        update = Updates(slice(0, self.network.n_replicas), optimizer, slice(0), [], scheduler)
+        watching: Any = SchedulerOfSlices([update], optimizer)  # Lightning asks for no more
+        return {"optimizer": optimizer, "lr_scheduler": watching}
 
     @property
     def descends(self) -> bool:
@@ -131,13 +117,22 @@ class StackedModule(pl.LightningModule):
 
     def _in_slices(self) -> OptimizerLRScheduler:
         """An optimizer for each part; ``None`` for one part, or an optimizer that sees all."""
-        self.divide(self.network.n_replicas > 1 and shares_a_pass(self.optimizer))
-        self.in_slices = len(self.parts) > 1
+        n_replicas, shares = self.network.n_replicas, shares_a_pass(self.optimizer)
+        one_by_one = n_replicas > 1 and watches_loss(self)
+        if one_by_one and not shares:
+            raise UserError(
+                "With more than one seed, the step size of each follows its own validation loss "
+                "if the optimizer asks for the loss once a step. Found one that does not. Use "
+                "`n_seeds=1`, or an optimizer such as sgd or adam."
+            )
+        self.divide(n_replicas > 1 and shares)
+        self.in_slices = len(self.parts) > 1 or one_by_one
         every = slice(0, self.network.n_replicas)
         return optimized_by_slices(self, [(every, self)]) if self.in_slices else None
 
     def on_train_start(self) -> None:
         """Leave a network to autograd that has hooks, which would not be called otherwise."""
+        super().on_train_start()
         if len(self.parts) == 1 and has_hooks(self.network):
             self.parts[0].backpropagation = None
 
@@ -218,13 +213,18 @@ class StackedModule(pl.LightningModule):
         return outputs
 
     def on_train_epoch_end(self) -> None:
-        """Mark replicas whose weights, or outputs, are not finite; stop when none is left."""
+        """Mark replicas that are not finite, and those that stop; end when none is left."""
         largest = [
             torch.linalg.vector_norm(p.detach(), torch.inf, dim=tuple(range(1, p.ndim)))
             for p in self.parameters()
         ]
         self._mark(~torch.stack(largest).isfinite().all(0) | self._overflowing)
-        if bool(self.diverged.all()):
+        if isinstance(schedule := cast(Any, self.lr_schedulers()), SchedulerOfSlices):
+            schedule.watch(self.validated["loss"])
+        if self.waiting is not None:
+            stops = self.waiting.judge(self.validated[self.waiting.patience.metric])
+            self._end(stops.to(self.diverged.device) & ~self.diverged)
+        if bool((self.diverged | self.ended).all()):
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from deltaflow.nn.backpropagation import Backpropagation
 from deltaflow.nn.network import FullyConnected
@@ -51,6 +51,11 @@ class Updates:
     views: list[nn.Parameter]
     scheduler: LRScheduler | None = None
     given: dict[int, Tensor | None] = field(default_factory=dict)
+
+    @property
+    def watches_loss(self) -> bool:
+        """Whether the step size follows the validation loss."""
+        return isinstance(self.scheduler, ReduceLROnPlateau)
 
 
 @dataclass

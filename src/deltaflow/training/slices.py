@@ -7,11 +7,17 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerConfig, OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from deltaflow.training.contracts import check_asked, check_rates, unending
-from deltaflow.training.parts import Part, Workers
-from deltaflow.training.states import State, restore, state_of
+from deltaflow.training.parts import Part, Updates, Workers
+from deltaflow.training.states import (
+    State,
+    restore,
+    restore_schedule,
+    schedule_of,
+    state_of,
+)
 
 
 class Trained(Protocol):
@@ -38,9 +44,10 @@ def optimized_by_slices(
         stack: whose parts are given their optimizers.
         runs: what trains which replicas; together, all of them.
     """
+    each = [one for own, run in runs for one in _in_pieces(own, run)]
     for part in stack.parts:
         part.updates.clear()
-        for own, run in runs:
+        for own, run in each:
             if own.start < part.own.stop and part.own.start < own.stop:
                 update = part.optimized_by(own, run.optimizer)
                 check_rates(update.optimizer)
@@ -48,11 +55,25 @@ def optimized_by_slices(
                     update.scheduler = run.scheduler(update.optimizer)
                     check_rates(update.optimizer)
     together = OptimizerOfSlices(stack)
-    schedulers = [update.scheduler for update in together.updates if update.scheduler is not None]
-    if not schedulers:
+    if all(update.scheduler is None for update in together.updates):
         return {"optimizer": together}
-    schedule: Any = SchedulerOfSlices(schedulers, together)  # Lightning asks for no more
+    schedule: Any = SchedulerOfSlices(together.updates, together)  # Lightning asks for no more
     return {"optimizer": together, "lr_scheduler": schedule}
+
+
+def watches_loss(run: Trained) -> bool:
+    """Whether the step size of a run follows its validation loss."""
+    if run.scheduler is None:
+        return False
+    made = run.scheduler(run.optimizer([torch.nn.Parameter(torch.zeros(1, 1, 1))]))
+    return isinstance(made, ReduceLROnPlateau)
+
+
+def _in_pieces(own: slice, run: Trained) -> list[tuple[slice, Trained]]:
+    """The replicas that share a step size: all of a run, or each by itself."""
+    if not watches_loss(run):
+        return [(own, run)]
+    return [(slice(r, r + 1), run) for r in range(own.start, own.stop)]
 
 
 class OptimizerOfSlices(Optimizer):
@@ -119,24 +140,31 @@ class SchedulerOfSlices:
     """The schedules of several optimizers, an epoch at a time.
 
     Args:
-        schedulers: of the optimizers.
+        updates: the optimizers with their schedules, in the order of their replicas.
         optimizer: all of these.
     """
 
-    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: OptimizerOfSlices) -> None:
-        self.schedulers = list(schedulers)
+    def __init__(self, updates: Sequence[Updates], optimizer: Optimizer) -> None:
+        self.updates = list(updates)
         self.optimizer = optimizer
 
     def step(self) -> None:
-        """Go on to the next epoch."""
-        for scheduler in self.schedulers:
-            scheduler.step()
+        """Go on to the next epoch, but for schedules that wait for its validation."""
+        for update in self.updates:
+            if update.scheduler is not None and not update.watches_loss:
+                update.scheduler.step()
+
+    def watch(self, losses: Tensor) -> None:
+        """Let schedules that watch the validation loss know that of an epoch, ``[R]``."""
+        for update in self.updates:
+            if isinstance(update.scheduler, ReduceLROnPlateau):
+                update.scheduler.step(float(losses[update.own.start]))
 
     def state_dict(self) -> dict[str, Any]:
-        """That of one schedule for all replicas."""
-        return self.schedulers[0].state_dict()
+        """That of one schedule for all replicas, or those of each."""
+        return schedule_of(self.updates) or {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from such a state."""
-        for scheduler in self.schedulers:
-            scheduler.load_state_dict(state)
+        for update in self.updates:
+            restore_schedule(update, state, update.own.start)

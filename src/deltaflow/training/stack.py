@@ -5,8 +5,7 @@ objective, its optimizer over that slice, its schedule. So any optimizer works a
 and a run's weights are to rounding what they would be without the others.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate, chain
 from typing import Any, cast
@@ -19,21 +18,6 @@ from deltaflow.nn.stacking import JoinedObjective, alike, joined
 from deltaflow.training.module import StackedModule
 from deltaflow.training.slices import OptimizerOfSlices, optimized_by_slices
 from deltaflow.training.states import State, state_of
-
-
-@dataclass(frozen=True)
-class End:
-    """Where the training of a run ended.
-
-    Attributes:
-        n_epochs: that it trained.
-        n_steps: updates that it made.
-        state: its parameters and buffers, if the stack went on without it.
-    """
-
-    n_epochs: int
-    n_steps: int
-    state: dict[str, Tensor]
 
 
 class Stack(StackedModule):
@@ -66,11 +50,11 @@ class Stack(StackedModule):
             joined([run.network for run in runs], [kind["activation"] for kind in kinds]),
             JoinedObjective([runs[i].objective for i, _ in losses], [n for _, n in losses]),
             runs[0].optimizer,
+            patience=None if runs[0].waiting is None else runs[0].waiting.patience,
         )
         self.runs = list(runs)  # no modules of the stack's: their parameters are its own
         self._optimizers = ranges("optimizer")
         self.in_slices = True
-        self._ends: dict[int, End] = {}
         self._states: list[State] = []  # that its runs go on from
         limits = [torch.inf if run.gradient_clip_norm is None else run.gradient_clip_norm
                   for run in runs]  # fmt: skip
@@ -79,23 +63,6 @@ class Stack(StackedModule):
         dtype = self.network.layers[0].weight.dtype
         per_replica = torch.tensor(limits, dtype=dtype).repeat_interleave(torch.tensor(self._sizes))
         self.register_buffer("_limits", per_replica, persistent=False)
-
-    def has_ended(self, replica: int) -> bool:
-        """Whether the run of a replica is over, while others of the stack still train."""
-        return self._run_of(replica) in self._ends
-
-    def end(self, run: int) -> End:
-        """Where the training of a run ended, once the stack's has."""
-        found = self._ends.get(run)
-        return found or End(self.trainer.current_epoch, self.trainer.global_step, {})
-
-    def n_epochs(self, replica: int) -> int:
-        """How many epochs the run of a replica has trained."""
-        return self.end(self._run_of(replica)).n_epochs
-
-    def n_steps(self, replica: int) -> int:
-        """How many updates the run of a replica has made."""
-        return self.end(self._run_of(replica)).n_steps
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Each run's optimizer over its slice, one for neighbours with the same settings."""
@@ -113,23 +80,26 @@ class Stack(StackedModule):
         """Go on from a checkpoint of each run, of the same epoch."""
         for run, own, found in zip(self.runs, self.slices, checkpoints, strict=True):
             run.load_state_dict(found["state_dict"])
-            self.diverged_at[own] = run.diverged_at
+            for name, whole in self._told().items():
+                whole[own] = run.get_buffer(name)
             schedule = next(iter(found["lr_schedulers"]), None)
             self._states.append(State(found["optimizer_states"][0], schedule))
 
     def checkpoint(self, index: int) -> dict[str, Any]:
         """What a run can go on from, alone or in a stack, as Lightning would keep it."""
-        run, own, end = self.runs[index], self.slices[index], self.end(index)
-        network = end.state or {name: tensor[own] for name, tensor in self._tensors()}
+        run, own = self.runs[index], self.slices[index]
+        kept_tensors = {f"network.{name}": tensor for name, tensor in self._tensors().items()}
         updates = [update for part in self.parts for update in part.updates]
         state = state_of(updates, own)
         kept: dict[str, Any] = {
-            "epoch": end.n_epochs,
-            "global_step": end.n_steps,
+            "epoch": self.n_epochs(own),
+            "global_step": self.n_steps(own),
             "pytorch-lightning_version": version("lightning"),
             "state_dict": run.state_dict()
-            | {f"network.{name}": tensor.cpu().clone() for name, tensor in network.items()}
-            | {"diverged_at": self.diverged_at[own].cpu().clone()},
+            | {
+                name: whole[own].cpu().clone()
+                for name, whole in (kept_tensors | self._told()).items()
+            },
             "optimizer_states": [state.optimizer],
             "lr_schedulers": [] if state.scheduler is None else [state.scheduler],
         }
@@ -141,32 +111,27 @@ class Stack(StackedModule):
         return self._limits[own] if self._clips else None
 
     def on_train_epoch_end(self) -> None:
-        """Mark replicas that are not finite; let go of runs that have none left."""
+        """Mark replicas that are not finite or stop; a run that has no other left has ended."""
         super().on_train_epoch_end()
-        for index, own in enumerate(self.slices):
-            if index not in self._ends and bool(self.diverged[own].all()):
-                state = {name: tensor[own].clone() for name, tensor in self._tensors()}
-                n_epochs, n_steps = self.trainer.current_epoch + 1, self.trainer.global_step
-                self._ends[index] = End(n_epochs, n_steps, state)
-
-    def on_train_end(self) -> None:
-        """Bring back the weights of runs that had ended before the others."""
-        for index, end in self._ends.items():
-            for name, tensor in self._tensors():
-                tensor[self.slices[index]] = end.state[name]
+        over = self.diverged | self.ended
+        ends = torch.zeros_like(over)
+        for own in self.slices:
+            ends[own] = over[own].all()
+        self._end(ends)
 
     def hand_back(self) -> None:
         """Give each run its weights, in tensors of their own, and what became of its replicas."""
-        whole = dict(self._tensors())
+        whole = self._tensors()
         for run, own in zip(self.runs, self.slices, strict=True):
             for name, tensor in chain(run.network.named_parameters(), run.network.named_buffers()):
                 tensor.data = whole[name][own].clone()
                 tensor.grad = None
-            run.diverged_at = self.diverged_at[own].clone()
+            for name, of_all in self._told().items():
+                run.get_buffer(name).data = of_all[own].clone()
 
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        for name, tensor in chain(self.network.named_parameters(), self.network.named_buffers()):
-            yield name, tensor.detach()
-
-    def _run_of(self, replica: int) -> int:
-        return next(i for i, own in enumerate(self.slices) if own.start <= replica < own.stop)
+    def _told(self) -> dict[str, Tensor]:
+        """What is known of the replicas beside their networks, by name."""
+        names = ["diverged_at", "ended_at", "ended_after"]
+        if self.waiting is not None:
+            names += [f"waiting.{name}" for name, _ in self.waiting.named_buffers()]
+        return {name: self.get_buffer(name) for name in names}

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from deltaflow.training.parts import Updates
 
+_EACH = "each"  # holds the states of schedules of single replicas
+
 
 @dataclass(frozen=True)
 class State:
@@ -36,8 +38,32 @@ def state_of(updates: Iterable[Updates], own: slice) -> State:
     """
     found = [update for update in updates if _overlap(update.own, own)]
     pieces = [_cut(one.optimizer.state_dict(), one.own, own) for one in found]
-    scheduler = found[0].scheduler
-    return State(_joined(pieces), None if scheduler is None else scheduler.state_dict())
+    return State(_joined(pieces), schedule_of(found))
+
+
+def schedule_of(updates: Sequence[Updates]) -> dict[str, Any] | None:
+    """What the schedule of a run remembers; where it watches the loss, that of each replica."""
+    states = [one.scheduler.state_dict() for one in updates if one.scheduler is not None]
+    if not states:
+        return None
+    return {_EACH: states} if updates[0].watches_loss else states[0]
+
+
+def restore_schedule(update: Updates, state: dict[str, Any], number: int) -> None:
+    """Let a schedule go on.
+
+    Args:
+        update: whose schedule it is.
+        state: of the run's, as :func:`schedule_of` gives it.
+        number: of the first replica of the update, in its run.
+    """
+    if update.scheduler is None:
+        return
+    if update.watches_loss:
+        state = state[_EACH][number]
+        for group, rate in zip(update.optimizer.param_groups, state["_last_lr"], strict=True):
+            group["lr"] = rate
+    update.scheduler.load_state_dict(state)
 
 
 def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> None:
@@ -51,9 +77,9 @@ def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> 
         known = [(own, state) for own, state in runs if _overlap(own, update.own)]
         pieces = [_cut(state.optimizer, own, update.own) for own, state in known]
         update.optimizer.load_state_dict(_joined(pieces))
-        schedule = known[0][1].scheduler
-        if update.scheduler is not None and schedule is not None:
-            update.scheduler.load_state_dict(schedule)
+        own, first = known[0]
+        if first.scheduler is not None:
+            restore_schedule(update, first.scheduler, update.own.start - own.start)
 
 
 def _overlap(one: slice, other: slice) -> bool:

@@ -98,7 +98,7 @@ def _flow(one: Configuration) -> pl.DataFrame:
         frame.with_columns(
             hidden=pl.col("layer") < pl.col("layer").max(),
             start=pl.col("step") == 0,
-            end=pl.col("step") == pl.col("step").max().over("run"),
+            end=pl.col("step") == pl.col("step").max().over("run", "seed"),
             shown=pl.col("step").is_in(steps),
             zero=pl.col("delta_norm") == 0,
         )

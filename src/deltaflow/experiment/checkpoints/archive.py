@@ -78,7 +78,7 @@ class Progress:
     Attributes:
         epoch: those that are done.
         global_step: updates that are made.
-        has_ended: whether every replica has diverged, so that no epoch comes any more.
+        has_ended: whether every replica has diverged or stopped, so that no epoch comes any more.
     """
 
     epoch: int
@@ -99,8 +99,9 @@ def _progress(content: Any) -> Progress:
     needed = ("state_dict", "optimizer_states", "lr_schedulers")
     if missing := [name for name in needed if name not in content]:
         raise ValueError(f"it has no `{missing[0]}`, and can only be looked at")
-    ended = content["state_dict"].get("diverged_at")
-    has_ended = isinstance(ended, Tensor) and bool((ended >= 0).all())
+    found = [content["state_dict"].get(name) for name in ("diverged_at", "ended_at")]
+    ended = [step >= 0 for step in found if isinstance(step, Tensor)]
+    has_ended = len(ended) == len(found) and bool((ended[0] | ended[1]).all())
     return replace(decoded(Progress, content), has_ended=has_ended)
 
 

@@ -53,11 +53,14 @@ class FlowRecorder(pl.Callback):
         """Learn which step will be the last, if nothing stops the training before."""
         self.cadence.start(trainer)
 
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Keep the last step of replicas that ended with the epoch before."""
+        self._keep_last_of_ended(trainer, pl_module)
+
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
         """Begin to listen, if this step is due or may turn out to be the last."""
-        self._held_back = None
         if self.cadence.may_be_due(trainer, batch_idx):
             self._quantities = {}
             self._tapes = [
@@ -118,8 +121,7 @@ class FlowRecorder(pl.Callback):
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Write the last step, whatever made it the last, and all that is not yet written."""
-        if self._held_back is not None:
-            self._keep(trainer, pl_module, self._held_back)
+        self._keep_last_of_ended(trainer, pl_module, others=True)
         self.write(pl_module)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
@@ -147,10 +149,22 @@ class FlowRecorder(pl.Callback):
             for name in found[0]
         }
 
-    def _keep(self, trainer: Any, pl_module: Any, step: int) -> None:
-        measured = MeasuredStep.of(self._quantities, step, ~pl_module.diverged.cpu().numpy())
+    def _keep_last_of_ended(self, trainer: Any, pl_module: Any, others: bool = False) -> None:
+        """Keep a step that was held back, for replicas that ended with it, or all still going."""
+        step, self._held_back = self._held_back, None
+        if step is not None:
+            ended_at = pl_module.ended_at
+            its = ended_at == step + 1
+            self._keep(trainer, pl_module, step, its | (ended_at < 0) if others else its)
+
+    def _keep(self, trainer: Any, pl_module: Any, step: int, its: Tensor | None = None) -> None:
+        kept_of = (~pl_module.ended if its is None else its).cpu().numpy()
+        if not kept_of.any():
+            return
+        going = ~pl_module.diverged.cpu().numpy()
+        measured = MeasuredStep.of(self._quantities, step, going, kept_of)
         for run, kept in zip(self.destinations, self._kept, strict=True):
-            if not pl_module.has_ended(run.start):
+            if kept_of[run.replicas].any():
                 kept.append(measured)
                 loggers = [*trainer.loggers, *run.loggers]
                 log_layer_charts(loggers, measured, run.replicas, run.traits)

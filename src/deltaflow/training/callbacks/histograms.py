@@ -65,8 +65,8 @@ class HistogramRecorder(pl.Callback):
         summaries = []
         for run in self.destinations:
             going = torch.zeros_like(pl_module.diverged)
-            going[run.replicas] = ~pl_module.diverged[run.replicas]
-            ended = pl_module.has_ended(run.start)
+            going[run.replicas] = ~(pl_module.diverged | pl_module.ended)[run.replicas]
+            ended = bool(pl_module.ended[run.replicas].all())
             counted = None if ended else layer_histograms(pl_module.network, gradients, going)
             summaries.append(counted)
         if self.cadence.is_due(trainer.global_step):

@@ -17,7 +17,8 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 
 from deltaflow.records import Summary as RunSummary
-from deltaflow.training.callbacks.tensorboard import tensorboards, write
+from deltaflow.training.callbacks.tensorboard import log_values, tensorboards, write
+from deltaflow.training.loggers import boards
 
 SHOWN_AT_ONCE = 5  # columns of either kind; the others wait to be ticked
 RESULT = "~result/"  # what tags of results begin with: a tilde is sorted behind all letters
@@ -102,35 +103,34 @@ def log_outcome(loggers: Iterable[Logger], summary: RunSummary, step: int) -> No
     """Say at the end of a run what came out, and that it has ended.
 
     Args:
-        loggers: of the run; those other than TensorBoard's are passed over.
+        loggers: of the run; those that show no charts are passed over.
         summary: of the run. Means that it lacks are not shown.
         step: the number of updates made.
     """
-    boards = tensorboards(loggers)
-    if not boards:
-        return
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
-
+    shown = list(loggers)
     moments = ("best", "test") if summary.metrics.get("test") else ("best", "final")
     means = {
-        f"{RESULT}{name}/{moment}": value.mean
+        f"{name}/{moment}": value.mean
         for moment in moments
         for name, value in summary.metrics.get(moment, {}).items()
     }
-    means |= {f"{RESULT}flow/{name}": value.mean for name, value in summary.flow.items()}
-    means[DIVERGED] = summary.n_diverged
-    scalars = [
-        Summary.Value(tag=tag, simple_value=mean) for tag, mean in means.items() if mean is not None
-    ]
+    means |= {f"flow/{name}": value.mean for name, value in summary.flow.items()}
+    means[DIVERGED.removeprefix(RESULT)] = summary.n_diverged
+    known = {tag: mean for tag, mean in means.items() if mean is not None}
+    for other in boards(shown):
+        other.log_metrics(known, step)
+    if not tensorboards(shown):
+        return
+    log_values(tensorboards(shown), {f"{RESULT}{tag}": mean for tag, mean in known.items()}, step)
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
     succeeded = summary.status == "completed"
     end = plugin_data_pb2.SessionEndInfo(
         status=api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE,
         end_time_secs=time.time(),
     )
     row = {metadata.SESSION_END_INFO_TAG: plugin_data_pb2.HParamsPluginData(session_end_info=end)}
-    for board in boards:
-        write(board, Summary(value=scalars), step)
+    for board in tensorboards(shown):
         write(board, _summary(row), step)
 
 

@@ -19,11 +19,12 @@ SHOWN_SEEDS = 8  # with more, a chart of single seeds is a tangle
 
 @dataclass(frozen=True)
 class _Epoch:
-    """What came out of a split in an epoch: ``[R]`` for each quantity."""
+    """What came out of a split in an epoch: ``[R]`` for each quantity, of replicas ``kept``."""
 
-    epoch: int
+    epochs: np.typing.NDArray[np.int64]
     split: str
     values: Mapping[str, np.typing.NDArray[np.float64]]
+    kept: np.typing.NDArray[np.bool_]
 
 
 class MetricRecorder(pl.Callback):
@@ -93,15 +94,25 @@ class MetricRecorder(pl.Callback):
             name: torch.where(finite, exact(value).cpu(), torch.nan).numpy()
             for name, value in metrics.items()
         }
+        if split == "validation":
+            pl_module.validated = {name: torch.from_numpy(value) for name, value in values.items()}
         going = ~pl_module.diverged.cpu().numpy()
+        ended = pl_module.ended.cpu().numpy()
         for run, kept in zip(self.destinations, self._kept, strict=True):
-            if split != "test" and pl_module.has_ended(run.start):
+            if split != "test" and ended[run.replicas].all():
                 continue
             own = {name: value[run.replicas] for name, value in values.items()}
-            epoch = trainer.current_epoch
+            epochs, its = np.full(len(run.seeds), trainer.current_epoch), ~ended[run.replicas]
             if split == "test":
-                epoch = max(pl_module.n_epochs(run.start) - 1, 0)
-            kept.append(_Epoch(epoch, split, own))
+                first = run.replicas.start
+                epochs = np.array(
+                    [
+                        max(pl_module.n_epochs(slice(r, r + 1)) - 1, 0)
+                        for r in range(first, first + len(run.seeds))
+                    ]
+                )
+                its = np.full(len(run.seeds), True)
+            kept.append(_Epoch(epochs, split, own, its))
             self._log(run, split, own, going[run.replicas], trainer, pl_module)
         if any(run.metrics.is_due for run in self.destinations):
             self.write(pl_module)
@@ -139,7 +150,7 @@ class MetricRecorder(pl.Callback):
         epoch, step = trainer.current_epoch, trainer.global_step - 1
         loggers = run.loggers
         if is_test:
-            epoch, step = pl_module.n_epochs(run.start), pl_module.n_steps(run.start)
+            epoch, step = pl_module.n_epochs(run.replicas), pl_module.n_steps(run.replicas)
             every = [*trainer.loggers, *run.loggers]
             loggers = [logger for logger in every if not isinstance(logger, TensorBoardLogger)]
         for logger in loggers if means else ():
@@ -151,18 +162,14 @@ class MetricRecorder(pl.Callback):
 
 def _rows(epochs: Sequence[_Epoch], seeds: Sequence[int]) -> Any:
     """Rows of the metrics table, one per epoch, split and seed."""
-    n = len(seeds)
-    return METRICS.frame(
-        {
-            "seed": list(seeds) * len(epochs),
-            "epoch": np.repeat([one.epoch for one in epochs], n),
-            "split": [one.split for one in epochs for _ in range(n)],
-            **{
-                name: np.concatenate([one.values[name] for one in epochs])
-                for name in epochs[0].values
-            },
-        }
-    )
+    kept = np.concatenate([one.kept for one in epochs])
+    columns = {
+        "seed": np.tile(seeds, len(epochs)),
+        "epoch": np.concatenate([one.epochs for one in epochs]),
+        "split": np.repeat([one.split for one in epochs], len(seeds)),
+        **{name: np.concatenate([one.values[name] for one in epochs]) for name in epochs[0].values},
+    }
+    return METRICS.frame({name: values[kept] for name, values in columns.items()})
 
 
 def _mean(values: np.typing.NDArray[np.float64]) -> float:

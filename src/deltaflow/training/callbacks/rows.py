@@ -27,6 +27,7 @@ class MeasuredStep:
         values: ``[columns, L, R]``; NaN where not finite, or where it does not apply.
         missing: ``[columns, L]``, where a column does not apply to a layer.
         going: ``[R]``, which replicas have not diverged.
+        kept: ``[R]``, which replicas get rows: those that have not ended before.
     """
 
     step: int
@@ -34,9 +35,12 @@ class MeasuredStep:
     values: Array
     missing: Mask
     going: Mask
+    kept: Mask
 
     @classmethod
-    def of(cls, quantities: Quantities, step: int, going: Mask) -> "MeasuredStep":
+    def of(
+        cls, quantities: Quantities, step: int, going: Mask, kept: Mask | None = None
+    ) -> "MeasuredStep":
         """The step from its quantities: per column, ``[R]`` for each layer or ``None``."""
         names = [name for name, values in quantities.items() if any(v is not None for v in values)]
         empty = torch.full_like(
@@ -53,7 +57,8 @@ class MeasuredStep:
             values = np.concatenate([values, noise_scale(trace, signal)[np.newaxis]])
             missing.append(missing[names.index("grad_signal")])
         values = np.where(np.isfinite(values), values, np.nan)
-        return cls(step, tuple(names), values, np.array(missing), going)
+        return cls(step, tuple(names), values, np.array(missing), going,
+                   np.ones_like(going) if kept is None else kept)  # fmt: skip
 
 
 def noise_scale(trace: Array, signal: Array) -> Array:
@@ -114,5 +119,7 @@ def layer_rows(
                 null = null | (signal <= 0)
             series = polars.Series(name, column)
             data[name] = series.set(polars.Series(null), None) if null.any() else series
-        frames.append(LAYERS.frame(data))
+        kept = np.repeat(np.stack([step.kept[replicas] for step in alike]).ravel(), depth)
+        frame = LAYERS.frame(data)
+        frames.append(frame if kept.all() else frame.filter(polars.Series(kept)))
     return polars.concat(frames)

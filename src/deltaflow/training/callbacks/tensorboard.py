@@ -1,9 +1,9 @@
-"""What goes to TensorBoard besides the scalars that Lightning logs: charts and the picture.
+"""What TensorBoard and its like get besides the scalars that Lightning logs: charts, the picture.
 
 Histograms and hyperparameters have pages, and modules, of their own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from deltaflow.nn.activations import Traits
 from deltaflow.records import VerdictRecord
 from deltaflow.training.callbacks.destination import applies
 from deltaflow.training.callbacks.rows import MeasuredStep
+from deltaflow.training.loggers import boards
 
 CHARTS = {
     "delta_norm": "δ norm",
@@ -50,7 +51,7 @@ def lay_out_charts(
         metrics: that the run logs, the loss included.
         by_seed: whether it logs the courses of single seeds too.
     """
-    if not (boards := tensorboards(loggers)):
+    if not (pages := tensorboards(loggers)):
         return
     from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
     from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -94,7 +95,7 @@ def lay_out_charts(
     metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="custom_scalars"))
     tensor = TensorProto(dtype="DT_STRING", string_val=[layout.SerializeToString()])
     value = Summary.Value(tag="custom_scalars__config__", tensor=tensor, metadata=metadata)
-    for board in boards:
+    for board in pages:
         write(board, Summary(value=[value]), 0)
 
 
@@ -111,23 +112,21 @@ def log_layer_charts(
     All values go into one event; one call per value would cost more than the measuring.
 
     Args:
-        loggers: of the run; those other than TensorBoard's are passed over.
+        loggers: of the run; those that show no charts are passed over.
         measured: the step, of a stack.
         replicas: which of the stack's are the run's.
         traits: of their φ, if not all of the stack have the same.
     """
-    boards = tensorboards(loggers)
-    if not boards:
+    shown = list(loggers)
+    if not (tensorboards(shown) or boards(shown)):
         return
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
     columns = {
         name: row
         for name, row in zip(measured.names, measured.values[:, :, replicas], strict=True)
         if name in CHARTS and applies(name, traits)
     }
-    going = measured.going[replicas]
-    values = []
+    going = (measured.going & measured.kept)[replicas]
+    values: dict[str, float] = {}
     for name, layers in columns.items():
         if name in DECADES:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -135,47 +134,70 @@ def log_layer_charts(
         group, counted = _group(name), going & np.isfinite(layers)
         n = counted.sum(1)
         sums = np.where(counted, layers, 0).sum(1)
-        values += [
-            Summary.Value(tag=layer_tag(group, layer), simple_value=sums[layer - 1] / n[layer - 1])
+        values |= {
+            layer_tag(group, layer): float(sums[layer - 1] / n[layer - 1])
             for layer in range(1, len(n) + 1)
             if n[layer - 1]
-        ]
-    for board in boards:
-        write(board, Summary(value=values), measured.step)
+        }
+    log_values(shown, values, measured.step)
+
+
+def log_values(loggers: Iterable[Logger], values: Mapping[str, float], step: int) -> None:
+    """Log numbers by their tags, to TensorBoard as one event.
+
+    Args:
+        loggers: of the run; those that show no charts are passed over.
+        values: by tag.
+        step: to which they belong.
+    """
+    shown = list(loggers)
+    for other in boards(shown) if values else ():
+        other.log_metrics(values, step)
+    if tensorboards(shown):
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        for board in tensorboards(shown):
+            write(board, Summary(value=scalars), step)
 
 
 def log_picture(loggers: Iterable[Logger], tag: str, png: Path, step: int) -> None:
-    """Show a PNG file on the images page.
+    """Show a PNG file, in TensorBoard on the images page.
 
     Args:
-        loggers: of the run; those other than TensorBoard's are passed over.
+        loggers: of the run; those that show no pictures are passed over.
         tag: the picture's name.
         png: the file.
         step: at which it was made.
     """
-    boards = tensorboards(loggers)
-    if not boards:
+    shown = list(loggers)
+    for other in boards(shown):
+        other.log_picture(tag, png)
+    if not tensorboards(shown):
         return
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     content = png.read_bytes()
     width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # IHDR
     image = Summary.Image(encoded_image_string=content, width=width, height=height, colorspace=4)
-    for board in boards:
+    for board in tensorboards(shown):
         value = Summary.Value(tag=tag, image=image)
         write(board, Summary(value=[value]), step)
 
 
 def log_verdicts(loggers: Iterable[Logger], verdicts: Iterable[VerdictRecord], step: int) -> None:
-    """Show the verdicts on the text page.
+    """Show the verdicts, in TensorBoard on the text page.
 
     Args:
-        loggers: of the run; those other than TensorBoard's are passed over.
+        loggers: of the run; those that show no text are passed over.
         verdicts: as in the summary.
         step: the number of updates made.
     """
     if text := "\n".join(f"- {verdict.words}" for verdict in verdicts):
-        for board in tensorboards(loggers):
+        shown = list(loggers)
+        for other in boards(shown):
+            other.log_verdicts(text)
+        for board in tensorboards(shown):
             board.experiment.add_text("verdicts", text, step)
 
 

@@ -79,7 +79,7 @@ class Evidence:
     def end(self) -> RecordedStep:
         """The last recorded step, of the seeds that did not diverge."""
         rows = self.layers.filter(pl.col("seed").is_in(self.surviving))
-        return RecordedStep(rows.filter(pl.col("step") == pl.col("step").max()))
+        return RecordedStep(rows.filter(pl.col("step") == pl.col("step").max().over("seed")))
 
     @cached_property
     def _lengths(self) -> pl.DataFrame:

@@ -56,7 +56,7 @@ class Fit:
     def metric(self, split: str) -> tuple[str, float] | None:
         """Name and mean over seeds of the last accuracy or R², if there is one."""
         rows = self._metrics.filter(pl.col("split") == split)
-        rows = rows.filter(pl.col("epoch") == pl.col("epoch").max())
+        rows = rows.filter(pl.col("epoch") == pl.col("epoch").max().over("seed"))
         for name in ("accuracy", "r2"):
             known = rows[name].drop_nulls().drop_nans()
             if len(known):

@@ -1,0 +1,167 @@
+"""Weights & Biases and MLflow, with the names, verdicts and picture that TensorBoard gets.
+
+Both are Lightning's loggers. A run of a stack has one of its own, so several are open at a time.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from lightning.pytorch.loggers import Logger, MLFlowLogger, WandbLogger
+
+from deltaflow.system.errors import UserError
+
+_MOST_AT_ONCE = 1000  # metrics that MLflow takes
+_FILE = "sqlite:///"
+_RETRIES = "2"  # of a request; MLflow's own seven take minutes
+
+
+@runtime_checkable
+class Board(Protocol):
+    """A logger that shows, beside numbers, a picture and the verdicts of a run."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log numbers of a step by their tags."""
+
+    def log_picture(self, tag: str, png: Path) -> None:
+        """Show a PNG file."""
+
+    def log_verdicts(self, text: str) -> None:
+        """Show the verdicts, one a line."""
+
+    def close(self, succeeded: bool) -> None:
+        """End the run there, and say whether it has completed."""
+
+
+def boards(loggers: Iterable[Logger]) -> list[Board]:
+    """Those of the loggers that are such boards."""
+    return [logger for logger in loggers if isinstance(logger, Board)]
+
+
+def close(loggers: Iterable[Logger], succeeded: bool) -> None:
+    """End the run in all that are such boards, and say whether it has completed."""
+    for board in boards(loggers):
+        board.close(succeeded)
+
+
+class WandbRun(WandbLogger):
+    """A run of Weights & Biases, beside others of this process.
+
+    Its ID is that of its directory, so a run that was stopped goes on there.
+
+    Args:
+        save_dir: the run directory.
+        settings: of ``wandb.init``, such as ``project``, ``name``, ``mode``.
+
+    Raises:
+        ValueError: if wandb is not installed.
+    """
+
+    def __init__(self, save_dir: str, **settings: Any) -> None:
+        _require("wandb", "wandb")
+        import wandb
+
+        own = hashlib.sha256(str(Path(save_dir).absolute()).encode()).hexdigest()[:16]
+        quiet = wandb.Settings(silent=True, console="off")
+        usual: dict[str, Any] = {
+            "id": own,
+            "name": Path(save_dir).name,
+            "reinit": "create_new",
+            "settings": quiet,
+        }
+        super().__init__(save_dir=save_dir, **usual | settings)
+        self._wandb_init.pop("anonymous")  # an argument of old that wandb warns of
+
+    @property
+    def experiment(self) -> Any:
+        """The run, which begins when it is first asked for.
+
+        Raises:
+            ValueError: if it cannot begin: nobody is logged in, or there is no connection.
+        """
+        from wandb.errors import Error
+
+        try:
+            return super().experiment
+        except Error as error:
+            raise UserError(
+                "`logger=wandb` must be able to begin a run. Found: "
+                f"{' '.join(str(error).split()).rstrip('.')[:300]}. Mend that, or use "
+                "`logger.wandb.mode=offline` or `logger=tensorboard`."
+            ) from error
+
+    def log_picture(self, tag: str, png: Path) -> None:
+        """Show a PNG file among the media."""
+        self.log_image(tag, [str(png)])
+
+    def log_verdicts(self, text: str) -> None:
+        """Show the verdicts in the summary, and so as a column of the runs table."""
+        self.experiment.summary["verdicts"] = text
+
+    def close(self, succeeded: bool) -> None:
+        """End the run there, if it has begun."""
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=0 if succeeded else 1)
+
+
+class MLflowRun(MLFlowLogger):
+    """A run of MLflow.
+
+    Args:
+        save_dir: the run directory, whose name the run gets.
+        tracking_uri: of a server, or ``sqlite:///`` and a file.
+        artifact_location: of a new experiment; ``None`` for the folder of the file.
+        settings: of Lightning's logger, such as ``experiment_name``.
+
+    Raises:
+        ValueError: if mlflow is not installed.
+    """
+
+    def __init__(
+        self,
+        save_dir: str,
+        tracking_uri: str,
+        artifact_location: str | None = None,
+        **settings: Any,
+    ) -> None:
+        _require("mlflow", "mlflow")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
+        for library in ("mlflow", "alembic"):
+            logging.getLogger(library).setLevel(logging.WARNING)
+        if tracking_uri.startswith(_FILE):
+            folder = Path(tracking_uri.removeprefix(_FILE)).absolute().parent
+            folder.mkdir(parents=True, exist_ok=True)
+            artifact_location = artifact_location or str(folder / "mlruns")
+        named = {"run_name": Path(save_dir).name, "artifact_location": artifact_location}
+        super().__init__(tracking_uri=tracking_uri, **named | settings)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log numbers, as many at once as MLflow takes."""
+        rest = iter(metrics.items())
+        while some := dict(islice(rest, _MOST_AT_ONCE)):
+            super().log_metrics(some, step)
+
+    def log_picture(self, tag: str, png: Path) -> None:
+        """Keep a PNG file as an artifact."""
+        self.experiment.log_artifact(self.run_id, str(png))
+
+    def log_verdicts(self, text: str) -> None:
+        """Show the verdicts as the description of the run."""
+        self.experiment.set_tag(self.run_id, "mlflow.note.content", text)
+
+    def close(self, succeeded: bool) -> None:
+        """End the run there, if it has begun."""
+        self.finalize("success" if succeeded else "failed")
+
+
+def _require(package: str, extra: str) -> None:
+    if find_spec(package) is None:
+        raise UserError(
+            f"`logger={extra}` needs the package {package}. Found none. Install it with "
+            f"`pip install 'deltaflow[{extra}]'`."
+        )
