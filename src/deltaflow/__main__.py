@@ -77,6 +77,7 @@ main = partial(enter, "deltaflow.commands.train")
 check = partial(enter, "deltaflow.commands.check")
 predict = partial(enter, "deltaflow.commands.predict")
 report = partial(enter, "deltaflow.commands.report")
+reproduce = partial(enter, "deltaflow.commands.reproduce")
 theory = partial(enter, "deltaflow.commands.theory")
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 
 from course import command as lessons
 from deltaflow import load_run
-from deltaflow.commands import predict, theory
+from deltaflow.commands import predict, reproduce, theory
 from deltaflow.commands import report as reporting
 from running import ROOT, options, run
 from written import write_run
@@ -86,6 +86,15 @@ def test_the_prediction_is_written(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     assert (tmp_path / "predictions.parquet").exists()
     assert (tmp_path / "network.pt").exists()
+
+
+def test_the_run_is_reproduced(tmp_path, monkeypatch, capsys):
+    (command,) = (shlex.split(line) for line in LINES if "reproduce.py" in line)
+    assert command[:2] == ["python", "scripts/reproduce.py"]
+    run(["logger=none", "trainer.max_epochs=1", "data=moons"], tmp_path / "outputs" / "RUN")
+    monkeypatch.chdir(tmp_path)
+    reproduce.main(command[2:])
+    assert capsys.readouterr().err == ""
 
 
 def test_theory_is_asked_with_and_without_a_picture():

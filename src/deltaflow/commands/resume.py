@@ -6,12 +6,11 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from deltaflow.config.names import quoted
+from deltaflow.config.names import named_classes, quoted
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 
 _OWN = re.compile(r"resume=.")
-_CLASS = re.compile(r"_target_\b|^[+~]*hydra\b")
 
 
 def with_settings_of_run(arguments: Sequence[str]) -> list[str]:
@@ -36,7 +35,7 @@ def with_settings_of_run(arguments: Sequence[str]) -> list[str]:
 
     typed = {argument.partition("=")[0] for argument in arguments}
     recorded = [o for o in read_summary(directory).overrides if o.partition("=")[0] not in typed]
-    if named := [override for override in recorded if _CLASS.search(override)]:
+    if named := named_classes(recorded):
         raise UserError(
             "A class of your own is built only if you name it, not a directory. Found "
             f"`{literal(named[0])}` in {literal(str(directory))}. Type it behind `resume=…`."

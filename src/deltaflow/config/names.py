@@ -13,6 +13,7 @@ from deltaflow.config.hyperparameters import swept
 SLUG_BYTES = 80  # with all that stands around it well below the 255 of file systems
 SLUG = re.compile(r"[0-9]{1,9}(_[A-Za-z0-9_.=,+-]{0,80})?")
 """The names that `slug` gives, and a few more."""
+_CLASS = re.compile(r"_target_\b|^[+~]*hydra\b")
 
 
 def axes(overrides: Sequence[str], params: Mapping[str, str] | None) -> list[str]:
@@ -98,3 +99,8 @@ def _readable(overrides: str) -> str:
 
 def _cut(name: str) -> str:
     return name[:SLUG_BYTES].rstrip("-_.,=")
+
+
+def named_classes(overrides: Sequence[str]) -> list[str]:
+    """The overrides that name a class or change Hydra, which no directory decides."""
+    return [override for override in overrides if _CLASS.search(override)]

@@ -17,6 +17,7 @@ a finite number».
 
 from deltaflow.records.decoding import WrongFieldError, decode
 from deltaflow.records.details import Confusion, Fit, TargetFit, TheorySummary, VerdictRecord
+from deltaflow.records.differences import Differences, differences
 from deltaflow.records.fields import (
     STATUSES,
     SUMMARY_FIELDS,
@@ -49,6 +50,7 @@ __all__ = [
     "SUMMARY_FIELDS",
     "Column",
     "Confusion",
+    "Differences",
     "DirectoryLostError",
     "EmptySummaryError",
     "Fit",
@@ -65,6 +67,7 @@ __all__ = [
     "VerdictRecord",
     "WrongFieldError",
     "decode",
+    "differences",
     "parquet",
     "read_columns",
     "read_search",

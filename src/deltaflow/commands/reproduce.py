@@ -1,0 +1,141 @@
+"""Train a run again by what its directory says, and compare the records.
+
+    python scripts/reproduce.py outputs/RUN
+
+The settings must still be the same: if a default, an option or the table has changed, it says so
+and trains nothing. The exit status is 0 if every row of both tables is there again and no value
+differs by more than the tolerance. Settings:
+
+    --tolerance SHARE  of a value that may differ; 0 by default: bit for bit
+    --out DIRECTORY    where the second run stays; it is deleted otherwise
+    --trust            build classes of your own that the directory names
+"""
+
+import tempfile
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from deltaflow.commands.parser import Parser
+from deltaflow.config.messages import entry_point, explain
+from deltaflow.config.names import named_classes
+from deltaflow.records import LAYERS, METRICS, Summary, differences, read_summary, read_table
+from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import literal
+
+
+@entry_point
+def main(arguments: Sequence[str]) -> None:
+    """Train again and compare; the exit status is 0 only if the records agree."""
+    parser = Parser("A reproduction takes a run directory, --tolerance, --out and --trust.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--tolerance", type=float, default=0.0)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--trust", action="store_true")
+    settings = parser.parse_intermixed_args(arguments)
+    recorded = _recorded(settings)
+    from deltaflow.terminal.screen import console
+
+    with ExitStack() as stack:
+        again = settings.out or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "run"
+        made = _train(recorded, literal(str(settings.run)), again)
+        _compare(settings, again, recorded, made, console())
+
+
+def _recorded(settings: Namespace) -> Summary:
+    """What the directory says, if that can be done again.
+
+    Raises:
+        ValueError: for a run that has not ended, or a class that is not trusted.
+    """
+    where = literal(str(settings.run))
+    if not settings.tolerance >= 0:
+        raise UserError(
+            f"`--tolerance` is a share of a value. Found {settings.tolerance}. Use 0 or more, "
+            "such as 1e-6."
+        )
+    found = read_summary(settings.run)
+    if found.status not in ("completed", "diverged"):
+        raise UserError(
+            f"A run that is reproduced has ended. Found {where}, which is {found.status}. Name "
+            "one that completed or diverged."
+        )
+    if (named := named_classes(found.overrides)) and not settings.trust:
+        raise UserError(
+            "A class of your own is built only if you say so. Found "
+            f"`{literal(named[0])}` in {where}. Look at it, then add `--trust`."
+        )
+    return found
+
+
+def _train(recorded: Summary, where: str, directory: Path) -> Summary:
+    """Train the run again.
+
+    Raises:
+        ValueError: if the settings do not give the same run any more.
+    """
+    from deltaflow.config.composition import compose_run  # Hydra, Lightning and torch take theirs
+    from deltaflow.experiment.identity import identity
+    from deltaflow.experiment.plan import RunPlan
+    from deltaflow.experiment.run import run_alone
+
+    try:
+        config, choices = compose_run(recorded.overrides, directory)
+    except Exception as error:  # Hydra raises any
+        raise UserError(explain(error)) from error
+    if identity(config) != recorded.identity:
+        versions = ", ".join(f"{name} {version}" for name, version in recorded.versions.items())
+        raise UserError(
+            f"The settings of {where} must give the same run. Found that they do not: a default, "
+            "an option or the table has changed since, or the data were in memory. Start from the "
+            f"same folder, with the same files and the same version ({literal(versions)})."
+        )
+    plan = RunPlan(config, directory, choices, recorded.overrides, ["reproduce"])
+    return run_alone(plan).record
+
+
+def _compare(
+    settings: Namespace, again: Path, recorded: Summary, made: Summary, out: Console
+) -> None:
+    """Say how far the records agree.
+
+    Raises:
+        ValueError: if they differ by more than the tolerance.
+    """
+    apart = []
+    for schema in (LAYERS, METRICS):
+        tables = [read_table(folder, schema) for folder in (settings.run, again)]
+        found = differences(schema, *tables)
+        said = f"{found.n_rows:,} rows, every value the same"
+        if found.n_alone:
+            said = f"{found.n_alone:,} that only one of the runs has"
+        elif found.most:
+            column = max(found.largest, key=lambda name: found.largest[name])
+            said = (
+                f"{found.n_rows:,} rows, different from {schema.key[1]} {found.first} on, by "
+                f"{found.most:.1g} of a value at most ({column})"
+            )
+        out.print(Text(f"{schema.name.capitalize():<13}{said}"), soft_wrap=True)
+        if found.most > settings.tolerance:
+            apart.append(f"{schema.name}: {said}")
+    reasons = [
+        f"{name} was {then}, is {now}"
+        for name, now in made.versions.items()
+        if (then := recorded.versions.get(name)) != now
+    ]
+    if recorded.stack:
+        reasons.append(f"it was trained in a stack of {len(recorded.stack)} runs, where sums round "
+                       "otherwise")  # fmt: skip
+    if recorded.device != made.device:
+        reasons.append(f"it was trained on {recorded.device}, now on {made.device}")
+    for reason in reasons:
+        out.print(Text(f"{'Otherwise':<13}{literal(reason)}"), soft_wrap=True)
+    if apart:
+        raise UserError(
+            f"A run must leave the same records again. Found {'; '.join(apart)}. "
+            "If that is rounding, use `--tolerance 1e-5`."
+        )

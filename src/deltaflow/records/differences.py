@@ -1,0 +1,63 @@
+"""How far two tables of one schema differ."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from deltaflow.records.schema import Schema
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What two tables do not have in common.
+
+    Attributes:
+        n_rows: in both, by their key.
+        n_alone: rows that one of them has and the other lacks.
+        largest: of each column that differs, the largest |a − b| / max(|a|, |b|); infinite where
+            one value is missing, or not finite.
+        first: the first step or epoch with a value that differs; ``None`` if none does.
+    """
+
+    n_rows: int
+    n_alone: int
+    largest: Mapping[str, float]
+    first: int | None
+
+    @property
+    def most(self) -> float:
+        """The largest difference of all columns, infinite if a row is missing; 0 for none."""
+        return math.inf if self.n_alone else max(self.largest.values(), default=0.0)
+
+
+def differences(schema: Schema, one: pl.DataFrame, other: pl.DataFrame) -> Differences:
+    """Compare two tables row by row.
+
+    Args:
+        schema: of both.
+        one: a table.
+        other: another one.
+    """
+    both = one.join(other, on=list(schema.key), suffix=" of the other")
+    distances = both.select(
+        *schema.key,
+        **{
+            name: _distance(pl.col(name), pl.col(f"{name} of the other"))
+            for name in schema.quantities
+        },
+    )
+    largest = {
+        name: float(distances[name].max() or 0.0)  # type: ignore[arg-type]
+        for name in schema.quantities
+        if (distances[name] > 0).any()
+    }
+    firsts = [distances.filter(pl.col(name) > 0)[schema.key[1]].min() for name in largest]
+    first = min((int(step) for step in firsts), default=None)  # type: ignore[arg-type]
+    return Differences(len(both), len(one) + len(other) - 2 * len(both), largest, first)
+
+
+def _distance(a: pl.Expr, b: pl.Expr) -> pl.Expr:
+    relative = (a - b).abs() / pl.max_horizontal(a.abs(), b.abs())
+    return pl.when(a.eq_missing(b)).then(0.0).otherwise(relative.fill_nan(None)).fill_null(math.inf)
