@@ -265,7 +265,8 @@ def _lab(rgb: np.ndarray) -> np.ndarray:
 
 
 def test_every_kind_of_verdict_has_a_meaning():
-    own = [import_module(f"deltaflow.{room}.words")._SENTENCES for room in ("verdicts", "watching")]
+    rooms = ("verdicts", "watching.judgement")
+    own = [import_module(f"deltaflow.{room}.words")._SENTENCES for room in rooms]
     assert set(MEANINGS) == set().union(*own)
 
 

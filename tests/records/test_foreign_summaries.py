@@ -12,7 +12,7 @@ from deltaflow.comparison.phase_points import phase_points
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.page.content import content
 from deltaflow.page.html import page
-from deltaflow.records import RUNS, Summary, read_summary, summary_of
+from deltaflow.records import RUNS, Summary, WrongFieldError, read_summary, summary_of
 from deltaflow.sweep.report import report_on
 from deltaflow.terminal.ranking import describe_run, print_ranking
 from deltaflow.terminal.screen import console
@@ -132,3 +132,11 @@ def test_a_page_and_figures_can_be_made_of_extremes(tmp_path):
         ]  # fmt: skip
         write_run(tmp_path / f"{number}_x", [f"a={number}"], replicas=replicas)
     assert "a=1" in page(content(report_on(collect([tmp_path]), tmp_path, "it").comparison))
+
+
+def test_a_confusion_has_a_count_for_each_pair_of_classes():
+    confusion = {"part": "test", "classes": ["a", "b"], "counts": [[1, 2], [3]]}
+    with pytest.raises(WrongFieldError, match=r"confusion\.counts"):
+        summary_of({"status": "completed", "confusion": confusion})
+    confusion["counts"][1].append(4)
+    assert summary_of({"status": "completed", "confusion": confusion}).confusion.counts[1] == [3, 4]

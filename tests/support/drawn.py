@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
+from deltaflow.records import Confusion
+
 DRAWN = settings(
     derandomize="DRAW_ANEW" not in os.environ,
     database=None,
@@ -62,10 +64,21 @@ def json_of(kind: Any) -> st.SearchStrategy:
         return st.lists(json_of(inner[0]), max_size=3)
     if origin is Mapping:
         return st.dictionaries(NAMES | TEXTS, json_of(inner[1]), max_size=3)
+    if kind is Confusion:
+        return st.lists(TEXTS, max_size=3).flatmap(_confusion)
     if is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
         return st.fixed_dictionaries({name: json_of(hint) for name, hint in hints.items()})
     return _PLAIN[kind]
+
+
+def _confusion(classes: list[str]) -> st.SearchStrategy:
+    """A count for each pair of classes, as the type alone does not say."""
+    k = len(classes)
+    row = st.lists(_PLAIN[int], min_size=k, max_size=k)
+    counts = st.lists(row, min_size=k, max_size=k)
+    parts = st.sampled_from(["training", "validation", "test"])
+    return st.fixed_dictionaries({"part": parts, "classes": st.just(classes), "counts": counts})
 
 
 @st.composite

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from deltaflow.comparison.collection import finite, seen_from
 from deltaflow.comparison.command_lines import run_command
 from deltaflow.comparison.configuration import Configuration, Value
@@ -138,8 +136,8 @@ def _confusion(found: Sequence[Confusion | None]) -> Confusion | None:
         one is None or (one.part, one.classes) != (first.part, first.classes) for one in others
     ):
         return None
-    counts = np.sum([one.counts for one in found if one], axis=0)
-    return replace(first, counts=counts.tolist())
+    rows = zip(*(one.counts for one in found if one), strict=True)
+    return replace(first, counts=[[sum(n) for n in zip(*row, strict=True)] for row in rows])
 
 
 def _numbers(grouped: GroupedRuns, one: Configuration) -> dict[str, Interval]:

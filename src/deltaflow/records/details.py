@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from deltaflow.records.decoding import WrongFieldError
+
 Numbers = Mapping[str, float | None]
 """By name; ``None`` for what is not a finite number."""
 
@@ -36,6 +38,16 @@ class Confusion:
     part: Literal["training", "validation", "test"]
     classes: Annotated[Sequence[str], 20]
     counts: Annotated[Sequence[Sequence[int]], 20]
+
+    def __post_init__(self) -> None:
+        """Refuse counts that are not of these classes.
+
+        Raises:
+            WrongFieldError: if there is not one for each pair of classes.
+        """
+        k = len(self.classes)
+        if [len(row) for row in self.counts] != [k] * k:
+            raise WrongFieldError("confusion.counts", f"a row of {k} counts for each class", [])
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,13 @@ class Curve:
 def significant(value: float | None) -> float | None:
     """A number to four digits; ``None`` for what is none.
 
-    >>> significant(0.123456), significant(float("nan"))
-    (0.1235, None)
+    >>> significant(0.123456), significant(float("nan")), significant(1.7976e308)
+    (0.1235, None, 1.7976e+308)
     """
-    return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None
+    if value is None or not math.isfinite(value):
+        return None
+    short = float(f"{value:.4g}")
+    return short if math.isfinite(short) else value  # the greatest number is not rounded up
 
 
 def rounded(values: Iterable[float | None]) -> Numbers:
