@@ -29,16 +29,11 @@ MISTAKES = {
     "one network to judge": (
         ["n_seeds=2", "+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping",
          "+callbacks.stop.monitor=loss/validation"],
-        "Early stopping", "n_seeds=2", "n_seeds=1",
+        "EarlyStopping", "n_seeds=2", "trainer.early_stopping.patience",
     ),
     "coupling optimizer": (
         ["n_seeds=2", "optimizer._target_=torch.optim.LBFGS", "~optimizer.momentum"],
         "entry by entry", "LBFGS", "n_seeds=1",
-    ),
-    "coupling scheduler": (
-        ["n_seeds=2", "scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau",
-         "~scheduler.factor", "~scheduler.total_iters"],
-        "follow a schedule", "ReduceLROnPlateau", "n_seeds=1",
     ),
     "batch of one to normalise": (
         ["network.normalization=batch", "data.batch_size=89"],
