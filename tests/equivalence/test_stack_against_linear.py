@@ -14,9 +14,10 @@ SETTINGS = [
     "data.batch_size=24", f"trainer.max_epochs={EPOCHS}", "trainer.precision=64-true",
     f"n_seeds={R}", "seed=4", "network.hidden_sizes=[9,7]", "logger=none", "diagnostics=off",
 ]  # fmt: skip
+RATES = {"sgd": 0.1, "adam": 0.01}
 OPTIMIZERS = {  # as PyTorch has it, and the relative distance that rounding may bring
-    "sgd": (lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9), 1e-12),
-    "adam": (lambda parameters: torch.optim.Adam(parameters, lr=0.01), 1e-6),
+    "sgd": (lambda parameters: torch.optim.SGD(parameters, RATES["sgd"], momentum=0.9), 1e-12),
+    "adam": (lambda parameters: torch.optim.Adam(parameters, RATES["adam"]), 1e-6),
 }
 LOSSES = {
     "ce": nn.CrossEntropyLoss(),
@@ -57,6 +58,7 @@ def learnt(plain):
 
 
 def assert_trains_as_linear_layers(overrides, loss, optimizer, directory, **extras):
+    overrides = [*overrides, f"optimizer.lr={RATES[optimizer]}"]
     optimizer, tolerance = OPTIMIZERS[optimizer]
     config = composed(overrides, directory)
     data = assembly.datamodule(config)

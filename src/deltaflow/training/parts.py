@@ -98,8 +98,10 @@ class Part:
         else:
             if self.network.training != training:
                 self.network.train(training)
-            z = self.backpropagation.forward(batch[0][self.own], step).clone().requires_grad_()
-            output = z if (last := self.network.output_activation) is None else last(z)
+            z = self.backpropagation.forward(batch[0][self.own], step).detach().requires_grad_()
+            output = z.clone()  # which a loss may overwrite, and a metric may keep
+            if self.network.output_activation is not None:
+                output = self.network.output_activation(output)
             outputs = self._judge(output, batch[1][self.own])
             outputs["sample_loss"].mean(1).sum().backward()
             self.backpropagation.backward(cast(Tensor, z.grad))
