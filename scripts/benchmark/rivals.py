@@ -19,7 +19,7 @@ import torch
 from benchmark.clock import stopwatch
 from benchmark.trainings import Work
 from deltaflow import UserError
-from deltaflow.data import TrainingBatches
+from deltaflow.data import Batch, TrainingBatches
 from deltaflow.nn.network import FullyConnected
 
 _SIDE = 2048  # of the matrices that are multiplied
@@ -75,7 +75,7 @@ def train_by_jax(work: Work, python: str) -> tuple[str, float, float]:
         ValueError: if it has none.
     """
     lr, momentum = _sgd(work)
-    batches, steps = TrainingBatches(work.train, work.seeds, work.batch_size), []
+    batches, steps = TrainingBatches(_folded(work), work.seeds, work.batch_size), []
     for epoch in range(work.epochs):
         batches.sampler.set_epoch(epoch)
         steps += list(batches.sampler.permutation().split(work.batch_size, dim=1))
@@ -123,10 +123,16 @@ def operations(sizes: Sequence[int], batch_size: int, n_steps: int) -> int:
     return 2 * batch_size * n_steps * (3 * sum(weights) - weights[0])
 
 
+def _folded(work: Work) -> Batch:
+    """The training rows as those of a single fold."""
+    x, y = work.train
+    return x[None], y[None]
+
+
 def _stacked(work: Work) -> tuple[float, FullyConnected]:
     network = copy.deepcopy(work.module.network).to(work.device)
     optimizer, objective = work.module.optimizer(network.parameters()), work.module.objective
-    batches = TrainingBatches(work.train, work.seeds, work.batch_size)
+    batches = TrainingBatches(_folded(work), work.seeds, work.batch_size)
     with stopwatch(work.device) as seconds:
         for epoch in range(work.epochs):
             batches.sampler.set_epoch(epoch)

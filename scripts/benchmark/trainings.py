@@ -221,7 +221,7 @@ def train_by_run(work: Work, overrides: Sequence[str]) -> Trained:
 
 
 def _on_device(batch: Batch, device: torch.device) -> Batch:
-    return batch[0].to(device), batch[1].to(device)
+    return batch[0][0].to(device), batch[1][0].to(device)  # of the first fold
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def test_first_weights_are_those_of_the_seed_and_no_stream_is_touched():
 def by_plain_loop(runs, seed: int) -> float:
     """The test accuracy of one network, trained row by row as the random streams say."""
     served = data_of(runs)
-    (x, y), (test_x, test_y) = served._parts[0], served._parts[2]
+    (x, y), (test_x, test_y) = ([one[0] for one in served._parts[part]] for part in (0, 2))
     network = convolution.build(seed)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
     for epoch in range(EPOCHS):

@@ -26,6 +26,10 @@ def composed(*overrides):
     ([], {"activation": 4, "optimizer.lr": 2}, "iris · 2 × 32, init torch · ce · sgd · 100 epochs"),
     ([], {"network.depth": 4, "data": 2, "init": 2, "trainer.max_epochs": 2, "n_seeds": 2},
      "relu · ce · sgd 0.05"),
+    (["data.folds=5", "data.split_seeds=[0,1,2]", "n_seeds=2"], {},
+     "iris · 2 × 32 relu, init torch · ce · sgd 0.05 · 100 epochs · 2 seeds · 5 folds · 3 splits"),
+    (["data.folds=5"], {"data.folds": 2, "data": 2, "init": 2, "trainer.max_epochs": 2},
+     "2 × 32 relu · ce · sgd 0.05"),
 ])  # fmt: skip
 def test_a_line_says_what_is_trained_but_for_what_varies(overrides, varied, said):
     assert described(*composed(*overrides), varied) == said

@@ -55,6 +55,8 @@ VALUES = {
     "data.batch_size": ([None, 1, 10**6], ["big", 1.5, True]),
     "data.split": ([[1, 0, 0], [0.6, 0.2, 0.2]], [["most", 0, 0], [NAN, 0.5, 0.5], None, 1]),
     "data.split_seed": ([0, 2**32 - 1], ["x", 2**32, -1, None, 0.5]),
+    "data.split_seeds": ([None, [0], [2, 2**32 - 1]], [[], [1, 1], [-1], [2**32], [0.5], 3, "x"]),
+    "data.folds": ([None, 2, 100], [1, 0, -3, 2.5, "x", True]),
     "data.standardize": ([True, False], ["maybe", None, 1]),
     "data.train_rows": ([None, 1], [0, 1.5, "x"]),
     "data.label_noise": ([0, 1.0], [1.5, -0.1, NAN, "x", None]),

@@ -56,7 +56,7 @@ def test_inputs_are_those_of_scikit_learn_fitted_on_the_training_part(
     samples = table(str(path), "kind", **rules)
     data = ReplicaData(samples, [0], None, (0.6, 0.2, 0.2), split_seed, standardize=True)
     assert samples.targets.tolist() == targets.tolist()
-    expected = by_scikit_learn(frame, data._train)
+    expected = by_scikit_learn(frame, data._train[0])
     found = data.preprocessing.inputs(samples.features)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
     read_again = read_unseen(frame.select(reversed(frame.columns)), data.preprocessing)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from deltaflow.data import Column, Kind, Samples, replicas, sources
+from deltaflow.data import Column, Kind, Samples, sources
 from deltaflow.training.datamodule import ReplicaDataModule
 
 N = 150
@@ -185,7 +185,7 @@ def test_the_last_short_batch_is_used(batch_size, sizes):
 
 
 def test_evaluation_takes_large_batches_in_order(monkeypatch):
-    monkeypatch.setattr(replicas, "EVALUATION_ROWS", 12)
+    monkeypatch.setattr("deltaflow.data.batches.EVALUATION_ROWS", 12)
     batches = module_of(numbered()).val_dataloader()
     assert len(batches) == 3
     assert [x.shape for x, _ in batches] == [(3, 12, 1), (3, 12, 1), (3, 6, 1)]

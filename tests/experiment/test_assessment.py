@@ -21,7 +21,7 @@ def ensemble(head, **outputs):
     kept = {"classes": [], "targets": [], "target_center": [], "target_scale": []} | outputs
     preprocessing = Preprocessing(columns, [0.0], [1.0], None, **kept)
     network = FullyConnected([1, 3], torch.nn.ReLU(), n_replicas=R).eval()
-    return Ensemble(network, preprocessing, head, range(R))
+    return Ensemble(network, [preprocessing], head, range(R))
 
 
 def test_scores_of_classes():

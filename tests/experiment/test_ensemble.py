@@ -46,17 +46,17 @@ def test_a_run_in_memory_predicts_as_its_file_does(tmp_path):
 def test_networks_that_have_diverged_are_not_asked(case):
     _, trained, frame, *_ = case
     kept = trained.kept
-    two = Ensemble(kept.network, kept.preprocessing, kept.head, [0, 2])
+    two = Ensemble(kept.network, kept.preprocessings, kept.head, [0, 2])
     assert len(two.networks) == 2
     assert not two.predict(frame).equals(trained.predict(frame))
     with pytest.raises(ValueError, match="Found that all 3 have"):
-        Ensemble(kept.network, kept.preprocessing, kept.head, [])
+        Ensemble(kept.network, kept.preprocessings, kept.head, [])
 
 
 def test_a_lone_network_has_no_spread(case):
     _, trained, frame, *_ = case
     kept = trained.kept
-    found = Ensemble(kept.network, kept.preprocessing, kept.head, [1]).predict(frame)
+    found = Ensemble(kept.network, kept.preprocessings, kept.head, [1]).predict(frame)
     assert found.select(pl.selectors.ends_with("spread")).null_count().row(0) == (len(frame),)
 
 

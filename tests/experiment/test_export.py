@@ -98,7 +98,7 @@ def test_what_is_not_installed_is_named(case, monkeypatch):
 @pytest.mark.parametrize("case", ["iris"], indirect=True)
 def test_what_onnx_has_not_is_refused(case):
     kept = case[1].kept
-    broken = Ensemble(kept.network, kept.preprocessing, kept.head, [0])
+    broken = Ensemble(kept.network, kept.preprocessings, kept.head, [0])
     broken.networks[0][1] = Halving()
     with pytest.raises(ValueError, match=r"PyTorch cannot export it: .* Use `--export state_dict`"):
         export(broken, "onnx")

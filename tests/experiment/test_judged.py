@@ -18,7 +18,7 @@ def test_a_confusion_matrix_counts_each_row_of_each_replica(split, part):
     data, network = assemble(["data=iris", f"data.split={split}", "n_seeds=3"])
     found = classified(data, network, CrossEntropy(data.task), going=[0, 2])
     assert (found.part, found.decisions) == (part, None)
-    x, y = data._parts[("training", "validation", "test").index(part)]
+    x, y = (one[0] for one in data._parts[("training", "validation", "test").index(part)])
     counts = np.zeros((3, 3), dtype=int)
     for replica in (0, 2):
         for row, target in zip(x, y, strict=True):
@@ -56,7 +56,7 @@ def test_each_number_is_judged_as_scikit_learn_does(split, tmp_path):
     data, network = assemble([*typed, f"data.split={split}", "n_seeds=3"])
     goal = MeanSquaredError(data.task, "onehot", 0.5)
     found = fitted(data, network, goal, going=[0, 2])
-    x, y = data._parts[0 if split == "[1,0,0]" else 2]
+    x, y = (one[0] for one in data._parts[0 if split == "[1,0,0]" else 2])
     each = [network.replica(r)(x).detach().double().numpy() for r in (0, 2)]
     expected = [r2_score(y.double(), one, multioutput="raw_values") for one in each]
     np.testing.assert_allclose(found.r2, np.mean(expected, 0), rtol=1e-5)

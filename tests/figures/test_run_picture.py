@@ -27,7 +27,7 @@ def layers(norm, steps=STEPS, seeds=SEEDS, n_layers=N_LAYERS) -> pl.DataFrame:
         for seed in seeds
         for layer in range(1, n_layers + 1)
     ]
-    keys = dict(zip(LAYERS.key, zip(*index, strict=True), strict=True))
+    keys = dict(zip(("seed", "step", "layer"), zip(*index, strict=True), strict=True))
     norms = [norm(*key) for key in index]
     n = len(index)
     return LAYERS.frame(
@@ -164,7 +164,7 @@ def test_the_loss_is_the_geometric_mean_over_seeds_after_each_epoch():
     index = [(seed, epoch, split) for seed in (0, 1) for epoch in (0, 1)
              for split in ("train", "validation")]  # fmt: skip
     loss = [10.0 ** -(seed + epoch) * (1 + (split == "train")) for seed, epoch, split in index]
-    columns = dict(zip(METRICS.key, zip(*index, strict=True), strict=True))
+    columns = dict(zip(("seed", "epoch", "split"), zip(*index, strict=True), strict=True))
     figure = run_picture.draw(
         layers(scattered), "run", metrics=METRICS.frame({**columns, "loss": loss})
     )

@@ -76,7 +76,7 @@ def test_a_thousand_columns_are_too_many(tmp_path):
             lambda t: t.with_columns(layer=pl.lit(10**6, pl.Int64)),
             "`layer` is not from 0 to 100,000",
         ),
-        (lambda t: pl.concat([t, t[:1]]), "two rows have the same seed, step, layer"),
+        (lambda t: pl.concat([t, t[:1]]), "two rows have the same seed, fold, step, layer"),
     ],
 )
 def test_a_table_that_no_run_writes_is_refused(spoil, match, tmp_path):

@@ -144,7 +144,7 @@ def layers(shape: Sequence[int], n_seeds: int, columns: Mapping[str, Value]) -> 
         name: [value(*key) if callable(value) else value for key in keys]
         for name, value in columns.items()
     }
-    index = {name: [key[i] for key in keys] for i, name in enumerate(LAYERS.key)}
+    index = {name: [key[i] for key in keys] for i, name in enumerate(("seed", "step", "layer"))}
     fans = {"fan_in": [shape[n - 1] for *_, n in keys], "fan_out": [shape[n] for *_, n in keys]}
     return LAYERS.frame(index | fans | values)
 

@@ -39,7 +39,7 @@ def layers(
     norms = [norm(*key) * (1 + 0.01 * key[0]) for key in index]
     size = len(index)
     return LAYERS.frame(
-        dict(zip(LAYERS.key, zip(*index, strict=True), strict=True))
+        dict(zip(("seed", "step", "layer"), zip(*index, strict=True), strict=True))
         | {"fan_in": [4] * size, "fan_out": [4] * size, "delta_norm": norms}
         | {"delta_rms": [value / 2 for value in norms], "sample_grad_rms": norms}
         | {
@@ -63,7 +63,7 @@ def metrics(
     index = [(s, e, split) for s in seeds for e in epochs for split in ("train", "validation")]
     index += [(seed, epochs[-1], "test") for seed in seeds]
     return METRICS.frame(
-        dict(zip(METRICS.key, zip(*index, strict=True), strict=True))
+        dict(zip(("seed", "epoch", "split"), zip(*index, strict=True), strict=True))
         | {"loss": [1 / (2 + epoch) + 0.01 * seed for seed, epoch, _ in index]}
         | {"accuracy": [accuracy(seed) for seed, _, _ in index]}
     )

@@ -69,7 +69,7 @@ def judged(accuracy, half=None):
 def layers(values):
     """A network 4 → 8 → 3; ``values`` gives a column's value by seed, step and layer."""
     index = [(seed, step, layer) for step in reversed(STEPS) for seed in (0, 1) for layer in (2, 1)]
-    keys = dict(zip(LAYERS.key, zip(*index, strict=True), strict=True))
+    keys = dict(zip(("seed", "step", "layer"), zip(*index, strict=True), strict=True))
     sizes = {"fan_in": [(4, 8)[key[2] - 1] for key in index],
              "fan_out": [(8, 3)[key[2] - 1] for key in index]}  # fmt: skip
     columns = {name: [value(*key) for key in index] for name, value in values.items()}

@@ -116,7 +116,7 @@ def _compare(
         elif found.most:
             column = max(found.largest, key=lambda name: found.largest[name])
             said = (
-                f"{found.n_rows:,} rows, different from {schema.key[1]} {found.first} on, by "
+                f"{found.n_rows:,} rows, different from {found.time} {found.first} on, by "
                 f"{found.most:.1g} of a value at most ({column})"
             )
         out.print(Text(f"{schema.name.capitalize():<13}{said}"), soft_wrap=True)

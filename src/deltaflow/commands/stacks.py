@@ -19,6 +19,7 @@ from omegaconf import DictConfig, open_dict
 
 from deltaflow.commands.job import STACK, Waiting, train_waiting
 from deltaflow.config.sweep_composition import SweepComposer
+from deltaflow.experiment.builders import n_folds
 from deltaflow.experiment.stacking import most_networks, shape
 from deltaflow.sweep.directory import SHARED
 from deltaflow.sweep.worker import ends_with_parent
@@ -183,7 +184,7 @@ def _stacks(
         if key is None:
             shapes[f"{run.number} alone"] = [(run, 1)]
             continue
-        shapes.setdefault(key, []).append((run, int(config.n_seeds)))
+        shapes.setdefault(key, []).append((run, int(config.n_seeds) * n_folds(config)))
         if key not in most:
             most[key] = most_networks(config, n_processes)
     found = []

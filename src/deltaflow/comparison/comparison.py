@@ -24,6 +24,7 @@ from deltaflow.comparison.ranked_configuration import (
 )
 from deltaflow.comparison.statistics.effects import AxisEffects, axis_effects
 from deltaflow.comparison.statistics.paired_tests import compare, least_seeds
+from deltaflow.comparison.statistics.repeats import ONCE
 from deltaflow.records import STATUSES, SearchRecord
 from deltaflow.system.errors import UserError
 
@@ -113,9 +114,16 @@ def compare_runs(
             "Choose a configuration that completed."
         )
     other = _best(ranked, values) if named is None else named.number
-    against = {} if other is None else compare(values, other, named is None, scale)
+    repeated = {one.number: one.repeats(metric.moment) for one in found}
+    alike = set(repeated.values())
+    against = {} if other is None else compare(values, other, named is None, scale, repeated)
     effects = [
-        axis_effects(axis, [(one.axes, values[one.number]) for one in found], scale)
+        axis_effects(
+            axis,
+            [(one.axes, values[one.number]) for one in found],
+            scale,
+            alike.copy().pop() if len(alike) == 1 else ONCE,
+        )
         for axis in (grouped.axes if search is None else ())
     ]
     chief = {metric.name: (f"{metric.moment} {metric.name}", "")}

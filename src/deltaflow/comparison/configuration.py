@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from deltaflow.comparison.collection import CollectedRun, finite
-from deltaflow.comparison.results import rows_judged
+from deltaflow.comparison.results import repeats, rows_judged
+from deltaflow.comparison.statistics.repeats import Repeats
 from deltaflow.records import STATUSES, Replica
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
@@ -74,21 +75,37 @@ class Configuration:
 
     @cached_property
     def sources(self) -> dict[int, int]:
-        """The run that counts for each seed with a result, by number: the first that has it."""
+        """The run that counts for each replica with a result, by number: the first that has it.
+
+        Here and below a replica goes by its seed; with folds, by ``seed · n_folds + fold``.
+        """
         found: dict[int, int] = {}
         for number, run in self.runs.items():
             for replica in run.summary.replicas:
-                found.setdefault(replica.seed, number)
+                found.setdefault(self.key(replica), number)
         return found
+
+    @property
+    def n_folds(self) -> int:
+        """Divisions of the rows, of each of which every seed has a replica."""
+        return self.first.summary.n_folds
+
+    def key(self, replica: Replica) -> int:
+        """What a replica goes by."""
+        return replica.seed * self.n_folds + replica.fold
+
+    def repeats(self, moment: str) -> Repeats:
+        """How its replicas repeat each other, for numbers of a moment."""
+        return repeats(self.first.summary.rows, moment, self.n_folds)
 
     @cached_property
     def replicas(self) -> dict[int, Replica]:
         """The records of its replicas, by seed."""
         return {
-            replica.seed: replica
+            self.key(replica): replica
             for number, run in self.runs.items()
             for replica in run.summary.replicas
-            if self.sources[replica.seed] == number
+            if self.sources[self.key(replica)] == number
         }
 
     @property
@@ -104,7 +121,12 @@ class Configuration:
     def failed(self) -> set[int]:
         """The seeds of runs that failed, unless another run has their result."""
         failed = (run for run in self.runs.values() if run.status == "failed")
-        return {seed for run in failed for seed in _planned(run)} - self.replicas.keys()
+        return {
+            seed * self.n_folds + fold
+            for run in failed
+            for seed in _planned(run)
+            for fold in range(self.n_folds)
+        } - self.replicas.keys()
 
     @property
     def n_lost(self) -> int:

@@ -1,13 +1,12 @@
 """From the layers table of one run to numbers, and how they are averaged over seeds."""
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
 
 from deltaflow.flow.profiles import Array, decay_rate, vanishing_index
-from deltaflow.records import Replica
+from deltaflow.records import Summary, told_apart
 
 FLOW_NUMBERS = ("vanishing_index", "decay_rate", "loss_gain", "vanishing_index_weight")
 FIT_NUMBERS = ("decay_rate", "vanishing_index", "theory_error", "band")
@@ -93,18 +92,20 @@ def theory_fit(layers: pl.DataFrame) -> dict[str, float | None]:
     }
 
 
-def without_diverged(layers: pl.DataFrame, replicas: Iterable[Replica]) -> pl.DataFrame:
+def without_diverged(table: pl.DataFrame, summary: Summary) -> pl.DataFrame:
     """The rows of the replicas that did not diverge; all of them, if none is left.
 
     Args:
-        layers: the layers table of one run.
-        replicas: as in its summary.
+        table: of one run, its layers or metrics.
+        summary: of the run.
 
     Returns:
-        Rows of the layers table, to take means over.
+        Rows of the table, to take means over, whose ``seed`` tells replicas apart.
     """
-    going = [replica.seed for replica in replicas if not replica.has_diverged]
-    return layers.filter(pl.col("seed").is_in(going)) if going else layers
+    n = summary.n_folds
+    going = [one.seed * n + one.fold for one in summary.replicas if not one.has_diverged]
+    table = told_apart(table, n)
+    return table.filter(pl.col("seed").is_in(going)) if going else table
 
 
 def first_and_last(layers: pl.DataFrame) -> tuple[int, int]:

@@ -144,22 +144,25 @@ def _numbers(grouped: GroupedRuns, one: Configuration) -> dict[str, Interval]:
     """Every number of the ranking, with an interval where it is one over seeds."""
     metric = grouped.metric
     values = one.values(metric.moment, metric.name)
-    found = {metric.name: interval(values.values(), scale=metric.scale(one))}
+    repeated = one.repeats(metric.moment)
+    found = {metric.name: interval(values, scale=metric.scale(one), repeated=repeated)}
     found |= {
-        name: interval(one.values("flow", name).values(), scale=scale_of(name)) for name in FLOW
+        name: interval(one.values("flow", name), scale=scale_of(name), repeated=repeated)
+        for name in FLOW
     }
     theories = [run.summary.theory for run in one.runs.values() if run.summary.theory]
     found["predicted_decay_rate"] = _mean(
         [finite(theory.decay_rate) for theory in theories], FACTOR
     )
     found["theory_error"] = _mean([finite(theory.theory_error) for theory in theories])
-    units = [
-        grouped.tables.units.get((number, seed), {})
+    units = {
+        seed: grouped.tables.units.get((number, seed), {})
         for seed, number in one.sources.items()
         if seed not in one.diverged
-    ]
+    }
     for name in UNITS:
-        found[f"{name}_end"] = interval((own.get(name) for own in units), scale=SHARE)
+        shares = {seed: own.get(name) for seed, own in units.items()}
+        found[f"{name}_end"] = interval(shares, scale=SHARE, repeated=repeated)
     return found | {"wall_seconds": _mean([one.seconds])}
 
 

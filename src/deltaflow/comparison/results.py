@@ -1,6 +1,6 @@
 """What came out of one run: the best epoch, the flow numbers, intervals over seeds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,7 +8,8 @@ import polars as pl
 
 from deltaflow.comparison.flow_numbers import flow_numbers
 from deltaflow.comparison.statistics.intervals import interval, scale_of
-from deltaflow.records import METRICS, Interval, Summary
+from deltaflow.comparison.statistics.repeats import ONCE, Repeats
+from deltaflow.records import METRICS, Interval, Summary, told_apart
 
 HEADLINES = ("accuracy", "r2", "loss")
 """The metrics that runs are judged by: the first that they have."""
@@ -21,6 +22,7 @@ def results(
     metrics: pl.DataFrame,
     rows: Mapping[str, int],
     stopped_at: Sequence[int] | None = None,
+    folds: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """The fields of the summary that say what came out.
 
@@ -31,11 +33,15 @@ def results(
         metrics: the metrics table.
         rows: of each part of the data.
         stopped_at: the updates after which each stopped early, negative for none.
+        folds: of the replicas; the first for all if ``None``.
 
     Returns:
         ``status``, ``rows``, ``replicas``, ``metrics`` of the replicas that did not diverge and
         ``flow``: at the start of all of them, at the end of those.
     """
+    folds = folds or [0] * len(seeds)
+    n_folds = len(set(folds))
+    layers, metrics = (told_apart(table, n_folds) for table in (layers, metrics))
     flow = flow_numbers(layers)
     has_validation = bool((metrics["split"] == "validation").any())
     final = metric_values(metrics, "validation" if has_validation else "train")
@@ -44,19 +50,22 @@ def results(
     replicas: list[dict[str, Any]] = [
         {
             "seed": seed,
+            "fold": fold,
             "status": "diverged" if step >= 0 else "completed",
             "diverged_at_step": step if step >= 0 else None,
             "stopped_at_step": stop if stop >= 0 else None,
-            "best_epoch": best[seed][0] if seed in best else None,
-            "final": final.get(seed, {}),
-            "best": best[seed][1] if seed in best else {},
-            "test": test.get(seed, {}),
-            "flow": flow.get(seed, {}),
+            "best_epoch": best[key][0] if key in best else None,
+            "final": final.get(key, {}),
+            "best": best[key][1] if key in best else {},
+            "test": test.get(key, {}),
+            "flow": flow.get(key, {}),
         }
-        for seed, step, stop in zip(
-            seeds, diverged_at, stopped_at or [-1] * len(seeds), strict=True
+        for seed, fold, step, stop in zip(
+            seeds, folds, diverged_at, stopped_at or [-1] * len(seeds), strict=True
         )
+        for key in [seed * n_folds + fold]
     ]
+    keys = {id(one): one["seed"] * n_folds + one["fold"] for one in replicas}
     completed = [replica for replica in replicas if replica["status"] == "completed"]
     return {
         "status": "completed" if completed else "diverged",
@@ -64,17 +73,26 @@ def results(
         "replicas": replicas,
         "metrics": {
             moment: _intervals(
-                (replica[moment] for replica in completed), rows_judged(rows, moment)
+                [(keys[id(replica)], replica[moment]) for replica in completed],
+                rows_judged(rows, moment),
+                repeats(rows, moment, n_folds),
             )
             for moment in ("final", "best", "test")
         },
         "flow": _intervals(
-            {
-                name: value
-                for name, value in replica["flow"].items()
-                if name.endswith("_start") or replica["status"] == "completed"
-            }
-            for replica in replicas
+            [
+                (
+                    keys[id(replica)],
+                    {
+                        name: value
+                        for name, value in replica["flow"].items()
+                        if name.endswith("_start") or replica["status"] == "completed"
+                    },
+                )
+                for replica in replicas
+            ],
+            None,
+            repeats(rows, "test", n_folds),
         ),
     }
 
@@ -87,6 +105,20 @@ def rows_judged(rows: Mapping[str, int], moment: str) -> int | None:
         moment: ``final`` or ``best`` of the validation part, else the training part; ``test``.
     """
     return rows.get("test") if moment == "test" else rows.get("validation") or rows.get("train")
+
+
+def repeats(rows: Mapping[str, int], moment: str, n_folds: int) -> Repeats:
+    """How a run was repeated on its data.
+
+    Args:
+        rows: of each part of the data.
+        moment: of the metrics, as of :func:`rows_judged`.
+        n_folds: of each seed.
+    """
+    if n_folds == 1:
+        return ONCE
+    judged = rows_judged(rows, moment) or rows.get("validation") or 0
+    return Repeats(n_folds, judged / max(rows.get("train", 0), 1))
 
 
 def headline_metrics(summary: Summary) -> Mapping[str, Interval]:
@@ -179,12 +211,19 @@ def _values(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _intervals(
-    replicas: Iterable[Mapping[str, float | None]], rows: int | None = None
+    replicas: Sequence[tuple[int, Mapping[str, float | None]]],
+    rows: int | None,
+    repeated: Repeats,
 ) -> dict[str, dict[str, Any]]:
     """The interval of every number that the replicas have, as the summary holds it."""
-    counted = list(replicas)
-    names = dict.fromkeys(name for replica in counted for name in replica)
+    names = dict.fromkeys(name for _, numbers in replicas for name in numbers)
     return {
-        name: asdict(interval((one.get(name) for one in counted), scale=scale_of(name, rows)))
+        name: asdict(
+            interval(
+                {key: numbers.get(name) for key, numbers in replicas},
+                scale=scale_of(name, rows),
+                repeated=repeated,
+            )
+        )
         for name in names
     }

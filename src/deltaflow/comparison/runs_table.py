@@ -112,9 +112,13 @@ def _rows(
         if replica.has_diverged:
             units = {}
         shares = {f"{name}_end": value for name, value in units.items()}
-        yield numbers | shared | shares | {"seed": seed} | _ending(replica)
+        yield numbers | shared | shares | _named(replica) | _ending(replica)
     if not run.summary.replicas:
         yield shared
+
+
+def _named(replica: Replica) -> dict[str, Any]:
+    return {"seed": replica.seed, "fold": replica.fold}
 
 
 def _ending(replica: Replica) -> dict[str, Any]:

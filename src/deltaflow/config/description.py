@@ -26,6 +26,7 @@ def described(
     varied, names = varied or {}, option_names(config, choices)
     get = partial(OmegaConf.select, config)
     lr, n_seeds = get("optimizer.lr"), get("n_seeds")
+    folds, splits = get("data.folds"), get("data.split_seeds")
     named = {
         name: str(names.get(name)) for name in ("data", "activation", "init", "loss", "optimizer")
         if name not in varied
@@ -45,6 +46,8 @@ def described(
         named.get("optimizer"),
         None if "trainer.max_epochs" in varied else _counted(get("trainer.max_epochs"), "epoch"),
         _counted(n_seeds, "seed") if n_seeds != 1 and "n_seeds" not in varied else None,
+        _counted(folds, "fold") if folds and "data.folds" not in varied else None,
+        _counted(len(splits), "split") if splits and "data.split_seeds" not in varied else None,
     ]
     return " · ".join(filter(None, parts))
 

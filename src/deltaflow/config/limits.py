@@ -64,6 +64,11 @@ def _shares(shares: Any) -> bool:
     return all(_is_number(share) and math.isfinite(share) for share in shares)
 
 
+def _split_seeds(seeds: Any) -> bool:
+    is_list = not isinstance(seeds, str | int | float) and len(seeds) > 0
+    return is_list and len(set(seeds)) == len(seeds) and all(map(_whole(0, 2**32 - 1), seeds))
+
+
 _1, _1_OR_NULL, _ABOVE_0 = "be at least 1", "be at least 1, or null", "be a finite number above 0"
 _0_TO_1, _NOT_NEGATIVE = "be a number from 0 to 1", "be a finite number, at least 0"
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed")
@@ -119,6 +124,10 @@ LIMITS = (
     Limit("data.split", _shares, "hold three finite shares", "[0.6,0.2,0.2]"),
     Limit("data.split_seed", _whole(0, 2**32 - 1), "be a whole number, at least 0 and below 2³²",
           0),
+    Limit("data.split_seeds", _split_seeds, "hold different whole numbers, each at least 0 and "
+          "below 2³², or be null", "[0,1,2]", null=True),
+    Limit("data.folds", _whole(2), "be a whole number, at least 2, or null", "null",
+          "for one split", null=True),
     Limit("data.standardize", lambda value: isinstance(value, bool), "be true or false", "true"),
     Limit("data.train_rows", _whole(1), f"be a whole number, {_1_OR_NULL[3:]}", "null", "for all",
           null=True),

@@ -7,10 +7,11 @@ batches, ``[R, B, features]``. What was done to them is kept as a :class:`Prepro
 """
 
 from deltaflow.data import sources
+from deltaflow.data.batches import Batch, TrainingBatches
 from deltaflow.data.columns import Column, Kind, Reading
 from deltaflow.data.files.delimited import Texts
-from deltaflow.data.preprocessing import Preprocessing, encode
-from deltaflow.data.replicas import Batch, ReplicaData, TrainingBatches
+from deltaflow.data.preprocessing import Moments, Preprocessing, encode, folds_of
+from deltaflow.data.replicas import ReplicaData
 from deltaflow.data.samples import Samples, number_columns
 from deltaflow.data.unseen import Table, Unseen, read_unseen
 
@@ -18,6 +19,7 @@ __all__ = [
     "Batch",
     "Column",
     "Kind",
+    "Moments",
     "Preprocessing",
     "Reading",
     "ReplicaData",
@@ -27,6 +29,7 @@ __all__ = [
     "TrainingBatches",
     "Unseen",
     "encode",
+    "folds_of",
     "number_columns",
     "read_unseen",
     "sources",

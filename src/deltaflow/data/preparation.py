@@ -13,15 +13,70 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 
 
+def divisions(
+    samples: Samples, shares: Sequence[float], seeds: Sequence[int], folds: int | None
+) -> list[list[Array]]:
+    """Row indices of training, validation and test, several times over.
+
+    All training parts have as many rows: where a fold leaves one more, that one is for validation,
+    or, if there is none, for nothing.
+
+    Args:
+        samples: all of them.
+        shares: of the parts; of folds, the first two share what the third leaves.
+        seeds: of the divisions.
+        folds: test parts that each seed makes of all rows; ``None`` for one, by its share.
+
+    Returns:
+        For each seed, for each of its folds, the three parts.
+
+    Raises:
+        ValueError: if a part is empty, or lacks a class.
+    """
+    if folds is None:
+        return [split_rows(samples, shares, seed) for seed in seeds]
+    return [parts for seed in seeds for parts in _folds(samples, shares, seed, folds)]
+
+
+def _folds(samples: Samples, shares: Sequence[float], seed: int, folds: int) -> list[list[Array]]:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    _check_shares(shares)
+    n, names = len(samples), _names(samples)
+    rarest = int(np.bincount(samples.targets).min()) if names else n
+    if not 2 <= folds <= rarest:
+        most = f"the rows of the rarest class, `{brief(_rarest(samples))}`" if names else "the rows"
+        raise UserError(
+            f"`data.folds` must be 2 to {rarest}, {most}. Found {folds}. Use fewer folds, or "
+            "`data.folds=null` for one split."
+        )
+    kind = StratifiedKFold if names else KFold
+    splits = kind(folds, shuffle=True, random_state=seed).split(samples.features, samples.targets)
+    n_rest = n - -(-n // folds)
+    n_train = n_rest - round(n_rest * shares[1] / (shares[0] + shares[1]))
+    return [[*_train_and_validation(samples, rest, n_train, shares, seed), test]
+            for rest, test in splits]  # fmt: skip
+
+
+def _train_and_validation(
+    samples: Samples, rest: Array, n_train: int, shares: Sequence[float], seed: int
+) -> list[Array]:
+    if not shares[1]:
+        return [thin_out(samples, rest, n_train, seed), np.arange(0)]
+    n_validation = len(rest) - n_train
+    if not n_validation or not n_train or min(n_validation, n_train) < len(_names(samples)):
+        raise UserError(
+            "Each part of a fold must have rows, and one for each class. Found "
+            f"{n_train} for training and {n_validation} for validation. Use other shares in "
+            "`data.split`, more data, or `data.split=[1,0,0]`."
+        )
+    train, validation = _cut(samples, rest, n_validation, seed)
+    return [np.sort(train), validation]
+
+
 def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Array]:
     """Row indices of training, validation and test, by class where there are classes."""
-    from sklearn.model_selection import train_test_split
-
-    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9 or shares[0] == 0:
-        raise UserError(
-            "`data.split` must be three shares that add up to 1, the first above 0. Found "
-            f"{list(shares)}. Use `data.split=[0.6,0.2,0.2]`."
-        )
+    _check_shares(shares)
     n = len(samples)
     n_validation, n_test = round(n * shares[1]), round(n * shares[2])
     n_rows = n - n_validation - n_test, n_validation, n_test
@@ -30,32 +85,52 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
             f"Each part of `data.split` must get at least one row. Found {n} rows for the shares "
             f"{list(shares)}. Use more data, or `data.split=[1,0,0]`."
         )
-    names = samples.task.classes if isinstance(samples.task, Classification) else ()
+    names = _names(samples)
     if any(0 < count < len(names) for count in n_rows):
         raise UserError(
             f"Each part of `data.split` must have a row for each of the {len(names)} classes. "
             f"Found {', '.join(map(str, n_rows))} of {n} rows for the shares {list(shares)}. Use "
             "larger shares, more data, or `data.split=[1,0,0]`."
         )
-    rest, empty = np.arange(n), np.arange(0)
-    parts = []
+    rest, parts = np.arange(n), []
     for count in (n_validation, n_test):
-        if count == 0:
-            parts.append(empty)
-            continue
-        classes = samples.targets[rest] if names else None
-        try:
-            rest, part = train_test_split(
-                rest, test_size=count, stratify=classes, random_state=seed
-            )
-            if classes is not None and any(
-                not np.isin(classes, samples.targets[rows]).all() for rows in (rest, part)
-            ):  # stratifying rounds a rare class's share, perhaps to none
-                raise ValueError("A class has too few rows to be in all of them.")
-        except ValueError as error:
-            raise UserError(_rarest_class(samples, names)) from error
-        parts.append(np.sort(part))
+        rest, part = _cut(samples, rest, count, seed) if count else (rest, np.arange(0))
+        parts.append(part)
     return [np.sort(rest), *parts]
+
+
+def _cut(samples: Samples, rows: Array, count: int, seed: int) -> tuple[Array, Array]:
+    """Take some of the rows away, each class in its share: what is left, and these."""
+    from sklearn.model_selection import train_test_split
+
+    names = _names(samples)
+    classes = samples.targets[rows] if names else None
+    try:
+        rest, part = train_test_split(rows, test_size=count, stratify=classes, random_state=seed)
+        if classes is not None and any(
+            not np.isin(classes, samples.targets[some]).all() for some in (rest, part)
+        ):  # stratifying rounds a rare class's share, perhaps to none
+            raise ValueError("A class has too few rows to be in all of them.")
+    except ValueError as error:
+        raise UserError(_rarest_class(samples, names)) from error
+    return rest, np.sort(part)
+
+
+def _check_shares(shares: Sequence[float]) -> None:
+    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9 or shares[0] == 0:
+        raise UserError(
+            "`data.split` must be three shares that add up to 1, the first above 0. Found "
+            f"{list(shares)}. Use `data.split=[0.6,0.2,0.2]`."
+        )
+
+
+def _names(samples: Samples) -> Sequence[str]:
+    """The classes; none of numbers."""
+    return samples.task.classes if isinstance(samples.task, Classification) else ()
+
+
+def _rarest(samples: Samples) -> str:
+    return _names(samples)[int(np.bincount(samples.targets).argmin())]
 
 
 def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:

@@ -6,7 +6,7 @@ cannot be used.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,6 +21,17 @@ from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.records import WrongFieldError
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What the training rows teach; attributes as of :class:`Preprocessing`."""
+
+    fill: Annotated[Sequence[float], MOST_COLUMNS]
+    center: Annotated[Sequence[float], MOST_COLUMNS]
+    scale: Annotated[Sequence[float], MOST_COLUMNS]
+    target_center: Annotated[Sequence[float], MOST_COLUMNS]
+    target_scale: Annotated[Sequence[float], MOST_COLUMNS]
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,11 @@ class Preprocessing:
         if not all(value > 0 for value in (*self.scale, *self.target_scale)):
             raise WrongFieldError("preprocessing.scale", "above 0", 0)
 
+    @property
+    def moments(self) -> Moments:
+        """What of it the training rows have taught."""
+        return Moments(**{one.name: getattr(self, one.name) for one in fields(Moments)})
+
     def primitives(self) -> dict[str, Any]:
         """The same in lists, texts and numbers, as a checkpoint keeps it."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
@@ -141,6 +157,14 @@ class Preprocessing:
             return targets
         standard: Array = (targets - np.asarray(self.target_center)) / np.asarray(self.target_scale)
         return standard
+
+
+def folds_of(preprocessings: Sequence[Preprocessing]) -> list[dict[str, Any]] | None:
+    """What the training part of each fold has taught, in primitives; ``None`` for one fold."""
+    found: list[dict[str, Any]] = json.loads(
+        json.dumps([asdict(one.moments) for one in preprocessings])
+    )
+    return found if len(found) > 1 else None
 
 
 def encode(contents: Iterable[tuple[Column, Content]], n_rows: int, n_inputs: int) -> Array:

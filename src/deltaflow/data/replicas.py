@@ -1,7 +1,7 @@
 """Splits, standardises, and serves every replica whole batches in its own order."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Self
@@ -10,27 +10,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deltaflow.data.batches import Batch, EvaluationBatches, TrainingBatches, of_folds
 from deltaflow.data.columns import Array
-from deltaflow.data.preparation import confuse_labels, split_rows, thin_out
+from deltaflow.data.preparation import confuse_labels, divisions, thin_out
 from deltaflow.data.preprocessing import Preprocessing
 from deltaflow.data.samples import Samples
-from deltaflow.nn.random_streams import Stream, permutations
-from deltaflow.nn.task import Classification, Task
+from deltaflow.nn.task import Classification, joint_task
 from deltaflow.system.errors import UserError
 
-EVALUATION_ROWS = 10_000  # of a batch without gradients
-Batch = tuple[Tensor, Tensor]
+PARTS = ("train", "validation", "test")
 
 
 class ReplicaData:
     """Samples for R replicas.
 
     The split and the standardisation are the same for all replicas, so that they differ by
-    their own seed alone. Batches are gathered on the training device as a whole.
+    their own seed alone; or there are several *folds*, ways to divide the rows, and a replica of
+    each seed for each of them, standardised by its own training part. All folds train on as many
+    rows. Batches are gathered on the training device as a whole.
 
     Args:
         samples: from a source.
-        seeds: one per replica; each orders its own training batches.
+        seeds: each orders the training batches of its replicas.
         batch_size: samples a step, or ``None`` for all at once (in their order).
         split: shares of training, validation and test, which add up to 1; 0 leaves out.
         split_seed: of the split.
@@ -39,11 +40,14 @@ class ReplicaData:
         train_rows: only so many rows of the training part, or ``None`` for all.
         label_noise: share of the training labels that become another class.
         dtype: of features and numeric targets.
+        folds: test parts that are made of all rows; ``None`` for one of its share.
+        split_seeds: divide the rows by each of these, and not by ``split_seed``.
 
     Attributes:
-        preprocessing: what was done to the samples.
+        seeds: of each replica: of the first seed that of each fold, then of the next.
+        preprocessings: what was done to the samples, by fold.
         task: what the samples ask for, its scale set if targets were standardised, with the rows
-            of each class in the training part.
+            of each class in the training part of the first fold.
         reading: how the samples were read, if from a table.
 
     Raises:
@@ -62,28 +66,39 @@ class ReplicaData:
         train_rows: int | None = None,
         label_noise: float = 0.0,
         dtype: torch.dtype = torch.float32,
+        folds: int | None = None,
+        split_seeds: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        parts = split_rows(samples, split, split_seed)
+        by_seed = list(split_seeds or [split_seed])
+        folded = divisions(samples, split, by_seed, folds)
+        self.n_folds = len(folded)
+        self._split_seeds = [seed for seed in by_seed for _ in range(folds or 1)]
         if train_rows is not None:
-            parts[0] = thin_out(samples, parts[0], train_rows, split_seed)
-        train = parts[0]
-        self.preprocessing = Preprocessing.learnt(samples, train, standardize)
-        self.task: Task = self.preprocessing.task
-        features = self.preprocessing.inputs(samples.features)
-        targets = self.preprocessing.standard_targets(samples.targets)
-        if batch_size is not None and not 1 <= batch_size <= len(train):
+            for rows, seed in zip(folded, self._split_seeds, strict=True):
+                rows[0] = thin_out(samples, rows[0], train_rows, seed)
+        self._train = [train for train, _, _ in folded]
+        n_train = len(self._train[0])
+        self.preprocessings = [
+            Preprocessing.learnt(samples, train, standardize) for train in self._train
+        ]
+        self.task = joint_task([one.task for one in self.preprocessings])
+        if batch_size is not None and not 1 <= batch_size <= n_train:
             raise UserError(
-                f"`data.batch_size` must be 1 to {len(train)}, the rows of the training part. "
+                f"`data.batch_size` must be 1 to {n_train}, the rows of the training part. "
                 f"Found {batch_size}. Use `data.batch_size=null` for the full batch."
             )
         self.reading = samples.reading
-        self.seeds = tuple(seeds)
-        self.batch_size = batch_size or len(train)
-        self._parts = [_tensors(features[part], targets[part], dtype) for part in parts]
+        self.seeds = tuple(seed for seed in seeds for _ in folded)
+        self.batch_size = batch_size or n_train
+        whole = [
+            _tensors(one.inputs(samples.features), one.standard_targets(samples.targets), dtype)
+            for one in self.preprocessings
+        ]
+        self._parts = [_stacked(whole, rows) for rows in zip(*folded, strict=True)]
+        self._n_rows = [[len(rows) for rows in part] for part in zip(*folded, strict=True)]
         self._labels: Tensor | None = None  # [R, n_rows] of the training part, if they differ
-        self._confused = partial(confuse_labels, targets, samples.task, train, seed=split_seed)
-        self._train = train
+        self._confused = partial(confuse_labels, samples.targets, samples.task)
         self._confuse(label_noise)
 
     def serving(self, seeds: Sequence[int], label_noise: float) -> Self:
@@ -97,7 +112,7 @@ class ReplicaData:
             ValueError: if labels are to be replaced where there are none.
         """
         served = copy.copy(self)
-        served.seeds = tuple(seeds)
+        served.seeds = tuple(seed for seed in seeds for _ in range(self.n_folds))
         served._parts = list(self._parts)
         served._confuse(label_noise)
         return served
@@ -110,9 +125,30 @@ class ReplicaData:
         whole._parts = list(whole._parts)
         labels = [one._parts[0][1] for one in several]
         if not all(torch.equal(one, labels[0]) for one in labels):
-            counts = torch.tensor([len(one.seeds) for one in several])
-            whole._labels = torch.stack(labels).repeat_interleave(counts, dim=0)
+            pairs = zip(labels, several, strict=True)
+            whole._labels = torch.cat([own[one.folds.to(own.device)] for own, one in pairs])
         return whole
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What was done to the samples, in the first fold."""
+        return self.preprocessings[0]
+
+    @property
+    def folds(self) -> Tensor:
+        """Of each replica, the number of its fold, ``[R]``."""
+        return torch.arange(len(self.seeds)) % self.n_folds
+
+    def n_judged(self, part: str) -> list[int] | None:
+        """Of each replica, the rows of a part that count; ``None`` if all that are served do.
+
+        Args:
+            part: train, validation or test.
+        """
+        counts = self._n_rows[PARTS.index(part)]
+        if len(set(counts)) == 1:
+            return None
+        return [counts[fold] for fold in self.folds.tolist()]
 
     @property
     def n_features(self) -> int:
@@ -121,8 +157,8 @@ class ReplicaData:
 
     @property
     def n_rows(self) -> tuple[int, int, int]:
-        """Rows of the training, validation and test part."""
-        train, validation, test = (len(x) for x, _ in self._parts)
+        """Rows of the training, validation and test part, the most that a fold has."""
+        train, validation, test = (max(counts) for counts in self._n_rows)
         return train, validation, test
 
     @property
@@ -137,108 +173,48 @@ class ReplicaData:
 
     def train_dataloader(self) -> "TrainingBatches":
         """The training part, each replica in its own order."""
-        return TrainingBatches(self._on_device(0), self.seeds, self.batch_size, self._labels)
+        part = self._on_device(0)
+        return TrainingBatches(part, self.seeds, self.batch_size, self._labels, self.folds)
 
     def val_dataloader(self) -> "EvaluationBatches":
-        """The validation part, for all replicas alike."""
-        return EvaluationBatches(self._on_device(1), len(self.seeds))
+        """The validation part, each replica that of its fold."""
+        return EvaluationBatches(self._on_device(1), self.folds)
 
     def test_dataloader(self) -> "EvaluationBatches":
-        """The test part, for all replicas alike."""
-        return EvaluationBatches(self._on_device(2), len(self.seeds))
+        """The test part, each replica that of its fold."""
+        return EvaluationBatches(self._on_device(2), self.folds)
 
     def probe(self, n_rows: int) -> Tensor:
         """Features of the first training rows, ``[R, ≤ n_rows, n_features]``, on the device."""
         x, _ = self._on_device(0)
-        return x[:n_rows].expand(len(self.seeds), -1, -1)
+        return of_folds(x[:, :n_rows], self.folds)
 
     def training_targets(self, n_rows: int) -> Tensor:
-        """Targets of the first training rows, ``[≤ n_rows, ...]``."""
-        return self._parts[0][1][:n_rows].cpu()
+        """Targets of the first training rows of the first fold, ``[≤ n_rows, ...]``."""
+        return self._parts[0][1][0, :n_rows].cpu()
 
     def _on_device(self, part: int) -> Batch:
         return self._parts[part]
 
     def _confuse(self, share: float) -> None:
         """Set the training labels, a share of them wrong; numbers stay as they are."""
-        confused = self._confused(share)
+        folded = list(zip(self._train, self._split_seeds, strict=True))
+        labels = [self._confused(rows, share, seed)[rows] for rows, seed in folded]
         if isinstance(self.task, Classification):
             x, y = self._parts[0]
-            labels = confused[self._train]
-            self._parts[0] = x, torch.from_numpy(labels).to(y.device)
-            counts = np.bincount(labels, minlength=self.task.n_classes)
+            self._parts[0] = x, torch.from_numpy(np.stack(labels)).to(y.device)
+            counts = np.bincount(labels[0], minlength=self.task.n_classes)
             self.task = replace(self.task, counts=tuple(counts.tolist()))
 
 
-class ReplicaOrder:
-    """The order in which each replica sees the training rows, an epoch at a time.
-
-    Lightning calls ``set_epoch`` before each epoch, as it does for any sampler.
-    """
-
-    def __init__(self, n_rows: int, seeds: Sequence[int]) -> None:
-        self.n_rows = n_rows
-        self.seeds = seeds
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch whose order comes next."""
-        self.epoch = epoch
-
-    def permutation(self) -> Tensor:
-        """Row indices ``[R, n_rows]``."""
-        return torch.from_numpy(permutations(self.seeds, Stream.ORDER, self.epoch, n=self.n_rows))
-
-
-class TrainingBatches:
-    """Batches ``([R, B, features], [R, B, …])``; the last may be short.
-
-    A full batch is not permuted.
-
-    Args:
-        part: features and targets of the rows.
-        seeds: one per replica.
-        batch_size: samples a step.
-        labels: of each replica, ``[R, n_rows]``, if they differ.
-    """
-
-    def __init__(
-        self, part: Batch, seeds: Sequence[int], batch_size: int, labels: Tensor | None = None
-    ) -> None:
-        self.part = part
-        self.labels = None if labels is None else labels.to(part[0].device)
-        self.batch_size = batch_size
-        self.sampler = ReplicaOrder(len(part[0]), seeds)
-
-    def __len__(self) -> int:
-        return -(-self.sampler.n_rows // self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch]:
-        x, y = self.part
-        if len(self) == 1:
-            n_replicas = len(self.sampler.seeds)
-            targets = y.expand(n_replicas, *y.shape) if self.labels is None else self.labels
-            yield x.expand(n_replicas, *x.shape), targets
-            return
-        order = self.sampler.permutation().to(x.device)
-        for rows in torch.split(order, self.batch_size, dim=1):
-            yield x[rows], y[rows] if self.labels is None else self.labels.gather(1, rows)
-
-
-class EvaluationBatches:
-    """Batches of at most ``EVALUATION_ROWS`` rows in their order, the same for all replicas."""
-
-    def __init__(self, part: Batch, n_replicas: int) -> None:
-        self.part = part
-        self.n_replicas = n_replicas
-
-    def __len__(self) -> int:
-        return -(-len(self.part[0]) // EVALUATION_ROWS)
-
-    def __iter__(self) -> Iterator[Batch]:
-        for start in range(0, len(self.part[0]), EVALUATION_ROWS):
-            x, y = (tensor[start : start + EVALUATION_ROWS] for tensor in self.part)
-            yield x.expand(self.n_replicas, *x.shape), y.expand(self.n_replicas, *y.shape)
+def _stacked(whole: Sequence[Batch], folded: Sequence[Array]) -> Batch:
+    """Of each fold its rows of all, ``[n_folds, n, …]``; where it has fewer, its first again."""
+    n = max(map(len, folded))
+    padded = [np.append(rows, np.repeat(rows[:1], n - len(rows))) for rows in folded]
+    pairs = list(zip(whole, padded, strict=True))
+    return torch.stack([x[rows] for (x, _), rows in pairs]), torch.stack(
+        [y[rows] for (_, y), rows in pairs]
+    )
 
 
 def _tensors(features: Array, targets: Array, dtype: torch.dtype) -> Batch:

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow.config.instantiation import build_part, part_factory
-from deltaflow.data import Samples
+from deltaflow.data import Samples, folds_of
 from deltaflow.experiment import builders
 from deltaflow.nn.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.nn.objectives import Objective
@@ -55,7 +55,7 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
     network = FullyConnected(
         sizes,
         activation,
-        n_replicas=config.n_seeds,
+        n_replicas=len(builders.seeds(config)),
         output_activation=_output_activation(config, objective),
         dtype=dtype,
         normalization=normalization,
@@ -75,6 +75,7 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
     kept = {
         "architecture": architecture,
         "preprocessing": data.preprocessing.primitives(),
+        "folds": folds_of(data.preprocessings),
         "head": None if own_prediction else asdict(objective.head),
     }
     clip_norm = config.trainer.gradient_clip_norm
@@ -98,11 +99,12 @@ def callbacks(config: DictConfig) -> list[pl.Callback]:
         ValueError: if one is none, or would stop several seeds early, which couples them.
     """
     own = _by_name(config, "callbacks", pl.Callback)
-    if config.n_seeds > 1 and any(isinstance(callback, EarlyStopping) for callback in own):
+    n_replicas = len(builders.seeds(config))
+    if n_replicas > 1 and any(isinstance(callback, EarlyStopping) for callback in own):
         raise UserError(
-            "Lightning's EarlyStopping must judge one network. Found it with "
-            f"`n_seeds={config.n_seeds}`, where one replica would stop the others. "
-            "Use `trainer.early_stopping.patience=10`, which stops each by itself, or `n_seeds=1`."
+            f"Lightning's EarlyStopping must judge one network. Found it with {n_replicas}, of "
+            "seeds or of folds, where one would stop the others. Use "
+            "`trainer.early_stopping.patience=10`, which stops each by itself, or `n_seeds=1`."
         )
     return own
 

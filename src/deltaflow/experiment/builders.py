@@ -28,14 +28,31 @@ _VALUE_BYTES = 8  # of a number in a table
 _ENOUGH_ROWS = 10_000  # to know how large inputs are
 _MOST_IN_A_BATCH = 64  # whose statistics stand for those of a larger one
 SERVING = (  # of data: not the source's
-    "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise"
+    "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise", "folds",
+    "split_seeds",
 )  # fmt: skip
 Data = TypeVar("Data", bound=ReplicaData)
 
 
-def seeds(config: DictConfig) -> list[int]:
-    """The replicas' seeds: ``seed``, ``seed + 1`` …."""
+def own_seeds(config: DictConfig) -> list[int]:
+    """The seeds of a run: ``seed``, ``seed + 1`` …."""
     return list(range(config.seed, config.seed + config.n_seeds))
+
+
+def n_folds(config: DictConfig) -> int:
+    """Divisions of the rows, of each of which every seed has a replica."""
+    by_folds, by_seeds = config.data.get("folds"), config.data.get("split_seeds")
+    return (by_folds if isinstance(by_folds, int) else 1) * len(by_seeds or [None])
+
+
+def seeds(config: DictConfig) -> list[int]:
+    """The replicas' seeds: the first for each fold, then the next."""
+    return [seed for seed in own_seeds(config) for _ in range(n_folds(config))]
+
+
+def folds(config: DictConfig) -> list[int]:
+    """The replicas' folds."""
+    return list(range(n_folds(config))) * int(config.n_seeds)
 
 
 def data(config: DictConfig, kind: type[Data], samples: Samples | None = None) -> Data:
@@ -58,7 +75,7 @@ def data(config: DictConfig, kind: type[Data], samples: Samples | None = None) -
     if samples is None:
         with errors_name_part(config, "data"), chdir(starting_folder()):
             samples = Samples.of(build_part(config, "data", object, without=SERVING))
-    return kind(samples, seeds(config), **serving, dtype=dtype(config))
+    return kind(samples, own_seeds(config), **serving, dtype=dtype(config))
 
 
 def check_size(config: DictConfig) -> None:
@@ -70,7 +87,7 @@ def check_size(config: DictConfig) -> None:
     Raises:
         ValueError: if that is more than there is.
     """
-    network, n_seeds = config.network, config.n_seeds
+    network, n_replicas = config.network, len(seeds(config))
     width, depth, sizes = network.width, network.depth, network.hidden_sizes
     if sizes is not None:
         asked = f"`network.hidden_sizes=[{','.join(map(str, sizes))}]`"
@@ -82,12 +99,17 @@ def check_size(config: DictConfig) -> None:
         asked, layers = "`network.depth=0`", [(1, 1, 1)]
     parameters = sum((fan_in + 1) * fan_out * times for fan_in, fan_out, times in layers)
     require(
-        n_seeds * parameters * 3 * dtype(config).itemsize
+        n_replicas * parameters * 3 * dtype(config).itemsize
         + _LAYER_BYTES * sum(times for *_, times in layers),
         "The network",
-        f"{asked} with `n_seeds={n_seeds}`",
+        f"{asked} with `n_seeds={config.n_seeds}`{_in_words(config)}",
         "Make one of them smaller.",
     )
+
+
+def _in_words(config: DictConfig) -> str:
+    n = n_folds(config)
+    return f" on {n} folds" if n > 1 else ""
 
 
 def check_records(config: DictConfig, data: ReplicaData) -> None:
@@ -104,7 +126,7 @@ def check_records(config: DictConfig, data: ReplicaData) -> None:
     n_values = n_measured * n_layers * len(LAYERS.columns)
     n_values += 2 * trainer.max_epochs * len(METRICS.columns)
     require(
-        n_values * config.n_seeds * _VALUE_BYTES,
+        n_values * len(seeds(config)) * _VALUE_BYTES,
         "The records of a run",
         f"`trainer.max_epochs={trainer.max_epochs}`, which is {n_steps:,} steps, "
         f"with `diagnostics.every_n_steps={as_typed(every)}`",

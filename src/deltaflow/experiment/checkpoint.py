@@ -6,7 +6,7 @@ package. A φ of the user's own is not built from a name in a file: whoever has 
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from deltaflow.data import Preprocessing
+from deltaflow.data import Moments, Preprocessing
 from deltaflow.experiment.checkpoints.archive import read_archive
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.head import Head
@@ -40,6 +40,13 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class _Folds:
+    """What the training part of each fold has taught."""
+
+    folds: Annotated[Sequence[Moments], _MOST]
+
+
+@dataclass(frozen=True)
 class _Activation:
     """The class of φ, and its arguments, which may be anything if it is the user's own."""
 
@@ -53,16 +60,22 @@ class Kept:
     Attributes:
         network: in evaluation mode; ``None`` if its φ is not one that PyTorch or deltaflow ships.
         activation: the name of the class of φ.
-        preprocessing: what was done to the data; ``None`` in a file of an older version.
+        preprocessings: what was done to the data, of each replica's fold in turn; empty in a file
+            of an older version.
         head: what the outputs mean; ``None`` if only a loss of the user's own knows.
         diverged: of each replica, whether it has diverged.
     """
 
     network: FullyConnected | None
     activation: str
-    preprocessing: Preprocessing | None
+    preprocessings: Sequence[Preprocessing]
     head: Head | None
     diverged: Sequence[bool]
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """What was done to the data in the first fold."""
+        return self.preprocessings[0] if self.preprocessings else None
 
 
 def read_checkpoint(directory: Path, activation: nn.Module | None = None) -> Kept | None:
@@ -81,13 +94,13 @@ def read_checkpoint(directory: Path, activation: nn.Module | None = None) -> Kep
     return read_archive(directory, partial(_kept, activation=activation))
 
 
-def kept_by(module: StackedModule, preprocessing: Preprocessing) -> Kept:
+def kept_by(module: StackedModule, preprocessings: Sequence[Preprocessing]) -> Kept:
     """What a run that has just trained keeps, its network as it is."""
     head = module.kept.get("head")
     return Kept(
         network=module.network.eval(),
         activation=str(module.kept["architecture"]["activation"]["_target_"]),
-        preprocessing=preprocessing,
+        preprocessings=preprocessings,
         head=None if head is None else Head(**head),
         diverged=module.diverged.tolist(),
     )
@@ -111,7 +124,8 @@ def _kept(checkpoint: Any, size: int, activation: nn.Module | None) -> Kept:
     if preprocessing is not None and kept.get("head") is not None:
         head = decode(Head, kept["head"], "head")
         _check_head(head, preprocessing, own.sizes[-1])
-    return Kept(network, name, preprocessing, head, _diverged(kept, len(own.seeds)))
+    folded = _by_fold(preprocessing, kept.get("folds"), own)
+    return Kept(network, name, folded, head, _diverged(kept, len(own.seeds)))
 
 
 def _activation(architecture: Any) -> tuple[str, nn.Module | None]:
@@ -123,6 +137,21 @@ def _activation(architecture: Any) -> tuple[str, nn.Module | None]:
         return name, rebuild(name, arguments)
     except ValueError:
         return name, None
+
+
+def _by_fold(
+    preprocessing: Preprocessing | None, folds: Any, own: Architecture
+) -> list[Preprocessing]:
+    """What was done to the data in each fold, of which the first is known."""
+    if preprocessing is None or folds is None:
+        return [] if preprocessing is None else [preprocessing]
+    moments = decode(_Folds, {"folds": folds}).folds
+    found = [replace(preprocessing, **vars(one)) for one in moments]
+    if not found or len(own.seeds) % len(found):
+        raise WrongFieldError("folds", "as many for each seed", len(found))
+    for one in found:
+        one.check(own.sizes[0])
+    return found
 
 
 def _check_head(head: Head, preprocessing: Preprocessing, n_outputs: int) -> None:

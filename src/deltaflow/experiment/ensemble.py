@@ -25,7 +25,7 @@ class Ensemble(nn.Module):
 
     Args:
         network: of the run.
-        preprocessing: that it was trained with.
+        preprocessings: that replicas were trained with, of their folds in turn.
         head: what its outputs mean.
         replicas: those to ask; the others have diverged.
 
@@ -36,7 +36,7 @@ class Ensemble(nn.Module):
     def __init__(
         self,
         network: FullyConnected,
-        preprocessing: Preprocessing,
+        preprocessings: Sequence[Preprocessing],
         head: Head,
         replicas: Sequence[int],
     ) -> None:
@@ -47,13 +47,15 @@ class Ensemble(nn.Module):
                 f"{network.n_replicas} have. Train again, with a smaller `optimizer.lr`."
             )
         self.networks = nn.ModuleList(network.replica(r) for r in replicas)
-        self.preprocessing = preprocessing
+        self.preprocessings = [preprocessings[r % len(preprocessings)] for r in replicas]
+        self.preprocessing = preprocessings[0]
         self.head = head
         self.dtype = network.layers[0].weight.dtype
-        self.fills_gaps = bool(preprocessing.fill)
+        self.fills_gaps = bool(self.preprocessing.fill)
+        known = self.preprocessings if len(preprocessings) > 1 else preprocessings
         for name in ("fill", "center", "scale", "target_center", "target_scale"):
-            moments = torch.tensor(list(getattr(preprocessing, name)), dtype=torch.float64)
-            self.register_buffer(name, moments)
+            moments = [list(getattr(one, name)) for one in known]
+            self.register_buffer(name, torch.tensor(moments, dtype=torch.float64).unsqueeze(1))
         self.cpu().eval().requires_grad_(False)
 
     fill: Tensor
@@ -75,7 +77,8 @@ class Ensemble(nn.Module):
         if self.fills_gaps:
             features = torch.where(features.isnan(), self.fill, features)
         inputs = ((features - self.center) / self.scale).to(self.dtype)
-        outputs = torch.stack([network(inputs) for network in self.networks])
+        each = inputs.expand(len(self.networks), -1, -1)
+        outputs = torch.stack([network(each[r]) for r, network in enumerate(self.networks)])
         values = self.head.values(outputs.double())
         if self.head.n_classes:
             return values

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaflow.data import Column, Kind, Texts, encode
+from deltaflow.data import Column, Kind, Texts, encode, folds_of
 from deltaflow.experiment.ensemble import Ensemble
 from deltaflow.system.errors import UserError
 
@@ -85,6 +85,11 @@ def _onnx(ensemble: Ensemble) -> bytes:
         raise UserError(
             f"ONNX needs packages of its own. Found no {' and no '.join(missing)}. "
             'Use `pip install "deltaflow[onnx]"`.'
+        )
+    if len({tuple(one.fill) for one in ensemble.preprocessings}) > 1:
+        raise UserError(
+            "ONNX fills the gaps of a table in one way. Found folds whose training parts fill them "
+            "in several. Use `--export torchscript`, or a run without `data.folds`."
         )
     is_regression = not ensemble.head.n_classes
     first = "value" if is_regression else "score" if ensemble.head.link is None else "probability"
@@ -215,5 +220,6 @@ def _example(ensemble: Ensemble) -> Tensor:
 def _notes(ensemble: Ensemble) -> dict[str, Any]:
     return {
         "preprocessing": ensemble.preprocessing.primitives(),
+        "folds": folds_of(ensemble.preprocessings),
         "head": asdict(ensemble.head),
     }

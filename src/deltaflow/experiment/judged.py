@@ -65,16 +65,22 @@ def classified(
     network.eval()
     k, part = task.n_classes, _part(data)
     counts = np.zeros((k, k), dtype=int)
-    features, targets = [], []
+    if part == "training" and data.n_folds > 1:
+        return None
+    n_judged = None if part == "training" else data.n_judged(part)
+    features, targets, seen = [], [], 0
     with torch.no_grad():
         for x, y in _batches(data, part):
             taken = objective.predict(network(x))[list(going)].cpu().numpy()
-            true = np.broadcast_to(y[0].cpu().numpy(), taken.shape)
-            np.add.at(counts, (true, taken), 1)
+            true, place = y[list(going)].cpu().numpy(), seen + np.arange(y.shape[1])
+            limits = np.array(n_judged or [len(place) + seen] * len(y))[list(going), None]
+            counted = place < limits
+            np.add.at(counts, (true[counted], taken[counted]), 1)
+            seen += y.shape[1]
             features.append(x[0].cpu().numpy())
             targets.append(y[0].cpu().numpy())
         decisions = None
-        if data.n_features == 2:
+        if data.n_features == 2 and data.n_folds == 1:  # folds standardise the plane differently
             rows = np.concatenate(features).astype(float), np.concatenate(targets)
             decisions = _decisions(network, objective, *rows, going[:_MOST_SEEDS])
     return Classified(part, task.classes, counts, decisions)
@@ -83,10 +89,10 @@ def classified(
 def fitted(
     data: ReplicaData, network: FullyConnected, objective: Objective, going: Sequence[int]
 ) -> Fitted | None:
-    """The same of numbers: :func:`classified`; ``None`` if there are none to predict."""
+    """The same of numbers: :func:`classified`; ``None`` if there are none to predict, or folds."""
     task, part = objective.task, _part(data)
-    if not isinstance(task, Regression) or not going:
-        return None
+    if not isinstance(task, Regression) or not going or data.n_folds > 1:
+        return None  # folds have rows and units of their own
     network.eval()
     errors = torch.zeros(len(going), task.n_targets, dtype=torch.float64)
     targets, means = [], []

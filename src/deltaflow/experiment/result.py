@@ -73,7 +73,7 @@ class Run:
                 f"activation. Found `{brief(kept.activation)}` in {where}. Import it in Python and "
                 "hand it over: `load_run(directory, activation=…).predict(table)`."
             )
-        if kept.preprocessing is None:
+        if not kept.preprocessings:
             raise UserError(
                 "A prediction needs what was done to the data in training. Found none in the "
                 f"checkpoint in {where}, which an older version wrote. Train again."
@@ -84,7 +84,7 @@ class Run:
                 f"run in {where} had one with its own. Use `run.network` with it."
             )
         going = [r for r, has_diverged in enumerate(kept.diverged) if not has_diverged]
-        return Ensemble(kept.network, kept.preprocessing, kept.head, going)
+        return Ensemble(kept.network, kept.preprocessings, kept.head, going)
 
     def predict(self, table: Table) -> pl.DataFrame:
         """What the networks predict together; see :meth:`Ensemble.predict`."""
@@ -123,12 +123,12 @@ class Run:
     @property
     def drawn(self) -> tuple[pl.DataFrame, str, str, pl.DataFrame, Classified | Fitted | None]:
         """What the picture is drawn from: the arguments of ``run_picture.draw``."""
-        replicas, verdicts = self.record.replicas, self.record.verdicts
+        record, verdicts = self.record, self.record.verdicts
         return (
-            without_diverged(self.layers, replicas),
+            without_diverged(self.layers, record),
             self.title,
             verdicts[0].words if verdicts else "",
-            without_diverged(self.metrics, replicas),
+            without_diverged(self.metrics, record),
             self.judged,
         )
 
@@ -143,7 +143,8 @@ class Run:
         note = f", {n_diverged} diverged" if n_diverged else ""
         own = self.layers["seed"].unique().sort().to_list()  # a run that was killed has no others
         seeds = f"{len(own)} seeds" if len(own) > 1 else f"seed {own[0]}" if own else "no seed"
-        return " · ".join([*filter(None, named), *shape, seeds + note])
+        folds = f" × {self.record.n_folds} folds" if self.record.n_folds > 1 else ""
+        return " · ".join([*filter(None, named), *shape, seeds + folds + note])
 
 
 def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:

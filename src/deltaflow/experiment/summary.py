@@ -15,6 +15,7 @@ from deltaflow.comparison.results import results
 from deltaflow.config.messages import explain
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import builders
+from deltaflow.records import told_apart
 from deltaflow.theory import Theory
 from deltaflow.training.module import StackedModule
 
@@ -46,8 +47,10 @@ def summarize(
         and ``verdicts``.
     """
     rows = dict(zip(("train", "validation", "test"), data.n_rows, strict=True))
+    seeds, folds = builders.seeds(config), builders.folds(config)
     diverged_at, stopped_at = module.diverged_at.tolist(), module.stopped_at.tolist()
-    found = results(builders.seeds(config), diverged_at, layers, metrics, rows, stopped_at)
+    found = results(seeds, diverged_at, layers, metrics, rows, stopped_at, folds)
+    layers, metrics = (told_apart(table, data.n_folds) for table in (layers, metrics))
     inputs = builders.input_second_moment(data)
     fields = theory.fields(inputs)
     found["theory"] = fields and fields | theory_fit(layers)
@@ -57,7 +60,9 @@ def summarize(
     evidence = verdicts.Evidence(
         layers=layers,
         metrics=metrics,
-        replicas=found["replicas"],
+        replicas=[
+            one | {"seed": one["seed"] * data.n_folds + one["fold"]} for one in found["replicas"]
+        ],
         theory=theory.plain,
         fields=found["theory"],
         normalization=module.network.normalization,

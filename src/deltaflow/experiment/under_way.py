@@ -30,11 +30,7 @@ from deltaflow.theory import Theory
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
 from deltaflow.training.callbacks.metrics import SHOWN_SEEDS
-from deltaflow.training.callbacks.tensorboard import (
-    lay_out_charts,
-    log_picture,
-    log_verdicts,
-)
+from deltaflow.training.callbacks.tensorboard import lay_out_charts, log_picture, log_verdicts
 from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.loggers import close
 from deltaflow.training.module import StackedModule
@@ -106,7 +102,7 @@ class RunUnderWay:
         keep_settings(self.plan)
         limits.check(config)
         builders.check_size(config)
-        seeds = builders.seeds(config)
+        seeds = builders.own_seeds(config)
         noise = config.data.label_noise
         self.data = (
             shared.serving(seeds, noise)
@@ -114,7 +110,8 @@ class RunUnderWay:
             else assembly.datamodule(config, self.plan.samples)
         )
         reading = self.data.reading
-        self.records.note({"table": None if reading is None else reading.record()})
+        table = None if reading is None else reading.record()
+        self.records.note({"folds": self.data.n_folds, "table": table})
 
     def assemble(self) -> None:
         """Make what it trains.
@@ -170,7 +167,7 @@ class RunUnderWay:
         )
         summary = self.records.summary
         metrics = [*module.objective.metric_names, "loss"]
-        by_seed = 1 < self.plan.config.n_seeds <= SHOWN_SEEDS
+        by_seed = 1 < module.network.n_replicas <= SHOWN_SEEDS
         lay_out_charts(self.loggers, module.network.traits, metrics, by_seed)
         of_any_task = list(dict.fromkeys([*metrics, *METRICS.quantities]))
         log_hyperparameters(
@@ -190,6 +187,7 @@ class RunUnderWay:
         network, (layers, metrics) = self.module.network, self.tables
         return Destination(
             seeds=builders.seeds(self.plan.config),
+            folds=builders.folds(self.plan.config),
             layers=layers,
             metrics=metrics,
             traits=network.traits if in_stack else None,
@@ -223,7 +221,7 @@ class RunUnderWay:
             n_steps,
         )  # fmt: skip
         records.note(found)
-        kept = kept_by(self.module, self.data.preprocessing)
+        kept = kept_by(self.module, self.data.preprocessings)
         going = [i for i, r in enumerate(records.summary.replicas) if not r.has_diverged]
         judged, fields = judge(self.data, self.module.network.eval(), self.module.objective, going)
         records.note(fields)

@@ -40,4 +40,6 @@ def regression_metrics(prediction: Tensor, target: Tensor, task: Regression) -> 
         shape
     )
     scale = torch.tensor(task.scale, dtype=errors.dtype, device=errors.device)
+    scale = scale.view(-1, n_targets)
+    scale = scale.repeat(len(errors) // len(scale), 1)
     return {"r2": r2, "rmse": (errors * scale**2).mean(1).sqrt()}

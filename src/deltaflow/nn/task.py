@@ -1,6 +1,8 @@
 """What a data set asks of a network: to tell classes apart, or to predict numbers."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from deltaflow.system.errors import UserError
 
@@ -37,7 +39,8 @@ class Regression:
     Attributes:
         targets: the names of the targets, by index.
         scale: the length of one target unit in the data's own units, per target: the
-            standard deviation that the targets were divided by, 1 where they were not.
+            standard deviation that the targets were divided by, 1 where they were not. Of
+            replicas in turn, if they differ, one after another.
     """
 
     targets: tuple[str, ...]
@@ -50,3 +53,12 @@ class Regression:
 
 
 Task = Classification | Regression
+
+
+def joint_task(tasks: Sequence[Task]) -> Task:
+    """What replicas have to do in turn, whose tasks differ in the scale of the targets at most."""
+    first = tasks[0]
+    if isinstance(first, Classification):
+        return first
+    scales = [task.scale for task in tasks if isinstance(task, Regression)]
+    return replace(first, scale=tuple(chain.from_iterable(scales)))

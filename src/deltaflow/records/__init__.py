@@ -29,7 +29,7 @@ from deltaflow.records.fields import (
 from deltaflow.records.reading import read_columns, read_table
 from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.records.runs import RUNS, runs_schema
-from deltaflow.records.schema import LAYERS, METRICS, Column, Schema
+from deltaflow.records.schema import LAYERS, METRICS, Column, Schema, told_apart
 from deltaflow.records.search import SEARCH_FIELDS, SearchRecord, read_search, write_search
 from deltaflow.records.summary import (
     SUMMARY,
@@ -75,6 +75,7 @@ __all__ = [
     "read_table",
     "runs_schema",
     "summary_of",
+    "told_apart",
     "write_search",
     "write_summary",
 ]

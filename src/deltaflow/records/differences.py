@@ -18,12 +18,14 @@ class Differences:
         n_alone: rows that one of them has and the other lacks.
         largest: of each column that differs, the largest |a − b| / max(|a|, |b|); infinite where
             one value is missing, or not finite.
-        first: the first step or epoch with a value that differs; ``None`` if none does.
+        time: the column of steps or epochs.
+        first: the first of these with a value that differs; ``None`` if none does.
     """
 
     n_rows: int
     n_alone: int
     largest: Mapping[str, float]
+    time: str
     first: int | None
 
     @property
@@ -53,9 +55,10 @@ def differences(schema: Schema, one: pl.DataFrame, other: pl.DataFrame) -> Diffe
         for name in schema.quantities
         if (distances[name] > 0).any()
     }
-    firsts = [distances.filter(pl.col(name) > 0)[schema.key[1]].min() for name in largest]
+    time = next(name for name in schema.key if name in ("step", "epoch"))
+    firsts = [distances.filter(pl.col(name) > 0)[time].min() for name in largest]
     first = min((int(step) for step in firsts), default=None)  # type: ignore[arg-type]
-    return Differences(len(both), len(one) + len(other) - 2 * len(both), largest, first)
+    return Differences(len(both), len(one) + len(other) - 2 * len(both), largest, time, first)
 
 
 def _distance(a: pl.Expr, b: pl.Expr) -> pl.Expr:

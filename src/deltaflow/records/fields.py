@@ -17,6 +17,7 @@ from deltaflow.records.details import (
 from deltaflow.system.processes import is_at_work
 
 Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
+_MOST_FOLDS = 1_000_000
 STATUSES: tuple[str, ...] = get_args(Status)
 """How a run stands, the best first."""
 
@@ -42,7 +43,7 @@ Intervals = Mapping[str, Interval]
 
 @dataclass(frozen=True)
 class Replica:
-    """How one seed came out: its metrics at three moments, and its flow numbers."""
+    """How one replica came out: its metrics at three moments, and its flow numbers."""
 
     seed: int
     status: Literal["completed", "diverged"]
@@ -53,6 +54,7 @@ class Replica:
     test: Numbers
     flow: Numbers
     stopped_at_step: int | None = None
+    fold: int = 0
 
     @property
     def has_diverged(self) -> bool:
@@ -128,13 +130,19 @@ class Summary:
     rows: Annotated[
         Mapping[str, int], "of the parts train, validation and test; empty before the end"
     ] = field(default_factory=dict)
+    folds: Annotated[
+        int, "divisions of the rows, of each of which every seed has a replica: by `data.folds`, "
+        "by `data.split_seeds`, or both"
+    ] = 1  # fmt: skip
     largest_class: Annotated[
-        float | None, "share of the largest class in the training part; null for numbers"
+        float | None,
+        "share of the largest class in the training part, of the first fold if there are several; "
+        "null for numbers",
     ] = None
     class_weights: Annotated[
         Mapping[str, float],
-        "how much a sample of each class counts in the loss, 1 on average over the training rows; "
-        "empty where all count alike, and for numbers",
+        "how much a sample of each class counts in the loss, 1 on average over the training rows, "
+        "of the first fold if there are several; empty where all count alike, and for numbers",
     ] = field(default_factory=dict)
     confusion: Annotated[
         Confusion | None,
@@ -150,14 +158,15 @@ class Summary:
     replicas: Annotated[
         Sequence[Replica],
         10**6,
-        "a list, one per seed: seed, status (completed, diverged), diverged_at_step, best_epoch, "
-        "final, best, test (metrics), flow (the numbers below), stopped_at_step (the updates after "
-        "which early stopping ended it, else null)",
+        "a list, one per seed and fold: seed, status (completed, diverged), diverged_at_step, "
+        "best_epoch, final, best, test (metrics), flow (the numbers below), stopped_at_step (the "
+        "updates after which early stopping ended it, else null), fold",
     ] = field(default_factory=list)
     metrics: Annotated[
         Mapping[str, Intervals],
         "final, best and test, by metric: mean, low, high (95 % interval over seeds, unadjusted, "
-        "by t, or Korn and Graubard's for shares of rows; null for one seed), n (replicas "
+        "by t, or Korn and Graubard's for shares of rows; over folds by Nadeau and Bengio's "
+        "corrected t, and over both; null for one replica), n (replicas "
         "counted: those that did not diverge), alike (whether all of several are the same)",
     ] = field(default_factory=dict)
     flow: Annotated[
@@ -193,6 +202,14 @@ class Summary:
     ] = field(default_factory=list)
 
     @property
+    def n_folds(self) -> int:
+        """Folds of each seed; 1 if the replicas are not one for each seed and fold."""
+        n_seeds = len({replica.seed for replica in self.replicas})
+        if not 1 <= self.folds <= _MOST_FOLDS or n_seeds * self.folds != len(self.replicas):
+            return 1 if self.replicas or self.folds < 1 else min(self.folds, _MOST_FOLDS)
+        return self.folds
+
+    @property
     def n_diverged(self) -> int:
         """Seeds that diverged."""
         return sum(replica.has_diverged for replica in self.replicas)
@@ -204,7 +221,7 @@ class Summary:
         )
 
     def __post_init__(self) -> None:
-        if len({replica.seed for replica in self.replicas}) < len(self.replicas):
+        if len({(replica.seed, replica.fold) for replica in self.replicas}) < len(self.replicas):
             raise WrongFieldError("replicas", "of one seed each", "the same seed twice")
 
 

@@ -184,7 +184,7 @@ def _decoded(
             raise ValueError(f"{n_rows:,} rows in {size:,} bytes are none that a run has measured")
         require(n_held + n_rows * len(types) * _CELL, "A table", f"{n_rows:,} rows", advice)
         frame = pl.read_parquet(file, columns=[column for column in types if column in there])
-        absent = [pl.lit(None, kind).alias(n) for n, kind in types.items() if n not in there]
+        absent = [c.absent for c in schema.columns if c.name in types and c.name not in there]
         return _checked(frame.with_columns(absent).select(list(types)), schema)
 
 

@@ -1,7 +1,7 @@
-"""The columns of a report's table: a row per run and seed, whatever the runs vary.
+"""The columns of a report's table: a row per run, seed and fold, whatever the runs vary.
 
 >>> schema = runs_schema({"network.depth": pl.Float64()})
->>> list(schema.types)[6:9]
+>>> list(schema.types)[7:10]
 ['overrides', 'network.depth', 'final_loss']
 """
 
@@ -30,6 +30,7 @@ _OF_RUN = (
     index("run", "number of the run: that of its directory, where these are unique"),
     Column("directory", "–", "of the run, as seen from this table", pl.String(), nullable=False),
     Column("seed", "–", "the replica's seed; null for a run that left no results", pl.Int64()),
+    Column("fold", "–", "the replica's division of the rows; null likewise", pl.Int64()),
     Column("status", "–", "of the replica: completed or diverged; of a run without results: "
            "failed, interrupted or running", pl.String(), nullable=False),
     Column("reason", "–", "why it is not completed", pl.String()),
@@ -63,7 +64,7 @@ _OF_RESULT = (
     Column("wall_seconds", "s", "of the run, all its seeds together"),
 )  # fmt: skip
 
-RUNS = Schema("runs", key=("run", "seed"), columns=(*_OF_RUN, *_OF_RESULT))
+RUNS = Schema("runs", key=("run", "seed", "fold"), columns=(*_OF_RUN, *_OF_RESULT))
 """The table of a report, without the columns for what varies; see :func:`runs_schema`."""
 
 

@@ -22,6 +22,7 @@ class Column:
         meaning: in one line.
         dtype: its polars type.
         nullable: whether it may not apply to a row.
+        default: its value in tables that lack it.
     """
 
     name: str
@@ -29,6 +30,12 @@ class Column:
     meaning: str
     dtype: pl.DataType = field(default_factory=pl.Float64)
     nullable: bool = True
+    default: int | None = None
+
+    @property
+    def absent(self) -> pl.Expr:
+        """The column of a table that lacks it."""
+        return pl.lit(self.default, self.dtype).alias(self.name)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Schema:
                 f"{', '.join(sorted(unknown))}. Add them to the schema first."
             )
         frame = pl.DataFrame(data, schema_overrides={name: self.types[name] for name in data})
-        absent = [pl.lit(None, t).alias(n) for n, t in self.types.items() if n not in data]
+        absent = [column.absent for column in self.columns if column.name not in data]
         return self.check(frame.with_columns(absent).select(list(self.types)))
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -110,16 +117,35 @@ class Schema:
         return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])
 
 
-def index(name: str, meaning: str) -> Column:
+def index(name: str, meaning: str, default: int | None = None) -> Column:
     """A column of whole numbers that every row has."""
-    return Column(name, "–", meaning, pl.Int64(), nullable=False)
+    return Column(name, "–", meaning, pl.Int64(), nullable=False, default=default)
+
+
+_FOLD = index(
+    "fold", "which division of the rows the replica has: of `data.folds` its number, of "
+    "`data.split_seeds` its place; of both, first all folds of the first; else 0", default=0
+)  # fmt: skip
+
+
+def told_apart(frame: pl.DataFrame, n_folds: int) -> pl.DataFrame:
+    """A table whose ``seed`` tells replicas apart: with several folds, ``seed · n_folds + fold``.
+
+    Args:
+        frame: with the columns ``seed`` and ``fold``.
+        n_folds: of each seed.
+    """
+    if n_folds == 1:
+        return frame
+    return frame.with_columns(seed=pl.col("seed") * n_folds + pl.col("fold"))
 
 
 LAYERS = Schema(
     "layers",
-    key=("seed", "step", "layer"),
+    key=("seed", "fold", "step", "layer"),
     columns=(
         index("seed", "the replica's seed"),
+        _FOLD,
         index("step", "updates before this one; 0 is the first"),
         index("layer", "1 (next to the input) to L (the output layer)"),
         index("fan_in", "inputs of the layer"),
@@ -167,9 +193,10 @@ LAYERS = Schema(
 
 METRICS = Schema(
     "metrics",
-    key=("seed", "epoch", "split"),
+    key=("seed", "fold", "epoch", "split"),
     columns=(
         index("seed", "the replica's seed"),
+        _FOLD,
         index("epoch", "0 is the first; the test split has the last one trained"),
         Column("split", "–", "train (during the epoch, as the weights move), validation (after "
                "it) or test (after training)", pl.String(), nullable=False),

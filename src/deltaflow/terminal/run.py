@@ -51,7 +51,7 @@ def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFr
         layers: its layers table.
     """
     if len(layers):
-        out.print(_flow_table(out, without_diverged(layers, summary.replicas)))
+        out.print(_flow_table(out, without_diverged(layers, summary)))
         if said := _theory(summary):
             out.print(said)
     if any(summary.metrics.values()):
@@ -181,7 +181,8 @@ def _metric_table(out: Console, summary: Summary) -> Table:
 
 def _metric_columns(out: Console, summary: Summary, names: Sequence[str]) -> Table:
     n = max((value.n for m in summary.metrics.values() for value in m.values()), default=0)
-    note = f", mean and 95 % interval over {n} seeds" if n > 1 else ", one seed: no interval"
+    over = f"{n} replicas, seeds × folds" if summary.n_folds > 1 else f"{n} seeds"
+    note = f", mean and 95 % interval over {over}" if n > 1 else ", one seed: no interval"
     table = titled_table(out, f"Result{note if n else ''}")
     table.add_column("rows, epoch")
     for name in names:

@@ -82,7 +82,7 @@ class StackedModule(EndingReplicas):
         check_rates(optimizer)
         if self.network.n_replicas > 1 and couples_replicas(self.optimizer):
             raise UserError(
-                "With more than one seed the optimizer must update entry by entry. Found "
+                "With several seeds or folds the optimizer must update entry by entry. Found "
                 f"{type(optimizer).__name__}, in which one network's gradient changes another's "
                 "update. Use `n_seeds=1`, or an optimizer such as sgd or adam."
             )
@@ -121,7 +121,7 @@ class StackedModule(EndingReplicas):
         one_by_one = n_replicas > 1 and watches_loss(self)
         if one_by_one and not shares:
             raise UserError(
-                "With more than one seed, the step size of each follows its own validation loss "
+                "With several seeds or folds, each step size follows its own validation loss "
                 "if the optimizer asks for the loss once a step. Found one that does not. Use "
                 "`n_seeds=1`, or an optimizer such as sgd or adam."
             )

@@ -82,7 +82,7 @@ class Training:
                     measured = {
                         "delta_norm": delta_norms(plain, x, y),
                         "weight_grad_norm": gradient_norms(plain, x, y),
-                        "dead_fraction": dead_fractions(plain, batches.part[0]),
+                        "dead_fraction": dead_fractions(plain, batches.part[0][0]),
                         "weight_rms": [rms(linear.weight) for linear in linears],
                     }
                 before = [linear.weight.detach().clone() for linear in linears]
@@ -185,7 +185,7 @@ def test_the_validation_part_would_give_other_dead_units(tmp_path):
     network = assembly.module(config, data).network
     training, validation = (
         [dead_fractions(network.replica(r), part) for r in range(2)]
-        for part in (data.train_dataloader().part[0], data.val_dataloader().part[0])
+        for part in (data.train_dataloader().part[0][0], data.val_dataloader().part[0][0])
     )
     assert training != validation, "the two parts can no longer be told apart by dead units"
 

@@ -126,7 +126,7 @@ def test_hyperparameters_are_numbers_where_they_are(tmp_path):
     not_in_use = {
         "network.width", "network.output_activation", "network.normalization",
         "data.train_rows", "trainer.max_batches", "loss.class_weight",
-        "trainer.early_stopping.patience",
+        "trainer.early_stopping.patience", "data.folds", "data.split_seeds",
     }  # fmt: skip
     assert {info.name for info in experiment.hparam_infos} == {*found, *not_in_use}
 

@@ -57,10 +57,10 @@ def plain_rows(plain, data, r, loss, judge):
             optimizer.step()
         rows[epoch, "train"] = row(*(torch.cat(part) for part in zip(*seen, strict=True)))
         with torch.no_grad():
-            x, y = data.val_dataloader().part
+            x, y = (values[0] for values in data.val_dataloader().part)
             rows[epoch, "validation"] = row(plain(x), y)
     with torch.no_grad():
-        x, y = data.test_dataloader().part
+        x, y = (values[0] for values in data.test_dataloader().part)
         rows[EPOCHS - 1, "test"] = row(plain(x), y)
     return rows
 

@@ -24,7 +24,12 @@ def sentence(grouped: GroupedRuns) -> str:
     seeds = {one.n_seeds for one in found} or {0}
     low, high = min(seeds), max(seeds)
     said = f"{many(len(found), 'configuration')} × "
-    said += many(high, "seed") if low == high else f"{low} to {high} seeds"
+    folds = {one.n_folds for one in found}
+    if folds not in (set(), {1}):
+        said += f"{many(high, 'replica')} at most, " if low != high else ""
+        said += f"{many(high // max(folds), 'seed')} × {many(max(folds), 'fold')}"
+    else:
+        said += many(high, "seed") if low == high else f"{low} to {high} seeds"
     n_grid = 1
     for axis in grouped.axes:
         n_grid *= len(axis.values)
@@ -132,7 +137,14 @@ def _tests(
 
 def _scope(grouped: GroupedRuns, n_seeds: int) -> Iterator[str]:
     names = {axis.name for axis in grouped.axes}
-    if n_seeds and "data.split_seed" not in names:
+    if any(one.n_folds > 1 for one in grouped.configurations):
+        yield (
+            "Each seed was trained on each fold, a division of the rows by `data.folds` or "
+            "`data.split_seeds`. Intervals and tests are of the corrected resampled t (Nadeau and "
+            "Bengio 2003) over folds, with the seeds' own spread on top; bands in the figures "
+            "are over all replicas, as if these did not depend on each other."
+        )
+    elif n_seeds and "data.split_seed" not in names:
         covers = "intervals cover initial weights and the order of batches, not the choice of split"
         yield (
             f"All seeds share one split of the data{f': {covers}' if n_seeds > 1 else ''}. "

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from deltaflow.comparison.configuration import Axis, Value
-from deltaflow.comparison.statistics.intervals import ANY, Array, Scale, bounds
+from deltaflow.comparison.statistics.intervals import ANY, Array, Scale, bounds, interval
 from deltaflow.comparison.statistics.paired_tests import BySeed, least_seeds
+from deltaflow.comparison.statistics.repeats import ONCE, Repeats
 from deltaflow.records import Interval
 
 _Cell = dict[Value, BySeed]  # by the value of the axis
@@ -59,7 +60,10 @@ class AxisEffects:
 
 
 def axis_effects(
-    axis: Axis, results: Sequence[tuple[Mapping[str, Value], BySeed]], scale: Scale = ANY
+    axis: Axis,
+    results: Sequence[tuple[Mapping[str, Value], BySeed]],
+    scale: Scale = ANY,
+    repeated: Repeats = ONCE,
 ) -> AxisEffects:
     """The effect of one axis, averaged over the others.
 
@@ -67,6 +71,7 @@ def axis_effects(
         axis: which.
         results: of each configuration, its value on every axis and its metric by seed.
         scale: what the metric can be.
+        repeated: how replicas repeat each other.
 
     Returns:
         The effects, with intervals over seeds.
@@ -82,7 +87,7 @@ def axis_effects(
     least = max(least_seeds(sizes), 1)
     counted = [cell for cell, n in zip(complete, sizes, strict=True) if n >= least]
     effects = tuple(
-        Effect(value, _interval([cell[value] for cell in counted], scale))
+        Effect(value, _interval([cell[value] for cell in counted], scale, repeated))
         for value in present
         if counted
     )
@@ -103,8 +108,12 @@ def _shared(cell: _Cell) -> _Cell:
     return {value: {s: by_seed[s] for s in sorted(seeds)} for value, by_seed in cell.items()}
 
 
-def _interval(cells: Sequence[BySeed], scale: Scale) -> Interval:
+def _interval(cells: Sequence[BySeed], scale: Scale, repeated: Repeats) -> Interval:
     seeds = sorted({seed for cell in cells for seed in cell})
+    if repeated.n_folds > 1:
+        found = ([cell[seed] for cell in cells if seed in cell] for seed in seeds)
+        means = {seed: sum(own) / len(own) for seed, own in zip(seeds, found, strict=True)}
+        return interval(means, scale=scale, repeated=repeated)
     has = np.array([[seed in cell for cell in cells] for seed in seeds])
     numbers = np.array([[cell.get(seed, 0.0) for cell in cells] for seed in seeds])
     mean, error, freedom = mean_over_cells(numbers, has)

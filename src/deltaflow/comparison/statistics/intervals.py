@@ -13,12 +13,13 @@ Factors may span decades, so their logarithms are averaged: the mean is the geom
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from deltaflow.comparison.statistics.repeats import ONCE, Repeats, mean_error
 from deltaflow.records import Interval
 
 Array = np.typing.NDArray[Any]
@@ -66,13 +67,20 @@ def scale_of(name: str, rows: int | None = None) -> Scale:
     return Scale(*_LIMITS.get(name, (-math.inf, math.inf)), rows)
 
 
-def interval(values: Iterable[float | None], level: float = LEVEL, scale: Scale = ANY) -> Interval:
-    """The mean of the seeds' values and its interval.
+def interval(
+    values: Mapping[int, float | None] | Iterable[float | None],
+    level: float = LEVEL,
+    scale: Scale = ANY,
+    repeated: Repeats = ONCE,
+) -> Interval:
+    """The mean of the replicas' values and its interval.
 
     Args:
-        values: one per seed; None and NaN are left out.
+        values: one per seed; with folds by replica, ``seed · n_folds + fold``. None and NaN are
+            left out.
         level: of the interval, above 0 and below 1.
         scale: what the values can be.
+        repeated: how replicas repeat each other.
 
     >>> found = interval([0.9, 1.0, None])
     >>> round(found.low, 4), round(found.mean, 4), round(found.high, 4), found.n
@@ -83,11 +91,14 @@ def interval(values: Iterable[float | None], level: float = LEVEL, scale: Scale 
     >>> round(interval([0.01, 1.0, 0.0], scale=FACTOR).mean, 4)
     0.1
     """
+    by_replica = values if isinstance(values, Mapping) else dict(enumerate(values))
     if scale.is_factor:
-        found = interval((math.log(v) for v in values if v and 0 < v < math.inf), level)
+        logs = {key: math.log(v) for key, v in by_replica.items() if v and 0 < v < math.inf}
+        found = interval(logs, level, repeated=repeated)
         ends = (_power(found.mean), _power(found.low), _power(found.high))
         return Interval(*ends, found.n, found.alike)
-    known = np.array([v for v in values if v is not None and math.isfinite(v)])
+    finite = {key: v for key, v in by_replica.items() if v is not None and math.isfinite(v)}
+    known = np.array(list(finite.values()))
     n = len(known)
     if n == 0:
         return Interval(None, None, None, 0)
@@ -97,8 +108,9 @@ def interval(values: Iterable[float | None], level: float = LEVEL, scale: Scale 
     if n == 1:
         return Interval(mean, None, None, 1)
     alike = bool(np.ptp(shares) <= _EQUAL)
-    error = 0.0 if alike else size * float(shares.std(ddof=1)) / math.sqrt(n)
-    low, high = bounds(mean, error, n - 1, scale, n, level)
+    table = repeated.table({key: v / size for key, v in finite.items()})
+    error, freedom = mean_error(table, repeated.ratio)
+    low, high = bounds(mean, 0.0 if alike else size * error, freedom, scale, n, level)
     return Interval(mean, float(low), float(high), n, alike)
 
 

@@ -15,11 +15,13 @@ significant in a third of all sweeps of 48 equal configurations.
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
 
 from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds
+from deltaflow.comparison.statistics.repeats import ONCE, Repeats, mean_error
 
 Key = TypeVar("Key", bound=Hashable)
 BySeed = Mapping[int, float]
@@ -68,7 +70,11 @@ def least_seeds(sizes: Iterable[int]) -> int:
 
 
 def compare(
-    values: Mapping[Key, BySeed], baseline: Key, picked: bool, scale: Scale = ANY
+    values: Mapping[Key, BySeed],
+    baseline: Key,
+    picked: bool,
+    scale: Scale = ANY,
+    repeated: Mapping[Key, Repeats] = MappingProxyType({}),
 ) -> dict[Key, Difference]:
     """Compare configurations with one of them.
 
@@ -77,14 +83,17 @@ def compare(
         baseline: which one.
         picked: whether these values decided which.
         scale: what the values can be.
+        repeated: how the replicas of each repeat each other, if they do.
 
     Returns:
         The differences, of all configurations that share a seed with the baseline.
     """
     found = {
-        key: difference(own, values[baseline], scale)
+        key: difference(own, values[baseline], scale, repeated.get(key, ONCE))
         for key, own in values.items()
-        if key != baseline and own.keys() & values[baseline].keys()
+        if key != baseline
+        and own.keys() & values[baseline].keys()
+        and repeated.get(key) == repeated.get(baseline)  # the same folds, which pair them
     }
     tested = {key: one.p for key, one in found.items() if one.p is not None}
     k = sum(len(own) > 1 for own in values.values())
@@ -94,7 +103,9 @@ def compare(
     return found
 
 
-def difference(own: BySeed, other: BySeed, scale: Scale = ANY) -> Difference:
+def difference(
+    own: BySeed, other: BySeed, scale: Scale = ANY, repeated: Repeats = ONCE
+) -> Difference:
     """The difference between two configurations, paired by seed.
 
     The spread of differences that are nearly the same is no measure of chance, for two averages
@@ -105,6 +116,7 @@ def difference(own: BySeed, other: BySeed, scale: Scale = ANY) -> Difference:
         own: values by seed.
         other: to subtract; at least one seed is in both.
         scale: what the values can be; a thousand rows where it does not say how many.
+        repeated: how replicas repeat each other.
 
     >>> one = difference({0: 0.9, 1: 0.8, 2: 0.9}, {0: 0.7, 1: 0.7, 2: 0.6})
     >>> round(one.mean, 3), round(one.p, 3), one.n
@@ -120,9 +132,13 @@ def difference(own: BySeed, other: BySeed, scale: Scale = ANY) -> Difference:
         return Difference(mean, None, None, None, None, 1)
     size = 1.0 if scale.is_share else float(np.abs(pairs).max())
     least = size / (math.sqrt(6) * (scale.rows or _ROWS))
-    error = max(float(d.std(ddof=1)), least) / math.sqrt(n)
-    p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error else 1.0
-    low, high = map(float, bounds(mean, error, n - 1))
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers near the greatest there are
+        spread, freedom = mean_error(
+            repeated.table(dict(zip(seeds, d.tolist(), strict=True))), repeated.ratio
+        )
+    error = max(float(spread), least / math.sqrt(n))
+    p = float(2 * stdtr(freedom, -abs(mean) / error)) if error else 1.0
+    low, high = map(float, bounds(mean, error, freedom))
     return Difference(mean, low, high, p, None, n)
 
 

@@ -16,6 +16,7 @@ class Destination:
 
     Attributes:
         seeds: of its replicas.
+        folds: of its replicas.
         layers: its layers table.
         metrics: its metrics table.
         traits: of its φ; ``None`` for those of the whole network.
@@ -25,6 +26,7 @@ class Destination:
     """
 
     seeds: Sequence[int]
+    folds: Sequence[int]
     layers: TableWriter
     metrics: TableWriter
     traits: Traits | None = None

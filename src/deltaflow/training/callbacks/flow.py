@@ -176,6 +176,6 @@ class FlowRecorder(pl.Callback):
         fans = [(layer.fan_in, layer.fan_out) for layer in pl_module.network.layers]
         for run, kept in zip(self.destinations, self._kept, strict=True):
             if kept:
-                rows = layer_rows(kept, fans, run.seeds, run.replicas, run.traits)
+                rows = layer_rows(kept, fans, run.seeds, run.replicas, run.traits, run.folds)
                 run.layers.append(rows)
                 kept.clear()

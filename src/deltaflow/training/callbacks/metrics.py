@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from deltaflow.flow.measurement import exact
+from deltaflow.nn.objectives import Objective
 from deltaflow.records import METRICS
 from deltaflow.training.callbacks.destination import Destination
 
@@ -88,11 +89,11 @@ class MetricRecorder(pl.Callback):
         loss, prediction, target = (
             torch.cat([batch[name] for batch in batches], dim=1) for name in batches[0]
         )
-        metrics = {"loss": loss.mean(1)} | pl_module.objective.metrics(prediction, target)
+        counts = trainer.datamodule.n_judged(split)  # type: ignore[attr-defined]
+        metrics = _judged(pl_module.objective, loss, prediction, target, counts)
         finite = loss.isfinite().all(1).cpu()
         values = {
-            name: torch.where(finite, exact(value).cpu(), torch.nan).numpy()
-            for name, value in metrics.items()
+            name: torch.where(finite, value, torch.nan).numpy() for name, value in metrics.items()
         }
         if split == "validation":
             pl_module.validated = {name: torch.from_numpy(value) for name, value in values.items()}
@@ -121,7 +122,7 @@ class MetricRecorder(pl.Callback):
         """Hand on all that is kept to the tables."""
         for run, kept in zip(self.destinations, self._kept, strict=True):
             if kept:
-                run.metrics.append(_rows(kept, run.seeds))
+                run.metrics.append(_rows(kept, run.seeds, run.folds))
                 kept.clear()
 
     def _log(
@@ -138,10 +139,15 @@ class MetricRecorder(pl.Callback):
             means = {tag: mean for tag, mean in means.items() if np.isfinite(mean)}
         single: dict[str, float] = {}
         if 1 < len(run.seeds) <= SHOWN_SEEDS and split != "test":
+            several = any(run.folds)
+            replicas = [
+                f"seed_{seed}_fold_{fold}" if several else f"seed_{seed}"
+                for seed, fold in zip(run.seeds, run.folds, strict=True)
+            ]
             single = {
-                f"seeds/{name}/{split}/seed_{seed}": float(value[r])
+                f"seeds/{name}/{split}/{replica}": float(value[r])
                 for name, value in values.items()
-                for r, seed in enumerate(run.seeds)
+                for r, replica in enumerate(replicas)
             }
         is_test = split == "test"
         if len(self.destinations) == 1:
@@ -160,11 +166,30 @@ class MetricRecorder(pl.Callback):
                 logger.log_metrics(single, step=trainer.global_step)
 
 
-def _rows(epochs: Sequence[_Epoch], seeds: Sequence[int]) -> Any:
-    """Rows of the metrics table, one per epoch, split and seed."""
+def _judged(
+    objective: Objective,
+    loss: Tensor,
+    prediction: Tensor,
+    target: Tensor,
+    counts: Sequence[int] | None,
+) -> dict[str, Tensor]:
+    """Loss and metrics, ``[R]`` each, over the first so many rows of each replica."""
+    found: dict[str, Tensor] = {}
+    of_replica = torch.tensor([loss.shape[1]] * len(loss) if counts is None else counts)
+    for n in of_replica.unique().tolist():
+        metrics = objective.metrics(prediction[:, :n], target[:, :n])
+        for name, value in ({"loss": loss[:, :n].mean(1)} | metrics).items():
+            value = exact(value).cpu()
+            found[name] = torch.where(of_replica == n, value, found.get(name, value))
+    return found
+
+
+def _rows(epochs: Sequence[_Epoch], seeds: Sequence[int], folds: Sequence[int]) -> Any:
+    """Rows of the metrics table, one per epoch, split and replica."""
     kept = np.concatenate([one.kept for one in epochs])
     columns = {
         "seed": np.tile(seeds, len(epochs)),
+        "fold": np.tile(folds, len(epochs)),
         "epoch": np.concatenate([one.epochs for one in epochs]),
         "split": np.repeat([one.split for one in epochs], len(seeds)),
         **{name: np.concatenate([one.values[name] for one in epochs]) for name in epochs[0].values},

@@ -81,6 +81,7 @@ def layer_rows(
     seeds: Sequence[int],
     replicas: slice = slice(None),
     traits: Traits | None = None,
+    folds: Sequence[int] | None = None,
 ) -> polars.DataFrame:
     """The rows of measured steps: one per step, replica and layer.
 
@@ -90,6 +91,7 @@ def layer_rows(
         seeds: of the replicas that are meant.
         replicas: which of the stack's these are.
         traits: of their φ, if not all of the stack have the same.
+        folds: of the replicas; the first for all if ``None``.
 
     Returns:
         Rows of the layers table: null where a quantity does not apply, NaN where it is not
@@ -105,6 +107,7 @@ def layer_rows(
         columns = values.transpose(0, 1, 3, 2).reshape(len(first.names), -1)  # by step, replica
         data: dict[str, object] = {
             "seed": np.tile(np.repeat(np.array(seeds, dtype=np.int64), depth), n_steps),
+            "fold": np.tile(np.repeat(np.array(folds or [0] * n_replicas), depth), n_steps),
             "step": np.repeat(np.array([s.step for s in alike]), depth * n_replicas),
             "layer": np.tile(np.arange(1, depth + 1), n_replicas * n_steps),
             "fan_in": np.tile(fan_in, n_replicas * n_steps),
