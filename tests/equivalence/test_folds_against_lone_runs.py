@@ -14,7 +14,8 @@ SHORT = ["trainer.max_epochs=3", "logger=none", "network.width=8", "data.folds=5
 KINDS = {
     "classes": ["data=iris", "network.dropout=0.2"],
     "numbers": ["data=diabetes", "loss=mse", "optimizer.lr=0.01", "data.split=[1,0,0]"],
-    "full batch": ["data=wine", "data.batch_size=null", "optimizer=adam", "optimizer.lr=0.01"],
+    "full batch": ["data=wine", "data.batch_size=null", "optimizer=adam", "optimizer.lr=0.01",
+                   "loss.class_weight=balanced", "data.label_noise=0.2"],
     "stopping": ["data=iris", "trainer.precision=64-true", "trainer.max_epochs=12",
                  "trainer.early_stopping.patience=1", "trainer.early_stopping.metric=accuracy"],
 }  # fmt: skip

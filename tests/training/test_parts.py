@@ -81,6 +81,24 @@ def test_an_objective_is_cut_where_it_changes():
     assert torch.equal(cut, both.sample_loss(output, target)[1:4])
 
 
+def test_weights_of_folds_stay_with_their_replicas():
+    first, second = CrossEntropy(TASK), CrossEntropy(TASK)
+    first.weights = torch.tensor([[1.0, 2, 3], [4, 5, 6]], dtype=torch.float64)
+    second.weights = 10 * first.weights
+    output, target = torch.randn(7, 3, 3), torch.tensor([0, 1, 2]).expand(7, 3)
+    usual = CrossEntropy(TASK).sample_loss(output, target)
+    rows = torch.tensor([[1, 2, 3], [4, 5, 6]] * 2)
+    torch.testing.assert_close(first.sample_loss(output[:4], target[:4]), usual[:4] * rows)
+    both = JoinedObjective([first, second], [4, 3])
+    whole = both.sample_loss(output, target)
+    torch.testing.assert_close(whole[4:], usual[4:] * 10 * rows[:3])
+    for own in (slice(0, 3), slice(1, 4), slice(3, 7), slice(5, 7), slice(2, 6)):
+        cut = objective_of(both, own)
+        assert torch.equal(cut.sample_loss(output[own], target[own]), whole[own])
+        twice = objective_of(cut, slice(1, 2)).sample_loss(output[own][1:2], target[own][1:2])
+        assert torch.equal(twice, whole[own][1:2])
+
+
 @pytest.mark.parametrize(("width", "n_replicas", "n_parts"), [
     (8, 64, 1), (32, 1, 1), (1000, 1, 1), (1000, 3, 3), (32, 1000, 4),
 ])  # fmt: skip

@@ -48,6 +48,7 @@ class ReplicaData:
         preprocessings: what was done to the samples, by fold.
         task: what the samples ask for, its scale set if targets were standardised, with the rows
             of each class in the training part of the first fold.
+        tasks: of classes, the same with the rows of each fold, by fold; of numbers, the task alone.
         reading: how the samples were read, if from a table.
 
     Raises:
@@ -83,6 +84,7 @@ class ReplicaData:
             Preprocessing.learnt(samples, train, standardize) for train in self._train
         ]
         self.task = joint_task([one.task for one in self.preprocessings])
+        self.tasks = [self.task]
         if batch_size is not None and not 1 <= batch_size <= n_train:
             raise UserError(
                 f"`data.batch_size` must be 1 to {n_train}, the rows of the training part. "
@@ -203,8 +205,9 @@ class ReplicaData:
         if isinstance(self.task, Classification):
             x, y = self._parts[0]
             self._parts[0] = x, torch.from_numpy(np.stack(labels)).to(y.device)
-            counts = np.bincount(labels[0], minlength=self.task.n_classes)
-            self.task = replace(self.task, counts=tuple(counts.tolist()))
+            counts = [np.bincount(own, minlength=self.task.n_classes) for own in labels]
+            self.tasks = [replace(self.task, counts=tuple(own.tolist())) for own in counts]
+            self.task = self.tasks[0]
 
 
 def _stacked(whole: Sequence[Batch], folded: Sequence[Array]) -> Batch:

@@ -148,7 +148,10 @@ def objective(config: DictConfig, data: ReplicaData) -> Objective:
     Raises:
         ValueError: if the loss cannot serve the data.
     """
-    made: Objective = part_factory(config, "loss", Objective)(data.task)
+    make = part_factory(config, "loss", Objective)
+    made: Objective = make(data.task)
+    if made.weights is not None and data.n_folds > 1:
+        made.weights = torch.stack([make(task).weights for task in data.tasks])
     return made
 
 

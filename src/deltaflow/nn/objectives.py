@@ -43,13 +43,16 @@ class Objective(ABC):
         link: what the loss itself makes probabilities with, if anything.
         threshold: of a single output, from which the second of two classes is predicted.
         weights: how much a sample of each class counts, ``[n_classes]``, 1 on average over the
-            training rows; ``None`` if all count alike.
+            training rows; ``[n_folds, n_classes]`` if replicas have these folds in turn; ``None``
+            if all count alike.
+        first_fold: that of the first replica.
     """
 
     n_outputs: int
     link: Link | None = None
     threshold: float = 0.5
     weights: Tensor | None = None
+    first_fold: int = 0
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -61,10 +64,11 @@ class Objective(ABC):
 
     @property
     def weights_by_class(self) -> dict[str, float]:
-        """How much a sample of each class counts; empty if all count alike."""
+        """How much a sample of each class counts, in the first fold; empty if all count alike."""
         if self.weights is None or not isinstance(self.task, Classification):
             return {}
-        return dict(zip(self.task.classes, self.weights.tolist(), strict=True))
+        first = self.weights.view(-1, self.task.n_classes)[0]
+        return dict(zip(self.task.classes, first.tolist(), strict=True))
 
     @abstractmethod
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -76,6 +80,15 @@ class Objective(ABC):
         n_classes = self.task.n_classes if isinstance(self.task, Classification) else 0
         one_of_two = self.n_outputs == 1 and n_classes == 2
         return Head(n_classes, self.link, self.threshold if one_of_two else None)
+
+    def _weighted(self, loss: Tensor, target: Tensor) -> Tensor:
+        if self.weights is None:
+            return loss
+        weights = self.weights.to(loss)
+        if weights.ndim == 1:
+            return loss * weights[target]
+        replicas = torch.arange(len(target), device=target.device)
+        return loss * weights[(self.first_fold + replicas)[:, None] % len(weights), target]
 
     def predict(self, output: Tensor) -> Tensor:
         """Class indices ``[R, B]``, or numbers ``[R, B, n_targets]`` in target units."""
@@ -117,7 +130,7 @@ class CrossEntropy(Objective):
         """Log-softmax and negative log-likelihood in one."""
         _check_shapes(output, (*target.shape, self.n_outputs), target)
         loss = functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
-        return _weighted(loss, target, self.weights)
+        return self._weighted(loss, target)
 
 
 class BinaryCrossEntropy(Objective):
@@ -143,7 +156,7 @@ class BinaryCrossEntropy(Objective):
         encoded = _encode(target, self.n_outputs, output.dtype)
         _check_shapes(output, encoded.shape, target)
         loss = functional.binary_cross_entropy_with_logits(output, encoded, reduction="none")
-        return _weighted(loss.mean(-1), target, self.weights)
+        return self._weighted(loss.mean(-1), target)
 
 
 class MeanSquaredError(Objective):
@@ -176,10 +189,6 @@ class MeanSquaredError(Objective):
             encoded = _encode(target, self.n_outputs, output.dtype)
         _check_shapes(output, encoded.shape, target)
         return functional.mse_loss(output, encoded, reduction="none").mean(-1)
-
-
-def _weighted(loss: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
-    return loss if weights is None else loss * weights.to(loss)[target]
 
 
 def _classes(task: Task, loss: str) -> Classification:

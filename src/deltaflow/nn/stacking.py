@@ -155,12 +155,23 @@ def objective_of(objective: Objective, own: slice) -> Objective:
         own: which of them.
     """
     if not isinstance(objective, JoinedObjective):
-        return objective
-    kept = within(list(zip(objective.sizes, objective.objectives, strict=True)), own)
-    objectives = [one for _, one in kept]
+        return _later(objective, own.start)
+    starts = list(itertools.accumulate(objective.sizes, initial=0))[:-1]
+    placed = zip(objective.objectives, starts, strict=True)
+    kept = within(list(zip(objective.sizes, placed, strict=True)), own)
+    objectives = [_later(one, max(own.start - start, 0)) for _, (one, start) in kept]
     if len(kept) == 1:
         return objectives[0]
     return JoinedObjective(objectives, [n for n, _ in kept])
+
+
+def _later(objective: Objective, n_replicas: int) -> Objective:
+    """The objective without its first replicas, which have folds of their own."""
+    if not n_replicas or objective.weights is None or objective.weights.ndim == 1:
+        return objective
+    rest = copy.copy(objective)
+    rest.first_fold += n_replicas
+    return rest
 
 
 def within(ranges: Sequence[tuple[int, Item]], own: slice) -> list[tuple[int, Item]]:
