@@ -88,6 +88,7 @@ def test_replicas_that_had_stopped_stay_as_they_are(whole, tmp_path, monkeypatch
 
 def test_an_interruption_writes_what_is_held(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "_MOMENT", 0)
+    monkeypatch.setattr(checkpoints, "_RARELY", 0)
     seldom = [*SHORT, "trainer.checkpoint_every=null"]
     stopped(seldom, tmp_path / "run", monkeypatch, 9)
     assert torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)["global_step"] == 8
@@ -266,6 +267,7 @@ OWN_CHECKPOINT = [
 @pytest.mark.filterwarnings("ignore:Checkpoint directory")
 def test_a_checkpoint_of_the_users_own_displaces_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "_MOMENT", 0)
+    monkeypatch.setattr(checkpoints, "_RARELY", 0)
     own = [*SHORT, "trainer.checkpoint_every=null", *OWN_CHECKPOINT]
     whole = run(own, tmp_path / "whole").directory
     stopped(own, tmp_path / "run", monkeypatch, 9)
