@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -218,6 +219,10 @@ def test_a_run_of_a_sweep_in_one_line():
     assert describe_run(summary("failed", error="no such file")) == "failed: no such file"
     assert describe_run(summary("diverged", at=[3, 4])) == "diverged"
     assert describe_run(summary(at=[3, None])) == "completed, 1 of 2 seeds diverged"
+    of_folds = summary(at=[3, None], folds=2)
+    replicas = [replace(r, seed=0, fold=fold) for fold, r in enumerate(of_folds.replicas)]
+    said = describe_run(replace(of_folds, replicas=replicas))
+    assert said == "completed, 1 of 2 networks diverged"
 
 
 @pytest.mark.parametrize(

@@ -96,14 +96,14 @@ def test_zeros_are_counted_and_the_mean_is_that_of_the_picture(out, tmp_path):
     )
     print_run(out, tmp_path, summary(), frame)
     first, second = column(out, "update ratio")
-    assert first == "1.0e-04 (0 in 1 of 2 seeds) → 1.0e-04 (0 in 1 of 2 seeds)"
+    assert first == "1.0e-04 (0 in 1 of 2) → 1.0e-04 (0 in 1 of 2)"
     assert second == "0 → 0"
     panel = next(
         axes for axes in run_picture.draw(frame, "run").axes if "Update" in axes.get_title("left")
     )
     assert panel.lines[0].get_ydata()[0] == pytest.approx(1e-4)
-    (note,) = (text.get_text() for text in panel.texts if "seeds" in text.get_text())
-    assert note == "0 in 2 of 2 seeds at the start,\n0 in 2 of 2 seeds at the end: left out"
+    (note,) = (text.get_text() for text in panel.texts if "left out" in text.get_text())
+    assert note == "0 in 2 of 2 at the start,\n0 in 2 of 2 at the end: left out"
 
 
 def test_layers_go_from_the_input_to_the_output(out, tmp_path):

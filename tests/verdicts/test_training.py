@@ -1,6 +1,7 @@
 """What training did: updates and losses on both sides of their limits."""
 
 import math
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -52,6 +53,13 @@ def test_seeds_that_diverged_are_counted_from_the_first_step(diverged_at, n_seed
     words = found(evidence(diverged_at=diverged_at, n_seeds=n_seeds))
     assert list(words) == ["divergence"]
     assert f"loss or weights of {who}, after a first update 0.001 of" in words["divergence"]
+
+
+def test_replicas_of_folds_are_called_networks():
+    judged = evidence(diverged_at={2: 5}, n_seeds=4)
+    replicas = [r | {"fold": r["seed"] % 2} for r in judged.replicas]
+    words = found(replace(judged, replicas=replicas))["divergence"]
+    assert "1 of 4 networks are not finite" in words
 
 
 @pytest.mark.parametrize("n_lost", [1, 2, 3])

@@ -107,7 +107,7 @@ def _say_zeros(axes: Axes, logs: pl.DataFrame) -> None:
         layers = logs.filter(pl.col("step") == step).group_by("layer")
         counted = layers.agg(pl.col("zero").sum(), n=pl.len())
         n_zero, n = (int(counted[name].max() or 0) for name in ("zero", "n"))  # type: ignore[arg-type]
-        said += [f"0 in {n_zero} of {n} seeds at the {moment}"] if n_zero and n != 1 else []
+        said += [f"0 in {n_zero} of {n} at the {moment}"] if n_zero and n != 1 else []
     if said:
         text = ",\n".join(said) + ": left out"
         heights = np.asarray(axes.lines[0].get_ydata() if axes.lines else [0, 0], float)

@@ -187,7 +187,8 @@ def _verdict(run: _Run) -> str:
 
 def _status(summary: Summary) -> str:
     if summary.n_diverged and summary.status == "completed":
-        return f"completed, {summary.n_diverged} of {len(summary.replicas)} seeds diverged"
+        each = "seeds" if summary.n_folds == 1 else "networks"
+        return f"completed, {summary.n_diverged} of {len(summary.replicas)} {each} diverged"
     return summary.status
 
 

@@ -99,9 +99,10 @@ def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
         )
         .sort("layer")
     )
-    n_seeds = layers["seed"].n_unique()
+    n = layers.select("seed", "fold").n_unique()
+    each = "seeds" if layers["fold"].n_unique() == 1 else "networks"
     title = f"Gradient flow, step {first} → step {last}"
-    title += f", mean over {n_seeds} seeds" if n_seeds > 1 else ""
+    title += f", mean over {n} {each}" if n > 1 else ""
     table = _flow_columns(out, title, means, shown, (first, last))
     for name in _LEAST_FIRST:
         if fits(out, table):
@@ -150,7 +151,7 @@ def _positive(name: str, row: Mapping[str, Any]) -> str:
     mean, n_zero, n = row[name], row[f"{name}_zeros"], row["n"]
     if n_zero and mean is None:
         return "0"
-    return scientific(mean) + (f" (0 in {n_zero} of {n} seeds)" if n_zero else "")
+    return scientific(mean) + (f" (0 in {n_zero} of {n})" if n_zero else "")
 
 
 def _theory(summary: Summary) -> str | None:

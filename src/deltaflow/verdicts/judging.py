@@ -122,11 +122,7 @@ def _failed_seeds(evidence: Evidence) -> Verdict | None:
     if not failed or evidence.n_steps < FEWEST_STEPS or not best > MAJORITY:
         return None
     cause = next(iter(_findings(evidence.of(failed))), None)
-    numbers: dict[str, Any] = {
-        "n_failed": len(failed),
-        "n_seeds": len(evidence.replicas),
-        "best": best,
-    }
+    numbers: dict[str, Any] = {"n_failed": len(failed), **evidence.counts, "best": best}
     if cause is None:
         return Verdict("failed_seeds", "end", numbers)
     return Verdict(

@@ -162,6 +162,12 @@ class Evidence:
         return len(self.surviving) < (1 - MAJORITY) * len(self.replicas)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many replicas there are, ``n_seeds``, and of how many folds if of several."""
+        n_folds = len({r.get("fold", 0) for r in self.replicas})
+        return {"n_seeds": len(self.replicas)} | ({"n_folds": n_folds} if n_folds > 1 else {})
+
+    @property
     def fails(self) -> bool:
         """Whether most seeds diverged, or the others explain little."""
         return self.mostly_diverged or self.explains_little

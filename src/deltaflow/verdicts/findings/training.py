@@ -24,8 +24,7 @@ def some_diverged(evidence: Evidence) -> Verdict | None:
 
 def _diverged(evidence: Evidence) -> Verdict:
     steps = [r["diverged_at_step"] for r in evidence.replicas if r["status"] == "diverged"]
-    n = len(evidence.replicas)
-    numbers: dict[str, Any] = {"n_diverged": len(steps), "n_seeds": n, "step": min(steps)}
+    numbers: dict[str, Any] = {"n_diverged": len(steps), **evidence.counts, "step": min(steps)}
     if _overflows(evidence):
         return Verdict("divergence", "start", numbers, advice=better_network(evidence))
     if not math.isnan(evidence.first_update):

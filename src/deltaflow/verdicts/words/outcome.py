@@ -86,8 +86,9 @@ def _failed_seeds(verdict: Verdict) -> str:
     kind = n["cause"].replace("_", " ") if "cause" in n else ""
     cause = f"By themselves they would be told: {kind}." if kind else "Chance decides."
     return (
-        f"{n['n_failed']} of {n['n_seeds']} seeds fail: they took away less than half as much of "
-        f"the loss as the best, which took away {n['best']:.0%}. {cause}"
+        f"{n['n_failed']} of {n['n_seeds']} {'networks' if 'n_folds' in n else 'seeds'} fail: they "
+        "took away less than half as much of the loss as the best, which took away "
+        f"{n['best']:.0%}. {cause}"
     )
 
 

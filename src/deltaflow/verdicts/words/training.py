@@ -6,7 +6,8 @@ from deltaflow.verdicts.verdict import Verdict
 
 def _divergence(verdict: Verdict) -> str:
     n = verdict.numbers
-    who = f"{n['n_diverged']} of {n['n_seeds']} seeds" if n["n_seeds"] > 1 else "the network"
+    each = "networks" if "n_folds" in n else "seeds"
+    who = f"{n['n_diverged']} of {n['n_seeds']} {each}" if n["n_seeds"] > 1 else "the network"
     found = f"Training diverges: loss or weights of {who} are not finite from step {n['step']} on"
     if verdict.when == "start":
         return f"{found}, since signals overflow before any update."
