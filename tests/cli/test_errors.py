@@ -15,7 +15,7 @@ WHOLE = {
     "reference to nowhere", "removed setting", "unknown class", "unknown argument",
     "batch beyond the data", "one network to judge", "coupling optimizer", "too wide",
     "folder that cannot be", "resumed without -m", "bytes that are no text", "flag in between",
-    "coupling scheduler", "plateau of nothing", "unknown accelerator",
+    "plateau of nothing", "unknown accelerator",
 }  # fmt: skip
 WHOLE |= {name for name, (typed, *_) in MISTAKES.items() if typed[0].startswith("-")}
 

@@ -29,7 +29,7 @@ MISTAKES = {
     "one network to judge": (
         ["n_seeds=2", "+callbacks.stop._target_=lightning.pytorch.callbacks.EarlyStopping",
          "+callbacks.stop.monitor=loss/validation"],
-        "EarlyStopping", "n_seeds=2", "trainer.early_stopping.patience",
+        "EarlyStopping", "Found it with 2", "trainer.early_stopping.patience",
     ),
     "coupling optimizer": (
         ["n_seeds=2", "optimizer._target_=torch.optim.LBFGS", "~optimizer.momentum"],

@@ -87,7 +87,7 @@ def check_size(config: DictConfig) -> None:
     Raises:
         ValueError: if that is more than there is.
     """
-    network, n_replicas = config.network, len(seeds(config))
+    network, n_replicas = config.network, config.n_seeds * n_folds(config)
     width, depth, sizes = network.width, network.depth, network.hidden_sizes
     if sizes is not None:
         asked = f"`network.hidden_sizes=[{','.join(map(str, sizes))}]`"
@@ -126,7 +126,7 @@ def check_records(config: DictConfig, data: ReplicaData) -> None:
     n_values = n_measured * n_layers * len(LAYERS.columns)
     n_values += 2 * trainer.max_epochs * len(METRICS.columns)
     require(
-        n_values * len(seeds(config)) * _VALUE_BYTES,
+        n_values * config.n_seeds * n_folds(config) * _VALUE_BYTES,
         "The records of a run",
         f"`trainer.max_epochs={trainer.max_epochs}`, which is {n_steps:,} steps, "
         f"with `diagnostics.every_n_steps={as_typed(every)}`",
