@@ -28,6 +28,12 @@ def _blank():
         yield patch
 
 
+@pytest.fixture(autouse=True)
+def _errors_are_messages(monkeypatch):
+    """A command that ran in this process may have left Hydra's own setting behind."""
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+
 @pytest.fixture(scope="module")
 def real_pictures(_blank):
     """Pictures of runs and sweeps are what users get, in all tests of this module from here on."""

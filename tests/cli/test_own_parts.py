@@ -78,7 +78,7 @@ WHILE_TRAINING = {
     ),
     "negative step size": (
         ["scheduler._target_=broken.ClimbingScheduler", "~scheduler.factor",
-         "~scheduler.total_iters"], "step size", "Found -0.1",
+         "~scheduler.total_iters"], "step size", "Found -0.05",
     ),
     "detached loss": (["loss._target_=broken.DetachedLoss"], "A loss", "without a gradient"),
     "whole loss": (["loss._target_=broken.WholeLoss"], "sample_loss", "torch.int64"),

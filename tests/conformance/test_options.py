@@ -84,7 +84,8 @@ def _settings(overrides: list[str]) -> list[str]:
     if overrides == ["accelerator=gpu"] and WITHOUT_A_CARD:
         pytest.skip("no graphics card")
     deciding = overrides if overrides[0].startswith(COUNTING) else []
-    return [*SMALL, *overrides, _for_ten_steps(*deciding)]
+    offline = ["logger.wandb.mode=offline"] if overrides == ["logger=wandb"] else []
+    return [*SMALL, *overrides, *offline, _for_ten_steps(*deciding)]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from deltaflow.comparison.ranked_configuration import Finding
 from deltaflow.page import html as page
 from deltaflow.page.content import content
 from deltaflow.page.html import write_page
-from deltaflow.verdicts.words.meanings import MEANINGS
+from deltaflow.page.meanings import MEANINGS
 from running import ROOT
 from written import write_run
 

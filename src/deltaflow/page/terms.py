@@ -1,7 +1,7 @@
 """The terms of a report, each in a sentence, to stand where they are used."""
 
 from deltaflow.comparison.comparison import Comparison
-from deltaflow.verdicts.words.meanings import MEANINGS
+from deltaflow.page.meanings import MEANINGS
 
 _NUMBERS = {  # by what the title of a column begins with
     "vanishing index": "the decades (powers of ten) that the error signal δ loses from the last "
