@@ -24,7 +24,7 @@ from deltaflow.nn.objectives import Objective
 from deltaflow.nn.stacking import objective_of, piece
 from deltaflow.training.contracts import check_shape, check_slope, check_type
 
-_IN_CACHE = 5 * 2**19  # bytes of weights and activations; of less, a call costs more than its work
+_IN_CACHE = 6 * 2**20  # bytes of weights and activations; of less, a call costs more than its work
 _AT_ONCE = 2  # a multiple of as many parts, so that 2 threads end together
 
 Result = TypeVar("Result")
