@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from dataclasses import replace
 
 import lightning.pytorch as pl_lightning
 import polars as pl
@@ -17,7 +18,7 @@ from deltaflow.experiment import trainer
 from deltaflow.experiment.identity import identity
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_alone
-from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table, write_summary
 from running import composed, run, run_all
 
 SHORT = ["logger=none", "trainer.max_epochs=4"]
@@ -124,6 +125,27 @@ def test_the_records_of_another_run_are_not_overwritten(tmp_path):
     assert read_table(tmp_path, LAYERS).equals(first.layers, null_equal=True)
 
 
+def threads_of(overrides, directory, monkeypatch):
+    """How many threads PyTorch had while a run trained, of three that there may be."""
+    seen = []
+    fit = pl_lightning.Trainer.fit
+
+    def look(*arguments, **named):
+        seen.append(torch.get_num_threads())
+        return fit(*arguments, **named)
+
+    before = torch.get_num_threads()
+    with monkeypatch.context() as patch:
+        patch.setattr(pl_lightning.Trainer, "fit", look)
+        try:
+            torch.set_num_threads(3)
+            run([*SHORT, "diagnostics=off", *overrides], directory)
+            assert torch.get_num_threads() == 3
+        finally:
+            torch.set_num_threads(before)
+    return seen
+
+
 @pytest.mark.parametrize(("settings", "helps", "inside"), [
     ([], False, 1),
     ([], True, 3),
@@ -132,22 +154,19 @@ def test_the_records_of_another_run_are_not_overwritten(tmp_path):
 ])  # fmt: skip
 def test_pytorch_has_as_many_threads_as_help(settings, helps, inside, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "_helps", lambda *_: helps)
-    seen = []
-    fit = pl_lightning.Trainer.fit
+    assert threads_of(settings, tmp_path, monkeypatch) == [inside]
 
-    def look(*arguments, **named):
-        seen.append(torch.get_num_threads())
-        return fit(*arguments, **named)
 
-    monkeypatch.setattr(pl_lightning.Trainer, "fit", look)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        run([*SHORT, "diagnostics=off", *settings], tmp_path)
-        assert seen == [inside]
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_goes_on_with_the_threads_that_it_began_with(first, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(trainer, "_helps", lambda *_: first)
+    began = threads_of([], tmp_path / "run", monkeypatch)
+    kept = read_summary(tmp_path / "run")
+    write_summary(tmp_path / "run", replace(kept, status="interrupted"))
+    monkeypatch.setattr(trainer, "_helps", lambda *_: not first)
+    goes_on = [f"resume='{tmp_path / 'run'}'"]
+    assert threads_of(goes_on, tmp_path / "run", monkeypatch) == began == [3 if first else 1]
 
 
 def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):

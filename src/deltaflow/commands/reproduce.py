@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
 
     with ExitStack() as stack:
         again = settings.out or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "run"
-        made = _train(recorded, literal(str(settings.run)), again)
+        made = _train(recorded, settings.run, again)
         _compare(settings, again, recorded, made, console())
 
 
@@ -72,13 +72,14 @@ def _recorded(settings: Namespace) -> Summary:
     return found
 
 
-def _train(recorded: Summary, where: str, directory: Path) -> Summary:
-    """Train the run again.
+def _train(recorded: Summary, original: Path, directory: Path) -> Summary:
+    """Train the run again, with as many threads: others would add up in another order.
 
     Raises:
         ValueError: if the settings do not give the same run any more.
     """
     from deltaflow.config.composition import compose_run  # Hydra, Lightning and torch take theirs
+    from deltaflow.experiment.checkpoints.archive import read_progress
     from deltaflow.experiment.identity import identity
     from deltaflow.experiment.plan import RunPlan
     from deltaflow.experiment.run import run_alone
@@ -90,10 +91,14 @@ def _train(recorded: Summary, where: str, directory: Path) -> Summary:
     if identity(config) != recorded.identity:
         versions = ", ".join(f"{name} {version}" for name, version in recorded.versions.items())
         raise UserError(
-            f"The settings of {where} must give the same run. Found that they do not: a default, "
-            "an option or the table has changed since, or the data were in memory. Start from the "
-            f"same folder, with the same files and the same version ({literal(versions)})."
+            f"The settings of {literal(str(original))} must give the same run. Found that they do "
+            "not: a default, an option or the table has changed since, or the data were in memory. "
+            "Start from the same folder, with the same files and the same version "
+            f"({literal(versions)})."
         )
+    kept = read_progress(original)
+    if config.trainer.threads is None and kept is not None:
+        config.trainer.threads = kept.threads
     plan = RunPlan(config, directory, choices, recorded.overrides, ["reproduce"])
     return run_alone(plan).record
 

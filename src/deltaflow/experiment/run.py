@@ -152,7 +152,8 @@ def _train_alone(one: RunUnderWay, bar: Progress | None) -> None:
     if one.progress is not None:
         start_from(trainer, one.progress)
     one.begin_training(trainer.strategy.root_device, [])
-    with computed(config, one.module, one.data):
+    threads = None if one.progress is None else one.progress.threads
+    with computed(config, one.module, one.data, threads):
         state = None if one.progress is None else str(path)
         trainer.fit(one.module, datamodule=one.data, ckpt_path=state, weights_only=True)
         require_end(trainer)

@@ -131,7 +131,8 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     for run in runs:
         run.begin_training(trainer.strategy.root_device, names)
     with drawing_beside(len(runs)) as artist:
-        with computed(config, stack, data):
+        threads = None if first.progress is None else first.progress.threads
+        with computed(config, stack, data, threads):
             trainer.fit(stack, datamodule=data)
             require_end(trainer)
             for index, run in enumerate(runs):

@@ -3,6 +3,7 @@
 import copy
 import logging
 import math
+import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
 from deltaflow.training.module import StackedModule
 from deltaflow.training.parts import number_of_parts
+from deltaflow.training.stack import Stack
 
 _LIBRARIES = r"(lightning|torch|tensorboard|mlflow)\b"
 _TRIALS = 3  # passes, of which the fastest counts
@@ -71,19 +73,33 @@ def make_trainer(
 
 
 @contextmanager
-def computed(config: DictConfig, module: StackedModule, data: ReplicaData) -> Iterator[None]:
+def computed(
+    config: DictConfig, module: StackedModule, data: ReplicaData, threads: int | None = None
+) -> Iterator[None]:
     """Let the cores of the processor share the work, and leave PyTorch as it was.
 
     The parts of a large stack go to threads of ours, which meet once a step. Within one part
     PyTorch's own threads meet in every product: whether that helps is tried, unless
-    ``trainer.threads`` says how many there are.
+    ``trainer.threads`` says how many there are. A training that goes on takes as many as it began
+    with: others would add up in another order.
+
+    Args:
+        config: of the run, or of one of a stack.
+        module: that is trained.
+        data: that it is trained on.
+        threads: of the training that goes on; ``None`` if one begins.
     """
     before = torch.get_num_threads()
     number = config.trainer.threads or before
     network = module.network
     in_parts = number_of_parts(network, data.batch_size) > 1
-    if not in_parts and config.trainer.threads is None and not _helps(network, data, number):
-        number = 1
+    if not in_parts and config.trainer.threads is None:
+        if threads is not None:
+            number = max(1, min(threads, os.cpu_count() or 1))
+        elif not _helps(network, data, number):
+            number = 1
+    for one in module.runs if isinstance(module, Stack) else [module]:
+        one.kept["threads"] = number
     torch.set_num_threads(1 if in_parts else number)
     try:
         with module.workers.at_work(number if in_parts else 1):

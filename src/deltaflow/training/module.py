@@ -37,7 +37,7 @@ class StackedModule(EndingReplicas):
         scheduler: from the optimizer to a schedule of its step size, an epoch at a time.
         gradient_clip_norm: what the norm of each replica's gradient is cut to, all layers
             together; ``None`` leaves it.
-        kept: how to build the network again and use it, in primitives, for checkpoints.
+        kept: how to build the network again, use it and go on, in primitives, for checkpoints.
         patience: after which a replica stops, whatever the others do; ``None`` for never.
 
     Attributes:

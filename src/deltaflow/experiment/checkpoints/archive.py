@@ -79,11 +79,13 @@ class Progress:
         epoch: those that are done.
         global_step: updates that are made.
         has_ended: whether every replica has diverged or stopped, so that no epoch comes any more.
+        threads: that PyTorch had; ``None`` if that was not kept.
     """
 
     epoch: int
     global_step: int
     has_ended: bool = False
+    threads: int | None = None
 
 
 def read_progress(directory: Path) -> Progress | None:
