@@ -157,6 +157,15 @@ def test_pytorch_has_as_many_threads_as_help(settings, helps, inside, tmp_path, 
     assert threads_of(settings, tmp_path, monkeypatch) == [inside]
 
 
+@pytest.mark.parametrize(("width", "is_tried"), [(32, False), (512, True)])
+def test_what_small_networks_do_is_left_to_no_clock(width, is_tried, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: read.append(0) or len(read))
+    small = ["trainer.max_epochs=1", "trainer.max_batches=1", f"network.width={width}"]
+    threads_of(small, tmp_path, monkeypatch)
+    assert bool(read) == is_tried
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_run_goes_on_with_the_threads_that_it_began_with(first, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer.os, "cpu_count", lambda: 4)

@@ -30,6 +30,7 @@ from deltaflow.training.stack import Stack
 _LIBRARIES = r"(lightning|torch|tensorboard|mlflow)\b"
 _TRIALS = 3  # passes, of which the fastest counts
 _WORTH_IT = 0.8  # of the time with one thread
+_ENOUGH = 2**21  # multiplications of a forward pass; with fewer, threads wait longer than they work
 
 
 def make_trainer(
@@ -109,8 +110,12 @@ def computed(
 
 
 def _helps(network: FullyConnected, data: ReplicaData, number: int) -> bool:
-    """Whether a forward and backward pass takes less time with so many threads than with one."""
-    if number < 2:
+    """Whether a forward and backward pass takes less time with so many threads than with one.
+
+    Small networks are not tried, so that chance decides nothing: their records are the same again.
+    """
+    n_products = network.n_replicas * network.n_parameters * data.batch_size
+    if number < 2 or n_products < _ENOUGH:
         return False
     seconds: dict[int, float] = {}
     trial = copy.deepcopy(network)
