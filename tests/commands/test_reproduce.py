@@ -93,6 +93,13 @@ def test_what_cannot_be_reproduced_trains_nothing(copied, said, fields, expected
     assert not (tmp_path / "again").exists()
 
 
+def test_a_class_of_ones_own_is_built_if_it_is_trusted(said, tmp_path):
+    run([*SHORT, "activation._target_=torch.nn.Softsign"], tmp_path / "run")
+    assert said(tmp_path / "run")[2] == 1
+    out, err, status = said(tmp_path / "run", "--trust")
+    assert (err, status, out.count("every value the same")) == ("", 0, 2)
+
+
 @pytest.mark.parametrize("arguments", [["no such run"], ["--tolerance", "-1"], []], ids=str)
 def test_bad_arguments_are_refused(directory, said, arguments):
     where = [] if arguments[:1] != ["--tolerance"] else [directory]

@@ -17,12 +17,14 @@ UNSURE = Difference(-0.01, -0.05, 0.03, 0.5, 1.0, 8)
 FEW = Difference(-0.3, -0.4, -0.2, 0.0001, 0.001, 2)
 
 
-def one(number, difference=None, mean=0.9, n=8, kinds=(), n_lost=0) -> RankedConfiguration:
+def one(
+    number, difference=None, mean=0.9, n=8, kinds=(), n_lost=0, each="seed"
+) -> RankedConfiguration:
     spread = (None, None) if n < 2 else (mean - 0.02, mean + 0.02)
     return RankedConfiguration(
         number=number, name=f"{number}_run", label=f"init={number}", directory="", axes={},
-        status="completed", reason=None, n_seeds=n, n_diverged=0, n_lost=n_lost, n_zero={},
-        numbers={"accuracy": Interval(mean, *spread, n)}, difference=difference,
+        status="completed", reason=None, n_seeds=n, each=each, n_diverged=0, n_lost=n_lost,
+        n_zero={}, numbers={"accuracy": Interval(mean, *spread, n)}, difference=difference,
         findings=[Finding(kind, kind) for kind in kinds], command="", config="", profile=None,
         heatmap=None, curves={}, confusion=None, results=[],
     )  # fmt: skip
@@ -88,3 +90,8 @@ def test_without_a_result_there_is_nothing_to_rank():
 ])  # fmt: skip
 def test_a_title_asks_what_was_varied(names, data, title):
     assert title_in_words([Axis(name, (1, 2)) for name in names], ACCURACY, data) == title
+
+
+def test_with_folds_a_mean_is_over_networks():
+    found, *_ = said([one(0, n=10, each="network"), one(1, UNSURE)])
+    assert "over 10 networks, by init=0" in found

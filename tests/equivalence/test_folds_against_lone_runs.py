@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from deltaflow.commands.api import compare
+from deltaflow.comparison.collection import collect
+from deltaflow.comparison.comparison import compare_runs
+from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.data import preparation, replicas
 from deltaflow.experiment.result import load_run
 from running import run, run_all
@@ -109,3 +112,10 @@ def test_a_ranking_has_a_row_for_each_configuration(tmp_path):
     best = next(one for one in made if one.directory.name == str(found.ranking[0].number))
     assert number == pytest.approx(best.record.metrics["test"]["accuracy"])
     assert found.ranking[1].difference.n == 10
+
+
+def test_a_report_counts_networks_where_each_seed_has_several(folded):
+    made = folded[1].directory
+    found = compare_runs(group_runs(collect([made])), "Folds", made)
+    (ranked,) = found.ranking
+    assert (ranked.n_seeds, ranked.each, ranked.numbers[found.metric.name].n) == (10, "network", 10)

@@ -24,6 +24,9 @@ OTHERS = {
     "stopping": [*SHORT, "optimizer=sgd", "scheduler=plateau", "scheduler.patience=0",
                  "optimizer.lr=0.1", "trainer.early_stopping.patience=1", "n_seeds=4",
                  "trainer.max_epochs=9"],
+    "folds": [*SHORT, "optimizer=sgd", "scheduler=plateau", "scheduler.patience=0",
+              "optimizer.lr=0.1", "trainer.early_stopping.patience=1", "data.folds=3",
+              "trainer.max_epochs=9"],
     "bce": [*SHORT, "loss=bce", "optimizer=rmsprop", "optimizer.lr=0.01", "data.batch_size=null"],
 }  # fmt: skip
 
@@ -76,13 +79,14 @@ def test_it_ends_as_if_nothing_had_happened(name, at, whole, tmp_path, monkeypat
     assert made.record.n_steps == read_summary(whole(name)).n_steps
 
 
-def test_replicas_that_had_stopped_stay_as_they_are(whole, tmp_path, monkeypatch):
-    summary = read_summary(whole("stopping"))
+@pytest.mark.parametrize("name", ["stopping", "folds"])
+def test_replicas_that_had_stopped_stay_as_they_are(name, whole, tmp_path, monkeypatch):
+    summary = read_summary(whole(name))
     stops = sorted(one.stopped_at_step or summary.n_steps for one in summary.replicas)
     assert stops[0] < stops[-1]
-    stopped(OTHERS["stopping"], tmp_path / "run", monkeypatch, stops[0] + 1)
-    resumed(OTHERS["stopping"], tmp_path / "run")
-    assert differences(whole("stopping"), tmp_path / "run") == []
+    stopped(OTHERS[name], tmp_path / "run", monkeypatch, stops[0] + 1)
+    resumed(OTHERS[name], tmp_path / "run")
+    assert differences(whole(name), tmp_path / "run") == []
     assert read_summary(tmp_path / "run").replicas == summary.replicas
 
 

@@ -244,6 +244,7 @@ def _run(
         "status": "completed",
         "reason": None,
         "n_seeds": n_seeds,
+        "each": "seed",
         "n_diverged": 0,
         "n_lost": 0,
         "n_zero": {"start": 0, "end": 0},

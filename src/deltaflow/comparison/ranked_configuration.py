@@ -8,6 +8,7 @@ from deltaflow.comparison.collection import finite, seen_from
 from deltaflow.comparison.command_lines import run_command
 from deltaflow.comparison.configuration import Configuration, Value
 from deltaflow.comparison.grouped_runs import GroupedRuns
+from deltaflow.comparison.notes.wording import replica_word
 from deltaflow.comparison.results import MetricRow, metric_rows
 from deltaflow.comparison.series.bands import UNITS, Curve, Heatmap, Profile
 from deltaflow.comparison.statistics.intervals import ANY, FACTOR, SHARE, Scale, interval, scale_of
@@ -52,7 +53,8 @@ class RankedConfiguration:
         axes: its value on each axis; ``None`` where that is not known.
         status: the best of its runs'.
         reason: why it, or some run of it, has no result.
-        n_seeds: with results, or planned and failed.
+        n_seeds: with results, or planned and failed; with folds, networks.
+        each: what one of these is called, a ``seed`` or a ``network``.
         n_diverged: seeds that diverged.
         n_lost: seeds that diverged, failed or learnt too little.
         n_zero: seeds with a hidden layer where δ is 0, at the ``start`` and at the ``end``.
@@ -76,6 +78,7 @@ class RankedConfiguration:
     status: str
     reason: str | None
     n_seeds: int
+    each: str
     n_diverged: int
     n_lost: int
     n_zero: Mapping[str, int]
@@ -114,6 +117,7 @@ def rank_entry(
         status=one.status,
         reason="; ".join(filter(None, [grouped.missing_result(one), one.reason])) or None,
         n_seeds=one.n_seeds,
+        each=replica_word(one.n_folds),
         n_diverged=len(one.diverged),
         n_lost=one.n_lost,
         n_zero={moment: grouped.n_zero(one, moment) for moment in ("start", "end")},

@@ -58,6 +58,7 @@ def _run(one: RankedConfiguration) -> dict[str, Any]:
         "status": one.status,
         "reason": one.reason,
         "n_seeds": one.n_seeds,
+        "each": one.each,
         "n_diverged": one.n_diverged,
         "n_lost": one.n_lost,
         "n_zero": dict(one.n_zero),

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.configuration import text
+from deltaflow.comparison.notes.wording import many, replica_word
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.results import headline_metrics
 from deltaflow.records import Summary
@@ -126,7 +127,8 @@ def _named(run: _Run, axes: Sequence[str]) -> str:
 def _result(run: _Run, name: str) -> str:
     """The metric, and of how many seeds it is, if some have none."""
     number, n = run.numbers[name], run.n_seeds
-    return spread(number, join="\n") + (f"\n{number.n} of {n} seeds" if number.n < n else "")
+    some = f"\n{number.n} of {many(n, run.each)}" if number.n < n else ""
+    return spread(number, join="\n") + some
 
 
 def _brief_result(run: _Run, name: str) -> str:
@@ -187,8 +189,8 @@ def _verdict(run: _Run) -> str:
 
 def _status(summary: Summary) -> str:
     if summary.n_diverged and summary.status == "completed":
-        each = "seeds" if summary.n_folds == 1 else "networks"
-        return f"completed, {summary.n_diverged} of {len(summary.replicas)} {each} diverged"
+        of = many(len(summary.replicas), replica_word(summary.n_folds))
+        return f"completed, {summary.n_diverged} of {of} diverged"
     return summary.status
 
 

@@ -16,6 +16,7 @@ from deltaflow.comparison.flow_numbers import (
     with_common_end,
     without_diverged,
 )
+from deltaflow.comparison.notes.wording import many, replica_word
 from deltaflow.comparison.results import metric_rows
 from deltaflow.records import Fit, Summary
 from deltaflow.system.escaping import brief, short_path
@@ -62,14 +63,15 @@ def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFr
         out.print(Text(verdict.words, style=_STYLES.get(verdict.kind, "bold yellow")))
     diverged = [replica for replica in summary.replicas if replica.has_diverged]
     for replica in diverged:
+        fold = f", fold {replica.fold}," if summary.n_folds > 1 else ""
         out.print(
-            f"Seed {replica.seed} diverged: its loss or weights were not finite at step "
+            f"Seed {replica.seed}{fold} diverged: its loss or weights were not finite at step "
             f"{replica.diverged_at_step}."
         )
     if diverged and len(diverged) < len(summary.replicas):
         out.print(f"Means leave the {len(diverged)} diverged of {len(summary.replicas)} out.")
     elif diverged:
-        out.print("No seed is left to judge.")
+        out.print(f"No {replica_word(summary.n_folds)} is left to judge.")
     places = {"Records": short_path(directory)}
     if len(layers):
         places["Picture"] = short_path(directory / "flow.png")
@@ -99,10 +101,9 @@ def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
         )
         .sort("layer")
     )
-    n = layers.select("seed", "fold").n_unique()
-    each = "seeds" if layers["fold"].n_unique() == 1 else "networks"
+    n, n_folds = layers.select("seed", "fold").n_unique(), layers["fold"].n_unique()
     title = f"Gradient flow, step {first} → step {last}"
-    title += f", mean over {n} {each}" if n > 1 else ""
+    title += f", mean over {many(n, replica_word(n_folds))}" if n > 1 else ""
     table = _flow_columns(out, title, means, shown, (first, last))
     for name in _LEAST_FIRST:
         if fits(out, table):

@@ -23,6 +23,7 @@ class Headline:
     Attributes:
         best: the label of the first of the ranking; ``None`` if no run has a result.
         result: its metric.
+        each: what it is a mean over, such as ``seed``.
         n_others: configurations with a result, but for the baseline.
         n_alike: of them, those that a test cannot tell from the baseline.
         n_tested: of them, those with a test of enough seeds.
@@ -33,6 +34,7 @@ class Headline:
 
     best: str | None
     result: Interval
+    each: str
     n_others: int
     n_alike: int
     n_tested: int
@@ -61,6 +63,7 @@ def headline(
     return Headline(
         best=known[0].label or known[0].name if known else None,
         result=known[0].numbers[metric.name] if known else Interval(None, None, None, 0),
+        each=known[0].each if known else "seed",
         n_others=len(against),
         n_alike=sum(p >= ALPHA for p in tests),
         n_tested=len(tests),
@@ -92,7 +95,7 @@ def in_words(found: Headline, metric: Metric) -> list[str]:
         return ["No run has a result yet."]
     most = "Highest" if metric.higher_is_better else "Lowest"
     name = f"{most} {metric.moment} {metric.name}"
-    said = [f"{name}: {_interval(found.result)}, by {found.best}."]
+    said = [f"{name}: {_interval(found.result, found.each)}, by {found.best}."]
     said += _comparison(found)
     if found.n_lost:
         said.append(
@@ -123,8 +126,8 @@ def _comparison(found: Headline) -> list[str]:
     return said
 
 
-def _interval(number: Interval) -> str:
+def _interval(number: Interval, each: str) -> str:
     mean = f"{number.mean:.3f}" if abs(number.mean or 0) >= 0.01 else f"{number.mean:.3g}"
     if number.low is None or number.high is None:
-        return f"{mean} (one seed)"
-    return f"{mean} [{number.low:.3f}, {number.high:.3f}] over {many(number.n, 'seed')}"
+        return f"{mean} (one {each})"
+    return f"{mean} [{number.low:.3f}, {number.high:.3f}] over {many(number.n, each)}"

@@ -14,6 +14,11 @@ def many(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
+def replica_word(n_folds: int) -> str:
+    """What a replica is called: a seed, unless each seed has one for each of several folds."""
+    return "seed" if n_folds == 1 else "network"
+
+
 def listed(words: Sequence[str], last: str) -> str:
     """Words with commas, and one before the last of them; of very many the first.
 

@@ -46,7 +46,7 @@ function rankingColumns() {
     },
     {
       key: "seeds",
-      title: "seeds",
+      title: `${runs[0]?.each ?? "seed"}s`,
       extra: new Set(runs.map((run) => run.n_seeds)).size === 1,
       kind: "number",
       value: (run) => run.n_seeds,
@@ -77,7 +77,7 @@ function numberColumn(column) {
         format(all[n].mean, halves[n]),
         longest ? halfOf(texts[n].padStart(longest, FIGURE_SPACE)) : null,
         column.over_seeds ? someSeeds(run, column.name, all[n]) : null,
-        all[n].alike ? below("all seeds alike") : null,
+        all[n].alike ? below(`all ${run.each}s alike`) : null,
       ];
     },
   };
@@ -88,9 +88,9 @@ function someSeeds(run, name, { mean, n }) {
   const [, moment] = /^(?:vanishing_index|decay_rate)_(start|end)$/.exec(name) ?? [];
   const zero = run.n_zero?.[moment] ?? 0;
   const going = run.n_seeds - (moment === "end" ? run.n_diverged : 0);
-  if (zero) return below(`δ is 0 in ${zero} of ${count(going, "seed")}`);
+  if (zero) return below(`δ is 0 in ${zero} of ${count(going, run.each)}`);
   return mean !== null && n < run.n_seeds
-    ? below(`${n} of ${count(run.n_seeds, "seed")}`)
+    ? below(`${n} of ${count(run.n_seeds, run.each)}`)
     : null;
 }
 
@@ -131,14 +131,14 @@ const probabilityColumn = () => ({
   title: "p (Holm)",
   kind: "number",
   value: (run) => run.against?.p_holm ?? null,
-  cell: (run) => [probability(run.against?.p_holm), fewInCommon(run.against)],
+  cell: (run) => [probability(run.against?.p_holm), fewInCommon(run)],
 });
 
 /** What a test of very few seeds says is next to nothing; where all have one, there is none. */
-function fewInCommon(against) {
+function fewInCommon({ against, each }) {
   if (!against || against.n >= FEW_SEEDS) return null;
   if (runs.every((run) => (run.against?.n ?? 1) === 1)) return null;
-  return below(`only ${count(against.n, "seed")} in common`);
+  return below(`only ${count(against.n, each)} in common`);
 }
 
 function placeCell(run) {
@@ -149,7 +149,7 @@ function placeCell(run) {
 function statusCell(run) {
   const part = run.n_diverged && run.status !== "diverged";
   const reason = part
-    ? [`${run.n_diverged} of ${count(run.n_seeds, "seed")} diverged`, run.reason]
+    ? [`${run.n_diverged} of ${count(run.n_seeds, run.each)} diverged`, run.reason]
         .filter(Boolean)
         .join("; ")
     : run.reason;

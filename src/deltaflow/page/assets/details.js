@@ -71,7 +71,7 @@ function runBody(run) {
 }
 
 function numbersOf(run) {
-  const head = ["quantity", "mean", "seeds"].map((name, n) =>
+  const head = ["quantity", "mean", `${run.each}s`].map((name, n) =>
     make("th", { scope: "col", class: n ? "number" : "text" }, name),
   );
   const first = isAlone && detail(run).results?.length ? 1 : 0; // it stands in another table
