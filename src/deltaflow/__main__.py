@@ -3,12 +3,13 @@
 What is around a command is made ready, or refused in one message, before libraries are imported.
 """
 
-import importlib
+import atexit
+import gc
 import os
 import sys
 from functools import partial
 
-from deltaflow.system.environment import prepare
+from deltaflow.system.environment import imported, prepare
 from deltaflow.system.errors import UserError
 
 
@@ -23,11 +24,14 @@ def enter(module: str) -> None:
     """
     try:
         prepare()
+        atexit.register(
+            gc.freeze
+        )  # what the process has goes with it, without being looked through
         from deltaflow.system.signals import let_signals_end_it, raise_asking, raised_once
 
         raise_asking()
         with raised_once():
-            command = importlib.import_module(module).main
+            command = imported(module).main
             try:
                 command()
             finally:

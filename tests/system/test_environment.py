@@ -1,5 +1,6 @@
 """Whatever is around a command, it works or ends in one message."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 from deltaflow import __main__ as entry
-from deltaflow.system.environment import prepare
+from deltaflow.system.environment import imported, prepare
 
 resource = pytest.importorskip("resource")
 PREPARED = "import os, sys; from deltaflow.system.environment import prepare; prepare(); "
@@ -73,7 +74,7 @@ def test_what_keeps_a_command_from_being_loaded_is_one_message(error, said, monk
     def fail(_module):
         raise error
 
-    monkeypatch.setattr(entry.importlib, "import_module", fail)
+    monkeypatch.setattr(entry, "imported", fail)
     with pytest.raises(SystemExit) as ended:
         entry.main()
     assert ended.value.code == 1
@@ -81,3 +82,16 @@ def test_what_keeps_a_command_from_being_loaded_is_one_message(error, said, monk
     assert message.startswith("deltaflow: ")
     assert message.count("\n") == 1
     assert said in message
+
+
+def test_garbage_is_looked_for_after_imports_and_not_among_them(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_part.py").write_text("import gc; assert gc.isenabled()")
+    before = gc.get_freeze_count()
+    try:
+        with pytest.raises(AssertionError):
+            imported("broken_part")
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()

@@ -27,6 +27,7 @@ from deltaflow.config.messages import (
 )
 from deltaflow.sweep.callbacks import CURRENT_SWEEP, report_stopped_sweep, resume_hint
 from deltaflow.sweep.worker import ends_with_parent
+from deltaflow.system.environment import imported
 from deltaflow.system.errors import UserError
 from deltaflow.system.signals import raised_again, raised_once
 from deltaflow.terminal.screen import announce
@@ -122,6 +123,7 @@ def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
                 )
             limits.check(config)
             _announce(config)
+    imported("deltaflow.commands.job")
     from deltaflow.commands.job import train
 
     return train(config, command, with_traceback)
