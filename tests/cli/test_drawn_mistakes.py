@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from deltaflow.config.instantiation import GROUPS
 from deltaflow.config.schema import RunConfig
-from drawn import DRAWN
+from drawn import DRAWN, draws
 from foreign import guarded
 from prepared import prepared
 from running import CONF, options
@@ -98,7 +98,7 @@ def test_a_few_drawn_settings(tmp_path, drawn):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.slow
-@settings(DRAWN, max_examples=150)
+@draws(150)
 @given(OVERRIDES)
 def test_a_drawn_setting_works_or_gets_one_message(tmp_path, drawn):
     check(drawn, tmp_path)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from deltaflow.experiment.checkpoint import Architecture
 from deltaflow.records import LAYERS, METRICS, Schema, Summary, summary_of
 from deltaflow.system.escaping import encodable
-from drawn import DRAWN, TEXTS, damaged, json_of
+from drawn import DRAWN, TEXTS, damaged, draws, json_of
 from foreign import (
     ARCHITECTURE,
     PLACES,
@@ -131,13 +131,13 @@ def test_a_few_drawn_files(check, drawn):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.slow
-@settings(DRAWN, max_examples=150)
+@draws(150)
 @given(files())
 def test_a_drawn_file_costs_its_own_run(check, drawn):
     check(*drawn)
 
 
-@settings(DRAWN, max_examples=100)
+@draws(100)
 @given(json_of(Summary))
 def test_what_the_types_allow_is_a_summary(drawn):
     seeds = [replica["seed"] for replica in drawn["replicas"]]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deltaflow.comparison.collection import collect
@@ -16,7 +16,7 @@ from deltaflow.records import RUNS, Summary, WrongFieldError, read_summary, summ
 from deltaflow.sweep.report import report_on
 from deltaflow.terminal.ranking import describe_run, print_ranking
 from deltaflow.terminal.screen import console
-from drawn import DRAWN, json_of
+from drawn import draws, json_of
 from written import write_run
 
 
@@ -64,7 +64,7 @@ def foreign(sweep, capsys):
 
 
 @pytest.mark.slow
-@settings(DRAWN, max_examples=100)
+@draws(100)
 @given(json_of(Summary), st.text(max_size=20))
 def test_what_a_run_could_have_written_costs_its_own_run(foreign, fields, config):
     foreign(fields, config)

@@ -1,6 +1,6 @@
 """What hypothesis draws from the types of our records: JSON as it should be, or wrong somewhere.
 
-``DRAW_ANEW=1 pytest -m slow --hypothesis-seed=7`` draws others than always.
+``DRAW_ANEW=1 pytest -m slow --hypothesis-seed=7`` draws others than always, and ``DRAWS=500`` more.
 """
 
 import os
@@ -21,6 +21,12 @@ DRAWN = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+
+
+def draws(n: int) -> settings:
+    """Settings of a test that draws n examples, or as many as ``DRAWS`` says."""
+    return settings(DRAWN, max_examples=int(os.environ.get("DRAWS", n)))
+
 
 NUMBERS = st.one_of(
     st.integers(-5, 5),
