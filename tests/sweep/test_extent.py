@@ -1,8 +1,10 @@
 """A sweep that would not begin is refused before anything is made of it."""
 
 import pytest
+from hydra import initialize_config_dir
 
 from deltaflow.sweep.extent import MOST_RUNS, extent
+from running import CONF, options
 
 ALLOWED = [
     [],
@@ -41,3 +43,10 @@ def test_the_values_of_an_experiment_file_count():
     with pytest.raises(ValueError, match=r"with 1,000 values of `seed`"):
         extent(["network.depth=range(0,10)"], params)
     extent(["network.depth=range(0,10)", "seed=3"], params)
+
+
+def test_a_pattern_has_as_many_values_as_options_that_it_fits():
+    with initialize_config_dir(str(CONF), version_base=None):
+        assert extent(["activation=glob(*)"], None) == {"activation": len(options("activation"))}
+        assert extent(["activation=glob([s*,t*],exclude=si*)"], None) == {"activation": 3}
+        assert extent(["seed=glob(*)"], None) == {}  # which Hydra refuses

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeSweep
 
 from deltaflow.system.errors import UserError
 
@@ -40,7 +41,11 @@ def extent(overrides: Sequence[str], params: Mapping[str, object] | None) -> dic
 
 def n_values(override: Override) -> float:
     """How many values an override gives to its setting; infinite where a range has no end."""
-    value = override.value()
+    value: object = override.value()  # which Hydra types without Glob
+    running = GlobalHydra.instance()
+    if isinstance(value, Glob) and running.is_initialized():
+        options = running.config_loader().get_group_options(override.key_or_group)
+        return len(value.filter(options)) or 1  # what is no group has none, and will be refused
     if isinstance(value, ChoiceSweep):
         return len(value.list)
     if not isinstance(value, RangeSweep) or value.start is None or value.stop is None:
