@@ -137,6 +137,14 @@ def test_decay_has_a_point_for_each_configuration(found):
     assert len(set(marks)) == 3  # told apart without colour
 
 
+def test_seeds_without_a_decay_rate_are_said_to_be_left_out(found):
+    some = copy.deepcopy(found)
+    some.ranking[1].n_zero["start"] = 2
+    for comparison, where in ((found, ""), (some, " where δ is not 0")):
+        label = decay(comparison).axes[0].get_ylabel()
+        assert label == f"measured (95 % interval over seeds{where})"
+
+
 def test_effects_have_a_panel_for_each_axis(found):
     panels = titled(effects(found))
     assert set(panels) == {"init.gain", "network.depth"}

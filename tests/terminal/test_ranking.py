@@ -100,6 +100,16 @@ def test_a_completed_run_without_the_metric_has_its_flow_and_a_true_reason(sweep
     assert row["decay rate and theory's"] == "0.5 all alike theory 0.5"
 
 
+def test_seeds_without_a_decay_rate_are_counted(sweep):
+    def lost(seed, _step, layer):
+        return 0.0 if seed == 2 and layer == 1 else 0.5**-layer
+
+    tables = layers(range(4), norm=lost), metrics(range(4), lambda _: 1.0)
+    write_run(sweep / "9_x", ["activation=silu", "init=he"], tables=tables)
+    row, *_ = rows(printed(sweep), "Ranking")
+    assert row["decay rate and theory's"] == "0.5 all alike 3 of 4 seeds theory 0.5"
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_it_fits_and_nothing_is_lost(sweep, width):
     text = printed(sweep, width)

@@ -244,14 +244,16 @@ def test_without_verdicts_there_are_no_words_of_them(out, tmp_path):
     assert said(out) == f"Records {tmp_path}"
 
 
-@pytest.mark.parametrize(("error", "place"), [(0.04, "within"), (0.4, "beyond")])
-def test_theory_stands_beside_what_was_measured(error, place, out, tmp_path):
+@pytest.mark.parametrize(("error", "place", "n", "of"), [
+    (0.04, "within", 2, ""), (0.4, "beyond", 1, " in 1 of 2 networks"),
+])  # fmt: skip
+def test_theory_stands_beside_what_was_measured(error, place, n, of, out, tmp_path):
     fit = {"decay_rate": 0.237, "vanishing_index": 2.0, "theory_error": error, "band": 0.1}
-    flow = {"decay_rate_start": interval(0.24)}
+    flow = {"decay_rate_start": interval(0.24, 0.01, n)}
     frame = layers({"delta_norm": lambda *_: 1.0, "predicted_delta_norm": lambda *_: 0.5})
     print_run(out, tmp_path, summary(flow=flow, theory=fit), frame)
     assert column(out, "theory") == ["5.0e-01", "5.0e-01"]
-    assert "×0.237 per layer going back, measured ×0.24;" in said(out)
+    assert f"×0.237 per layer going back, measured ×0.24{of};" in said(out)
     assert f"differ by {error:.2f} decades, {place} the 0.10" in said(out)
 
 

@@ -65,6 +65,14 @@ def test_a_healthy_run_quotes_both_rates_and_what_it_learnt():
     )
 
 
+def test_networks_without_any_δ_have_no_rate_and_are_counted():
+    def lost(seed, step, layer):
+        return 0.0 if seed == 1 and layer <= 2 else losing(0.5, DEPTH)(seed, step, layer)
+
+    (words,) = found(identity(0.9, n_seeds=3, delta_norm=lost)).values()
+    assert f"δ shrinks {rate(0.5)} (theory 0.9; it is 0 in 1 of 3 networks)" in words
+
+
 @pytest.mark.parametrize(("n_steps", "said"), [
     (50, "training took away 80% of the loss"), (7, "after 7 steps it is early to say what"),
 ])  # fmt: skip

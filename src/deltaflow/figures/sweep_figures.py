@@ -78,7 +78,8 @@ def decay(comparison: Comparison) -> Figure | None:
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
     axes.set_xlabel("predicted factor of the δ norm per layer, going back")
-    axes.set_ylabel("measured (95 % interval over seeds)")
+    where = " where δ is not 0" if any(run.n_zero["start"] for run in runs) else ""
+    axes.set_ylabel(f"measured (95 % interval over seeds{where})")
     _tidy(axes)
     axes.legend(
         title=plain(axis.name) if axis else None, frameon=False, fontsize=9, loc="upper left"

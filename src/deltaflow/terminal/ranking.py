@@ -125,9 +125,9 @@ def _named(run: _Run, axes: Sequence[str]) -> str:
 
 
 def _result(run: _Run, name: str) -> str:
-    """The metric, and of how many seeds it is, if some have none."""
+    """A number, and of how many seeds it is, if some have none."""
     number, n = run.numbers[name], run.n_seeds
-    some = f"\n{number.n} of {many(n, run.each)}" if number.n < n else ""
+    some = f"\n{number.n} of {many(n, run.each)}" if 0 < number.n < n else ""
     return spread(number, join="\n") + some
 
 
@@ -152,7 +152,7 @@ def _decay(run: _Run) -> str:
     """The measured rate at the start, and the predicted one."""
     predicted = _mean(run, "predicted_decay_rate")
     theory = "" if predicted is None else f"\ntheory {predicted:.3g}"
-    return spread(run.numbers["decay_rate_start"], join="\n") + theory
+    return _result(run, "decay_rate_start") + theory
 
 
 def _units(run: _Run) -> str:

@@ -161,7 +161,10 @@ def _theory(summary: Summary) -> str | None:
     if theory is None or theory.decay_rate is None:
         return None
     error, band = theory.theory_error or 0.0, theory.band
-    beside = "" if start is None or start.mean is None else f", measured ×{start.mean:.3g}"
+    beside, n = "", len(summary.replicas)
+    if start is not None and start.mean is not None:
+        of = f" in {start.n} of {n} networks" if start.n < n else ""
+        beside = f", measured ×{start.mean:.3g}{of}"
     apart = f"profiles differ by {error:.2f} decades"
     if band is not None:
         within = "within" if error <= band else "beyond"

@@ -74,8 +74,9 @@ def change(evidence: Evidence) -> dict[str, Any]:
 
     Returns:
         ``depth``; ``rate`` per layer and ``predicted_rate``, ``decades`` lost, infinite where δ
-        goes out, and ``decades_made_up``, those lost at the end where training mended it; what
-        is unknown is left out.
+        goes out, and ``decades_made_up``, those lost at the end where training mended it;
+        ``n_zero`` of ``n_networks`` without any δ in some layer, which have no rate; what is
+        unknown is left out.
     """
     start = evidence.start
     known: dict[str, Any] = {"depth": evidence.depth}
@@ -83,6 +84,8 @@ def change(evidence: Evidence) -> dict[str, Any]:
         known["decades"] = start.decades
     if not (math.isnan(start.rate) or math.isinf(start.decades)):  # a few seeds may have a rate
         known["rate"] = start.rate
+        if n_zero := int((start.profiles == 0).any(1).sum()):
+            known |= {"n_zero": n_zero, "n_networks": len(start.profiles)}
     if evidence.fields and evidence.fields["decay_rate"]:
         known["predicted_rate"] = evidence.fields["decay_rate"]
     if start.decades > DECADES and _is_mended(evidence):

@@ -104,11 +104,14 @@ def change(n: Numbers) -> str:
     """How δ changes per layer, as measured and as predicted."""
     predicted = n.get("predicted_rate")
     if "rate" not in n:
-        beside = f" (theory ×{predicted:.3g} per layer)" if predicted else ""
-        return f"δ goes out on its way back{beside}"
-    beside = f" (theory {predicted:.3g})" if predicted else ""
+        theory = f" (theory ×{predicted:.3g} per layer)" if predicted else ""
+        return f"δ goes out on its way back{theory}"
+    beside = [f"theory {predicted:.3g}"] if predicted else []
+    if "n_zero" in n:
+        beside.append(f"it is 0 in {n['n_zero']} of {n['n_networks']} networks")
     verb = "shrinks" if n["rate"] < 1 else "grows"
-    return f"δ {verb} ×{n['rate']:.3g} per layer going back{beside}"
+    said = f"δ {verb} ×{n['rate']:.3g} per layer going back"
+    return f"{said} ({'; '.join(beside)})" if beside else said
 
 
 def _lost(n: Numbers) -> str:
