@@ -111,6 +111,16 @@ def start(layer: nn.Linear, initializer: Initializer) -> None:
         nn.init.zeros_(layer.bias)
 
 
+def scattered(phi, initializer, hidden, dropout, n_samples):
+    """What is predicted of some inputs, what mean-field theory says, and networks' profiles."""
+    x = torch.randn(n_samples, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    sizes, moments, square = [13, *hidden, 3], Moments(phi), x.square().mean(1).numpy()
+    found = finite_width(sizes, moments, initializer, (x @ x.T / 13).numpy(), dropout)
+    mean_field = np.log(predict(sizes, moments, initializer, square, dropout).delta_norm)
+    target = torch.arange(n_samples) % 3
+    return found, mean_field, drawn(phi, initializer, hidden, dropout, x, target)
+
+
 def drawn(phi, initializer, hidden, dropout, x, target):
     """Ln(δ norm / that of the last hidden layer) of networks one by one, ``[networks, depth]``."""
     torch.manual_seed(0)
@@ -139,15 +149,23 @@ def test_networks_have_the_centre_and_the_width_that_are_predicted(case, n_sampl
 
     The width within 15 % and two of its own standard errors, which are 1/√(2n) of it.
     """
-    phi, initializer, hidden, dropout = CASES[case]
-    x = torch.randn(n_samples, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    profiles = drawn(phi, initializer, hidden, dropout, x, torch.arange(n_samples) % 3)
-    sizes, moments, square = [13, *hidden, 3], Moments(phi), x.square().mean(1).numpy()
-    found = finite_width(sizes, moments, initializer, (x @ x.T / 13).numpy(), dropout)
-    mean_field = np.log(predict(sizes, moments, initializer, square, dropout).delta_norm)
-    for layer in (0, len(hidden) // 2):
+    found, mean_field, profiles = scattered(*CASES[case], n_samples)
+    for layer in (0, len(mean_field) // 2):
         deviation = profiles[:, layer].std(ddof=1)
         off = profiles[:, layer].mean() - mean_field[layer] - found.shift[layer]
         assert abs(off) <= 3 * deviation / math.sqrt(N_NETWORKS) + 0.1 * abs(found.shift[layer])
         ratio = found.deviation[layer] / deviation
         assert abs(math.log(ratio)) <= 0.15 + 2 / math.sqrt(2 * N_NETWORKS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_samples", [1, 16])
+@pytest.mark.parametrize("width", [4, 8])
+@pytest.mark.parametrize(("phi", "initializer", "low", "high"), [
+    (nn.ReLU(), He(), 0.6, 1.1), (nn.Tanh(), Xavier(), 0.9, 1.4),
+], ids=["relu", "tanh"])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:divide by zero")  # rectifiers that pass nothing back
+def test_of_few_units_the_width_is_known_roughly(phi, initializer, low, high, width, n_samples):
+    found, _, profiles = scattered(phi, initializer, [width] * 6, 0.0, n_samples)
+    first = profiles[np.isfinite(profiles[:, 0]), 0]
+    assert low <= found.deviation[0] / first.std(ddof=1) <= high
