@@ -8,6 +8,8 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from deltaflow import assemble
+from deltaflow.data import Samples
+from deltaflow.data.preparation import split_rows
 from running import composed, run
 
 pytestmark = pytest.mark.slow
@@ -101,6 +103,24 @@ DEFAULTS = {  # overrides at the default steps, and what may be said
     "F16a": ("data=sine loss=mse", {"healthy", "partial"}),
     "F16b": ("data=diabetes loss=mse", {"healthy", "partial"}),
 }  # fmt: skip
+
+
+LABELS = DRAW.permutation(np.repeat([0, 1], 50))
+PARTS = split_rows(Samples.classes(np.zeros((100, 1)), LABELS), (0.6, 0.2, 0.2), 0)
+
+
+@pytest.mark.filterwarnings("ignore:A number should be of")  # which names its row
+@pytest.mark.parametrize("part", ["validation", "test"])
+@pytest.mark.parametrize(("loss", "outlier"), [("ce", 1e9), ("mse", 1e9), ("mse", 1e30)])
+def test_an_absurd_number_in_rows_to_judge_by_is_no_fault_of_training(part, loss, outlier, judged):
+    """F18, and its like: as 1e30, whose square overflows."""
+    a = LABELS + 0.3 * DRAW.standard_normal(100)
+    a[PARTS[1 if part == "validation" else 2][0]] = outlier
+    rows = [("a", "k"), *zip(a, np.array(["no", "yes"])[LABELS], strict=True)]
+    Path("f18.csv").write_text("".join(f"{a},{k}\n" for a, k in rows))
+    overrides = f"data=table data.path=f18.csv data.target=k loss={loss} n_seeds=2"
+    first = judged(overrides.split(), "first")[0]
+    assert (first.kind, first.overrides) == (f"unlike_{part}_rows", [])
 
 
 @pytest.mark.parametrize("case", DEFAULTS)

@@ -94,17 +94,39 @@ def test_a_validation_loss_that_turns_is_told_behind_the_verdict(last, is_said):
         )
 
 
-@pytest.mark.parametrize(("test", "kind"), [(1e8, "unlike_test_rows"), (0.99, "healthy")])
-def test_test_rows_that_a_constant_does_better_on_are_unlike_the_others(test, kind):
-    assert kinds(evidence(others={"validation": (0.5, 0.4, 0.4), "test": (test,)})) == [kind]
+PARTS = ("validation", "test")
 
 
-@pytest.mark.parametrize(("test", "kind"), [(10.1, "unlike_test_rows"), (9.9, "partial")])
-def test_rows_that_a_network_is_lost_on_are_unlike_the_others(test, kind):
-    """As one with an absurd value is, whatever else the network has learnt."""
-    judged = evidence(losses=(1.0, 0.7, 0.7), others={"validation": (0.9, 0.8), "test": (test,)})
-    assert kinds(judged) == [kind]
-    assert "Try" not in found(judged)[kind]
+@pytest.mark.parametrize(("part", "other"), [PARTS, PARTS[::-1]])
+@pytest.mark.parametrize(("last", "lost", "is_unlike"), [
+    (0.4, 1e8, True), (0.4, 1.0, True), (0.4, 0.99, False),
+    (0.8, 10.1, True), (0.8, 9.9, False),  # whatever else the network has learnt
+])  # fmt: skip
+def test_rows_that_a_constant_does_better_on_are_unlike_the_others(
+    part, other, last, lost, is_unlike
+):
+    judged = evidence(others={part: (0.9, lost), other: (0.9, last)})
+    assert (f"unlike_{part}_rows" in kinds(judged)) is is_unlike
+    if is_unlike:
+        (words,) = found(judged).values()
+        assert f"{part.capitalize()} rows are unlike the others: the loss is {lost:.3g}" in words
+        assert f"{last:.3g} on {other} rows. Look for rows of another size or origin." in words
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(("at_end", "kind"), [
+    (9.9, None), (10.1, "divergence"), (math.inf, "divergence"), (math.nan, "divergence"),
+])  # fmt: skip
+def test_an_overflow_on_other_rows_alone_is_no_matter_of_steps(part, at_end, kind):
+    others = {"validation": (0.9, 0.4), "test": (0.4,)} | {part: (0.9, math.nan)}
+    losses = np.array([at_end, 0.3])
+    judged = evidence(diverged_at={0: N_STEPS, 1: 9}, others=others, final_losses=losses)
+    assert kinds(judged) == [kind or f"unlike_{part}_rows"]
+    if kind is None:
+        assert (
+            "the loss is not finite there, and 9.9 on training rows."
+            in found(judged)[kinds(judged)[0]]
+        )
 
 
 @pytest.mark.parametrize(("scheduled", "advised"), [

@@ -195,6 +195,10 @@ class ReplicaData:
         """Targets of the first training rows of the first fold, ``[≤ n_rows, ...]``."""
         return self._parts[0][1][0, :n_rows].cpu()
 
+    def probe_targets(self, n_rows: int) -> Tensor:
+        """Targets of the rows of ``probe``, ``[R, ≤ n_rows, ...]``, on the device."""
+        return of_folds(self._parts[0][1][:, :n_rows], self.folds)
+
     def _on_device(self, part: int) -> Batch:
         return self._parts[part]
 

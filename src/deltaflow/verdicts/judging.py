@@ -39,9 +39,9 @@ _FINDINGS: tuple[Check, ...] = (  # causes before effects
 )
 _OUTCOMES: tuple[Check, ...] = (  # of a run without any of these, the first that holds
     outcome.undertrained,
+    outcome.unlike_rows,
     outcome.overfitted,
     outcome.by_heart,
-    outcome.unlike_test_rows,
     outcome.plateau,
     outcome.missed_class,
 )

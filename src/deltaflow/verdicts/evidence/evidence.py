@@ -14,7 +14,7 @@ from deltaflow.verdicts.evidence.constant_outputs import Constants
 from deltaflow.verdicts.evidence.facts import Settings, TrainingData
 from deltaflow.verdicts.evidence.fit import Fit, median
 from deltaflow.verdicts.evidence.recorded_step import RecordedStep
-from deltaflow.verdicts.thresholds import FEWEST_STEPS, KEPT, MAJORITY
+from deltaflow.verdicts.thresholds import ANOTHER_ORDER, FEWEST_STEPS, KEPT, MAJORITY
 
 _GROUPS = 128
 
@@ -158,8 +158,17 @@ class Evidence:
 
     @property
     def mostly_diverged(self) -> bool:
-        """Whether most seeds diverged."""
-        return len(self.surviving) < (1 - MAJORITY) * len(self.replicas)
+        """Whether most seeds diverged, on training rows too."""
+        n_left = len(self.surviving)
+        return n_left < (1 - MAJORITY) * len(self.replicas) and not self.overflows_elsewhere
+
+    @property
+    def overflows_elsewhere(self) -> bool:
+        """Whether all that diverged does well on training rows: it is lost on other rows alone."""
+        lost, losses = [r["status"] == "diverged" for r in self.replicas], self.data.final_losses
+        if losses is None or not any(lost):
+            return False
+        return bool((losses[lost] <= ANOTHER_ORDER * self.constants.loss).all())
 
     @property
     def counts(self) -> dict[str, int]:
@@ -194,12 +203,14 @@ class Evidence:
     def of(self, seeds: Collection[int]) -> "Evidence":
         """The same run, had it no other seeds than these."""
         chosen = [r["seed"] in seeds for r in self.replicas]
-        counts = self.data.predicted_counts
-        data = replace(self.data, predicted_counts=None if counts is None else counts[chosen])
+        own: dict[str, Any] = {
+            name: None if (values := getattr(self.data, name)) is None else values[chosen]
+            for name in ("predicted_counts", "final_losses")
+        }
         return replace(
             self,
             layers=self.layers.filter(pl.col("seed").is_in(seeds)),
             metrics=self.metrics.filter(pl.col("seed").is_in(seeds)),
             replicas=[r for r in self.replicas if r["seed"] in seeds],
-            data=data,
+            data=replace(self.data, **own),
         )

@@ -61,6 +61,7 @@ class TrainingData:
         target_second_moment: mean(y²) of numeric targets; ``None`` for classes.
         class_counts: rows of each class; ``None`` for numbers.
         predicted_counts: rows that each replica takes for each class at the end, ``[R, k]``.
+        final_losses: of each replica at the end, ``[R]``, mean over the training rows.
     """
 
     input_second_moment: Array
@@ -68,6 +69,7 @@ class TrainingData:
     target_second_moment: float | None = None
     class_counts: Counts | None = None
     predicted_counts: Counts | None = None
+    final_losses: Array | None = None
 
 
 def training_data(
@@ -82,14 +84,20 @@ def training_data(
         inputs: mean(x²) over the features of each row.
     """
     target = data.training_targets(ENOUGH_ROWS)
-    if not isinstance(objective.task, Classification):
-        return TrainingData(inputs, data.n_rows[0], float(target.double().square().mean()))
     with torch.no_grad():
-        predicted = objective.predict(network.eval()(data.probe(ENOUGH_ROWS))).cpu().numpy()
+        output = network.eval()(data.probe(ENOUGH_ROWS))
+        predicted = objective.predict(output).cpu().numpy()
+        loss = objective.sample_loss(output, data.probe_targets(ENOUGH_ROWS))  # may write into it
+    losses = loss.double().mean(1).cpu().numpy()
+    n_rows = data.n_rows[0]
+    if not isinstance(objective.task, Classification):
+        size = float(target.double().square().mean())
+        return TrainingData(inputs, n_rows, target_second_moment=size, final_losses=losses)
     k = objective.task.n_classes
     return TrainingData(
         inputs,
-        data.n_rows[0],
+        n_rows,
         class_counts=np.bincount(target.numpy(), minlength=k),
         predicted_counts=np.stack([np.bincount(row, minlength=k) for row in predicted]),
+        final_losses=losses,
     )

@@ -85,20 +85,21 @@ def overfitting(evidence: Evidence) -> Verdict | None:
     return _overfitting(evidence, {}) if losses[-1] - losses.min() > KEPT * abs(best) else None
 
 
-def unlike_test_rows(evidence: Evidence) -> Verdict | None:
-    """A network that explains the validation rows and not the test rows, or is lost on these.
+def unlike_rows(evidence: Evidence) -> Verdict | None:
+    """Test rows that the network does not explain, or is lost on, unlike validation rows; or so.
 
     Lost is one whose loss is of another order than the best constant output's there, and below it
-    on validation rows.
+    on the other rows.
     """
-    parts = ("validation", "test")
-    validation, test = (median(evidence.fit.explained(part)) for part in parts)
-    before, then = (median(evidence.fit.learnt(part)) for part in parts)
-    is_lost = before > 0 and 1 - then > ANOTHER_ORDER
-    if not (is_lost or (validation > MAJORITY and test <= 0)):
-        return None
-    losses = {f"{part}_loss": float(evidence.fit.losses(part)[-1]) for part in parts}
-    return Verdict("unlike_test_rows", "end", losses)
+    fit, parts = evidence.fit, ("validation", "test")
+    explained, learnt = ({part: median(share(part)) for part in parts}
+                         for share in (fit.explained, fit.learnt))  # fmt: skip
+    for other, part in (parts, parts[::-1]):
+        is_lost = learnt[other] > 0 and 1 - learnt[part] > ANOTHER_ORDER
+        if is_lost or (explained[other] > MAJORITY and explained[part] <= 0):
+            losses = {f"{name}_loss": float(fit.losses(name)[-1]) for name in parts}
+            return Verdict(f"unlike_{part}_rows", "end", losses)
+    return None
 
 
 def plateau(evidence: Evidence) -> Verdict | None:

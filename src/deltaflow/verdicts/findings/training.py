@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from deltaflow.verdicts.advice import better_network, further, smaller_step
@@ -23,6 +24,11 @@ def some_diverged(evidence: Evidence) -> Verdict | None:
 
 
 def _diverged(evidence: Evidence) -> Verdict:
+    if evidence.overflows_elsewhere:
+        rows = evidence.metrics.filter(split="validation").filter(~pl.col("loss").is_finite())
+        part = "validation" if len(rows) else "test"
+        loss = float(np.nanmax(evidence.data.final_losses))  # type: ignore[arg-type]
+        return Verdict(f"unlike_{part}_rows", "end", {"training_loss": loss})
     steps = [r["diverged_at_step"] for r in evidence.replicas if r["status"] == "diverged"]
     numbers: dict[str, Any] = {"n_diverged": len(steps), **evidence.counts, "step": min(steps)}
     if _overflows(evidence):

@@ -63,12 +63,18 @@ def _overfitting(verdict: Verdict) -> str:
     )
 
 
-def _unlike_test_rows(verdict: Verdict) -> str:
-    n = verdict.numbers
+def _unlike_rows(verdict: Verdict) -> str:
+    n, (_, part, _) = verdict.numbers, verdict.kind.split("_")
+    other = "test" if part == "validation" else "validation"
+    found = (
+        f"the loss is {n[f'{part}_loss']:.3g} there, more than a constant has, and "
+        f"{n[f'{other}_loss']:.3g} on {other} rows"
+        if f"{part}_loss" in n
+        else f"the loss is not finite there, and {n['training_loss']:.3g} on training rows"
+    )
     return (
-        f"Test rows are unlike the others: the loss is {n['test_loss']:.3g} there, more than a "
-        f"constant has, and {n['validation_loss']:.3g} on validation rows. Look for rows of "
-        "another size or origin."
+        f"{part.capitalize()} rows are unlike the others: {found}. Look for rows of another size "
+        "or origin."
     )
 
 
@@ -137,7 +143,8 @@ SENTENCES = {
     "undertrained": _undertrained,
     "by_heart": _by_heart,
     "overfitting": _overfitting,
-    "unlike_test_rows": _unlike_test_rows,
+    "unlike_test_rows": _unlike_rows,
+    "unlike_validation_rows": _unlike_rows,
     "missed_class": _missed_class,
     "failed_seeds": _failed_seeds,
     "partial": _partial,
