@@ -4,6 +4,8 @@ One thread each: with more, the workers' threads wait for each other. And signal
 has them: what is started in the background ignores Ctrl-C, and so would all that it starts.
 """
 
+import atexit
+import gc
 import os
 import signal
 
@@ -18,6 +20,14 @@ for _number, _usual in (
 ):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
+
+gc.disable()  # until the tests begin, as commands do: what is imported and collected stays
+atexit.register(gc.freeze)
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
