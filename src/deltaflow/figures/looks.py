@@ -68,18 +68,29 @@ def draw_seeds(
         label: of the line.
         back: from the averaged values to those of the axis.
     """
+    n = int(np.isfinite(values).sum(0).max())
+    mean, low, high = mean_with_band(values)
+    axes.plot(x, back(mean), label=label, **look)
+    if n < FEW:
+        draw_each(axes, x, map(back, values) if n > 1 else [], look["color"])
+        return
+    with np.errstate(over="ignore"):
+        axes.fill_between(x, back(low), back(high), color=look["color"], alpha=0.18, lw=0)
+
+
+def mean_with_band(values: Array) -> tuple[Array, Array, Array]:
+    """The mean over seeds and the ends of its 95 % interval, ``[n_places]`` each.
+
+    Args:
+        values: ``[n_seeds, n_places]``, NaN where a seed has none.
+    """
     known = np.isfinite(values)
     n = known.sum(0)
     mean = np.where(n > 0, np.where(known, values, 0).sum(0) / np.maximum(n, 1), np.nan)
-    axes.plot(x, back(mean), label=label, **look)
-    if n.max() < FEW:
-        draw_each(axes, x, map(back, values) if n.max() > 1 else [], look["color"])
-        return
     squares = np.where(known, values - mean, 0) ** 2
     error = np.sqrt(squares.sum(0) / np.maximum(n - 1, 1) / np.maximum(n, 1))
     low, high = bounds(mean, error, np.where(n > 1, n - 1, np.nan), n=n)
-    with np.errstate(over="ignore"):
-        axes.fill_between(x, back(low), back(high), color=look["color"], alpha=0.18, lw=0)
+    return mean, low, high
 
 
 def draw_each(axes: Axes, x: Sequence[float] | Array, lines: Iterable[Array], color: str) -> None:

@@ -2,12 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
+import polars as pl
 from lightning.pytorch.loggers import Logger
 
 from deltaflow.nn.activations import Traits
-from deltaflow.records import TableWriter
 from deltaflow.theory import Theory
+
+
+class Table(Protocol):
+    """What takes the rows of a table: on their way to disk, or to be shown."""
+
+    def append(self, frame: pl.DataFrame) -> None:
+        """Add rows that obey the table's schema."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether rows that come now are wanted at once."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +39,8 @@ class Destination:
 
     seeds: Sequence[int]
     folds: Sequence[int]
-    layers: TableWriter
-    metrics: TableWriter
+    layers: Table
+    metrics: Table
     traits: Traits | None = None
     theory: Theory | None = None
     loggers: Sequence[Logger] = field(default_factory=list)
