@@ -16,7 +16,7 @@ FLOORS = (
     ("__main__",),
     ("sklearn",),
     ("commands",),
-    ("sweep", "watching"),
+    ("live_page", "sweep", "watching"),
     ("experiment",),
     ("page", "figures", "terminal"),
     ("comparison", "verdicts"),

@@ -24,8 +24,9 @@ The house has a dozen rooms. Imports point down only. From the bottom:
     three ways to show it
 ``experiment``
     from a configuration to a result, from the command line or from Python
-``sweep``, ``watching``
-    the runs of a multirun, and the report on them; the same instrument on anybody's model
+``sweep``, ``watching``, ``live_page``
+    the runs of a multirun, and the report on them; the same instrument on anybody's model; a page
+    where one changes one thing and sees the gradient answer
 ``commands``, ``sklearn``
     from what was typed to a call; estimators of scikit-learn
 
@@ -38,20 +39,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deltaflow.commands.api import Compared, Sweep, assemble, compare, run_sweep, train
     from deltaflow.experiment.result import Run, load_run
+    from deltaflow.live_page import live
     from deltaflow.system.errors import UserError
     from deltaflow.watching import FlowMonitor, check, watch
 
 __version__ = "0.1.0"
 __all__ = [
     "Compared", "FlowMonitor", "Run", "Sweep", "UserError", "assemble", "check", "compare",
-    "load_run", "run_sweep", "train", "watch",
+    "live", "load_run", "run_sweep", "train", "watch",
 ]  # fmt: skip
 
 _HOMES = {
     "Run": "experiment.result", "load_run": "experiment.result",
     "Sweep": "commands.api", "run_sweep": "commands.api", "train": "commands.api",
     "assemble": "commands.api", "compare": "commands.api", "Compared": "commands.api",
-    "UserError": "system.errors",
+    "UserError": "system.errors", "live": "live_page",
     "FlowMonitor": "watching", "check": "watching", "watch": "watching",
 }  # fmt: skip
 

@@ -79,6 +79,7 @@ def _explained(error: Exception) -> str:
 
 main = partial(enter, "deltaflow.commands.train")
 check = partial(enter, "deltaflow.commands.check")
+live = partial(enter, "deltaflow.commands.live")
 predict = partial(enter, "deltaflow.commands.predict")
 report = partial(enter, "deltaflow.commands.report")
 reproduce = partial(enter, "deltaflow.commands.reproduce")

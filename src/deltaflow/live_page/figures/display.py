@@ -1,0 +1,112 @@
+"""All figures of the page, and what is said above them."""
+
+from html import escape
+from typing import Any
+
+import panel as pn
+
+from deltaflow.live_page.course import PROFILES
+from deltaflow.live_page.figures.looks import DARK, LIGHT
+from deltaflow.live_page.figures.outcome_figure import OutcomeFigure
+from deltaflow.live_page.figures.phase_figure import PhaseFigure
+from deltaflow.live_page.figures.profile_figure import ProfileFigure
+from deltaflow.live_page.figures.training_figures import CurvesFigure, HeatFigure, SharesFigure
+from deltaflow.live_page.forecast import Forecast
+from deltaflow.live_page.training import Training
+from deltaflow.theory import PhaseDiagram
+
+TEXT_STYLE = """
+:host { font: 14px/1.45 var(--sans, system-ui, sans-serif); color: var(--ink, #1b1c1e); }
+p { margin: 0; } b { font-weight: 650; }
+.quiet { color: var(--quiet, #5a5e66); font-size: 12.5px; }
+.lesson { border-left: 3px solid var(--accent, #1b4f9c); padding-left: 10px; }
+"""
+
+
+def text(markup: str = "") -> Any:
+    """A paragraph of the page."""
+    return pn.pane.HTML(markup, sizing_mode="stretch_width", margin=0, stylesheets=[TEXT_STYLE])
+
+
+def said(head: str, words: str) -> str:
+    """A sentence under its head, which readers of screens hear when it changes."""
+    return f'<p role="status"><b>{escape(head)}.</b> {escape(words)}</p>'
+
+
+class Display:
+    """What is seen of a network and its training.
+
+    Attributes:
+        quantity: what the first figure shows, a column of the layers table.
+        verdict: what theory, and later the run, says.
+        status: how far the training is.
+    """
+
+    def __init__(self, dark: bool) -> None:
+        self.quantity = PROFILES[0]
+        self.verdict, self.status = text(), text()
+        self.profile, self.heat, self.outcome = ProfileFigure(), HeatFigure(), OutcomeFigure()
+        self.loss, self.score = CurvesFigure("Loss", 140), CurvesFigure("Accuracy", 122)
+        self.shares, self.phase = SharesFigure(), PhaseFigure()
+        self._scale = dict.fromkeys(PROFILES, 1.0)  # at the last hidden layer, as measured last
+        self._drawn: tuple[object, ...] = ()
+        self.dress(dark)
+
+    @property
+    def panes(self) -> list[Any]:
+        """The figures in reading order."""
+        curves = pn.Column(self.loss.figure, self.score.figure, margin=0)
+        figures = (self.profile, self.heat, self.outcome, self.shares, self.phase)
+        panes = [pn.pane.Bokeh(one.figure, margin=0) for one in figures]
+        return [*panes[:3], curves, *panes[3:]]
+
+    def dress(self, dark: bool) -> None:
+        """Give all figures the colours of the paper."""
+        for figure in (self.profile, self.heat, self.outcome, self.loss, self.score,
+                       self.shares, self.phase):  # fmt: skip
+            figure.dress(DARK if dark else LIGHT)
+
+    def predict(self, forecast: Forecast, diagram: PhaseDiagram) -> None:
+        """Show theory alone."""
+        if self.quantity in forecast.profiles:
+            line = forecast.profiles[self.quantity] * self._scale[self.quantity]
+            self.profile.predict(self.quantity, line)
+        for figure in (self.heat, self.outcome, self.loss, self.score, self.shares):
+            figure.clear()
+        self.phase.show(diagram, forecast.point)
+        self.verdict.object = said("Theory", forecast.words)
+        self.score.figure.title.text = "Accuracy" if forecast.is_class else "R²"
+        self._drawn = ()
+
+    def show(self, training: Training, forecast: Forecast) -> None:
+        """Show what has come of a training since it was shown last."""
+        course, layers, outcome = training.course, training.course.layers, training.outcome
+        state = (id(training), len(layers.steps), course.metrics.n_parts, id(outcome),
+                 training.is_playing, training.has_ended, self.quantity)  # fmt: skip
+        if state == self._drawn:
+            return
+        self._drawn = state
+        self.status.object = _status(training)
+        if layers.first is not None and layers.last is not None:
+            self.profile.show(self.quantity, layers.first, layers.last)
+            self.shares.show(layers.last)
+            self.heat.show(course)
+            for name, profile in layers.first.profiles.items():
+                if forecast.theory.depth:
+                    self._scale[name] = float(10 ** profile.mean[-2])
+        self.loss.show(course, "loss", training.epoch_steps)
+        self.score.show(course, "accuracy" if forecast.is_class else "r2", training.epoch_steps)
+        if outcome is not None:
+            first, *others = outcome.verdicts or ("Nothing is known yet.",)
+            more = "".join(f'<p class="quiet">{escape(words)}</p>' for words in others[:2])
+            self.verdict.object = said("Verdict", first) + more
+            if outcome.shown is not None:
+                self.outcome.show(outcome.shown)
+
+
+def _status(training: Training) -> str:
+    steps, of, n_seeds = training.n_steps, training.epoch_steps, len(training.seeds)
+    state = "at its end" if training.has_ended else "playing" if training.is_playing else "paused"
+    epochs = training.config.trainer.max_epochs
+    return (f'<p class="quiet">step {steps} of {of * epochs} · epoch {-(-steps // of)} of '
+            f"{epochs} · {n_seeds} seed{'s' * (n_seeds != 1)} · {state}</p>")  # fmt: skip

@@ -1,0 +1,118 @@
+"""How the page's figures look, on light and on dark paper."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bokeh.models import FixedTicker, Legend, Range1d
+from bokeh.palettes import Viridis256
+from bokeh.plotting import figure
+
+from deltaflow.figures.looks import COLORS, log_ticks
+
+VIRIDIS = Viridis256
+LAYER = "layer (input → output)"
+_FONT = "system-ui, 'Segoe UI', 'Liberation Sans', sans-serif"
+Figure = Any  # Bokeh's own class takes any property as an attribute
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Colours of one theme.
+
+    Attributes:
+        ink: of text and of theory's line.
+        quiet: of axes.
+        grid: of grid lines.
+        ground: behind what is drawn.
+        colors: of data, those of all figures, lighter on dark paper.
+    """
+
+    ink: str
+    quiet: str
+    grid: str
+    ground: str
+    colors: tuple[str, ...]
+
+
+LIGHT = Paper("#1b1c1e", "#5a5e66", "#ececee", "#ffffff", COLORS)
+DARK = Paper(
+    "#e4e4e2", "#a2a7b0", "#2b2f35", "#15171a",
+    ("#6db4ec", "#ff9a5c", "#4fc596", "#e7a3c6", "#a79cf0", "#c9c68f", "#b1a7ff", "#cf94f5"),
+)  # fmt: skip
+
+
+def empty_figure(title: str, x: str, y: str, label: str, **options: Any) -> Figure:
+    """A figure without data.
+
+    Args:
+        title: above it.
+        x: the label of its horizontal axis.
+        y: the label of the other.
+        label: what it shows, for those who hear it.
+        options: of Bokeh's.
+    """
+    made: Figure = figure(
+        title=title, x_axis_label=x, y_axis_label=y, height=options.pop("height", 262),
+        sizing_mode="stretch_width", toolbar_location=None, tools=options.pop("tools", ""),
+        min_border_right=14, name=label,
+        x_range=options.pop("x_range", None) or Range1d(start=0, end=1),
+        y_range=options.pop("y_range", None) or Range1d(start=0, end=1), **options,
+    )  # fmt: skip
+    made.title.text_font_size = "13px"
+    for axis in made.axis:
+        axis.minor_tick_line_color = None
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_font_size = axis.major_label_text_font_size = "11px"
+        axis.axis_label_text_font = axis.major_label_text_font = _FONT
+        axis.axis_label_standoff = 3
+    made.title.text_font = _FONT
+    return made
+
+
+def fit(made: Figure, x: tuple[float, float], *heights: Any) -> None:
+    """Let the axes of a figure hold what is shown.
+
+    Args:
+        made: the figure.
+        x: the ends of its horizontal axis.
+        heights: of what is drawn.
+    """
+    made.x_range.update(start=x[0], end=x[1])
+    known = np.concatenate([np.asarray(one, dtype=float) for one in heights])
+    known = known[np.isfinite(known)]
+    if len(known):
+        low, high = float(known.min()), float(known.max())
+        edge = 0.06 * (high - low) or 0.1 * abs(high) or 0.1
+        made.y_range.update(start=low - edge, end=high + edge)
+
+
+def restyle(made: Figure, paper: Paper) -> None:
+    """Put a figure on paper of another colour."""
+    made.background_fill_color = made.border_fill_color = paper.ground
+    made.outline_line_color = paper.grid
+    made.title.text_color = paper.ink
+    for axis in made.axis:
+        axis.axis_label_text_color = axis.major_label_text_color = paper.quiet
+        axis.axis_line_color = axis.major_tick_line_color = paper.quiet
+    made.grid.grid_line_color = paper.grid
+    for legend in made.select(Legend):
+        legend.label_text_color = paper.ink
+        legend.background_fill_color, legend.background_fill_alpha = paper.ground, 0.8
+        legend.border_line_color = None
+        legend.label_text_font_size, legend.label_text_font = "11px", _FONT
+        legend.padding, legend.spacing, legend.label_height = 3, 0, 14
+        legend.glyph_height = 12
+
+
+def tick_powers(made: Figure, low: float, high: float) -> None:
+    """Give a logarithmic axis plain ticks.
+
+    Args:
+        made: whose vertical axis it is.
+        low: the least exponent of ten.
+        high: the greatest.
+    """
+    ticks = log_ticks(low, high)
+    made.yaxis.ticker = FixedTicker(ticks=list(ticks.values()))
+    made.yaxis.major_label_overrides = {value: name for name, value in ticks.items()}

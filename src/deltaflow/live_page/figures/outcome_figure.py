@@ -1,0 +1,153 @@
+"""What the networks make of their data: classes in the plane, a curve, or who is taken for whom."""
+
+import numpy as np
+from bokeh.models import ColumnDataSource, FixedTicker
+
+from deltaflow.figures.class_panels import Classified
+from deltaflow.figures.number_panels import Fitted
+from deltaflow.live_page.figures.looks import Figure, Paper, empty_figure, restyle
+from deltaflow.live_page.outcome import Curve, Plane, Shown
+from deltaflow.theory import Array
+
+_MARKERS = ("circle", "square", "triangle", "diamond", "x", "plus", "star", "inverted_triangle")
+_EMPTY: dict[str, dict[str, list[object]]] = {
+    "image": {"image": [], "x": [], "y": [], "dw": [], "dh": []},
+    "points": {"x": [], "y": [], "fill": [], "marker": []},
+    "line": {"x": [], "y": []},
+    "band": {"x": [], "low": [], "high": []},
+    "text": {"x": [], "y": [], "text": [], "color": []},
+}
+
+
+class OutcomeFigure:
+    """One figure for all kinds of data."""
+
+    def __init__(self) -> None:
+        self.figure: Figure = empty_figure(
+            "What the network does", "", "", "what the networks make of the data",
+        )  # fmt: skip
+        self.sources = {name: ColumnDataSource(dict(data)) for name, data in _EMPTY.items()}
+        fig, sources = self.figure, self.sources
+        fig.image_rgba("image", "x", "y", "dw", "dh", source=sources["image"])
+        self._band = fig.varea("x", "low", "high", source=sources["band"], fill_alpha=0.3)
+        self._points = fig.scatter("x", "y", source=sources["points"], size=5, marker="marker",
+                                   fill_color="fill", line_width=0.6)  # fmt: skip
+        self._line = fig.line("x", "y", source=sources["line"], line_width=2.4)
+        fig.text("x", "y", "text", source=sources["text"], text_align="center",
+                 text_baseline="middle", text_font_size="12px", text_color="color")  # fmt: skip
+        fig.grid.visible = False
+        self._plain = self.figure.xaxis[0].ticker, self.figure.yaxis[0].ticker
+        self._paper: Paper
+        self._shown: Shown | None = None
+
+    def dress(self, paper: Paper) -> None:
+        """Put it on paper of another colour."""
+        self._paper = paper
+        restyle(self.figure, paper)
+        self._line.glyph.line_color = self._band.glyph.fill_color = paper.colors[1]
+        self._points.glyph.line_color = paper.ground
+        if self._shown is not None:
+            self.show(self._shown)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._shown = None
+        for name, data in _EMPTY.items():
+            self.sources[name].data = dict(data)
+
+    def show(self, shown: Shown) -> None:
+        """Show a look at the networks."""
+        if type(shown) is not type(self._shown):
+            self.clear()
+        self._shown = shown
+        if isinstance(shown, Plane):
+            self._plane(shown)
+        elif isinstance(shown, Curve):
+            self._curve(shown)
+        elif isinstance(shown, Classified):
+            self._counts(shown)
+        else:
+            self._pairs(shown)
+
+    def _frame(
+        self, title: str, x: str, y: str, edges: tuple[float, ...], classes: tuple[str, ...] = ()
+    ) -> None:
+        fig = self.figure
+        fig.title.text = title
+        fig.xaxis.axis_label, fig.yaxis.axis_label = x, y
+        left, right, bottom, top = edges
+        fig.x_range.update(start=left, end=right)
+        fig.y_range.update(start=bottom, end=top)
+        names = dict(enumerate(classes))
+        for axis, plain in zip((fig.xaxis, fig.yaxis), self._plain, strict=True):
+            axis.ticker = FixedTicker(ticks=list(names)) if names else plain
+            axis.major_label_overrides = names
+
+    def _plane(self, plane: Plane) -> None:
+        left, right, bottom, top = plane.edges
+        colors = np.array([_rgb(color) for color in self._paper.colors])
+        paper = _rgb(self._paper.ground)
+        n = len(colors)
+        share = (0.55 * plane.agreement**2)[..., None]  # faint where networks do not agree
+        mixed = share * colors[plane.chosen % n] + (1 - share) * paper
+        self.sources["image"].data = {
+            "image": [_rgba(mixed)], "x": [left], "y": [bottom],
+            "dw": [right - left], "dh": [top - bottom],
+        }  # fmt: skip
+        which = plane.classes.astype(int) % n
+        self._dots(plane.points[:, 0], plane.points[:, 1], which)
+        self._frame("Decisions; faint where seeds differ", "feature 1", "feature 2", plane.edges)
+
+    def _curve(self, curve: Curve) -> None:
+        x, y = curve.points
+        self._dots(x, y, np.zeros(len(x), dtype=int))
+        self.sources["line"].data = {"x": curve.x, "y": curve.mean}
+        self.sources["band"].data = {"x": curve.x, "low": curve.low, "high": curve.high}
+        pad = 0.1 * float(np.ptp(y))
+        edges = float(curve.x[0]), float(curve.x[-1]), float(y.min()) - pad, float(y.max()) + pad
+        self._frame("The fitted curve, mean of seeds", "feature", "target", edges)
+
+    def _counts(self, found: Classified) -> None:
+        k = len(found.classes)
+        shares = found.confusion / np.maximum(found.confusion.sum(1, keepdims=True), 1)
+        ground, color = _rgb(self._paper.ground), np.array(_rgb(self._paper.colors[0]))
+        strength = shares[..., None]
+        self.sources["image"].data = {
+            "image": [_rgba(strength * color + (1 - strength) * ground)],
+            "x": [-0.5], "y": [-0.5], "dw": [k], "dh": [k],
+        }  # fmt: skip
+        true, taken = (places.ravel() for places in np.indices((k, k)))
+        flat = shares.ravel()
+        self.sources["text"].data = {
+            "x": taken, "y": true, "text": [f"{share:.0%}" for share in flat],
+            "color": [self._paper.ground if s > 0.5 else self._paper.ink for s in flat],
+        }  # fmt: skip
+        edges = (-0.5, k - 0.5, k - 0.5, -0.5)
+        title = f"Who is taken for whom ({found.part} rows)"
+        self._frame(title, "taken for", "is", edges, tuple(found.classes))
+
+    def _pairs(self, found: Fitted) -> None:
+        x, y = found.wanted[:, 0], found.predicted[:, 0]
+        self._dots(x, y, np.zeros(len(x), dtype=int))
+        low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
+        self.sources["line"].data = {"x": [low, high], "y": [low, high]}
+        pad = 0.05 * (high - low)
+        edges = (low - pad, high + pad) * 2
+        self._frame(f"{found.targets[0]}: predicted over true", "true", "predicted", edges)
+
+    def _dots(self, x: Array, y: Array, which: Array) -> None:
+        self.sources["points"].data = {
+            "x": x, "y": y, "fill": [self._paper.colors[k] for k in which],
+            "marker": [_MARKERS[k] for k in which],
+        }  # fmt: skip
+
+
+def _rgb(color: str) -> list[int]:
+    return [int(color[place : place + 2], 16) for place in (1, 3, 5)]
+
+
+def _rgba(colors: Array) -> np.typing.NDArray[np.uint32]:
+    """Colours ``[h, w, 3]`` as Bokeh has them, ``[h, w]``."""
+    out = np.full((*colors.shape[:2], 4), 255, dtype=np.uint8)
+    out[..., :3] = colors.round()
+    return out.view(np.uint32)[..., 0]

@@ -1,0 +1,75 @@
+"""The phase diagram of the page, with the network in it."""
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import (
+    ColorBar,
+    ColumnDataSource,
+    FixedTicker,
+    LinearColorMapper,
+    Range1d,
+    TapTool,
+)
+
+from deltaflow.live_page.figures.looks import VIRIDIS, Paper, empty_figure, restyle
+from deltaflow.live_page.forecast import SIGMA_B, SIGMA_W
+from deltaflow.theory import PHASES, PhaseDiagram
+
+_DEPTHS = (1.0, 1000.0)  # of the colours
+
+
+class PhaseFigure:
+    """The phase diagram, with the network in it; a click puts it elsewhere."""
+
+    def __init__(self) -> None:
+        self.figure = empty_figure(
+            "Phase diagram: click to move", "σ_w", "σ_b",
+            "phase diagram over σ_w and σ_b", tools=[TapTool()],
+            x_range=Range1d(start=0, end=SIGMA_W[-1]), y_range=Range1d(start=0, end=SIGMA_B[-1]),
+        )  # fmt: skip
+        self.colors = LinearColorMapper(palette=VIRIDIS, low=0, high=3)
+        self.image = ColumnDataSource({"image": []})
+        self.edge = ColumnDataSource({"x": [], "y": []})
+        self.names = ColumnDataSource({"x": [], "y": [], "text": []})
+        self.here = ColumnDataSource({"x": [], "y": []})
+        fig = self.figure
+        fig.image("image", 0, 0, SIGMA_W[-1], SIGMA_B[-1], source=self.image,
+                  color_mapper=self.colors)  # fmt: skip
+        fig.line("x", "y", source=self.edge, line_width=2.5, line_color="#ffffff")
+        fig.text("x", "y", "text", source=self.names, text_color="#ffffff", text_align="center",
+                 text_font_size="11px", text_font_style="bold",
+                 background_fill_color="#00000080", padding=3)  # fmt: skip
+        fig.scatter("x", "y", source=self.here, marker="star", size=20, fill_color="#ff7a1a",
+                    line_color="#000000", line_width=1.2)  # fmt: skip
+        self.bar = ColorBar(color_mapper=self.colors, width=8, padding=4, label_standoff=4,
+                            ticker=FixedTicker(ticks=[0, 1, 2, 3]), title="layers",
+                            major_label_overrides={0: "1", 1: "10", 2: "100", 3: "∞"})  # fmt: skip
+        fig.add_layout(self.bar, "right")
+        fig.grid.visible = False
+
+    def dress(self, paper: Paper) -> None:
+        """Put it on paper of another colour."""
+        restyle(self.figure, paper)
+        self.bar.background_fill_color = paper.ground
+        self.bar.major_label_text_color = self.bar.title_text_color = paper.quiet
+
+    def show(self, diagram: PhaseDiagram, point: tuple[float, float] | None) -> None:
+        """Show a diagram, with a network's σ_w and σ_b."""
+        depth = np.log10(np.clip(diagram.trainable_depth, *_DEPTHS))
+        self.image.data = {"image": [depth]}
+        self.edge.data = {"x": np.sqrt(diagram.edge()), "y": SIGMA_B}
+        words: dict[str, list[Any]] = {"x": [], "y": [], "text": []}
+        phases = (("ordered", diagram.chi < 1), ("chaotic", diagram.chi > 1))
+        for name, where in phases:
+            if where.mean() > 0.08:
+                b, w = (np.median(places) for places in np.nonzero(where))
+                words["x"].append(SIGMA_W[int(w)])
+                words["y"].append(SIGMA_B[int(b)])
+                words["text"].append(f"{name}:\n{PHASES[name]}")
+        self.names.data = words
+        self.move(point)
+
+    def move(self, point: tuple[float, float] | None) -> None:
+        """Put the network elsewhere; ``None`` for nowhere."""
+        self.here.data = {"x": [point[0]] if point else [], "y": [point[1]] if point else []}

@@ -1,0 +1,111 @@
+"""A quantity by layer: theory, the band over seeds, the first step behind it."""
+
+import math
+
+import numpy as np
+from bokeh.models import ColumnDataSource, Range1d
+
+from deltaflow.comparison.series.bands import FEW
+from deltaflow.live_page.course import LayerStep
+from deltaflow.live_page.figures.looks import LAYER, Paper, empty_figure, restyle, tick_powers
+from deltaflow.theory import Array
+
+_QUANTITIES = {
+    "delta_norm": ("δ", "‖δ‖"),
+    "sample_grad_rms": ("Gradient of a weight", "RMS over samples"),
+}
+
+
+class ProfileFigure:
+    """δ by layer: theory's line, the band over seeds now, and step 0 behind it."""
+
+    def __init__(self) -> None:
+        self.figure = empty_figure(
+            "δ by layer", LAYER, "‖δ‖", "depth profile of δ", y_axis_type="log",
+            y_range=Range1d(start=0.1, end=1),
+        )  # fmt: skip
+        self.sources = {n: ColumnDataSource() for n in ("theory", "reach", "start", "band", "now")}
+        self.seeds = ColumnDataSource({"x": [], "y": []})
+        fig = self.figure
+        for name, columns in {"theory": "x y", "reach": "x low high", "start": "x y",
+                              "band": "x low high", "now": "x y"}.items():  # fmt: skip
+            self.sources[name].data = {column: [] for column in columns.split()}
+        self._reach = fig.varea("x", "low", "high", source=self.sources["reach"], fill_alpha=0.13)
+        self._start = fig.line("x", "y", source=self.sources["start"], line_width=1.4,
+                               line_dash="dashed", legend_label="step 0")  # fmt: skip
+        self._band = fig.varea("x", "low", "high", source=self.sources["band"], fill_alpha=0.25)
+        self._each = fig.multi_line("x", "y", source=self.seeds, line_width=0.8, line_alpha=0.7)
+        self._now = fig.line("x", "y", source=self.sources["now"], line_width=2.2,
+                             legend_label="now, mean of seeds")  # fmt: skip
+        self._dots = fig.scatter("x", "y", source=self.sources["now"], size=5)
+        self._theory = fig.line("x", "y", source=self.sources["theory"], line_width=2.2,
+                                line_dash="dotted", legend_label="theory")  # fmt: skip
+        fig.legend.location, fig.legend.orientation = "bottom_right", "vertical"
+
+    def dress(self, paper: Paper) -> None:
+        """Put it on paper of another colour."""
+        restyle(self.figure, paper)
+        now, start = paper.colors[0], paper.colors[1]
+        self._band.glyph.fill_color = self._each.glyph.line_color = now
+        self._now.glyph.line_color = self._dots.glyph.fill_color = now
+        self._dots.glyph.line_color = now
+        self._start.glyph.line_color = start
+        self._theory.glyph.line_color = self._reach.glyph.fill_color = paper.ink
+
+    def predict(self, name: str, line: Array) -> None:
+        """Show theory alone.
+
+        Args:
+            name: of the quantity.
+            line: predicted, by layer.
+        """
+        for source in ("start", "band", "now", "reach"):
+            self.sources[source].data = {key: [] for key in self.sources[source].data}
+        self.seeds.data = {"x": [], "y": []}
+        self._draw_theory(line)
+        self._say(name, ", as theory predicts it")
+        self._fit(line, len(line) + 1)
+
+    def show(self, name: str, first: LayerStep, last: LayerStep) -> None:
+        """Show what was measured of a quantity."""
+        now, start = last.profiles[name], first.profiles[name]
+        x = np.arange(1, len(now.mean) + 1)
+        is_band = len(now.seeds) >= FEW
+        low, high = (now.low, now.high) if is_band else (now.mean, now.mean)
+        self.sources["band"].data = {"x": x, "low": 10**low, "high": 10**high}
+        self.sources["now"].data = {"x": x, "y": 10**now.mean}
+        few = [] if is_band or len(now.seeds) < 2 else list(10**now.seeds)
+        self.seeds.data = {"x": [x] * len(few), "y": few}
+        before = 10**start.mean if last.step else np.full(len(x), np.nan)
+        self.sources["start"].data = {"x": x, "y": before}
+        self._say(name, f" at step {last.step}")
+        shown, hidden = [10**now.mean, before], slice(0, len(x) - 1)
+        if start.predicted is not None:
+            line = start.predicted[hidden]
+            self._draw_theory(line)
+            shown.append(line)
+            if start.spread is not None:
+                by = np.exp(start.spread[hidden])
+                reach = {"x": x[hidden], "low": line / by, "high": line * by}
+                self.sources["reach"].data = reach
+        self._fit(np.concatenate(shown), len(x))
+
+    def _say(self, name: str, when: str) -> None:
+        words, symbol = _QUANTITIES[name]
+        self.figure.title.text = f"{words} by layer{when}"
+        self.figure.yaxis.axis_label = symbol
+
+    def _draw_theory(self, line: Array) -> None:
+        self.sources["theory"].data = {"x": np.arange(1, len(line) + 1), "y": line}
+
+    def _fit(self, heights: Array, n_layers: int) -> None:
+        """Let the axes hold what is shown, a decade at least."""
+        known = heights[np.isfinite(heights) & (heights > 0)]
+        if not len(known):
+            return
+        low, high = math.log10(known.min()), math.log10(known.max())
+        edge = max(0.08 * (high - low), (1 - (high - low)) / 2)
+        low, high = max(low - edge, -300), min(high + edge, 300)
+        self.figure.x_range.update(start=0.5, end=n_layers + 0.5)
+        self.figure.y_range.update(start=10.0**low, end=10.0**high)
+        tick_powers(self.figure, low, high)

@@ -1,0 +1,145 @@
+"""What was recorded so far: δ by layer and step, loss and accuracy, units that pass little back."""
+
+import numpy as np
+import polars as pl
+from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, Range1d
+
+from deltaflow.figures.depth_panels import SHARES
+from deltaflow.live_page.course import Course, LayerStep
+from deltaflow.live_page.figures.looks import (
+    LAYER,
+    VIRIDIS,
+    Paper,
+    empty_figure,
+    fit,
+    restyle,
+)
+
+_MOST_COLUMNS = 240  # of the heatmap, and points of a curve
+
+
+class HeatFigure:
+    """log₁₀ δ, a row per layer and a column per step."""
+
+    def __init__(self) -> None:
+        self.figure = empty_figure(
+            "log₁₀ δ, layer by step", "step", "layer", "heatmap of δ over layers and steps",
+        )  # fmt: skip
+        self.colors = LinearColorMapper(palette=VIRIDIS, low=-1, high=0, nan_color="#8c8c8c")
+        self.source = ColumnDataSource({k: [] for k in ("image", "x", "y", "dw", "dh")})
+        self.figure.image("image", "x", "y", "dw", "dh", source=self.source,
+                          color_mapper=self.colors)  # fmt: skip
+        self.bar = ColorBar(color_mapper=self.colors, width=8, padding=4, label_standoff=4)
+        self.figure.add_layout(self.bar, "right")
+        self.figure.grid.visible = False
+
+    def dress(self, paper: Paper) -> None:
+        """Put it on paper of another colour."""
+        restyle(self.figure, paper)
+        self.bar.background_fill_color = paper.ground
+        self.bar.major_label_text_color = paper.quiet
+        self.bar.bar_line_color = self.bar.major_tick_line_color = paper.quiet
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.source.data = {key: [] for key in self.source.data}
+
+    def show(self, course: Course) -> None:
+        """Show every step, of many every second, third …."""
+        steps = course.layers.steps
+        stride = -(-len(steps) // _MOST_COLUMNS)
+        grid = np.stack([delta for _, delta in steps[::stride]], axis=1)
+        last, depth = steps[-1][0] + 1, len(grid)
+        if (known := grid[np.isfinite(grid)]).size:
+            self.colors.update(low=float(known.min()), high=float(known.max()) + 1e-9)
+        self.source.data = {"image": [grid], "x": [0], "y": [0.5], "dw": [last], "dh": [depth]}
+        self.figure.x_range.update(start=0, end=last)
+        self.figure.y_range.update(start=0.5, end=depth + 0.5)
+
+
+class CurvesFigure:
+    """Loss and accuracy, or R², over the updates made."""
+
+    def __init__(self, title: str, height: int) -> None:
+        self.figure = empty_figure(title, "step", "", f"{title} by step", height=height)
+        self.sources = {n: ColumnDataSource({"x": [], "y": []}) for n in ("step", "train", "val")}
+        fig, sources = self.figure, self.sources
+        self._step = fig.line("x", "y", source=sources["step"], line_alpha=0.45)
+        self._train = fig.line("x", "y", source=sources["train"], line_width=2,
+                               legend_label="training")  # fmt: skip
+        self._val = fig.line("x", "y", source=sources["val"], line_width=2, line_dash="dashed",
+                             legend_label="validation")  # fmt: skip
+        self._dots = fig.scatter("x", "y", source=sources["val"], size=4, marker="square")
+        fig.legend.orientation, fig.legend.location = "horizontal", "top_right"
+
+    def dress(self, paper: Paper) -> None:
+        """Put it on paper of another colour."""
+        restyle(self.figure, paper)
+        self._step.glyph.line_color = self._train.glyph.line_color = paper.colors[0]
+        self._val.glyph.line_color = self._dots.glyph.line_color = paper.colors[1]
+        self._dots.glyph.fill_color = paper.colors[1]
+
+    def clear(self) -> None:
+        """Show nothing."""
+        for source in self.sources.values():
+            source.data = {"x": [], "y": []}
+
+    def show(self, course: Course, name: str, epoch_steps: int) -> None:
+        """Show a column of the metrics table; of the loss each update's too."""
+        rows = course.metrics.rows
+        for split, source in (("train", "train"), ("validation", "val")):
+            of = rows.filter(split=split).group_by("epoch").agg(
+                pl.col(name).fill_nan(None).mean()
+            ).sort("epoch")  # fmt: skip
+            x = (of["epoch"].to_numpy() + 1) * epoch_steps
+            self.sources[source].data = {"x": x, "y": of[name].to_numpy()}
+        if name == "loss":
+            stride = -(-max(len(course.losses), 1) // _MOST_COLUMNS)
+            y = course.losses[::stride]
+            self.sources["step"].data = {"x": np.arange(1, len(y) * stride + 1, stride), "y": y}
+        drawn = [source.data["y"] for source in self.sources.values()]
+        fit(self.figure, (0, max(len(course.losses), 1)), *drawn)
+
+
+class SharesFigure:
+    """Shares of units that pass little or nothing back, by layer."""
+
+    def __init__(self) -> None:
+        self.figure = empty_figure(
+            "Units that pass little back", LAYER, "share", "saturated, inactive and dead units",
+            y_range=Range1d(start=-0.03, end=1.03),
+        )  # fmt: skip
+        self.sources = {name: ColumnDataSource({"x": [], "y": []}) for name in SHARES}
+        markers = ("triangle", "circle", "x")
+        self._drawn = []
+        for (name, source), marker in zip(self.sources.items(), markers, strict=True):
+            label = name.removesuffix("_fraction")
+            line = self.figure.line("x", "y", source=source, line_width=1.6, legend_label=label)
+            dots = self.figure.scatter("x", "y", source=source, size=7, marker=marker,
+                                       legend_label=label)  # fmt: skip
+            self._drawn.append((line, dots))
+        self.figure.legend.orientation, self.figure.legend.location = "horizontal", "top_left"
+
+    def dress(self, paper: Paper) -> None:
+        """Put it on paper of another colour."""
+        restyle(self.figure, paper)
+        for (line, dots), color in zip(self._drawn, paper.colors[:3], strict=True):
+            line.glyph.line_color = dots.glyph.line_color = dots.glyph.fill_color = color
+
+    def clear(self) -> None:
+        """Show nothing."""
+        for source in self.sources.values():
+            source.data = {"x": [], "y": []}
+
+    def show(self, last: LayerStep) -> None:
+        """Show the shares of one step."""
+        for (name, source), item in zip(
+            self.sources.items(), self.figure.legend.items, strict=True
+        ):
+            item.visible = name in last.shares
+            y = last.shares.get(name, np.empty(0))
+            source.data = {"x": np.arange(1, len(y) + 1), "y": y}
+        self.figure.x_range.update(start=0.5, end=len(last.profiles["delta_norm"].mean) + 0.5)
+        self.figure.title.text = (
+            "Units that pass little back" if last.shares else "φ neither saturates nor is flat"
+        )

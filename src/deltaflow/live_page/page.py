@@ -1,0 +1,249 @@
+"""One visitor's page: controls, figures, and the training behind them."""
+
+import math
+import time
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import panel as pn
+from bokeh.events import Tap
+from omegaconf import DictConfig, OmegaConf
+
+from deltaflow.live_page.controls import Controls, keys, styled
+from deltaflow.live_page.figures.display import Display, text
+from deltaflow.live_page.forecast import Forecast, Forecaster
+from deltaflow.live_page.lessons import Lesson
+from deltaflow.live_page.saving import Saving
+from deltaflow.live_page.settings import GROUPS, Settings, Value
+from deltaflow.live_page.training import Training
+
+PERIOD = 80
+"""Milliseconds between two frames, at least."""
+_ALL = -1  # in place of a replica
+_EVERY = {"all seeds": _ALL}
+_QUANTITIES = {"show δ": "delta_norm", "show weight gradient": "sample_grad_rms"}
+_SETTLED = 0.3  # seconds without a change, after which networks are made
+_SHARE = 0.4  # of the time, at most, that drawing takes
+_SPEEDS = {"1 step/s": 1.0, "5 steps/s": 5.0, "20 steps/s": 20.0, "as fast as it can": math.inf}
+
+
+class Page:
+    """What one visitor sees.
+
+    Args:
+        settings: to begin with.
+        lesson: that explains them, if any.
+        dark: whether paper is dark.
+        moved: called with the settings whenever others are shown.
+        error: what was wrong with the settings that were asked for instead.
+    """
+
+    def __init__(
+        self, settings: Settings, lesson: Lesson | None = None, dark: bool = False,
+        moved: Callable[["Page"], None] = lambda page: None, error: str | None = None,
+    ) -> None:  # fmt: skip
+        self.lesson = lesson
+        self.dark = dark
+        self.training: Training | None = None
+        self.settings = self._draft = settings
+        self.config: DictConfig
+        self.forecast: Forecast
+        self._moved = moved
+        self._forecaster = Forecaster()
+        self._choices: dict[str, str | None] = {}
+        self._blamed = "data"
+        self._restart_at: float | None = None
+        self._draw_at = 0.0
+        self._saving: Saving | None = None
+        self.controls = Controls(self.change)
+        self.display, self.said = Display(dark), text()
+        self.display.phase.figure.on_event(Tap, self._tapped)
+        self.command = styled(pn.widgets.TextInput(
+            name="the same, on the command line", sizing_mode="stretch_width", margin=0,
+        ))  # fmt: skip
+        self._buttons()
+        self.view = self._laid_out()
+        self._adopt(settings)
+        if error:
+            self.controls.blame("data", error)
+
+    def _buttons(self) -> None:
+        def button(name: str, act: Callable[[], None], kind: str = "") -> Any:
+            made = styled(pn.widgets.Button(name=name, margin=0), kind)
+            made.on_click(lambda _: act())
+            return made
+
+        self.play = button("Play", self.toggle, "main")
+        self.step = button("One step", lambda: self._ask(Training.step))
+        self.epoch = button("One epoch", lambda: self._ask(Training.epoch))
+        self.over = button("Start over", self.restart)
+        self.speed = self._select(_SPEEDS, math.inf, lambda _: self._respeed())
+        self.quantity = self._select(_QUANTITIES, "delta_norm", self._show_quantity)
+        self.shown = self._select(_EVERY, _ALL, self._show_replica)
+        self.save = button("Save as report", self.keep)
+        self.theme = button("Light" if self.dark else "Dark", self.turn)
+        self.theme.jscallback(clicks="document.documentElement.dataset.theme = "
+                              "source.label == 'Dark' ? 'dark' : 'light'")  # fmt: skip
+        self.copy = styled(pn.widgets.Button(name="Copy", margin=0))
+        self.copy.jscallback(args={"command": self.command}, clicks="""
+            navigator.clipboard.writeText(command.value)""")  # fmt: skip
+
+    def _select(self, options: Any, value: Any, act: Callable[[Any], None]) -> Any:
+        made = styled(pn.widgets.Select(options=options, value=value, margin=0, width=150))
+        made.param.watch(lambda event: act(event.new), "value")
+        return made
+
+    def _laid_out(self) -> Any:
+        def box(*parts: Any, gap: str = "6px 8px", **styles: str) -> Any:
+            return pn.FlexBox(*parts, margin=0, gap=gap, sizing_mode="stretch_width", styles=styles)
+
+        row = {"align-items": "flex-end"}
+        panes = self.display.panes
+        for pane in panes:
+            pane.styles = {"flex": "1 1 300px", "min-width": "270px"}
+        bar = box(self.play, self.step, self.epoch, self.over, self.speed, self.quantity,
+                  self.shown, self.save, self.theme, **row)  # fmt: skip
+        left = box(*self.controls.columns, flex="0 0 210px", width="210px")
+        for column in self.controls.columns:
+            column.styles = column.styles | {"flex": "1 1 180px"}
+        self.command.styles = {"flex": "1 1 300px"}
+        tail = box(self.command, self.copy, **row)
+        right = box(
+            *([text(self.lesson.markup)] if self.lesson else []), self.display.verdict, bar,
+            self.display.status, box(*panes), tail, self.said, flex="1 1 600px",
+        )  # fmt: skip
+        return box(left, right, gap="10px 16px", **{"align-items": "flex-start"})
+
+    def change(self, key: str, value: Value) -> None:
+        """Set one thing: theory answers at once, networks are made when nothing changes further."""
+        draft = self._draft.with_value(key, value)
+        if key.startswith("init.sigma") and self.forecast.point and (
+            self._choices["init"] != "normal"
+        ):  # fmt: skip
+            for name, sigma in zip(("w", "b"), self.forecast.point, strict=True):
+                draft = draft.with_value("init", "normal") if name == "w" else draft
+                draft = draft.with_value(f"init.sigma_{name}", round(sigma, 3))
+            draft = draft.with_value(key, value)
+        self._blamed = key
+        self._adopt(draft)
+
+    def _adopt(self, draft: Settings) -> None:
+        """Show a state, or say beside the field that led to it why there is none such."""
+        self._draft = draft
+        try:
+            config, choices = draft.composed()
+            if self._blamed == "data" and config.data.get("path", "") is not None:
+                is_class = self._forecaster.has_classes(config)
+                if is_class != (choices["loss"] != "mse"):
+                    draft = draft.with_value("loss", "ce" if is_class else "mse")
+                    config, choices = draft.composed()
+            self._fill(config, choices)
+            self.forecast = self._forecaster.predict(config)
+        except ValueError as error:
+            self.controls.blame(self._blamed, str(error))
+            return
+        self.controls.blame(None)
+        self.settings, self._draft, self.config = draft, draft, config
+        self._choices = dict(choices)
+        self._fill(config, choices)
+        self.command.value = draft.command
+        self.display.predict(self.forecast, self._forecaster.diagram(self.forecast.theory))
+        self._restart_at = time.monotonic() + _SETTLED
+        self._moved(self)
+
+    def _fill(self, config: DictConfig, choices: Any) -> None:
+        values: dict[str, Value] = {}
+        for key in keys():
+            found = (
+                choices.get(key) if key in GROUPS else OmegaConf.select(config, key, default=...)
+            )
+            if found is not ...:
+                values[key] = found
+        point = getattr(self, "forecast", None) and self.forecast.point
+        for name, sigma in zip(("w", "b"), point or (), strict=False):
+            values.setdefault(f"init.sigma_{name}", sigma)
+        self.controls.fill(values)
+
+    def restart(self) -> None:
+        """Make the networks anew, and take their first step."""
+        self._restart_at = None
+        was_playing = self.training is not None and self.training.is_playing
+        if self.training is not None:
+            self.training.close()
+        self.training = Training(self.config, self._forecaster.data(self.config))
+        self.shown.options = _EVERY | {
+            f"seed {seed}": r for r, seed in enumerate(self.training.seeds)
+        }
+        self.training.step()
+        if was_playing:
+            self.training.play(self.speed.value)
+
+    def toggle(self) -> None:
+        """Play, or pause."""
+        if self.training is not None and self.training.is_playing:
+            self.training.pause()
+        else:
+            self._ask(lambda training: training.play(self.speed.value))
+
+    def keep(self) -> None:
+        """Write an ordinary run directory of what was trained."""
+        training = self.training
+        if training is None or (self._saving is not None and self._saving.is_going):
+            return
+        epochs = max(1, -(-training.n_steps // training.epoch_steps))
+        self._saving = Saving(self.settings.with_value("trainer.max_epochs", epochs))
+
+    def turn(self) -> None:
+        """Turn the paper over, from light to dark or back."""
+        self.dark = not self.dark
+        self.theme.name = "Light" if self.dark else "Dark"
+        self.display.dress(self.dark)
+        self._moved(self)
+
+    def close(self) -> None:
+        """Let go of the networks."""
+        if self.training is not None:
+            self.training.close()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """What a notebook shows."""
+        return self.view._repr_mimebundle_(include, exclude)
+
+    def frame(self) -> None:
+        """Show what has come since the last frame."""
+        now = time.monotonic()
+        if self._restart_at is not None and now >= self._restart_at:
+            self.restart()
+        if now >= self._draw_at:
+            self._draw()
+            self._draw_at = time.monotonic() + (time.monotonic() - now) * (1 / _SHARE - 1)
+
+    def _draw(self) -> None:
+        if self._saving is not None:
+            self.said.object = f"<p>{escape(self._saving.said)}</p>"
+        if (training := self.training) is None or self._restart_at is not None:
+            return
+        if training.error is not None:
+            self.controls.blame(self._blamed, training.error)
+        self.play.name = "Pause" if training.is_playing else "Play"
+        self.display.show(training, self.forecast)
+
+    def _ask(self, do: Callable[[Training], None]) -> None:
+        if self.training is not None:
+            do(self.training)
+
+    def _show_replica(self, replica: int) -> None:
+        self._ask(lambda training: training.show(None if replica == _ALL else replica))
+
+    def _show_quantity(self, name: str) -> None:
+        self.display.quantity = name
+
+    def _respeed(self) -> None:
+        if self.training is not None and self.training.is_playing:
+            self.training.play(self.speed.value)
+
+    def _tapped(self, event: Any) -> None:
+        if self.forecast.point is not None:
+            self.change("init.sigma_w", round(min(max(event.x, 0), 5), 2))
+            self.change("init.sigma_b", round(min(max(event.y, 0), 2), 2))

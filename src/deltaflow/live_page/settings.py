@@ -1,0 +1,203 @@
+"""What can be set on the page, and how a state of it is written: as a URL and as a command.
+
+A setting goes by its key of the command line, and its value is one of a list, a number or a text.
+So a URL can say what a command can say of these keys, and nothing else: no class, no other file
+than the table.
+"""
+
+import math
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from deltaflow.config import limits
+from deltaflow.config.arguments import as_typed
+from deltaflow.config.composition import compose_run
+from deltaflow.config.messages import explain
+from deltaflow.config.options import config_directory
+from deltaflow.system.errors import UserError
+
+GROUPS = ("data", "activation", "init", "loss", "optimizer")
+CHOICES: Mapping[str, Sequence[str | None]] = {
+    "network.normalization": (None, "layer", "batch"),
+    "network.output_activation": (None, "softmax", "sigmoid"),
+}
+NUMBERS: Mapping[str, tuple[float, float]] = {  # with the least and the greatest
+    "network.depth": (0, 50),
+    "network.width": (1, 256),
+    "init.sigma_w": (0, 5),
+    "init.sigma_b": (0, 2),
+    "activation.negative_slope": (-1, 1),
+    "optimizer.lr": (0, math.inf),
+    "data.batch_size": (1, math.inf),
+    "n_seeds": (1, 32),
+    "seed": (0, 2**31),
+    "trainer.max_epochs": (1, 2000),
+}
+TEXTS = ("data.path", "data.target")
+_REFERRED_TO = ("activation.negative_slope",)  # by other settings, whose values follow
+KEYS = (*GROUPS, *CHOICES, *NUMBERS, *TEXTS)
+Value = str | int | float | None
+OF_PAGE = ("diagnostics.every_n_steps=1", "logger=none")
+"""What the page sets itself: all steps are measured, and no log is written."""
+_OF_DATA = ("data.path", "data.target", "data.batch_size")
+_PLAIN = re.compile(r"[\w./-]+")
+
+
+@cache
+def options(key: str) -> Sequence[str | None]:
+    """The values that a choice may have."""
+    if key in GROUPS:
+        return tuple(sorted(file.stem for file in (config_directory() / key).glob("*.yaml")))
+    return CHOICES[key]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A state of the page.
+
+    Attributes:
+        chosen: values by key, of those that are not the default's.
+        others: overrides that the page has no control for, as its owner typed them.
+    """
+
+    chosen: Mapping[str, Value] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+    @classmethod
+    def of_overrides(cls, overrides: Sequence[str]) -> "Settings":
+        """The state that a command line describes.
+
+        Raises:
+            ValueError: for what is no override of a run.
+        """
+        try:
+            parsed = OverridesParser.create().parse_overrides(list(overrides))
+        except Exception as error:  # Hydra raises any
+            raise UserError(explain(error)) from error
+        own = {o.key_or_group: o.input_line or "" for o in parsed}
+        chosen = {k: parse(k, own[k].partition("=")[2]) for k in own if k in KEYS}
+        return cls(chosen, tuple(line for key, line in own.items() if key not in KEYS))
+
+    def of_query(self, query: str) -> "Settings":
+        """The state that the query of a URL describes, with these others.
+
+        Raises:
+            ValueError: for a key that the page has not, or a value that it cannot have.
+        """
+        pairs = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+        return replace(self, chosen={key: parse(key, text) for key, text in pairs.items()})
+
+    def with_value(self, key: str, value: Value) -> "Settings":
+        """The state after one setting was changed, without what belonged to the old one."""
+        chosen = dict(self.chosen)
+        if key in GROUPS:
+            other = _OF_DATA if key == "data" else [k for k in KEYS if k.startswith(f"{key}.")]
+            chosen = {k: v for k, v in chosen.items() if k not in other}
+        return replace(self, chosen=chosen | {key: value})
+
+    @property
+    def query(self) -> str:
+        """The query of this state's URL."""
+        return urlencode({key: as_typed(value) for key, value in self.chosen.items()})
+
+    @property
+    def overrides(self) -> list[str]:
+        """Those of a run that does what the page shows."""
+        own = [f"{key}={_quoted(value)}" for key, value in self.chosen.items()]
+        return [*self.others, *own, *self._of_page]
+
+    @property
+    def command(self) -> str:
+        """The command line that trains the same."""
+        return shlex.join(["python", "train.py", *self.overrides])
+
+    @property
+    def _of_page(self) -> list[str]:
+        typed = {one.partition("=")[0] for one in self.others}
+        return [one for one in OF_PAGE if one.partition("=")[0] not in typed]
+
+    def composed(self) -> tuple[DictConfig, Mapping[str, str | None]]:
+        """The configuration of that run, and the options chosen in each group.
+
+        Hydra composes the groups alone, and only when they change; it takes longer than theory.
+
+        Raises:
+            ValueError: for settings that no run can have.
+        """
+        first = [key for key in (*GROUPS, *_REFERRED_TO) if key in self.chosen]
+        typed = [f"{key}={self.chosen[key]}" for key in first]
+        config, choices = _composed((*self.others, *typed, *self._of_page))
+        config = deepcopy(config)
+        for key, value in self.chosen.items():
+            if key in first:
+                continue
+            if OmegaConf.select(config, key, default=...) is ...:
+                group = key.partition(".")[0]
+                raise UserError(
+                    f"`{key}` must be a setting of `{group}={choices.get(group)}`. Found that it "
+                    "has none such. Choose another, or leave it out."
+                )
+            OmegaConf.update(config, key, value)
+        limits.check(config)
+        return config, choices
+
+
+def parse(key: str, text: str) -> Value:
+    """The value of a setting, as a URL or a field has it.
+
+    Raises:
+        ValueError: if the page has no such setting, or it cannot have that value.
+    """
+    if key not in KEYS:
+        raise UserError(
+            f"A setting of the page must be one of {', '.join(KEYS)}. Found {key[:80]!r}. Give "
+            "others on the command line that opens the page."
+        )
+    text = text.strip()
+    if key in TEXTS:
+        return text.strip("'\"") or None
+    if key in GROUPS or key in CHOICES:
+        value = None if text in ("null", "") else text
+        if value not in options(key):
+            names = ", ".join(map(as_typed, options(key)))
+            raise UserError(f"`{key}` must be one of {names}. Found {text[:80]!r}. Choose one.")
+        return value
+    low, high = NUMBERS[key]
+    if key == "data.batch_size" and text in ("null", ""):
+        return None
+    kind = float if key.startswith(("init.", "optimizer.", "activation.")) else int
+    try:
+        number = kind(text)
+        if low <= number <= high:
+            return number
+    except ValueError:
+        pass
+    range_ = f"from {low:g} to {high:g}" if high < math.inf else f"of at least {low:g}"
+    raise UserError(
+        f"`{key}` must be a {'whole ' if kind is int else ''}number {range_}. Found {text[:80]!r}. "
+        "Type another."
+    )
+
+
+def _quoted(value: Value) -> str:
+    """A value as Hydra reads it."""
+    if not isinstance(value, str) or _PLAIN.fullmatch(value):
+        return as_typed(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", r"\'") + "'"
+
+
+@lru_cache(maxsize=64)
+def _composed(overrides: Sequence[str]) -> tuple[DictConfig, Mapping[str, str | None]]:
+    try:
+        return compose_run(overrides, Path())
+    except Exception as error:  # Hydra raises any
+        raise UserError(explain(error)) from error

@@ -1,0 +1,47 @@
+"""A training that is watched is the run of the same settings."""
+
+from pathlib import Path
+
+import pytest
+
+from deltaflow.config.composition import compose_run
+from deltaflow.experiment import assembly
+from deltaflow.live_page.training import Training
+from running import run
+
+SETTINGS = ["activation=tanh", "network.depth=3", "n_seeds=4", "trainer.max_epochs=2",
+            "diagnostics.every_n_steps=1", "logger=none"]  # fmt: skip
+
+
+@pytest.fixture
+def started():
+    trainings = []
+
+    def start(settings):
+        config, _ = compose_run(settings, Path())
+        trainings.append(Training(config, assembly.datamodule(config)))
+        return trainings[-1]
+
+    yield start
+    for one in trainings:
+        one.close(wait=True)
+
+
+def test_its_records_are_those_of_the_run(started, tmp_path):
+    done = run(SETTINGS, tmp_path)
+    training = started(SETTINGS)
+    training.step()
+    training.wait()
+    training.epoch()
+    training.wait()
+    training.play()
+    training.wait()
+    assert training.error is None
+    assert training.has_ended
+    rows = training.course.layers.rows.sort("seed", "step", "layer")
+    assert rows.equals(done.layers.sort("seed", "step", "layer"))
+    metrics = training.course.metrics.rows
+    key = ["seed", "epoch", "split"]
+    assert metrics.sort(key).equals(done.metrics.sort(key))
+    assert list(training.outcome.verdicts) == [one.words for one in done.verdicts]
+    assert len(training.course.losses) == done.record.n_steps
