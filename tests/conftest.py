@@ -27,6 +27,7 @@ atexit.register(gc.freeze)
 
 def pytest_collection_finish():
     gc.freeze()
+    gc.set_threshold(100_000)  # objects; what tests leave is small beside what stays
     gc.enable()
 
 

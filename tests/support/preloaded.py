@@ -3,6 +3,7 @@
 No thread may run by then, so nothing is trained and no table read.
 """
 
+import gc
 from pathlib import Path
 
 import sklearn.datasets
@@ -19,3 +20,4 @@ import running  # noqa: F401
 from deltaflow.config.composition import compose_run
 
 compose_run([], Path())
+gc.freeze()  # nor does a command look for rubbish in what it has from here
