@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from deltaflow.records import read_summary
-from running import ROOT
+from processes import start
 
 SHORT = ["logger=none", "trainer.max_epochs=1"]
 
@@ -50,12 +50,12 @@ def test_a_hundred_that_start_at_once_have_a_hundred_directories(arguments, tmp_
 
 @pytest.mark.slow
 def test_runs_that_start_at_once_have_directories_of_their_own(tmp_path):
-    command = [sys.executable, str(ROOT / "train.py"), "diagnostics=off", *SHORT]
-    at_once = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(5)]
-    assert [process.wait() for process in at_once] == [0] * 5
+    at_once = [start(["diagnostics=off", *SHORT], tmp_path) for _ in range(5)]
+    assert [command.wait() for command in at_once] == [0] * 5
     folders = list((tmp_path / "outputs").iterdir())
     assert len(folders) == 5
-    assert {read_summary(folder).process for folder in folders} == {p.pid for p in at_once}
+    begun = {command.process.pid for command in at_once}
+    assert {read_summary(folder).process for folder in folders} == begun
     assert {read_summary(folder).status for folder in folders} == {"completed"}
 
 
