@@ -12,7 +12,7 @@ from hydra.core.plugins import Plugins
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import SWEEP as LONG
 from killing import alike, conduct, results
-from processes import Command, start, start_afresh
+from processes import Command, start
 from running import CONF
 
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
@@ -40,8 +40,7 @@ def launcher(request) -> str:
 def _train(folder: Path, *arguments: str) -> Command:
     """A command that has ended; the workers of launchers find what is in its folder."""
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    begin = start_afresh if "hydra/launcher=joblib" in arguments else start
-    command = begin(arguments, folder, environment={"PYTHONPATH": path})
+    command = start(arguments, folder, environment={"PYTHONPATH": path})
     command.wait()
     return command
 
@@ -96,26 +95,6 @@ def one_by_one(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_sweep_in_parallel_is_a_sweep(launcher, one_by_one, tmp_path):
-    arguments = [*SWEEP, f"hydra/launcher={launcher}", "hydra.sweep.dir=here"]
-    ran = _train(tmp_path, *arguments)
-    assert ran.wait() == 1  # as a run has failed
-    for text in ("relu · 1", "tanh · 1", "failed: `network.depth` must"):
-        assert text in _ranking(ran)
-    for said in (ran.out, ran.err):
-        assert "Traceback" not in said
-        assert "warning" not in said.lower()
-    found = _summaries(tmp_path / "here")
-    assert set(found) == set(_summaries(one_by_one))
-    for name, summary in found.items():
-        assert summary.command[1:] == arguments
-        assert summary.status == ("failed" if "depth=-1" in name else "completed")
-        for schema in (LAYERS, METRICS):
-            ours, alone = (read_table(f / name, schema) for f in (tmp_path / "here", one_by_one))
-            assert alike(ours, alone)
-
-
-@pytest.mark.slow
 def test_the_first_failure_ends_a_sweep_in_parallel(tmp_path):
     _require("joblib")
     ran = _train(
@@ -135,30 +114,42 @@ import os
 from lightning.pytorch import Callback
 
 class Kill(Callback):
-    def on_train_start(self, trainer, *_):
-        if trainer.max_epochs == 3:
-            os.kill(os.getpid(), {signal.SIGKILL.value})
+    def on_train_start(self, *_):
+        os.kill(os.getpid(), {signal.SIGKILL.value})
 """
+HARMLESS = "from lightning.pytorch import Callback as Kill"
 
 
 @pytest.mark.slow
-def test_a_process_that_is_lost_ends_a_sweep_with_what_there_is(launcher, tmp_path):
-    (tmp_path / "killing_runs.py").write_text(KILLING)
-    values = ["-m", "trainer.max_epochs=2,3", "logger=none", f"hydra/launcher={launcher}",
-              "+callbacks.kill._target_=killing_runs.Kill"]  # fmt: skip
-    ran = _train(tmp_path, *values, "hydra.sweep.dir=here")
-    assert ran.wait() == 1
-    assert "A sweep in parallel must keep its processes." in ran.err
-    assert "Go on with the same command and `sweep.resume=here`" in ran.err
-    assert "Traceback" not in ran.err
-    assert "Records" in ran.out  # the end that every sweep has, whatever was finished by then
-    (tmp_path / "killing_runs.py").write_text(KILLING.replace("== 3", "== 99"))
-    before = {n: s for n, s in _summaries(tmp_path / "here").items() if s.status == "completed"}
-    again = _train(tmp_path, *values, "sweep.resume=here")
-    assert (again.wait(), again.err) == (0, "")
-    after = _summaries(tmp_path / "here")
-    assert [s.status for s in after.values()] == ["completed"] * 2
-    assert before.items() <= after.items()
+def test_a_sweep_that_loses_a_process_goes_on_and_is_as_one_that_runs_one_by_one(
+    launcher, one_by_one, tmp_path
+):
+    parts = tmp_path / "killing_runs.py"
+    sweep = [*SWEEP, f"hydra/launcher={launcher}", "+callbacks.kill._target_=killing_runs.Kill"]
+    parts.write_text(KILLING)
+    lost = _train(tmp_path, *sweep, "hydra.sweep.dir=here")
+    assert lost.wait() == 1
+    assert "A sweep in parallel must keep its processes." in lost.err
+    assert "Go on with the same command and `sweep.resume=here`" in lost.err
+    assert "Traceback" not in lost.err
+    assert "Records" in lost.out  # the end that every sweep has, whatever was finished by then
+    parts.write_text(HARMLESS)
+    arguments = [*sweep, "sweep.resume=here"]
+    ran = _train(tmp_path, *arguments)
+    assert ran.wait() == 1  # as a run has failed
+    for text in ("relu · 1", "tanh · 1", "failed: `network.depth` must"):
+        assert text in _ranking(ran)
+    for said in (ran.out, ran.err):
+        assert "Traceback" not in said
+        assert "warning" not in said.lower()
+    found = _summaries(tmp_path / "here")
+    assert set(found) == set(_summaries(one_by_one))
+    for name, summary in found.items():
+        assert summary.command[1:] == arguments
+        assert summary.status == ("failed" if "depth=-1" in name else "completed")
+        for schema in (LAYERS, METRICS):
+            ours, alone = (read_table(f / name, schema) for f in (tmp_path / "here", one_by_one))
+            assert alike(ours, alone)
 
 
 @pytest.mark.slow
@@ -166,7 +157,7 @@ def test_workers_that_outlive_their_sweep_end_it_and_nothing_is_done_twice(tmp_p
     _require("joblib")
     conduct(tmp_path / "undisturbed")
     killed = tmp_path / "killed"
-    conductor = start_afresh([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed)
+    conductor = start([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed)
     while not _summaries(killed / "sweep"):
         assert conductor.runs(0.01)
     workers = psutil.Process(conductor.process.pid).children(recursive=True)

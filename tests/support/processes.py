@@ -4,11 +4,12 @@ A server imports them once and forks for each command, which keeps what a proces
 exit status, signals, streams, working directory. The pictures that they draw are blank.
 """
 
+import atexit
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from running import ROOT, blank_pictures
+from running import blank_pictures
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["preloaded"])
@@ -32,7 +33,7 @@ class Command:
         directory: where it runs, and where what it says goes.
     """
 
-    process: "BaseProcess | _Fresh"
+    process: BaseProcess
     directory: Path
 
     def send(self, number: int) -> None:
@@ -86,38 +87,6 @@ def start(
     return Command(process, directory)
 
 
-class _Fresh:
-    """A process that shares nothing with this one, with what `Command` asks of a process."""
-
-    def __init__(self, arguments: Sequence[str], directory: Path, environment: Mapping[str, str]):
-        with (directory / "stdout").open("wb") as out, (directory / "stderr").open("wb") as err:
-            self._popen = subprocess.Popen(
-                [sys.executable, str(ROOT / "train.py"), *arguments],
-                cwd=directory, env=environment, stdout=out, stderr=err,
-            )  # fmt: skip
-        self.pid = self._popen.pid
-
-    def join(self, seconds: float | None = None) -> None:
-        with suppress(subprocess.TimeoutExpired):
-            self._popen.wait(seconds)
-
-    @property
-    def exitcode(self) -> int | None:
-        return self._popen.poll()
-
-
-def start_afresh(
-    arguments: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None
-) -> Command:
-    """The same, with its own imports: joblib ends its workers as Python itself ends.
-
-    A process that is forked ends otherwise, and waits for them until they have idled for minutes.
-    """
-    directory.mkdir(exist_ok=True)
-    own = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})}
-    return Command(_Fresh(arguments, directory, own), directory)
-
-
 def _run(
     arguments: list[str],
     directory: Path,
@@ -143,5 +112,8 @@ def _run(
     try:
         main()
     finally:
+        # As Python itself ends: joblib's workers are not waited for until they have idled.
+        threading._shutdown()
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
