@@ -44,7 +44,8 @@ def moments(files: list[str], steps: list[str], always: list[str]) -> list:
     """Before and after each file appears, and before each step, what may happen then.
 
     A command is asked to stop and fails in one of several ways at each place; each has its turn,
-    and some are tried everywhere.
+    and some are tried everywhere. To be killed is no matter of steps: what is left is the same
+    from one file to the next.
     """
     places = [(at_file, name, moment) for name in files for moment in ("before", "after")]
     places += [(at_call, name, "before") for name in steps]
@@ -56,6 +57,7 @@ def moments(files: list[str], steps: list[str], always: list[str]) -> list:
         )
         for n, (set_trap, name, moment) in enumerate(places)
         for act in dict.fromkeys((*always, ASKING[(n + n // 4) % 4], FAILING[(n + n // 4) % 4]))
+        if not (act == "SIGKILL" and set_trap is at_call)
     ]
 
 
