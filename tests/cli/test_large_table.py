@@ -17,8 +17,8 @@ main()
 
 
 @pytest.mark.slow
-def test_a_million_rows_train_within_four_gigabytes(tmp_path):
-    draw, n = np.random.default_rng(0), 1_000_000
+def test_a_large_table_is_held_a_few_times_at_most(tmp_path):
+    draw, n = np.random.default_rng(0), 250_000
     frame = pl.DataFrame({f"x{k}": draw.standard_normal(n) for k in range(50)})
     frame.with_columns(y=(pl.col("x0") > 0).cast(pl.Int8)).write_parquet(tmp_path / "big.parquet")
     del frame
@@ -31,5 +31,6 @@ def test_a_million_rows_train_within_four_gigabytes(tmp_path):
     ran = subprocess.run([sys.executable, "-c", measure, TRAINED], cwd=tmp_path, check=True,
                          capture_output=True, text=True)  # fmt: skip
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    assert int(ran.stdout) * unit < 4 * 2**30
+    # Half a gigabyte without any table, and this one has a tenth.
+    assert int(ran.stdout) * unit < 1.25 * 2**30
     assert list(tmp_path.glob("outputs/*/layers.parquet"))
