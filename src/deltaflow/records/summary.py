@@ -29,18 +29,6 @@ _WRITTEN = (
 _LARGEST = 2**26  # bytes of a summary: one of fifty thousand replicas
 _MOST_VALUES = 2**22  # of a summary; a few bytes each could be gigabytes in memory
 
-DECIDES_NOTHING = (
-    "hydra",
-    "logger",
-    "sweep",
-    "trainer.accelerator",
-    "trainer.threads",
-    "trainer.profiler",
-    "diagnostics.flush_seconds",
-    "diagnostics.histogram_every_n_steps",
-)
-"""Settings that decide nothing of the records: the ``identity`` of a run leaves them out."""
-
 
 class DirectoryTakenError(UserError):
     """Another run has the directory."""
