@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
-from processes import Command, start
+from processes import Command, sit_at, start
 from running import ROOT
 
 pytestmark = pytest.mark.slow
@@ -105,7 +106,7 @@ def test_an_interruption_of_the_imports_is_no_traceback(tmp_path):
 def test_a_terminal_that_is_closed_interrupts_the_run(tmp_path):
     import pty
 
-    (tmp_path / "stopping.py").write_text(
+    (tmp_path / "closing.py").write_text(
         "import os\n"
         "from lightning.pytorch import Callback\n"
         "class Tell(Callback):\n"
@@ -114,18 +115,15 @@ def test_a_terminal_that_is_closed_interrupts_the_run(tmp_path):
         "            open('going', 'w').close()\n"
         "            os.read(0, 1)\n"  # until the terminal is gone
     )
-    command = [
-        sys.executable, str(ROOT / "train.py"), "hydra.run.dir=here", "logger=none",
-        "+callbacks.tell._target_=stopping.Tell",
-    ]  # fmt: skip
-    process, terminal = pty.fork()
-    if process == 0:
-        os.chdir(tmp_path)
-        os.execvpe(command[0], command, with_modules_from(tmp_path))
+    ours, its = pty.openpty()
+    ran = start(
+        ["hydra.run.dir=here", "logger=none", "+callbacks.tell._target_=closing.Tell"], tmp_path,
+        partial(sit_at, os.ttyname(its)),
+    )  # fmt: skip
+    os.close(its)
     while not (tmp_path / "going").exists():
-        os.read(terminal, 4096)
-    os.close(terminal)
-    _, status = os.waitpid(process, 0)
-    assert os.waitstatus_to_exitcode(status) == 130
+        assert ran.runs(0.01)
+    os.close(ours)
+    assert ran.wait() == 130
     assert read_summary(tmp_path / "here").status == "interrupted"
     assert read_table(tmp_path / "here", LAYERS)["step"].max() == 50

@@ -87,6 +87,12 @@ def start(
     return Command(process, directory)
 
 
+def sit_at(terminal: str) -> None:
+    """Let a command that begins be what a terminal runs, and reads from."""
+    os.setsid()  # so that the terminal that is opened next is its own
+    os.dup2(os.open(terminal, os.O_RDWR), 0)
+
+
 def _run(
     arguments: list[str],
     directory: Path,
