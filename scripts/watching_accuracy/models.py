@@ -1,6 +1,6 @@
 """Twenty-four models of others, half of them faulty in a way that is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,6 +37,7 @@ class Model:
         fault: the kind of finding that names it; ``None`` for a healthy one.
         loss: of outputs and targets.
         clears: whether gradients are cleared before each backward pass.
+        also: other kinds that name the fault as well.
     """
 
     make: Callable[[], nn.Module]
@@ -45,6 +46,15 @@ class Model:
     fault: str | None = None
     loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy
     clears: bool = True
+    also: tuple[str, ...] = ()
+
+    def is_named_by(self, kinds: Sequence[str]) -> bool:
+        """Whether the first finding names the fault, or there is none on a healthy model.
+
+        Args:
+            kinds: of findings, most important first.
+        """
+        return (kinds[0] in (self.fault, *self.also)) if kinds else self.fault is None
 
 
 def train(
