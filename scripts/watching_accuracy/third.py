@@ -1,4 +1,4 @@
-"""A third set of twenty-four, on real data mostly; written before any rule had judged one of them."""
+"""Twenty-four more, on real data mostly, written before a rule had judged any of them."""
 
 from functools import partial
 

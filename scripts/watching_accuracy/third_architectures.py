@@ -1,5 +1,7 @@
 """Architectures of the third set of models."""
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -224,7 +226,7 @@ def mobile(n: int = 16) -> nn.Sequential:
 def with_batch_norm(*sizes: int) -> nn.Sequential:
     """A perceptron with normalisation in front of ReLU."""
     layers: list[nn.Module] = [nn.Flatten()]
-    for fan_in, fan_out in zip(sizes[:-2], sizes[1:-1], strict=True):
+    for fan_in, fan_out in itertools.pairwise(sizes[:-1]):
         layers += [nn.Linear(fan_in, fan_out), nn.BatchNorm1d(fan_out), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
