@@ -54,13 +54,12 @@ def _biased(model: nn.Sequential, at: int, value: float) -> nn.Sequential:
 
 def _doubling(n_blocks: int = 24, width: int = 32) -> nn.Sequential:
     """Blocks whose branches each bring twice what they are given, with no normalisation."""
-    branches = [
-        nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
-        for _ in range(n_blocks)
-    ]
-    for branch in branches:
-        nn.init.kaiming_normal_(branch[0].weight)
-        nn.init.normal_(branch[2].weight, std=2 / width**0.5)
+    branches = []
+    for _ in range(n_blocks):
+        first, second = nn.Linear(width, width), nn.Linear(width, width)
+        nn.init.kaiming_normal_(first.weight)
+        nn.init.normal_(second.weight, std=2 / width**0.5)
+        branches.append(nn.Sequential(first, nn.ReLU(), second))
     blocks = (Around(branch, nn.Identity(), nn.Identity()) for branch in branches)
     return nn.Sequential(nn.Linear(30, width), *blocks, nn.Linear(width, 2))
 

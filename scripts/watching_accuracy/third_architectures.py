@@ -136,8 +136,8 @@ class Causal(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The next value at each place of ``[batch, 1, T]``."""
         h = self.enter(x)
-        for layer in self.layers:
-            past = functional.pad(h, (layer.dilation[0], 0))  # type: ignore[index]
+        for at, layer in enumerate(self.layers):
+            past = functional.pad(h, (2**at, 0))
             h = h + functional.leaky_relu(layer(past), 0.1)
         out: Tensor = self.leave(h)
         return out
@@ -157,11 +157,14 @@ class TwoTowers(nn.Module):
 
     def forward(self, pair: Tensor) -> Tensor:
         """Logits of pairs ``[batch, 2]``."""
-        return (self.users(pair[:, 0]) * self.items(pair[:, 1])).sum(1)
+        out: Tensor = (self.users(pair[:, 0]) * self.items(pair[:, 1])).sum(1)
+        return out
 
 
 class GraphNet(nn.Module):
     """Layers on the nodes of a ring, each of which is fed the mean over its neighbours."""
+
+    ring: Tensor
 
     def __init__(self, n_features: int = 3, width: int = 24) -> None:
         super().__init__()

@@ -13,12 +13,15 @@ tensor([3.5355])
 """
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from deltaflow.nn.activations import SATURATED
 from deltaflow.system.errors import UserError
+
+_N = TypeVar("_N", float, Tensor)
 
 
 def rms(x: Tensor) -> Tensor:
@@ -93,7 +96,7 @@ def sample_grad_rms(second_moment: Tensor, fan_in: int, fan_out: int) -> Tensor:
     return (second_moment / (fan_in * fan_out)).sqrt()
 
 
-def gradient_noise(second_moment: Tensor, norm: Tensor, n_samples: int) -> tuple[Tensor, Tensor]:
+def gradient_noise(second_moment: _N, norm: _N, n_samples: int) -> tuple[_N, _N]:
     """Trace of the gradient's covariance over samples, and its unbiased squared mean.
 
     With S = mean ‖g_b‖² and G the batch gradient, trΣ = B(S − ‖G‖²)/(B − 1) and
@@ -101,12 +104,12 @@ def gradient_noise(second_moment: Tensor, norm: Tensor, n_samples: int) -> tuple
     arXiv:1812.06162, appendix A.1 with batch sizes 1 and B).
 
     Args:
-        second_moment: S, ``[R]``.
-        norm: ‖G‖, ``[R]``.
+        second_moment: S, ``[R]`` or a number.
+        norm: ‖G‖, of the same kind.
         n_samples: B, at least 2.
 
     Returns:
-        trΣ ``[R]`` and |G|² ``[R]``, squared loss per squared unit of weight.
+        trΣ and |G|² of that kind, squared loss per squared unit of weight.
 
     Raises:
         ValueError: if B is below 2: one sample has no spread.
@@ -115,7 +118,7 @@ def gradient_noise(second_moment: Tensor, norm: Tensor, n_samples: int) -> tuple
         raise UserError(
             f"Gradient noise needs at least 2 samples. Found {n_samples}. Use a larger batch."
         )
-    squared_norm = norm.square()
+    squared_norm = norm * norm
     trace = n_samples * (second_moment - squared_norm) / (n_samples - 1)
     signal = (n_samples * squared_norm - second_moment) / (n_samples - 1)
     return trace, signal

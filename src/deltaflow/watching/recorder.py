@@ -13,7 +13,6 @@ from deltaflow.comparison.results import results
 from deltaflow.experiment.provenance import first_summary
 from deltaflow.experiment.result import Run
 from deltaflow.figures import looks
-from deltaflow.flow.measurement import Quantities
 from deltaflow.records import LAYERS, METRICS, Recording, read_table
 from deltaflow.system.errors import UserError
 from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
@@ -22,9 +21,10 @@ from deltaflow.verdicts.verdict import Verdict
 from deltaflow.watching.judgement.findings import judge
 from deltaflow.watching.judgement.words import recorded
 from deltaflow.watching.measuring.cadence import Cadence
-from deltaflow.watching.measuring.following import Kinds
 from deltaflow.watching.measuring.forecast import Forecast
+from deltaflow.watching.measuring.functions import Kinds
 from deltaflow.watching.measuring.layers import WatchedLayer, watched_layers
+from deltaflow.watching.measuring.losses import Losses
 from deltaflow.watching.measuring.observations import Observations
 from deltaflow.watching.measuring.tape import StepTape
 
@@ -83,8 +83,7 @@ class WatchedTraining:
         self._kinds: Kinds = {}
         self._steps: list[MeasuredStep] = []
         self._known: list[WatchedLayer] = []  # those of the first measured step, in its order
-        self._losses: list[float] = []
-        self._waiting: list[Tensor] = []
+        self._losses = Losses()
         self._epoch = self._epoch_began = 0
         self.observations = Observations()
 
@@ -103,8 +102,9 @@ class WatchedTraining:
         if self._tape is None and self.cadence.is_due(self.step):
             if self.step == 0:
                 self._forecast = Forecast(self.model, self.layers)
+            last = self._known[-1] if self._known else None
             self._tape = StepTape(
-                self.layers, self.model, self.loss_scale, self.follows_all, self._kinds
+                self.layers, self.model, self.loss_scale, self.follows_all, self._kinds, last
             )
             self._tape.__enter__()
 
@@ -120,15 +120,7 @@ class WatchedTraining:
             loss: of the step, one number.
         """
         if loss is not None:
-            value = torch.as_tensor(loss).detach()
-            if value.numel() != 1:
-                raise UserError(
-                    "The loss of a step must be one number. Found one of the shape "
-                    f"{list(value.shape)}. Hand over its mean."
-                )
-            self._waiting.append(value.clone())
-            if len(self._waiting) > 1000:
-                self._fetch_losses()
+            self._losses.note(loss)
         if (tape := self._tape) is not None:
             self._tape = None
             tape.__exit__()
@@ -144,8 +136,7 @@ class WatchedTraining:
         Args:
             validation: by name, of those that the metrics table has.
         """
-        self._fetch_losses()
-        losses = self._losses[self._epoch_began :]
+        losses = self._losses.numbers()[self._epoch_began :]
         rows = [("train", {"loss": float(np.mean(losses))})] if losses else []
         rows += [("validation", dict(validation))] if validation else []
         for split, values in rows:
@@ -153,7 +144,7 @@ class WatchedTraining:
             known = {k: [float(v)] for k, v in values.items() if k in METRICS.quantities}
             self._tables[1].append(METRICS.frame(data | known))
         self._epoch += 1
-        self._epoch_began = len(self._losses)
+        self._epoch_began = len(self._losses.numbers())
 
     def complete(self) -> Run:
         """Write everything, judge, and draw.
@@ -162,8 +153,7 @@ class WatchedTraining:
             The run.
         """
         self._stop_listening()
-        self._fetch_losses()
-        if self._epoch_began < len(self._losses) or not self._epoch:
+        if self._epoch_began < len(self._losses.numbers()) or not self._epoch:
             self.end_epoch()
         self._write()
         records, directory = self._records, self.directory
@@ -177,7 +167,7 @@ class WatchedTraining:
         )
         records.close_tables()
         layers, metrics = (read_table(directory, t, is_own=True) for t in (LAYERS, METRICS))
-        evidence = self.observations.evidence(layers, self._known, np.array(self._losses))
+        evidence = self.observations.evidence(layers, self._known, np.array(self._losses.numbers()))
         found = results([self.seed], [evidence.diverged_at], layers, metrics, {})
         self.verdicts = judge(evidence)
         found["theory"] = None if self._forecast is None else self._forecast.record(layers)
@@ -207,27 +197,20 @@ class WatchedTraining:
             self._known = list(tape.steps)
             self.observations.note_start(tape)
         self.observations.note(tape, self._known, self.step)
-        values = [tape.steps[layer].values if layer in tape.steps else {} for layer in self._known]
+        values = [tape.numbers.get(layer, {}) for layer in self._known]
         if self._forecast is not None and self.step == 0:
             predicted = self._forecast.predict(self._known, values)
             values = [one | more for one, more in zip(values, predicted, strict=True)]
-        quantities: Quantities = {
-            name: [columns.get(name) for columns in values]
-            for name in LAYERS.quantities
-            if any(name in columns for columns in values)
-        }
-        if not quantities:
+        names = [name for name in LAYERS.quantities if any(name in one for one in values)]
+        if not names:
             return
-        measured = MeasuredStep.of(quantities, self.step, np.array([True]))
+        measured = MeasuredStep.of_one(
+            [[one.get(name) for one in values] for name in names], names, self.step
+        )
         self._steps.append(measured)
         log_layer_charts(self.loggers, measured)
         if self._tables[0].is_due:
             self._write()
-
-    def _fetch_losses(self) -> None:
-        if self._waiting:
-            self._losses += torch.stack([x.reshape(()).float() for x in self._waiting]).tolist()
-            self._waiting = []
 
     def _stop_listening(self) -> None:
         if self._forecast is not None:

@@ -49,8 +49,24 @@ class MeasuredStep:
         stacked = torch.stack(
             [torch.stack([empty if v is None else v for v in quantities[name]]) for name in names]
         )  # in one piece, so that an accelerator is waited for only once
-        values = stacked.cpu().numpy()
         missing = [[value is None for value in quantities[name]] for name in names]
+        return cls._complete(names, stacked.cpu().numpy(), missing, step, going, kept)
+
+    @classmethod
+    def of_one(
+        cls, columns: Sequence[Sequence[float | None]], names: Sequence[str], step: int
+    ) -> "MeasuredStep":
+        """The step of a single network from its numbers: per column, one for each layer."""
+        values = np.array(columns, dtype=np.float64)[:, :, np.newaxis]  # NaN for None
+        missing = [[value is None for value in column] for column in columns]
+        return cls._complete([*names], values, missing, step, np.array([True]), None)
+
+    @classmethod
+    def _complete(
+        cls, names: list[str], values: Array, missing: list[list[bool]], step: int, going: Mask,
+        kept: Mask | None,
+    ) -> "MeasuredStep":  # fmt: skip
+        """With what follows from the others, and NaN for what is not finite."""
         if "grad_signal" in names:
             trace, signal = (values[names.index(n)] for n in ("grad_noise_trace", "grad_signal"))
             names.append("noise_scale")

@@ -13,7 +13,6 @@ from torch import Tensor, fx, nn
 from deltaflow.comparison.flow_numbers import theory_fit
 from deltaflow.records import TheorySummary
 from deltaflow.theory import Array, Graph, NoTheoryError, propagate, read, symbolic
-from deltaflow.watching.measuring.heard import Values
 from deltaflow.watching.measuring.layers import WatchedLayer
 
 
@@ -86,15 +85,15 @@ class Forecast:
         return unknown | theory_fit(table) | {"nothing": self.nothing}
 
     def predict(
-        self, layers: Sequence[WatchedLayer], measured: Sequence[Mapping[str, Tensor]]
-    ) -> list[Values]:
+        self, layers: Sequence[WatchedLayer], measured: Sequence[Mapping[str, float]]
+    ) -> list[dict[str, float]]:
         """The columns ``predicted_…``, aligned with what was measured at the last layer but one.
 
         Args:
             layers: in the order of the table.
             measured: columns of each.
         """
-        predicted: list[Values] = [{} for _ in layers]
+        predicted: list[dict[str, float]] = [{} for _ in layers]
         if self._graph is None:
             return predicted
         try:
@@ -103,11 +102,14 @@ class Forecast:
             self.nothing = str(error)
             return predicted
         names = dict(self._core.named_modules())
+        if not all(names.get(name) in self._modules for name in profile.names):
+            self.nothing = "Theory knows the layers that were there at first. Found others since."
+            return predicted
         at = {self._modules[names[name]]: row for row, name in enumerate(profile.names)}
         for values, layer in zip(predicted, layers, strict=True):
             if layer in at:
                 q = profile.preactivation_second_moment[at[layer]].mean()
-                values["predicted_preactivation_second_moment"] = torch.tensor([float(q)])
+                values["predicted_preactivation_second_moment"] = float(q)
         columns = {"delta_norm": profile.delta_norm}
         if self._is_flat:
             columns["sample_grad_rms"] = profile.sample_grad_rms
@@ -121,12 +123,12 @@ class Forecast:
 
 
 def _scale(
-    profile: Array, rows: Sequence[int | None], measured: Sequence[Tensor | None]
-) -> Tensor | None:
+    profile: Array, rows: Sequence[int | None], measured: Sequence[float | None]
+) -> float | None:
     """What was measured over what is predicted, at one layer; ``None`` if either is not known."""
     for row, value in zip(rows, measured, strict=True):
         if row is not None and value is not None and profile[row] > 0:
-            return value.cpu() / float(profile[row])
+            return value / float(profile[row])
     return None
 
 

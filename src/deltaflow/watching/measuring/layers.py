@@ -6,6 +6,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from deltaflow.system.errors import UserError
+from deltaflow.watching.measuring.reductions import row_lengths
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -28,6 +29,11 @@ class WatchedLayer:
     def weight(self) -> Tensor:
         """Its weight, as PyTorch shapes it."""
         return cast(Tensor, self.module.weight)
+
+    @property
+    def bias(self) -> Tensor | None:
+        """Its bias, if it has one."""
+        return cast(Tensor | None, self.module.bias)
 
     @property
     def fan_in(self) -> int:
@@ -54,7 +60,7 @@ class WatchedLayer:
         return parameter.flatten(1)
 
     def sample_gradients(self, fed: Tensor, delta: Tensor) -> Tensor | None:
-        """‖g_b‖² of each sample, g_b the gradient of its loss alone by the weight.
+        """‖g_b‖ of each sample, g_b the gradient of its loss alone by the weight.
 
         A sample meets the weight at T positions, so that g_b = Σ_t δ_bt h_btᵀ. Exact; by the
         product of Gram matrices where that is the smaller one (Li et al. 2022, arXiv:2110.05679,
@@ -65,18 +71,18 @@ class WatchedLayer:
             delta: ∂(sample loss)/∂z, ``[B, …]``.
 
         Returns:
-            ``[B]``, squared loss per squared unit of weight; ``None`` for a convolution of another
-            kind than one group in one or two dimensions with zeros around.
+            ``[B]``, loss per unit of weight; ``None`` for a convolution of another kind than one
+            group in one or two dimensions with zeros around.
         """
         positions = self._positions(fed, delta)
         if positions is None:
             return None
         h, d = positions
         if h.shape[1] == 1:
-            return d.square().sum((1, 2)) * h.square().sum((1, 2))
+            return row_lengths(d) * row_lengths(h)
         if h.shape[1] ** 2 < h.shape[2] * d.shape[2]:
-            return ((h @ h.mT) * (d @ d.mT)).sum((1, 2))
-        return (d.mT @ h).square().sum((1, 2))
+            return ((h @ h.mT) * (d @ d.mT)).sum((1, 2)).clamp(min=0).sqrt()
+        return row_lengths(d.mT @ h)
 
     def _positions(self, fed: Tensor, delta: Tensor) -> tuple[Tensor, Tensor] | None:
         """What is multiplied with the weight, ``[B, T, fan_in]``, and δ, ``[B, T, fan_out]``."""

@@ -1,7 +1,6 @@
 """What a training is judged by besides its tables, as far as the measured steps tell."""
 
 import math
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,10 +11,11 @@ from torch import Tensor
 from deltaflow.watching.judgement.evidence import Array, Evidence
 from deltaflow.watching.measuring.layers import WatchedLayer
 from deltaflow.watching.measuring.loss_graph import LossFacts
+from deltaflow.watching.measuring.reductions import share
 from deltaflow.watching.measuring.tape import StepTape
 
 _ENOUGH_ROWS = 256  # of the batches on which a unit must be off to count as dead
-_STALE = 1e-3  # share by which a gradient may differ from what the last backward pass brought
+_STALE = 1e-3  # share of a gradient that may have been there before
 
 
 class Observations:
@@ -28,7 +28,9 @@ class Observations:
     def __init__(self) -> None:
         self.loss = LossFacts()
         self._responses: list[float] = []
-        self._off: deque[tuple[int, dict[WatchedLayer, Tensor]]] = deque()
+        # by layer: rows of the batches seen one after the other, and of the last, on which each
+        # unit was off
+        self._rows_off: dict[WatchedLayer, tuple[int, Tensor]] = {}
         self._activations: list[tuple[str, bool]] = []
         self._copies: dict[int, int] = {}
         self._without_gradient: tuple[int, ...] = ()
@@ -69,8 +71,8 @@ class Observations:
         last = tape.steps[layers[-1]].call if layers[-1] in tape.steps else None
         if last is not None and last.response is not None:
             self._responses.append(float(last.response))
-        for layer, share in self._dead(tape).items():
-            tape.steps[layer].values["dead_fraction"] = share
+        for layer, dead in self._dead(tape).items():
+            tape.numbers[layer]["dead_fraction"] = dead
         if self._accumulated is None and number and self._is_stale(tape):
             self._accumulated = number
 
@@ -91,27 +93,21 @@ class Observations:
 
     def _is_stale(self, tape: StepTape) -> bool:
         """Whether the gradients are more than those of this step's backward pass."""
-        for step in tape.steps.values():
-            if step.n_backward != 1 or step.gradient is None or step.fresh is None:
-                continue
-            whole, fresh = float(step.gradient.norm()), float(step.fresh)
-            if math.isfinite(whole) and abs(whole - fresh) > _STALE * max(whole, fresh):
-                return True
-        return False
+        return any(
+            step.n_backward == 1
+            and float(step.earlier) > _STALE * tape.numbers[layer].get("weight_grad_norm", math.inf)
+            for layer, step in tape.steps.items()
+        )
 
-    def _dead(self, tape: StepTape) -> dict[WatchedLayer, Tensor]:
+    def _dead(self, tape: StepTape) -> dict[WatchedLayer, float]:
         """Share of units that were off in the last measured batches, once they are enough."""
-        calls = {layer: step.call for layer, step in tape.steps.items()}
-        off = {layer: c.off for layer, c in calls.items() if c is not None and c.off is not None}
-        n_samples = next((call.n_samples for call in calls.values() if call is not None), 0)
-        self._off.append((n_samples, off))
-        while sum(n for n, _ in self._off) - self._off[0][0] >= _ENOUGH_ROWS:
-            self._off.popleft()
-        if sum(n for n, _ in self._off) < _ENOUGH_ROWS:
-            return {}
-        shares = {}
-        for layer in self._off[-1][1]:
-            masks = [masks[layer] for _, masks in self._off if layer in masks]
-            if len(masks) == len(self._off):
-                shares[layer] = torch.stack(masks).all(0).double().mean()[None]
+        before, self._rows_off, shares = self._rows_off, {}, {}
+        for layer, step in tape.steps.items():
+            if step.call is None or step.call.off is None:
+                continue
+            off, n = step.call.off, step.call.n_samples
+            n_rows, rows_off = before.get(layer, (0, 0))
+            self._rows_off[layer] = n_rows + n, (rows_off + n) * off
+            if n_rows + n >= _ENOUGH_ROWS:
+                shares[layer] = float(share(self._rows_off[layer][1] >= _ENOUGH_ROWS))
         return shares

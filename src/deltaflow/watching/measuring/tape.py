@@ -10,12 +10,25 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Variable
 
-from deltaflow.flow import kernels
-from deltaflow.flow.measurement import exact
-from deltaflow.watching.measuring.following import Followed, Follower, Heard, Kinds
-from deltaflow.watching.measuring.heard import Call, LayerStep, call_of
-from deltaflow.watching.measuring.layers import WatchedLayer, by_sample
+from deltaflow.watching.measuring.following import Followed, Follower, Heard
+from deltaflow.watching.measuring.functions import Kinds
+from deltaflow.watching.measuring.heard import (
+    Call,
+    LayerStep,
+    call_of,
+    is_trained,
+    response_of,
+)
+from deltaflow.watching.measuring.layers import WatchedLayer, by_sample, watched_layers
+from deltaflow.watching.measuring.reductions import (
+    fetched,
+    length,
+    plain,
+    precise_enough,
+    ratio,
+)
 
 
 class StepTape:
@@ -28,9 +41,12 @@ class StepTape:
         follows_all: whether functions are followed wherever they are called while the tape is
             entered, and not in the model's own ``forward`` alone.
         kinds: what was found of functions before, which is added to.
+        last: the layer that gives the outputs; ``None`` at the first step, where it is not known,
+            and gradients are kept.
 
     Attributes:
         steps: of each layer that was called, in the order of the calls.
+        numbers: columns of the layers table of each, once the step is over.
         follower: what follows each layer.
         activations: the function that follows each layer for which one was found: its name, and
             whether it has a flat part.
@@ -43,25 +59,29 @@ class StepTape:
         loss_scale: Callable[[], float] = lambda: 1.0,
         follows_all: bool = False,
         kinds: Kinds | None = None,
+        last: WatchedLayer | None = None,
     ) -> None:
         self.layers = layers
         self.model = model
         self.loss_scale = loss_scale
         self.follows_all = follows_all
+        self.last = last
         self.steps: dict[WatchedLayer, LayerStep] = {}
+        self.numbers: dict[WatchedLayer, dict[str, float]] = {}
         self._n_samples = 0
         self.follower = Follower({} if kinds is None else kinds)
         self.activations: list[tuple[str, bool]] = []
         self._hooks: list[Any] = []
-        self._is_forward_over = False
+        self._is_forward_over = self._is_backward_begun = False
         self._heard: list[Heard | None] = []
+        self._reached: list[WatchedLayer] = []  # by the backward pass under way
 
     def __enter__(self) -> "StepTape":
         for layer in self.layers:
-            self._hooks.append(layer.module.register_forward_hook(partial(self._called, layer)))
+            self._listen_to(layer)
         watched = {layer.module for layer in self.layers}
         for module in self.model.modules():
-            if module not in watched and not [*module.children(), *module.parameters()]:
+            if module not in watched and _is_function(module):
                 self._hooks.append(module.register_forward_pre_hook(self._before_function))
                 self._hooks.append(module.register_forward_hook(self._after_function))
         if self.follows_all:
@@ -85,11 +105,10 @@ class StepTape:
         if self._is_forward_over:
             return
         self._is_forward_over = True
-        self.follower.pause()
+        self.follower.stop()
         for call, followed in self.follower.found.items():
             if not followed.is_used_twice:
-                self._note_phi(call, followed)  # type: ignore[arg-type]
-        self.follower.found.clear()
+                self._note_phi(call, followed)
 
     def end(self) -> None:
         """Measure the update that was taken; called after it."""
@@ -97,15 +116,24 @@ class StepTape:
             values, call = step.values, step.call
             if call is not None:
                 values |= call.values
-            values["weight_rms"] = kernels.rms(step.before[None])
-            after, before = exact(layer.weight)[None], step.before[None]
-            values["update_ratio"] = kernels.update_ratio(before, after)
-            if step.bias_gradient is not None:
-                values["bias_grad_rms"] = kernels.rms(step.bias_gradient[None])
-            if step.gradient is not None:
-                self._note_gradient(layer, step)
+            before = plain(step.before)
+            size, moved = length(before), length(plain(layer.weight).to(before) - before)
+            values["weight_rms"] = size / max(before.numel(), 1) ** 0.5
+            values["update_ratio"] = ratio(moved, size)
+        numbers = fetched([step.values for step in self.steps.values()])
+        self.numbers = dict(zip(self.steps, numbers, strict=True))
+        for layer, columns in self.numbers.items():
+            columns |= self.steps[layer].noise(layer, columns)
+
+    def _listen_to(self, layer: WatchedLayer) -> None:
+        self._hooks.append(layer.module.register_forward_hook(partial(self._called, layer)))
 
     def _model_begins(self, module: nn.Module, inputs: Any) -> None:
+        known = {layer.module for layer in self.layers}
+        for layer in watched_layers(self.model):
+            if layer.module not in known:  # put in since, as a new head
+                self.layers.append(layer)
+                self._listen_to(layer)
         self.follower.begin()
 
     def _model_ends(self, module: nn.Module, inputs: Any, outputs: Any) -> None:
@@ -119,89 +147,71 @@ class StepTape:
         with self.follower.deaf():
             fed = inputs[0].detach()
             if layer not in self.steps:
-                self.steps[layer] = LayerStep(exact(layer.weight).clone())
-                self._listen_to_parameters(layer, self.steps[layer])
+                self.steps[layer] = LayerStep(layer.weight.detach().clone())
+                self._listen_to_parameters(layer)
             if not torch.is_grad_enabled():
                 return
             if layer is next((one for one, step in self.steps.items() if step.calls), layer):
                 # a pass begins
                 self._n_samples = fed.shape[0] if fed.dim() > 1 else 1
-            call = call_of(exact(z), self._n_samples)
+            call = call_of(layer, z, self._n_samples)
+            if self.last in (None, layer):
+                call.response = response_of(z, self._n_samples)
             self.steps[layer].calls.append(call)
             if z.requires_grad:
-                z.register_hook(partial(self._delta, layer, call, fed))
+                z.register_hook(partial(self._delta, call, fed))
         self.follower.follow(call, z)
 
-    def _listen_to_parameters(self, layer: WatchedLayer, step: LayerStep) -> None:
-        weight, bias = layer.weight, layer.module.bias
-        if weight.requires_grad and weight.is_leaf:  # none of a parametrization
-            accumulated = partial(self._gradient, layer, step)
-            self._hooks.append(weight.register_hook(partial(self._fresh_gradient, step)))
-            self._hooks.append(weight.register_post_accumulate_grad_hook(accumulated))
-        if isinstance(bias, Tensor) and bias.requires_grad and bias.is_leaf:
-            noted = partial(self._bias_gradient, step)
-            self._hooks.append(bias.register_post_accumulate_grad_hook(noted))
+    def _listen_to_parameters(self, layer: WatchedLayer) -> None:
+        for parameter in (layer.weight, layer.bias):
+            if parameter is not None and is_trained(parameter):
+                hook = partial(self._gradient, layer)
+                self._hooks.append(parameter.register_post_accumulate_grad_hook(hook))
+                return
 
     def _note_phi(self, call: Call, followed: Followed) -> None:
-        values, traits = call.values, followed.traits
-        self.activations.append((followed.name, traits.has_flat_part))
-        values["activation_mean"], values["activation_std"], _ = kernels.moments(
-            exact(followed.h)[None]
-        )
-        if not (traits.saturates or traits.has_flat_part):
-            return
-        slope = followed.slope()
-        if traits.saturates:
-            u = followed.u.to(slope.dtype)
-            share = kernels.saturated_fraction(slope[None], u[None], traits.steepest, traits.live)
-            values["saturated_fraction"] = exact(share)
-        if traits.has_flat_part:
-            values["inactive_fraction"] = exact(kernels.inactive_fraction(slope[None]))
-            layer = next(layer for layer, step in self.steps.items() if call in step.calls)
-            call.off = (layer.by_unit(slope) == 0).all(0)
+        call.values |= followed.values
+        call.off = followed.off
+        self.activations.append((followed.name, followed.kind.traits.has_flat_part))
 
-    def _delta(self, layer: WatchedLayer, call: Call, fed: Tensor, grad: Tensor) -> None:
-        self.stop_following()
+    def _delta(self, call: Call, fed: Tensor, grad: Tensor) -> None:
+        if not self._is_backward_begun:
+            self._begin_backward()
         if call.was_differentiated:
             return
         call.was_differentiated = True
-        scale = call.n_samples / self.loss_scale()
-        samples = by_sample(exact(grad) * scale, call.n_samples)
+        layer, n = call.layer, call.n_samples
+        samples = by_sample(precise_enough(grad), n)
         if samples is None:
             return
-        delta = samples[None]
-        call.values |= {"delta_rms": kernels.rms(delta), "delta_norm": kernels.delta_norm(delta)}
-        if self.follower.mixes_samples or len(grad) != call.n_samples:
+        scale, entries = n / self.loss_scale(), max(samples.numel(), 1)
+        whole = scale * length(samples)
+        call.values |= {"delta_rms": whole / entries**0.5, "delta_norm": whole / n**0.5}
+        if self.follower.mixes_samples or len(grad) != n:
             return
-        squares = layer.sample_gradients(exact(fed), samples.reshape(grad.shape))
-        if squares is not None:
-            call.values["sample_grad_rms"] = kernels.sample_grad_rms(
-                squares.mean()[None], layer.fan_in, layer.fan_out
-            )
+        lengths = layer.sample_gradients(plain(fed).to(samples), samples.reshape(grad.shape))
+        if lengths is not None:
+            whole = scale * length(lengths)
+            call.values["sample_grad_rms"] = whole / (n * layer.fan_in * layer.fan_out) ** 0.5
 
-    def _fresh_gradient(self, step: LayerStep, grad: Tensor) -> None:
-        step.n_backward += 1
-        step.fresh = torch.linalg.vector_norm(exact(grad)) / self.loss_scale()
+    def _begin_backward(self) -> None:
+        self._is_backward_begun = True
+        self.stop_following()
+        for layer, step in self.steps.items():
+            if is_trained(layer.weight) and layer.weight.grad is not None:
+                step.earlier = length(layer.weight.grad)
 
-    def _gradient(self, layer: WatchedLayer, step: LayerStep, weight: Tensor) -> None:
-        if weight.grad is not None and not weight.grad.is_sparse:
-            step.gradient = layer.units(exact(weight.grad)) / self.loss_scale()
+    def _gradient(self, layer: WatchedLayer, parameter: Tensor) -> None:
+        """A backward pass has reached a layer, whose gradients are read when it is over."""
+        if not self._reached:
+            Variable._execution_engine.queue_callback(self._backward_is_over)
+        self._reached.append(layer)
 
-    def _bias_gradient(self, step: LayerStep, bias: Tensor) -> None:
-        if bias.grad is not None:
-            step.bias_gradient = exact(bias.grad) / self.loss_scale()
-
-    def _note_gradient(self, layer: WatchedLayer, step: LayerStep) -> None:
-        assert step.gradient is not None
-        gradient, values = step.gradient[None], step.values
-        values["weight_grad_rms"] = kernels.rms(gradient)
-        values["weight_grad_norm"] = kernels.frobenius(gradient)
-        if "sample_grad_rms" not in values or step.n_backward != 1 or step.calls[0].n_samples < 2:
-            return
-        n = step.calls[0].n_samples
-        second_moment = values["sample_grad_rms"].square() * layer.fan_in * layer.fan_out
-        trace, signal = kernels.gradient_noise(second_moment, values["weight_grad_norm"], n)
-        values["grad_noise_trace"], values["grad_signal"] = trace, signal
+    def _backward_is_over(self) -> None:
+        scale = self.loss_scale()
+        for layer in self._reached:
+            self.steps[layer].note_gradients(layer, scale, is_kept=self.last is None)
+        self._reached = []
 
     def _before_function(self, module: nn.Module, inputs: Any) -> None:
         heard = None
@@ -214,5 +224,12 @@ class StepTape:
     def _after_function(self, module: nn.Module, inputs: Any, result: Any) -> None:
         heard = self._heard.pop() if self._heard else None
         if heard is not None:
-            self.follower.of_result(module, heard, result)
+            with self.follower.deaf():
+                self.follower.of_result(heard, result)
             self.follower.go_on()
+
+
+def _is_function(module: nn.Module) -> bool:
+    """Whether it is somebody's own function; PyTorch's modules call one of PyTorch's each."""
+    is_own = not type(module).__module__.startswith("torch.nn.modules.")
+    return is_own and not [*module.children(), *module.parameters()]

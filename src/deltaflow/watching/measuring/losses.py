@@ -1,0 +1,44 @@
+"""The losses of all steps, which an accelerator is not waited for."""
+
+import torch
+from torch import Tensor
+
+from deltaflow.system.errors import UserError
+
+_MOST_WAITING = 1000
+
+
+class Losses:
+    """What every step was told to have lost."""
+
+    def __init__(self) -> None:
+        self._known: list[float] = []
+        self._waiting: list[Tensor] = []
+
+    def note(self, loss: Tensor | float) -> None:
+        """Note the loss of the next step.
+
+        Raises:
+            ValueError: if it is not one number.
+        """
+        loss = torch.as_tensor(loss)
+        if loss.numel() != 1:
+            raise UserError(
+                "The loss of a step must be one number. Found one of the shape "
+                f"{list(loss.shape)}. Hand over its mean."
+            )
+        if loss.is_cpu and not self._waiting:
+            self._known.append(loss.item())
+            return
+        self._waiting.append(loss.detach().clone())
+        if len(self._waiting) > _MOST_WAITING:
+            self.numbers()
+
+    def numbers(self) -> list[float]:
+        """The losses of all steps so far."""
+        if self._waiting:
+            self._known += torch.stack(
+                [x.reshape(()).float().cpu() for x in self._waiting]
+            ).tolist()
+            self._waiting = []
+        return self._known

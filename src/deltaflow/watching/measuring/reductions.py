@@ -1,0 +1,101 @@
+"""Numbers made of tensors, as fast as a processor allows for small ones.
+
+On a processor, where calls take longer than small tensors do, they are numbers at once, and lengths
+are taken in single precision: again in double where squares might underflow or overflow. On an
+accelerator all are tensors in double precision, which nobody waits for before :func:`fetched`.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deltaflow.flow import kernels
+from deltaflow.flow.measurement import exact
+
+Number = float | Tensor
+Values = dict[str, Number]
+"""Columns of the layers table, of one layer; those that do not apply are left out."""
+
+_SAFE = 1e-12, 1e15  # lengths such that single precision holds the squares of all that counts
+_LONG = 2**16  # entries whose squares single precision sums to 1e-6
+_CONSTANT = 1e-9  # share of the mean square below which rounding would hide the variance
+
+
+def plain(x: Tensor) -> Tensor:
+    """``x`` outside any graph, in single precision if it had less."""
+    x = x.detach()
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
+def is_fast(x: Tensor) -> bool:
+    """Whether the numbers of a tensor are to be had at once."""
+    return x.is_cpu
+
+
+def row_lengths(x: Tensor) -> Tensor:
+    """Euclidean norm of each row, which is what the first axis counts."""
+    rows = x.flatten(1) if x.dim() > 1 else x[:, None]
+    dtype = torch.float64 if rows.shape[1] > _LONG else None
+    lengths: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=dtype)
+    return lengths
+
+
+def length(x: Tensor) -> Number:
+    """Euclidean norm of all entries."""
+    if not is_fast(x):
+        return kernels.frobenius(exact(x)[None])[0]
+    x = plain(x)
+    norm = float(torch.linalg.vector_norm(row_lengths(x) if x.numel() > _LONG else x))
+    return norm if _SAFE[0] < norm < _SAFE[1] else float(torch.linalg.vector_norm(x.double()))
+
+
+def precise_enough(x: Tensor) -> Tensor:
+    """``x`` in a precision that holds the squares of all that counts."""
+    if not is_fast(x):
+        return exact(x)
+    x = plain(x)
+    norm = float(torch.linalg.vector_norm(x))
+    return x if _SAFE[0] < norm < _SAFE[1] else x.double()
+
+
+def moments(x: Tensor) -> tuple[Number, Number, Number]:
+    """Mean, standard deviation (of the entries, not an estimate) and mean square."""
+    x = exact(x)
+    if not is_fast(x):
+        one, two, three = kernels.moments(x[None])
+        return one[0], two[0], three[0]
+    entries = x.reshape(-1).numpy()
+    if not len(entries):
+        return math.nan, math.nan, math.nan
+    with np.errstate(all="ignore"):
+        mean, second = float(entries.mean()), float(entries.dot(entries)) / len(entries)
+        variance = second - mean * mean
+        if variance < _CONSTANT * second:
+            variance = float(((entries - mean) ** 2).mean())
+    return mean, math.sqrt(variance), second
+
+
+def ratio(part: Number, whole: Number) -> Number:
+    """Their quotient; NaN where the whole is 0."""
+    return part / whole if isinstance(whole, Tensor) or whole else math.nan
+
+
+def share(hits: Tensor) -> Number:
+    """Share of entries that are not 0."""
+    count = torch.count_nonzero(hits)
+    return (float(count) if is_fast(hits) else exact(count)) / max(hits.numel(), 1)
+
+
+def fetched(layers: Sequence[Values]) -> list[dict[str, float]]:
+    """The same as numbers, with what is on an accelerator brought over in one piece."""
+    waiting = [value for values in layers for value in values.values() if isinstance(value, Tensor)]
+    if not waiting:
+        return [*layers]  # type: ignore[list-item]
+    known = iter(torch.stack([x.reshape(()).to(waiting[0]) for x in waiting]).tolist())
+    return [
+        {name: next(known) if isinstance(x, Tensor) else x for name, x in values.items()}
+        for values in layers
+    ]
