@@ -6,11 +6,14 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_tables import table
+
+from foreign import guarded
 
 ROWS = [(k * 7 % 10 + 0.5, k * 3 % 7 - 2, "ab"[k % 2]) for k in range(24)]
 
@@ -232,6 +235,18 @@ def test_a_damaged_table_is_read_or_refused(noise, at):
             path = Path(folder, name)
             path.write_bytes(whole[:start] + noise + whole[start + len(noise) :])
             read_or_refused(str(path), "k")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "n_columns"), [("t.csv", 100_000), ("t.parquet", 30_000)])
+def test_very_many_columns_are_read_within_ten_seconds(name, n_columns, save):
+    numbers = np.arange(20.0 * n_columns).reshape(20, n_columns) % 11
+    frame = pl.DataFrame(numbers, schema=[f"x{n}" for n in range(n_columns)])
+    frame = frame.with_columns(k=pl.Series(["a", "b"] * 10))
+    path = save(b"", name)
+    frame.write_csv(path) if name.endswith("csv") else frame.write_parquet(path)
+    with guarded():  # of processor time
+        assert table(path, "k", None, None, []).features.shape == (20, n_columns)
 
 
 def test_a_parquet_file_that_is_cut_off_is_refused_wherever(save):
