@@ -129,25 +129,25 @@ def _initializations(evidence: Evidence) -> Iterator[Candidate]:
 def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
     """Initialisations for the network's own φ; of its own family, if that has a scale."""
     activation, own = theory.moments.activation, theory.initializer
-    slope = float(getattr(activation, "negative_slope", 0.0))
+    shifts = (own.sigma_b, 0.0) if isinstance(own, Normal) else (0.0,)
+    edges = [(_edge(theory, shift), shift) for shift in dict.fromkeys(shifts)]
+    found = [(edge, shift) for edge, shift in edges if edge is not None]
+    if _scaled(own, 1.0) is not None:
+        yield from filter(None, (_scaled(own, _stated(edge), shift) for edge, shift in found))
+        return
+    yield "init=he", He(float(getattr(activation, "negative_slope", 0.0)))
+    yield "init=xavier", Xavier()
+    yield from (("init=critical", Normal(edge, 0.0)) for edge, _ in found)
+
+
+def _scaled(own: Initializer, edge: float, shift: float = 0.0) -> tuple[str, Initializer] | None:
+    """An initialisation of the same family with another scale, if that has one, and how to ask."""
     if isinstance(own, Normal):
-        for shift in dict.fromkeys((own.sigma_b, 0.0)):
-            without = "" if shift == own.sigma_b else " init.sigma_b=0"
-            if (edge := _edge(theory, shift)) is not None:
-                edge = _stated(edge)
-                yield f"init.sigma_w={edge:g}{without}", Normal(edge, shift)
-    elif isinstance(own, Critical) and own.sigma_b:  # a setting that other options lack
-        if (edge := _edge(theory, 0.0)) is not None:
-            yield "init.sigma_b=0", Normal(edge, 0.0)
-    elif isinstance(own, Orthogonal):
-        if (edge := _edge(theory, 0.0)) is not None:
-            edge = _stated(edge)
-            yield f"init.gain={edge:g}", Orthogonal(edge)
-    else:
-        yield "init=he", He(slope)
-        yield "init=xavier", Xavier()
-        if (edge := _edge(theory, 0.0)) is not None:
-            yield "init=critical", Normal(edge, 0.0)
+        without = "" if shift == own.sigma_b else " init.sigma_b=0"
+        return f"init.sigma_w={edge:g}{without}", Normal(edge, shift)
+    if isinstance(own, Critical) and own.sigma_b:  # a setting that other options lack
+        return "init.sigma_b=0", Normal(edge, 0.0)
+    return (f"init.gain={edge:g}", Orthogonal(edge)) if isinstance(own, Orthogonal) else None
 
 
 def _edge(theory: Theory, sigma_b: float) -> float | None:
@@ -164,22 +164,13 @@ def _without_dropout(evidence: Evidence) -> Iterator[Candidate]:
 
 def _activations(evidence: Evidence) -> Iterator[Candidate]:
     """Those with a usual initialisation on their edge of chaos, whatever the present one."""
-    own = evidence.theory.initializer
     usual: tuple[tuple[str, nn.Module, str, Initializer, float], ...] = (
         ("tanh", nn.Tanh(), "xavier", Xavier(), 1.0),
         ("relu", nn.ReLU(), "he", He(), _stated(math.sqrt(2))),
     )
     for name, activation, init, start, edge in usual:
-        if isinstance(own, Normal):
-            shift = " init.sigma_b=0" if own.sigma_b else ""
-            overrides, start = f"init.sigma_w={edge:g}{shift}", Normal(edge, 0.0)
-        elif isinstance(own, Critical) and own.sigma_b:
-            overrides, start = "init.sigma_b=0", Normal(edge, 0.0)
-        elif isinstance(own, Orthogonal):
-            overrides, start = f"init.gain={edge:g}", Orthogonal(edge)
-        else:
-            overrides = f"init={init}"
-        yield from _with(evidence, f"activation={name} {overrides}", activation, start)
+        own = _scaled(evidence.theory.initializer, edge) or (f"init={init}", start)
+        yield from _with(evidence, f"activation={name} {own[0]}", activation, own[1])
 
 
 def _shallower(evidence: Evidence) -> Iterator[Candidate]:

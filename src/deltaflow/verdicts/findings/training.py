@@ -85,12 +85,8 @@ def stalled(evidence: Evidence) -> Verdict | None:
         return None
     if pace * n_steps > KEPT or pace > USUAL_UPDATE:
         return None
-    numbers: dict[str, Any] = {
-        "update": pace,
-        "n_steps": n_steps,
-        "first_loss": first,
-        "last_loss": last,
-    }
+    numbers: dict[str, Any] = {"update": pace, "n_steps": n_steps}
+    numbers |= {"first_loss": first, "last_loss": last}
     at_first = evidence.first_length
     if evidence.settings.scheduled and at_first * n_steps > KEPT:
         numbers["first_update"] = at_first

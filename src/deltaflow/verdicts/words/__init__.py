@@ -33,9 +33,6 @@ def recorded(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-_BASIS = {
-    "scatter": "Layers of {narrowest:.0f} unit{s} scatter by about ±{scatter:.1f} decades. ",
-}
 _PREDICTED = {  # by quantity, in the order of importance
     "rate": "predicted ×{:.3g} per layer",
     "saturated": "predicted {:.0%} saturated",
@@ -64,8 +61,8 @@ def advice_words(advice: Advice) -> str:
     instead = f" instead of {size:.3g}" if (size := basis.get("input_second_moment")) else ""
     before = ""
     if "scatter" in basis:
-        several = "s" * (basis["narrowest"] != 1)
-        before = _BASIS["scatter"].format(s=several, **basis)
+        units = f"{basis['narrowest']} unit{'s' * (basis['narrowest'] != 1)}"
+        before = f"Layers of {units} scatter by about ±{basis['scatter']:.1f} decades. "
     other = "".join(f", or {o}{_WHY.get(o, '')}" for o in advice.alternatives)
     without = f" Leave out {' '.join(advice.leave_out)}." if advice.leave_out else ""
     return f"{before}Try {' '.join(advice.overrides)}{predicted}{instead}{other}.{without}"
