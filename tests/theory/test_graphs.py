@@ -19,6 +19,7 @@ from deltaflow.theory.graphs import (
     Source,
     Sum,
 )
+from deltaflow.theory.graphs.batches import NormalizedBatch
 
 WIDTH, BLOCKS = 512, 20
 
@@ -115,6 +116,26 @@ def test_batch_normalisation_makes_gradients_of_linear_networks_explode(n):
         operations += [Linear(at, 1.7, 0.0, 8), BatchNorm(at + 1, 0.0)]
     square = propagate(Graph(operations)).delta_square.mean(-1)
     assert (square[1] / square[9]) ** (1 / 8) == pytest.approx((n - 2) / (n - 3), rel=0.006)
+
+
+def test_gradients_go_back_through_a_batch_by_the_derivative_of_each_draw():
+    draw, n = np.random.default_rng(0), 6
+    z, g = draw.standard_normal((n, 9)), draw.standard_normal((n, 4))
+    batch = NormalizedBatch.of(z @ z.T / 9, 0.1, 1.0)
+    slope = draw.standard_normal(batch.u.shape)
+    each = [(np.eye(n) - 1 / n - np.outer(u, u) / n) / deviation * s
+            for u, deviation, s in zip(batch.u, batch.deviation, slope, strict=True)]  # fmt: skip
+    expected = np.mean([d @ (g @ g.T) @ d.T for d in each], 0)
+    np.testing.assert_allclose(batch.back(g @ g.T, slope), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_no_square_of_a_gradient_is_negative_where_next_to_nothing_goes_back():
+    draw = np.random.default_rng(1)
+    for _ in range(20):
+        z, g = draw.standard_normal((2, 3)), draw.standard_normal((2, 2))
+        batch = NormalizedBatch.of(1e9 * z @ z.T, 1e-5, 1.0)
+        square = np.diagonal(batch.back(g @ g.T, np.ones_like(batch.u)))
+        assert (square >= 0).all()
 
 
 class Residual(nn.Module):

@@ -14,7 +14,6 @@ import numpy as np
 from deltaflow.theory.gaussian import Array
 
 _DRAWS = 4096
-_CHUNK = 256  # draws whose matrices are made at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +50,7 @@ class NormalizedBatch:
         """What the products of gradients between samples become on their way back.
 
         The derivative of u by z is (1 − 1/n − u uᵀ/n) / deviation, of a sample by all of its batch.
+        Its products are multiplied out, so that no draw has a matrix of its own.
 
         Args:
             gradient: of the gradients by φ(u), ``[n, n]``.
@@ -59,18 +59,15 @@ class NormalizedBatch:
         Returns:
             ``[n, n]``, of the gradients by z.
         """
-        values, vectors = np.linalg.eigh(gradient)
-        kept = values > 1e-15 * values.max()
-        root = vectors[:, kept] * np.sqrt(values[kept])
-        total = np.zeros_like(gradient)
-        for start in range(0, len(self.u), _CHUNK):
-            some = slice(start, start + _CHUNK)
-            u = self.u[some, :, None]
-            g = slope[some, :, None] * root
-            g = g - g.mean(1, keepdims=True) - u * (u * g).mean(1, keepdims=True)
-            flat = (g / self.deviation[some, :, None]).transpose(1, 0, 2).reshape(len(total), -1)
-            total += flat @ flat.T
-        return total / len(self.u)
+        n, u, s = len(gradient), self.u, slope / self.deviation
+        # Of each draw, the product of its slopes, the gradient and its slopes, times 1 and times u.
+        by_ones, by_u = s * (s @ gradient), s * ((s * u) @ gradient)
+        mean, mixed, own = (each.mean(-1, keepdims=True) for each in (by_ones, by_u, by_u * u))
+        once = (by_ones - mean / 2 - mixed * u).sum(0) + u.T @ (by_u - own * u / 2)
+        found: Array = (gradient * (s.T @ s) - (once + once.T) / n) / len(u)
+        # Of a batch of two nothing goes back but what ε lets through, and rounding can be more.
+        np.fill_diagonal(found, np.maximum(np.diagonal(found), 0))
+        return found
 
 
 @cache
