@@ -8,6 +8,7 @@ import atexit
 import gc
 import os
 import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -45,12 +46,26 @@ def _errors_are_messages(monkeypatch):
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
 
 
-@pytest.fixture(scope="module")
-def real_pictures(_blank):
-    """Pictures of runs and sweeps are what users get, in all tests of this module from here on."""
-    _blank.undo()
-    yield
-    blank_pictures(_blank)
+@pytest.fixture(scope="session")
+def with_pictures(_blank):
+    """A context in which pictures of runs and sweeps are what users get."""
+
+    @contextmanager
+    def drawn():
+        _blank.undo()
+        try:
+            yield
+        finally:
+            blank_pictures(_blank)
+
+    return drawn
+
+
+@pytest.fixture
+def real_pictures(with_pictures):
+    """Pictures of runs and sweeps are what users get."""
+    with with_pictures():
+        yield
 
 
 @pytest.fixture

@@ -104,10 +104,11 @@ def parts(tmp_path_factory):
 @pytest.mark.slow
 @each_option
 def test_every_option_trains_and_each_replica_is_the_lone_run(
-    overrides, parts, real_pictures, tmp_path
+    overrides, parts, with_pictures, tmp_path
 ):
     double, three = "trainer.precision=64-true", ["seed=5", "n_seeds=3"]
-    lone = run([*_settings(overrides), double, "seed=6", "n_seeds=1"], tmp_path / "lone")
+    with with_pictures():
+        lone = run([*_settings(overrides), double, "seed=6", "n_seeds=1"], tmp_path / "lone")
     if overrides in PARTS:
         stack = parts(double, *three)[" ".join(overrides)]
     else:
