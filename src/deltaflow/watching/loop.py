@@ -96,8 +96,8 @@ def watch(
     Args:
         model: that is trained.
         directory: where the records go; made if it is not there.
-        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for ten steps to a decade, as
-            0 to 8, 10, 12, 15, 18, …, which costs next to nothing in a long training.
+        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for 0 to 8, 10,
+            12, 15, 18, …, ever fewer, which cost next to nothing in a long training.
         n_steps: of the loop, if it is known; the last one is measured then.
         seed: by which a report tells repetitions from each other.
         settings: what a report shall compare, by name.

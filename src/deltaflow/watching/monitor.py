@@ -27,8 +27,8 @@ class FlowMonitor(pl.Callback):
 
     Args:
         directory: where the records go; ``None`` for ``deltaflow`` in the Trainer's log directory.
-        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for ten steps to a decade. The last
-            one is measured too, under automatic optimization.
+        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for ever fewer, as of
+            `watch`. The last one is measured too, under automatic optimization.
         seed: by which a report tells repetitions from each other; ``None`` for that of
             ``seed_everything``, or 0.
         settings: what a report shall compare, by name; ``None`` for the module's ``hparams``.

@@ -5,18 +5,20 @@ from itertools import takewhile
 
 from deltaflow.system.errors import UserError
 
-_GROWTH = 1.25
+_GROWTH, _LATER = 1.25, 1.6
+_LATE = 100  # steps from which on measured ones lie half as dense
 _LONGEST = 10**12  # steps
 
 
 class Cadence:
-    """Steps 0, n, 2n, …; without n, steps that lie evenly on a logarithmic scale, ten to a decade.
+    """Steps 0, n, 2n, …; without n, steps that lie evenly on a logarithmic scale.
 
-    These are the same for all trainings, so that repetitions are compared step by step, show the
-    start, where most happens, in full, and are few: 41 of 10,000.
+    Ten to a decade before step 100, five after it. They are the same for all trainings, so that
+    repetitions are compared step by step, show the start, where most happens, in full, and are
+    few: 31 of 10,000.
 
-    >>> [step for step in range(60) if Cadence().is_due(step)]
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33, 41, 51]
+    >>> [step for step in range(700) if Cadence().is_due(step)][9:]
+    [10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 193, 308, 492]
 
     Args:
         every_n_steps: n.
@@ -49,4 +51,4 @@ def _spread() -> Iterator[int]:
     step = 0
     while True:
         yield step
-        step = max(step + 1, int(step * _GROWTH))
+        step = max(step + 1, int(step * (_GROWTH if step < _LATE else _LATER)))

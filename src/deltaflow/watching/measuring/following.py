@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from deltaflow.watching.measuring.functions import Kind, Kinds, Phi, kind_of
+from deltaflow.watching.measuring.functions import Given, Kind, Kinds, kind_of
 from deltaflow.watching.measuring.heard import Call
 from deltaflow.watching.measuring.reductions import Values
 
@@ -51,7 +51,7 @@ class Heard:
         before: what is in it, also once the function has written over it.
         version: how often it has been written over.
         key: the function, and whatever else it is given.
-        phi: the same to be called again.
+        given: the same to be called again.
         name: of the function.
     """
 
@@ -59,7 +59,7 @@ class Heard:
     before: Tensor
     version: int
     key: Hashable
-    phi: Phi
+    given: Given
     name: str
 
 
@@ -135,10 +135,10 @@ class Follower(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in _KEEPS or "pool" in name:
             return self._pass_on(x, func(*args, **kwargs))
-        phi = _with_a_gap(func, args, kwargs, x)
-        if phi is None:
+        one = _without(x, func, args, kwargs)
+        if one is None:
             return func(*args, **kwargs)
-        heard = self._about_to_call(x, (func, repr(phi.args), repr(phi.kwargs)), phi, name)
+        heard = self._about_to_call(x, (func, repr(one.args), repr(one.kwargs)), one, name)
         result = func(*args, **kwargs)
         with self.deaf():
             self._judge(heard, result)
@@ -148,7 +148,7 @@ class Follower(TorchFunctionMode):
         """What to keep before a module without parameters is called; ``None`` if nothing."""
         if self._is_deaf or id(x) not in self._on_the_way or "Norm" in type(module).__name__:
             return None
-        return self._about_to_call(x, module, Phi(module.forward), type(module).__name__)
+        return self._about_to_call(x, module, Given(module.forward), type(module).__name__)
 
     def of_result(self, heard: "Heard", result: Any) -> None:
         """Look at what a module without parameters made of what is followed."""
@@ -157,11 +157,11 @@ class Follower(TorchFunctionMode):
         else:
             self._judge(heard, result)
 
-    def _about_to_call(self, x: Tensor, key: Hashable, phi: Phi, name: str) -> "Heard":
+    def _about_to_call(self, x: Tensor, key: Hashable, given: Given, name: str) -> "Heard":
         """What is kept before a function is called that may write over its argument."""
         before = x.detach()
         is_kept = key in self.kinds and not getattr(self.kinds[key], "overwrites", False)
-        return Heard(x, before if is_kept else before.clone(), x._version, key, phi, name)
+        return Heard(x, before if is_kept else before.clone(), x._version, key, given, name)
 
     def _pass_on(self, x: Tensor, result: Any) -> Any:
         """Follow what became of it instead; pooling may give the places of maxima as well."""
@@ -179,7 +179,7 @@ class Follower(TorchFunctionMode):
             self.found[call].is_used_twice = True
             return
         if heard.key not in self.kinds:
-            self.kinds[heard.key] = kind_of(heard.phi, result.device.type)
+            self.kinds[heard.key] = kind_of(heard.given, result.device.type)
         if (kind := self.kinds[heard.key]) is None:
             return
         if kind.is_linear:
@@ -199,14 +199,14 @@ class Follower(TorchFunctionMode):
                 del self._on_the_way[id(x)]
 
 
-def _with_a_gap(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], x: Tensor) -> Phi | None:
-    """The function without the tensor, for others in its place; ``None`` if it is in a list."""
+def _without(x: Tensor, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
+    """The function for other tensors in the place of this one; ``None`` if it is in a list."""
     for at, value in enumerate(args):
         if value is x:
-            return Phi(func, (*args[:at], None, *args[at + 1 :]), kwargs, at)
+            return Given(func, (*args[:at], None, *args[at + 1 :]), kwargs, at)
     for name, value in kwargs.items():
         if value is x:
-            return Phi(func, args, {key: v for key, v in kwargs.items() if key != name}, name)
+            return Given(func, args, {key: v for key, v in kwargs.items() if key != name}, name)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,35 +22,43 @@ from deltaflow.watching.measuring.reductions import (
 _POINTS = 200  # from −3 to 3, where a function of constant slope passes for linear
 
 
-class Phi(nn.Module):
-    """A function of one tensor, as an activation.
+@dataclass(frozen=True)
+class Given:
+    """A function, and what it was given besides one tensor.
 
-    Args:
-        function: of it and whatever else it was given.
-        args: what that was, with ``None`` in place of the tensor.
+    Attributes:
+        function: of the tensor and the rest.
+        args: the rest, with ``None`` in place of the tensor.
         kwargs: the same by name.
         at: the place or the name of the tensor.
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        args: tuple[Any, ...] = (None,),
-        kwargs: Mapping[str, Any] | None = None,
-        at: int | str = 0,
-    ) -> None:
-        super().__init__()
-        self.function, self.args, self.kwargs, self.at = function, args, kwargs or {}, at
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = (None,)
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    at: int | str = 0
 
-    def apply_to(self, z: Tensor) -> Any:
-        """φ(z), which the function may write over z."""
+    def __call__(self, z: Tensor) -> Any:
+        """What it makes of another tensor, which it may write over."""
         if isinstance(self.at, str):
             return self.function(*self.args, **{**self.kwargs, self.at: z})
         return self.function(*self.args[: self.at], z, *self.args[self.at + 1 :], **self.kwargs)
 
+
+class Phi(nn.Module):
+    """A function of one tensor, as an activation.
+
+    Args:
+        given: the function.
+    """
+
+    def __init__(self, given: Given) -> None:
+        super().__init__()
+        self.given = given
+
     def forward(self, z: Tensor) -> Any:
         """φ(z), whatever the function does to its argument."""
-        return self.apply_to(z.clone())
+        return self.given(z.clone())
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class Kind:
                     return derivative(self.phi, u)
             with _saving_as_ever(), torch.enable_grad():
                 point = u.detach().requires_grad_()
-                node: Any = self.phi.apply_to(point).grad_fn
+                node: Any = self.phi.given(point).grad_fn
                 before = node.next_functions
                 if len(before) != 1 or getattr(before[0][0], "variable", None) is not point:
                     return derivative(self.phi, u)
@@ -135,13 +143,14 @@ Kinds = dict[Hashable, Kind | None]
 """By function and whatever it is given beside; ``None`` for no function of one number."""
 
 
-def kind_of(phi: Phi, device: str) -> Kind | None:
+def kind_of(given: Given, device: str) -> Kind | None:
     """What kind of function it is; ``None`` for no function of one number.
 
     Args:
-        phi: the function.
+        given: the function.
         device: where it is called.
     """
+    phi = Phi(given)
     try:
         with torch.autocast(device, enabled=False), _saving_as_ever():
             own = traits(phi)
@@ -149,7 +158,7 @@ def kind_of(phi: Phi, device: str) -> Kind | None:
             has_dip = bool((derivative(phi, near).abs() < SATURATED * own.steepest).any())
             z = torch.zeros(2)
             with torch.no_grad():
-                phi.apply_to(z)
+                given(z)
             return Kind(phi, own, _is_linear(phi), z._version > 0, has_dip)
     except Exception:  # no function of one number: whatever it makes of others, it may raise
         return None

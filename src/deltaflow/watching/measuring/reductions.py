@@ -71,7 +71,8 @@ def moments(x: Tensor) -> tuple[Number, Number, Number]:
     if not len(entries):
         return math.nan, math.nan, math.nan
     with np.errstate(all="ignore"):
-        mean, second = float(entries.mean()), float(entries.dot(entries)) / len(entries)
+        n = len(entries)
+        mean, second = float(entries.sum()) / n, float(entries.dot(entries)) / n
         variance = second - mean * mean
         if variance < _CONSTANT * second:
             variance = float(((entries - mean) ** 2).mean())
