@@ -1,6 +1,7 @@
 """The house: a dozen rooms on floors, and imports that point down."""
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -87,6 +88,12 @@ def test_a_room_is_entered_by_its_door(room):
         for path in (*upper, *scripts)
         for name in inside & {name.removeprefix("deltaflow.") for name in _imported(path)}
     }
+
+
+def test_what_begins_with_an_underscore_stays_in_its_file():
+    scripts = (PACKAGE.parents[1] / "scripts").rglob("*.py")
+    names = {(str(path), name) for path in (*MODULES, *scripts) for name in _imported(path)}
+    assert not {(p, name) for p, name in names if re.match(r"deltaflow\..*\._[^_]", name)}
 
 
 def test_no_file_needs_one_that_needs_it():
