@@ -90,6 +90,20 @@ def test_replicas_that_had_stopped_stay_as_they_are(name, whole, tmp_path, monke
     assert read_summary(tmp_path / "run").replicas == summary.replicas
 
 
+@pytest.mark.parametrize("name", ["adam", "stopping", "folds"])
+def test_one_whose_training_has_ended_is_tested(name, whole, tmp_path, monkeypatch):
+    def test_step(self, batch, batch_idx):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StackedModule, "test_step", test_step)
+        with pytest.raises(KeyboardInterrupt):
+            run(OTHERS[name], tmp_path / "run")
+    resumed(OTHERS[name], tmp_path / "run")
+    assert differences(whole(name), tmp_path / "run") == []
+    assert read_summary(tmp_path / "run").verdicts == read_summary(whole(name)).verdicts
+
+
 def test_an_interruption_writes_what_is_held(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "_MOMENT", 0)
     monkeypatch.setattr(checkpoints, "_RARELY", 0)

@@ -115,7 +115,7 @@ def _train_assembled(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     groups: dict[Hashable, list[RunUnderWay]] = {}
     for one in runs:  # losses may ask for different numbers of outputs; one may have come further
         has_ended = one.progress is not None and one.progress.has_ended
-        key = one.module.network.sizes, one.progress, one if has_ended else None
+        key = one.module.network.sizes, one.progress, id(one) if has_ended else None
         groups.setdefault(key, []).append(one)
     for alike in groups.values():
         _train_alike(alike, bar)
