@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from deltaflow.experiment.checkpoints.archive import CHECKPOINT
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from deltaflow.records.summary import write_summary
+from deltaflow.training import parts
 from deltaflow.training.callbacks import checkpoints
 from deltaflow.training.module import StackedModule
 from running import run, type_in
@@ -24,8 +25,8 @@ OTHERS = {
     "stopping": [*SHORT, "optimizer=sgd", "scheduler=plateau", "scheduler.patience=0",
                  "optimizer.lr=0.1", "trainer.early_stopping.patience=1", "n_seeds=4",
                  "trainer.max_epochs=9"],
-    "folds": [*SHORT, "optimizer=sgd", "scheduler=plateau", "scheduler.patience=0",
-              "optimizer.lr=0.1", "trainer.early_stopping.patience=1", "data.folds=3",
+    "folds": [*SHORT, "scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.1",
+              "trainer.early_stopping.patience=1", "data.folds=3",
               "trainer.max_epochs=9"],
     "bce": [*SHORT, "loss=bce", "optimizer=rmsprop", "optimizer.lr=0.01", "data.batch_size=null"],
 }  # fmt: skip
@@ -102,6 +103,15 @@ def test_one_whose_training_has_ended_is_tested(name, whole, tmp_path, monkeypat
     resumed(OTHERS[name], tmp_path / "run")
     assert differences(whole(name), tmp_path / "run") == []
     assert read_summary(tmp_path / "run").verdicts == read_summary(whole(name)).verdicts
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_a_stack_in_parts_goes_on(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "_IN_CACHE", 2000)
+    run(OTHERS[name], tmp_path / "whole")
+    stopped(OTHERS[name], tmp_path / "run", monkeypatch, 9)
+    resumed(OTHERS[name], tmp_path / "run")
+    assert differences(tmp_path / "whole", tmp_path / "run") == []
 
 
 def test_an_interruption_writes_what_is_held(whole, tmp_path, monkeypatch):
@@ -252,7 +262,7 @@ def test_each_run_of_a_stack_goes_on_alone(whole_sweep, tmp_path, monkeypatch):
         assert read_summary(other).stack == []
         assert read_summary(other).n_steps == 16
         losses = [read_table(run, METRICS)["loss"].to_numpy() for run in (one, other)]
-        np.testing.assert_allclose(*losses, rtol=0.02)  # which Adam makes larger
+        np.testing.assert_allclose(*losses, rtol=1e-4)
 
 
 def test_a_sweep_does_not_go_on_as_a_run_does(tmp_path, monkeypatch, capfd):

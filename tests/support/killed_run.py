@@ -1,7 +1,7 @@
 """A run, or a sweep, that is killed at random moments and goes on.
 
 ``python tests/support/killed_run.py 50`` kills a run fifty times, ``… 50 9 sweep`` the runs of a
-stack, each process within nine seconds.
+stack, each process within nine seconds, and ``… 50 9 folds`` one with folds and early stopping.
 """
 
 import multiprocessing
@@ -23,6 +23,15 @@ def train_run(directory: str, go_on: bool) -> None:
     from running import run
 
     run([*SETTINGS, *([f"resume='{directory}'"] if go_on else [])], Path(directory))
+
+
+def train_folds(directory: str, go_on: bool) -> None:
+    """The same, of a run whose replicas stop one by one."""
+    from running import run
+
+    own = ["data.folds=3", "trainer.early_stopping.patience=2", "scheduler=plateau"]
+    there = [f"resume='{directory}'"] if go_on else []
+    run([*SETTINGS, *own, *there], Path(directory))
 
 
 def train_sweep(directory: str, go_on: bool) -> None:
@@ -104,7 +113,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
         n_kills, pace, kind = [*sys.argv[1:], *("50", "8", "run")[len(sys.argv) - 1 :]]
-        train = {"run": train_run, "sweep": train_sweep}[kind]
+        train = {"run": train_run, "folds": train_folds, "sweep": train_sweep}[kind]
         train(str(whole), go_on=False)
         n = kill_again_and_again(train, killed, int(n_kills), 0, float(pace))
         print(f"{n} kills; different: {differences(whole, killed) or 'nothing'}")  # noqa: T201

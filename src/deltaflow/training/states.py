@@ -5,11 +5,13 @@ in parts, or in any stack.
 """
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from deltaflow.training.parts import Updates
 
@@ -63,7 +65,7 @@ def restore_schedule(update: Updates, state: dict[str, Any], number: int) -> Non
         state = state[_EACH][number]
         for group, rate in zip(update.optimizer.param_groups, state["_last_lr"], strict=True):
             group["lr"] = rate
-    update.scheduler.load_state_dict(state)
+    update.scheduler.load_state_dict(deepcopy(state))  # which another part goes on from, too
 
 
 def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> None:
@@ -77,9 +79,18 @@ def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> 
         known = [(own, state) for own, state in runs if _overlap(own, update.own)]
         pieces = [_cut(state.optimizer, own, update.own) for own, state in known]
         update.optimizer.load_state_dict(_joined(pieces))
+        _lay_out(update.optimizer)
         own, first = known[0]
         if first.scheduler is not None:
             restore_schedule(update, first.scheduler, update.own.start - own.start)
+
+
+def _lay_out(optimizer: Optimizer) -> None:
+    """Lay moments out in memory as their weights are: the fused kernels take them to be."""
+    for weight, remembered in optimizer.state.items():
+        for name, value in remembered.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                remembered[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def _overlap(one: slice, other: slice) -> bool:
@@ -92,8 +103,10 @@ def _cut(state: dict[str, Any], own: slice, wanted: slice) -> dict[str, Any]:
     within = slice(max(wanted.start - own.start, 0), min(wanted.stop - own.start, n))
 
     def cut(value: Any) -> Any:
-        by_replica = isinstance(value, Tensor) and value.ndim > 0 and len(value) == n
-        return value[within].clone() if by_replica else value
+        if not isinstance(value, Tensor):
+            return value
+        by_replica = value.ndim > 0 and len(value) == n
+        return (value[within] if by_replica else value).clone()  # a count of steps is one's own
 
     cuts = {
         number: {name: cut(value) for name, value in parameter.items()}
