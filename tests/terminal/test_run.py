@@ -302,10 +302,12 @@ def test_a_result_names_its_best_epochs_and_stands_beside_a_network_that_sees_no
 
 def test_each_of_several_targets_has_a_row(out, tmp_path):
     targets = [{"name": "size", "r2": 0.5, "rmse": 2.25}, {"name": "[b]", "r2": None, "rmse": 1e9}]
-    fit = {"part": "test", "targets": targets}
-    print_run(out, tmp_path, summary(fit=fit), LAYERS.frame({}))
-    assert "Targets, test rows" in said(out)
-    assert [list(row.values()) for row in table(out, "target")] == [
-        ["size", "0.5", "2.25"],
-        ["[b]", "–", "1e+09"],
+    metrics = {"test": {"r2": interval(0.25, 0.1), "rmse": interval(2.0, 1)}}
+    found = summary(fit={"part": "test", "targets": targets}, metrics=metrics)
+    print_run(out, tmp_path, found, LAYERS.frame({}))
+    assert [list(row.values()) for row in table(out, "rmse")] == [
+        ["test, last", "0.25 ± 0.10", "2.0 ± 1.0"],
+        ["test: size", "0.5", "2.25"],
+        ["test: [b]", "–", "1e+09"],
+        ["the mean, always", "0", "–"],
     ]

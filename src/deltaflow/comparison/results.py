@@ -10,6 +10,9 @@ from deltaflow.comparison.flow_numbers import flow_numbers
 from deltaflow.comparison.statistics.intervals import interval, scale_of
 from deltaflow.comparison.statistics.repeats import ONCE, Repeats
 from deltaflow.records import METRICS, Interval, Summary, told_apart
+from deltaflow.system.escaping import brief
+
+_MOST_TARGETS = 24  # that are named one by one
 
 HEADLINES = ("accuracy", "r2", "loss")
 """The metrics that runs are judged by: the first that they have."""
@@ -140,7 +143,7 @@ class MetricRow:
 
 
 def metric_rows(summary: Summary) -> list[MetricRow]:
-    """The metrics of a run as a table, ending with what the best constant answer has."""
+    """The metrics of a run as a table: by part of the data, by target, and of the best constant."""
     judged = "validation" if summary.metrics.get("best") else "training"
     best = [r.best_epoch + 1 for r in summary.replicas if r.best_epoch is not None]
     epochs = f" ({min(best)}{f'–{max(best)}' if max(best) > min(best) else ''})" if best else ""
@@ -154,6 +157,7 @@ def metric_rows(summary: Summary) -> list[MetricRow]:
         for moment, title in titles.items()
         if (values := summary.metrics.get(moment))
     ]
+    rows += _target_rows(summary)
     without_inputs = {
         "accuracy": ("the largest class, always", summary.largest_class),
         "r2": ("the mean, always", 0.0),
@@ -163,6 +167,30 @@ def metric_rows(summary: Summary) -> list[MetricRow]:
         for metric, (title, value) in without_inputs.items()
         if value is not None and any(metric in row.values for row in rows)
     ]
+
+
+def _target_rows(summary: Summary) -> list[MetricRow]:
+    """How well each of several targets is predicted."""
+    if summary.fit is None or len(summary.fit.targets) < 2:
+        return []
+    of = f"{summary.fit.part}: "
+    rows = [
+        MetricRow(
+            of + brief(target.name),
+            {
+                name: Interval(value, None, None, 0)
+                for name, value in (("r2", target.r2), ("rmse", target.rmse))
+                if value is not None
+            },
+        )
+        for target in summary.fit.targets[:_MOST_TARGETS]
+    ]
+    more = len(summary.fit.targets) - len(rows)
+    return rows + (
+        [MetricRow(f"{of}{more} more targets", {"r2": Interval(None, None, None, 0)})]
+        if more
+        else []
+    )
 
 
 def headline(summary: Summary) -> str:

@@ -18,8 +18,8 @@ from deltaflow.comparison.flow_numbers import (
 )
 from deltaflow.comparison.notes.wording import many, replica_word
 from deltaflow.comparison.results import metric_rows
-from deltaflow.records import Fit, Summary
-from deltaflow.system.escaping import brief, short_path
+from deltaflow.records import Summary
+from deltaflow.system.escaping import short_path
 from deltaflow.terminal.numbers import arrow, percent, scientific, spread
 from deltaflow.terminal.screen import fits, titled_table
 
@@ -37,7 +37,6 @@ _LEAST_FIRST = (  # in which order columns go where a terminal is narrow
     "update_ratio", "inactive_fraction", "weight_grad_norm", "saturated_fraction",
 )  # fmt: skip
 
-_MOST_TARGETS = 24  # that are named one by one
 
 _STYLES = {"healthy": "green", "partial": "cyan", "overfitting": "cyan"}
 
@@ -57,8 +56,6 @@ def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFr
             out.print(said)
     if any(summary.metrics.values()):
         out.print(_metric_table(out, summary))
-    if summary.fit is not None and len(summary.fit.targets) > 1:
-        out.print(_target_table(out, summary.fit))
     for verdict in summary.verdicts:
         out.print(Text(verdict.words, style=_STYLES.get(verdict.kind, "bold yellow")))
     diverged = [replica for replica in summary.replicas if replica.has_diverged]
@@ -193,20 +190,7 @@ def _metric_columns(out: Console, summary: Summary, names: Sequence[str]) -> Tab
     for name in names:
         table.add_column(name, justify="right")
     for title, *cells in metric_cells(summary, names):
-        table.add_row(title, *cells)
-    return table
-
-
-def _target_table(out: Console, fit: Fit) -> Table:
-    """A row for each of several targets."""
-    table = titled_table(out, f"Targets, {fit.part} rows")
-    for name in ("target", "r2", "rmse"):
-        table.add_column(name, justify="left" if name == "target" else "right")
-    for target in fit.targets[:_MOST_TARGETS]:
-        numbers = ("–" if n is None else f"{n:.4g}" for n in (target.r2, target.rmse))
-        table.add_row(Text(brief(target.name)), *numbers)
-    if len(fit.targets) > _MOST_TARGETS:
-        table.add_row(Text(f"… and {len(fit.targets) - _MOST_TARGETS} more"), "", "")
+        table.add_row(Text(title), *cells)
     return table
 
 
