@@ -8,8 +8,8 @@ from deltaflow.comparison.collection import finite, seen_from
 from deltaflow.comparison.command_lines import run_command
 from deltaflow.comparison.configuration import Configuration, Value
 from deltaflow.comparison.grouped_runs import GroupedRuns
+from deltaflow.comparison.metric_rows import MetricRow, metric_rows
 from deltaflow.comparison.notes.wording import replica_word
-from deltaflow.comparison.results import MetricRow, metric_rows
 from deltaflow.comparison.series.bands import UNITS, Curve, Heatmap, Profile
 from deltaflow.comparison.statistics.intervals import ANY, FACTOR, SHARE, Scale, interval, scale_of
 from deltaflow.comparison.statistics.paired_tests import Difference

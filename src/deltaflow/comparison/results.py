@@ -1,7 +1,7 @@
 """What came out of one run: the best epoch, the flow numbers, intervals over seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
@@ -10,9 +10,6 @@ from deltaflow.comparison.flow_numbers import flow_numbers
 from deltaflow.comparison.statistics.intervals import interval, scale_of
 from deltaflow.comparison.statistics.repeats import ONCE, Repeats
 from deltaflow.records import METRICS, Interval, Summary, told_apart
-from deltaflow.system.escaping import brief
-
-_MOST_TARGETS = 24  # that are named one by one
 
 HEADLINES = ("accuracy", "r2", "loss")
 """The metrics that runs are judged by: the first that they have."""
@@ -127,70 +124,6 @@ def repeats(rows: Mapping[str, int], moment: str, n_folds: int) -> Repeats:
 def headline_metrics(summary: Summary) -> Mapping[str, Interval]:
     """The metrics that a run is judged by: of the test part, else after the last epoch."""
     return summary.metrics.get("test") or summary.metrics.get("final") or {}
-
-
-@dataclass(frozen=True)
-class MetricRow:
-    """Metrics of one part of the data after some epoch, or of what looks at no input.
-
-    Attributes:
-        title: in words.
-        values: by metric.
-    """
-
-    title: str
-    values: Mapping[str, Interval]
-
-
-def metric_rows(summary: Summary) -> list[MetricRow]:
-    """The metrics of a run as a table: by part of the data, by target, and of the best constant."""
-    judged = "validation" if summary.metrics.get("best") else "training"
-    best = [r.best_epoch + 1 for r in summary.replicas if r.best_epoch is not None]
-    epochs = f" ({min(best)}{f'–{max(best)}' if max(best) > min(best) else ''})" if best else ""
-    titles = {
-        "final": f"{judged}, last",
-        "best": f"validation, best{epochs}",
-        "test": "test, last",
-    }
-    rows = [
-        MetricRow(title, values)
-        for moment, title in titles.items()
-        if (values := summary.metrics.get(moment))
-    ]
-    rows += _target_rows(summary)
-    without_inputs = {
-        "accuracy": ("the largest class, always", summary.largest_class),
-        "r2": ("the mean, always", 0.0),
-    }
-    return rows + [
-        MetricRow(title, {metric: Interval(value, None, None, 0)})
-        for metric, (title, value) in without_inputs.items()
-        if value is not None and any(metric in row.values for row in rows)
-    ]
-
-
-def _target_rows(summary: Summary) -> list[MetricRow]:
-    """How well each of several targets is predicted."""
-    if summary.fit is None or len(summary.fit.targets) < 2:
-        return []
-    of = f"{summary.fit.part}: "
-    rows = [
-        MetricRow(
-            of + brief(target.name),
-            {
-                name: Interval(value, None, None, 0)
-                for name, value in (("r2", target.r2), ("rmse", target.rmse))
-                if value is not None
-            },
-        )
-        for target in summary.fit.targets[:_MOST_TARGETS]
-    ]
-    more = len(summary.fit.targets) - len(rows)
-    return rows + (
-        [MetricRow(f"{of}{more} more targets", {"r2": Interval(None, None, None, 0)})]
-        if more
-        else []
-    )
 
 
 def headline(summary: Summary) -> str:

@@ -16,8 +16,8 @@ from deltaflow.comparison.flow_numbers import (
     with_common_end,
     without_diverged,
 )
+from deltaflow.comparison.metric_rows import metric_rows
 from deltaflow.comparison.notes.wording import many, replica_word
-from deltaflow.comparison.results import metric_rows
 from deltaflow.records import Summary
 from deltaflow.system.escaping import short_path
 from deltaflow.terminal.numbers import arrow, percent, scientific, spread
