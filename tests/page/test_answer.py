@@ -82,6 +82,7 @@ def test_a_run_alone_has_a_page_of_its_own_kind(visit):
     ]  # fmt: skip
     top = [page.locator(what).bounding_box()["y"] for what in ("#headline", "#result")]
     assert top == sorted(top)
+    assert "report of a run" in page.inner_text("header")
     assert page.inner_text("#headline") == "Gradients vanish."
     assert "largest class, always" in page.inner_text("#result-tables")
     draw(page, "profiles", "heatmaps", "curves")
