@@ -124,7 +124,7 @@ _ERROR = ":host p { color: var(--warn, #a3320b); font: 12px/1.35 system-ui; marg
 
 def _field(key: str) -> Any:
     label = _LABELS.get(key, key.rpartition(".")[2])
-    common = {"name": label, "sizing_mode": "stretch_width", "margin": 0}
+    common = {"label": label, "sizing_mode": "stretch_width", "margin": 0}
     if key in GROUPS or key in CHOICES:
         return pn.widgets.Select(
             options=["none" if o is None else o for o in options(key)], **common

@@ -11,7 +11,7 @@ from bokeh.events import Tap
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.live_page.controls import Controls, keys, styled
-from deltaflow.live_page.figures.display import Display, text
+from deltaflow.live_page.figures.display import Display, draw, text
 from deltaflow.live_page.forecast import Forecast, Forecaster
 from deltaflow.live_page.lessons import Lesson
 from deltaflow.live_page.saving import Saving
@@ -60,7 +60,7 @@ class Page:
         self.display, self.said = Display(dark), text()
         self.display.phase.figure.on_event(Tap, self._tapped)
         self.command = styled(pn.widgets.TextInput(
-            name="the same, on the command line", sizing_mode="stretch_width", margin=0,
+            label="the same, on the command line", sizing_mode="stretch_width", margin=0,
         ))  # fmt: skip
         self._buttons()
         self.view = self._laid_out()
@@ -70,7 +70,7 @@ class Page:
 
     def _buttons(self) -> None:
         def button(name: str, act: Callable[[], None], kind: str = "") -> Any:
-            made = styled(pn.widgets.Button(name=name, margin=0), kind)
+            made = styled(pn.widgets.Button(label=name, margin=0), kind)
             made.on_click(lambda _: act())
             return made
 
@@ -85,7 +85,7 @@ class Page:
         self.theme = button("Light" if self.dark else "Dark", self.turn)
         self.theme.jscallback(clicks="document.documentElement.dataset.theme = "
                               "source.label == 'Dark' ? 'dark' : 'light'")  # fmt: skip
-        self.copy = styled(pn.widgets.Button(name="Copy", margin=0))
+        self.copy = styled(pn.widgets.Button(label="Copy", margin=0))
         self.copy.jscallback(args={"command": self.command}, clicks="""
             navigator.clipboard.writeText(command.value)""")  # fmt: skip
 
@@ -104,14 +104,14 @@ class Page:
             pane.styles = {"flex": "1 1 300px", "min-width": "270px"}
         bar = box(self.play, self.step, self.epoch, self.over, self.speed, self.quantity,
                   self.shown, self.save, self.theme, **row)  # fmt: skip
-        left = box(*self.controls.columns, flex="0 0 210px", width="210px")
+        left = box(*self.controls.columns, flex="1 1 210px")
         for column in self.controls.columns:
-            column.styles = column.styles | {"flex": "1 1 180px"}
+            column.styles = column.styles | {"flex": "1 1 150px"}
         self.command.styles = {"flex": "1 1 300px"}
         tail = box(self.command, self.copy, **row)
         right = box(
             *([text(self.lesson.markup)] if self.lesson else []), self.display.verdict, bar,
-            self.display.status, box(*panes), tail, self.said, flex="1 1 600px",
+            self.display.status, box(*panes), tail, self.said, flex="999 1 600px",
         )  # fmt: skip
         return box(left, right, gap="10px 16px", **{"align-items": "flex-start"})
 
@@ -148,7 +148,8 @@ class Page:
         self._choices = dict(choices)
         self._fill(config, choices)
         self.command.value = draft.command
-        self.display.predict(self.forecast, self._forecaster.diagram(self.forecast.theory))
+        diagram = self._forecaster.diagram(self.forecast.theory)
+        draw(lambda: self.display.predict(self.forecast, diagram))
         self._restart_at = time.monotonic() + _SETTLED
         self._moved(self)
 
@@ -197,8 +198,8 @@ class Page:
     def turn(self) -> None:
         """Turn the paper over, from light to dark or back."""
         self.dark = not self.dark
-        self.theme.name = "Light" if self.dark else "Dark"
-        self.display.dress(self.dark)
+        self.theme.label = "Light" if self.dark else "Dark"
+        draw(lambda: self.display.dress(self.dark))
         self._moved(self)
 
     def close(self) -> None:
@@ -226,7 +227,7 @@ class Page:
             return
         if training.error is not None:
             self.controls.blame(self._blamed, training.error)
-        self.play.name = "Pause" if training.is_playing else "Play"
+        self.play.label = "Pause" if training.is_playing else "Play"
         self.display.show(training, self.forecast)
 
     def _ask(self, do: Callable[[Training], None]) -> None:

@@ -1,5 +1,6 @@
 """All figures of the page, and what is said above them."""
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -33,6 +34,15 @@ def said(head: str, words: str) -> str:
     return f'<p role="status"><b>{escape(head)}.</b> {escape(words)}</p>'
 
 
+def draw(do: Callable[[], None]) -> None:
+    """Draw now, or as soon as the document of a server may be changed."""
+    document = pn.state.curdoc
+    if document is not None and document.session_context is not None:
+        document.add_next_tick_callback(do)
+    else:
+        do()
+
+
 class Display:
     """What is seen of a network and its training.
 
@@ -46,7 +56,10 @@ class Display:
         self.quantity = PROFILES[0]
         self.verdict, self.status = text(), text()
         self.profile, self.heat, self.outcome = ProfileFigure(), HeatFigure(), OutcomeFigure()
-        self.loss, self.score = CurvesFigure("Loss", 140), CurvesFigure("Accuracy", 122)
+        self.loss, self.score = (
+            CurvesFigure("Loss", 140, True),
+            CurvesFigure("Accuracy", 122, False),
+        )
         self.shares, self.phase = SharesFigure(), PhaseFigure()
         self._scale = dict.fromkeys(PROFILES, 1.0)  # at the last hidden layer, as measured last
         self._drawn: tuple[object, ...] = ()

@@ -17,6 +17,7 @@ from deltaflow.live_page.forecast import SIGMA_B, SIGMA_W
 from deltaflow.theory import PHASES, PhaseDiagram
 
 _DEPTHS = (1.0, 1000.0)  # of the colours
+_ROOM = 1.05  # that half a phase's name takes
 
 
 class PhaseFigure:
@@ -64,7 +65,7 @@ class PhaseFigure:
         for name, where in phases:
             if where.mean() > 0.08:
                 b, w = (np.median(places) for places in np.nonzero(where))
-                words["x"].append(SIGMA_W[int(w)])
+                words["x"].append(np.clip(SIGMA_W[int(w)], _ROOM, SIGMA_W[-1] - _ROOM))
                 words["y"].append(SIGMA_B[int(b)])
                 words["text"].append(f"{name}:\n{PHASES[name]}")
         self.names.data = words

@@ -60,7 +60,7 @@ class HeatFigure:
 class CurvesFigure:
     """Loss and accuracy, or R², over the updates made."""
 
-    def __init__(self, title: str, height: int) -> None:
+    def __init__(self, title: str, height: int, with_legend: bool) -> None:
         self.figure = empty_figure(title, "step", "", f"{title} by step", height=height)
         self.sources = {n: ColumnDataSource({"x": [], "y": []}) for n in ("step", "train", "val")}
         fig, sources = self.figure, self.sources
@@ -71,6 +71,7 @@ class CurvesFigure:
                              legend_label="validation")  # fmt: skip
         self._dots = fig.scatter("x", "y", source=sources["val"], size=4, marker="square")
         fig.legend.orientation, fig.legend.location = "horizontal", "top_right"
+        fig.legend.visible = with_legend
 
     def dress(self, paper: Paper) -> None:
         """Put it on paper of another colour."""

@@ -1,0 +1,83 @@
+"""Pages without a browser, and a server with one."""
+
+import socket
+
+import pytest
+
+from chromium import launched
+from waiting import wait_until
+
+
+@pytest.fixture
+def page():
+    """Makes pages; what they train is ended."""
+    from deltaflow.live_page.page import Page
+    from deltaflow.live_page.settings import Settings
+
+    made = []
+
+    def opened(*overrides, **options):
+        made.append(Page(Settings.of_overrides(overrides), **options))
+        return made[-1]
+
+    yield opened
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def served():
+    """The pages of a server that listens here, and its address."""
+    from deltaflow.live_page.server import Pages
+    from deltaflow.live_page.settings import Settings
+
+    pages = Pages(Settings.of_overrides(["n_seeds=2", "trainer.max_epochs=2"]), most=2)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = pages.serve(port, show=False, threaded=True)
+    wait_until(lambda: _listens(port))
+    yield pages, f"http://127.0.0.1:{port}/"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    player, browser = launched()
+    yield browser
+    browser.close()
+    player.stop()
+
+
+@pytest.fixture
+def visit(served, browser):
+    """Opens the page in a window of its own; nothing may go wrong, nor be asked of elsewhere."""
+    pages, address = served
+    noise, windows = [], []
+
+    def gate(route):
+        if route.request.url.startswith(address):
+            route.continue_()
+        else:
+            noise.append(f"request: {route.request.url}")
+            route.abort()
+
+    def opened(query="", width=1280, height=800, **options):
+        windows.append(browser.new_context(viewport={"width": width, "height": height}, **options))
+        tab = windows[-1].new_page()
+        tab.set_default_timeout(60_000)
+        tab.route("**/*", gate)
+        tab.on("console", lambda m: m.type in ("error", "warning") and noise.append(m.text))
+        tab.on("pageerror", lambda error: noise.append(str(error)))
+        tab.goto(address + query)
+        return tab
+
+    yield opened
+    for window in windows:
+        window.close()
+    wait_until(lambda: not pages.open)
+    assert noise == []
+
+
+def _listens(port):
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0

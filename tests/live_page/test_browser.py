@@ -1,0 +1,96 @@
+"""The page in Chromium: it shows what the run records, and each control does what it says."""
+
+import numpy as np
+import pytest
+
+from deltaflow.live_page.lessons import LESSONS
+from running import run
+from waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+
+def only(served):
+    """The one page that is open."""
+    pages, _ = served
+    wait_until(lambda: len(pages.open) == 1 and pages.open[0].training is not None)
+    return pages.open[0]
+
+
+def shown(tab, figure):
+    """The columns of a figure's parts, as Bokeh draws them in the browser."""
+    return tab.evaluate(
+        """name => Bokeh.documents[0].get_model_by_name(name).renderers.map(r => {
+            const data = r.data_source.data, pairs = data.entries?.() ?? Object.entries(data);
+            return Object.fromEntries([...pairs].map(([k, v]) => [k, Array.from(v)]));
+        })""",
+        figure,
+    )
+
+
+def button(tab, name):
+    return tab.get_by_role("button", name=name, exact=True)
+
+
+def test_the_page_shows_what_the_run_records(visit, served, tmp_path):
+    tab = visit("?activation=tanh&network.depth=4&n_seeds=4&trainer.max_epochs=2&data=moons")
+    tab.get_by_text("Verdict.").wait_for()
+    tab.get_by_text("step 1 of 38").wait_for()
+    button(tab, "One step").click()
+    tab.get_by_text("step 2 of 38").wait_for()
+    button(tab, "One epoch").click()
+    tab.get_by_text("step 19 of 38 · epoch 1 of 2").wait_for()
+    button(tab, "Play").click()
+    tab.get_by_text("at its end").wait_for()
+    command = tab.get_by_label("the same, on the command line").input_value()
+    done = run(command.split()[2:], tmp_path)
+    wait_until(lambda: shown(tab, "Loss by step")[1]["x"] == [19, 38])
+    logs = np.log(done.layers.filter(step=37)["delta_norm"].to_numpy().reshape(4, 5))
+    now = shown(tab, "depth profile of δ")
+    assert next(r["y"] for r in now[4:5]) == pytest.approx(np.exp(logs.mean(0)))
+    for part, index in (("train", 1), ("validation", 2)):
+        rows = done.metrics.filter(split=part)
+        for name, figure in (("loss", "Loss by step"), ("accuracy", "Accuracy by step")):
+            means = [rows.filter(epoch=e)[name].mean() for e in (0, 1)]
+            assert shown(tab, figure)[index]["y"] == pytest.approx(means)
+    tab.get_by_text(done.verdicts[0].words).first.wait_for()
+
+
+def test_what_is_wrong_is_said_beside_its_field(visit, served):
+    tab = visit()
+    only(served)
+    tab.get_by_label("learning rate").fill("fast")
+    tab.keyboard.press("Enter")
+    alert = tab.get_by_role("alert")
+    alert.wait_for()
+    assert "optimizer.lr" in alert.inner_text()
+    field, said = tab.get_by_label("learning rate").bounding_box(), alert.bounding_box()
+    assert 0 <= said["y"] - field["y"] < 60
+    assert abs(said["x"] - field["x"]) < 20
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_a_lesson_is_a_link(visit, served, lesson):
+    tab = visit()
+    tab.get_by_role("link", name=lesson.title).click()
+    tab.get_by_text(lesson.do).wait_for()
+    assert f"lesson={lesson.name}" in tab.url
+    for key, value in lesson.chosen.items():
+        assert f"{key}={value}" in tab.get_by_label("the same, on").input_value()
+
+
+def test_a_url_that_asks_for_what_is_not_there_says_so(visit):
+    tab = visit("?activation._target_=os.system")
+    assert "must be one of" in tab.get_by_role("alert").inner_text()
+
+
+def test_it_fits_a_laptop_and_a_phone_in_both_colours(visit):
+    tab = visit("?theme=dark")
+    tab.get_by_text("Verdict.").wait_for()
+    size = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    assert tab.evaluate(size) == [1280, 800]
+    dark = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    button(tab, "Light").click()
+    wait_until(lambda: tab.evaluate("getComputedStyle(document.body).backgroundColor") != dark)
+    tab.set_viewport_size({"width": 400, "height": 800})
+    wait_until(lambda: tab.evaluate(size)[0] == 400)
