@@ -272,3 +272,33 @@ def test_a_loss_that_is_not_finite_from_the_start_is_no_matter_of_the_step(tmp_p
     run = trained(chain([2, 8, 2]), tmp_path / "run", n_steps=3,
                   loss_fn=lambda z, y: nn.functional.cross_entropy(z, y) * math.inf)  # fmt: skip
     assert run.record.verdicts[0].words.startswith("The loss is not finite before any update")
+
+
+def test_a_head_that_is_made_anew_is_watched(tmp_path):
+    model = chain([2, 8, 2])
+    x, y = torch.randn(32, 2), torch.randint(0, 2, (32,))
+    with watch(model, tmp_path / "run", every_n_steps=1) as flow:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        model[2] = nn.Linear(8, 2)
+        for _ in range(3):
+            loss = nn.functional.cross_entropy(model(x), y)
+            model.zero_grad()
+            loss.backward()
+            optimizer.step()
+            flow.step(loss)
+    rows = flow.run.layers.filter(layer=2)
+    assert rows["weight_grad_norm"].null_count() == 0
+    assert rows["update_ratio"].to_list() == [0, 0, 0]
+    assert flow.run.record.verdicts[0].kind == "unoptimized"
+    assert "Found others since" in flow.run.record.theory.nothing
+
+
+def test_a_model_that_only_evaluates_and_attention_by_pytorch(tmp_path):
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    data = torch.randn(32, 5, 8), torch.randint(0, 5, (32,))
+    model.eval()
+    run = trained(model, tmp_path / "run", data, n_steps=3,
+                  loss_fn=lambda z, y: nn.functional.cross_entropy(z[:, :, 0], y))  # fmt: skip
+    assert {"linear1", "linear2"} <= set(run.record.layers)
+    assert run.layers["delta_rms"].null_count() == 0
+    assert not model.training
