@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from deltaflow import load_run
 from deltaflow.live_page.lessons import LESSONS
 from running import run
 from waiting import wait_until
@@ -56,6 +57,43 @@ def test_the_page_shows_what_the_run_records(visit, served, tmp_path):
     tab.get_by_text(done.verdicts[0].words).first.wait_for()
 
 
+def test_each_control_does_what_it_says(visit, served):
+    tab = visit()
+    page = only(served)
+    for label, value, key, expected in (
+        ("activation", "leaky", "activation", "leaky"),
+        ("init", "normal", "init", "normal"),
+        ("normalization", "layer", "network.normalization", "layer"),
+        ("optimizer", "adam", "optimizer", "adam"),
+        ("data", "spirals", "data", "spirals"),
+    ):
+        tab.get_by_label(label, exact=True).select_option(value)
+        wait_until(lambda k=key, e=expected: page.settings.chosen.get(k) == e)
+    for label, value, key, expected in (
+        ("learning rate", "0.003", "optimizer.lr", 0.003),
+        ("width", "12", "network.width", 12),
+        ("batch size (null: all)", "null", "data.batch_size", None),
+        ("epochs", "2000", "trainer.max_epochs", 2000),
+        ("first seed", "3", "seed", 3),
+    ):
+        tab.get_by_label(label, exact=True).fill(value)
+        tab.keyboard.press("Enter")
+        wait_until(lambda k=key, e=expected: page.settings.chosen.get(k, "") == e)
+    handle = tab.locator(".noUi-handle").nth(2)  # after the two σ
+    before = page.config.network.depth
+    handle.focus()
+    tab.keyboard.press("ArrowRight")
+    wait_until(lambda: page.config.network.depth == before + 1)
+    for part in ("activation=leaky", "optimizer.lr=0.003", "data.batch_size=null", "seed=3"):
+        wait_until(lambda p=part: p in tab.evaluate("location.href"))
+    button(tab, "Play").click()
+    button(tab, "Pause").click()
+    wait_until(lambda: not page.training.is_playing)
+    first = page.training
+    button(tab, "Start over").click()
+    wait_until(lambda: page.training is not first)
+
+
 def test_what_is_wrong_is_said_beside_its_field(visit, served):
     tab = visit()
     only(served)
@@ -94,3 +132,35 @@ def test_it_fits_a_laptop_and_a_phone_in_both_colours(visit):
     wait_until(lambda: tab.evaluate("getComputedStyle(document.body).backgroundColor") != dark)
     tab.set_viewport_size({"width": 400, "height": 800})
     wait_until(lambda: tab.evaluate(size)[0] == 400)
+
+
+def test_visitors_are_apart_and_few(visit, served):
+    pages, _ = served
+    first, second = visit("?activation=tanh"), visit("?activation=elu")
+    first.get_by_text("Verdict.").wait_for()
+    second.get_by_text("Verdict.").wait_for()
+    assert {page.settings.chosen["activation"] for page in pages.open} == {"tanh", "elu"}
+    third = visit()
+    third.get_by_text("Close one of them").wait_for()
+    trainings = [page.training for page in pages.open]
+    first.close()
+    second.close()
+    wait_until(lambda: not pages.open)
+    assert all(one._closed for one in trainings)
+
+
+def test_a_page_is_kept_as_an_ordinary_run(visit, served, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tab = visit("?trainer.max_epochs=5&network.width=8")
+    page = only(served)
+    tab.get_by_text("step 1 of").wait_for()
+    button(tab, "One epoch").click()
+    tab.get_by_text("epoch 1 of 5").wait_for()
+    page.training.wait()
+    button(tab, "Save as report").click()
+    tab.get_by_text("Saved:").wait_for()
+    (directory,) = (tmp_path / "outputs").iterdir()
+    saved = load_run(directory)
+    assert saved.record.status == "completed"
+    rows = page.training.course.layers.rows
+    assert saved.layers.filter(step=3)["delta_norm"].equals(rows.filter(step=3)["delta_norm"])

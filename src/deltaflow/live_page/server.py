@@ -38,7 +38,7 @@ class Pages:
 
     def visit(self) -> Any:
         """The document of one visitor."""
-        template = pn.Template(_asset("page.html"), nb_template=None)
+        template = pn.Template(_asset("page.html"), nb_template=None, location=True)
         template.add_variable("style", _asset("page.css"))
         template.add_variable("lessons", [(lesson.name, lesson.title) for lesson in LESSONS])
         if len(self.open) >= self.most:
