@@ -7,6 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from deltaflow.config.composition import compose_run
+from deltaflow.live_page.server import Pages
 from deltaflow.live_page.settings import KEYS, Settings, options, parse
 from deltaflow.system.errors import UserError
 
@@ -64,6 +65,20 @@ def test_overrides_without_a_control_stay():
 def test_a_setting_that_the_choice_has_not_is_refused():
     with pytest.raises(UserError, match=r"init.sigma_w.*init=he"):
         Settings({"init": "he", "init.sigma_w": 1.0}).composed()
+
+
+def test_other_machines_are_shown_no_table_but_the_owners(monkeypatch):
+    monkeypatch.setattr("panel.serve", lambda *_, **__: None)
+    pages = Pages(Settings.of_overrides(["data=table", "data.path=own.csv", "data.target=y"]))
+    pages.serve(0, show=False)
+    asked = pages.settings.of_query("data=table&data.path=/etc/passwd&data.target=y")
+    assert asked.composed()[0].data.path == "/etc/passwd"
+    pages.serve(0, "0.0.0.0", show=False)
+    assert pages.settings.composed()[0].data.path == "own.csv"
+    asked = pages.settings.of_query("data=table&data.path=/etc/passwd&data.target=y")
+    for other in (asked, pages.settings.with_value("data.path", "/etc/passwd")):
+        with pytest.raises(UserError, match="no table but its owner's"):
+            other.composed()
 
 
 def test_every_choice_is_an_option():

@@ -1,6 +1,7 @@
 """The page on its way to browsers: one session a visitor, and none beyond this machine."""
 
 import logging
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 from typing import Any
@@ -52,7 +53,7 @@ class Pages:
             if query:
                 settings = settings.of_query(urlencode(query))
             elif lesson is not None:
-                settings = Settings(lesson.chosen, settings.others)
+                settings = replace(settings, chosen=lesson.chosen)
             settings.composed()
         except ValueError as wrong:
             error, settings = str(wrong), self.settings
@@ -72,6 +73,9 @@ class Pages:
             show: whether to open a browser.
             options: of ``panel.serve``.
         """
+        if address != HERE:
+            own = (self.settings.chosen.get("data.path"),)
+            self.settings = replace(self.settings, tables=own)
         bokeh_settings.resources = "server"  # no library comes from elsewhere
         logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # tabs do close
         return pn.serve(

@@ -67,10 +67,12 @@ class Settings:
     Attributes:
         chosen: values by key, of those that are not the default's.
         others: overrides that the page has no control for, as its owner typed them.
+        tables: paths that may be read; ``None`` for any.
     """
 
     chosen: Mapping[str, Value] = field(default_factory=dict)
     others: tuple[str, ...] = ()
+    tables: tuple[Value, ...] | None = None
 
     @classmethod
     def of_overrides(cls, overrides: Sequence[str]) -> "Settings":
@@ -133,6 +135,12 @@ class Settings:
         Raises:
             ValueError: for settings that no run can have.
         """
+        path = self.chosen.get("data.path")
+        if path is not None and self.tables is not None and path not in self.tables:
+            raise UserError(
+                "A page that other machines reach reads no table but its owner's. Found "
+                f"`data.path={path}`. Give it to the command that opens the page."
+            )
         first = [key for key in (*GROUPS, *_REFERRED_TO) if key in self.chosen]
         typed = [f"{key}={self.chosen[key]}" for key in first]
         config, choices = _composed((*self.others, *typed, *self._of_page))
