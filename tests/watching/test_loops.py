@@ -1,5 +1,6 @@
 """Watching changes no training, and leaves a run directory like any other."""
 
+import gc
 import warnings
 
 import lightning.pytorch as pl
@@ -13,7 +14,7 @@ from watching_accuracy.architectures import LeNet, Transformer, blobs, chain
 
 import deltaflow
 from deltaflow import FlowMonitor, UserError, check, load_run, watch
-from deltaflow.comparison.collection import collect
+from running import run as train_own
 
 
 def dropping():
@@ -102,8 +103,48 @@ def test_a_run_like_any_other(tmp_path):
     assert loaded.record.layers == ["0", "2", "4"]
     assert loaded.record.metrics["final"]["loss"].mean < 0.5
     assert (tmp_path / "1" / "flow.png").exists()
-    found = collect([tmp_path])
-    assert [run.status for run in found] == ["completed", "completed"]
+    own = ["data=moons", "activation=relu", "network.width=8", "trainer.max_epochs=2"]
+    train_own([*own, "logger=none"], tmp_path / "2")
+    found = deltaflow.compare([tmp_path])
+    assert found.runs["status"].to_list() == ["completed"] * 3
+    assert found.runs["activation"].to_list() == ["tanh", "tanh", "relu"]
+    assert found.runs["vanishing_index_start"].null_count() == 0
+    assert "tanh" in found._repr_html_()
+
+
+def test_no_copy_of_weights_is_kept(tmp_path):
+    model = chain([300, 300, 300])
+
+    def alike():
+        gc.collect()
+        of_weights = [one for one in gc.get_objects() if type(one) in (torch.Tensor, nn.Parameter)]
+        return sum(one.numel() == 300 * 300 for one in of_weights)
+
+    with watch(model, tmp_path / "run") as flow:
+        for _ in range(3):  # of which all are measured
+            loss = model(torch.ones(4, 300)).sum()
+            loss.backward()
+            loss = loss.detach()
+            flow.step(loss)
+            held = alike()
+    assert held <= 6  # weights, gradients, and the weights of the last step at most
+    assert alike() == 4
+
+
+def test_a_model_may_be_moved_while_it_is_watched(tmp_path):
+    model = chain([2, 8, 2])
+    with watch(model, tmp_path / "run") as flow:
+        for number in range(4):
+            if number == 2:
+                model.double()
+            loss = model(torch.ones(4, 2, dtype=model[0].weight.dtype)).sum()
+            model.zero_grad()
+            loss.backward()
+            flow.step(loss)
+    layers = load_run(tmp_path / "run").layers
+    norms = layers.filter(layer=1).sort("step")["delta_norm"].to_list()
+    assert len(norms) == 4
+    assert norms == pytest.approx([norms[0]] * 4, rel=1e-5)
 
 
 def test_a_loop_that_fails_keeps_what_was_measured(tmp_path):

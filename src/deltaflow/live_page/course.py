@@ -87,7 +87,7 @@ class Layers:
     @property
     def rows(self) -> pl.DataFrame:
         """The rows that are kept."""
-        return pl.concat(self._kept)
+        return pl.concat(self._kept, rechunk=True)
 
 
 class Metrics:
@@ -110,7 +110,7 @@ class Metrics:
     @property
     def rows(self) -> pl.DataFrame:
         """All rows."""
-        return pl.concat(self._rows)
+        return pl.concat(self._rows, rechunk=True)
 
 
 @dataclass

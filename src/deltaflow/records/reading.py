@@ -72,7 +72,7 @@ def read_columns(directory: Path, schema: Schema, columns: Sequence[str]) -> pl.
     """
     types = {name: schema.types[name] for name in columns}
     frames = _read_parts(directory, schema, types, is_own=False)
-    return pl.concat(frames) if frames else pl.DataFrame(schema=types)
+    return pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema=types)
 
 
 def read_part(directory: Path, name: str, schema: Schema) -> pl.DataFrame:

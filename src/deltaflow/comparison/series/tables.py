@@ -86,7 +86,7 @@ def _read(
             frames.append(rows(one).with_columns(configuration=number))
         except ValueError as error:
             unreadable[one.number] = str(error)
-    return pl.concat(frames) if frames else pl.DataFrame()
+    return pl.concat(frames, rechunk=True) if frames else pl.DataFrame()
 
 
 def _flow(one: Configuration) -> pl.DataFrame:
@@ -121,7 +121,8 @@ def _metrics(one: Configuration, names: Sequence[str]) -> pl.DataFrame:
 def _rows(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
     """Rows of all replicas, each seed of one run; those ``going`` did not diverge, if any is left.
 
-    Of runs that have not ended only the tables say which seeds they have.
+    Of runs that have not ended only the tables say which seeds they have. One piece of memory, for
+    polars takes a column of pieces of one row for a single value.
     """
     frames, known = [], set(one.sources)
     for number, run in one.runs.items():
@@ -131,7 +132,9 @@ def _rows(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.Data
         known |= set(new["seed"].unique())
         frame = pl.concat([frame.filter(pl.col("seed").is_in(own)), new])
         frames.append(frame.with_columns(run=pl.lit(number, pl.Int64)))
-    whole = pl.concat(frames).with_columns(lost=pl.col("seed").is_in(list(one.diverged)))
+    whole = pl.concat(frames, rechunk=True).with_columns(
+        lost=pl.col("seed").is_in(list(one.diverged))
+    )
     return whole.with_columns(going=~pl.col("lost") | pl.col("lost").all()).drop("lost")
 
 
