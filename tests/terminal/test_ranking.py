@@ -10,7 +10,8 @@ from rich.console import Console
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import compare_runs
 from deltaflow.comparison.grouped_runs import group_runs
-from deltaflow.records import summary_of
+from deltaflow.comparison.ranked_configuration import FLOW, SHARES
+from deltaflow.records import Interval, summary_of
 from deltaflow.terminal.ranking import MOST, describe_run, print_ranking
 from written import layers, metrics, write_run
 
@@ -246,3 +247,17 @@ def test_a_line_on_a_run_commands_no_terminal(fields):
     said = describe_run(summary_of({"status": "completed"} | fields))
     assert "[31m" in said
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("width", [80, 110, 114, 120, 140])
+def test_no_word_is_broken_and_the_least_important_columns_go_first(sweep, width):
+    compared = compare_runs(group_runs(collect([sweep])), "Sweep", sweep, None)
+    wide = {name: Interval(0.0021, 0.0001, 0.0766, 3) for name in SHARES | FLOW}
+    ranking = [replace(one, numbers={**one.numbers, **wide}) for one in compared.ranking]
+    out = Console(file=io.StringIO(), width=width)
+    print_ranking(out, replace(compared, ranking=ranking))
+    text = out.file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    for word in ("verdict", "vanishing"):
+        assert re.search(rf"\b{word}\b.*\|", text)
+    assert ("time" in text) == (width == 140)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from deltaflow.comparison.comparison import Comparison
@@ -14,13 +15,14 @@ from deltaflow.comparison.results import headline_metrics
 from deltaflow.records import Summary
 from deltaflow.system.escaping import printable
 from deltaflow.terminal.numbers import spread
-from deltaflow.terminal.screen import titled_table
+from deltaflow.terminal.screen import has_room, titled_table
 
 VERDICT = "verdict"
 MOST = 50  # configurations that are shown one by one
 _LAST = 5  # of these, from the end
-_WHOLE_WORD = 12  # characters of a heading that is not broken within a word
+_WHOLE_WORD = 12  # characters of a word that is not broken
 _WIDE = 110  # columns from which on one table holds all
+_LEAST_FIRST = ("time", "dead or\nsaturated", "decay rate\nand theory's", "vanishing index")
 _AT_START = ("vanishing_index_start", "decay_rate_start")
 _Run = RankedConfiguration
 _Columns = dict[str, Callable[[_Run], str]]
@@ -86,28 +88,49 @@ def _short(names: Sequence[str]) -> list[str]:
 def _print_table(
     out: Console, title: str, comparison: Comparison, runs: Sequence[_Run], columns: _Columns
 ) -> None:
+    table = _table(out, title, comparison, runs, columns)
+    for least in _LEAST_FIRST:
+        if has_room(out, table):
+            break
+        columns = {name: column for name, column in columns.items() if name != least}
+        table = _table(out, title, comparison, runs, columns)
+    out.print(table)
+
+
+def _table(
+    out: Console, title: str, comparison: Comparison, runs: Sequence[_Run], columns: _Columns
+) -> Table:
+    """All of it, with no number and no word of up to `_WHOLE_WORD` characters broken."""
     table = titled_table(out, title)
     axes = [axis.name for axis in comparison.axes]
     has_rank = "why" not in columns
     if has_rank:
         table.add_column("", justify="right", no_wrap=True)
     heading = printable(" · ".join(_short(axes))) or "configuration"
-    longest = min(_WHOLE_WORD, max(map(len, heading.split())))
-    table.add_column(Text(heading), overflow="fold", min_width=longest)
-    for name in columns:
-        is_text = name in (VERDICT, "why")
-        justify: JustifyMethod = "left" if is_text else "right"
-        table.add_column(Text(name), justify=justify, no_wrap=not is_text, overflow="fold")
-    for rank, run in enumerate(runs, start=1):
-        if MOST - _LAST < rank <= len(runs) - _LAST and len(runs) > MOST:
-            continue
-        texts = [_named(run, axes), *(columns[name](run) for name in columns)]
-        cells = [Text(printable(text)) for text in texts]
-        table.add_row(*([str(rank)] if has_rank else []), *cells)
-        if rank == MOST - _LAST and len(runs) > MOST:
+    table.add_column(Text(heading), overflow="fold", min_width=_longest(heading.split()))
+    n_first = len(runs) if len(runs) <= MOST else MOST - _LAST
+    shown = list(enumerate(runs, start=1))
+    shown = shown[:n_first] + shown[max(n_first, len(runs) - _LAST) :]
+    texts = {name: [printable(say(run)) for _, run in shown] for name, say in columns.items()}
+    for name, cells in texts.items():
+        lines = "\n".join([name, *cells])
+        if name in (VERDICT, "why"):
+            table.add_column(Text(name), overflow="fold", min_width=_longest(lines.split()))
+        else:
+            width = max(map(len, lines.splitlines()))
+            table.add_column(Text(name), justify="right", no_wrap=True, min_width=width)
+    for (rank, run), *cells in zip(shown, *texts.values(), strict=True):
+        named = [str(rank)] * has_rank + [printable(_named(run, axes))]
+        table.add_row(*map(Text, [*named, *cells]))
+        if rank == n_first < len(runs):
             gap = Text(f"… {len(runs) - MOST} more …")
-            table.add_row(*([""] if has_rank else []), gap, *("" for _ in columns))
-    out.print(table)
+            table.add_row(*[""] * has_rank, gap, *("" for _ in columns))
+    return table
+
+
+def _longest(words: Sequence[str]) -> int:
+    """The length of the longest word, as far as it is not broken."""
+    return min(_WHOLE_WORD, max(map(len, words)))
 
 
 def _title(comparison: Comparison) -> str:

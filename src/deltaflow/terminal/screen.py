@@ -47,6 +47,11 @@ def fits(out: Console, table: Table) -> bool:
     return Measurement.get(out, out.options.update(max_width=1000), table).maximum <= out.width
 
 
+def has_room(out: Console, table: Table) -> bool:
+    """Whether a table has the room for its columns' least widths, with rows of several lines."""
+    return Measurement.get(out, out.options.update(max_width=1000), table).minimum <= out.width
+
+
 def titled_table(out: Console, title: str) -> Table:
     """An empty table in the style of the console."""
     style = box.SIMPLE_HEAD if out.is_terminal else box.ASCII2
