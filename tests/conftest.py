@@ -61,6 +61,17 @@ def with_pictures(_blank):
     return drawn
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, which a process can start once."""
+    from chromium import launched
+
+    player, browser = launched()
+    yield browser
+    browser.close()
+    player.stop()
+
+
 @pytest.fixture
 def real_pictures(with_pictures):
     """Pictures of runs and sweeps are what users get."""

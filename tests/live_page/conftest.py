@@ -4,7 +4,6 @@ import socket
 
 import pytest
 
-from chromium import launched
 from waiting import wait_until
 
 
@@ -38,14 +37,6 @@ def served():
     wait_until(lambda: _listens(port))
     yield pages, f"http://127.0.0.1:{port}/"
     server.stop()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    player, browser = launched()
-    yield browser
-    browser.close()
-    player.stop()
 
 
 @pytest.fixture

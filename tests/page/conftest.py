@@ -3,15 +3,12 @@
 import pytest
 
 import synthetic
-from chromium import Chromium, Visit, draw, launched
+from chromium import Chromium, Visit, draw
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
-    player, browser = launched()
-    yield Chromium(browser, tmp_path_factory.mktemp("page") / "report.html")
-    browser.close()
-    player.stop()
+def chromium(browser, tmp_path_factory):
+    return Chromium(browser, tmp_path_factory.mktemp("page") / "report.html")
 
 
 @pytest.fixture
