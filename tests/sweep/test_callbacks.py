@@ -65,6 +65,13 @@ def test_what_is_one_for_a_sweep_is_refused_with_several_values(typed, configure
     assert f"`{typed}`" in said
 
 
+def test_runs_that_others_have_just_taken_are_no_failure(configured, tmp_path, capsys):
+    (tmp_path / "here" / "0_seed=1").mkdir(parents=True)
+    callbacks.RankingCallback().on_multirun_end(configured())
+    out, err = capsys.readouterr()
+    assert ("nothing to report yet" in out, err) == (True, "")
+
+
 def _fails(*_):
     raise OSError(28, "No space left on device")
 

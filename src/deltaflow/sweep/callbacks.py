@@ -185,6 +185,7 @@ class RankingCallback(Callback):
             title_of,
             write_report,
         )
+        from deltaflow.system.files import folders
         from deltaflow.terminal.ranking import describe_run, print_ranking
         from deltaflow.terminal.screen import console
 
@@ -192,6 +193,9 @@ class RankingCallback(Callback):
         try:
             runs = collect([directory])
         except ValueError:
+            if any(folders(directory)):
+                out.print("There is nothing to report yet: others have begun with all runs.")
+                return False
             print_error(
                 f"A sweep must make at least one run. Found none in {directory}. Give each setting "
                 "that varies a value, such as `network.depth=1,2,5`."
