@@ -193,7 +193,7 @@ class RankingCallback(Callback):
         try:
             runs = collect([directory])
         except ValueError:
-            if any(folders(directory)):
+            if any(folder.name[:1].isdigit() for folder in folders(directory)):
                 out.print("There is nothing to report yet: others have begun with all runs.")
                 return False
             print_error(
