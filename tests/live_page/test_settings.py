@@ -81,6 +81,16 @@ def test_other_machines_are_shown_no_table_but_the_owners(monkeypatch):
             other.composed()
 
 
+def test_where_it_cannot_listen_it_says_so(monkeypatch):
+    def taken(*_, **__):
+        raise OSError(98, "Address already in use")
+
+    monkeypatch.setattr("panel.serve", taken)
+    for port in (5006, 99_999, -1):
+        with pytest.raises(UserError, match=rf"Found.*{port}"):
+            Pages(Settings()).serve(port, show=False)
+
+
 def test_every_choice_is_an_option():
     assert set(options("activation")) >= {"sigmoid", "tanh", "relu"}
     assert len(set(KEYS)) == len(KEYS)

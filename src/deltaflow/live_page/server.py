@@ -13,6 +13,7 @@ from bokeh.settings import settings as bokeh_settings
 from deltaflow.live_page.lessons import LESSONS, lesson_named
 from deltaflow.live_page.page import PERIOD, Page
 from deltaflow.live_page.settings import Settings
+from deltaflow.system.errors import UserError
 
 HERE = "127.0.0.1"
 MOST_PAGES = 8
@@ -72,18 +73,29 @@ class Pages:
             address: to listen at.
             show: whether to open a browser.
             options: of ``panel.serve``.
+
+        Raises:
+            ValueError: if it cannot listen there.
         """
+        if not 0 <= port < 2**16:
+            raise UserError(f"`--port` must be from 0 to 65535. Found {port}. Use 0 for any.")
         if address != HERE:
             own = (self.settings.chosen.get("data.path"),)
             self.settings = replace(self.settings, tables=own)
         bokeh_settings.resources = "server"  # no library comes from elsewhere
         logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # tabs do close
-        return pn.serve(
-            {"/": self.visit}, port=port, address=address, show=show, title="deltaflow",
-            websocket_origin=None if address == HERE else ["*"],
-            check_unused_sessions=_CHECKED_EVERY, unused_session_lifetime=_CHECKED_EVERY,
-            **options,
-        )  # fmt: skip
+        try:
+            return pn.serve(
+                {"/": self.visit}, port=port, address=address, show=show, title="deltaflow",
+                websocket_origin=None if address == HERE else ["*"],
+                check_unused_sessions=_CHECKED_EVERY, unused_session_lifetime=_CHECKED_EVERY,
+                **options,
+            )  # fmt: skip
+        except OSError as error:
+            raise UserError(
+                f"The page must be able to listen. Found that it cannot at {address}:{port}: "
+                f"{error.strerror}. Use another `--port` or `--address`, or leave them out."
+            ) from error
 
     def _left(self, page: Page, _: Any) -> None:
         page.close()
