@@ -11,7 +11,7 @@ the bottom:
     a run whose updates are made when somebody asks for them
 ``forecast``
     what theory answers before any training
-``looks``, ``figures``, ``outcome_figure``, ``controls``
+``figures``, ``controls``
     what is seen and set
 ``lessons``
     guided states
