@@ -193,13 +193,13 @@ def test_charts_fill_their_panels_and_follow_the_window(small):
     page, _ = small
     sections = ("effects", "profiles", "decay")
     for width in (400, 1800):
-        draw(page, *sections)
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_selector("figure[data-drawn=false]", state="attached")
-        draw(page, *sections)
-        page.wait_for_function(
-            """() => [...document.querySelectorAll(
-                '#effects .plot, #profiles .plot, #decay .plot')].every(plot => Math.abs(
-                plot.clientWidth - plot.querySelector('svg').getBoundingClientRect().width) < 2)"""
-        )
+        for section in sections:  # one in sight follows when the window has come to rest
+            draw(page, section)
+            page.wait_for_function(
+                """id => [...document.querySelectorAll(`#${id} .plot`)].every(plot => Math.abs(
+                    plot.clientWidth - plot.querySelector('svg').getBoundingClientRect().width) < 2)
+                """,
+                arg=section,
+            )
         assert page.evaluate("document.documentElement.scrollWidth") <= width
