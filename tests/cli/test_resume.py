@@ -239,25 +239,48 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
     assert statuses == ["completed"] * 3
 
 
+MEET = """
+import os
+import time
+from pathlib import Path
+
+from lightning.pytorch.callbacks import Callback
+
+
+class Meet(Callback):
+    def on_fit_start(self, trainer, module):
+        if place := os.environ.get("MEET"):
+            (Path(place) / str(os.getpid())).touch()
+            end = time.monotonic() + 120
+            while len(os.listdir(place)) < 2 and time.monotonic() < end:
+                time.sleep(0.02)
+"""
+
+
 @pytest.mark.slow
 def test_two_who_go_on_at_once_share_the_work(tmp_path):
-    values = ["-m", "seed=range(8)", *SHORT, "trainer.max_epochs=8"]
-    first = start([*values, "hydra.sweep.dir=here"], tmp_path)
-    while not list(tmp_path.glob("here/*/summary.json")):
+    places = [tmp_path / name for name in ("killed", "one", "other")]  # of what they say
+    for place in places:
+        place.mkdir()
+        (place / "meeting.py").write_text(MEET)
+    values = ["-m", "seed=range(8)", "hydra/launcher=basic", *SHORT,
+              "+callbacks.meet._target_=meeting.Meet"]  # fmt: skip
+    here = tmp_path / "here"
+    first = start([*values, f"hydra.sweep.dir={here}"], places[0])
+    while not list(here.glob("*/summary.json")):
         assert first.runs(0.01)
     first.send(signal.SIGKILL)
     first.wait()
-    places = [tmp_path / "one", tmp_path / "other"]  # of what they say
-    both = [start([*values, f"sweep.resume={tmp_path / 'here'}"], place) for place in places]
+    (tmp_path / "met").mkdir()  # none of the two trains on before the other has begun
+    environment = {"MEET": str(tmp_path / "met")}
+    go_on = [*values, f"sweep.resume={here}"]
+    both = [start(go_on, place, environment=environment) for place in places[1:]]
     assert [command.wait() for command in both] == [0, 0]
-    said = [command.out for command in both]
-    folders = [path.parent for path in tmp_path.glob("here/*/summary.json")]
-    found = [read_summary(folder) for folder in folders]
-    assert [summary.status for summary in found] == ["completed"] * 8
-    assert len({summary.identity for summary in found}) == 8
-    begun = [f"{folder.name}: completed" in text for text in said for folder in folders]
-    assert any(begun[:8])
-    assert any(begun[8:])
+    found = {path.parent: read_summary(path.parent) for path in here.glob("*/summary.json")}
+    assert [summary.status for summary in found.values()] == ["completed"] * 8
+    assert len({summary.identity for summary in found.values()}) == 8
+    for command in both:
+        assert any(f"{folder.name}: completed" in command.out for folder in found)
 
 
 @pytest.mark.slow

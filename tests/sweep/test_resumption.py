@@ -187,7 +187,7 @@ def test_a_run_that_begins_just_now_elsewhere_is_left_to_whom_it_has(sweep):
     with locked(sweep / SHARED / "a"), ask(sweep, "0_x", "a") as given:
         assert not given.granted
         assert given.running == Summary(status="running")
-    assert not (sweep / "0_x").exists()
+    assert (sweep / "0_x").exists()  # where the other, of the same command, is about to write
 
 
 def test_a_run_whose_process_lives_is_not_touched(sweep):

@@ -78,7 +78,8 @@ def lease(
         fail_fast: whether the failure of another run is the end.
 
     Yields:
-        The lease. If it is not granted, ``wanted`` is gone, unless there is something in it.
+        The lease. If it is not granted, ``wanted`` is gone, unless there is something in it or
+        the one who holds the lease may be about to write there.
 
     Raises:
         UnusableFileError: if a link, or something else that is not the sweep's own, is where
@@ -94,8 +95,8 @@ def lease(
             make_folder(wanted)
         if found.granted and mine:
             _note_place(sweep, identity, found.directory.name)
-        if found.directory != wanted or not found.granted:
-            with suppress(OSError):  # it is another's
+        if found.directory != wanted or (mine and not found.granted):
+            with suppress(OSError):  # there is something in it
                 wanted.rmdir()
         yield found
 
