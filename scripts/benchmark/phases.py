@@ -46,7 +46,7 @@ TIMED = {
         "deltaflow.experiment.under_way:summarize",
     ),
     "records": (
-        "deltaflow.training.callbacks.rows:layer_rows",
+        "deltaflow.flow.rows:layer_rows",
         "deltaflow.training.callbacks.flow:log_layer_charts",
         "deltaflow.training.callbacks.tensorboard:write", "deltaflow.records:TableWriter.append",
         "deltaflow.records:TableWriter.close", "deltaflow.records.recording:claim",

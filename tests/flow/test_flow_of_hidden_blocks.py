@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from deltaflow.flow import measurement
+from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.task import Classification
-from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 
 R, B, STEP = 3, 6, 4
 SIZES = [4, 5, 7, 3]

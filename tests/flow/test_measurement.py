@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from deltaflow.flow import measurement
+from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 from deltaflow.nn.task import Classification, Regression
-from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 
 R, B = 3, 6
 SIZES = [4, 5, 7, 3]

@@ -1,6 +1,8 @@
 """Watching changes no training, and leaves a run directory like any other."""
 
 import gc
+import subprocess
+import sys
 import warnings
 
 import lightning.pytorch as pl
@@ -308,6 +310,20 @@ def test_check_leaves_the_model_as_it_is():
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
     assert model[0].weight.grad is None
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+CHECKING = """
+import sys, torch, deltaflow
+model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
+batch = torch.randn(16, 4), torch.randint(3, (16,))
+assert deltaflow.check(model, batch, torch.nn.CrossEntropyLoss()).verdicts
+print([name for name in ("lightning", "matplotlib", "torchmetrics") if name in sys.modules])
+"""
+
+
+def test_a_check_waits_for_no_more_than_it_needs():
+    ran = subprocess.run([sys.executable, "-c", CHECKING], capture_output=True, text=True)
+    assert ran.stdout == "[]\n", ran.stderr
 
 
 def test_check_sees_what_the_first_step_shows():

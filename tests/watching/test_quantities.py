@@ -13,11 +13,11 @@ from watching_accuracy.architectures import LeNet, Residual, Transformer, chain
 
 from deltaflow import watch
 from deltaflow.flow import measurement
+from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS
-from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 
 SIZES = [4, 6, 5, 3]
 

@@ -1,9 +1,10 @@
-"""What predictions are judged by, a number for each replica."""
+"""What predictions are judged by, a number for each replica.
+
+Torchmetrics, which loads pyplot and SciPy's signals, is loaded when it is first used.
+"""
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_stat_scores
-from torchmetrics.functional.regression import mean_squared_error, r2_score
 
 from deltaflow.nn.task import Regression
 
@@ -13,6 +14,8 @@ def classification_metrics(prediction: Tensor, target: Tensor, n_classes: int) -
 
     They are made from counts, since torchmetrics' own shares are rounded to single precision.
     """
+    from torchmetrics.functional.classification import multiclass_stat_scores
+
     counts = multiclass_stat_scores(
         prediction,
         target,
@@ -29,6 +32,8 @@ def classification_metrics(prediction: Tensor, target: Tensor, n_classes: int) -
 
 def regression_metrics(prediction: Tensor, target: Tensor, task: Regression) -> dict[str, Tensor]:
     """R² and RMSE of numbers ``[R, B, n_targets]``, ``[R]`` each."""
+    from torchmetrics.functional.regression import mean_squared_error, r2_score
+
     n_replicas, n_samples, n_targets = prediction.shape
     predicted, wanted = (t.movedim(1, 0).reshape(n_samples, -1) for t in (prediction, target))
     shape = (n_replicas, n_targets)

@@ -18,9 +18,22 @@
     for a loop of one's own, for Lightning, and before any training
 """
 
+from typing import TYPE_CHECKING, Any
+
 from deltaflow.watching.checking import Check, check
 from deltaflow.watching.judgement.failing import FindingError
 from deltaflow.watching.loop import Watch, watch
-from deltaflow.watching.monitor import FlowMonitor
+
+if TYPE_CHECKING:
+    from deltaflow.watching.monitor import FlowMonitor
 
 __all__ = ["Check", "FindingError", "FlowMonitor", "Watch", "check", "watch"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the monitor on first use: the others do not wait for Lightning."""
+    if name == "FlowMonitor":
+        from deltaflow.watching.monitor import FlowMonitor
+
+        return FlowMonitor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -84,11 +84,11 @@ def check(
                 training.observations.loss = facts(loss)
                 loss.backward()
             training.end_step(loss)
-            run = training.complete()
+            layers, _ = training.conclude()
         except BaseException as error:
             training.break_off(error)
             raise
-    return Check(tuple(run.record.verdicts), run.layers, tuple(run.record.layers))
+    return Check(tuple(training.record.verdicts), layers, tuple(training.record.layers))
 
 
 def _finite(row: Mapping[str, Any]) -> dict[str, Any]:

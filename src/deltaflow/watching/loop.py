@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from deltaflow.experiment.result import Run
 from deltaflow.watching.judgement.failing import require_none
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.loss_graph import facts
 from deltaflow.watching.recorder import WatchedTraining
+
+if TYPE_CHECKING:
+    from deltaflow.experiment.result import Run
 
 
 class Watch:

@@ -3,20 +3,18 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 import torch
-from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
 
 from deltaflow.comparison.results import results
 from deltaflow.experiment.provenance import first_summary
-from deltaflow.experiment.result import Run
-from deltaflow.figures import looks
-from deltaflow.records import LAYERS, METRICS, Recording, read_table
+from deltaflow.flow.rows import MeasuredStep, layer_rows
+from deltaflow.records import LAYERS, METRICS, Recording, Summary, read_table
 from deltaflow.system.errors import UserError
-from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
-from deltaflow.training.callbacks.tensorboard import log_layer_charts, log_picture, log_verdicts
 from deltaflow.verdicts.verdict import Verdict
 from deltaflow.watching.judgement.findings import judge
 from deltaflow.watching.judgement.words import recorded
@@ -27,6 +25,11 @@ from deltaflow.watching.measuring.layers import WatchedLayer, watched_layers
 from deltaflow.watching.measuring.losses import Losses
 from deltaflow.watching.measuring.observations import Observations
 from deltaflow.watching.measuring.tape import StepTape
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+
+    from deltaflow.experiment.result import Run
 
 _FLUSH_SECONDS = 30.0
 
@@ -57,7 +60,7 @@ class WatchedTraining:
         seed: int = 0,
         settings: Mapping[str, str | float | None] | None = None,
         loss_scale: Callable[[], float] = lambda: 1.0,
-        loggers: Sequence[Logger] = (),
+        loggers: "Sequence[Logger]" = (),
         follows_all: bool = False,
     ) -> None:
         self.model = model
@@ -93,9 +96,9 @@ class WatchedTraining:
         return self._records.directory
 
     @property
-    def is_listening(self) -> bool:
-        """Whether the step under way is measured."""
-        return self._tape is not None
+    def record(self) -> Summary:
+        """What is known of the run."""
+        return self._records.summary
 
     def begin_step(self) -> None:
         """Begin to listen, if the step is due."""
@@ -146,41 +149,54 @@ class WatchedTraining:
         self._epoch += 1
         self._epoch_began = len(self._losses.numbers())
 
-    def complete(self) -> Run:
-        """Write everything, judge, and draw.
+    def conclude(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Write the rows that are left, and judge.
 
         Returns:
-            The run.
+            The layers and the metrics table.
         """
         self._stop_listening()
         if self._epoch_began < len(self._losses.numbers()) or not self._epoch:
             self.end_epoch()
         self._write()
-        records, directory = self._records, self.directory
-        records.note({"n_steps": self.step, "layers": [layer.name for layer in self._known]})
+        self._records.close_tables()
+        layers, metrics = (read_table(self.directory, t, is_own=True) for t in (LAYERS, METRICS))
+        evidence = self.observations.evidence(layers, self._known, np.array(self._losses.numbers()))
+        self.verdicts = judge(evidence)
         parameters = [p for p in self.model.parameters() if not _is_lazy(p)]
-        records.note(
-            {
+        found = results([self.seed], [evidence.diverged_at], layers, metrics, {})
+        self._records.note(
+            found
+            | {
+                "n_steps": self.step,
+                "layers": [layer.name for layer in self._known],
                 "n_parameters": sum(p.numel() for p in parameters),
                 "device": parameters[0].device.type if parameters else None,
+                "theory": None if self._forecast is None else self._forecast.record(layers),
+                "verdicts": [recorded(verdict, evidence.names) for verdict in self.verdicts],
             }
         )
-        records.close_tables()
-        layers, metrics = (read_table(directory, t, is_own=True) for t in (LAYERS, METRICS))
-        evidence = self.observations.evidence(layers, self._known, np.array(self._losses.numbers()))
-        found = results([self.seed], [evidence.diverged_at], layers, metrics, {})
-        self.verdicts = judge(evidence)
-        found["theory"] = None if self._forecast is None else self._forecast.record(layers)
-        found["verdicts"] = [recorded(verdict, evidence.names) for verdict in self.verdicts]
-        records.note(found)
-        run = Run(directory, records.summary, layers, metrics, None)
+        return layers, metrics
+
+    def complete(self) -> "Run":
+        """Write everything, judge, and draw.
+
+        Returns:
+            The run.
+        """
+        from deltaflow.experiment.result import Run  # which loads Lightning
+        from deltaflow.figures import looks
+        from deltaflow.training.callbacks.tensorboard import log_picture, log_verdicts
+
+        layers, metrics = self.conclude()
+        run = Run(self.directory, self.record, layers, metrics, None)
         if len(layers):
-            picture = directory / "flow.png"
+            picture = self.directory / "flow.png"
             looks.save(run.draw(), picture)
             log_picture(self.loggers, "flow", picture, self.step)
-        log_verdicts(self.loggers, run.record.verdicts, self.step)
-        records.complete()
-        return Run(directory, records.summary, layers, metrics, None)
+        log_verdicts(self.loggers, self.record.verdicts, self.step)
+        self._records.complete()
+        return Run(self.directory, self.record, layers, metrics, None)
 
     def break_off(self, error: BaseException) -> None:
         """Keep what was measured, and say that the training was stopped."""
@@ -208,7 +224,10 @@ class WatchedTraining:
             [[one.get(name) for one in values] for name in names], names, self.step
         )
         self._steps.append(measured)
-        log_layer_charts(self.loggers, measured)
+        if self.loggers:
+            from deltaflow.training.callbacks.tensorboard import log_layer_charts
+
+            log_layer_charts(self.loggers, measured)
         if self._tables[0].is_due:
             self._write()
 

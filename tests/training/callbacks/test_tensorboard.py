@@ -13,10 +13,10 @@ from matplotlib import image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
+from deltaflow.flow.rows import MeasuredStep
 from deltaflow.nn.activations import traits
 from deltaflow.records.decoding import decode
 from deltaflow.records.details import VerdictRecord
-from deltaflow.training.callbacks.rows import MeasuredStep
 from deltaflow.training.callbacks.tensorboard import (
     CHARTS,
     DECADES,

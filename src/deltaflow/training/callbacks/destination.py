@@ -50,17 +50,3 @@ class Destination:
     def replicas(self) -> slice:
         """Its replicas among those of the stack."""
         return slice(self.start, self.start + len(self.seeds))
-
-
-def applies(name: str, traits: Traits | None) -> bool:
-    """Whether a quantity is one of networks with such a φ.
-
-    Args:
-        name: a column of the layers table.
-        traits: of φ; ``None`` if nothing is known of it.
-    """
-    if traits is None:
-        return True
-    if name == "saturated_fraction":
-        return traits.saturates
-    return traits.has_flat_part or name not in ("inactive_fraction", "dead_fraction")

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from deltaflow.flow import kernels, measurement
 from deltaflow.flow.measurement import Quantities, joined
+from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.flow.tape import Tape
 from deltaflow.training.callbacks.cadence import Cadence
 from deltaflow.training.callbacks.destination import Destination
-from deltaflow.training.callbacks.rows import MeasuredStep, layer_rows
 from deltaflow.training.callbacks.tensorboard import log_layer_charts
 
 

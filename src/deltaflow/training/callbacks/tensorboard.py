@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
+from deltaflow.flow.rows import MeasuredStep, applies
 from deltaflow.nn.activations import Traits
 from deltaflow.records import VerdictRecord
-from deltaflow.training.callbacks.destination import applies
-from deltaflow.training.callbacks.rows import MeasuredStep
 from deltaflow.training.loggers import boards
 
 CHARTS = {

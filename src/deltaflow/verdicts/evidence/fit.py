@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import polars as pl
-from scipy.stats import linregress
 
 from deltaflow.theory import Array
 from deltaflow.verdicts.evidence.constant_outputs import Constants
@@ -114,6 +113,8 @@ def fall(losses: Array) -> tuple[float, bool]:
     if half <= 2:  # too few points for a line to be wrong about
         falls = float(losses[-half - 1] - losses[-1])
         return max(falls, 0.0), falls >= first / 2 > 0
+    from scipy.stats import linregress  # which takes its time
+
     line = linregress(np.arange(half), losses[-half:])
     if not line.slope < -SURELY_FALLING * line.stderr:
         return 0.0, False

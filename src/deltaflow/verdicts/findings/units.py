@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
 from deltaflow.flow.kernels import distinct_units
 from deltaflow.nn.activations import SATURATED
@@ -135,6 +134,8 @@ def _chance(evidence: Evidence, layer: int) -> float:
     units = int(rows["fan_out"].sum() or 0)
     if not units:
         return math.inf
+    from scipy.stats import binom  # which takes its time
+
     return float(binom.isf(CHANCE / evidence.depth, units, MAJORITY)) / units
 
 

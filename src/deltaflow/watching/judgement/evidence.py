@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from scipy.stats import theilslopes
 
 from deltaflow.verdicts.thresholds import FEWEST_STEPS, KEPT, MAJORITY
 
@@ -184,6 +183,8 @@ def _rate(profile: Array) -> float:
     at = np.flatnonzero(np.isfinite(profile) & (profile > 0))
     if len(at) < 2:
         return math.nan
+    from scipy.stats import theilslopes  # which takes its time
+
     return math.exp(-theilslopes(np.log(profile[at]), at).slope)
 
 

@@ -1,16 +1,19 @@
 """Findings that shall end a program, for a test that holds a model to a standard."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from deltaflow.experiment.result import Run
 from deltaflow.system.errors import UserError
+
+if TYPE_CHECKING:
+    from deltaflow.experiment.result import Run
 
 
 class FindingError(UserError):
     """A watched training has a finding of a kind that was to end the program."""
 
 
-def require_none(run: Run, kinds: Sequence[str]) -> None:
+def require_none(run: "Run", kinds: Sequence[str]) -> None:
     """Raise if a run has a finding of one of the kinds.
 
     Args:

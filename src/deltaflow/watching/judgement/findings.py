@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import binom
 
 from deltaflow.nn.activations import SATURATED
 from deltaflow.verdicts.thresholds import CHANCE, DECADES, KEPT, MAJORITY, USUAL_UPDATE
@@ -157,6 +156,8 @@ def dead(evidence: Evidence) -> Verdict | None:
     if not layer:
         return None
     units = int(evidence.layers.filter(layer=layer)["fan_out"][0])
+    from scipy.stats import binom  # which takes its time
+
     chance = float(binom.isf(CHANCE / len(evidence.names), units, MAJORITY)) / units
     if not share > chance:
         return None

@@ -1,13 +1,13 @@
 """What theory says of the first step of a model, from what it is fed and from its weights."""
 
 import copy
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 import polars as pl
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, fx, nn
 
 from deltaflow.comparison.flow_numbers import theory_fit
@@ -38,7 +38,7 @@ class Forecast:
         self._twin: nn.Module | None = None
         self._traced: fx.Graph | None = None
         self._hook: Any = None
-        if isinstance(self._core, LightningModule):  # a copy would be one of its Trainer too
+        if _is_lightning_module(self._core):  # a copy would be one of its Trainer too
             self.nothing = (
                 "Theory needs a module that holds all layers and nothing else. Found layers of the "
                 "LightningModule itself. Put them into one of their own, as `self.model`."
@@ -139,3 +139,8 @@ def _core(model: nn.Module, watched: Sequence[nn.Module]) -> nn.Module:
         if child not in watched and all(module in inner for module in watched):
             return _core(child, watched)
     return model
+
+
+def _is_lightning_module(module: nn.Module) -> bool:
+    lightning = sys.modules.get("lightning.pytorch")  # loaded by whoever made such a module
+    return lightning is not None and isinstance(module, lightning.LightningModule)

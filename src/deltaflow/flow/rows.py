@@ -11,7 +11,6 @@ import torch
 from deltaflow.flow.measurement import Quantities
 from deltaflow.nn.activations import Traits
 from deltaflow.records import LAYERS
-from deltaflow.training.callbacks.destination import applies
 
 Array = np.typing.NDArray[np.float64]
 Mask = np.typing.NDArray[np.bool_]
@@ -142,3 +141,17 @@ def layer_rows(
         frame = LAYERS.frame(data)
         frames.append(frame if kept.all() else frame.filter(polars.Series(kept)))
     return polars.concat(frames)
+
+
+def applies(name: str, traits: Traits | None) -> bool:
+    """Whether a quantity is one of networks with such a φ.
+
+    Args:
+        name: a column of the layers table.
+        traits: of φ; ``None`` if nothing is known of it.
+    """
+    if traits is None:
+        return True
+    if name == "saturated_fraction":
+        return traits.saturates
+    return traits.has_flat_part or name not in ("inactive_fraction", "dead_fraction")
