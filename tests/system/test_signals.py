@@ -1,6 +1,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -167,6 +168,21 @@ def test_a_signal_that_python_ignores_is_raised_a_moment_later(capfd):
         wait()
     assert sys.unraisablehook is before
     assert capfd.readouterr().err == ""
+
+
+def test_a_signal_is_not_raised_again_while_python_still_ignores_the_first(monkeypatch, capfd):
+    """On a busy machine the moment may be over before the thread that waits has been started."""
+    start, began = threading.Timer.start, []
+
+    def start_late(timer):
+        began.append(timer)
+        if len(began) == 1:
+            timer.function()  # the moment is over
+        else:
+            start(timer)
+
+    monkeypatch.setattr(threading.Timer, "start", start_late)
+    test_a_signal_that_python_ignores_is_raised_a_moment_later(capfd)
 
 
 def test_other_ignored_errors_go_where_they_went(monkeypatch):

@@ -29,6 +29,7 @@ class _Handler:
     def __init__(self) -> None:
         self.hook = sys.unraisablehook
         self.has_raised = False
+        self.is_in_hook = False
         self.held = 0
         self.raised = int(signal.SIGINT)
         self.raised_at = 0.0
@@ -53,11 +54,16 @@ class _Handler:
     def send_again(self, ignored: "sys.UnraisableHookArgs") -> None:
         """Raise once more what Python ignored, as it does in a destructor, a moment later."""
         if isinstance(ignored.exc_value, KeyboardInterrupt):
+            self.is_in_hook = True
             threading.Timer(_MOMENT, self._raise_again).start()
+            self.is_in_hook = False
         else:
             self.hook(ignored)
 
     def _raise_again(self) -> None:
+        if self.is_in_hook:  # which is ignored too: on a busy machine it may take longer
+            threading.Timer(_MOMENT, self._raise_again).start()
+            return
         self.has_raised = False
         _send_to_main_thread(self.raised)
 
