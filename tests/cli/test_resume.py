@@ -4,13 +4,15 @@ import json
 import shutil
 import signal
 from dataclasses import asdict
+from functools import partial
 
 import pytest
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
-from killing import alike, conduct, pace, results
+from killing import alike, conduct, results
 from processes import start
 from running import type_in
+from traps import at_file
 
 SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4", "trainer.precision=64-true"]
 SWEEP = ["-m", "activation=relu,tanh", "seed=0,5", *SHORT]
@@ -266,11 +268,9 @@ def test_two_who_go_on_at_once_share_the_work(tmp_path):
     values = ["-m", "seed=range(8)", "hydra/launcher=basic", *SHORT,
               "+callbacks.meet._target_=meeting.Meet"]  # fmt: skip
     here = tmp_path / "here"
-    first = start([*values, f"hydra.sweep.dir={here}"], places[0])
-    while not list(here.glob("*/summary.json")):
-        assert first.runs(0.01)
-    first.send(signal.SIGKILL)
-    first.wait()
+    killing = partial(at_file, "summary.json", "after", "SIGKILL")
+    first = start([*values, f"hydra.sweep.dir={here}"], places[0], killing)
+    assert first.wait() == -signal.SIGKILL
     (tmp_path / "met").mkdir()  # none of the two trains on before the other has begun
     environment = {"MEET": str(tmp_path / "met")}
     go_on = [*values, f"sweep.resume={here}"]
@@ -287,5 +287,5 @@ def test_two_who_go_on_at_once_share_the_work(tmp_path):
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_been(tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     conduct(undisturbed)
-    assert conduct(killed, kills=2, seed=1, pace=pace(undisturbed)) >= 1
+    assert conduct(killed, kills=2, seed=1) == 2
     assert alike(results(killed), results(undisturbed))

@@ -1,13 +1,14 @@
 """``hydra/sweeper=optuna`` from the command line: batches are stacks, and a search goes on."""
 
 import signal
-import time
+from functools import partial
 
 import optuna
 import pytest
 
 from deltaflow.records import read_search, read_summary
 from processes import start
+from traps import at_file
 
 SEARCH = [
     "-m", "hydra/sweeper=optuna", "optimizer.lr=tag(log,interval(0.001,1))", "n_seeds=2",
@@ -63,12 +64,10 @@ def test_intervals_are_for_searches(deltaflow):
 def test_a_search_that_was_killed_proposes_what_it_would_have(tmp_path):
     arguments = [*SEARCH, "hydra.sweeper.n_trials=8", "hydra.sweep.dir=here"]
     assert start(arguments, tmp_path / "whole").wait() == 0
-    killed = start(arguments, tmp_path / "killed")
     sweep = tmp_path / "killed" / "here"
-    while killed.runs() and len(_summaries(sweep)) < 5:
-        time.sleep(0.01)
-    killed.send(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    killing = partial(at_file, "summary.json", "after", "SIGKILL", 9)
+    assert start(arguments, tmp_path / "killed", killing).wait() == -signal.SIGKILL
+    assert 0 < len(_summaries(sweep)) < 8
     assert start([*arguments[:-1], "sweep.resume=here"], tmp_path / "killed").wait() == 0
     whole = _trials(tmp_path / "whole" / "here")
     found = [trial for trial in _trials(sweep) if trial.params.keys() == whole[0].params.keys()]

@@ -1,15 +1,19 @@
 """A run, or a sweep, that is killed at random moments and goes on.
 
-``python tests/support/killed_run.py 50`` kills a run fifty times, ``… 50 9 sweep`` the runs of a
-stack, each process within nine seconds, and ``… 50 9 folds`` one with folds and early stopping.
+``python tests/support/killed_run.py 50`` kills a run fifty times, ``… 50 300 sweep`` the runs of a
+stack, each process within three hundred changes of its files, and ``… 50 300 folds`` one with
+folds and early stopping.
 """
 
 import multiprocessing
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from traps import at_change
 
 SETTINGS = [
     "data=moons", "data.n_samples=100", "n_seeds=2", "network.width=8", "network.dropout=0.2",
@@ -44,7 +48,7 @@ def train_sweep(directory: str, go_on: bool) -> None:
 
 
 def kill_again_and_again(
-    train: Callable[[str, bool], None], directory: Path, n_kills: int, seed: int, pace: float
+    train: Callable[[str, bool], None], directory: Path, n_kills: int, seed: int, changes: int
 ) -> int:
     """Train in processes of which so many are killed; the number of kills that hit.
 
@@ -53,23 +57,31 @@ def kill_again_and_again(
         directory: of the run or sweep.
         n_kills: at most.
         seed: of the moments.
-        pace: seconds that a process may have at most before it is killed.
+        changes: of files, that a process may make at most before it is killed.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["running", "deltaflow.experiment.run"])
     draw, n_hit = random.Random(seed), 0
     for k in range(n_kills + 1):
         is_there = any(directory.glob("**/summary.json"))
-        process = context.Process(target=train, args=(str(directory), is_there))
+        n = draw.randint(1, changes) if k < n_kills else None
+        process = context.Process(target=_train_until, args=(n, train, str(directory), is_there))
         process.start()
-        process.join(draw.uniform(0, pace) if k < n_kills else None)
-        if not process.is_alive():
-            assert process.exitcode == 0
-            return n_hit
-        process.kill()
         process.join()
+        if process.exitcode == 0:
+            return n_hit
+        assert process.exitcode == -signal.SIGKILL
         n_hit += 1
     return n_hit
+
+
+def _train_until(
+    n: int | None, train: Callable[[str, bool], None], directory: str, go_on: bool
+) -> None:
+    """Train, and be killed before the n-th change of the directory."""
+    if n is not None:
+        at_change(n, directory)
+    train(directory, go_on)
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -112,8 +124,8 @@ def flat(tree: object, prefix: str = "") -> dict[str, object]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
-        n_kills, pace, kind = [*sys.argv[1:], *("50", "8", "run")[len(sys.argv) - 1 :]]
+        n_kills, changes, kind = [*sys.argv[1:], *("50", "300", "run")[len(sys.argv) - 1 :]]
         train = {"run": train_run, "folds": train_folds, "sweep": train_sweep}[kind]
         train(str(whole), go_on=False)
-        n = kill_again_and_again(train, killed, int(n_kills), 0, float(pace))
+        n = kill_again_and_again(train, killed, int(n_kills), 0, int(changes))
         print(f"{n} kills; different: {differences(whole, killed) or 'nothing'}")  # noqa: T201

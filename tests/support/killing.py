@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
-from processes import Command, start
+from processes import start
+from traps import at_change
 
 SWEEP = [
     "-m", "activation=relu,tanh", "optimizer.lr=0.1,1e30", "n_seeds=2", "loss=mse", "logger=none",
@@ -22,7 +24,7 @@ SWEEP = [
 ]  # fmt: skip
 OF_THE_DAY = {"started", "wall_seconds", "process", "command", "stack"}
 _ROUNDING = 1e-6  # of numbers of runs that were trained in stacks of other sizes
-_LOOK = 0.02  # seconds between two looks at what a sweep does
+_CHANGES = 450  # of files, about as many as an undisturbed sweep makes
 
 
 def alike(found: Any, expected: Any) -> bool:
@@ -45,18 +47,14 @@ def alike(found: Any, expected: Any) -> bool:
     return bool(found == expected)
 
 
-def conduct(folder: Path, *more: str, kills: int = 0, seed: int = 0, pace: float = 1.0) -> int:
-    """Run a sweep to its end, killed so many times on its way.
-
-    A sweep is killed while it works on the first runs that it begins; one time in four at
-    any moment after its start, which may be before Hydra or the first run.
+def conduct(folder: Path, *more: str, kills: int = 0, seed: int = 0) -> int:
+    """Run a sweep to its end, killed so many times on its way, before any change of its files.
 
     Args:
         folder: a new one, for the sweep and what it says.
         more: overrides.
         kills: how many commands are to be killed.
         seed: of the moments.
-        pace: about how many seconds a run needs here and now.
 
     Returns:
         How many were killed; the others had ended before.
@@ -66,34 +64,14 @@ def conduct(folder: Path, *more: str, kills: int = 0, seed: int = 0, pace: float
     for attempt in range(kills + 1):
         goes_on = (folder / "sweep" / "multirun.yaml").exists()
         where = "sweep.resume=sweep" if goes_on else "hydra.sweep.dir=sweep"
-        command = start([*SWEEP, *more, where], folder)
-        if attempt < kills:
-            if draw.random() < 0.75:
-                _await_work(command, folder)
-                moment = draw.uniform(0, 2.5 * pace)
-            else:
-                moment = draw.uniform(0, 5 * pace)
-            if command.runs(moment):
-                command.send(signal.SIGKILL)
-                n_killed += 1
+        trap = partial(at_change, draw.randint(1, _CHANGES), str(folder.absolute()))
+        command = start([*SWEEP, *more, where], folder, trap if attempt < kills else None)
         status, log = command.wait(), folder / f"attempt_{attempt:02d}.log"
+        n_killed += status == -signal.SIGKILL
         log.write_text(command.out + command.err)
         if status > 0:
             raise AssertionError(log.read_text())
     return n_killed
-
-
-def _await_work(command: Command, folder: Path) -> None:
-    """Wait until a run begins, or the sweep has ended."""
-    before = _begun(folder)
-    while _begun(folder) <= before and command.runs(_LOOK):
-        pass
-
-
-def _begun(folder: Path) -> set[tuple[str, int]]:
-    """The summaries that there are, and which file each of them was at first."""
-    return {(path.parent.name, path.parent.stat().st_ino) for path in
-            folder.glob("sweep/*/summary.json") if path.parent.exists()}  # fmt: skip
 
 
 def results(folder: Path) -> list[dict[str, Any]]:
@@ -109,20 +87,13 @@ def results(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def pace(folder: Path) -> float:
-    """How many seconds a run of a sweep needed, imports and figures included."""
-    times = [read_summary(p.parent).wall_seconds for p in folder.glob("sweep/*/summary.json")]
-    return float(sum(times) / len(times))
-
-
 def main(kills: int, *more: str) -> None:
     """Kill a sweep so many times, and say whether it ended as an undisturbed one."""
     with tempfile.TemporaryDirectory() as name:
         folder, began = Path(name), time.monotonic()
         conduct(folder / "undisturbed", *more)
         once = time.monotonic() - began
-        settings = {"kills": kills, "seed": kills, "pace": pace(folder / "undisturbed")}
-        n_killed = conduct(folder / "killed", *more, **settings)
+        n_killed = conduct(folder / "killed", *more, kills=kills, seed=kills)
         found, expected = results(folder / "killed"), results(folder / "undisturbed")
         logs = [log.read_text() for log in sorted((folder / "killed").glob("*.log"))]
     n_runs = len(expected) - 1  # the table comes first

@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -11,6 +12,8 @@ from typing import Any
 
 STORM = 50
 _GAP = 0.001  # seconds between two signals of a storm
+_CHANGES = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}  # audit events
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def at_call(dotted: str, moment: str, act: str) -> None:
@@ -26,19 +29,42 @@ def at_call(dotted: str, moment: str, act: str) -> None:
     setattr(owner, name, _trapped(getattr(owner, name), lambda *_: True, moment, act))
 
 
-def at_file(name: str, moment: str, act: str) -> None:
-    """Let something happen when a file appears, or is replaced, for the first time.
+def at_file(name: str, moment: str, act: str, n: int = 1) -> None:
+    """Let something happen when a file appears, or is replaced, for the n-th time.
 
     Args:
         name: of the file; or the beginning of it.
         moment: ``before`` or ``after``.
         act: a name of `_ACTS`, or of a signal.
+        n: from 1; of all files with such a name together.
     """
+    left = [n]
 
     def is_it(_temporary: Path, path: Path) -> bool:
-        return path.name.startswith(name)
+        left[0] -= path.name.startswith(name)
+        return left[0] == 0
 
     Path.replace = _trapped(Path.replace, is_it, moment, act)  # type: ignore[method-assign]
+
+
+def at_change(n: int, folder: str) -> None:
+    """Let the process be killed before its n-th change of what is in a folder.
+
+    Args:
+        n: from 1. With fewer changes it is not killed.
+        folder: where a file or folder is made, opened to be written, renamed, or removed.
+    """
+    left, within = [n], folder + os.sep
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and not (arguments[2] or 0) & _WRITING:
+            return
+        if event in _CHANGES and str(arguments[0]).startswith(within):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
 
 
 def _owner(dotted: str) -> tuple[Any, str]:
