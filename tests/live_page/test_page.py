@@ -1,7 +1,10 @@
 """A visitor's page, without a browser."""
 
+import math
+
 import numpy as np
 import pytest
+from bokeh.document import Document
 
 from deltaflow import UserError, live
 from deltaflow.live_page.lessons import LESSONS
@@ -119,6 +122,29 @@ def test_one_seed_is_shown_when_asked_for(page):
     one.training.wait()
     assert (one.training.outcome.shown.agreement == 1).all()
     assert (ensemble < 1).any()
+
+
+def test_only_what_changed_is_sent(page):
+    one = settle(page(*SMALL, "network.depth=3", "activation=tanh"))
+    document, told, counts = Document(), [], []
+    document.add_root(one.view.get_root(document))
+    document.on_change(told.append)
+    document.models.recompute = lambda: counts.append(1)  # goes through every model of the page
+    one.training.step()
+    one.training.wait()
+    one.frame()
+    for sigma in (1.5, 2.0):
+        told.clear()
+        one.change("init.sigma_w", sigma)
+        one._restart_at = math.inf
+        one.frame()
+    changed = {event.model.id for event in told if hasattr(event, "model")}
+    assert one.display.profile.sources["theory"].id in changed
+    assert one.display.phase.here.id in changed
+    figures = one.display.heat, one.display.loss, one.display.outcome, one.display.shares
+    assert not changed & {part.id for fig in figures for part in fig.figure.references()}
+    assert one.display.phase.image.id not in changed
+    assert counts == []
 
 
 def test_another_training_begins_when_settings_change(page):

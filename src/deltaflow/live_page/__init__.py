@@ -28,6 +28,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from deltaflow.live_page.settings import Settings
+from deltaflow.system.environment import imported
 from deltaflow.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def live(overrides: Iterable[str] = ()) -> "Page":
     settings.composed()
     panel.extension()
     page = Page(settings)
-    panel.state.add_periodic_callback(page.frame, period=PERIOD)
+    panel.state.add_periodic_callback(page.beat, period=PERIOD)
     return page
 
 
@@ -77,11 +78,10 @@ def serve(
         ValueError: for settings that no run can have, or where the extra is not installed.
     """
     _require_extra()
-    from deltaflow.live_page.server import HERE, Pages
-
+    server = imported("deltaflow.live_page.server")
     settings = Settings.of_overrides(list(overrides))
     settings.composed()
-    Pages(settings).serve(port, address or HERE, show)
+    server.Pages(settings).serve(port, address or server.HERE, show)
 
 
 def _require_extra() -> None:

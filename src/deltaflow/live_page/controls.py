@@ -59,6 +59,20 @@ def styled(widget: Any, name: str = "") -> Any:
     return widget
 
 
+def button(name: str, act: Callable[[], None] = lambda: None, kind: str = "") -> Any:
+    """A button that does something."""
+    made = styled(pn.widgets.Button(label=name, margin=0), kind)
+    made.on_click(lambda _: act())
+    return made
+
+
+def selection(options: Mapping[str, Any], value: Any, act: Callable[[Any], None]) -> Any:
+    """A choice, by the words that it shows; called with what was chosen."""
+    made = styled(pn.widgets.Select(options=dict(options), value=value, margin=0, width=150))
+    made.param.watch(lambda event: act(event.new), "value")
+    return made
+
+
 class Controls:
     """A field for each setting.
 
@@ -77,7 +91,8 @@ class Controls:
             self._errors[key] = pn.pane.HTML("", visible=False, margin=0, stylesheets=[_ERROR])
         self.columns = [
             pn.Column(*(part for key in keys for part in (self.fields[key], self._errors[key])),
-                      margin=0, sizing_mode="stretch_width", styles={"row-gap": "5px"})
+                      margin=0, sizing_mode="stretch_width",
+                      styles={"row-gap": "5px", "flex": "1 1 150px"})
             for keys in _ORDER
         ]  # fmt: skip
 

@@ -97,10 +97,12 @@ class Metrics:
 
     def __init__(self, empty: pl.DataFrame) -> None:
         self._rows = [empty]
+        self._means: dict[tuple[str, str], tuple[Array, Array]] = {}
 
     def append(self, frame: pl.DataFrame) -> None:
         """Add rows."""
         self._rows.append(frame)
+        self._means = {}
 
     @property
     def n_parts(self) -> int:
@@ -111,6 +113,14 @@ class Metrics:
     def rows(self) -> pl.DataFrame:
         """All rows."""
         return pl.concat(self._rows, rechunk=True)
+
+    def by_epoch(self, split: str, name: str) -> tuple[Array, Array]:
+        """The epochs that were measured, and a column's mean over seeds in each."""
+        if (split, name) not in self._means:
+            mean = pl.col(name).cast(pl.Float64).fill_nan(None).mean()
+            of = self.rows.filter(split=split).group_by("epoch").agg(mean).sort("epoch")
+            self._means[split, name] = of["epoch"].to_numpy(), of[name].to_numpy()
+        return self._means[split, name]
 
 
 @dataclass

@@ -10,7 +10,7 @@ import panel as pn
 from bokeh.events import Tap
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.live_page.controls import Controls, keys, styled
+from deltaflow.live_page.controls import Controls, button, keys, selection, styled
 from deltaflow.live_page.figures.display import Display, draw, text
 from deltaflow.live_page.forecast import Forecast, Forecaster
 from deltaflow.live_page.lessons import Lesson
@@ -69,49 +69,34 @@ class Page:
             self.controls.blame("data", error)
 
     def _buttons(self) -> None:
-        def button(name: str, act: Callable[[], None], kind: str = "") -> Any:
-            made = styled(pn.widgets.Button(label=name, margin=0), kind)
-            made.on_click(lambda _: act())
-            return made
-
         self.play = button("Play", self.toggle, "main")
         self.step = button("One step", lambda: self._ask(Training.step))
         self.epoch = button("One epoch", lambda: self._ask(Training.epoch))
         self.over = button("Start over", self.restart)
-        self.speed = self._select(_SPEEDS, math.inf, lambda _: self._respeed())
-        self.quantity = self._select(_QUANTITIES, "delta_norm", self._show_quantity)
-        self.shown = self._select(_EVERY, _ALL, self._show_replica)
+        self.speed = selection(_SPEEDS, math.inf, lambda _: self._respeed())
+        self.quantity = selection(_QUANTITIES, "delta_norm", self._show_quantity)
+        self.shown = selection(_EVERY, _ALL, self._show_replica)
         self.save = button("Save as report", self.keep)
         self.theme = button("Light" if self.dark else "Dark", self.turn)
         self.theme.jscallback(clicks="document.documentElement.dataset.theme = "
                               "source.label == 'Dark' ? 'dark' : 'light'")  # fmt: skip
-        self.copy = styled(pn.widgets.Button(label="Copy", margin=0))
+        self.copy = button("Copy")
         self.copy.jscallback(args={"command": self.command}, clicks="""
             navigator.clipboard.writeText(command.value)""")  # fmt: skip
-
-    def _select(self, options: Any, value: Any, act: Callable[[Any], None]) -> Any:
-        made = styled(pn.widgets.Select(options=options, value=value, margin=0, width=150))
-        made.param.watch(lambda event: act(event.new), "value")
-        return made
 
     def _laid_out(self) -> Any:
         def box(*parts: Any, gap: str = "6px 8px", **styles: str) -> Any:
             return pn.FlexBox(*parts, margin=0, gap=gap, sizing_mode="stretch_width", styles=styles)
 
         row = {"align-items": "flex-end"}
-        panes = self.display.panes
-        for pane in panes:
-            pane.styles = {"flex": "1 1 300px", "min-width": "270px"}
         bar = box(self.play, self.step, self.epoch, self.over, self.speed, self.quantity,
                   self.shown, self.save, self.theme, **row)  # fmt: skip
         left = box(*self.controls.columns, flex="1 1 210px")
-        for column in self.controls.columns:
-            column.styles = column.styles | {"flex": "1 1 150px"}
         self.command.styles = {"flex": "1 1 300px"}
         tail = box(self.command, self.copy, **row)
         right = box(
             *([text(self.lesson.markup)] if self.lesson else []), self.display.verdict, bar,
-            self.display.status, box(*panes), tail, self.said, flex="999 1 600px",
+            self.display.status, box(*self.display.panes), tail, self.said, flex="999 1 600px",
         )  # fmt: skip
         return box(left, right, gap="10px 16px", **{"align-items": "flex-start"})
 
@@ -148,8 +133,7 @@ class Page:
         self._choices = dict(choices)
         self._fill(config, choices)
         self.command.value = draft.command
-        diagram = self._forecaster.diagram(self.forecast.theory)
-        draw(lambda: self.display.predict(self.forecast, diagram))
+        draw(lambda: self.display.predict(self.forecast))
         self._restart_at = time.monotonic() + _SETTLED
         self._moved(self)
 
@@ -211,16 +195,21 @@ class Page:
         """What a notebook shows."""
         return self.view._repr_mimebundle_(include, exclude)
 
-    def frame(self) -> None:
-        """Show what has come since the last frame."""
+    def beat(self) -> None:
+        """Show a frame, unless drawing had its share of the time already; for a timer to call."""
         now = time.monotonic()
-        if self._restart_at is not None and now >= self._restart_at:
-            self.restart()
         if now >= self._draw_at:
-            self._draw()
+            self.frame()
             self._draw_at = time.monotonic() + (time.monotonic() - now) * (1 / _SHARE - 1)
 
+    def frame(self) -> None:
+        """Show what has come since the last frame."""
+        if self._restart_at is not None and time.monotonic() >= self._restart_at:
+            self.restart()
+        draw(self._draw)
+
     def _draw(self) -> None:
+        self.display.phase.show(self._forecaster.diagram(self.forecast.theory))
         if self._saving is not None:
             self.said.object = f"<p>{escape(self._saving.said)}</p>"
         if (training := self.training) is None or self._restart_at is not None:

@@ -61,7 +61,7 @@ class Pages:
         page = Page(settings, lesson, dark, _remember, error)
         self.open.append(page)
         pn.state.curdoc.on_session_destroyed(partial(self._left, page))
-        pn.state.add_periodic_callback(page.frame, period=PERIOD)
+        pn.state.add_periodic_callback(page.beat, period=PERIOD)
         template.add_panel("page", page.view)
         return template
 

@@ -1,5 +1,6 @@
 """All figures of the page, and what is said above them."""
 
+import time
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -14,8 +15,8 @@ from deltaflow.live_page.figures.profile_figure import ProfileFigure
 from deltaflow.live_page.figures.training_figures import CurvesFigure, HeatFigure, SharesFigure
 from deltaflow.live_page.forecast import Forecast
 from deltaflow.live_page.training import Training
-from deltaflow.theory import PhaseDiagram
 
+_SLOW = 0.25  # seconds between two pictures of what grows by little with each step
 TEXT_STYLE = """
 :host { font: 14px/1.45 var(--sans, system-ui, sans-serif); color: var(--ink, #1b1c1e); }
 p { margin: 0; } b { font-weight: 650; }
@@ -35,11 +36,8 @@ def said(head: str, words: str) -> str:
 
 
 def draw(do: Callable[[], None]) -> None:
-    """Draw now, or as soon as the document of a server may be changed."""
-    document = pn.state.curdoc
-    if document is not None and document.session_context is not None:
-        document.add_next_tick_callback(do)
-    else:
+    """Draw, and tell the browser of all that changes in one message."""
+    with pn.io.hold():
         do()
 
 
@@ -63,6 +61,7 @@ class Display:
         self.shares, self.phase = SharesFigure(), PhaseFigure()
         self._scale = dict.fromkeys(PROFILES, 1.0)  # at the last hidden layer, as measured last
         self._drawn: tuple[object, ...] = ()
+        self._slow_at = 0.0
         self.dress(dark)
 
     @property
@@ -71,7 +70,10 @@ class Display:
         curves = pn.Column(self.loss.figure, self.score.figure, margin=0)
         figures = (self.profile, self.heat, self.outcome, self.shares, self.phase)
         panes = [pn.pane.Bokeh(one.figure, margin=0) for one in figures]
-        return [*panes[:3], curves, *panes[3:]]
+        panes.insert(3, curves)
+        for pane in panes:
+            pane.styles = {"flex": "1 1 300px", "min-width": "270px"}
+        return panes
 
     def dress(self, dark: bool) -> None:
         """Give all figures the colours of the paper."""
@@ -79,17 +81,17 @@ class Display:
                        self.shares, self.phase):  # fmt: skip
             figure.dress(DARK if dark else LIGHT)
 
-    def predict(self, forecast: Forecast, diagram: PhaseDiagram) -> None:
+    def predict(self, forecast: Forecast) -> None:
         """Show theory alone."""
         if self.quantity in forecast.profiles:
             line = forecast.profiles[self.quantity] * self._scale[self.quantity]
             self.profile.predict(self.quantity, line)
         for figure in (self.heat, self.outcome, self.loss, self.score, self.shares):
             figure.clear()
-        self.phase.show(diagram, forecast.point)
+        self.phase.move(forecast.point)
         self.verdict.object = said("Theory", forecast.words)
         self.score.figure.title.text = "Accuracy" if forecast.is_class else "R²"
-        self._drawn = ()
+        self._drawn, self._slow_at = (), 0.0
 
     def show(self, training: Training, forecast: Forecast) -> None:
         """Show what has come of a training since it was shown last."""
@@ -102,19 +104,26 @@ class Display:
         self.status.object = _status(training)
         if layers.first is not None and layers.last is not None:
             self.profile.show(self.quantity, layers.first, layers.last)
-            self.shares.show(layers.last)
-            self.heat.show(course)
             for name, profile in layers.first.profiles.items():
                 if forecast.theory.depth:
                     self._scale[name] = float(10 ** profile.mean[-2])
-        self.loss.show(course, "loss", training.epoch_steps)
-        self.score.show(course, "accuracy" if forecast.is_class else "r2", training.epoch_steps)
+        if not training.is_playing or time.monotonic() >= self._slow_at:
+            self._slow_at = time.monotonic() + _SLOW
+            self._show_course(training, forecast)
         if outcome is not None:
             first, *others = outcome.verdicts or ("Nothing is known yet.",)
             more = "".join(f'<p class="quiet">{escape(words)}</p>' for words in others[:2])
             self.verdict.object = said("Verdict", first) + more
             if outcome.shown is not None:
                 self.outcome.show(outcome.shown)
+
+    def _show_course(self, training: Training, forecast: Forecast) -> None:
+        course, epoch_steps = training.course, training.epoch_steps
+        if course.layers.last is not None:
+            self.shares.show(course.layers.last)
+            self.heat.show(course, epoch_steps)
+        self.loss.show(course, "loss", epoch_steps)
+        self.score.show(course, "accuracy" if forecast.is_class else "r2", epoch_steps)
 
 
 def _status(training: Training) -> str:

@@ -1,10 +1,11 @@
 """How the page's figures look, on light and on dark paper."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bokeh.models import FixedTicker, Legend, Range1d
+from bokeh.models import ColumnDataSource, Range1d
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
@@ -70,6 +71,13 @@ def empty_figure(title: str, x: str, y: str, label: str, **options: Any) -> Figu
     return made
 
 
+def empty(*sources: ColumnDataSource) -> None:
+    """Take out what is drawn; a figure that shows nothing is not drawn again."""
+    for source in sources:
+        if any(len(column) for column in source.data.values()):
+            source.data = {key: [] for key in source.data}
+
+
 def fit(made: Figure, x: tuple[float, float], *heights: Any) -> None:
     """Let the axes of a figure hold what is shown.
 
@@ -96,7 +104,7 @@ def restyle(made: Figure, paper: Paper) -> None:
         axis.axis_label_text_color = axis.major_label_text_color = paper.quiet
         axis.axis_line_color = axis.major_tick_line_color = paper.quiet
     made.grid.grid_line_color = paper.grid
-    for legend in made.select(Legend):
+    for legend in made.legend:
         legend.label_text_color = paper.ink
         legend.background_fill_color, legend.background_fill_alpha = paper.ground, 0.8
         legend.border_line_color = None
@@ -114,5 +122,17 @@ def tick_powers(made: Figure, low: float, high: float) -> None:
         high: the greatest.
     """
     ticks = log_ticks(low, high)
-    made.yaxis.ticker = FixedTicker(ticks=list(ticks.values()))
-    made.yaxis.major_label_overrides = {value: name for name, value in ticks.items()}
+    name_ticks(made.yaxis[0], {value: name for name, value in ticks.items()})
+
+
+def name_ticks(axis: Any, names: Mapping[Any, str]) -> None:
+    """Put ticks with names of their own on an axis, whose ticker is a ``FixedTicker``.
+
+    The ticker stays: for a new one, Bokeh would go through every model of the page.
+
+    Args:
+        axis: of a figure.
+        names: by the place of the tick.
+    """
+    axis.ticker.ticks = list(names)
+    axis.major_label_overrides = dict(names)

@@ -5,7 +5,14 @@ from bokeh.models import ColumnDataSource, FixedTicker
 
 from deltaflow.figures.class_panels import Classified
 from deltaflow.figures.number_panels import Fitted
-from deltaflow.live_page.figures.looks import Figure, Paper, empty_figure, restyle
+from deltaflow.live_page.figures.looks import (
+    Figure,
+    Paper,
+    empty,
+    empty_figure,
+    name_ticks,
+    restyle,
+)
 from deltaflow.live_page.outcome import Curve, Plane, Shown
 from deltaflow.theory import Array
 
@@ -36,7 +43,8 @@ class OutcomeFigure:
         fig.text("x", "y", "text", source=sources["text"], text_align="center",
                  text_baseline="middle", text_font_size="12px", text_color="color")  # fmt: skip
         fig.grid.visible = False
-        self._plain = self.figure.xaxis[0].ticker, self.figure.yaxis[0].ticker
+        self._plain = [axis.ticker for axis in fig.axis]
+        self._named = [FixedTicker() for _ in fig.axis]
         self._paper: Paper
         self._shown: Shown | None = None
 
@@ -52,8 +60,7 @@ class OutcomeFigure:
     def clear(self) -> None:
         """Show nothing."""
         self._shown = None
-        for name, data in _EMPTY.items():
-            self.sources[name].data = dict(data)
+        empty(*self.sources.values())
 
     def show(self, shown: Shown) -> None:
         """Show a look at the networks."""
@@ -79,9 +86,12 @@ class OutcomeFigure:
         fig.x_range.update(start=left, end=right)
         fig.y_range.update(start=bottom, end=top)
         names = dict(enumerate(classes))
-        for axis, plain in zip((fig.xaxis, fig.yaxis), self._plain, strict=True):
-            axis.ticker = FixedTicker(ticks=list(names)) if names else plain
-            axis.major_label_overrides = names
+        for axis, plain, named in zip(fig.axis, self._plain, self._named, strict=True):
+            axis.ticker = named if names else plain
+            if names:
+                name_ticks(axis, names)
+            else:
+                axis.major_label_overrides = {}
 
     def _plane(self, plane: Plane) -> None:
         left, right, bottom, top = plane.edges

@@ -48,6 +48,7 @@ class PhaseFigure:
                             major_label_overrides={0: "1", 1: "10", 2: "100", 3: "∞"})  # fmt: skip
         fig.add_layout(self.bar, "right")
         fig.grid.visible = False
+        self._shown: PhaseDiagram | None = None
 
     def dress(self, paper: Paper) -> None:
         """Put it on paper of another colour."""
@@ -55,8 +56,11 @@ class PhaseFigure:
         self.bar.background_fill_color = paper.ground
         self.bar.major_label_text_color = self.bar.title_text_color = paper.quiet
 
-    def show(self, diagram: PhaseDiagram, point: tuple[float, float] | None) -> None:
-        """Show a diagram, with a network's σ_w and σ_b."""
+    def show(self, diagram: PhaseDiagram) -> None:
+        """Show a diagram."""
+        if diagram is self._shown:
+            return
+        self._shown = diagram
         depth = np.log10(np.clip(diagram.trainable_depth, *_DEPTHS))
         self.image.data = {"image": [depth]}
         self.edge.data = {"x": np.sqrt(diagram.edge()), "y": SIGMA_B}
@@ -69,7 +73,6 @@ class PhaseFigure:
                 words["y"].append(SIGMA_B[int(b)])
                 words["text"].append(f"{name}:\n{PHASES[name]}")
         self.names.data = words
-        self.move(point)
 
     def move(self, point: tuple[float, float] | None) -> None:
         """Put the network elsewhere; ``None`` for nowhere."""

@@ -3,11 +3,18 @@
 import math
 
 import numpy as np
-from bokeh.models import ColumnDataSource, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 
 from deltaflow.comparison.series.bands import FEW
 from deltaflow.live_page.course import LayerStep
-from deltaflow.live_page.figures.looks import LAYER, Paper, empty_figure, restyle, tick_powers
+from deltaflow.live_page.figures.looks import (
+    LAYER,
+    Paper,
+    empty,
+    empty_figure,
+    restyle,
+    tick_powers,
+)
 from deltaflow.theory import Array
 
 _QUANTITIES = {
@@ -27,6 +34,7 @@ class ProfileFigure:
         self.sources = {n: ColumnDataSource() for n in ("theory", "reach", "start", "band", "now")}
         self.seeds = ColumnDataSource({"x": [], "y": []})
         fig = self.figure
+        fig.yaxis.ticker = FixedTicker()
         for name, columns in {"theory": "x y", "reach": "x low high", "start": "x y",
                               "band": "x low high", "now": "x y"}.items():  # fmt: skip
             self.sources[name].data = {column: [] for column in columns.split()}
@@ -59,9 +67,7 @@ class ProfileFigure:
             name: of the quantity.
             line: predicted, by layer.
         """
-        for source in ("start", "band", "now", "reach"):
-            self.sources[source].data = {key: [] for key in self.sources[source].data}
-        self.seeds.data = {"x": [], "y": []}
+        empty(self.seeds, *(source for key, source in self.sources.items() if key != "theory"))
         self._draw_theory(line)
         self._say(name, ", as theory predicts it")
         self._fit(line, len(line) + 1)
@@ -75,7 +81,8 @@ class ProfileFigure:
         self.sources["band"].data = {"x": x, "low": 10**low, "high": 10**high}
         self.sources["now"].data = {"x": x, "y": 10**now.mean}
         few = [] if is_band or len(now.seeds) < 2 else list(10**now.seeds)
-        self.seeds.data = {"x": [x] * len(few), "y": few}
+        if few:
+            self.seeds.data = {"x": [x] * len(few), "y": few}
         before = 10**start.mean if last.step else np.full(len(x), np.nan)
         self.sources["start"].data = {"x": x, "y": before}
         self._say(name, f" at step {last.step}")

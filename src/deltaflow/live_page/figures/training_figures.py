@@ -1,7 +1,6 @@
 """What was recorded so far: δ by layer and step, loss and accuracy, units that pass little back."""
 
 import numpy as np
-import polars as pl
 from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, Range1d
 
 from deltaflow.figures.depth_panels import SHARES
@@ -10,6 +9,7 @@ from deltaflow.live_page.figures.looks import (
     LAYER,
     VIRIDIS,
     Paper,
+    empty,
     empty_figure,
     fit,
     restyle,
@@ -42,10 +42,10 @@ class HeatFigure:
 
     def clear(self) -> None:
         """Show nothing."""
-        self.source.data = {key: [] for key in self.source.data}
+        empty(self.source)
 
-    def show(self, course: Course) -> None:
-        """Show every step, of many every second, third …."""
+    def show(self, course: Course, epoch_steps: int) -> None:
+        """Show every step, of many every second, third …, as far as the epoch will go."""
         steps = course.layers.steps
         stride = -(-len(steps) // _MOST_COLUMNS)
         grid = np.stack([delta for _, delta in steps[::stride]], axis=1)
@@ -53,7 +53,7 @@ class HeatFigure:
         if (known := grid[np.isfinite(grid)]).size:
             self.colors.update(low=float(known.min()), high=float(known.max()) + 1e-9)
         self.source.data = {"image": [grid], "x": [0], "y": [0.5], "dw": [last], "dh": [depth]}
-        self.figure.x_range.update(start=0, end=last)
+        self.figure.x_range.update(start=0, end=-(-last // epoch_steps) * epoch_steps)
         self.figure.y_range.update(start=0.5, end=depth + 0.5)
 
 
@@ -82,24 +82,22 @@ class CurvesFigure:
 
     def clear(self) -> None:
         """Show nothing."""
-        for source in self.sources.values():
-            source.data = {"x": [], "y": []}
+        empty(*self.sources.values())
 
     def show(self, course: Course, name: str, epoch_steps: int) -> None:
         """Show a column of the metrics table; of the loss each update's too."""
-        rows = course.metrics.rows
         for split, source in (("train", "train"), ("validation", "val")):
-            of = rows.filter(split=split).group_by("epoch").agg(
-                pl.col(name).fill_nan(None).mean()
-            ).sort("epoch")  # fmt: skip
-            x = (of["epoch"].to_numpy() + 1) * epoch_steps
-            self.sources[source].data = {"x": x, "y": of[name].to_numpy()}
+            epochs, means = course.metrics.by_epoch(split, name)
+            if len(epochs) != len(self.sources[source].data["x"]):
+                x = (epochs + 1) * epoch_steps
+                self.sources[source].data = {"x": x, "y": means}
         if name == "loss":
             stride = -(-max(len(course.losses), 1) // _MOST_COLUMNS)
             y = course.losses[::stride]
             self.sources["step"].data = {"x": np.arange(1, len(y) * stride + 1, stride), "y": y}
         drawn = [source.data["y"] for source in self.sources.values()]
-        fit(self.figure, (0, max(len(course.losses), 1)), *drawn)
+        n_epochs = -(-max(len(course.losses), 1) // epoch_steps)
+        fit(self.figure, (0, n_epochs * epoch_steps), *drawn)
 
 
 class SharesFigure:
@@ -129,8 +127,7 @@ class SharesFigure:
 
     def clear(self) -> None:
         """Show nothing."""
-        for source in self.sources.values():
-            source.data = {"x": [], "y": []}
+        empty(*self.sources.values())
 
     def show(self, last: LayerStep) -> None:
         """Show the shares of one step."""
