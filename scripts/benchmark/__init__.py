@@ -26,6 +26,7 @@ from rich.progress import track
 from torch.nn.utils import parameters_to_vector
 
 from benchmark import phases
+from benchmark.live_page import measure_live_page
 from benchmark.predictions import DIAGRAM, PREDICTION, predictions
 from benchmark.scaling import MANY, measure_scaling
 from benchmark.tables import show, spread
@@ -74,6 +75,8 @@ def parse(arguments: Sequence[str] | None = None) -> Namespace:
         help="where the time of a sweep of 48 runs goes, only")  # fmt: skip
     add("--scaling", dest="what", action="store_const", const="scaling",
         help="what a network costs among many, beside others and the limit, only")  # fmt: skip
+    add("--live-page", dest="what", action="store_const", const="live_page",
+        help="how fast the live page answers in Chromium, only")  # fmt: skip
     add("--many", type=int, default=MANY, help="networks of a stack for --scaling (256)")
     add("--replicas", type=_sizes, default=SIZES, help="sizes of stacks (1,16,64,256,1024,10000)")
     add("--jax", action="append", default=[], metavar="PYTHON",
@@ -146,7 +149,12 @@ def measure_sweep(options: Namespace) -> dict[str, Any]:
     }
 
 
-WAYS = {"run": measure, "sweep": measure_sweep, "scaling": measure_scaling}
+WAYS = {
+    "run": measure,
+    "sweep": measure_sweep,
+    "scaling": measure_scaling,
+    "live_page": measure_live_page,
+}
 
 
 def _trainings(work: Work, overrides: Sequence[str]) -> dict[str, Callable[[], Trained]]:

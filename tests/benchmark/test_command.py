@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import benchmark
-from benchmark import phases, trainings
+from benchmark import live_page, phases, trainings
 from benchmark.predictions import DIAGRAM, PREDICTION, predictions
 
 TINY = ["--epochs=2", "--repeats=1", "--n-seeds=2", "--no-processes", "trainer.precision=64-true"]
@@ -157,6 +157,24 @@ def test_a_phase_within_another_stops_its_clock():
     timer = phases.PhaseTimer("imports", clock=lambda: now)
     timer.within("report", outer)()
     assert timer.seconds["report"] == 8
+
+
+@pytest.mark.slow
+def test_the_live_page_is_measured(tmp_path, capsys):
+    path = tmp_path / "live.json"
+    tiny = ("data=moons", "network.depth=2", "trainer.max_epochs=2000")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(live_page, "WORK", tiny)
+        patched.setattr(live_page, "SECONDS", 1.0)
+        patched.setattr(live_page, "MOVES", 2)
+        benchmark.main(["--live-page", "--repeats=1", "n_seeds=2", "--output", str(path)])
+    found = json.loads(path.read_text())
+    assert found["settings"]["overrides"] == [*tiny, "n_seeds=2"]
+    (table,) = found["tables"]
+    measured = {name: float(median) for name, median, *_ in table["rows"]}
+    assert measured.keys() >= live_page.TARGETS.keys()
+    assert all(value > 0 for value in measured.values())
+    assert "from the command to a first picture" in capsys.readouterr().out
 
 
 @pytest.mark.slow
