@@ -44,7 +44,7 @@ def live(overrides: Iterable[str] = ()) -> "Page":
         overrides: such as ``["activation=tanh", "network.depth=10"]``.
 
     Returns:
-        The page, which a notebook shows by itself; ``close()`` ends its training.
+        The page, which a notebook shows by itself; ``close()`` ends its training and frees it.
 
     Raises:
         ValueError: for settings that no run can have, with the command line's message, or where
@@ -59,7 +59,7 @@ def live(overrides: Iterable[str] = ()) -> "Page":
     settings.composed()
     panel.extension()
     page = Page(settings)
-    panel.state.add_periodic_callback(page.beat, period=PERIOD)
+    page.timer = panel.state.add_periodic_callback(page.beat, period=PERIOD)
     return page
 
 

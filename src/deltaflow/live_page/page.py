@@ -37,6 +37,12 @@ class Page:
         dark: whether paper is dark.
         moved: called with the settings whenever others are shown.
         error: what was wrong with the settings that were asked for instead.
+
+    Attributes:
+        settings: that are shown.
+        config: the configuration that they describe.
+        training: of its networks; ``None`` before the first.
+        timer: that calls `beat` and ends with the page; ``None`` if its caller ends it.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class Page:
         self.lesson = lesson
         self.dark = dark
         self.training: Training | None = None
+        self.timer: Any = None
         self.settings = self._draft = settings
         self.config: DictConfig
         self.forecast: Forecast
@@ -188,6 +195,8 @@ class Page:
 
     def close(self) -> None:
         """Let go of the networks."""
+        if self.timer is not None:
+            self.timer.stop()
         if self.training is not None:
             self.training.close()
 
@@ -207,6 +216,7 @@ class Page:
         if self._restart_at is not None and time.monotonic() >= self._restart_at:
             self.restart()
         draw(self._draw)
+        pn.io.push_notebook(self.view)  # which Bokeh's own models do not do by themselves
 
     def _draw(self) -> None:
         self.display.phase.show(self._forecaster.diagram(self.forecast.theory))
