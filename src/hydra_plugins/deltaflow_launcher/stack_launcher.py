@@ -11,6 +11,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from deltaflow.system.environment import imported
+
 
 class StackLauncher(Launcher):
     """Runs that share a shape are trained as one stack.
@@ -46,11 +48,11 @@ class StackLauncher(Launcher):
         Returns:
             What Hydra notes of each run, in their order.
         """
-        from deltaflow.commands.stacks import launch
-
-        return launch(
+        stacks = imported("deltaflow.commands.stacks")
+        returned: Sequence[JobReturn] = stacks.launch(
             self.launcher, self.context, self.task, self.config, job_overrides, initial_job_idx
         )
+        return returned
 
 
 def stacking(
