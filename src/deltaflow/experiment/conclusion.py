@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from importlib import import_module
 
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.figures import run_picture
+from deltaflow.system.environment import imported
 from deltaflow.system.processes import n_cores
 from deltaflow.system.second_process import SecondProcess, second_process
 from deltaflow.training.callbacks import Progress
@@ -26,7 +26,7 @@ def drawing_beside(n_runs: int) -> Iterator[SecondProcess | None]:
     if n_runs >= _ENOUGH and n_cores() > 1:
         try:
             artist = second_process()
-            artist.submit(import_module, run_picture.__name__)
+            artist.submit(imported, run_picture.__name__)
         except OSError:  # no more processes: it draws here
             artist = None
     try:

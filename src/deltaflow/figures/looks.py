@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from deltaflow.comparison.series.bands import FEW
 from deltaflow.comparison.statistics.intervals import bounds
@@ -33,6 +34,7 @@ _SEED = "_seed"  # the label of a single seed's line
 _PLAIN = 3  # powers of ten that are written out
 _MOST_OF_A_BAND = 0.7  # decades beyond the lines that an axis shows of it
 _MOST_DECADES = 7  # that are named on an axis
+_BELOW = 21  # points from an axis to its name: a tick, its label and what is between them
 Array = np.typing.NDArray[Any]
 
 
@@ -50,8 +52,22 @@ def encoded(figure: Figure, kind: str) -> bytes:
     """A figure as a file of this format would hold it."""
     FigureCanvasAgg(figure)
     drawn = io.BytesIO()
-    figure.savefig(drawn, format=kind)
+    # The quickest compression makes a file of pixels a twentieth larger, and takes half as long.
+    own: Any = {"pil_kwargs": {"compress_level": 1}} if kind == "png" else {}
+    figure.savefig(drawn, format=kind, **own)
     return drawn.getvalue()
+
+
+def name_below(axes: Axes, name: str) -> None:
+    """Name the axis below, under the labels of its ticks, which are all of one height.
+
+    Matplotlib would measure every one of them anew: a fifth of the time that a picture takes.
+    """
+    axes.set_xlabel(name)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    down = ScaledTranslation(0, -_BELOW / 72, figure.dpi_scale_trans)
+    axes.xaxis.set_label_coords(0.5, 0, axes.transAxes + down)
 
 
 def draw_seeds(

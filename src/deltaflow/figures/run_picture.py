@@ -28,6 +28,7 @@ from deltaflow.figures.looks import (
     encoded,
     logarithmic,
     main_lines,
+    name_below,
     spread_handle,
 )
 from deltaflow.figures.number_panels import Fitted, draw_fitted
@@ -144,7 +145,7 @@ def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
         axes.set_xticks([])
     axes.grid(axis="y", color="#e4e4e4", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel("epochs trained")
+    name_below(axes, "epochs trained")
     axes.set_title("Loss", loc="left", fontsize=11, y=1)
     for x, (name, look) in zip((0.52, 1.0), looks.values(), strict=True):
         if name in drawn:
@@ -164,7 +165,7 @@ def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:
         cmap="viridis",
     )  # fmt: skip
     axes.set_facecolor("#d9d9d9")  # where δ is 0 or not finite
-    axes.set_xlabel("training step")
+    name_below(axes, "training step")
     axes.set_ylabel("layer (1 = next to the input)")
     axes.yaxis.set_major_locator(whole_numbers(1, len(values)))
     axes.xaxis.set_major_locator(whole_numbers(steps[0], steps[-1], most=6))
