@@ -3,7 +3,7 @@ from contextlib import suppress
 import polars as pl
 import pytest
 
-from deltaflow.records import METRICS, TableWriter, read_table
+from deltaflow.records import METRICS, TableWriter, read_table, reading
 
 
 def _rows(epoch: int, seeds=(1, 0)) -> pl.DataFrame:
@@ -126,3 +126,19 @@ def test_rows_of_a_flush_that_failed_come_with_the_next(monkeypatch, tmp_path):
             writer.flush()
     writer.flush()
     assert len(read_table(tmp_path, METRICS)) == 2
+
+
+def test_a_table_of_this_process_is_read_here_until_it_is_changed(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(reading, "call", lambda *asked_for, **_: asked.append(asked_for))
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=0)
+    writer.append(_rows(0))
+    writer.close()
+    assert len(reading.read_columns(tmp_path, METRICS, ["seed", "loss"])) == 2
+    assert not asked
+    path = tmp_path / "metrics.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"?")
+    with suppress(AttributeError, TypeError):  # the answer above is no table
+        reading.read_columns(tmp_path, METRICS, ["seed", "loss"])
+    assert len(asked) == 1

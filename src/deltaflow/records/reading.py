@@ -31,6 +31,7 @@ _MOST = {"layer": 100_000}  # and of other whole numbers:
 _GREATEST = 2**62
 _SPLITS = ("train", "validation", "test")
 _LONGEST_REASON = 300  # characters
+_written: set[tuple[int, ...]] = set()  # the whole tables that this process has written
 
 
 def read_table(directory: Path, schema: Schema, *, is_own: bool = False) -> pl.DataFrame:
@@ -42,7 +43,7 @@ def read_table(directory: Path, schema: Schema, *, is_own: bool = False) -> pl.D
         directory: the run directory.
         schema: of the table.
         is_own: whether this process has written it. Any other is read in a process of its own,
-            which a damaged file may end.
+            which a damaged file may end, unless it was noted and is as it was.
 
     Returns:
         The rows in the order of the key; none if none were written.
@@ -88,6 +89,12 @@ def read_part(directory: Path, name: str, schema: Schema) -> pl.DataFrame:
         ValueError: if it is not such a table.
     """
     return _read(directory, name, schema, schema.types, is_own=True)
+
+
+def note_written(path: Path) -> None:
+    """Note that this process has written a file, which it may read itself until it is changed."""
+    if (mark := _mark(path)) is not None:
+        _written.add(mark)
 
 
 def warn_of_loss(error: Exception) -> None:
@@ -149,7 +156,7 @@ def _read(
         n_held: bytes in memory, of other files of the table.
     """
     with _as_table(directory / name, schema):
-        if is_own:
+        if is_own or _mark(directory / name) in _written:
             return _decoded(directory, name, schema, types, n_held)
         question = (str(directory), name, schema.name, list(types), n_held)
         size = (directory / name).lstat().st_size
@@ -186,6 +193,15 @@ def _decoded(
         frame = pl.read_parquet(file, columns=[column for column in types if column in there])
         absent = [c.absent for c in schema.columns if c.name in types and c.name not in there]
         return _checked(frame.with_columns(absent).select(list(types)), schema)
+
+
+def _mark(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from any other, and from what it is once it has been changed."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 @contextmanager

@@ -7,7 +7,14 @@ from time import monotonic
 
 import polars as pl
 
-from deltaflow.records.reading import CHUNKS, chunk_names, read_part, read_table, warn_of_loss
+from deltaflow.records.reading import (
+    CHUNKS,
+    chunk_names,
+    note_written,
+    read_part,
+    read_table,
+    warn_of_loss,
+)
 from deltaflow.records.schema import Schema
 from deltaflow.system.files import make_folder, replace_file
 
@@ -107,6 +114,7 @@ class TableWriter:
         # An interruption may have left rows in two places.
         whole = rows.unique(self.schema.key, keep="first").sort(self.schema.key)
         replace_file(path, parquet(whole))
+        note_written(path)
         self._frames = []
         self.n_lost += sum(self._chunks[chunk] for chunk, frame in chunks.items() if frame is None)
         self._chunks = {}
