@@ -87,11 +87,13 @@ def test_what_keeps_a_command_from_being_loaded_is_one_message(error, said, monk
 def test_garbage_is_looked_for_after_imports_and_not_among_them(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken_part.py").write_text("import gc; assert gc.isenabled()")
-    before = gc.get_freeze_count()
+    before, thresholds = gc.get_freeze_count(), gc.get_threshold()
     try:
         with pytest.raises(AssertionError):
             imported("broken_part")
         assert gc.isenabled()
         assert gc.get_freeze_count() > before
+        assert gc.get_threshold()[2] > thresholds[2]
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()

@@ -52,7 +52,7 @@ def encoded(figure: Figure, kind: str) -> bytes:
     """A figure as a file of this format would hold it."""
     FigureCanvasAgg(figure)
     drawn = io.BytesIO()
-    # The quickest compression makes a file of pixels a twentieth larger, and takes half as long.
+    # The quickest compression makes files a tenth larger at most, and takes half as long.
     own: Any = {"pil_kwargs": {"compress_level": 1}} if kind == "png" else {}
     figure.savefig(drawn, format=kind, **own)
     return drawn.getvalue()

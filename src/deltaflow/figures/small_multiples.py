@@ -75,7 +75,7 @@ def heatmaps(comparison: Comparison) -> Figure | None:
     shade = figure.add_axes((0.925, 0.2, 0.014, 0.6))
     below = len(known) > 0 and known.min() < low
     figure.colorbar(mesh, cax=shade, extend="min" if below else "neither")
-    shade.set_title("log₁₀\nδ norm", fontsize=9)
+    shade.set_title("log₁₀\nδ norm", fontsize=9, y=1)
     if any(not np.isfinite(grid).all() for grid in grids):
         figure.text(0.995, 0.02, "grey: 0 or not finite", ha="right", fontsize=8, color=QUIET)
     _say_zeros(figure, runs)
@@ -140,7 +140,7 @@ def _grid(
         axes = figure.add_subplot(grid[place // n_columns, place % n_columns])
         status = "" if run.status == "completed" else f" ({run.status})"
         axes.set_title(
-            wrapped(f"{rank}. {run.label}{status}", 42, 2), fontsize=8, loc="left", pad=3
+            wrapped(f"{rank}. {run.label}{status}", 42, 2), fontsize=8, loc="left", pad=3, y=1
         )
         axes.tick_params(labelsize=8)
         panels.append(axes)

@@ -107,7 +107,8 @@ def effects(comparison: Comparison) -> Figure | None:
     )  # fmt: skip
     for axes, own in zip(panels.flat, shown, strict=False):
         _effect(axes, own.effects)
-        axes.set_title(wrapped(f"{own.axis.name}{_left_out(own)}", 38, 2), fontsize=10, loc="left")
+        name = wrapped(f"{own.axis.name}{_left_out(own)}", 38, 2)
+        axes.set_title(name, fontsize=10, loc="left", y=1)
     for axes in list(panels.flat)[len(shown) :]:
         axes.set_visible(False)
     for row in panels:

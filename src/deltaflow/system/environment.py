@@ -11,6 +11,7 @@ from types import ModuleType
 
 from deltaflow.system.errors import UserError
 
+_SELDOM = 100  # collections of what is younger, ten by default
 _LIBRARIES_TAKE = 2_000_000_000  # bytes of addresses, once all are imported and at work
 
 
@@ -46,7 +47,8 @@ def imported(name: str) -> ModuleType:
     """Import a module and all that it takes; look for no garbage meanwhile, and in it never.
 
     Libraries make a million objects that stay, and the collector would go through them again and
-    again: a seventh of the time of a training's imports.
+    again: a seventh of the time of a training's imports. Later it looks seldom at what has grown
+    old, most of which stays as well.
     """
     if name in sys.modules or not gc.isenabled():
         return importlib.import_module(name)
@@ -55,6 +57,8 @@ def imported(name: str) -> ModuleType:
         return importlib.import_module(name)
     finally:
         gc.freeze()
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, _SELDOM)
         gc.enable()
 
 
