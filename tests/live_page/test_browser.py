@@ -6,31 +6,10 @@ import pytest
 from deltaflow import load_run
 from deltaflow.live_page.lessons import LESSONS
 from running import run
+from visiting import button, frames, only, shown
 from waiting import wait_until
 
 pytestmark = pytest.mark.slow
-
-
-def only(served):
-    """The one page that is open."""
-    pages, _ = served
-    wait_until(lambda: len(pages.open) == 1 and pages.open[0].training is not None)
-    return pages.open[0]
-
-
-def shown(tab, figure):
-    """The columns of a figure's parts, as Bokeh draws them in the browser."""
-    return tab.evaluate(
-        """name => Bokeh.documents[0].get_model_by_name(name).renderers.map(r => {
-            const data = r.data_source.data, pairs = data.entries?.() ?? Object.entries(data);
-            return Object.fromEntries([...pairs].map(([k, v]) => [k, Array.from(v)]));
-        })""",
-        figure,
-    )
-
-
-def button(tab, name):
-    return tab.get_by_role("button", name=name, exact=True)
 
 
 def test_the_page_shows_what_the_run_records(visit, served, tmp_path):
@@ -55,6 +34,23 @@ def test_the_page_shows_what_the_run_records(visit, served, tmp_path):
             means = [rows.filter(epoch=e)[name].mean() for e in (0, 1)]
             assert shown(tab, figure)[index]["y"] == pytest.approx(means)
     tab.get_by_text(done.verdicts[0].words).first.wait_for()
+
+
+def test_the_browser_hears_of_every_change(visit, served):
+    tab = visit("?activation=sigmoid&network.depth=5&n_seeds=2&data=moons")
+    page = only(served)
+    for act in ("One step", "One epoch", "Play"):
+        button(tab, act).click()
+        wait_until(lambda: page.training._is_resting())
+    tab.get_by_label("activation", exact=True).select_option("tanh")
+    tab.get_by_text("step 1 of").wait_for()
+
+    def known():
+        figures = [one.figure for one in page.display.figures]
+        return {f.name: [f.title.text, f.x_range.start, f.x_range.end, f.y_range.start,
+                         f.y_range.end] for f in figures}  # fmt: skip
+
+    wait_until(lambda: page.training._is_resting() and frames(tab) == known())
 
 
 def test_each_control_does_what_it_says(visit, served):

@@ -66,9 +66,13 @@ def button(name: str, act: Callable[[], None] = lambda: None, kind: str = "") ->
     return made
 
 
-def selection(options: Mapping[str, Any], value: Any, act: Callable[[Any], None]) -> Any:
+def selection(
+    label: str, options: Mapping[str, Any], value: Any, act: Callable[[Any], None]
+) -> Any:
     """A choice, by the words that it shows; called with what was chosen."""
-    made = styled(pn.widgets.Select(options=dict(options), value=value, margin=0, width=150))
+    made = styled(pn.widgets.Select(
+        label=label, options=dict(options), value=value, margin=0, width=130,
+    ))  # fmt: skip
     made.param.watch(lambda event: act(event.new), "value")
     return made
 

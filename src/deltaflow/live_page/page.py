@@ -22,7 +22,7 @@ PERIOD = 80
 """Milliseconds between two frames, at least."""
 _ALL = -1  # in place of a replica
 _EVERY = {"all seeds": _ALL}
-_QUANTITIES = {"show δ": "delta_norm", "show weight gradient": "sample_grad_rms"}
+_QUANTITIES = {"δ": "delta_norm", "weight gradient": "sample_grad_rms"}
 _SETTLED = 0.3  # seconds without a change, after which networks are made
 _SHARE = 0.4  # of the time, at most, that drawing takes
 _SPEEDS = {"1 step/s": 1.0, "5 steps/s": 5.0, "20 steps/s": 20.0, "as fast as it can": math.inf}
@@ -80,9 +80,9 @@ class Page:
         self.step = button("One step", lambda: self._ask(Training.step))
         self.epoch = button("One epoch", lambda: self._ask(Training.epoch))
         self.over = button("Start over", self.restart)
-        self.speed = selection(_SPEEDS, math.inf, lambda _: self._respeed())
-        self.quantity = selection(_QUANTITIES, "delta_norm", self._show_quantity)
-        self.shown = selection(_EVERY, _ALL, self._show_replica)
+        self.speed = selection("speed", _SPEEDS, math.inf, lambda _: self._respeed())
+        self.quantity = selection("first picture", _QUANTITIES, "delta_norm", self._show_quantity)
+        self.shown = selection("outcome of", _EVERY, _ALL, self._show_replica)
         self.save = button("Save as report", self.keep)
         self.theme = button("Light" if self.dark else "Dark", self.turn)
         self.theme.jscallback(clicks="document.documentElement.dataset.theme = "
@@ -215,7 +215,7 @@ class Page:
         """Show what has come since the last frame."""
         if self._restart_at is not None and time.monotonic() >= self._restart_at:
             self.restart()
-        draw(self._draw)
+        self._draw()
         pn.io.push_notebook(self.view)  # which Bokeh's own models do not do by themselves
 
     def _draw(self) -> None:

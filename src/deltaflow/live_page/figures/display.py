@@ -36,8 +36,15 @@ def said(head: str, words: str) -> str:
 
 
 def draw(do: Callable[[], None]) -> None:
-    """Draw, and tell the browser of all that changes in one message."""
-    with pn.io.hold():
+    """Draw now, or as soon as the document of a server may be changed.
+
+    Bokeh's own route for changes is taken, one message each: Panel's, which holds them and sends
+    all in one, leaves some out.
+    """
+    document = pn.state.curdoc
+    if document is not None and document.session_context is not None:
+        document.add_next_tick_callback(do)
+    else:
         do()
 
 
@@ -46,6 +53,7 @@ class Display:
 
     Attributes:
         quantity: what the first figure shows, a column of the layers table.
+        figures: all of them, in reading order.
         verdict: what theory, and later the run, says.
         status: how far the training is.
     """
@@ -59,6 +67,8 @@ class Display:
             CurvesFigure("Accuracy", 122, False),
         )
         self.shares, self.phase = SharesFigure(), PhaseFigure()
+        self.figures = (self.profile, self.heat, self.outcome, self.loss, self.score, self.shares,
+                        self.phase)  # fmt: skip
         self._scale = dict.fromkeys(PROFILES, 1.0)  # at the last hidden layer, as measured last
         self._drawn: tuple[object, ...] = ()
         self._slow_at = 0.0
@@ -77,8 +87,7 @@ class Display:
 
     def dress(self, dark: bool) -> None:
         """Give all figures the colours of the paper."""
-        for figure in (self.profile, self.heat, self.outcome, self.loss, self.score,
-                       self.shares, self.phase):  # fmt: skip
+        for figure in self.figures:
             figure.dress(DARK if dark else LIGHT)
 
     def predict(self, forecast: Forecast) -> None:
