@@ -8,12 +8,15 @@ Commands beside the training take a run's overrides too, with a few settings of 
 ('tanh', {'_target_': 'torch.nn.Tanh'})
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import fields
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -22,6 +25,7 @@ from omegaconf.errors import ValidationError
 from deltaflow.config import registration  # noqa: F401  # the schema and the resolvers
 from deltaflow.config.arguments import as_typed
 from deltaflow.config.options import config_directory
+from deltaflow.config.value_overrides import compose_by_choices
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief
 
@@ -49,6 +53,7 @@ def compose_run(
         ValueError: for an override that is too long, or if the folder is none.
     """
     refuse_long(overrides)
+    given = overrides
     if config_dir is not None:
         if not config_dir.is_dir():
             raise UserError(
@@ -57,8 +62,12 @@ def compose_run(
             )
         folder = str(config_dir.absolute()).replace("'", r"\'")
         overrides = [f"hydra.searchpath=['file://{folder}']", *overrides]
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        whole = compose("train", list(overrides), return_hydra_config=True)
+    if any(override.lstrip("+").startswith("hydra.searchpath=") for override in given):
+        whole = _compose(overrides)
+    else:
+        state = _state([config_directory(), *([] if config_dir is None else [config_dir])])
+        once = partial(_compose_once, state=state)
+        whole = compose_by_choices(overrides, _compose, lambda choices: once(tuple(choices)))
     with open_dict(whole):
         whole.hydra.runtime.output_dir = str(directory.absolute())
     hydra = HydraConfig.instance()
@@ -70,6 +79,32 @@ def compose_run(
     finally:
         hydra.cfg = before
     return config, dict(whole.hydra.runtime.choices)
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        return compose("train", list(overrides), return_hydra_config=True)
+
+
+@lru_cache(128)
+def _compose_once(overrides: tuple[str, ...], state: Hashable) -> DictConfig:
+    """The same, for as long as all that Hydra reads is in one state."""
+    return _compose(overrides)
+
+
+def _state(folders: Sequence[Path]) -> Hashable:
+    """What changes with what Hydra reads: files, registered options, and where it is started."""
+    files = [path for folder in folders for path in folder.absolute().rglob("*.yaml")]
+    changed = frozenset((str(path), *_written(path)) for path in files)
+    return changed, repr(ConfigStore.instance().repo), os.getcwd()
+
+
+def _written(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:  # a link to nowhere, or gone in between
+        return ()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def refuse_long(overrides: Iterable[str]) -> None:
