@@ -72,6 +72,19 @@ class EndingReplicas(pl.LightningModule):
             for tensor, kept in zip(self._tensors().values(), self._weights, strict=True):
                 tensor[self._ended] = kept
 
+    def _mark(self, broken: Tensor) -> None:
+        """Note the step of replicas, ``[R]``, that are not finite for the first time."""
+        self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
+
+    def _finite(self) -> Tensor:
+        """Whether all weights of a replica are finite, ``[R]``."""
+        extremes = [  # they take a fiftieth of the ∞-norm's time
+            extreme(p.detach(), tuple(range(1, p.ndim)))
+            for p in self.parameters()
+            for extreme in (torch.amin, torch.amax)
+        ]
+        return torch.stack(extremes).isfinite().all(0)
+
     def _end(self, stops: Tensor) -> None:
         """Let replicas, ``[R]``, keep the weights that they have."""
         stops = stops & ~self.ended

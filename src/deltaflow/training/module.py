@@ -214,11 +214,7 @@ class StackedModule(EndingReplicas):
 
     def on_train_epoch_end(self) -> None:
         """Mark replicas that are not finite, and those that stop; end when none is left."""
-        largest = [
-            torch.linalg.vector_norm(p.detach(), torch.inf, dim=tuple(range(1, p.ndim)))
-            for p in self.parameters()
-        ]
-        self._mark(~torch.stack(largest).isfinite().all(0) | self._overflowing)
+        self._mark(~self._finite() | self._overflowing)
         if isinstance(schedule := cast(Any, self.lr_schedulers()), SchedulerOfSlices):
             schedule.watch(self.validated["loss"])
         if self.waiting is not None:
@@ -230,10 +226,6 @@ class StackedModule(EndingReplicas):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what it takes to build the network again, and to use it."""
         checkpoint.update(self.kept)
-
-    def _mark(self, broken: Tensor) -> None:
-        """Note the step of replicas, ``[R]``, that are not finite for the first time."""
-        self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
 
     def _each(self, do: Callable[[Part, Batch, int, bool], Outputs], batch: Batch) -> Outputs:
         step, mode = self.global_step, self.network.training

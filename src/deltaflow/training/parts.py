@@ -211,11 +211,10 @@ def divided(
 
 
 def hastened(optimizer: Optimizer) -> Optimizer:
-    """The same optimizer, by the faster of PyTorch's kernels: one pass of Adam, lists of SGD."""
-    kernel = {Adam: "fused", AdamW: "fused", SGD: "foreach"}.get(type(optimizer), "")
-    for group in optimizer.param_groups if kernel else []:
+    """The same optimizer, by PyTorch's kernel that makes one pass over its tensors."""
+    for group in optimizer.param_groups if type(optimizer) in (Adam, AdamW, SGD) else []:
         if group["fused"] is group["foreach"] is None and not group["differentiable"]:
-            group[kernel] = True
+            group["fused"] = True
     return optimizer
 
 
