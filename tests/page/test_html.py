@@ -22,6 +22,7 @@ from deltaflow.page.content import content
 from deltaflow.page.html import write_page
 from deltaflow.page.meanings import MEANINGS
 from running import ROOT
+from seeing import SIGHTS, contrast, lab
 from written import write_run
 
 ASSETS = ROOT / "src" / "deltaflow" / "page" / "assets"
@@ -218,20 +219,10 @@ def test_no_script_makes_markup_or_code_of_text(path):
         assert way not in text
 
 
-# Machado, Oliveira and Fernandes 2009: what the colour-blind see, on linear RGB.
-SIGHTS = {
-    "all": np.eye(3),
-    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
-    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
-    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
-}
-TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-
-
 @pytest.mark.parametrize("sight", SIGHTS)
 @pytest.mark.parametrize("theme", ["LIGHT", "DARK"])
 def test_the_six_runs_drawn_at_first_differ_for_every_eye(theme, sight):
-    seen = [_lab(np.asarray(SIGHTS[sight]) @ _linear(color)) for color in _palette(theme)[:6]]
+    seen = [lab(color, sight) for color in _palette(theme)[:6]]
     assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > 18
 
 
@@ -240,8 +231,7 @@ def test_every_colour_stands_out_from_the_paper(theme, paper):
     css = (ASSETS / "report.css").read_text(encoding="utf-8")
     assert "--paper: light-dark(#ffffff, #15171a);" in css
     for color in _palette(theme):
-        dark, light = sorted(float(TO_XYZ[1] @ _linear(c)) for c in (color, paper))
-        assert (light + 0.05) / (dark + 0.05) >= 3
+        assert contrast(color, paper) >= 3
 
 
 def _hash(text: str) -> str:
@@ -251,17 +241,6 @@ def _hash(text: str) -> str:
 def _palette(theme: str) -> list[str]:
     looks = (ASSETS / "looks.js").read_text(encoding="utf-8")
     return re.findall("#[0-9a-f]{6}", looks.partition(f"const {theme} =")[2])[:8]
-
-
-def _linear(color: str) -> np.ndarray:
-    share = np.array([int(color[at : at + 2], 16) for at in (1, 3, 5)]) / 255
-    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-
-
-def _lab(rgb: np.ndarray) -> np.ndarray:
-    xyz = TO_XYZ @ np.clip(rgb, 0, 1) / np.array([0.9505, 1, 1.089])
-    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
 def test_every_kind_of_verdict_has_a_meaning():

@@ -10,7 +10,7 @@ from deltaflow.config.arguments import as_typed
 from deltaflow.live_page.settings import CHOICES, GROUPS, NUMBERS, Value, options, parse
 
 FIELD_STYLE = """
-:host { margin: 0; font-family: var(--sans, system-ui, sans-serif); }
+:host { margin: 0; font-family: var(--sans, sans-serif); }
 label, .bk-slider-title { color: var(--quiet, #5a5e66); font-size: 12px; margin: 0; }
 .bk-slider-value { color: var(--ink, #1b1c1e); font-weight: 600; }
 .bk-input-group { gap: 0; }
@@ -25,9 +25,10 @@ label, .bk-slider-title { color: var(--quiet, #5a5e66); font-size: 12px; margin:
 .bk-btn:hover { border-color: var(--ink, #1b1c1e) !important; }
 :host(.main) .bk-btn { background: var(--accent, #1b4f9c) !important; font-weight: 600;
   color: var(--paper, #fff) !important; }
-.noUi-target { background: var(--rule, #c9ccd1); border: 0; height: 6px; }
+.noUi-target { background: var(--rule, #c9ccd1); border: 0; box-shadow: none; height: 6px; }
 .noUi-connect { background: var(--accent, #1b4f9c); }
-.noUi-handle { background: var(--paper, #fff); border: 2px solid var(--accent, #1b4f9c); }
+.noUi-handle { background: var(--paper, #fff); box-shadow: none;
+  border: 2px solid var(--accent, #1b4f9c); }
 """
 _LABELS = {
     "data.path": "table (CSV, TSV, Parquet)",
@@ -138,7 +139,9 @@ class Controls:
         self._change(key, value)
 
 
-_ERROR = ":host p { color: var(--warn, #a3320b); font: 12px/1.35 system-ui; margin: 0 0 4px; }"
+_ERROR = """
+:host p { color: var(--warn, #a3320b); font: 12px/1.35 var(--sans, sans-serif); margin: 0 0 4px; }
+"""
 
 
 def _field(key: str) -> Any:

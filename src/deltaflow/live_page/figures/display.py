@@ -18,7 +18,7 @@ from deltaflow.live_page.training import Training
 
 _SLOW = 0.25  # seconds between two pictures of what grows by little with each step
 TEXT_STYLE = """
-:host { font: 14px/1.45 var(--sans, system-ui, sans-serif); color: var(--ink, #1b1c1e); }
+:host { font: 14px/1.45 var(--sans, sans-serif); color: var(--ink, #1b1c1e); }
 p { margin: 0; } b { font-weight: 650; }
 .quiet { color: var(--quiet, #5a5e66); font-size: 12.5px; }
 .lesson { border-left: 3px solid var(--accent, #1b4f9c); padding-left: 10px; }
@@ -63,8 +63,8 @@ class Display:
         self.verdict, self.status = text(), text()
         self.profile, self.heat, self.outcome = ProfileFigure(), HeatFigure(), OutcomeFigure()
         self.loss, self.score = (
-            CurvesFigure("Loss", 140, True),
-            CurvesFigure("Accuracy", 122, False),
+            CurvesFigure("Loss", 140, False),
+            CurvesFigure("Accuracy", 122, True),
         )
         self.shares, self.phase = SharesFigure(), PhaseFigure()
         self.figures = (self.profile, self.heat, self.outcome, self.loss, self.score, self.shares,

@@ -13,7 +13,7 @@ from deltaflow.figures.looks import COLORS, log_ticks
 
 VIRIDIS = Viridis256
 LAYER = "layer (input → output)"
-_FONT = "system-ui, 'Segoe UI', 'Liberation Sans', sans-serif"
+FONT = "'Segoe UI', 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 Figure = Any  # Bokeh's own class takes any property as an attribute
 
 
@@ -39,8 +39,8 @@ class Paper:
 LIGHT = Paper("#1b1c1e", "#5a5e66", "#ececee", "#ffffff", COLORS)
 DARK = Paper(
     "#e4e4e2", "#a2a7b0", "#2b2f35", "#15171a",
-    ("#6db4ec", "#ff9a5c", "#4fc596", "#e7a3c6", "#a79cf0", "#c9c68f", "#b1a7ff", "#cf94f5"),
-)  # fmt: skip
+    ("#5ab4f0", "#f0874b", "#d6f2b0", "#b05fa0", "#f2e65a", "#4f78e0", "#f6b6cf", "#2fae8e"),
+)  # fmt: skip  # as a report's page has them
 
 
 def empty_figure(title: str, x: str, y: str, label: str, **options: Any) -> Figure:
@@ -65,9 +65,9 @@ def empty_figure(title: str, x: str, y: str, label: str, **options: Any) -> Figu
         axis.minor_tick_line_color = None
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_text_font_size = axis.major_label_text_font_size = "11px"
-        axis.axis_label_text_font = axis.major_label_text_font = _FONT
+        axis.axis_label_text_font = axis.major_label_text_font = FONT
         axis.axis_label_standoff = 3
-    made.title.text_font = _FONT
+    made.title.text_font = FONT
     return made
 
 
@@ -108,8 +108,9 @@ def restyle(made: Figure, paper: Paper) -> None:
         legend.label_text_color = paper.ink
         legend.background_fill_color, legend.background_fill_alpha = paper.ground, 0.8
         legend.border_line_color = None
-        legend.label_text_font_size, legend.label_text_font = "11px", _FONT
-        legend.padding, legend.spacing, legend.label_height = 3, 0, 14
+        legend.label_text_font_size, legend.label_text_font = "11px", FONT
+        legend.padding, legend.label_height = 3, 14
+        legend.spacing = 0 if legend.orientation == "vertical" else 12
         legend.glyph_height = 12
 
 

@@ -12,7 +12,7 @@ from bokeh.models import (
     TapTool,
 )
 
-from deltaflow.live_page.figures.looks import VIRIDIS, Paper, empty_figure, restyle
+from deltaflow.live_page.figures.looks import FONT, VIRIDIS, Paper, empty_figure, restyle
 from deltaflow.live_page.forecast import SIGMA_B, SIGMA_W
 from deltaflow.theory import PHASES, PhaseDiagram
 
@@ -45,6 +45,8 @@ class PhaseFigure:
                     line_color="#000000", line_width=1.2)  # fmt: skip
         self.bar = ColorBar(color_mapper=self.colors, width=8, padding=4, label_standoff=4,
                             ticker=FixedTicker(ticks=[0, 1, 2, 3]), title="layers",
+                            title_text_font=FONT, title_text_font_style="normal",
+                            major_label_text_font=FONT,
                             major_label_overrides={0: "1", 1: "10", 2: "100", 3: "∞"})  # fmt: skip
         fig.add_layout(self.bar, "right")
         fig.grid.visible = False

@@ -6,6 +6,7 @@ from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, Range1d
 from deltaflow.figures.depth_panels import SHARES
 from deltaflow.live_page.course import Course, LayerStep
 from deltaflow.live_page.figures.looks import (
+    FONT,
     LAYER,
     VIRIDIS,
     Paper,
@@ -29,7 +30,8 @@ class HeatFigure:
         self.source = ColumnDataSource({k: [] for k in ("image", "x", "y", "dw", "dh")})
         self.figure.image("image", "x", "y", "dw", "dh", source=self.source,
                           color_mapper=self.colors)  # fmt: skip
-        self.bar = ColorBar(color_mapper=self.colors, width=8, padding=4, label_standoff=4)
+        self.bar = ColorBar(color_mapper=self.colors, width=8, padding=4, label_standoff=4,
+                            major_label_text_font=FONT)  # fmt: skip
         self.figure.add_layout(self.bar, "right")
         self.figure.grid.visible = False
 
@@ -70,8 +72,9 @@ class CurvesFigure:
         self._val = fig.line("x", "y", source=sources["val"], line_width=2, line_dash="dashed",
                              legend_label="validation")  # fmt: skip
         self._dots = fig.scatter("x", "y", source=sources["val"], size=4, marker="square")
-        fig.legend.orientation, fig.legend.location = "horizontal", "top_right"
+        fig.legend.orientation, fig.legend.location = "horizontal", "bottom_right"
         fig.legend.visible = with_legend
+        fig.yaxis.ticker.desired_num_ticks = 3
 
     def dress(self, paper: Paper) -> None:
         """Put it on paper of another colour."""
@@ -97,6 +100,8 @@ class CurvesFigure:
             self.sources["step"].data = {"x": np.arange(1, len(y) * stride + 1, stride), "y": y}
         drawn = [source.data["y"] for source in self.sources.values()]
         n_epochs = -(-max(len(course.losses), 1) // epoch_steps)
+        if name == "accuracy":
+            drawn = [np.array([0.0, 1.0])]  # a network at chance should look like one
         fit(self.figure, (0, n_epochs * epoch_steps), *drawn)
 
 
