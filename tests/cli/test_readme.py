@@ -1,7 +1,12 @@
 """The commands of the README, run as they stand, and its Python."""
 
+import os
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 
@@ -10,9 +15,11 @@ from deltaflow import load_run
 from deltaflow.commands import predict, reproduce, theory
 from deltaflow.commands import report as reporting
 from running import ROOT, options, run
+from waiting import wait_until
 from written import write_run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+LIVE = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(bash|python)\n(.*?)```", README, flags=re.DOTALL)
 LINES = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
 INLINE = re.findall(r"`(python train\.py [^`]*)`", README)
@@ -95,6 +102,32 @@ def test_the_run_is_reproduced(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     reproduce.main(command[2:])
     assert capsys.readouterr().err == ""
+
+
+OPENING = re.findall(r"python scripts/live\.py[^`\n]*", README + LIVE)
+
+
+@pytest.mark.parametrize("command", OPENING)
+@pytest.mark.slow
+def test_the_live_page_opens_until_it_is_interrupted(command, tmp_path):
+    _, script, *arguments = shlex.split(command)
+    asked = tmp_path / "asked"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {asked}.new && mv {asked}.new {asked}\n')
+    browser.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, ROOT / script, *arguments], cwd=tmp_path, text=True,
+        env=os.environ | {"BROWSER": str(browser)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: asked.exists() or process.poll() is not None)
+        with urllib.request.urlopen(asked.read_text().strip()) as page:
+            assert "<title>deltaflow</title>" in page.read().decode()
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
 
 
 def test_theory_is_asked_with_and_without_a_picture():

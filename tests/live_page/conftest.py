@@ -1,9 +1,8 @@
 """Pages without a browser, and a server with one."""
 
-import socket
-
 import pytest
 
+from visiting import listening
 from waiting import wait_until
 
 
@@ -31,12 +30,8 @@ def served():
     from deltaflow.live_page.settings import Settings
 
     pages = Pages(Settings.of_overrides(["n_seeds=2", "trainer.max_epochs=2"]), most=2)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = pages.serve(port, show=False, threaded=True)
-    wait_until(lambda: _listens(port))
-    yield pages, f"http://127.0.0.1:{port}/"
-    server.stop()
+    with listening(pages) as port:
+        yield pages, f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture
@@ -67,8 +62,3 @@ def visit(served, browser):
         window.close()
     wait_until(lambda: not pages.open)
     assert noise == []
-
-
-def _listens(port):
-    with socket.socket() as asked:
-        return asked.connect_ex(("127.0.0.1", port)) == 0

@@ -1,6 +1,26 @@
 """A visit to the live page: what its visitor sees, and what its server knows of it."""
 
+import socket
+from contextlib import contextmanager
+
 from waiting import wait_until
+
+
+@contextmanager
+def listening(pages, address="127.0.0.1"):
+    """Serves pages meanwhile, at a port that it tells."""
+    with socket.create_server((address, 0)) as free:
+        port = free.getsockname()[1]
+    server = pages.serve(port, address, show=False, threaded=True)
+    wait_until(lambda: answers("127.0.0.1", port))
+    yield port
+    server.stop()
+
+
+def answers(address, port):
+    """Whether somebody listens there."""
+    with socket.socket() as asked:
+        return asked.connect_ex((address, port)) == 0
 
 
 def only(served):
@@ -32,3 +52,37 @@ def frames(tab):
 
 def button(tab, name):
     return tab.get_by_role("button", name=name, exact=True)
+
+
+def place(tab, figure, x, y):
+    """Where a point of a figure is on the screen."""
+    return tab.evaluate(
+        """([name, x, y]) => {
+            const found = [], into = view => {
+                if (view.model.name == name) found.push(view);
+                for (const child of view.children?.() ?? []) into(child);
+            };
+            for (const view of Object.values(Bokeh.index)) into(view);
+            for (const view of Bokeh.index) into(view);
+            const [plot] = found, box = plot.el.getBoundingClientRect();
+            const {x_scale, y_scale} = plot.frame ?? plot.model;
+            return [box.x + x_scale.compute(x), box.y + y_scale.compute(y)];
+        }""",
+        [figure, x, y],
+    )
+
+
+def focus(tab, name):
+    """Go to what has that name by the key Tab alone."""
+    for _ in range(80):
+        found = tab.evaluate(
+            """() => {
+                let one = document.activeElement;
+                while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
+                return one?.labels?.[0]?.innerText || one?.innerText || one?.ariaLabel || '';
+            }""",
+        )
+        if found.strip() == name:
+            return
+        tab.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to «{name}».")

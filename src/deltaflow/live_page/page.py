@@ -15,7 +15,7 @@ from deltaflow.live_page.figures.display import Display, draw, text
 from deltaflow.live_page.forecast import Forecast, Forecaster
 from deltaflow.live_page.lessons import Lesson
 from deltaflow.live_page.saving import Saving
-from deltaflow.live_page.settings import GROUPS, Settings, Value
+from deltaflow.live_page.settings import GROUPS, NUMBERS, Settings, Value
 from deltaflow.live_page.training import Training
 
 PERIOD = 80
@@ -25,6 +25,7 @@ _EVERY = {"all seeds": _ALL}
 _QUANTITIES = {"δ": "delta_norm", "weight gradient": "sample_grad_rms"}
 _SETTLED = 0.3  # seconds without a change, after which networks are made
 _SHARE = 0.4  # of the time, at most, that drawing takes
+_SIGMAS = ("init.sigma_w", "init.sigma_b")
 _SPEEDS = {"1 step/s": 1.0, "5 steps/s": 5.0, "20 steps/s": 20.0, "as fast as it can": math.inf}
 
 
@@ -92,31 +93,30 @@ class Page:
             navigator.clipboard.writeText(command.value)""")  # fmt: skip
 
     def _laid_out(self) -> Any:
-        def box(*parts: Any, gap: str = "6px 8px", **styles: str) -> Any:
-            return pn.FlexBox(*parts, margin=0, gap=gap, sizing_mode="stretch_width", styles=styles)
+        def box(*parts: Any, gap: str = "6px 8px", align: str = "flex-start", **styles: str) -> Any:
+            return pn.FlexBox(*parts, margin=0, gap=gap, align_items=align,
+                              sizing_mode="stretch_width", styles=styles)  # fmt: skip
 
-        row = {"align-items": "flex-end"}
         bar = box(self.play, self.step, self.epoch, self.over, self.speed, self.quantity,
-                  self.shown, self.save, self.theme, **row)  # fmt: skip
+                  self.shown, self.save, self.theme, align="flex-end")  # fmt: skip
         left = box(*self.controls.columns, flex="1 1 210px")
         self.command.styles = {"flex": "1 1 300px"}
-        tail = box(self.command, self.copy, **row)
+        tail = box(self.command, self.copy, align="flex-end")
         right = box(
             *([text(self.lesson.markup)] if self.lesson else []), self.display.verdict, bar,
             self.display.status, box(*self.display.panes), tail, self.said, flex="999 1 600px",
         )  # fmt: skip
-        return box(left, right, gap="10px 16px", **{"align-items": "flex-start"})
+        return box(left, right, gap="10px 16px")
 
-    def change(self, key: str, value: Value) -> None:
-        """Set one thing: theory answers at once, networks are made when nothing changes further."""
-        draft = self._draft.with_value(key, value)
-        if key.startswith("init.sigma") and self.forecast.point and (
-            self._choices["init"] != "normal"
-        ):  # fmt: skip
-            for name, sigma in zip(("w", "b"), self.forecast.point, strict=True):
-                draft = draft.with_value("init", "normal") if name == "w" else draft
-                draft = draft.with_value(f"init.sigma_{name}", round(sigma, 3))
-            draft = draft.with_value(key, value)
+    def change(self, key: str, value: Value, **others: Value) -> None:
+        """Set one thing, or several; networks are made when nothing changes further."""
+        values: dict[str, Value] = {key: value} | others
+        if key in _SIGMAS and self.forecast.point and self._choices["init"] != "normal":
+            now = (round(sigma, 3) for sigma in self.forecast.point)
+            values = {"init": "normal", **dict(zip(_SIGMAS, now, strict=True)), **values}
+        draft = self._draft
+        for one, chosen in values.items():
+            draft = draft.with_value(one, chosen)
         self._blamed = key
         self._adopt(draft)
 
@@ -153,8 +153,8 @@ class Page:
             if found is not ...:
                 values[key] = found
         point = getattr(self, "forecast", None) and self.forecast.point
-        for name, sigma in zip(("w", "b"), point or (), strict=False):
-            values.setdefault(f"init.sigma_{name}", sigma)
+        for key, sigma in zip(_SIGMAS, point or (), strict=False):
+            values.setdefault(key, sigma)
         self.controls.fill(values)
 
     def restart(self) -> None:
@@ -245,5 +245,6 @@ class Page:
 
     def _tapped(self, event: Any) -> None:
         if self.forecast.point is not None:
-            self.change("init.sigma_w", round(min(max(event.x, 0), 5), 2))
-            self.change("init.sigma_b", round(min(max(event.y, 0), 2), 2))
+            sigmas = (round(min(max(at, 0), NUMBERS[key][1]), 2)
+                      for key, at in zip(_SIGMAS, (event.x, event.y), strict=True))  # fmt: skip
+            self.change(_SIGMAS[0], next(sigmas), **{_SIGMAS[1]: next(sigmas)})
