@@ -15,6 +15,7 @@ from deltaflow.figures.labels import plain, wrapped
 from deltaflow.figures.looks import main_lines
 from deltaflow.figures.small_multiples import MOST, curves, heatmaps, profiles
 from deltaflow.figures.sweep_figures import decay, effects, write_figures
+from deltaflow.system.second_process import SecondProcess
 from written import layers, metrics, write_run
 
 pytestmark = pytest.mark.usefixtures("real_pictures")
@@ -195,6 +196,23 @@ def test_figures_are_written_in_the_format_that_was_asked_for(found, tmp_path, k
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.{kind}" for name in NAMES]
     start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[kind]
     assert all(path.read_bytes().startswith(start) for path in files)
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_figures_are_the_same_whoever_draws_them(has_ended, found, tmp_path):
+    artist, asked = SecondProcess(), []
+    submit = artist.submit
+    artist.submit = lambda *work: asked.append(submit(*work)) or asked[-1]
+    try:
+        if has_ended:
+            artist.process.kill()
+        beside = write_figures(found, tmp_path / "beside", artist=artist)
+        here = write_figures(found, tmp_path / "here")
+    finally:
+        artist.end()
+    assert [path.read_bytes() for path in beside] == [path.read_bytes() for path in here]
+    assert [path.name for path in beside] == [path.name for path in here]
+    assert [bool(one.exception()) for one in asked] == [has_ended]
 
 
 def test_figures_of_an_older_report_are_removed_and_nothing_else(found, tmp_path):

@@ -13,40 +13,56 @@ from deltaflow.comparison.configuration import text
 from deltaflow.comparison.statistics.effects import AxisEffects, Effect
 from deltaflow.figures.formats import FORMATS
 from deltaflow.figures.labels import plain, wrapped
-from deltaflow.figures.looks import COLORS, MARKERS, QUIET, START, save
+from deltaflow.figures.looks import COLORS, MARKERS, QUIET, START, encoded
 from deltaflow.figures.small_multiples import curves, heatmaps, profiles
 from deltaflow.records import Interval
-from deltaflow.system.files import folders, make_folder
+from deltaflow.system.files import folders, make_folder, replace_file
+from deltaflow.system.second_process import SecondProcess, received
 
+_BESIDE = ("profiles", "heatmaps")  # as much work as all others
 _MARKS = tuple(zip(MARKERS, COLORS, strict=True))
 _MOST_PANELS = 24
 _MOST_NAMES = 16  # values of an axis that are named one by one
 
 
-def write_figures(comparison: Comparison, directory: Path, kind: str = "png") -> list[Path]:
+def write_figures(
+    comparison: Comparison,
+    directory: Path,
+    kind: str = "png",
+    artist: SecondProcess | None = None,
+) -> list[Path]:
     """Draw all that a report has something for, and remove what is left of an older one.
 
     Args:
         comparison: of the runs.
         directory: where to.
         kind: one of ``FORMATS``.
+        artist: draws some of them meanwhile; ``None`` for nobody.
 
     Returns:
         The files.
     """
-    figures = {"profiles": profiles, "heatmaps": heatmaps, "decay": decay, "curves": curves,
-               "effects": effects}  # fmt: skip
-    paths = []
-    for name, draw in figures.items():
-        if (figure := draw(comparison)) is not None:
-            make_folder(directory)
-            paths.append(directory / f"{name}.{kind}")
-            save(figure, paths[-1])
+    names = [*_BESIDE, "decay", "curves", "effects"]
+    asked = None if artist is None else artist.submit(_drawn, comparison, _BESIDE, kind)
+    drawn = _drawn(comparison, names[len(_BESIDE) :], kind)
+    drawn |= received(asked) or _drawn(comparison, _BESIDE, kind)
+    paths = [directory / f"{name}.{kind}" for name in names if name in drawn]
+    for path in paths:
+        make_folder(directory)
+        replace_file(path, drawn[path.stem])
     if directory in folders(directory.parent):  # no link, which leads to what is not ours
-        every = {directory / f"{name}.{kind}" for name in figures for kind in FORMATS}
+        every = {directory / f"{name}.{kind}" for name in names for kind in FORMATS}
         for old in every - {*paths}:
             old.unlink(missing_ok=True)
     return paths
+
+
+def _drawn(comparison: Comparison, names: Sequence[str], kind: str) -> dict[str, bytes]:
+    """The figures of these names that there is something for, as files of this format."""
+    drawing = {"profiles": profiles, "heatmaps": heatmaps, "decay": decay, "curves": curves,
+               "effects": effects}  # fmt: skip
+    figures = {name: drawing[name](comparison) for name in names}
+    return {name: encoded(figure, kind) for name, figure in figures.items() if figure is not None}
 
 
 def decay(comparison: Comparison) -> Figure | None:

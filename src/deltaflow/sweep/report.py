@@ -15,6 +15,7 @@ from deltaflow.comparison.grouped_runs import GroupedRuns, group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records import SUMMARY, SearchRecord, read_search
 from deltaflow.system.escaping import encodable, short_path
+from deltaflow.system.second_process import running_process
 
 PAGE, FIGURES = "report.html", "figures"
 
@@ -120,4 +121,4 @@ def _write_page(report: Report) -> None:
 def _write_figures(report: Report, kind: str) -> None:
     from deltaflow.figures.sweep_figures import write_figures  # matplotlib takes its time
 
-    write_figures(report.comparison, report.directory / FIGURES, kind)
+    write_figures(report.comparison, report.directory / FIGURES, kind, running_process())

@@ -86,11 +86,17 @@ def second_process() -> SecondProcess:
     Raises:
         OSError: if it cannot be started.
     """
-    if not (_kept and _kept[-1].is_usable):
-        for old in _kept:
-            old.end()
-        _kept[:] = [SecondProcess()]
+    if (running := running_process()) is not None:
+        return running
+    for old in _kept:
+        old.end()
+    _kept[:] = [SecondProcess()]
     return _kept[-1]
+
+
+def running_process() -> SecondProcess | None:
+    """The second process of this one, if it has been started."""
+    return _kept[-1] if _kept and _kept[-1].is_usable else None
 
 
 def received(answer: Future[Value] | None) -> Value | None:

@@ -133,7 +133,9 @@ class Moments:
         )
 
     def _at(self, q: Array) -> LayerMoments:
-        return LayerMoments(self.second_moment(q), self.slope_second_moment(q))
+        nodes, weights = rule(np.zeros_like(q), q, self.kinks)
+        squares = (f(nodes) ** 2 for f in (self.value, self.slope))
+        return LayerMoments(*(np.asarray((square * weights).sum(-1)) for square in squares))
 
     def covariance(self, q: float, c: Array) -> Array:
         """E φ(u₁)φ(u₂) for u of variance q and correlation c."""
