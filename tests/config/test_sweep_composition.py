@@ -15,6 +15,19 @@ SWEEPS = {
     "values": ([["loss=mse", f"optimizer.lr={lr}", f"seed={n}"] for n, lr in enumerate("123")], 1),
     "types": ([[f"optimizer.lr={lr}"] for lr in ("1", "0.5", "1e-3", "'0.1'", "null", "x")], 1),
     "choices": ([[f"activation={name}", "n_seeds=2"] for name in ("relu", "tanh", "relu")], 2),
+    "options of two groups": (
+        [[f"activation={a}", f"init={i}", f"n_seeds={n}"]
+         for a in ("relu", "tanh", "leaky") for n, i in enumerate(("he", "torch", "critical"), 1)],
+        6,  # the first run, four with one other option, and a first one put together
+    ),
+    "options that reach further": (
+        [[f"experiment={e}", f"activation={a}"]
+         for e in ("wine", "xor_tanh") for a in ("relu", "tanh")],
+        4,
+    ),
+    "an option that there is not, and no group": (
+        [["init=he", "resume=a"], ["init=torch", "resume=b"], ["init=zeros", "resume=null"]], 5
+    ),
     "experiment": ([["experiment=wine", f"network.width={n}"] for n in (3, 4)], 1),
     "lists": ([[f"network.hidden_sizes={n}", "seed=1"] for n in ("[1]", "[2,3]", "[1]")], 2),
     "new": ([["+data.tag=1", "~callbacks", f"trainer.threads={n}"] for n in (1, 2)], 1),
@@ -24,6 +37,13 @@ SWEEPS = {
     "whole and part": ([[f"optimizer.lr={n}", "+optimizer={lr: 7}"] for n in (1, 2)], 2),
     "references": ([[f"optimizer.lr={lr}", "optimizer.momentum=${seed}"] for lr in (1, 2)], 1),
 }  # fmt: skip
+
+
+OPTIONS = (("sigmoid", "leaky", "selu"), ("torch", "he", "critical"), ("sgd", "adam", "rmsprop"))
+PRESETS = sorted(
+    path.relative_to(config_directory() / "experiment").with_suffix("").as_posix()
+    for path in (config_directory() / "experiment").rglob("*.yaml")
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +66,38 @@ def test_runs_are_composed_as_hydra_composes_them(loader, sweep, name, monkeypat
     composer = SweepComposer(loader, sweep)
     assert [OmegaConf.to_yaml(composer.compose(run)) for run in runs] == expected
     assert len(loads) == n_loads
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", PRESETS)
+def test_options_put_together_are_what_hydra_composes(loader, sweep, preset):
+    composer = SweepComposer(loader, sweep)
+    for activation, init, optimizer in [*zip(*OPTIONS, strict=True), ("tanh", "he", "sgd")]:
+        run = [f"activation={activation}", f"init={init}", f"optimizer={optimizer}",
+               f"experiment={preset}", "optimizer.lr=1e-3"]  # fmt: skip
+        expected = loader.load_sweep_config(sweep, run)
+        found = composer.compose(run)
+        assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(expected)
+        assert found._metadata.flags == expected._metadata.flags
+        assert found.activation._get_flag("struct") == expected.activation._get_flag("struct")
+
+
+def test_options_that_depend_on_each_other_are_found_out(loader, sweep, monkeypatch):
+    load = loader.load_sweep_config
+
+    def coupled(master, overrides):
+        config = load(master, overrides)
+        if {"init=he", "activation=tanh"} <= set(overrides):
+            config.trainer.max_epochs = 7
+        return config
+
+    monkeypatch.setattr(loader, "load_sweep_config", coupled)
+    composer = SweepComposer(loader, sweep)
+    for activation in ("relu", "tanh", "leaky"):
+        for init in ("torch", "he", "zeros"):
+            run = [f"activation={activation}", f"init={init}"]
+            found = OmegaConf.to_yaml(composer.compose(run))
+            assert found == OmegaConf.to_yaml(coupled(sweep, run))
 
 
 def test_a_run_has_its_configuration_for_itself(loader, sweep):

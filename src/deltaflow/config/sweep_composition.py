@@ -1,11 +1,20 @@
-"""Compose the runs of a sweep as Hydra does, which is asked once for each choice of options."""
+"""Compose the runs of a sweep as Hydra does, which is asked once for each option, not for each run.
 
+An option that changes nothing outside its group decides nothing but that, and whether it does is
+looked for. So a run with two such options has the one group of a run with the one option, and the
+other of a run with the other. The first one that is put together so is compared with Hydra's.
+"""
+
+import copy
 from collections.abc import Sequence
+from typing import Any, cast
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config.value_overrides import compose_by_choices
+
+_Choices = tuple[str, ...]
 
 
 class SweepComposer:
@@ -19,11 +28,12 @@ class SweepComposer:
     def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
         self.loader = loader
         self.sweep = sweep
-        self._composed: dict[tuple[str, ...], DictConfig] = {}  # by the overrides of choices
+        self._composed: dict[_Choices, DictConfig] = {}  # by the overrides of choices
+        self._combines: bool | None = None  # whether options can be put together, once it is known
 
     def __getstate__(self) -> dict[str, object]:
         """What another process needs to compose: not what has been composed here."""
-        return vars(self) | {"_composed": {}}
+        return vars(self) | {"_composed": {}, "_combines": None}
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The configuration of a run.
@@ -34,15 +44,72 @@ class SweepComposer:
         Raises:
             hydra.errors.HydraException: for overrides that the command line would refuse.
         """
-        config = compose_by_choices(overrides, self._load, self._load_once)
+        config = compose_by_choices(overrides, self._load, self._of_choices)
         OmegaConf.copy_cache(from_config=self.sweep, to_config=config)
         return config
 
     def _load(self, overrides: Sequence[str]) -> DictConfig:
         return self.loader.load_sweep_config(self.sweep, list(overrides))
 
-    def _load_once(self, overrides: Sequence[str]) -> DictConfig:
-        key = tuple(overrides)
-        if key not in self._composed:
-            self._composed[key] = self._load(overrides)
-        return self._composed[key]
+    def _load_once(self, choices: _Choices) -> DictConfig:
+        if choices not in self._composed:
+            self._composed[choices] = self._load(choices)
+        return self._composed[choices]
+
+    def _of_choices(self, overrides: Sequence[str]) -> DictConfig:
+        choices = tuple(overrides)
+        if choices not in self._composed and self._composed and self._combines is not False:
+            try:
+                combined = self._combined(choices, *next(iter(self._composed.items())))
+            except Exception:  # one of the others cannot be, and this one may
+                combined, self._combines = None, False
+            if combined is not None:
+                self._composed[choices] = combined
+        return self._load_once(choices)
+
+    def _combined(
+        self, choices: _Choices, others: _Choices, composed: DictConfig
+    ) -> DictConfig | None:
+        """A configuration with some groups of others; ``None`` if it may not be so.
+
+        Args:
+            choices: to compose.
+            others: of the first run that was composed.
+            composed: what came of them.
+        """
+        changed = [k for k, (a, b) in enumerate(zip(choices, others, strict=False)) if a != b]
+        if len(choices) != len(others) or len(changed) < 2:
+            return None
+        config = copy.deepcopy(composed)
+        options = config.hydra.runtime.choices
+        for place in changed:
+            group, _, option = choices[place].partition("=")
+            if group not in options or not option.isidentifier() or _names(choices, group) > 1:
+                return None
+            one = self._load_once((*others[:place], choices[place], *others[place + 1 :]))
+            if _beside(one, group) != _beside(composed, group):
+                self._combines = False
+                return None
+            config[group] = copy.deepcopy(one[group])
+            options[group] = one.hydra.runtime.choices[group]
+        if self._combines is None:
+            whole = self._load(choices)
+            self._combines = _beside(whole) == _beside(config)
+            return whole
+        return config
+
+
+def _names(choices: _Choices, group: str) -> int:
+    """How many overrides name a group, in whatever way."""
+    return sum(one.lstrip("+~").partition("=")[0].partition("@")[0] == group for one in choices)
+
+
+def _beside(config: DictConfig, group: str | None = None) -> dict[str, Any]:
+    """All of a configuration but a group, and what names its choices."""
+    tree = cast(dict[str, Any], OmegaConf.to_container(config))
+    if group is not None:
+        tree.pop(group, None)
+        tree["hydra"]["runtime"]["choices"].pop(group, None)
+    tree["hydra"]["overrides"].pop("task")
+    tree["hydra"]["job"].pop("override_dirname")
+    return tree

@@ -45,7 +45,8 @@ def write_figures(
     names = [*_BESIDE, "decay", "curves", "effects"]
     asked = None if artist is None else artist.submit(_drawn, comparison, _BESIDE, kind)
     drawn = _drawn(comparison, names[len(_BESIDE) :], kind)
-    drawn |= received(asked) or _drawn(comparison, _BESIDE, kind)
+    beside = received(asked)
+    drawn |= _drawn(comparison, _BESIDE, kind) if beside is None else beside
     paths = [directory / f"{name}.{kind}" for name in names if name in drawn]
     for path in paths:
         make_folder(directory)
