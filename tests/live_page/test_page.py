@@ -10,6 +10,7 @@ from bokeh.document import Document
 
 from deltaflow import UserError, live
 from deltaflow.live_page.lessons import LESSONS
+from deltaflow.live_page.settings import CHOICES, GROUPS, options
 
 SMALL = ("n_seeds=4", "trainer.max_epochs=2", "network.width=8")
 
@@ -96,6 +97,30 @@ def test_a_field_refuses_what_is_no_value_of_it(page):
     assert not one.controls._errors["optimizer.lr"].visible
 
 
+@pytest.mark.parametrize("group", [*GROUPS, *CHOICES])
+@pytest.mark.slow
+def test_every_option_can_be_trained_or_says_what_it_lacks(page, group):
+    one = page(*SMALL, "data=moons")
+    for option in options(group):
+        one.change(group, option)
+        said = [pane.object for pane in one.controls._errors.values() if pane.visible]
+        if said:
+            assert (group, option) in {("data", "table")}
+            continue
+        assert settle(one).training.error is None
+        assert "Verdict" in one.display.verdict.object
+        one.change("data", "moons")
+
+
+@pytest.mark.parametrize("depth", [0, 50])
+def test_networks_are_as_deep_as_the_slider_goes(page, depth):
+    one = page(*SMALL, "activation=tanh")
+    one.change("network.depth", depth)
+    assert len(lines(one)["theory"]["y"]) == depth
+    assert settle(one).training.error is None
+    assert len(lines(one)["now"]["y"]) == depth + 1
+
+
 def test_numbers_ask_for_their_loss_and_classes_for_theirs(page):
     one = page(*SMALL)
     one.change("data", "sine")
@@ -157,6 +182,20 @@ def test_another_training_begins_when_settings_change(page):
     one.frame()
     assert one.training is not first
     assert first._closed
+
+
+@pytest.mark.parametrize("act", ["toggle", "step"])
+def test_a_button_means_what_was_set_just_before(page, act):
+    one = settle(page(*SMALL, "trainer.max_epochs=2000"))
+    first = one.training
+    one.change("activation", "tanh")
+    if act == "toggle":
+        one.toggle()
+    else:
+        one.step.clicks += 1
+    assert one.training is not first
+    assert one.training.config.activation == one.config.activation
+    assert one.training.is_playing == (act == "toggle")
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)

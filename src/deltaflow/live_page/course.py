@@ -116,11 +116,12 @@ class Metrics:
 
     def by_epoch(self, split: str, name: str) -> tuple[Array, Array]:
         """The epochs that were measured, and a column's mean over seeds in each."""
-        if (split, name) not in self._means:
+        known = self._means  # which the training's thread replaces when there are new rows
+        if (split, name) not in known:
             mean = pl.col(name).cast(pl.Float64).fill_nan(None).mean()
             of = self.rows.filter(split=split).group_by("epoch").agg(mean).sort("epoch")
-            self._means[split, name] = of["epoch"].to_numpy(), of[name].to_numpy()
-        return self._means[split, name]
+            known[split, name] = of["epoch"].to_numpy(), of[name].to_numpy()
+        return known[split, name]
 
 
 @dataclass

@@ -109,7 +109,7 @@ class Page:
         return box(left, right, gap="10px 16px")
 
     def change(self, key: str, value: Value, **others: Value) -> None:
-        """Set one thing, or several; networks are made when nothing changes further."""
+        """Set one thing, or several; networks are made when it comes to rest."""
         values: dict[str, Value] = {key: value} | others
         if key in _SIGMAS and self.forecast.point and self._choices["init"] != "normal":
             now = (round(sigma, 3) for sigma in self.forecast.point)
@@ -164,9 +164,7 @@ class Page:
         if self.training is not None:
             self.training.close()
         self.training = Training(self.config, self._forecaster.data(self.config))
-        self.shown.options = _EVERY | {
-            f"seed {seed}": r for r, seed in enumerate(self.training.seeds)
-        }
+        self.shown.options = _EVERY | {f"seed {s}": r for r, s in enumerate(self.training.seeds)}
         self.training.step()
         if was_playing:
             self.training.play(self.speed.value)
@@ -230,6 +228,8 @@ class Page:
         self.display.show(training, self.forecast)
 
     def _ask(self, do: Callable[[Training], None]) -> None:
+        if self._restart_at is not None:
+            self.restart()  # whoever asks means what is set now
         if self.training is not None:
             do(self.training)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
+import numpy as np
 import panel as pn
 
 from deltaflow.live_page.course import PROFILES
@@ -92,9 +93,8 @@ class Display:
 
     def predict(self, forecast: Forecast) -> None:
         """Show theory alone."""
-        if self.quantity in forecast.profiles:
-            line = forecast.profiles[self.quantity] * self._scale[self.quantity]
-            self.profile.predict(self.quantity, line)
+        line = forecast.profiles.get(self.quantity, np.empty(0)) * self._scale[self.quantity]
+        self.profile.predict(self.quantity, line)
         for figure in (self.heat, self.outcome, self.loss, self.score, self.shares):
             figure.clear()
         self.phase.move(forecast.point)
