@@ -4,20 +4,37 @@ No thread may run by then, so nothing is trained and no table read.
 """
 
 import gc
+from importlib import import_module
 from pathlib import Path
 
-import sklearn.datasets
-import sklearn.model_selection
-import sklearn.preprocessing  # noqa: F401
-import torch.utils.tensorboard  # noqa: F401
+import PIL.Image
 
-import deltaflow.commands.train
-import deltaflow.experiment.run
-import deltaflow.figures.sweep_figures
-import deltaflow.page.html
-import deltaflow.sweep.report  # noqa: F401
-import running  # noqa: F401
 from deltaflow.config.composition import compose_run
 
+for _name in (  # what a run or a sweep imports when it needs it
+    "deltaflow.commands.job",
+    "deltaflow.commands.resume",
+    "deltaflow.commands.stacks",
+    "deltaflow.commands.train",
+    "deltaflow.experiment.run",
+    "deltaflow.figures.sweep_figures",
+    "deltaflow.page.html",
+    "deltaflow.sweep.report",
+    "fsspec.implementations.chained",
+    "hydra._internal.logging_config",
+    "plotly.offline",
+    "polars._utils.parquet",
+    "rich._emoji_codes",
+    "running",
+    "sklearn.datasets.data",
+    "sklearn.datasets.descr",
+    "sklearn.model_selection",
+    "sklearn.preprocessing",
+    "tensorboard.plugins.hparams.metadata",
+    "torch.utils.serialization.config",
+    "torch.utils.tensorboard",
+):
+    import_module(_name)
+PIL.Image.preinit()
 compose_run([], Path())
 gc.freeze()  # nor does a command look for rubbish in what it has from here
