@@ -11,7 +11,11 @@ def listening(pages, address="127.0.0.1"):
     """Serves pages meanwhile, at a port that it tells."""
     with socket.create_server((address, 0)) as free:
         port = free.getsockname()[1]
-    server = pages.serve(port, address, show=False, threaded=True)
+    soon = {  # after a tab is closed; and one may take so long to connect
+        "check_unused_sessions_milliseconds": 200,
+        "unused_session_lifetime_milliseconds": 5_000,
+    }
+    server = pages.serve(port, address, show=False, threaded=True, **soon)
     wait_until(lambda: answers("127.0.0.1", port))
     yield port
     server.stop()

@@ -18,9 +18,9 @@ from deltaflow.system.errors import UserError
 HERE = "127.0.0.1"
 MOST_PAGES = 8
 """Pages that are open at once: each trains in a thread of its own."""
-_CHECKED_EVERY = 2_000  # milliseconds: tabs that were closed are let go of
+_CHECKED_EVERY = 2_000  # milliseconds: tabs are let go of that were closed 15 seconds ago
 _FULL = (
-    "A page must have a place to train in. Found {n} others open. Close one of them, wait a few "
+    "A page must have a place to train in. Found {n} others open. Close one of them, wait some "
     "seconds, and load this page again."
 )
 
@@ -88,8 +88,7 @@ class Pages:
             return pn.serve(
                 {"/": self.visit}, port=port, address=address, show=show, title="deltaflow",
                 websocket_origin=None if address == HERE else ["*"],
-                check_unused_sessions=_CHECKED_EVERY, unused_session_lifetime=_CHECKED_EVERY,
-                **options,
+                **{"check_unused_sessions_milliseconds": _CHECKED_EVERY} | options,
             )  # fmt: skip
         except OSError as error:
             raise UserError(
