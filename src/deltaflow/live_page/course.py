@@ -96,32 +96,39 @@ class Metrics:
     is_due = True
 
     def __init__(self, empty: pl.DataFrame) -> None:
-        self._rows = [empty]
-        self._means: dict[tuple[str, str], tuple[Array, Array]] = {}
+        self._known = _Known([empty])
 
     def append(self, frame: pl.DataFrame) -> None:
         """Add rows."""
-        self._rows.append(frame)
-        self._means = {}
+        self._known = _Known([*self._known.rows, frame])  # at once, for who reads meanwhile
 
     @property
     def n_parts(self) -> int:
         """How often rows have come."""
-        return len(self._rows)
+        return len(self._known.rows)
 
     @property
     def rows(self) -> pl.DataFrame:
         """All rows."""
-        return pl.concat(self._rows, rechunk=True)
+        return pl.concat(self._known.rows, rechunk=True)
 
     def by_epoch(self, split: str, name: str) -> tuple[Array, Array]:
         """The epochs that were measured, and a column's mean over seeds in each."""
-        known = self._means  # which the training's thread replaces when there are new rows
-        if (split, name) not in known:
+        known = self._known
+        if (split, name) not in known.means:
             mean = pl.col(name).cast(pl.Float64).fill_nan(None).mean()
-            of = self.rows.filter(split=split).group_by("epoch").agg(mean).sort("epoch")
-            known[split, name] = of["epoch"].to_numpy(), of[name].to_numpy()
-        return known[split, name]
+            rows = pl.concat(known.rows, rechunk=True).filter(split=split)
+            of = rows.group_by("epoch").agg(mean).sort("epoch")
+            known.means[split, name] = of["epoch"].to_numpy(), of[name].to_numpy()
+        return known.means[split, name]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The rows of a table so far, and the means that were asked for."""
+
+    rows: list[pl.DataFrame]
+    means: dict[tuple[str, str], tuple[Array, Array]] = field(default_factory=dict)
 
 
 @dataclass

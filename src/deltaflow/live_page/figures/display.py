@@ -109,7 +109,6 @@ class Display:
                  training.is_playing, training.has_ended, self.quantity)  # fmt: skip
         if state == self._drawn:
             return
-        self._drawn = state
         self.status.object = _status(training)
         if layers.first is not None and layers.last is not None:
             self.profile.show(self.quantity, layers.first, layers.last)
@@ -125,6 +124,7 @@ class Display:
             self.verdict.object = said("Verdict", first) + more
             if outcome.shown is not None:
                 self.outcome.show(outcome.shown)
+        self._drawn = state  # a picture that failed is drawn again
 
     def _show_course(self, training: Training, forecast: Forecast) -> None:
         course, epoch_steps = training.course, training.epoch_steps
