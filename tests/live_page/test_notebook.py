@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import panel
 import pytest
@@ -72,4 +73,5 @@ def test_it_steps_and_is_seen_to(said):
         assert not page.timer.running
         await asyncio.sleep(0)
 
-    asyncio.run(notebook())
+    with ThreadPoolExecutor(1) as own:  # a browser of other tests may have a loop in this one
+        own.submit(asyncio.run, notebook()).result()
