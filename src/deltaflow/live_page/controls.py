@@ -43,6 +43,7 @@ _LABELS = {
     "seed": "first seed",
     "trainer.max_epochs": "epochs",
 }
+_SOON = 5  # milliseconds
 _SLIDERS = {"network.depth": 1, "init.sigma_w": 0.05, "init.sigma_b": 0.05, "n_seeds": 1}
 _ORDER = (
     ("data", "data.path", "data.target", "activation", "activation.negative_slope", "init",
@@ -53,8 +54,9 @@ _ORDER = (
 
 
 def styled(widget: Any, name: str = "") -> Any:
-    """A widget in the look of the page."""
+    """A widget in the look of the page, which is answered soon."""
     widget.stylesheets = [FIELD_STYLE]
+    widget._debounce = _SOON  # Panel lets 50 ms go by after each event, and has no setting for it
     if name:
         widget.css_classes = [name]
     return widget
