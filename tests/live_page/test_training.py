@@ -1,5 +1,7 @@
 """A training that is watched is the run of the same settings."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,25 @@ def test_its_records_are_those_of_the_run(started, tmp_path):
     assert metrics.sort(key).equals(done.metrics.sort(key))
     assert list(training.outcome.verdicts) == [one.words for one in done.verdicts]
     assert len(training.course.losses) == done.record.n_steps
+
+
+CLOSED = """
+import time
+from pathlib import Path
+from deltaflow.config.composition import compose_run
+from deltaflow.experiment import assembly
+from deltaflow.live_page.training import Training
+
+config, _ = compose_run(["network.depth=20", "n_seeds=16", "trainer.max_epochs=500"], Path())
+training = Training(config, assembly.datamodule(config))
+training.play()
+while training.n_steps < 20:
+    time.sleep(0.01)
+training.close()
+"""
+
+
+@pytest.mark.slow
+def test_a_program_may_end_while_a_closed_training_makes_its_last_update(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", CLOSED], cwd=tmp_path, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -110,7 +110,6 @@ class Training:
             self._turn.notify_all()
         if wait:
             self._thread.join()
-        atexit.unregister(self.close)
 
     def wait(self, seconds: float = 60.0) -> None:
         """Wait until it has made what was asked for, and was looked at.
@@ -142,6 +141,8 @@ class Training:
             with self._turn:
                 self.error = explain(error)
                 self._turn.notify_all()
+        finally:
+            atexit.unregister(self.close)
 
     def _train(self) -> None:
         config, data = self.config, self._data
