@@ -110,8 +110,9 @@ def _send_twice(_: str) -> None:
 
 def _storm(_: str) -> None:
     victim = os.getpid()
-    begun, begin = os.pipe()
+    (wait, go), (begun, begin) = os.pipe(), os.pipe()
     if os.fork() == 0:
+        os.read(wait, 1)  # Python ignores what is raised in a process while it forks
         for n in range(STORM):
             try:
                 os.kill(victim, (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)[n % 3])
@@ -120,6 +121,7 @@ def _storm(_: str) -> None:
             os.write(begin, b".")
             time.sleep(_GAP)
         os._exit(0)
+    os.write(go, b".")
     os.read(begun, 1)  # on a busy machine all could be over before it begins
     time.sleep(10 * _GAP)
 
