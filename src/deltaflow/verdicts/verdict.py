@@ -1,6 +1,6 @@
 """A verdict: what kind of finding, the numbers it rests on, and what to try."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,3 +44,7 @@ class Verdict:
     numbers: Numbers = field(default_factory=dict)
     layers: tuple[int, ...] = ()
     advice: Advice | None = None
+
+
+Sentence = str | Callable[[Verdict], str]
+"""What a kind of verdict says: a template that its numbers fill, or what makes it of a verdict."""

@@ -15,9 +15,9 @@ from deltaflow.experiment.provenance import first_summary
 from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.records import LAYERS, METRICS, Recording, Summary, read_table
 from deltaflow.system.errors import UserError
-from deltaflow.verdicts.verdict import Verdict
+from deltaflow.verdicts import Verdict, recorded
 from deltaflow.watching.judgement.findings import judge
-from deltaflow.watching.judgement.words import recorded
+from deltaflow.watching.judgement.words import words
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.forecast import Forecast
 from deltaflow.watching.measuring.functions import Kinds
@@ -173,7 +173,7 @@ class WatchedTraining:
                 "n_parameters": sum(p.numel() for p in parameters),
                 "device": parameters[0].device.type if parameters else None,
                 "theory": None if self._forecast is None else self._forecast.record(layers),
-                "verdicts": [recorded(verdict, evidence.names) for verdict in self.verdicts],
+                "verdicts": [recorded(v, words(v, evidence.names)) for v in self.verdicts],
             }
         )
         return layers, metrics

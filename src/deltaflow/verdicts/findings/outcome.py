@@ -98,7 +98,7 @@ def unlike_rows(evidence: Evidence) -> Verdict | None:
         is_lost = learnt[other] > 0 and 1 - learnt[part] > ANOTHER_ORDER
         if is_lost or (explained[other] > MAJORITY and explained[part] <= 0):
             losses = {f"{name}_loss": float(fit.losses(name)[-1]) for name in parts}
-            return Verdict(f"unlike_{part}_rows", "end", losses)
+            return Verdict(f"unlike_{part}_rows", "end", {"part": part} | losses)
     return None
 
 

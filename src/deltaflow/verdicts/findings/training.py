@@ -28,7 +28,7 @@ def _diverged(evidence: Evidence) -> Verdict:
         rows = evidence.metrics.filter(split="validation").filter(~pl.col("loss").is_finite())
         part = "validation" if len(rows) else "test"
         loss = float(np.nanmax(evidence.data.final_losses))  # type: ignore[arg-type]
-        return Verdict(f"unlike_{part}_rows", "end", {"training_loss": loss})
+        return Verdict(f"unlike_{part}_rows", "end", {"part": part, "training_loss": loss})
     steps = [r["diverged_at_step"] for r in evidence.replicas if r["status"] == "diverged"]
     numbers: dict[str, Any] = {"n_diverged": len(steps), **evidence.counts, "step": min(steps)}
     if _overflows(evidence):

@@ -5,25 +5,31 @@
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from deltaflow.verdicts.verdict import Advice, Verdict
+from deltaflow.verdicts.verdict import Advice, Sentence, Verdict
 from deltaflow.verdicts.words import network, outcome, settings, training
 
 
 def words(verdict: Verdict) -> str:
     """A verdict as a sentence or a few."""
-    found = _SENTENCES[verdict.kind](verdict)
+    said = _SENTENCES[verdict.kind]
+    found = said.format_map(verdict.numbers) if isinstance(said, str) else said(verdict)
     return found if verdict.advice is None else f"{found} {advice_words(verdict.advice)}"
 
 
-def recorded(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as it stands in the summary."""
+def recorded(verdict: Verdict, said: str | None = None) -> dict[str, Any]:
+    """A verdict as it stands in the summary.
+
+    Args:
+        verdict: the finding.
+        said: the same in other words than these, as of a watched model.
+    """
     advice = verdict.advice or Advice()
     return {
         "kind": verdict.kind,
-        "words": words(verdict),
+        "words": words(verdict) if said is None else said,
         "when": verdict.when,
         "layers": list(verdict.layers),
         "numbers": dict(verdict.numbers),
@@ -68,6 +74,6 @@ def advice_words(advice: Advice) -> str:
     return f"{before}Try {' '.join(advice.overrides)}{predicted}{instead}{other}.{without}"
 
 
-_SENTENCES: Mapping[str, Callable[[Verdict], str]] = (
-    network.SENTENCES | settings.SENTENCES | training.SENTENCES | outcome.SENTENCES
-)
+_SENTENCES: Mapping[str, Sentence] = {
+    **network.SENTENCES, **settings.SENTENCES, **training.SENTENCES, **outcome.SENTENCES
+}  # fmt: skip

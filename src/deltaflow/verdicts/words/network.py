@@ -1,8 +1,9 @@
 """Sentences on gradients and units."""
 
 import math
+from collections.abc import Mapping
 
-from deltaflow.verdicts.verdict import Numbers, Verdict
+from deltaflow.verdicts.verdict import Numbers, Sentence, Verdict
 
 
 def _symmetric(verdict: Verdict) -> str:
@@ -130,7 +131,7 @@ def _in_theory(n: Numbers, when: str = "") -> str:
     return f" (theory {n['predicted_share']:.0%}{when})" if "predicted_share" in n else ""
 
 
-SENTENCES = {
+SENTENCES: Mapping[str, Sentence] = {
     "symmetric": _symmetric,
     "unexpected_start": _unexpected_start,
     "chaotic": _chaotic,

@@ -1,9 +1,10 @@
 """Sentences on what came out."""
 
 import math
+from collections.abc import Mapping
 
 from deltaflow.verdicts.thresholds import FEWEST_STEPS
-from deltaflow.verdicts.verdict import Numbers, Verdict
+from deltaflow.verdicts.verdict import Numbers, Sentence, Verdict
 from deltaflow.verdicts.words.network import change
 
 _CAUSES = {
@@ -64,7 +65,7 @@ def _overfitting(verdict: Verdict) -> str:
 
 
 def _unlike_rows(verdict: Verdict) -> str:
-    n, (_, part, _) = verdict.numbers, verdict.kind.split("_")
+    n, part = verdict.numbers, verdict.numbers["part"]
     other = "test" if part == "validation" else "validation"
     found = (
         f"the loss is {n[f'{part}_loss']:.3g} there, more than a constant has, and "
@@ -138,7 +139,7 @@ def _result(n: Numbers) -> str:
     return f"training took away {n['explained']:.0%} of the loss of the best constant output"
 
 
-SENTENCES = {
+SENTENCES: Mapping[str, Sentence] = {
     "plateau": _plateau,
     "undertrained": _undertrained,
     "by_heart": _by_heart,

@@ -1,6 +1,8 @@
 """Sentences on settings that keep a network from learning."""
 
-from deltaflow.verdicts.verdict import Verdict
+from collections.abc import Mapping
+
+from deltaflow.verdicts.verdict import Sentence, Verdict
 
 
 def _doubled(verdict: Verdict) -> str:
@@ -13,46 +15,11 @@ def _doubled(verdict: Verdict) -> str:
     )
 
 
-def _unreachable(verdict: Verdict) -> str:
-    n = verdict.numbers
-    return (
-        f"The {n['output_activation']} on the output keeps it from the targets: whatever the "
-        f"weights, the loss cannot fall below {n['floor']:.3g}, and the best constant output has "
-        f"{n['best_constant']:.3g}."
-    )
-
-
 def _unscaled(verdict: Verdict) -> str:
     names = {"input_second_moment": "inputs have mean(x²)", "target_second_moment": "targets have "
              "mean(y²)"}  # fmt: skip
     sizes = " and ".join(f"{names[key]} = {n:.3g}" for key, n in verdict.numbers.items())
     return f"Data are not standardised, and little is explained: {sizes}."
-
-
-def _weight_decay(verdict: Verdict) -> str:
-    n = verdict.numbers
-    return (
-        f"Weight decay outweighs the loss: at the start the decay {n['weight_decay']:g} pulls at "
-        f"the weights {n['pull']:.2g} times as hard, and little is explained."
-    )
-
-
-def _clipping(verdict: Verdict) -> str:
-    n = verdict.numbers
-    return (
-        f"Clipping leaves next to nothing of the gradient: its norm is {n['gradient_norm']:.2g} at "
-        f"the start and cut to {n['clip_norm']:.2g}, updates are {n['update']:.1g} of the "
-        "weights' length, and little is explained."
-    )
-
-
-def _dropout(verdict: Verdict) -> str:
-    n = verdict.numbers
-    return (
-        f"Dropout leaves too few units: {n['units_left']:.2g} of the smallest layer with "
-        f"{n['dropout']:g}, so that at most {n['signal']:.0%} of a signal's power passes, were all "
-        "units alike, and the rest is noise."
-    )
 
 
 def _bottleneck(verdict: Verdict) -> str:
@@ -65,13 +32,20 @@ def _bottleneck(verdict: Verdict) -> str:
     )
 
 
-SENTENCES = {
+SENTENCES: Mapping[str, Sentence] = {
     "doubled": _doubled,
-    "unreachable": _unreachable,
+    "unreachable": "The {output_activation} on the output keeps it from the targets: whatever the "
+    "weights, the loss cannot fall below {floor:.3g}, and the best constant output has "
+    "{best_constant:.3g}.",
     "unscaled": _unscaled,
-    "weight_decay": _weight_decay,
-    "clipping": _clipping,
-    "dropout": _dropout,
+    "weight_decay": "Weight decay outweighs the loss: at the start the decay {weight_decay:g} "
+    "pulls at the weights {pull:.2g} times as hard, and little is explained.",
+    "clipping": "Clipping leaves next to nothing of the gradient: its norm is {gradient_norm:.2g} "
+    "at the start and cut to {clip_norm:.2g}, updates are {update:.1g} of the weights' length, and "
+    "little is explained.",
+    "dropout": "Dropout leaves too few units: {units_left:.2g} of the smallest layer with "
+    "{dropout:g}, so that at most {signal:.0%} of a signal's power passes, were all units alike, "
+    "and the rest is noise.",
     "bottleneck": _bottleneck,
 }
 """By kind of verdict."""

@@ -1,7 +1,9 @@
 """Sentences on what training did."""
 
+from collections.abc import Mapping
+
 from deltaflow.verdicts.thresholds import USUAL_UPDATE
-from deltaflow.verdicts.verdict import Verdict
+from deltaflow.verdicts.verdict import Sentence, Verdict
 
 
 def _divergence(verdict: Verdict) -> str:
@@ -46,7 +48,7 @@ def _stalled(verdict: Verdict) -> str:
     )
 
 
-SENTENCES = {
+SENTENCES: Mapping[str, Sentence] = {
     "divergence": _divergence,
     "violent": _violent,
     "stalled": _stalled,

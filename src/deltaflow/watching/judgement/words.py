@@ -5,28 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deltaflow.verdicts.thresholds import KEPT
-from deltaflow.verdicts.verdict import Verdict
+from deltaflow.verdicts.verdict import Numbers, Verdict
 
 _MOST_NAMES = 3
-
-
-def recorded(verdict: Verdict, names: Sequence[str]) -> dict[str, Any]:
-    """A verdict as it stands in the summary.
-
-    Args:
-        verdict: the finding.
-        names: of all layers, in the order of the table.
-    """
-    return {
-        "kind": verdict.kind,
-        "words": words(verdict, names),
-        "when": verdict.when,
-        "layers": list(verdict.layers),
-        "numbers": dict(verdict.numbers),
-        "overrides": [],
-        "leave_out": [],
-        "predicted": {},
-    }
 
 
 def words(verdict: Verdict, names: Sequence[str]) -> str:
@@ -36,7 +17,11 @@ def words(verdict: Verdict, names: Sequence[str]) -> str:
         verdict: the finding.
         names: of all layers, in the order of the table.
     """
-    return _SENTENCES[verdict.kind](verdict.numbers, _named(verdict.layers, names), names)
+    n: dict[str, Any] = {**verdict.numbers, "where": _named(verdict.layers, names)}
+    if "depth" in n:
+        n["change"] = _change(n, names)
+    said = _SENTENCES[verdict.kind]
+    return said.format_map(n) if isinstance(said, str) else said(n)
 
 
 def _named(layers: Sequence[int], names: Sequence[str]) -> str:
@@ -45,38 +30,7 @@ def _named(layers: Sequence[int], names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _detached(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return (
-        f"No gradient reaches {where}, though the weights ask for one: what comes after is cut off "
-        "by `detach()`, `no_grad()`, `.item()` or NumPy, or does not enter the loss. Let the loss "
-        "depend on it, or set `requires_grad_(False)` if that is meant."
-    )
-
-
-def _unoptimized(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return (
-        f"The weights of {where} get gradients and never move. Hand them to the optimizer: "
-        "`optimizer.add_param_group({'params': layer.parameters()})`, or build it after the model "
-        "is complete; or see whether its step is skipped or its lr is 0."
-    )
-
-
-def _accumulated(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return (
-        f"Gradients of earlier steps are still in `.grad` at step {n['step']}, so each step goes "
-        "where the sum of all points. Call `optimizer.zero_grad()` before every `backward()`."
-    )
-
-
-def _symmetric(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return (
-        f"Units of {where} start as copies of one another, {n['distinct_units']} of them "
-        "different, and get the same gradients, so that they stay so. Draw the weights: "
-        "`torch.nn.init.kaiming_normal_(layer.weight)`."
-    )
-
-
-def _divergence(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+def _divergence(n: Numbers) -> str:
     if n["step"] == 0:
         return (
             "The loss is not finite before any update: look at the inputs and targets, at the size "
@@ -90,15 +44,15 @@ def _divergence(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
     )
 
 
-def _exploding(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return f"Gradients explode: {_change(n, names)}. {_initialise(n)}"
+def _exploding(n: Numbers) -> str:
+    return f"Gradients explode: {n['change']}. {_initialise(n)}"
 
 
-def _vanishing(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return f"Gradients vanish: {_change(n, names)}. {_initialise(n)}"
+def _vanishing(n: Numbers) -> str:
+    return f"Gradients vanish: {n['change']}. {_initialise(n)}"
 
 
-def _doubled(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+def _doubled(n: Numbers) -> str:
     own = n["output_activation"]
     loss = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy_with_logits"}[own]
     return (
@@ -107,41 +61,7 @@ def _doubled(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
     )
 
 
-def _saturation(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return (
-        f"{n['share']:.0%} of the pre-activations of {where} lie where the slope of the activation "
-        "is below a twentieth of its steepest. Standardise the inputs, start with smaller weights "
-        "(`torch.nn.init.xavier_normal_(layer.weight)`), or use a smaller lr if they are fine at "
-        "the start."
-    )
-
-
-def _inactive(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return (
-        f"{n['share']:.0%} of the pre-activations of {where} lie on the flat part of the "
-        "activation, which passes no gradient. Start with biases of 0 and "
-        "`torch.nn.init.kaiming_normal_(layer.weight)`, use a smaller lr if they are fine at the "
-        "start, or `torch.nn.LeakyReLU`."
-    )
-
-
-def _dead(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return (
-        f"{n['share']:.0%} of the units of {where} are off for every sample of the last measured "
-        f"batches ({n['share_by_chance']:.0%} could be by chance). Use a smaller lr, or "
-        "`torch.nn.LeakyReLU`, whose units cannot die."
-    )
-
-
-def _violent(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
-    return (
-        f"Steps are too long: at step {n['step']} the update of {where} is {n['update']:.2g} of "
-        f"the weights' length, and {_loss(n)}. Use a smaller lr: updates "
-        "of 0.001 to 0.01 train well."
-    )
-
-
-def _stalled(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+def _stalled(n: Numbers) -> str:
     factor = n["factor"]
     larger = f"one {factor:.0e} times larger" if math.isfinite(factor) else "a larger one"
     return (
@@ -151,21 +71,21 @@ def _stalled(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
     )
 
 
-def _plateau(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+def _plateau(n: Numbers) -> str:
     ignores = " The outputs do not depend on the sample." if n.get("response", 1.0) < KEPT else ""
     return (
-        f"Nothing is learnt though gradients flow ({_change(n, names)}): {_loss(n)}.{ignores} Try "
+        f"Nothing is learnt though gradients flow ({n['change']}): {_loss(n)}.{ignores} Try "
         "to learn ten samples by heart; if that works, look at data and labels, and if not, at the "
         "loss and at what the model is fed."
     )
 
 
-def _healthy(n: Mapping[str, Any], where: str, names: Sequence[str]) -> str:
+def _healthy(n: Numbers) -> str:
     losses = f"; {_loss(n)}" if "last_loss" in n else ""
-    return f"No finding: {_change(n, names)}{losses}."
+    return f"No finding: {n['change']}{losses}."
 
 
-def _change(n: Mapping[str, Any], names: Sequence[str]) -> str:
+def _change(n: Numbers, names: Sequence[str]) -> str:
     """How δ changes on its way back at the start."""
     if n["depth"] < 2 or "decades" not in n:
         return "δ has no layers to cross" if n["depth"] < 2 else "δ is 0 or not known"
@@ -180,7 +100,7 @@ def _change(n: Mapping[str, Any], names: Sequence[str]) -> str:
     )
 
 
-def _initialise(n: Mapping[str, Any]) -> str:
+def _initialise(n: Numbers) -> str:
     """What keeps the size of δ for the activation that most layers have."""
     name, flat = n.get("activation", ""), n.get("has_flat_part", False)
     if flat:
@@ -193,23 +113,40 @@ def _initialise(n: Mapping[str, Any]) -> str:
     return f"In a plain chain {way}; so do normalisation and residual connections."
 
 
-def _loss(n: Mapping[str, Any]) -> str:
+def _loss(n: Numbers) -> str:
     return f"the loss goes from {n['first_loss']:.3g} to {n['last_loss']:.3g}"
 
 
-_SENTENCES: Mapping[str, Callable[[Mapping[str, Any], str, Sequence[str]], str]] = {
-    "detached": _detached,
-    "unoptimized": _unoptimized,
-    "accumulated": _accumulated,
-    "symmetric": _symmetric,
+_SENTENCES: Mapping[str, str | Callable[[Numbers], str]] = {  # templates, or what makes them
+    "detached": "No gradient reaches {where}, though the weights ask for one: what comes after is "
+    "cut off by `detach()`, `no_grad()`, `.item()` or NumPy, or does not enter the loss. Let the "
+    "loss depend on it, or set `requires_grad_(False)` if that is meant.",
+    "unoptimized": "The weights of {where} get gradients and never move. Hand them to the "
+    "optimizer: `optimizer.add_param_group({{'params': layer.parameters()}})`, or build it after "
+    "the model is complete; or see whether its step is skipped or its lr is 0.",
+    "accumulated": "Gradients of earlier steps are still in `.grad` at step {step}, so each step "
+    "goes where the sum of all points. Call `optimizer.zero_grad()` before every `backward()`.",
+    "symmetric": "Units of {where} start as copies of one another, {distinct_units} of them "
+    "different, and get the same gradients, so that they stay so. Draw the weights: "
+    "`torch.nn.init.kaiming_normal_(layer.weight)`.",
     "divergence": _divergence,
     "exploding": _exploding,
     "vanishing": _vanishing,
     "doubled": _doubled,
-    "saturation": _saturation,
-    "inactive": _inactive,
-    "dead": _dead,
-    "violent": _violent,
+    "saturation": "{share:.0%} of the pre-activations of {where} lie where the slope of the "
+    "activation is below a twentieth of its steepest. Standardise the inputs, start with smaller "
+    "weights (`torch.nn.init.xavier_normal_(layer.weight)`), or use a smaller lr if they are fine "
+    "at the start.",
+    "inactive": "{share:.0%} of the pre-activations of {where} lie on the flat part of the "
+    "activation, which passes no gradient. Start with biases of 0 and "
+    "`torch.nn.init.kaiming_normal_(layer.weight)`, use a smaller lr if they are fine at the "
+    "start, or `torch.nn.LeakyReLU`.",
+    "dead": "{share:.0%} of the units of {where} are off for every sample of the last measured "
+    "batches ({share_by_chance:.0%} could be by chance). Use a smaller lr, or "
+    "`torch.nn.LeakyReLU`, whose units cannot die.",
+    "violent": "Steps are too long: at step {step} the update of {where} is {update:.2g} of the "
+    "weights' length, and the loss goes from {first_loss:.3g} to {last_loss:.3g}. Use a smaller "
+    "lr: updates of 0.001 to 0.01 train well.",
     "stalled": _stalled,
     "plateau": _plateau,
     "healthy": _healthy,
