@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from deltaflow.nn.initializers import Normal, Torch
 from deltaflow.theory import Graph, Moments, NoTheoryError, predict, propagate, trace
-from deltaflow.theory.graphs import (
+from deltaflow.theory.graphs.batches import NormalizedBatch
+from deltaflow.theory.graphs.operations import (
     BatchNorm,
     Dropout,
     Elementwise,
@@ -19,7 +20,6 @@ from deltaflow.theory.graphs import (
     Source,
     Sum,
 )
-from deltaflow.theory.graphs.batches import NormalizedBatch
 
 WIDTH, BLOCKS = 512, 20
 

@@ -24,21 +24,12 @@ import numpy as np
 from deltaflow.nn.initializers import Initializer
 from deltaflow.theory.fixed_points import FixedPoint, fixed_point_at
 from deltaflow.theory.gaussian import Array
-from deltaflow.theory.graphs import (
-    BatchNorm,
-    Dropout,
-    Elementwise,
-    Graph,
-    LayerNorm,
-    Linear,
-    Operation,
-    Source,
-    propagate,
-)
+from deltaflow.theory.graphs import Graph, operations, propagate
+from deltaflow.theory.graphs.operations import Operation
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.recursion import Prediction, variances
 
-_NORMALIZATIONS = {"layer": LayerNorm, "batch": BatchNorm}
+_NORMALIZATIONS = {"layer": operations.LayerNorm, "batch": operations.BatchNorm}
 _DEEP = 16  # layers, after which a batch has forgotten what it was
 
 
@@ -60,20 +51,20 @@ def chain(
         fed: as ``products`` of `Source`.
         dropout: share of hidden units dropped.
     """
-    operations: list[Operation] = [Source(fed, np.zeros(len(fed)))]
+    made: list[Operation] = [operations.Source(fed, np.zeros(len(fed)))]
 
     def then(operation: Operation) -> int:
-        operations.append(operation)
-        return len(operations) - 1
+        made.append(operation)
+        return len(made) - 1
 
     last = 0
     for number, (weight, bias, units) in enumerate(zip(*layers, sizes[1:], strict=True)):
         if number:
             last = then(_NORMALIZATIONS[normalization](last))
-            last = then(Elementwise(last, moments))
-            last = then(Dropout(last, dropout)) if dropout else last
-        last = then(Linear(last, weight, bias, units))
-    return Graph(operations)
+            last = then(operations.Elementwise(last, moments))
+            last = then(operations.Dropout(last, dropout)) if dropout else last
+        last = then(operations.Linear(last, weight, bias, units))
+    return Graph(made)
 
 
 def predict_normalized(

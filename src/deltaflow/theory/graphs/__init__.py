@@ -17,35 +17,8 @@ fields, each times a number per sample. δ goes the same way back.
     the graph of a module, with the variances of its weights
 """
 
-from deltaflow.theory.graphs.operations import (
-    BatchNorm,
-    Dropout,
-    Elementwise,
-    Graph,
-    LayerNorm,
-    Linear,
-    NoTheoryError,
-    Operation,
-    Source,
-    Sum,
-)
+from deltaflow.theory.graphs.operations import Graph, NoTheoryError
 from deltaflow.theory.graphs.propagation import Profile, propagate
 from deltaflow.theory.graphs.tracing import read, symbolic, trace
 
-__all__ = [
-    "BatchNorm",
-    "Dropout",
-    "Elementwise",
-    "Graph",
-    "LayerNorm",
-    "Linear",
-    "NoTheoryError",
-    "Operation",
-    "Profile",
-    "Source",
-    "Sum",
-    "propagate",
-    "read",
-    "symbolic",
-    "trace",
-]
+__all__ = ["Graph", "NoTheoryError", "Profile", "propagate", "read", "symbolic", "trace"]

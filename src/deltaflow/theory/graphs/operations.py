@@ -112,8 +112,3 @@ class Graph:
     """
 
     operations: Sequence[Operation]
-
-    @property
-    def mixes_samples(self) -> bool:
-        """Whether what a sample gives depends on its batch, and so on how alike samples are."""
-        return any(isinstance(operation, BatchNorm) for operation in self.operations)

@@ -19,19 +19,9 @@ from operator import add
 import numpy as np
 
 from deltaflow.theory.gaussian import Array
+from deltaflow.theory.graphs import operations
 from deltaflow.theory.graphs.batches import NormalizedBatch
-from deltaflow.theory.graphs.operations import (
-    BatchNorm,
-    Dropout,
-    Elementwise,
-    Graph,
-    LayerNorm,
-    Linear,
-    NoTheoryError,
-    Operation,
-    Source,
-    Sum,
-)
+from deltaflow.theory.graphs.operations import Graph, NoTheoryError, Operation
 from deltaflow.theory.graphs.signals import Field, Signal, diagonal, outer
 from deltaflow.theory.hermite import paired
 
@@ -93,22 +83,23 @@ def propagate(graph: Graph) -> Profile:
             continue
         g = gradients[number]
         match operation:
-            case Linear(fed=fed, weight=weight):
+            case operations.Linear(fed=fed, weight=weight):
                 arrive(signals[fed], weight * g)
-            case Elementwise(fed=fed):
+            case operations.Elementwise(fed=fed):
                 batch = _batch_behind(signals[fed])
                 if batch is None:
                     arrive(signals[fed], slopes[number] * g)
                 else:
                     (behind,) = signals[fed].parts
                     given = graph.operations[behind]
-                    assert isinstance(given, BatchNorm)
+                    assert isinstance(given, operations.BatchNorm)
                     arrive(signals[given.fed], batch.back(g, slopes[number]))
-            case BatchNorm(fed=fed) if (batch := fields[number].batch) and g.any():
+            case operations.BatchNorm(fed=fed) if (batch := fields[number].batch) and g.any():
                 arrive(signals[fed], batch.back(g, np.full_like(batch.u, batch.scale)))
-            case Dropout(fed=fed, rate=rate):
+            case operations.Dropout(fed=fed, rate=rate):
                 arrive(signals[fed], _without(g, rate))
-    layers = [(n, op) for n, op in enumerate(graph.operations) if isinstance(op, Linear)]
+    linear = operations.Linear
+    layers = [(n, op) for n, op in enumerate(graph.operations) if isinstance(op, linear)]
     if not layers:
         raise NoTheoryError("Theory is of linear layers. Found none. Look at another model.")
 
@@ -133,23 +124,23 @@ def _forward(
 ) -> Signal:
     """What an operation gives; a field of its own is put beside the others."""
     match operation:
-        case Sum(fed=fed, factors=factors):
+        case operations.Sum(fed=fed, factors=factors):
             return reduce(add, (signals[k].scaled(f) for k, f in zip(fed, factors, strict=True)))
-        case LayerNorm(fed=fed, eps=eps, scale=scale, is_centred=is_centred):
+        case operations.LayerNorm(fed=fed, eps=eps, scale=scale, is_centred=is_centred):
             given = signals[fed]
             size = given.covariance if is_centred else given.second_moment
             factor = scale / np.sqrt(diagonal(size) + eps)
             return given.scaled(factor, -factor * given.mean if is_centred else 0.0)
-        case Source(products=products, mean=mean):
+        case operations.Source(products=products, mean=mean):
             own = frozenset([number])
             fields[number] = Field(products - outer(mean, mean, products), mean, own)
-        case Linear(fed=fed, weight=weight, bias=bias):
+        case operations.Linear(fed=fed, weight=weight, bias=bias):
             covariance = weight * signals[fed].second_moment + bias
             nothing = np.zeros(len(covariance))
             fields[number] = Field(covariance, nothing, frozenset([number]), is_gaussian=True)
-        case Elementwise():
+        case operations.Elementwise():
             fields[number], slopes[number] = _activated(operation, number, signals[operation.fed])
-        case BatchNorm(fed=fed, eps=eps, scale=scale):
+        case operations.BatchNorm(fed=fed, eps=eps, scale=scale):
             given = signals[fed]
             if not given.is_gaussian or given.covariance.ndim == 1:
                 raise NoTheoryError(
@@ -160,7 +151,7 @@ def _forward(
             covariance = scale**2 * batch.u.T @ batch.u / len(batch.u)
             origins = _origins(given) | {number}
             fields[number] = Field(covariance, np.zeros(len(covariance)), origins, batch=batch)
-        case Dropout(fed=fed, rate=rate):
+        case operations.Dropout(fed=fed, rate=rate):
             given = signals[fed]
             second_moment = _without(given.second_moment, rate)
             covariance = second_moment - outer(given.mean, given.mean, second_moment)
@@ -169,7 +160,9 @@ def _forward(
     return Signal({number: np.ones_like(found.mean)}, fields, np.zeros_like(found.mean))
 
 
-def _activated(operation: Elementwise, number: int, given: Signal) -> tuple[Field, Array]:
+def _activated(
+    operation: operations.Elementwise, number: int, given: Signal
+) -> tuple[Field, Array]:
     """What φ gives, and its slopes as they are needed on the way back."""
     moments, origins = operation.moments, _origins(given) | {number}
     if (batch := _batch_behind(given)) is not None:

@@ -10,19 +10,9 @@ from torch import Tensor, fx, nn
 
 from deltaflow.nn.activations import traits
 from deltaflow.system.errors import UserError
+from deltaflow.theory.graphs import operations
 from deltaflow.theory.graphs.functions import Called, Copying, name_of
-from deltaflow.theory.graphs.operations import (
-    BatchNorm,
-    Dropout,
-    Elementwise,
-    Graph,
-    LayerNorm,
-    Linear,
-    NoTheoryError,
-    Operation,
-    Source,
-    Sum,
-)
+from deltaflow.theory.graphs.operations import Graph, NoTheoryError, Operation
 from deltaflow.theory.moments import Moments
 
 _LAYER_NORMS = (nn.LayerNorm, nn.RMSNorm)
@@ -102,7 +92,7 @@ class _Reader:
                 if not isinstance(node.args[0], fx.Node) or node.args[0] not in self.numbers:
                     raise _nothing("an output that is no tensor of the last layer")
                 if self.numbers[node.args[0]] != len(self.operations) - 1:
-                    self._give(node, Sum((self.numbers[node.args[0]],), (1.0,)))
+                    self._give(node, operations.Sum((self.numbers[node.args[0]],), (1.0,)))
             elif node.op == "call_module":
                 self._module(node, self.modules[str(node.target)])
             elif node.op in ("call_function", "call_method"):
@@ -124,15 +114,16 @@ class _Reader:
         elif isinstance(module, nn.Identity) or _drops_nothing(module):
             self.numbers[node] = self._number(given)
         elif isinstance(module, nn.Dropout):
-            self._give(node, Dropout(self._number(given), module.p))
+            self._give(node, operations.Dropout(self._number(given), module.p))
         elif isinstance(module, nn.Linear):
             self._give(node, _linear(self._number(given), name, module))
         elif isinstance(module, _LAYER_NORMS) and len(module.normalized_shape) == 1:
             scale, is_centred = _scale(name, module), isinstance(module, nn.LayerNorm)
             eps = torch.finfo(self.inputs.dtype).eps if module.eps is None else module.eps
-            self._give(node, LayerNorm(self._number(given), eps, scale, is_centred))
+            self._give(node, operations.LayerNorm(self._number(given), eps, scale, is_centred))
         elif isinstance(module, nn.BatchNorm1d) and module.training and self.inputs.dim() == 2:
-            self._give(node, BatchNorm(self._number(given), module.eps, _scale(name, module)))
+            scale = _scale(name, module)
+            self._give(node, operations.BatchNorm(self._number(given), module.eps, scale))
         elif any(True for _ in module.parameters()):
             raise _nothing(f"`{name}`, a {type(module).__name__}")
         else:
@@ -143,15 +134,15 @@ class _Reader:
         if all(x in self.known for x in node.all_input_nodes):
             self.known[node] = self._computed(node)
         elif node.target in _ADDS and len(tensors) == 2 and not node.kwargs:
-            self._give(node, Sum([self._number(x) for x in tensors], (1.0, 1.0)))
+            self._give(node, operations.Sum([self._number(x) for x in tensors], (1.0, 1.0)))
         elif node.target in (operator.sub, torch.sub, "sub") and len(tensors) == 2:
-            self._give(node, Sum([self._number(x) for x in tensors], (1.0, -1.0)))
+            self._give(node, operations.Sum([self._number(x) for x in tensors], (1.0, -1.0)))
         elif len(tensors) != 1 or len(node.all_input_nodes) != 1:
             raise _nothing(f"`{name_of(node)}` of several tensors")
         elif node.target in _SAME:
             self.numbers[node] = self._number(tensors[0])
         elif (factor := _factor(node)) is not None:
-            self._give(node, Sum([self._number(tensors[0])], (factor,)))
+            self._give(node, operations.Sum([self._number(tensors[0])], (factor,)))
         else:
             self._elementwise(node, tensors[0], Called(node), f"`{name_of(node)}`")
 
@@ -164,7 +155,7 @@ class _Reader:
             except Exception as error:  # whatever a function that is no φ raises
                 raise _nothing(f"{name}, which is no function of one number") from error
             self.moments[key] = Moments(quiet)
-        self._give(node, Elementwise(self._number(given), self.moments[key]))
+        self._give(node, operations.Elementwise(self._number(given), self.moments[key]))
 
     def _computed(self, node: fx.Node) -> Tensor:
         args = fx.map_arg(node.args, lambda x: self.known[x])
@@ -185,7 +176,7 @@ class _Reader:
             if self.couples:
                 x = x[:_MOST_SAMPLES]
             products = x @ x.T / x.shape[-1] if self.couples else np.square(x).mean(-1)
-            self._give(node, Source(products, x.mean(-1)))
+            self._give(node, operations.Source(products, x.mean(-1)))
         return self.numbers[node]
 
     def _give(self, node: fx.Node, operation: Operation) -> None:
@@ -193,14 +184,14 @@ class _Reader:
         self.numbers[node] = len(self.operations) - 1
 
 
-def _linear(fed: int, name: str, module: nn.Linear) -> Linear:
+def _linear(fed: int, name: str, module: nn.Linear) -> operations.Linear:
     weight = module.weight.detach().double()
     error = float(weight.square().mean().sqrt()) / math.sqrt(weight.numel())
     if abs(float(weight.mean())) > _CHANCE * error:
         raise _nothing(f"weights of `{name}` that are not drawn around 0")
     bias = 0.0 if module.bias is None else float(module.bias.detach().double().square().mean())
     size = float(weight.square().mean()) * module.in_features
-    return Linear(fed, size, bias, module.out_features, name)
+    return operations.Linear(fed, size, bias, module.out_features, name)
 
 
 def _scale(name: str, module: Any) -> float:
