@@ -24,8 +24,7 @@ class LeNet(nn.Module):
         """Logits ``[batch, 10]`` of images ``[batch, 1, 8, 8]``."""
         x = nn.functional.relu(nn.functional.max_pool2d(self.conv1(x), 2))
         x = nn.functional.relu(nn.functional.max_pool2d(self.conv2(x), 2))
-        logits: torch.Tensor = self.output(torch.tanh(self.hidden(x.flatten(1))))
-        return logits
+        return self.output(torch.tanh(self.hidden(x.flatten(1))))
 
 
 def main(directory: str = "outputs/examples/lenet") -> str:

@@ -26,8 +26,7 @@ class Block(nn.Module):
         q, k, v = heads.permute(2, 0, 3, 1, 4)
         attended = nn.functional.scaled_dot_product_attention(q, k, v)
         h = h + self.mix(attended.transpose(1, 2).flatten(2))
-        out: torch.Tensor = h + self.down(nn.functional.gelu(self.up(self.middle(h))))
-        return out
+        return h + self.down(nn.functional.gelu(self.up(self.middle(h))))
 
 
 class Transformer(nn.Module):
@@ -42,8 +41,7 @@ class Transformer(nn.Module):
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """The mean over tokens, after both blocks, decides."""
         h = self.blocks(self.tokens(tokens) + self.places.weight)
-        logits: torch.Tensor = self.head(h.mean(1))
-        return logits
+        return self.head(h.mean(1))
 
 
 def main(directory: str = "outputs/examples/transformer") -> str:

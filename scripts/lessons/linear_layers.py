@@ -56,8 +56,7 @@ class TwoLayers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs ``[batch, 1]`` of inputs ``[batch, 2]``."""
-        out: Tensor = self.second(self.first(x))
-        return out
+        return self.second(self.first(x))
 
 
 def count(module: nn.Module) -> int:

@@ -41,8 +41,7 @@ class Residual(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """``[batch, width]`` to the same."""
-        out: Tensor = h + self.second(self.phi(self.first(self.norm(h))))
-        return out
+        return h + self.second(self.phi(self.first(self.norm(h))))
 
 
 class LeNet(nn.Module):
@@ -57,8 +56,7 @@ class LeNet(nn.Module):
         """Logits of images ``[batch, 1, 8, 8]``."""
         x = nn.functional.relu(nn.functional.max_pool2d(self.conv1(x), 2))
         x = nn.functional.relu(self.conv2(x), inplace=True)
-        out: Tensor = self.fc2(torch.tanh(self.fc1(x.flatten(1))))
-        return out
+        return self.fc2(torch.tanh(self.fc1(x.flatten(1))))
 
 
 class Block(nn.Module):
@@ -74,8 +72,7 @@ class Block(nn.Module):
         """``[batch, tokens, width]`` to the same."""
         q, k, v = self.qkv(self.before(h)).chunk(3, dim=-1)
         h = h + self.out(nn.functional.scaled_dot_product_attention(q, k, v))
-        out: Tensor = h + self.down(nn.functional.gelu(self.up(self.middle(h))))
-        return out
+        return h + self.down(nn.functional.gelu(self.up(self.middle(h))))
 
 
 class Transformer(nn.Module):
@@ -89,8 +86,7 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits of sequences ``[batch, tokens]``."""
-        out: Tensor = self.head(self.blocks(self.embed(tokens)).mean(1))
-        return out
+        return self.head(self.blocks(self.embed(tokens)).mean(1))
 
 
 class Detached(nn.Module):
@@ -102,8 +98,7 @@ class Detached(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of points."""
-        out: Tensor = self.head(self.body(x).detach().relu())
-        return out
+        return self.head(self.body(x).detach().relu())
 
 
 def residual(n_blocks: int = 12, is_identity: bool = False) -> nn.Sequential:

@@ -22,8 +22,7 @@ class Around(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """``[batch, …]`` to what the branch makes of it."""
-        out: Tensor = self.phi(self.branch(h) + self.way(h))
-        return out
+        return self.phi(self.branch(h) + self.way(h))
 
 
 class Dense(nn.Module):
@@ -39,8 +38,7 @@ class Dense(nn.Module):
         """Logits of two classes."""
         for layer in self.layers:
             x = torch.cat([x, functional.relu(layer(x))], dim=1)
-        out: Tensor = self.out(x)
-        return out
+        return self.out(x)
 
 
 class PostNormLanguage(nn.Module):
@@ -64,8 +62,7 @@ class PostNormLanguage(nn.Module):
             mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
             h = self.norms[2 * at](h + self.mix[at](mixed.transpose(1, 2).flatten(2)))
             h = self.norms[2 * at + 1](h + self.back[at](functional.relu(self.wide[at](h))))
-        out: Tensor = self.head(h)
-        return out
+        return self.head(h)
 
 
 class PreNorm(nn.Module):
@@ -82,8 +79,7 @@ class PreNorm(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits of sequences."""
-        out: Tensor = self.head(self.body(self.embed(tokens)).amax(1))
-        return out
+        return self.head(self.body(self.embed(tokens)).amax(1))
 
 
 class ViT(nn.Module):
@@ -119,8 +115,7 @@ class ViT(nn.Module):
             n = first(h)
             h = h + attend(n, n, n, need_weights=False)[0]
             h = h + mlp(h)
-        out: Tensor = self.behind(self.head(self.norm(h[:, 0])))
-        return out
+        return self.behind(self.head(self.norm(h[:, 0])))
 
 
 class Causal(nn.Module):
@@ -139,8 +134,7 @@ class Causal(nn.Module):
         for at, layer in enumerate(self.layers):
             past = functional.pad(h, (2**at, 0))
             h = h + functional.leaky_relu(layer(past), 0.1)
-        out: Tensor = self.leave(h)
-        return out
+        return self.leave(h)
 
 
 class TwoTowers(nn.Module):
@@ -157,8 +151,7 @@ class TwoTowers(nn.Module):
 
     def forward(self, pair: Tensor) -> Tensor:
         """Logits of pairs ``[batch, 2]``."""
-        out: Tensor = (self.users(pair[:, 0]) * self.items(pair[:, 1])).sum(1)
-        return out
+        return (self.users(pair[:, 0]) * self.items(pair[:, 1])).sum(1)
 
 
 class GraphNet(nn.Module):
@@ -177,8 +170,7 @@ class GraphNet(nn.Module):
         """Logits of graphs ``[batch, 10, features]``."""
         for layer in self.layers:
             x = functional.elu(layer(self.ring @ x))
-        out: Tensor = self.head(x.mean(1))
-        return out
+        return self.head(x.mean(1))
 
 
 class Excited(nn.Module):
@@ -195,8 +187,7 @@ class Excited(nn.Module):
         factor = functional.hardsigmoid(
             self.excite(functional.relu(self.squeeze(inner.mean((2, 3)))))
         )
-        out: Tensor = h + self.mix(inner * factor[:, :, None, None])
-        return out
+        return h + self.mix(inner * factor[:, :, None, None])
 
 
 def basic_block(fan_in: int, fan_out: int, stride: int = 1) -> Around:

@@ -21,8 +21,7 @@ class UNet(nn.Module):
         """Logits ``[batch, 2, 8, 8]``."""
         fine = torch.relu(self.fine(x))
         coarse = torch.relu(self.coarse(nn.functional.max_pool2d(fine, 2)))
-        out: Tensor = self.out(torch.cat([fine, torch.relu(self.up(coarse))], dim=1))
-        return out
+        return self.out(torch.cat([fine, torch.relu(self.up(coarse))], dim=1))
 
 
 class Gated(nn.Module):
@@ -36,8 +35,7 @@ class Gated(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits of points."""
         h = torch.tanh(self.enter(x))
-        out: Tensor = self.leave(self.value(h) * torch.sigmoid(self.gate(h)))
-        return out
+        return self.leave(self.value(h) * torch.sigmoid(self.gate(h)))
 
 
 class PostNorm(nn.Module):
@@ -58,8 +56,7 @@ class PostNorm(nn.Module):
         h = self.embed(tokens) + self.place
         for block in self.blocks:
             h = block(h)
-        out: Tensor = self.head(h[:, 0])
-        return out
+        return self.head(h[:, 0])
 
 
 class Autoencoder(nn.Module):
@@ -79,8 +76,7 @@ class Autoencoder(nn.Module):
         """What is left of the numbers."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.is_cut):
             code = self.encoder(x)
-        out: Tensor = self.decoder(code)
-        return out
+        return self.decoder(code)
 
 
 class Mixer(nn.Module):
@@ -99,8 +95,7 @@ class Mixer(nn.Module):
         for at, (across, along) in enumerate(zip(self.tokens, self.features, strict=True)):
             h = h + nn.functional.gelu(across(self.norms[2 * at](h).mT)).mT
             h = h + nn.functional.silu(along(self.norms[2 * at + 1](h)))
-        out: Tensor = self.head(h.mean(1))
-        return out
+        return self.head(h.mean(1))
 
 
 class Narrow(nn.Module):
@@ -112,8 +107,7 @@ class Narrow(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """``[batch, width]`` to the same."""
-        out: Tensor = h + 0.3 * torch.tanh(self.layer(self.norm(h)))
-        return out
+        return h + 0.3 * torch.tanh(self.layer(self.norm(h)))
 
 
 class Sets(nn.Module):
@@ -126,8 +120,7 @@ class Sets(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of sets ``[batch, points, 2]``."""
-        out: Tensor = self.all(self.each(x).mean(1))
-        return out
+        return self.all(self.each(x).mean(1))
 
 
 class Sine(nn.Module):
