@@ -42,3 +42,17 @@ MOST_OFF = 1.5
 """Times by which a training may be too short before more epochs are advised."""
 MOST_EPOCHS = 100
 """Times as many epochs as are advised at most: what more would take is no advice."""
+
+
+def dead_by_chance(n_units: int, n_layers: int) -> float:
+    """The largest dead share that a layer has whose units are off by the flip of a coin.
+
+    In a deep network all samples look alike, so that each rectifier is off for all or for none.
+
+    Args:
+        n_units: of the layer, in all networks.
+        n_layers: of the network, one of which has so large a share by ``CHANCE``.
+    """
+    from scipy.stats import binom  # which takes its time
+
+    return float(binom.isf(CHANCE / n_layers, n_units, MAJORITY)) / n_units

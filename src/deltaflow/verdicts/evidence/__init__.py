@@ -6,6 +6,8 @@
     one step of it: profiles of δ, shares of units
 ``facts``
     how the run was set up, and on which data
+``columns``
+    numbers of the layers table, and how long updates are
 ``constant_outputs``
     what a loss can be without looking at the inputs
 ``fit``

@@ -9,6 +9,7 @@
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -90,7 +91,7 @@ def _losses(objective: Objective, output: Tensor, target: Tensor) -> Tensor:
 
 
 def _best(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
-    """By a quasi-Newton method: the losses that are shipped are convex in a constant logit.
+    """By search: the losses that are shipped are convex in a constant logit.
 
     Numbers are searched from their mean, in units of their standard deviation.
     """
@@ -100,17 +101,10 @@ def _best(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.
         center = numbers.mean(0).expand(objective.n_outputs)
         unit = float(numbers.std(0, correction=0).max()) or 1.0
     offset = torch.zeros_like(center, requires_grad=True)
-    search = torch.optim.LBFGS([offset], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        search.zero_grad()
-        mean = _losses(objective, squash(center + unit * offset), target).mean()
-        mean.backward()
-        return mean
-
-    search.step(loss)
-    with torch.no_grad():
-        return float(_losses(objective, squash(center + unit * offset), target).mean())
+    found = _lowest(
+        lambda: _losses(objective, squash(center + unit * offset), target).mean(), offset
+    )
+    return float(found)
 
 
 def _delta(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
@@ -128,16 +122,24 @@ def _floor(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch
         return math.nan
     some = target[:_SEARCHED]
     output = torch.zeros(len(some), objective.n_outputs, dtype=dtype, requires_grad=True)
-    search = torch.optim.LBFGS([output], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
+    return float(_lowest(lambda: _losses(objective, squash(output), some).sum(), output)) / len(
+        some
+    )
 
-    def loss() -> Tensor:
+
+def _lowest(loss: Callable[[], Tensor], variable: Tensor) -> Tensor:
+    """The lowest value of a loss, by a quasi-Newton method that changes one variable in place."""
+    search = torch.optim.LBFGS([variable], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
+
+    def step() -> Tensor:
         search.zero_grad()
-        total = _losses(objective, squash(output), some).sum()
-        total.backward()
-        return total
+        value = loss()
+        value.backward()
+        return value
 
-    search.step(loss)
-    return float(_losses(objective, squash(output), some).mean().detach())
+    search.step(step)
+    with torch.no_grad():
+        return loss()
 
 
 def _sure(objective: Objective, target: Tensor, dtype: torch.dtype) -> Tensor | None:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.theory import Array, Theory
+from deltaflow.verdicts.evidence.columns import pace, update_lengths
 from deltaflow.verdicts.evidence.constant_outputs import Constants
 from deltaflow.verdicts.evidence.facts import Settings, TrainingData
 from deltaflow.verdicts.evidence.fit import Fit, median
@@ -83,21 +84,8 @@ class Evidence:
 
     @cached_property
     def _lengths(self) -> pl.DataFrame:
-        """The layers table with the ``length`` of updates, where it is finite.
-
-        It is relative to the weights then or at the start, or to weights that keep signals'
-        size, of RMS 1/√fan_in, whichever are longest: weights that start or have become small say
-        nothing of the step.
-        """
-        first = self.layers.filter(pl.col("step") == 0).select("seed", "layer", first="weight_rms")
-        size = pl.col("weight_rms")
-        ordinary = 1 / pl.col("fan_in").sqrt()
-        longest = pl.max_horizontal(size, "first", ordinary)
-        return (
-            self.layers.join(first, on=["seed", "layer"])
-            .with_columns(length=pl.col("update_ratio") * size / longest)
-            .filter(pl.col("length").is_finite())
-        )
+        """The layers table with the ``length`` of updates."""
+        return update_lengths(self.layers, self.start.rows, ["seed", "layer"])
 
     @cached_property
     def updates(self) -> pl.DataFrame:
@@ -109,8 +97,7 @@ class Evidence:
     @cached_property
     def pace(self) -> float:
         """Mean length of the updates of the layer that moves most; NaN if unknown."""
-        means = self.updates.group_by("layer").agg(pl.col("length").mean())["length"]
-        return float(means.max()) if len(means) else math.nan  # type: ignore[arg-type]
+        return pace(self.updates)
 
     @property
     def first_length(self) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.theory import Array
+from deltaflow.verdicts.evidence.columns import numbers
 from deltaflow.verdicts.evidence.constant_outputs import Constants
 from deltaflow.verdicts.evidence.facts import TrainingData
 from deltaflow.verdicts.thresholds import SURELY_FALLING
@@ -40,9 +41,9 @@ class Fit:
             ``[seeds]``, at most 1, below 0 where a constant is better; NaN if unknown.
         """
         rows = self._last(split, at_best_epoch)
-        shares = [self._learnt(rows), _column(rows, "r2")]
+        shares = [self._learnt(rows), numbers(rows, "r2")]
         if self.majority is not None and self.majority < 1:
-            shares.append((_column(rows, "accuracy") - self.majority) / (1 - self.majority))
+            shares.append((numbers(rows, "accuracy") - self.majority) / (1 - self.majority))
         return np.asarray(np.fmax.reduce(shares))
 
     def learnt(self, split: str, at_best_epoch: bool = False) -> Array:
@@ -77,7 +78,7 @@ class Fit:
         return rows.unique("seed", keep="first", maintain_order=True)
 
     def _learnt(self, rows: pl.DataFrame) -> Array:
-        losses = _column(rows, "loss")
+        losses = numbers(rows, "loss")
         if not 0 < self._best < math.inf:
             return np.full(len(losses), math.nan)
         return np.where(losses >= 0, (self._best - losses) / self._best, math.nan)
@@ -87,10 +88,6 @@ def median(shares: Array) -> float:
     """The median of what is known; NaN if nothing is."""
     known = shares[~np.isnan(shares)]
     return float(np.median(known)) if len(known) else math.nan
-
-
-def _column(rows: pl.DataFrame, name: str) -> Array:
-    return rows[name].cast(pl.Float64).fill_null(math.nan).to_numpy()
 
 
 def fall(losses: Array) -> tuple[float, bool]:

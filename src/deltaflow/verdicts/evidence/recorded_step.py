@@ -8,6 +8,7 @@ import polars as pl
 
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.theory import Array
+from deltaflow.verdicts.evidence.columns import numbers
 
 
 class RecordedStep:
@@ -40,7 +41,7 @@ class RecordedStep:
         first, last = self.profiles[:, 0], self.profiles[:, -1]
         with np.errstate(divide="ignore", invalid="ignore"):
             lost = np.log10(last / first)
-        lost[(first == 0) & (_numbers(self.output, "delta_norm") > 0)] = math.inf
+        lost[(first == 0) & (numbers(self.output, "delta_norm") > 0)] = math.inf
         known = lost[~np.isnan(lost)]
         return float(np.median(known)) if len(known) else math.nan
 
@@ -71,12 +72,8 @@ class RecordedStep:
 
     def _profiles(self, column: str) -> Array:
         n_seeds = self.hidden["seed"].n_unique()
-        values = _numbers(self.hidden, column)
+        values = numbers(self.hidden, column)
         return values.reshape(n_seeds, -1) if n_seeds else np.empty((0, 0))
-
-
-def _numbers(rows: pl.DataFrame, column: str) -> Array:
-    return rows[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
 
 
 def _mean(values: Array) -> float:

@@ -14,7 +14,7 @@ from deltaflow.nn.network import FullyConnected
 from deltaflow.theory import Array
 from deltaflow.verdicts.advice import better_network, smaller_step, unusual_inputs, wider_or_better
 from deltaflow.verdicts.evidence import Evidence, RecordedStep
-from deltaflow.verdicts.thresholds import CHANCE, DECADES, MAJORITY
+from deltaflow.verdicts.thresholds import DECADES, MAJORITY, dead_by_chance
 from deltaflow.verdicts.verdict import Verdict
 
 _ALL = 1 - SATURATED
@@ -126,17 +126,10 @@ def _most(evidence: Evidence) -> float:
 
 
 def _chance(evidence: Evidence, layer: int) -> float:
-    """The largest dead share that a network has whose units are off by the flip of a coin.
-
-    In a deep one all samples look alike, so that each rectifier is off for all or for none.
-    """
+    """The largest dead share that the layer has by chance."""
     rows = evidence.start.hidden.filter(layer=layer)
     units = int(rows["fan_out"].sum() or 0)
-    if not units:
-        return math.inf
-    from scipy.stats import binom  # which takes its time
-
-    return float(binom.isf(CHANCE / evidence.depth, units, MAJORITY)) / units
+    return dead_by_chance(units, evidence.depth) if units else math.inf
 
 
 def _predicted(evidence: Evidence, layer: int, share: Callable[[Array], Array]) -> dict[str, Any]:

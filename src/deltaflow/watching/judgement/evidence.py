@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from deltaflow.theory import Array
+from deltaflow.verdicts.evidence.columns import numbers, pace, update_lengths
 from deltaflow.verdicts.thresholds import FEWEST_STEPS, KEPT, MAJORITY
-
-Array = np.typing.NDArray[np.float64]
 
 _PARTS = 10  # the loss at the end is its mean over the last tenth of the steps
 
@@ -104,7 +104,7 @@ class Evidence:
     def column(self, name: str, step: int) -> Array:
         """A column over the layers at a step; NaN where it does not apply."""
         rows = self.layers.filter(pl.col("step") == step).sort("layer")
-        return rows[name].cast(pl.Float64).fill_null(math.nan).to_numpy()
+        return numbers(rows, name)
 
     @cached_property
     def profile(self) -> Array:
@@ -148,27 +148,15 @@ class Evidence:
 
     @cached_property
     def updates(self) -> pl.DataFrame:
-        """Lengths of updates by layer and step.
-
-        ``length`` is relative to the weights then or at the start, or to weights that keep
-        signals' size, of RMS 1/√fan_in, whichever are longest.
-        """
+        """The ``length`` of updates by layer and step."""
         first = self.layers.filter(pl.col("step") == self.steps[0]) if self.steps else self.layers
-        size = pl.col("weight_rms")
-        longest = pl.max_horizontal(size, "first", 1 / pl.col("fan_in").sqrt())
-        return (
-            self.layers.join(first.select("layer", first="weight_rms"), on="layer")
-            .with_columns(length=pl.col("update_ratio") * size / longest)
-            .filter(pl.col("length").is_finite())
-            .select("step", "layer", "length")
-            .sort("step", "layer")
-        )
+        lengths = update_lengths(self.layers, first, ["layer"])
+        return lengths.select("step", "layer", "length").sort("step", "layer")
 
     @cached_property
     def pace(self) -> float:
         """Mean length of the updates of the layer that moves most; NaN if unknown."""
-        means = self.updates.group_by("layer").agg(pl.col("length").mean())["length"]
-        return float(means.max()) if len(means) else math.nan  # type: ignore[arg-type]
+        return pace(self.updates)
 
     def worst(self, column: str, step: int) -> tuple[int, float]:
         """The layer before the last with the largest value, and that value; 0 and NaN for none."""

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.nn.activations import SATURATED
-from deltaflow.verdicts.thresholds import CHANCE, DECADES, KEPT, MAJORITY, USUAL_UPDATE
+from deltaflow.verdicts.thresholds import DECADES, KEPT, MAJORITY, USUAL_UPDATE, dead_by_chance
 from deltaflow.verdicts.verdict import Verdict
 from deltaflow.watching.judgement.evidence import Evidence
 
@@ -156,9 +156,7 @@ def dead(evidence: Evidence) -> Verdict | None:
     if not layer:
         return None
     units = int(evidence.layers.filter(layer=layer)["fan_out"][0])
-    from scipy.stats import binom  # which takes its time
-
-    chance = float(binom.isf(CHANCE / len(evidence.names), units, MAJORITY)) / units
+    chance = dead_by_chance(units, len(evidence.names))
     if not share > chance:
         return None
     return Verdict("dead", "end", {"share": share, "share_by_chance": chance}, (layer,))

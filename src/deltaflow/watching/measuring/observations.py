@@ -8,7 +8,8 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from deltaflow.watching.judgement.evidence import Array, Evidence
+from deltaflow.theory import Array
+from deltaflow.watching.judgement.evidence import Evidence
 from deltaflow.watching.measuring.layers import WatchedLayer
 from deltaflow.watching.measuring.loss_graph import LossFacts
 from deltaflow.watching.measuring.reductions import share
