@@ -63,10 +63,7 @@ class Display:
         self.quantity = PROFILES[0]
         self.verdict, self.status = text(), text()
         self.profile, self.heat, self.outcome = ProfileFigure(), HeatFigure(), OutcomeFigure()
-        self.loss, self.score = (
-            CurvesFigure("Loss", 140, False),
-            CurvesFigure("Accuracy", 122, True),
-        )
+        self.loss, self.score = CurvesFigure("Loss", 140), CurvesFigure("Accuracy", 122)
         self.shares, self.phase = SharesFigure(), PhaseFigure()
         self.figures = (self.profile, self.heat, self.outcome, self.loss, self.score, self.shares,
                         self.phase)  # fmt: skip
@@ -99,7 +96,7 @@ class Display:
             figure.clear()
         self.phase.move(forecast.point)
         self.verdict.object = said("Theory", forecast.words)
-        self.score.figure.title.text = "Accuracy" if forecast.is_class else "R²"
+        self.score.set_title("Accuracy" if forecast.is_class else "R²")
         self._drawn, self._slow_at = (), 0.0
 
     def show(self, training: Training, forecast: Forecast) -> None:

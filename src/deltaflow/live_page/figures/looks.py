@@ -1,11 +1,12 @@
 """How the page's figures look, on light and on dark paper."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, Range1d
+from bokeh.models import ColumnDataSource, Legend, Range1d
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
@@ -13,6 +14,7 @@ from deltaflow.figures.looks import COLORS, log_ticks
 
 VIRIDIS = Viridis256
 LAYER = "layer (input → output)"
+_COUNTS = (LAYER, "layer", "step")  # axes without ticks between whole numbers
 FONT = "'Segoe UI', 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 Figure = Any  # Bokeh's own class takes any property as an attribute
 
@@ -67,6 +69,8 @@ def empty_figure(title: str, x: str, y: str, label: str, **options: Any) -> Figu
         axis.axis_label_text_font_size = axis.major_label_text_font_size = "11px"
         axis.axis_label_text_font = axis.major_label_text_font = FONT
         axis.axis_label_standoff = 3
+        if axis.axis_label in _COUNTS:
+            axis.ticker.min_interval = 1
     made.title.text_font = FONT
     return made
 
@@ -95,6 +99,11 @@ def fit(made: Figure, x: tuple[float, float], *heights: Any) -> None:
         made.y_range.update(start=low - edge, end=high + edge)
 
 
+def legend_above(made: Figure) -> None:
+    """Put the legend between the title and the plot, where it covers no data."""
+    made.add_layout(Legend(orientation="horizontal", margin=0), "above")
+
+
 def restyle(made: Figure, paper: Paper) -> None:
     """Put a figure on paper of another colour."""
     made.background_fill_color = made.border_fill_color = paper.ground
@@ -114,16 +123,28 @@ def restyle(made: Figure, paper: Paper) -> None:
         legend.glyph_height = 12
 
 
-def tick_powers(made: Figure, low: float, high: float) -> None:
-    """Give a logarithmic axis plain ticks.
+def fit_powers(made: Figure, x: tuple[float, float], *heights: Any, most: int = 9) -> None:
+    """Let the axes hold what is shown, on a logarithmic vertical axis of a decade at least.
+
+    Values that are not finite or not positive are left out; if none is left, nothing changes.
 
     Args:
-        made: whose vertical axis it is.
-        low: the least exponent of ten.
-        high: the greatest.
+        made: the figure; the ticker of its vertical axis is a ``FixedTicker``.
+        x: the ends of its horizontal axis.
+        heights: of what is drawn.
+        most: ticks on the vertical axis.
     """
-    ticks = log_ticks(low, high)
-    name_ticks(made.yaxis[0], {value: name for name, value in ticks.items()})
+    made.x_range.update(start=x[0], end=x[1])
+    known = np.concatenate([np.asarray(one, dtype=float) for one in heights])
+    known = known[np.isfinite(known) & (known > 0)]
+    if not len(known):
+        return
+    low, high = math.log10(known.min()), math.log10(known.max())
+    edge = max(0.08 * (high - low), (1 - (high - low)) / 2)
+    low, high = max(low - edge, -300), min(high + edge, 300)
+    made.y_range.update(start=10.0**low, end=10.0**high)
+    names = [(value, name) for name, value in log_ticks(low, high).items()]
+    name_ticks(made.yaxis[0], dict(names[:: -(-len(names) // most)]))
 
 
 def name_ticks(axis: Any, names: Mapping[Any, str]) -> None:

@@ -134,7 +134,7 @@ class OutcomeFigure:
         }  # fmt: skip
         edges = (-0.5, k - 0.5, k - 0.5, -0.5)
         title = f"Who is taken for whom ({found.part} rows)"
-        self._frame(title, "taken for", "is", edges, tuple(found.classes))
+        self._frame(title, "taken for", "class", edges, tuple(found.classes))
 
     def _pairs(self, found: Fitted) -> None:
         x, y = found.wanted[:, 0], found.predicted[:, 0]

@@ -10,6 +10,7 @@ from bokeh.models import (
     LinearColorMapper,
     Range1d,
     TapTool,
+    Title,
 )
 
 from deltaflow.live_page.figures.looks import FONT, VIRIDIS, Paper, empty_figure, restyle
@@ -27,7 +28,7 @@ class PhaseFigure:
         self.figure = empty_figure(
             "Phase diagram: click to move", "σ_w", "σ_b",
             "phase diagram over σ_w and σ_b", tools=[TapTool()],
-            x_range=Range1d(start=0, end=SIGMA_W[-1]), y_range=Range1d(start=0, end=SIGMA_B[-1]),
+            x_range=_beyond(SIGMA_W[-1]), y_range=_beyond(SIGMA_B[-1]),
         )  # fmt: skip
         self.colors = LinearColorMapper(palette=VIRIDIS, low=0, high=3)
         self.image = ColumnDataSource({"image": []})
@@ -44,11 +45,13 @@ class PhaseFigure:
         fig.scatter("x", "y", source=self.here, marker="star", size=20, fill_color="#ff7a1a",
                     line_color="#000000", line_width=1.2)  # fmt: skip
         self.bar = ColorBar(color_mapper=self.colors, width=8, padding=4, label_standoff=4,
-                            ticker=FixedTicker(ticks=[0, 1, 2, 3]), title="layers",
-                            title_text_font=FONT, title_text_font_style="normal",
-                            major_label_text_font=FONT,
+                            ticker=FixedTicker(ticks=[0, 1, 2, 3]), major_label_text_font=FONT,
                             major_label_overrides={0: "1", 1: "10", 2: "100", 3: "∞"})  # fmt: skip
         fig.add_layout(self.bar, "right")
+        self.meaning = Title(text="colour: trainable depth, in layers", align="right", standoff=2,
+                             text_font=FONT, text_font_size="11px",
+                             text_font_style="normal")  # fmt: skip
+        fig.add_layout(self.meaning, "above")
         fig.grid.visible = False
         self._shown: PhaseDiagram | None = None
 
@@ -56,7 +59,7 @@ class PhaseFigure:
         """Put it on paper of another colour."""
         restyle(self.figure, paper)
         self.bar.background_fill_color = paper.ground
-        self.bar.major_label_text_color = self.bar.title_text_color = paper.quiet
+        self.bar.major_label_text_color = self.meaning.text_color = paper.quiet
 
     def show(self, diagram: PhaseDiagram) -> None:
         """Show a diagram."""
@@ -79,3 +82,8 @@ class PhaseFigure:
     def move(self, point: tuple[float, float] | None) -> None:
         """Put the network elsewhere; ``None`` for nowhere."""
         self.here.data = {"x": [point[0]] if point else [], "y": [point[1]] if point else []}
+
+
+def _beyond(end: float) -> Range1d:
+    """From 0 to ``end`` and a little more on each side, so that a star at an edge is seen whole."""
+    return Range1d(start=-0.04 * end, end=1.04 * end)

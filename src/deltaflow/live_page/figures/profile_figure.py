@@ -1,7 +1,5 @@
 """A quantity by layer: theory, the band over seeds, the first step behind it."""
 
-import math
-
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 
@@ -12,8 +10,9 @@ from deltaflow.live_page.figures.looks import (
     Paper,
     empty,
     empty_figure,
+    fit_powers,
+    legend_above,
     restyle,
-    tick_powers,
 )
 from deltaflow.theory import Array
 
@@ -35,6 +34,7 @@ class ProfileFigure:
         self.seeds = ColumnDataSource({"x": [], "y": []})
         fig = self.figure
         fig.yaxis.ticker = FixedTicker()
+        legend_above(fig)
         for name, columns in {"theory": "x y", "reach": "x low high", "start": "x y",
                               "band": "x low high", "now": "x y"}.items():  # fmt: skip
             self.sources[name].data = {column: [] for column in columns.split()}
@@ -48,7 +48,6 @@ class ProfileFigure:
         self._dots = fig.scatter("x", "y", source=self.sources["now"], size=5)
         self._theory = fig.line("x", "y", source=self.sources["theory"], line_width=2.2,
                                 line_dash="dotted", legend_label="theory")  # fmt: skip
-        fig.legend.location, fig.legend.orientation = "bottom_right", "vertical"
 
     def dress(self, paper: Paper) -> None:
         """Put it on paper of another colour."""
@@ -70,7 +69,7 @@ class ProfileFigure:
         empty(self.seeds, *(source for key, source in self.sources.items() if key != "theory"))
         self._draw_theory(line)
         self._say(name, ", as theory predicts it")
-        self._fit(line, len(line) + 1)
+        fit_powers(self.figure, (0.5, len(line) + 1.5), line)
 
     def show(self, name: str, first: LayerStep, last: LayerStep) -> None:
         """Show what was measured of a quantity."""
@@ -95,7 +94,7 @@ class ProfileFigure:
                 by = np.exp(start.spread[hidden])
                 reach = {"x": x[hidden], "low": line / by, "high": line * by}
                 self.sources["reach"].data = reach
-        self._fit(np.concatenate(shown), len(x))
+        fit_powers(self.figure, (0.5, len(x) + 0.5), *shown)
 
     def _say(self, name: str, when: str) -> None:
         words, symbol = _QUANTITIES[name]
@@ -104,15 +103,3 @@ class ProfileFigure:
 
     def _draw_theory(self, line: Array) -> None:
         self.sources["theory"].data = {"x": np.arange(1, len(line) + 1), "y": line}
-
-    def _fit(self, heights: Array, n_layers: int) -> None:
-        """Let the axes hold what is shown, a decade at least."""
-        known = heights[np.isfinite(heights) & (heights > 0)]
-        if not len(known):
-            return
-        low, high = math.log10(known.min()), math.log10(known.max())
-        edge = max(0.08 * (high - low), (1 - (high - low)) / 2)
-        low, high = max(low - edge, -300), min(high + edge, 300)
-        self.figure.x_range.update(start=0.5, end=n_layers + 0.5)
-        self.figure.y_range.update(start=10.0**low, end=10.0**high)
-        tick_powers(self.figure, low, high)

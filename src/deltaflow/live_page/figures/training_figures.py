@@ -1,7 +1,16 @@
 """What was recorded so far: δ by layer and step, loss and accuracy, units that pass little back."""
 
+from typing import Any
+
 import numpy as np
-from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, Range1d
+from bokeh.models import (
+    ColorBar,
+    ColumnDataSource,
+    FixedTicker,
+    LinearColorMapper,
+    LogScale,
+    Range1d,
+)
 
 from deltaflow.figures.depth_panels import SHARES
 from deltaflow.live_page.course import Course, LayerStep
@@ -13,10 +22,13 @@ from deltaflow.live_page.figures.looks import (
     empty,
     empty_figure,
     fit,
+    fit_powers,
+    legend_above,
     restyle,
 )
 
 _MOST_COLUMNS = 240  # of the heatmap, and points of a curve
+_MOST_TICKS = 4  # beside a curve
 
 
 class HeatFigure:
@@ -60,26 +72,36 @@ class HeatFigure:
 
 
 class CurvesFigure:
-    """Loss and accuracy, or R², over the updates made."""
+    """Loss, accuracy or R² by step, of training and validation.
 
-    def __init__(self, title: str, height: int, with_legend: bool) -> None:
-        self.figure = empty_figure(title, "step", "", f"{title} by step", height=height)
+    The axis of a loss is logarithmic, so that the rest stays readable when it diverges. It is
+    linear for a loss with negative values, which a user's class may have.
+    """
+
+    def __init__(self, name: str, height: int) -> None:
+        self.figure = empty_figure("", "step", "", f"{name} by step", height=height,
+                                   min_border_left=48)  # fmt: skip
+        self.set_title(name)
         self.sources = {n: ColumnDataSource({"x": [], "y": []}) for n in ("step", "train", "val")}
         fig, sources = self.figure, self.sources
         self._step = fig.line("x", "y", source=sources["step"], line_alpha=0.45)
-        self._train = fig.line("x", "y", source=sources["train"], line_width=2,
-                               legend_label="training")  # fmt: skip
-        self._val = fig.line("x", "y", source=sources["val"], line_width=2, line_dash="dashed",
-                             legend_label="validation")  # fmt: skip
+        self._train = fig.line("x", "y", source=sources["train"], line_width=2)
+        self._val = fig.line("x", "y", source=sources["val"], line_width=2, line_dash="dashed")
         self._dots = fig.scatter("x", "y", source=sources["val"], size=4, marker="square")
-        fig.legend.orientation, fig.legend.location = "horizontal", "bottom_right"
-        fig.legend.visible = with_legend
-        fig.yaxis.ticker.desired_num_ticks = 3
+        self._lone = fig.scatter("x", "y", source=sources["step"], size=4)
+        self._linear = fig.y_scale, fig.yaxis[0].ticker
+        self._log = LogScale(), FixedTicker()
+        self._linear[1].desired_num_ticks = 3
+
+    def set_title(self, name: str) -> None:
+        """Name what is shown, and which line is which: a legend would cover one of them."""
+        self.figure.title.text = f"{name} (dashed: validation)"
 
     def dress(self, paper: Paper) -> None:
         """Put it on paper of another colour."""
         restyle(self.figure, paper)
         self._step.glyph.line_color = self._train.glyph.line_color = paper.colors[0]
+        self._lone.glyph.update(fill_color=paper.colors[0], line_color=paper.colors[0])
         self._val.glyph.line_color = self._dots.glyph.line_color = paper.colors[1]
         self._dots.glyph.fill_color = paper.colors[1]
 
@@ -92,17 +114,33 @@ class CurvesFigure:
         for split, source in (("train", "train"), ("validation", "val")):
             epochs, means = course.metrics.by_epoch(split, name)
             if len(epochs) != len(self.sources[source].data["x"]):
-                x = (epochs + 1) * epoch_steps
-                self.sources[source].data = {"x": x, "y": means}
+                at = (epochs + 1) * epoch_steps
+                self.sources[source].data = {"x": at, "y": means}
         if name == "loss":
             stride = -(-max(len(course.losses), 1) // _MOST_COLUMNS)
             y = course.losses[::stride]
             self.sources["step"].data = {"x": np.arange(1, len(y) * stride + 1, stride), "y": y}
+            self._lone.visible = np.isfinite(y).sum() < 2  # of which a line would show nothing
         drawn = [source.data["y"] for source in self.sources.values()]
         n_epochs = -(-max(len(course.losses), 1) // epoch_steps)
+        x = (0, n_epochs * epoch_steps)
         if name == "accuracy":
             drawn = [np.array([0.0, 1.0])]  # a network at chance should look like one
-        fit(self.figure, (0, n_epochs * epoch_steps), *drawn)
+        elif name == "r2":
+            drawn = [np.maximum(y, -1.0) for y in drawn]  # of a network that diverges, −10³⁰
+        is_log = name == "loss" and not any(np.any(np.asarray(y) < 0) for y in drawn)
+        self._scale(self._log if is_log else self._linear)
+        if is_log:
+            fit_powers(self.figure, x, *drawn, most=_MOST_TICKS)
+        else:
+            fit(self.figure, x, *drawn)
+
+    def _scale(self, scale: tuple[Any, Any]) -> None:
+        """Set scale and ticker of the vertical axis, if they are others."""
+        axis = self.figure.yaxis[0]
+        if axis.ticker is not scale[1]:
+            self.figure.y_scale, axis.ticker = scale
+            axis.major_label_overrides = {}
 
 
 class SharesFigure:
@@ -113,6 +151,7 @@ class SharesFigure:
             "Units that pass little back", LAYER, "share", "saturated, inactive and dead units",
             y_range=Range1d(start=-0.03, end=1.03),
         )  # fmt: skip
+        legend_above(self.figure)
         self.sources = {name: ColumnDataSource({"x": [], "y": []}) for name in SHARES}
         markers = ("triangle", "circle", "x")
         self._drawn = []
@@ -122,7 +161,6 @@ class SharesFigure:
             dots = self.figure.scatter("x", "y", source=source, size=7, marker=marker,
                                        legend_label=label)  # fmt: skip
             self._drawn.append((line, dots))
-        self.figure.legend.orientation, self.figure.legend.location = "horizontal", "top_left"
 
     def dress(self, paper: Paper) -> None:
         """Put it on paper of another colour."""
