@@ -78,12 +78,12 @@ def _explained(error: Exception) -> str:
 
 
 main = partial(enter, "deltaflow.commands.train")
-check = partial(enter, "deltaflow.commands.check")
-live = partial(enter, "deltaflow.commands.live")
-predict = partial(enter, "deltaflow.commands.predict")
-report = partial(enter, "deltaflow.commands.report")
-reproduce = partial(enter, "deltaflow.commands.reproduce")
-theory = partial(enter, "deltaflow.commands.theory")
+check = partial(enter, "deltaflow.commands.analysis.check")
+live = partial(enter, "deltaflow.commands.analysis.live")
+predict = partial(enter, "deltaflow.commands.analysis.predict")
+report = partial(enter, "deltaflow.commands.analysis.report")
+reproduce = partial(enter, "deltaflow.commands.analysis.reproduce")
+theory = partial(enter, "deltaflow.commands.analysis.theory")
 
 if __name__ == "__main__":
     main()

@@ -12,8 +12,8 @@ import pytest
 
 from course import command as lessons
 from deltaflow import load_run
-from deltaflow.commands import predict, reproduce, theory
-from deltaflow.commands import report as reporting
+from deltaflow.commands.analysis import predict, reproduce, theory
+from deltaflow.commands.analysis import report as reporting
 from running import ROOT, options, run
 from waiting import wait_until
 from written import write_run

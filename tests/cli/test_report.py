@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deltaflow.commands import report as reporting
+from deltaflow.commands.analysis import report as reporting
 from running import ROOT
 from written import write_run
 
@@ -159,7 +159,7 @@ def test_the_script_reports(sweeps):
 
 def test_a_report_does_not_wait_for_torch(sweeps):
     code = (
-        "import sys; from deltaflow.commands.report import main; main(['a'])\n"
+        "import sys; from deltaflow.commands.analysis.report import main; main(['a'])\n"
         "assert not {'torch', 'lightning'} & set(sys.modules), 'slow'"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=sweeps, capture_output=True, text=True)

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from deltaflow.commands import report as reporting
+from deltaflow.commands.analysis import report as reporting
 from deltaflow.config.messages import INTERRUPTED, entry_point, explain, in_one_message
 from deltaflow.system.errors import UserError
 from running import composed

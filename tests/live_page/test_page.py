@@ -216,7 +216,7 @@ def test_a_lesson_shows_what_it_says(page, lesson):
 def test_nothing_but_the_page_takes_panel_or_bokeh():
     program = (
         "import sys, deltaflow, deltaflow.commands.train, deltaflow.commands.job, "
-        "deltaflow.commands.live, deltaflow.live_page; "
+        "deltaflow.commands.analysis.live, deltaflow.live_page; "
         "print(sorted({'panel', 'bokeh', 'param', 'tornado'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from deltaflow.commands.parser import Parser
+from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import replace_file

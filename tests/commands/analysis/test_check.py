@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deltaflow.commands import check
+from deltaflow.commands.analysis import check
 
 MODELS = """
 import torch

@@ -16,7 +16,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from deltaflow.commands.parser import Parser
+from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config.messages import entry_point
 from deltaflow.figures.formats import FORMATS
 from deltaflow.system.errors import UserError

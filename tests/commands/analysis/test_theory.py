@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from torch import nn
 
-from deltaflow.commands import theory
+from deltaflow.commands.analysis import theory
 from deltaflow.config.instantiation import build_part
 from deltaflow.experiment import assembly
 from deltaflow.experiment.prediction import draw_phase_diagram, predict_network

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from deltaflow.commands.parser import Parser
+from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
 

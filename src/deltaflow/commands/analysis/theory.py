@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from deltaflow.commands.parser import Parser
+from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run, split_settings
 from deltaflow.config.messages import entry_point

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from deltaflow import run_sweep
-from deltaflow.commands import reproduce
+from deltaflow.commands.analysis import reproduce
 from deltaflow.records import LAYERS, METRICS, differences, parquet
 from running import run
 

@@ -6,7 +6,7 @@ import torch
 from made_tables import TABLE, mixed_table
 
 from deltaflow import load_run
-from deltaflow.commands import predict
+from deltaflow.commands.analysis import predict
 from running import run
 
 QUICK = ["trainer.max_epochs=1", "diagnostics=off", "logger=none", "network.width=4"]

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from deltaflow.commands.parser import Parser
+from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config.messages import entry_point
 
 
