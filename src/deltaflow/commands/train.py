@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.commands.hydra_application import run_application
 from deltaflow.commands.process import prepare
-from deltaflow.config import limits, registration  # noqa: F401  # workers compose once this is imported
+from deltaflow.config import limits
 from deltaflow.config.description import described, watch_note
 from deltaflow.config.messages import (
     INTERRUPTED,

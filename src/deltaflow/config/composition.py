@@ -2,6 +2,9 @@
 
 Commands beside the training take a run's overrides too, with a few settings of their own.
 
+To import this module is to tell Hydra what it must know first: the schema, and the resolvers of
+conf/. Worker processes of a parallel launcher import it with the command, before they compose.
+
 >>> from pathlib import Path
 >>> config, choices = compose_run(["activation=tanh"], Path("somewhere"))
 >>> choices["activation"], config.activation
@@ -22,12 +25,20 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ValidationError
 
-from deltaflow.config import registration  # noqa: F401  # the schema and the resolvers
 from deltaflow.config.arguments import as_typed
+from deltaflow.config.names import axes, slug, sweep_directory, unique_name
 from deltaflow.config.options import config_directory
+from deltaflow.config.schema import RunConfig
 from deltaflow.config.value_overrides import compose_by_choices
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief
+
+ConfigStore.instance().store(name="schema", node=RunConfig)
+OmegaConf.register_new_resolver("deltaflow.slug", slug, replace=True)
+for _name, _resolver in (
+    ("unique", unique_name), ("axes", axes), ("sweep_directory", sweep_directory)
+):  # fmt: skip  # once for all runs of a sweep
+    OmegaConf.register_new_resolver(f"deltaflow.{_name}", _resolver, use_cache=True, replace=True)
 
 Own = TypeVar("Own")
 
