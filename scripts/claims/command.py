@@ -20,6 +20,7 @@ from claims.results import Result
 from claims.runs import Runs
 from claims.verdict import find
 from deltaflow import UserError, run_sweep
+from deltaflow.system.files import replace_file
 
 _SILENT = ("logger=none", "~hydra.callbacks.ranking")  # no boards, and no page at the end
 
@@ -50,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{parser.prog}: {claim.letter} {claim.name}: {said}", file=sys.stderr)
             continue
         known = results.read(folder, setting) | {claim.letter: result}
-        _replace(folder / results.FILE, results.as_json(known, setting))
-        _replace(folder / document.FILE, document.markdown(known, setting))
+        replace_file(folder / results.FILE, results.as_json(known, setting).encode())
+        replace_file(folder / document.FILE, document.markdown(known, setting).encode())
         took = time.monotonic() - began
         print(f"{claim.letter} {claim.name}: {result.verdict} ({took:.0f} s)")
     if (folder / document.FILE).exists():
@@ -133,10 +134,3 @@ def _claim(name: str) -> Claim:
         f"Claims are the letters {', '.join(known)}, or names of presets in "
         f"conf/experiment/claims. Found {name!r}."
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file, so that there is the old one or the new one whatever happens."""
-    new = path.with_name(f".{path.name}")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)

@@ -1,7 +1,7 @@
 """Faults of the start and of the steps; all else is as it should be."""
 
 from verdict_accuracy.draws import CLASSES, EDGES, FOR_A_LINEAR_MODEL, Draw, Overrides, descent
-from verdict_accuracy.recipe import Recipe, recipe
+from verdict_accuracy.recipe import Recipe
 
 _HERE = "verdict_accuracy.starts"
 
@@ -129,23 +129,23 @@ def _divergence(draw: Draw) -> Overrides:
 
 
 FLOW_FAULTS: tuple[Recipe, ...] = (
-    recipe(_vanishing, "vanishing"),
-    recipe(_vanishing_with_biases, "vanishing"),
-    recipe(_hidden_vanishing, "hidden_vanishing"),
-    recipe(_hidden_by_xavier, "hidden_vanishing"),
-    recipe(_exploding, "exploding"),
-    recipe(_chaotic, "chaotic"),
-    recipe(_raw_inputs, "saturation"),
-    recipe(_wide_biases, "saturation"),
-    recipe(_dead, "dead"),
-    recipe(_killed, "dead"),
-    recipe(_inactive, "inactive"),
-    recipe(_violent, "violent"),
-    recipe(_stalled, "stalled"),
-    recipe(_zeros, "symmetric"),
-    recipe(_constant, "symmetric"),
-    recipe(_doubled, "doubled"),
-    recipe(_linear_on_xor, "plateau"),
-    recipe(_labels_without_meaning, "plateau"),
-    recipe(_divergence, "divergence"),
+    Recipe(_vanishing, ("vanishing",)),
+    Recipe(_vanishing_with_biases, ("vanishing",)),
+    Recipe(_hidden_vanishing, ("hidden_vanishing",)),
+    Recipe(_hidden_by_xavier, ("hidden_vanishing",)),
+    Recipe(_exploding, ("exploding",)),
+    Recipe(_chaotic, ("chaotic",)),
+    Recipe(_raw_inputs, ("saturation",)),
+    Recipe(_wide_biases, ("saturation",)),
+    Recipe(_dead, ("dead",)),
+    Recipe(_killed, ("dead",)),
+    Recipe(_inactive, ("inactive",)),
+    Recipe(_violent, ("violent",)),
+    Recipe(_stalled, ("stalled",)),
+    Recipe(_zeros, ("symmetric",)),
+    Recipe(_constant, ("symmetric",)),
+    Recipe(_doubled, ("doubled",)),
+    Recipe(_linear_on_xor, ("plateau",)),
+    Recipe(_labels_without_meaning, ("plateau",)),
+    Recipe(_divergence, ("divergence",)),
 )

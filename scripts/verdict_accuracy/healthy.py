@@ -1,13 +1,9 @@
 """Networks without a fault: the usual ones, and those at the limits of what is usual."""
 
 from verdict_accuracy.draws import EDGES, Draw, Overrides, descent, layers
-from verdict_accuracy.recipe import Recipe, healthy
+from verdict_accuracy.recipe import Recipe
 
 _STARTS = "verdict_accuracy.starts"
-
-
-def _sound(draw: Draw) -> Overrides:
-    return draw.sound()
 
 
 def _shallow(draw: Draw) -> Overrides:
@@ -166,17 +162,11 @@ def _output_layer(scale: str) -> Overrides:
     return {"activation": "relu"} | start
 
 
-USUAL: tuple[Recipe, ...] = tuple(map(healthy, (_sound, _shallow, _deep, _normalised)))
+USUAL = (Recipe(Draw.sound), *map(Recipe, (_shallow, _deep, _normalised)))
 
-AT_LIMITS: tuple[Recipe, ...] = tuple(
-    map(
-        healthy,
-        (
-            _sixty_layers, _batch_of_one, _full_batch, _noisy_labels, _noisy_numbers, _wide,
-            _narrow, _waist_that_suffices, _zero_output, _small_output,
-            _one_layer_of_small_weights, _little_of_everything, _adamw, _rmsprop, _sgd,
-            _scheduled, _as_they_come, _reachable_targets, _linear_model, _squared_classes,
-            _few_rows_of_iris, _data_of_each_kind,
-        ),
-    )
-)  # fmt: skip
+AT_LIMITS: tuple[Recipe, ...] = tuple(map(Recipe, (
+    _sixty_layers, _batch_of_one, _full_batch, _noisy_labels, _noisy_numbers, _wide, _narrow,
+    _waist_that_suffices, _zero_output, _small_output, _one_layer_of_small_weights,
+    _little_of_everything, _adamw, _rmsprop, _sgd, _scheduled, _as_they_come, _reachable_targets,
+    _linear_model, _squared_classes, _few_rows_of_iris, _data_of_each_kind,
+)))  # fmt: skip

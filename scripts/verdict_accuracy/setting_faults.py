@@ -1,7 +1,7 @@
 """Faults of a setting: each function spoils one in a network that would learn without it."""
 
 from verdict_accuracy.draws import SYNTHETIC, Draw, Overrides, descent, layers
-from verdict_accuracy.recipe import Recipe, of_setting
+from verdict_accuracy.recipe import Recipe
 
 _SOURCES, _STARTS = "verdict_accuracy.sources", "verdict_accuracy.starts"
 _NEEDS_HIDDEN_UNITS = ("circles", "xor")
@@ -172,34 +172,34 @@ def _clouds(draw: Draw) -> Overrides:
 
 
 SETTING_FAULTS: tuple[Recipe, ...] = (
-    of_setting(_sgd_decay, "optimizer.weight_decay"),
-    of_setting(_adam_decay, "optimizer.weight_decay"),
-    of_setting(_adamw_decay, "optimizer.weight_decay"),
-    of_setting(_clipping, "trainer.gradient_clip_norm"),
-    of_setting(_dropout, "network.dropout"),
-    of_setting(_dropout_of_few_units, "network.dropout"),
-    of_setting(_squashed_output, "network.output_activation"),
-    of_setting(_tanh_on_large_targets, "network.output_activation", "data.standardize"),
-    of_setting(_softmax_of_one, "network.output_activation"),
-    of_setting(_softmax_twice, "network.output_activation"),
-    of_setting(_tanh_before_ce, "network.output_activation"),
-    of_setting(_small_inputs, "data.standardize"),
-    of_setting(_large_inputs, "data.standardize"),
-    of_setting(_large_targets, "data.standardize"),
-    of_setting(_shifted_targets, "data.standardize"),
-    of_setting(_raw_measurements, "data.standardize"),
-    of_setting(_one_unit, "network.hidden_sizes", "network.width"),
-    of_setting(_one_unit_for_ten_digits, "network.hidden_sizes", "network.width"),
-    of_setting(_bottleneck, "network.hidden_sizes", "network.width"),
-    of_setting(_bottleneck_of_one, "network.hidden_sizes", "network.width"),
-    of_setting(_too_few_epochs, "trainer.max_epochs", "optimizer.lr"),
-    of_setting(_small_steps, "optimizer.lr"),
-    of_setting(_small_steps_of_sgd, "optimizer.lr"),
-    of_setting(_schedule_that_stops, "scheduler"),
-    of_setting(_large_epsilon, "optimizer.eps", "optimizer.lr"),
-    of_setting(_copies, "init"),
-    of_setting(_zero_start, "init"),
-    of_setting(_wrong_labels, "data.label_noise"),
-    of_setting(_rare_class, "trainer.max_epochs", "optimizer.lr", kinds=("missed_class",)),
-    of_setting(_few_rows, "data.train_rows", kinds=("overfitting", "by_heart")),
+    Recipe(_sgd_decay, settings=("optimizer.weight_decay",)),
+    Recipe(_adam_decay, settings=("optimizer.weight_decay",)),
+    Recipe(_adamw_decay, settings=("optimizer.weight_decay",)),
+    Recipe(_clipping, settings=("trainer.gradient_clip_norm",)),
+    Recipe(_dropout, settings=("network.dropout",)),
+    Recipe(_dropout_of_few_units, settings=("network.dropout",)),
+    Recipe(_squashed_output, settings=("network.output_activation",)),
+    Recipe(_tanh_on_large_targets, settings=("network.output_activation", "data.standardize")),
+    Recipe(_softmax_of_one, settings=("network.output_activation",)),
+    Recipe(_softmax_twice, settings=("network.output_activation",)),
+    Recipe(_tanh_before_ce, settings=("network.output_activation",)),
+    Recipe(_small_inputs, settings=("data.standardize",)),
+    Recipe(_large_inputs, settings=("data.standardize",)),
+    Recipe(_large_targets, settings=("data.standardize",)),
+    Recipe(_shifted_targets, settings=("data.standardize",)),
+    Recipe(_raw_measurements, settings=("data.standardize",)),
+    Recipe(_one_unit, settings=("network.hidden_sizes", "network.width")),
+    Recipe(_one_unit_for_ten_digits, settings=("network.hidden_sizes", "network.width")),
+    Recipe(_bottleneck, settings=("network.hidden_sizes", "network.width")),
+    Recipe(_bottleneck_of_one, settings=("network.hidden_sizes", "network.width")),
+    Recipe(_too_few_epochs, settings=("trainer.max_epochs", "optimizer.lr")),
+    Recipe(_small_steps, settings=("optimizer.lr",)),
+    Recipe(_small_steps_of_sgd, settings=("optimizer.lr",)),
+    Recipe(_schedule_that_stops, settings=("scheduler",)),
+    Recipe(_large_epsilon, settings=("optimizer.eps", "optimizer.lr")),
+    Recipe(_copies, settings=("init",)),
+    Recipe(_zero_start, settings=("init",)),
+    Recipe(_wrong_labels, settings=("data.label_noise",)),
+    Recipe(_rare_class, ("missed_class",), ("trainer.max_epochs", "optimizer.lr")),
+    Recipe(_few_rows, ("overfitting", "by_heart"), ("data.train_rows",)),
 )
