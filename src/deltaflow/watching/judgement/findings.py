@@ -6,7 +6,8 @@ learnt.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from deltaflow.verdicts.thresholds import DECADES, KEPT, MAJORITY, USUAL_UPDATE,
 from deltaflow.verdicts.verdict import Verdict
 from deltaflow.watching.judgement.evidence import Evidence
 
+Check = Callable[[Evidence], Verdict | None]
 _LOST_IN_ROUNDING = 1e-6  # of the weights' length: some units of the last place of a float32
 
 
@@ -24,7 +26,7 @@ def judge(evidence: Evidence) -> list[Verdict]:
     """The findings on a watched training; or ``healthy``; or nothing, if nothing was measured."""
     found: list[Verdict] = []
     for check, hides in _FINDINGS:
-        if check.__name__ in {name for v in found for name in _HIDDEN.get(v.kind, ())}:
+        if any(check in _HIDDEN.get(v.kind, ()) for v in found):
             continue
         if (verdict := check(evidence)) is not None:
             found.append(verdict)
@@ -105,24 +107,26 @@ def doubled(evidence: Evidence) -> Verdict | None:
     return Verdict("doubled", "start", {"output_activation": evidence.doubled})
 
 
-def saturated_at_start(evidence: Evidence) -> Verdict | None:
-    """Most pre-activations of a layer lie where the slope of φ is lost."""
-    return _share(evidence, "saturation", "start")
+_LIMITS = {
+    "saturation": ("saturated_fraction", MAJORITY),
+    "inactive": ("inactive_fraction", 1 - SATURATED),
+}
 
 
-def inactive_at_start(evidence: Evidence) -> Verdict | None:
-    """Nearly all pre-activations of a layer lie on a flat part of φ."""
-    return _share(evidence, "inactive", "start")
+def flat(evidence: Evidence, kind: str, when: str) -> Verdict | None:
+    """Pre-activations where φ' is lost: most of a layer, or nearly all on a flat part of φ.
 
-
-def saturated_at_end(evidence: Evidence) -> Verdict | None:
-    """Training drove most of a layer there."""
-    return _share(evidence, "saturation", "end")
-
-
-def inactive_at_end(evidence: Evidence) -> Verdict | None:
-    """Training drove a layer there."""
-    return _share(evidence, "inactive", "end")
+    They are found where they do harm: where nothing is learnt, and where a layer that starts on
+    the flat part stays there.
+    """
+    if not evidence.steps:
+        return None
+    column, limit = _LIMITS[kind]
+    layer, share = evidence.worst(column, evidence.steps[0 if when == "start" else -1])
+    stays = layer and evidence.column("dead_fraction", evidence.steps[-1])[layer - 1] > limit
+    if not (evidence.fails or (kind == "inactive" and when == "start" and stays)):
+        return None
+    return Verdict(kind, when, {"share": share}, (layer,)) if share > limit else None
 
 
 def vanishing(evidence: Evidence) -> Verdict | None:
@@ -184,48 +188,32 @@ def plateau(evidence: Evidence) -> Verdict | None:
     return Verdict("plateau", "end", numbers)
 
 
-_FINDINGS: tuple[tuple[Callable[[Evidence], Verdict | None], bool], ...] = (
+_FINDINGS: tuple[tuple[Check, bool], ...] = (
     # causes before effects; and whether what comes behind is but an effect
     (detached, False),
     (unoptimized, False),
     (accumulated, True),
     (symmetric, True),
-    (saturated_at_start, True),
+    (partial(flat, kind="saturation", when="start"), True),
     (exploding, True),
     (divergence, True),
     (doubled, False),
-    (inactive_at_start, True),
+    (partial(flat, kind="inactive", when="start"), True),
     (vanishing, True),
     (violent, True),
-    (saturated_at_end, True),
-    (inactive_at_end, True),
+    (partial(flat, kind="saturation", when="end"), True),
+    (partial(flat, kind="inactive", when="end"), True),
     (dead, False),
     (stalled, True),
     (plateau, False),
 )
-_LIMITS = {
-    "saturation": ("saturated_fraction", MAJORITY),
-    "inactive": ("inactive_fraction", 1 - SATURATED),
+_HIDDEN: Mapping[str, tuple[Check, ...]] = {  # findings that are but the effect of another
+    **dict.fromkeys(
+        ("detached", "unoptimized", "doubled"),
+        (accumulated, violent, stalled, plateau, vanishing, exploding),
+    ),
+    "dead": (stalled, plateau),
 }
-_HIDDEN = {  # findings that are but the effect of another
-    kind: {"accumulated", "violent", "stalled", "plateau", "vanishing", "exploding"}
-    for kind in ("detached", "unoptimized", "doubled")
-} | {"dead": {"stalled", "plateau"}}
-
-
-def _share(evidence: Evidence, kind: str, when: str) -> Verdict | None:
-    """A share of a layer's units beyond its limit, where it does harm.
-
-    That is where nothing is learnt, and where a layer that starts on the flat part stays there.
-    """
-    if not evidence.steps:
-        return None
-    column, limit = _LIMITS[kind]
-    layer, share = evidence.worst(column, evidence.steps[0 if when == "start" else -1])
-    stays = layer and evidence.column("dead_fraction", evidence.steps[-1])[layer - 1] > limit
-    if not (evidence.fails or (kind == "inactive" and when == "start" and stays)):
-        return None
-    return Verdict(kind, when, {"share": share}, (layer,)) if share > limit else None
 
 
 def _change(evidence: Evidence) -> dict[str, Any]:
