@@ -167,7 +167,8 @@ def described(some: Sequence[Condition], of: Sequence[Condition]) -> list[str]:
     ]
     patterns = [one for one in patterns if not any(_fits(other, one) for other in rest)]
     while left:
-        best = max(patterns, key=lambda one: _worth(one, left))
+        worth = [(sum(_fits(other, one) for other in left), sum(map(len, one))) for one in patterns]
+        best = patterns[worth.index(max(worth))]  # among equals, few words are better
         left = [condition for condition in left if not _fits(condition, best)]
         for other in found:  # alternatives that differ at one place are said in one go
             if len(apart := [i for i, place in enumerate(other) if place != best[i]]) == 1:
@@ -184,11 +185,6 @@ def described(some: Sequence[Condition], of: Sequence[Condition]) -> list[str]:
         for one in found
     ]
     return [one for one in said if one]
-
-
-def _worth(pattern: Sequence[set[str]], left: Sequence[Condition]) -> tuple[int, int]:
-    """How many conditions a description covers; among equals, those with few words are better."""
-    return sum(_fits(one, pattern) for one in left), sum(map(len, pattern))
 
 
 def _fits(condition: Condition, pattern: Sequence[set[str]]) -> bool:

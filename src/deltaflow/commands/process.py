@@ -12,16 +12,14 @@ from contextlib import contextmanager
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
-from deltaflow.config.messages import explain, print_error
+from deltaflow.config.messages import explain, print_error, print_warnings
 from deltaflow.system.signals import ASKING, raise_asking
 
 
 def prepare() -> None:
     """Make this process, be it the first or a worker, speak and end as all do."""
-    for category in (DeprecationWarning, FutureWarning):  # of libraries, for their developers
-        warnings.simplefilter("ignore", category)
+    print_warnings()
     _ignore_names_of_plugins()
-    warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
     threading.excepthook = _tell_of_thread
     raise_asking()
 

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from deltaflow.comparison.collection import CollectedRun, finite, seen_from
-from deltaflow.comparison.configuration import Axis, Configuration, Value, text
+from deltaflow.comparison.configuration import Configuration, Value, text
 from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.records import Replica, Schema, parquet, runs_schema
 from deltaflow.system.files import replace_file
@@ -28,9 +28,11 @@ def runs_table(grouped: GroupedRuns, directory: Path) -> pl.DataFrame:
     Returns:
         Rows in the order of runs and seeds, the same for runs that are the same.
     """
-    numeric = {axis.name for axis in grouped.axes if not _has_text(axis)}
     schema = runs_schema(
-        {axis.name: pl.Float64() if axis.name in numeric else pl.String() for axis in grouped.axes}
+        {
+            axis.name: pl.String() if any(isinstance(v, str) for v in axis.values) else pl.Float64()
+            for axis in grouped.axes
+        }
     )
     rows = [
         row
@@ -105,20 +107,17 @@ def _rows(
         if one.sources[seed] != number:
             continue  # each seed counts once
         units = grouped.tables.units.get((number, seed), {})
-        named = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
+        found = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
                  for key, value in replica.numbers(part).items()}  # fmt: skip
-        known = named.keys() & schema.quantities  # a record of anybody may name any column
-        numbers = {name: finite(named[name]) for name in known}
+        known = found.keys() & schema.quantities  # a record of anybody may name any column
+        numbers = {name: finite(found[name]) for name in known}
         if replica.has_diverged:
             units = {}
         shares = {f"{name}_end": value for name, value in units.items()}
-        yield numbers | shared | shares | _named(replica) | _ending(replica)
+        named = {"seed": replica.seed, "fold": replica.fold}
+        yield numbers | shared | shares | named | _ending(replica)
     if not run.summary.replicas:
         yield shared
-
-
-def _named(replica: Replica) -> dict[str, Any]:
-    return {"seed": replica.seed, "fold": replica.fold}
 
 
 def _ending(replica: Replica) -> dict[str, Any]:
@@ -136,7 +135,3 @@ def _axes(one: Configuration, schema: Schema) -> dict[str, Value]:
         is_text = schema.types[name] == pl.String
         found[name] = None if value is None else text(value) if is_text else float(value)
     return found
-
-
-def _has_text(axis: Axis) -> bool:
-    return any(isinstance(value, str) for value in axis.values)

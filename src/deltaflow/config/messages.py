@@ -94,9 +94,7 @@ def in_one_message() -> Iterator[None]:
     ``INTERRUPTED`` after Ctrl-C.
     """
     with warnings.catch_warnings(), errors_as_messages(os.environ.get("HYDRA_FULL_ERROR") == "1"):
-        for category in (DeprecationWarning, FutureWarning):  # as a run does
-            warnings.simplefilter("ignore", category)
-        warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+        print_warnings()
         try:
             yield
         except KeyboardInterrupt:
@@ -121,6 +119,13 @@ def entry_point(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
                 run(typed)
 
     return main
+
+
+def print_warnings() -> None:
+    """Let warnings be messages from now on, but for those that are meant for developers."""
+    for category in (DeprecationWarning, FutureWarning):  # of libraries
+        warnings.simplefilter("ignore", category)
+    warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
 
 
 def print_error(message: str) -> None:

@@ -74,7 +74,9 @@ class FixedPoint:
     @property
     def layers_per_decade(self) -> float:
         """How many layers cost ‖δ‖ a factor of 10; negative where it grows."""
-        return math.inf if self.phase == "critical" else -2 / _log10(self.chi)
+        if self.phase == "critical":
+            return math.inf
+        return -2 / math.log10(self.chi) if self.chi > 0 else 0.0
 
     @property
     def trainable_depth(self) -> float:
@@ -231,7 +233,3 @@ def _scale(slope: float) -> float:
     if slope < _NOTHING:
         return 0.0
     return math.inf if slope > 1 - EQUAL else -1 / math.log(slope)
-
-
-def _log10(x: float) -> float:
-    return math.log10(x) if x > 0 else -math.inf

@@ -163,7 +163,8 @@ class WatchedTraining:
         layers, metrics = (read_table(self.directory, t, is_own=True) for t in (LAYERS, METRICS))
         evidence = self.observations.evidence(layers, self._known, np.array(self._losses.numbers()))
         self.verdicts = judge(evidence)
-        parameters = [p for p in self.model.parameters() if not _is_lazy(p)]
+        lazy = nn.parameter.UninitializedParameter
+        parameters = [p for p in self.model.parameters() if not isinstance(p, lazy)]
         found = results([self.seed], [evidence.diverged_at], layers, metrics, {})
         self._records.note(
             found
@@ -243,7 +244,3 @@ class WatchedTraining:
             fans = [(layer.fan_in, layer.fan_out) for layer in self._known]
             self._tables[0].append(layer_rows(self._steps, fans, [self.seed]))
             self._steps = []
-
-
-def _is_lazy(parameter: Tensor) -> bool:
-    return isinstance(parameter, nn.parameter.UninitializedParameter)
