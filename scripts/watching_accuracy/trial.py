@@ -33,11 +33,7 @@ _TIMED = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a table of verdicts, or one of times.
-
-    Args:
-        arguments: of the command line; ``None`` for those that were typed.
-    """
+    """Print a table of verdicts, or one of times."""
     parser = argparse.ArgumentParser("watching_accuracy.py", description=__doc__)
     parser.add_argument(
         "--cost", action="store_true",

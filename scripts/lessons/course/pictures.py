@@ -87,12 +87,7 @@ def label(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def names(axes: Axes, where: Any = "best") -> None:
-    """Name a panel's lines.
-
-    Args:
-        axes: the panel.
-        where: as in matplotlib.
-    """
+    """Name a panel's lines."""
     axes.legend(
         loc=where, fontsize=10, framealpha=0.9, edgecolor="none", handlelength=3.2,
     )  # fmt: skip

@@ -22,10 +22,6 @@ def run_application(
 ) -> None:
     """Let Hydra compose a configuration, or one for each run of a sweep, and call an application.
 
-    Args:
-        application: takes a composed configuration.
-        arguments: flags and overrides.
-
     Raises:
         ValueError: for a flag that does not exist, is used wrongly, or stands between overrides,
             and for an argument that is not text.

@@ -121,9 +121,6 @@ def _written(path: Path) -> tuple[int, ...]:
 def refuse_long(overrides: Iterable[str]) -> None:
     """Refuse an override that Hydra would not have read for many seconds.
 
-    Args:
-        overrides: as on the command line.
-
     Raises:
         ValueError: for the first that has more than ``MOST_VALUES`` values.
     """

@@ -63,9 +63,6 @@ _CLEARER = {  # how Hydra's message begins: the whole of ours
 def explain_composition(error: BaseException) -> str | None:
     """The message for a command or file that Hydra could not make a configuration of.
 
-    Args:
-        error: whatever was raised.
-
     Returns:
         The message; ``None`` if it has nothing to do with a configuration.
     """

@@ -14,13 +14,7 @@ _MOST = 24  # columns or classes that are named one by one
 
 
 def print_reading(out: Console, reading: Reading, standardize: bool) -> None:
-    """Say what is to be predicted, and what becomes of each column.
-
-    Args:
-        out: where to.
-        reading: of the table.
-        standardize: whether numbers are standardised.
-    """
+    """Say what is to be predicted, and what becomes of each column."""
     n_inputs = sum(column.n_inputs for column in reading.columns)
     n_used = sum(column.n_inputs > 0 for column in reading.columns)
     gone = f", {reading.n_rows_left_out} left out for a gap" if reading.n_rows_left_out else ""

@@ -40,12 +40,7 @@ class NetworkPrediction:
 
 
 def print_prediction(out: Console, forecast: NetworkPrediction) -> None:
-    """Say what theory says.
-
-    Args:
-        out: where to.
-        forecast: what to print.
-    """
+    """Say what theory says."""
     if forecast.ends:
         said = phases.summary(forecast.ends, forecast.profile.delta_norm)
         out.print(Text(said), soft_wrap=True)

@@ -42,14 +42,7 @@ _STYLES = {"healthy": "green", "partial": "cyan", "overfitting": "cyan"}
 
 
 def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFrame) -> None:
-    """Say how gradients flowed, how good the network is, and where the records are.
-
-    Args:
-        out: where to.
-        directory: the run directory.
-        summary: of the run.
-        layers: its layers table.
-    """
+    """Say how gradients flowed, how good the network is, and where the records are."""
     if len(layers):
         out.print(_flow_table(out, without_diverged(layers, summary)))
         if said := _theory(summary):

@@ -80,9 +80,6 @@ _EXPLAINS: Mapping[str, set[Check]] = {  # findings that are but the effects of 
 def judge(evidence: Evidence) -> list[Verdict]:
     """The findings on a run.
 
-    Args:
-        evidence: the run.
-
     Returns:
         Findings, most important first; or, of a run without one, ``healthy`` or ``partial``,
         with ``overfitting`` behind it where the validation loss turned; or nothing, where there

@@ -55,11 +55,6 @@ def symbolic(model: nn.Module) -> fx.Graph:
 def read(graph: fx.Graph, model: nn.Module, inputs: Tensor) -> Graph:
     """What a traced graph computes, with the variances that the weights have now.
 
-    Args:
-        graph: of the module.
-        model: the module.
-        inputs: as of :func:`trace`.
-
     Returns:
         Operations on the samples of the batch, and on the positions of each if it has several.
 

@@ -60,9 +60,6 @@ class RecordedStep:
     def worst(self, column: str) -> tuple[int, float]:
         """The hidden layer with the largest value, and that value, the mean over seeds.
 
-        Args:
-            column: of the layers table.
-
         Returns:
             Layer 0 and NaN where there is none.
         """

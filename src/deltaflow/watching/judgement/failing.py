@@ -16,10 +16,6 @@ class FindingError(UserError):
 def require_none(run: "Run", kinds: Sequence[str]) -> None:
     """Raise if a run has a finding of one of the kinds.
 
-    Args:
-        run: that has ended.
-        kinds: of findings.
-
     Raises:
         FindingError: for the first of them.
     """

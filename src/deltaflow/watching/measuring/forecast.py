@@ -21,10 +21,6 @@ class Forecast:
 
     What is traced is a copy that shares the weights, so that nothing of the model changes.
 
-    Args:
-        model: that is trained.
-        layers: that are watched.
-
     Attributes:
         nothing: why theory says nothing; ``None`` if it does.
     """
@@ -76,11 +72,7 @@ class Forecast:
         self._twin = self._traced = None
 
     def record(self, table: pl.DataFrame) -> dict[str, Any]:
-        """The summary's field ``theory``.
-
-        Args:
-            table: the layers table.
-        """
+        """The summary's field ``theory``."""
         unknown: dict[str, Any] = {field.name: None for field in fields(TheorySummary)}
         return unknown | theory_fit(table) | {"nothing": self.nothing}
 

@@ -46,11 +46,7 @@ class Given:
 
 
 class Phi(nn.Module):
-    """A function of one tensor, as an activation.
-
-    Args:
-        given: the function.
-    """
+    """A function of one tensor, as an activation."""
 
     def __init__(self, given: Given) -> None:
         super().__init__()
@@ -144,12 +140,7 @@ Kinds = dict[Hashable, Kind | None]
 
 
 def kind_of(given: Given, device: str) -> Kind | None:
-    """What kind of function it is; ``None`` for no function of one number.
-
-    Args:
-        given: the function.
-        device: where it is called.
-    """
+    """What kind of function it is; ``None`` for no function of one number."""
     phi = Phi(given)
     try:
         with torch.autocast(device, enabled=False), _saving_as_ever():

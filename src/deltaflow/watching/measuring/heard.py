@@ -83,12 +83,7 @@ class LayerStep:
             self.gradient = layer.units(weight.grad.detach().clone())
 
     def noise(self, layer: WatchedLayer, values: Mapping[str, float]) -> dict[str, float]:
-        """The gradient's noise, where its single samples are known.
-
-        Args:
-            layer: the layer.
-            values: columns of the layers table.
-        """
+        """The gradient's noise, where its single samples are known."""
         if not {"weight_grad_norm", "sample_grad_rms"} <= {*values} or self.n_backward != 1:
             return {}
         n, rms = self.calls[0].n_samples, values["sample_grad_rms"]

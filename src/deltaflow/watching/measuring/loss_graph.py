@@ -33,21 +33,13 @@ class LossFacts:
     is_entropy_of: str | None = None
 
     def uninformed(self, n_outputs: int) -> float:
-        """The loss of outputs that are 0 whatever the input; NaN if that is not known.
-
-        Args:
-            n_outputs: outputs of the model.
-        """
+        """The loss of outputs that are 0 whatever the input; NaN if that is not known."""
         known = {"softmax": math.log(max(n_outputs, 1)), "sigmoid": math.log(2)}
         return known.get(self.is_entropy_of or "", math.nan)
 
 
 def facts(loss: Tensor) -> LossFacts:
-    """What the graph of a loss tells.
-
-    Args:
-        loss: of a step, one number.
-    """
+    """What the graph of a loss tells."""
     for node in _nodes(loss.grad_fn):
         if (own := _OWN_LINK.get(_kind(node))) is not None:
             name, word = own

@@ -40,13 +40,7 @@ class Observations:
     def evidence(
         self, table: pl.DataFrame, layers: Sequence[WatchedLayer], losses: Array
     ) -> Evidence:
-        """What the training is judged by.
-
-        Args:
-            table: the layers table.
-            layers: that it is of, in its order.
-            losses: of all steps.
-        """
+        """What the training is judged by."""
         common = max(set(self._activations), key=self._activations.count, default=None)
         return Evidence(
             layers=table,
