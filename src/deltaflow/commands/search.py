@@ -5,13 +5,12 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
-from rich.text import Text
 
 from deltaflow.sweep.search.space import search_space
 from deltaflow.sweep.search.storage import SearchSettings
 from deltaflow.sweep.search.study import Launch, Search
 from deltaflow.system.escaping import printable
-from deltaflow.terminal.screen import console
+from deltaflow.terminal.screen import console, say
 
 
 def search(
@@ -39,10 +38,10 @@ def search(
     for batch in going.batches():
         going.train(batch, fixed, launch)
         record = going.record
-        said = f"Search       {record.n_completed + record.n_failed} of {record.n_trials} trials"
+        said = f"{record.n_completed + record.n_failed} of {record.n_trials} trials"
         if record.best_trial is not None:
             own = " ".join(f"{name}={value}" for name, value in record.best_overrides.items())
             said += f"; best {record.best_value:.4g}, trial {record.best_trial}: {own}"
-        out.print(Text(printable(said)), soft_wrap=True)
+        say(out, "Search", printable(said))
         if going.has_stopped:
             return

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from deltaflow.data import Column, Kind, Reading
 from deltaflow.system.escaping import brief, literal
-from deltaflow.terminal.screen import titled_table
+from deltaflow.terminal.screen import say, titled_table
 
 _MOST = 24  # columns or classes that are named one by one
 
@@ -51,8 +51,7 @@ def print_network(
         f"{n} × {size}" if (n := len([*group])) > 1 else str(size) for size, group in groupby(sizes)
     )
     shared = f"{'/'.join(map(str, rows))} rows to train, validate, test"
-    what = f"{layers}, {n_parameters:,} parameters · {shared}"
-    out.print(f"{'Network':<13}{what}", soft_wrap=True)
+    say(out, "Network", f"{layers}, {n_parameters:,} parameters · {shared}")
 
 
 def _goal(reading: Reading) -> str:

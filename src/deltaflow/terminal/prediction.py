@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deltaflow.terminal.screen import titled_table
+from deltaflow.terminal.screen import say, titled_table
 from deltaflow.theory import Edge, FixedPoint, Prediction, Theory, phases, variances
 
 _MOST = 60  # rows
@@ -46,7 +46,7 @@ def print_prediction(out: Console, forecast: NetworkPrediction) -> None:
         out.print(Text(said), soft_wrap=True)
     out.print(_table(out, forecast))
     for label, said in _details(forecast):
-        out.print(Text(f"{label:<15}{said}"), soft_wrap=True)
+        say(out, label, said, width=15)
 
 
 def _table(out: Console, forecast: NetworkPrediction) -> Table:

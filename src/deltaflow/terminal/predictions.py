@@ -6,8 +6,9 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
+from deltaflow.comparison.notes.wording import many
 from deltaflow.system.escaping import brief, listing
-from deltaflow.terminal.screen import titled_table
+from deltaflow.terminal.screen import say, titled_table
 
 _MOST = 10  # rows, and columns, that are shown
 
@@ -23,10 +24,9 @@ def print_predictions(
         n_networks: that were asked.
         extra: columns of the table that had no use.
     """
-    networks = f"{n_networks} network{'' if n_networks == 1 else 's'}"
-    out.print(f"{'Rows':<13}{len(predictions)}, by {networks}")
+    say(out, "Rows", f"{len(predictions)}, by {many(n_networks, 'network')}")
     if extra:
-        out.print(Text(f"{'Not used':<13}{listing(extra)}"), soft_wrap=True)
+        say(out, "Not used", listing(extra))
     names = predictions.columns
     shown = names if len(names) <= _MOST else [*names[: _MOST - 2], *names[-2:]]
     table = titled_table(out, "Predictions")

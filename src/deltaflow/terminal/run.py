@@ -21,7 +21,7 @@ from deltaflow.comparison.notes.wording import many, replica_word
 from deltaflow.records import Summary
 from deltaflow.system.escaping import short_path
 from deltaflow.terminal.numbers import arrow, percent, scientific, spread
-from deltaflow.terminal.screen import fits, titled_table
+from deltaflow.terminal.screen import fits, say, titled_table
 
 _COLUMNS = {  # quantity: heading, whether it is a share
     "delta_norm": ("δ norm", False),
@@ -73,7 +73,7 @@ def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFr
         places["TensorBoard"] = f"tensorboard --logdir {shlex.quote(logs)}"
     out.print()
     for label, where in places.items():
-        out.print(Text(f"{label:<13}{where}"), soft_wrap=True)
+        say(out, label, where)
 
 
 def _flow_table(out: Console, layers: pl.DataFrame) -> Table:

@@ -37,9 +37,14 @@ class _PatientConsole(Console):
 def announce(label: str, said: str, watch: str | None) -> None:
     """Say what will be trained, and what to watch, before anything is loaded."""
     out = console()
-    out.print(Text(printable(f"{label:<13}{said}")), soft_wrap=True)
+    say(out, label, printable(said))
     if watch:
         out.print(Text(printable(watch), style="italic"))
+
+
+def say(out: Console, label: str, said: str, width: int = 13) -> None:
+    """Print a line behind a label of so many columns, whole in a pipe or a file."""
+    out.print(Text(f"{label:<{width}}{said}"), soft_wrap=True)
 
 
 def fits(out: Console, table: Table) -> bool:

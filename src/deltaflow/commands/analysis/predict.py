@@ -18,12 +18,12 @@ from io import BytesIO
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import replace_file
+from deltaflow.terminal.screen import console, say
 
 _KINDS = (".parquet", ".csv")
 _ENDS = {"onnx": ".onnx", "torchscript": ".pt", "state_dict": ".pt"}
@@ -43,7 +43,6 @@ def main(arguments: Sequence[str]) -> None:
     from deltaflow.experiment.assessment import assess
     from deltaflow.experiment.result import load_run
     from deltaflow.terminal.predictions import print_predictions, print_scores
-    from deltaflow.terminal.screen import console
 
     ensemble, out = load_run(settings.run).ensemble, console()
     if settings.export is not None:
@@ -71,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
 def _write(out: Console, path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, content)
-    out.print(Text(f"{'Written':<13}{path}"), soft_wrap=True)
+    say(out, "Written", str(path))
 
 
 def _check(settings: Namespace) -> None:

@@ -18,7 +18,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config.messages import entry_point, explain
@@ -26,6 +25,7 @@ from deltaflow.config.names import named_classes
 from deltaflow.records import LAYERS, METRICS, Summary, differences, read_summary, read_table
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
+from deltaflow.terminal.screen import console, say
 
 
 @entry_point
@@ -38,8 +38,6 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--trust", action="store_true")
     settings = parser.parse_intermixed_args(arguments)
     recorded = _recorded(settings)
-    from deltaflow.terminal.screen import console
-
     with ExitStack() as stack:
         again = settings.out or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "run"
         made = _train(recorded, settings.run, again)
@@ -124,7 +122,7 @@ def _compare(
                 f"{found.n_rows:,} rows, different from {found.time} {found.first} on, by "
                 f"{found.most:.1g} of a value at most ({column})"
             )
-        out.print(Text(f"{schema.name.capitalize():<13}{said}"), soft_wrap=True)
+        say(out, schema.name.capitalize(), said)
         if found.most > settings.tolerance:
             apart.append(f"{schema.name}: {said}")
     reasons = [
@@ -138,7 +136,7 @@ def _compare(
     if recorded.device != made.device:
         reasons.append(f"it was trained on {recorded.device}, now on {made.device}")
     for reason in reasons:
-        out.print(Text(f"{'Otherwise':<13}{literal(reason)}"), soft_wrap=True)
+        say(out, "Otherwise", literal(reason))
     if apart:
         raise UserError(
             f"A run must leave the same records again. Found {'; '.join(apart)}. "

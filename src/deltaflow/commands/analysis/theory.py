@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.text import Text
-
 from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run, split_settings
@@ -63,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     from deltaflow.figures.looks import save
     from deltaflow.terminal.prediction import print_prediction
-    from deltaflow.terminal.screen import console
+    from deltaflow.terminal.screen import console, say
 
     try:
         data = builders.data(config, ReplicaData)
@@ -80,16 +78,13 @@ def main(arguments: Sequence[str]) -> None:
     out = console()
     print_prediction(out, found)
     if n_others:
-        out.print(
-            f"{'Runs':<15}{len(runs)} in the picture. Of another activation or dropout, or without "
-            f"a prediction in their records: {n_others}.",
-            soft_wrap=True,
-        )
+        others = "Of another activation or dropout, or without a prediction in their records"
+        say(out, "Runs", f"{len(runs)} in the picture. {others}: {n_others}.", width=15)
     if figure is not None and settings.picture:
         path = Path(settings.picture)
         path.parent.mkdir(parents=True, exist_ok=True)
         save(figure, path)
-        out.print(Text(f"{'Picture':<15}{settings.picture}"), soft_wrap=True)
+        say(out, "Picture", settings.picture, width=15)
 
 
 def _check(settings: PredictionSettings) -> None:
