@@ -47,8 +47,8 @@ def results(
     final = metric_values(metrics, "validation" if has_validation else "train")
     best = best_rows(metrics)
     test = metric_values(metrics, "test")
-    replicas: list[dict[str, Any]] = [
-        {
+    replicas: dict[int, dict[str, Any]] = {
+        (key := seed * n_folds + fold): {
             "seed": seed,
             "fold": fold,
             "status": "diverged" if step >= 0 else "completed",
@@ -63,34 +63,29 @@ def results(
         for seed, fold, step, stop in zip(
             seeds, folds, diverged_at, stopped_at or [-1] * len(seeds), strict=True
         )
-        for key in [seed * n_folds + fold]
-    ]
-    keys = {id(one): one["seed"] * n_folds + one["fold"] for one in replicas}
-    completed = [replica for replica in replicas if replica["status"] == "completed"]
+    }
+    completed = {key: one for key, one in replicas.items() if one["status"] == "completed"}
     return {
         "status": "completed" if completed else "diverged",
         "rows": dict(rows),
-        "replicas": replicas,
+        "replicas": [*replicas.values()],
         "metrics": {
             moment: _intervals(
-                [(keys[id(replica)], replica[moment]) for replica in completed],
+                {key: one[moment] for key, one in completed.items()},
                 rows_judged(rows, moment),
                 repeats(rows, moment, n_folds),
             )
             for moment in ("final", "best", "test")
         },
         "flow": _intervals(
-            [
-                (
-                    keys[id(replica)],
-                    {
-                        name: value
-                        for name, value in replica["flow"].items()
-                        if name.endswith("_start") or replica["status"] == "completed"
-                    },
-                )
-                for replica in replicas
-            ],
+            {
+                key: {
+                    name: value
+                    for name, value in one["flow"].items()
+                    if name.endswith("_start") or key in completed
+                }
+                for key, one in replicas.items()
+            },
             None,
             repeats(rows, "test", n_folds),
         ),
@@ -172,16 +167,16 @@ def _values(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _intervals(
-    replicas: Sequence[tuple[int, Mapping[str, float | None]]],
+    replicas: Mapping[int, Mapping[str, float | None]],
     rows: int | None,
     repeated: Repeats,
 ) -> dict[str, dict[str, Any]]:
     """The interval of every number that the replicas have, as the summary holds it."""
-    names = dict.fromkeys(name for _, numbers in replicas for name in numbers)
+    names = dict.fromkeys(name for numbers in replicas.values() for name in numbers)
     return {
         name: asdict(
             interval(
-                {key: numbers.get(name) for key, numbers in replicas},
+                {key: numbers.get(name) for key, numbers in replicas.items()},
                 scale=scale_of(name, rows),
                 repeated=repeated,
             )

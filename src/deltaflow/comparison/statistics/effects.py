@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from deltaflow.comparison.configuration import Axis, Value
-from deltaflow.comparison.statistics.intervals import ANY, Array, Scale, bounds, interval
+from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, interval
 from deltaflow.comparison.statistics.paired_tests import BySeed, least_seeds
-from deltaflow.comparison.statistics.repeats import ONCE, Repeats
+from deltaflow.comparison.statistics.repeats import ONCE, Array, Repeats
 from deltaflow.records import Interval
 
 _Cell = dict[Value, BySeed]  # by the value of the axis

@@ -19,10 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from deltaflow.comparison.statistics.repeats import ONCE, Repeats, mean_error
+from deltaflow.comparison.statistics.repeats import ONCE, Array, Repeats, mean_error
 from deltaflow.records import Interval
-
-Array = np.typing.NDArray[Any]
 
 LEVEL = 0.95
 _EQUAL = 1e-6  # relative: what float32 leaves of numbers that are the same
