@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
 
 from hydra_plugins.deltaflow_launcher.stack_launcher import stacking
 
@@ -13,22 +11,11 @@ from hydra_plugins.deltaflow_launcher.stack_launcher import stacking
 class CombinationSweeper(BasicSweeper):
     """Every combination of the values that are given."""
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Take what Hydra gives to every sweeper; Hydra's basic launcher alone gets single runs.
-
-        Args:
-            hydra_context: composes, and has the callbacks.
-            task_function: trains a run.
-            config: of the sweep.
-        """
-        named: Any = {
-            "hydra_context": hydra_context, "task_function": task_function, "config": config
-        }  # fmt: skip
-        super().setup(**named)
+    def setup(self, **given: Any) -> None:
+        """Take what Hydra gives to every sweeper; Hydra's basic launcher alone gets single runs."""
+        super().setup(**given)
         assert self.launcher is not None
-        self.launcher = stacking(self.launcher, **named)
+        self.launcher = stacking(self.launcher, **given)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose every run before any begins, which the launcher of stacks does anyway."""

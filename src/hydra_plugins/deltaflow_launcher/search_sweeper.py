@@ -4,7 +4,6 @@ from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_plugins.deltaflow_launcher.stack_launcher import stacking
@@ -22,21 +21,10 @@ class SearchSweeper(Sweeper):
         self.params = params
         self.settings = settings
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Take what Hydra gives to every sweeper.
-
-        Args:
-            hydra_context: composes, and has the callbacks.
-            task_function: trains a run.
-            config: of the sweep.
-        """
-        named: Any = {
-            "hydra_context": hydra_context, "task_function": task_function, "config": config
-        }  # fmt: skip
-        launcher = stacking(Plugins.instance().instantiate_launcher(**named), **named)
-        self.search = (config, hydra_context.config_loader, launcher.launch)
+    def setup(self, **given: Any) -> None:
+        """Take what Hydra gives to every sweeper."""
+        launcher = stacking(Plugins.instance().instantiate_launcher(**given), **given)
+        self.search = (given["config"], given["hydra_context"].config_loader, launcher.launch)
 
     def sweep(self, arguments: list[str]) -> Any:
         """Search.

@@ -5,6 +5,7 @@ imported when a sweep begins.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -55,24 +56,16 @@ class StackLauncher(Launcher):
         return returned
 
 
-def stacking(
-    launcher: Launcher,
-    *,
-    hydra_context: HydraContext,
-    task_function: TaskFunction,
-    config: DictConfig,
-) -> Launcher:
+def stacking(launcher: Launcher, **given: Any) -> Launcher:
     """A launcher that gets stacks for jobs; Hydra's basic one alone gets single runs.
 
     Args:
         launcher: that was chosen.
-        hydra_context: composes, and has the callbacks.
-        task_function: trains a run.
-        config: of the sweep.
+        given: what Hydra gives to every launcher.
     """
     # Hydra loads plugins as modules of their own: their classes are told apart by name.
     if type(launcher).__name__ in ("BasicLauncher", StackLauncher.__name__):
         return launcher
     outer = StackLauncher(launcher)
-    outer.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+    outer.setup(**given)
     return outer
