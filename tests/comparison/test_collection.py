@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from deltaflow.comparison.collection import collect, find_runs, read_run
-from deltaflow.records import LAYERS, METRICS, TableWriter
+from deltaflow.records import LAYERS, METRICS, TableWriter, read_columns
 from written import layers, metrics, write_run
 
 HERE = {"host": socket.gethostname(), "started": datetime.now(UTC).isoformat()}
@@ -62,7 +62,7 @@ def test_a_run_is_as_its_records_have_it(tmp_path):
     assert (run.status, run.reason) == ("completed", None)
     assert run.summary.overrides == ["activation=tanh"]
     assert "activation: tanh\n" in run.config
-    table = run.table(LAYERS, ["seed", "delta_norm"])
+    table = read_columns(run.directory, LAYERS, ["seed", "delta_norm"])
     assert table.columns == ["seed", "delta_norm"]
     assert len(table) == 4 * 3 * 4
 
@@ -162,13 +162,13 @@ def test_what_a_killed_run_had_flushed_counts(tmp_path):
         writer.append(frame[len(frame) // 2 :])
         writer.flush()
         assert len(list(run.directory.glob(f"records/{schema.name}-*"))) == 2
-        assert len(run.table(schema, ["seed"])) == len(frame)
+        assert len(read_columns(run.directory, schema, ["seed"])) == len(frame)
 
 
 def test_columns_that_an_earlier_version_did_not_write_are_null(tmp_path):
     run = read_run(write_run(tmp_path / "0_a"))
     layers([0]).drop("predicted_delta_norm").write_parquet(run.directory / "layers.parquet")
-    table = run.table(LAYERS, ["predicted_delta_norm", "seed"])
+    table = read_columns(run.directory, LAYERS, ["predicted_delta_norm", "seed"])
     assert table.columns == ["predicted_delta_norm", "seed"]
     assert table["predicted_delta_norm"].null_count() == len(table) > 0
 
@@ -178,14 +178,14 @@ def test_a_table_that_cannot_be_read_is_an_error_with_its_name(tmp_path, content
     run = read_run(write_run(tmp_path / "0_a"))
     (run.directory / "layers.parquet").write_bytes(content)
     with pytest.raises(ValueError, match=r"0_a/layers\.parquet must be a Parquet file"):
-        run.table(LAYERS, ["seed"])
+        read_columns(run.directory, LAYERS, ["seed"])
 
 
 def test_a_table_of_other_types_is_an_error(tmp_path):
     run = read_run(write_run(tmp_path / "0_a"))
     pl.DataFrame({"seed": ["a"]}).write_parquet(run.directory / "layers.parquet")
     with pytest.raises(ValueError, match="must be a Parquet file of the table `layers`"):
-        run.table(LAYERS, ["seed"])
+        read_columns(run.directory, LAYERS, ["seed"])
 
 
 def test_nothing_that_a_directory_names_is_built(tmp_path):

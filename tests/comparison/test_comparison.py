@@ -16,6 +16,7 @@ from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouped_runs import Metric, group_runs
 from deltaflow.comparison.ranked_configuration import Finding
 from deltaflow.comparison.runs_table import runs_table
+from deltaflow.comparison.series import tables as series_tables
 from deltaflow.comparison.statistics.intervals import Scale, interval
 from deltaflow.page.content import content
 from deltaflow.records import LAYERS, Interval
@@ -540,13 +541,12 @@ def test_each_run_has_its_command_and_its_configuration(sweep):
 
 def test_each_table_is_read_once(sweep, monkeypatch):
     runs, read = collect([sweep]), []
-    kind = type(runs[0])
-    whole = kind.table
+    whole = series_tables.read_columns
     monkeypatch.setattr(
-        kind,
-        "table",
-        lambda run, schema, columns: (
-            read.append((run.directory, schema.name)) or whole(run, schema, columns)
+        series_tables,
+        "read_columns",
+        lambda directory, schema, columns: (
+            read.append((directory, schema.name)) or whole(directory, schema, columns)
         ),
     )
     group_runs(runs)

@@ -12,14 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from deltaflow.records import (
     SUMMARY,
     EmptySummaryError,
-    Schema,
     Summary,
-    read_columns,
     read_summary,
 )
 from deltaflow.system.errors import UserError
@@ -53,21 +49,6 @@ class CollectedRun:
     def name(self) -> str:
         """The name of its directory, as it can be written."""
         return encodable(self.directory.name)
-
-    def table(self, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
-        """Some columns of one of its tables, or what there is of them before it ended.
-
-        Args:
-            schema: of the table.
-            columns: names.
-
-        Returns:
-            The rows, in no order; none if nothing was written.
-
-        Raises:
-            ValueError: if a file there is not such a table.
-        """
-        return read_columns(self.directory, schema, columns)
 
 
 def collect(directories: Iterable[str | Path]) -> list[CollectedRun]:
