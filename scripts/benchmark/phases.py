@@ -48,7 +48,7 @@ TIMED = {
     "records": (
         "deltaflow.flow.rows:layer_rows",
         "deltaflow.training.callbacks.flow:log_layer_charts",
-        "deltaflow.training.callbacks.tensorboard:write", "deltaflow.records:TableWriter.append",
+        "deltaflow.training.loggers:write", "deltaflow.records:TableWriter.append",
         "deltaflow.records:TableWriter.close", "deltaflow.records.recording:claim",
         "deltaflow.records.recording:write_summary", "deltaflow.experiment.under_way:keep_settings",
         "deltaflow.experiment.under_way:read_table", "deltaflow.experiment.plan:first_summary",
@@ -57,7 +57,7 @@ TIMED = {
         "deltaflow.experiment.under_way:log_verdicts", "deltaflow.experiment.under_way:log_outcome",
         "deltaflow.experiment.result:Run.draw", "deltaflow.figures.run_picture:png",
         "lightning.pytorch:Trainer.save_checkpoint",
-        "lightning.pytorch.loggers:TensorBoardLogger.log_metrics",
+        "deltaflow.training.loggers:TensorBoardRun.log_metrics",
         "lightning.pytorch.loggers:TensorBoardLogger.finalize",
     ),
     REPORT: ("deltaflow.sweep.callbacks:RankingCallback.on_multirun_end",),

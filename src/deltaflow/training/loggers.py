@@ -1,6 +1,7 @@
-"""Weights & Biases and MLflow, with the names, verdicts and picture that TensorBoard gets.
+"""Lightning's loggers for TensorBoard, Weights & Biases and MLflow, as a run needs them.
 
-Both are Lightning's loggers. A run of a stack has one of its own, so several are open at a time.
+A run of a stack has loggers of its own, so several are open at a time. Weights & Biases and
+MLflow get the names, verdicts and picture that TensorBoard gets.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from lightning.pytorch.loggers import Logger, MLFlowLogger, WandbLogger
+from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from deltaflow.system.errors import UserError
 
@@ -47,6 +48,60 @@ def close(loggers: Iterable[Logger], succeeded: bool) -> None:
     """End the run in all that are such boards, and say whether it has completed."""
     for board in boards(loggers):
         board.close(succeeded)
+
+
+def write_scalars(
+    board: TensorBoardLogger, values: Mapping[str, Any], step: int | None = None
+) -> None:
+    """Write numbers into a run's event file as one event.
+
+    Args:
+        board: of the run.
+        values: by tag.
+        step: to which they belong.
+    """
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    scalars = [Summary.Value(tag=tag, simple_value=float(value)) for tag, value in values.items()]
+    write(board, Summary(value=scalars), step)
+
+
+def write(board: TensorBoardLogger, summary: Any, step: int | None = None) -> None:
+    """Write an event into a run's event file.
+
+    Args:
+        board: of the run.
+        summary: TensorBoard's ``Summary``.
+        step: to which it belongs.
+    """
+    # Lightning closes the writer after each stage; every add_… of the writer opens it again
+    # by this call, but none of them takes a summary as it is.
+    board.experiment._get_file_writer().add_summary(summary, step)
+
+
+class TensorBoardRun(TensorBoardLogger):
+    """Lightning's logger, which writes what it is given at once; its arguments are the same."""
+
+    @property
+    def experiment(self) -> Any:
+        """The writer, which is opened when it is first asked for."""
+        if self._experiment is None:
+            from deltaflow.training.event_files import EventWriter
+
+            self._experiment = EventWriter(log_dir=self.log_dir, **self._kwargs)
+        return self._experiment
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log numbers, all of a call as one event; groups of numbers as Lightning does.
+
+        Raises:
+            OSError: if there is no room.
+        """
+        if any(isinstance(value, Mapping) for value in metrics.values()):
+            super().log_metrics(metrics, step)
+            return
+        prefix = f"{self._prefix}{self.LOGGER_JOIN_CHAR}" if self._prefix else ""
+        write_scalars(self, {f"{prefix}{tag}": v for tag, v in metrics.items()}, step)
 
 
 class WandbRun(WandbLogger):

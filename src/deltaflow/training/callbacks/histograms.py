@@ -11,7 +11,8 @@ from torch import Tensor
 from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.cadence import Cadence
 from deltaflow.training.callbacks.destination import Destination
-from deltaflow.training.callbacks.tensorboard import layer_tag, tensorboards, write
+from deltaflow.training.callbacks.tensorboard import layer_tag, tensorboards
+from deltaflow.training.loggers import write
 
 N_BINS = 64
 _LARGEST = torch.finfo(torch.float32).max  # beyond it the spread itself overflows

@@ -17,8 +17,8 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 
 from deltaflow.records import Summary as RunSummary
-from deltaflow.training.callbacks.tensorboard import log_values, tensorboards, write
-from deltaflow.training.loggers import boards
+from deltaflow.training.callbacks.tensorboard import log_values, tensorboards
+from deltaflow.training.loggers import boards, write
 
 SHOWN_AT_ONCE = 5  # columns of either kind; the others wait to be ticked
 RESULT = "~result/"  # what tags of results begin with: a tilde is sorted behind all letters

@@ -5,7 +5,6 @@ Histograms and hyperparameters have pages, and modules, of their own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -13,7 +12,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from deltaflow.flow.rows import MeasuredStep, applies
 from deltaflow.nn.activations import Traits
 from deltaflow.records import VerdictRecord
-from deltaflow.training.loggers import boards
+from deltaflow.training.loggers import boards, write, write_scalars
 
 CHARTS = {
     "delta_norm": "δ norm",
@@ -152,12 +151,8 @@ def log_values(loggers: Iterable[Logger], values: Mapping[str, float], step: int
     shown = list(loggers)
     for other in boards(shown) if values else ():
         other.log_metrics(values, step)
-    if tensorboards(shown):
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-        for board in tensorboards(shown):
-            write(board, Summary(value=scalars), step)
+    for board in tensorboards(shown):
+        write_scalars(board, values, step)
 
 
 def log_picture(loggers: Iterable[Logger], tag: str, png: Path, step: int) -> None:
@@ -231,16 +226,3 @@ def forget_from(board: TensorBoardLogger, step: int) -> None:
 def tensorboards(loggers: Iterable[Logger]) -> list[TensorBoardLogger]:
     """Those of the loggers that write for TensorBoard."""
     return [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
-
-
-def write(board: TensorBoardLogger, summary: Any, step: int) -> None:
-    """Write an event into a run's event file.
-
-    Args:
-        board: of the run.
-        summary: TensorBoard's ``Summary``.
-        step: to which it belongs.
-    """
-    # Lightning closes the writer after each stage; every add_… of the writer opens it again
-    # by this call, but none of them takes a summary as it is.
-    board.experiment._get_file_writer().add_summary(summary, step)
