@@ -1,11 +1,13 @@
 """The pictures of runs that were trained together, whoever draws them."""
 
 import pytest
+import torch
 
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import conclusion
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_together
+from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.figures import run_picture
 from deltaflow.system.second_process import SecondProcess
 
@@ -46,3 +48,27 @@ def test_the_picture_is_the_one_that_would_be_drawn_here(kind, tmp_path, monkeyp
     finally:
         for process in started:
             process.end()
+
+
+def test_one_thread_sums_up_while_another_process_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr(conclusion, "_ENOUGH", 2)
+    monkeypatch.setattr(conclusion, "n_cores", lambda: 2)
+    before, seen = torch.get_num_threads(), []
+    whole = RunUnderWay.sum_up
+
+    def watched(run, n_steps):
+        seen.append(torch.get_num_threads())
+        return whole(run, n_steps)
+
+    monkeypatch.setattr(RunUnderWay, "sum_up", watched)
+    torch.set_num_threads(2)
+    try:
+        plans = []
+        for name in ("relu", "tanh"):
+            config, choices = compose_run([f"activation={name}", *SHORT], tmp_path / name)
+            plans.append(RunPlan(config, tmp_path / name, choices))
+        run_together(plans)
+        assert seen == [1, 1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 
+import torch
+
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.figures import run_picture
@@ -48,17 +50,22 @@ def conclude(
         bar: of the whole command; ``None`` for none.
     """
     waiting: list[tuple[RunUnderWay, Run, Future[bytes] | None]] = []
-    for run, n_steps in runs:
-        with run.step():
-            done = run.sum_up(n_steps)
-            drawn = None
-            if artist is not None and len(done.layers):
-                drawn = artist.submit(run_picture.png, *done.drawn)
-            waiting.append((run, done, drawn))
-        while waiting and (waiting[0][2] is None or waiting[0][2].done()):
-            _end(*waiting.pop(0), bar)
-    while waiting:
-        _end(*waiting.pop(), bar)  # the last one first, for the artist begins with the first
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if artist is not None else before)  # the artist has the other core
+    try:
+        for run, n_steps in runs:
+            with run.step():
+                done = run.sum_up(n_steps)
+                drawn = None
+                if artist is not None and len(done.layers):
+                    drawn = artist.submit(run_picture.png, *done.drawn)
+                waiting.append((run, done, drawn))
+            while waiting and (waiting[0][2] is None or waiting[0][2].done()):
+                _end(*waiting.pop(0), bar)
+        while waiting:
+            _end(*waiting.pop(), bar)  # the last one first, for the artist begins with the first
+    finally:
+        torch.set_num_threads(before)
 
 
 def _end(run: RunUnderWay, done: Run, drawn: Future[bytes] | None, bar: Progress | None) -> None:
