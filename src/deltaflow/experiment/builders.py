@@ -47,7 +47,8 @@ def n_folds(config: DictConfig) -> int:
 
 def seeds(config: DictConfig) -> list[int]:
     """The replicas' seeds: the first for each fold, then the next."""
-    return [seed for seed in own_seeds(config) for _ in range(n_folds(config))]
+    n = n_folds(config)
+    return [seed for seed in own_seeds(config) for _ in range(n)]
 
 
 def folds(config: DictConfig) -> list[int]:
