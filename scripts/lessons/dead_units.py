@@ -15,7 +15,7 @@ from course.pictures import LOOKS, label, names, panels, save
 from course.printing import in_short
 from deltaflow.data.sources import iris, xor
 from deltaflow.figures.looks import draw_seeds
-from deltaflow.flow.measurement import dead_fractions
+from deltaflow.flow.dead_units import dead_fractions
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import derivative
 from deltaflow.nn.initializers import LeCun, Torch

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.flow import measurement
+from deltaflow.flow import dead_units, measurement
 from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Normal
@@ -168,7 +168,7 @@ def test_death_is_judged_at_the_input_of_the_activation():
         network.normalizations[0].bias[1, 2] = -1  # off for every sample
         network.normalizations[0].bias[0] = 100  # on for every sample
     x, _ = batch()
-    dead = measurement.dead_fractions(network, x)
+    dead = dead_units.dead_fractions(network, x)
     assert dead[0][0] == 0
     assert dead[0][1] >= 1 / SIZES[1]
     assert dead[-1] is None
@@ -179,7 +179,7 @@ def test_the_probe_leaves_running_averages_and_dropped_units_as_they_are():
     x, _ = batch()
     expected = network(x, STEP)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    measurement.dead_fractions(network, x)
+    dead_units.dead_fractions(network, x)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
     assert torch.equal(network(x, STEP), expected)

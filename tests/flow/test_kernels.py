@@ -22,11 +22,13 @@ def numbers(*shape, seed=0):
 KERNELS = {  # each reduces [R, B, N] to [R]
     "rms": kernels.rms,
     "frobenius": kernels.frobenius,
-    "delta_norm": kernels.delta_norm,
+    "delta_norm": lambda x: kernels.rms(kernels.sample_norms(x)),
     "mean": lambda x: kernels.moments(x)[0],
     "std": lambda x: kernels.moments(x)[1],
     "second_moment": lambda x: kernels.moments(x)[2],
-    "sample_gradient": lambda x: kernels.sample_gradient_second_moment(x, x),
+    "sample_gradient": lambda x: kernels.sample_gradient_second_moment(
+        kernels.sample_norms(x), kernels.sample_norms(x)
+    ),
     "noise_trace": lambda x: kernels.gradient_noise(
         x.square().sum((1, 2)), kernels.frobenius(x), 4
     )[0],
@@ -35,6 +37,7 @@ KERNELS = {  # each reduces [R, B, N] to [R]
     )[1],
     "update_ratio": lambda x: kernels.update_ratio(x, 0.5 * x + 1),
     "saturated": lambda x: kernels.saturated_fraction(x, x, 1.0, (0.0, 0.0)),
+    "saturated_anywhere": lambda x: kernels.saturated_fraction(x, x, 1.0, None),
     "inactive": lambda x: kernels.inactive_fraction(x.relu()),
     "dead": lambda x: kernels.dead_fraction(x.relu()),
 }
@@ -70,7 +73,7 @@ def test_nan_gives_nan_in_its_own_replica(kernel):
 @fixed
 def test_norms_scale_with_their_argument(seed, n, b, factor):
     x = numbers(2, b, n, seed=seed)
-    for kernel in (kernels.rms, kernels.frobenius, kernels.delta_norm):
+    for kernel in (kernels.rms, kernels.frobenius):
         torch.testing.assert_close(kernel(factor * x), abs(factor) * kernel(x))
 
 
@@ -81,7 +84,7 @@ def test_the_norm_of_delta_is_the_rms_length_of_a_sample(seed, n, b):
     for r in range(2):
         lengths = [math.hypot(*row) for row in delta[r].tolist()]
         expected = math.sqrt(sum(length**2 for length in lengths) / b)
-        assert kernels.delta_norm(delta)[r].item() == pytest.approx(expected)
+        assert kernels.rms(kernels.sample_norms(delta))[r].item() == pytest.approx(expected)
 
 
 @given(seed=seeds, n=sizes, b=sizes)
@@ -90,14 +93,16 @@ def test_copies_of_units_leave_the_rms_alone_and_lengthen_the_norm(seed, n, b):
     delta = numbers(2, b, n, seed=seed)
     twice = torch.cat([delta, delta], dim=-1)
     torch.testing.assert_close(kernels.rms(twice), kernels.rms(delta))
-    torch.testing.assert_close(kernels.delta_norm(twice), math.sqrt(2) * kernels.delta_norm(delta))
+    lengths, longer = (kernels.rms(kernels.sample_norms(x)) for x in (delta, twice))
+    torch.testing.assert_close(longer, math.sqrt(2) * lengths)
 
 
 @given(seed=seeds, n=sizes, m=sizes, b=sizes)
 @fixed
 def test_the_second_moment_is_that_of_the_outer_products(seed, n, m, b):
     delta, h = numbers(2, b, n, seed=seed), numbers(2, b, m, seed=seed + 1)
-    found = kernels.sample_gradient_second_moment(delta, h)
+    norms = [kernels.sample_norms(x) for x in (delta, h)]
+    found = kernels.sample_gradient_second_moment(*norms)
     rms = kernels.sample_grad_rms(found, fan_in=m, fan_out=n)
     for r in range(2):
         outer = np.stack([np.outer(delta[r, s], h[r, s]) for s in range(b)])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.flow import measurement
+from deltaflow.flow import dead_units, measurement
 from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.initializers import Normal
@@ -159,7 +159,7 @@ def test_shares_of_saturated_inactive_and_dead_units_are_counts(phi):
     network = network_of(phi, sigma_w=6.0)
     x, target = batch_of(CE)
     found = measured(network, CE, x, target)
-    found["dead_fraction"] = measurement.dead_fractions(network, x)
+    found["dead_fraction"] = dead_units.dead_fractions(network, x)
     saturated, flat = SATURATED.get(type(phi)), FLAT.get(type(phi))
     seen = {"saturated_fraction": 0, "inactive_fraction": 0, "dead_fraction": 0}
     for layer in range(network.depth):
@@ -188,7 +188,7 @@ def test_the_output_layer_has_neither_activation_nor_shares():
     found = measured(network, CE, x, target)
     for name in ("activation_mean", "activation_std", "saturated_fraction", "inactive_fraction"):
         assert [value is None for value in found[name]] == [False, False, True]
-    dead = measurement.dead_fractions(network, x)
+    dead = dead_units.dead_fractions(network, x)
     assert [value is None for value in dead] == [False, False, True]
 
 
@@ -201,7 +201,7 @@ def test_a_linear_model_is_measured_too():
     assert found["delta_norm"][0][1].item() == pytest.approx(
         gradients_by_hand(*parts)["delta_norm"]
     )
-    assert measurement.dead_fractions(network, x) == [None]
+    assert dead_units.dead_fractions(network, x) == [None]
 
 
 def test_one_sample_has_no_noise():
@@ -272,11 +272,11 @@ def test_a_broken_replica_leaves_the_numbers_of_the_others_bit_identical(phi, po
     x, target = batch_of(CE)
     network = network_of(phi)
     healthy = measured(network, CE, x, target)
-    healthy["dead_fraction"] = measurement.dead_fractions(network, x)
+    healthy["dead_fraction"] = dead_units.dead_fractions(network, x)
     with torch.no_grad():
         network.layers[1].weight[1, 2, 3] = poison
     broken = measured(network, CE, x, target)
-    broken["dead_fraction"] = measurement.dead_fractions(network, x)
+    broken["dead_fraction"] = dead_units.dead_fractions(network, x)
     for name, values in healthy.items():
         for value, other in zip(values, broken[name], strict=True):
             assert value is None or torch.equal(value[[0, 2]], other[[0, 2]]), name
@@ -290,7 +290,7 @@ def test_what_is_nan_is_not_counted_as_healthy(phi):
     with torch.no_grad():
         network.layers[0].weight[1] = torch.nan
     found = measured(network, CE, x, target)
-    found["dead_fraction"] = measurement.dead_fractions(network, x)
+    found["dead_fraction"] = dead_units.dead_fractions(network, x)
     signals = [name for name in found if "activation" in name or "fraction" in name]
     rows = rows_of(found, network, range(R), 0).filter(polars.col("seed") == 1)
     for name in signals:
@@ -304,7 +304,7 @@ def test_measuring_leaves_outputs_gradients_and_modes_as_they_are(phi):
     plain, taped = network_of(phi), network_of(phi)
     CE.sample_loss(plain(x), target).mean(1).sum().backward()
     measured(taped, CE, x, target)
-    measurement.dead_fractions(taped, x)
+    dead_units.dead_fractions(taped, x)
     for ours, theirs in zip(taped.parameters(), plain.parameters(), strict=True):
         assert torch.equal(ours.grad, theirs.grad)
     assert taped.training
@@ -339,6 +339,6 @@ def test_the_probe_is_run_in_evaluation_mode():
 
     network = network_of(Watching())
     modes.clear()
-    measurement.dead_fractions(network, batch_of(CE)[0])
+    dead_units.dead_fractions(network, batch_of(CE)[0])
     assert modes[: network.depth] == [False] * network.depth
     assert network.training

@@ -8,8 +8,8 @@ loss, ``[R, fan_out, fan_in]``. A kernel reduces all but the replica axis and re
 Entries that are not finite stay so in their own replica and touch no other.
 
 >>> delta = torch.tensor([[[3.0, 4.0], [0.0, 0.0]]])
->>> delta_norm(delta)  # √((5² + 0²) / 2)
-tensor([3.5355])
+>>> rms(sample_norms(delta))  # √((5² + 0²) / 2), the norm of δ
+tensor([3.5355], dtype=torch.float64)
 """
 
 import math
@@ -31,7 +31,7 @@ def rms(x: Tensor) -> Tensor:
         x: ``[R, ...]``.
 
     Returns:
-        ``[R]``.
+        ``[R]``, in double precision.
     """
     return frobenius(x) / math.sqrt(max(x[0].numel(), 1))
 
@@ -40,32 +40,31 @@ def frobenius(x: Tensor) -> Tensor:
     """Frobenius norm of each replica's entries, in the unit of ``x``.
 
     Args:
-        x: ``[R, ...]``.
+        x: ``[R, ...]``, on a device that has float64.
 
     Returns:
-        ``[R]``.
+        ``[R]``, in double precision, where the squares of tiny gradients do not underflow.
     """
-    norm: Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)))
-    return norm
+    return _norms(x, first_dim=1)
 
 
-def delta_norm(delta: Tensor) -> Tensor:
-    """Typical length of one sample's error signal in one layer.
+def sample_norms(x: Tensor) -> Tensor:
+    """Norm of each sample's entries, in the unit of ``x``.
 
-    RMS over samples of ‖δ‖₂, which is √N times the RMS over entries. In the mean-field
-    limit it changes from layer to layer by √χ alone, whatever the widths (Schoenholz et
-    al. 2017, arXiv:1611.01232).
+    Of δ, their RMS over samples is √N times the RMS over entries. In the mean-field limit it
+    changes from layer to layer by √χ alone, whatever the widths (Schoenholz et al. 2017,
+    arXiv:1611.01232).
 
     Args:
-        delta: ∂(sample loss)/∂z, ``[R, B, N]``.
+        x: ``[R, B, N]``, on a device that has float64.
 
     Returns:
-        ``[R]``, loss per unit of pre-activation.
+        ``[R, B]``, in double precision.
     """
-    return math.sqrt(delta.shape[-1]) * rms(delta)
+    return _norms(x, first_dim=2)
 
 
-def sample_gradient_second_moment(delta: Tensor, h: Tensor) -> Tensor:
+def sample_gradient_second_moment(delta_norms: Tensor, h_norms: Tensor) -> Tensor:
     """S, the mean over samples of ‖g_b‖², g_b the weight gradient of sample b alone.
 
     A linear layer's per-sample gradient is the outer product δ_b h_bᵀ, so its Frobenius
@@ -73,13 +72,13 @@ def sample_gradient_second_moment(delta: Tensor, h: Tensor) -> Tensor:
     arXiv:1510.01799).
 
     Args:
-        delta: ∂(sample loss)/∂z, ``[R, B, fan_out]``.
-        h: what the layer was fed, ``[R, B, fan_in]``.
+        delta_norms: ‖δ_b‖ of each sample, δ_b = ∂(sample loss)/∂z, ``[R, B]``.
+        h_norms: ‖h_b‖ of what the layer was fed, ``[R, B]``.
 
     Returns:
         ``[R]``, squared loss per squared unit of weight.
     """
-    return (delta.square().sum(-1) * h.square().sum(-1)).mean(1)
+    return (delta_norms * h_norms).square().mean(1)
 
 
 def sample_grad_rms(second_moment: Tensor, fan_in: int, fan_out: int) -> Tensor:
@@ -153,7 +152,7 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def saturated_fraction(
-    slope: Tensor, z: Tensor, steepest: float, live: tuple[float, float]
+    slope: Tensor, z: Tensor, steepest: float, live: tuple[float, float] | None
 ) -> Tensor:
     """Share of entries far out, where φ' is below a twentieth of the steepest.
 
@@ -161,14 +160,17 @@ def saturated_fraction(
         slope: φ'(z), ``[R, B, N]``.
         z: at φ's input, ``[R, B, N]``.
         steepest: max |φ'|.
-        live: what lies between these two is not far out, be φ' what it may.
+        live: what lies between these two is not far out, be φ' what it may; ``None`` for a φ'
+            that is as small nowhere but far out.
 
     Returns:
         ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
     """
-    lower, upper = live
-    outside = (z < lower) | (z > upper)
-    return _share((slope.abs() < SATURATED * steepest) & outside, slope)
+    hits = slope.abs() < SATURATED * steepest
+    if live is not None:
+        lower, upper = live
+        hits &= (z < lower) | (z > upper)
+    return _share(hits, slope)
 
 
 def inactive_fraction(slope: Tensor) -> Tensor:
@@ -233,6 +235,12 @@ def effective_rank(h: Tensor) -> Tensor:
     return torch.where(finite, rank, torch.nan)
 
 
+def _norms(x: Tensor, first_dim: int) -> Tensor:
+    dims = tuple(range(first_dim, x.ndim))
+    norms: Tensor = torch.linalg.vector_norm(x, dim=dims, dtype=torch.float64)
+    return norms
+
+
 def _share(hits: Tensor, slope: Tensor) -> Tensor:
-    share = hits.flatten(1).to(slope.dtype).mean(1)
-    return torch.where(slope.flatten(1).isnan().any(1), torch.nan, share)
+    share = hits.flatten(1).sum(1).to(slope.dtype) / max(hits[0].numel(), 1)
+    return torch.where(slope.flatten(1).amax(1).isnan(), torch.nan, share)

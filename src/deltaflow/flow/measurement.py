@@ -21,23 +21,23 @@ Layer normalisation works within a sample, so there they stay.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from deltaflow.flow import kernels
 from deltaflow.flow.tape import Tape
-from deltaflow.nn.activations import Traits, derivative
 from deltaflow.nn.backpropagation import LayerPass
 from deltaflow.nn.layers import StackedLinear
 from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.slopes import slope
+from deltaflow.nn.stacking import ByReplica
 from deltaflow.system.errors import UserError
 
 Quantities = dict[str, list[Tensor | None]]
 """Per column of the layers table, a value ``[R]`` for each layer; ``None`` = does not apply."""
-
-_MOST_VALUES = 2**22  # of a pass over the probe set, which then stays in the processor's cache
 
 
 def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -> Quantities:
@@ -52,83 +52,71 @@ def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -
         Per column of the layers table, a value ``[R]`` for each layer, in double precision.
     """
     quantities: Quantities = {}
+    before: tuple[Tensor | None, Tensor | None] = None, None  # h of the layer below, and exact
     for layer, (linear, passed) in enumerate(zip(network.layers, tape.layers, strict=True)):
-        phi = network.activations[layer] if layer < network.depth else None
-        delta = exact(passed.z.grad) * passed.z.shape[1]  # the batch mean undone
-        norm = kernels.frobenius(exact(linear.weight.grad))
-        values = _backward(linear, delta, norm) | _forward(network, phi, passed)
+        n_samples = passed.z.shape[1]
+        norm = kernels.frobenius(_there(linear.weight.grad))
+        delta_norms = kernels.sample_norms(_there(passed.z.grad)) * n_samples  # the mean undone
+        h = None if passed.h is None else exact(passed.h)
+        values = _backward(linear, delta_norms, norm)
+        values |= _forward(network, layer, passed, h)
         if not network.mixes_samples:
-            values |= _by_sample(linear, delta, exact(passed.fed), norm)
+            fed = before[1] if passed.fed is before[0] else passed.fed
+            fed_norms = kernels.sample_norms(_there(fed))
+            second_moment = kernels.sample_gradient_second_moment(delta_norms, fed_norms)
+            values |= _by_sample(linear, second_moment, norm, n_samples)
         if effective_rank:
-            rank = None if passed.h is None else kernels.effective_rank(exact(passed.h))
-            values["effective_rank"] = rank
+            values["effective_rank"] = None if h is None else kernels.effective_rank(h)
         for name, value in values.items():
             quantities.setdefault(name, []).append(value)
+        before = passed.h, h
     return quantities
-
-
-def dead_fractions(network: FullyConnected, probe: Tensor) -> list[Tensor | None]:
-    """Share of dead units of each layer on the probe set.
-
-    Args:
-        network: R networks; run in evaluation mode, and left in the mode it was in.
-        probe: ``[R, n_samples, n_features]``.
-
-    Returns:
-        ``[R]`` for each layer; ``None`` without φ, or where φ has no flat part.
-    """
-    if not any(traits.has_flat_part for _, traits in network.trait_ranges):
-        return [None] * len(network.layers)
-    training = network.training
-    network.eval()
-    n_rows = max(1, _MOST_VALUES // (network.n_replicas * sum(network.sizes)))
-    steepest: list[Tensor] = []  # |φ'| of each unit of the hidden layers, [R, 1, N]
-    for rows in probe.split(n_rows, dim=1):
-        with Tape(network) as tape, torch.no_grad():
-            network(rows)
-        slopes = [
-            derivative(phi, passed.u).abs().amax(1, keepdim=True)
-            for phi, passed in zip(network.activations, tape.layers, strict=False)
-            if passed.u is not None
-        ]
-        steepest = [torch.maximum(*pair) for pair in zip(steepest or slopes, slopes, strict=True)]
-    network.train(training)
-    return [*(_by_range(network, _dead, slope) for slope in steepest), None]
 
 
 def exact(x: Tensor | None) -> Tensor:
     """``x`` in double precision, where the squares of tiny gradients do not underflow.
 
-    MPS has no float64, so its tensors come to the CPU.
+    Raises:
+        ValueError: if there is none.
     """
+    return _there(x).double()
+
+
+def _there(x: Tensor | None) -> Tensor:
+    """``x`` where it can be added up in double precision: MPS has no float64, the CPU has."""
     if x is None:
         raise UserError(
             "A measured step needs its gradients. Found none. Call backward() before measuring."
         )
     detached = x.detach()
-    return (detached.cpu() if detached.device.type == "mps" else detached).double()
+    return detached.cpu() if detached.device.type == "mps" else detached
 
 
-def _backward(linear: StackedLinear, delta: Tensor, norm: Tensor) -> dict[str, Tensor | None]:
-    """The quantities that speak of the batch's gradient, of that norm."""
-    delta_rms, n_weights = kernels.rms(delta), linear.fan_in * linear.fan_out
+def _backward(linear: StackedLinear, delta_norms: Tensor, norm: Tensor) -> dict[str, Tensor | None]:
+    """The quantities that speak of the batch's gradient.
+
+    Args:
+        linear: the layer.
+        delta_norms: ‖δ‖ of each sample, ``[R, B]``.
+        norm: of the weight gradient, ``[R]``.
+    """
+    delta_norm = kernels.rms(delta_norms)
     return {
-        "delta_rms": delta_rms,
-        "delta_norm": delta_rms * math.sqrt(delta.shape[-1]),
-        "weight_grad_rms": norm / math.sqrt(n_weights),
+        "delta_rms": delta_norm / math.sqrt(linear.fan_out),
+        "delta_norm": delta_norm,
+        "weight_grad_rms": norm / math.sqrt(linear.fan_in * linear.fan_out),
         "weight_grad_norm": norm,
-        "bias_grad_rms": kernels.rms(exact(linear.bias.grad)),
-        "weight_rms": kernels.rms(exact(linear.weight)),
+        "bias_grad_rms": kernels.rms(_there(linear.bias.grad)),
+        "weight_rms": kernels.rms(_there(linear.weight)),
     }
 
 
 def _by_sample(
-    linear: StackedLinear, delta: Tensor, fed: Tensor, norm: Tensor
+    linear: StackedLinear, second_moment: Tensor, norm: Tensor, n_samples: int
 ) -> dict[str, Tensor | None]:
-    """The quantities that speak of single samples' gradients."""
-    second_moment = kernels.sample_gradient_second_moment(delta, fed)
+    """The quantities that speak of single samples' gradients, of that second moment."""
     trace = signal = None
-    if (n_samples := delta.shape[1]) > 1:
+    if n_samples > 1:
         trace, signal = kernels.gradient_noise(second_moment, norm, n_samples)
     return {
         "sample_grad_rms": kernels.sample_grad_rms(second_moment, linear.fan_in, linear.fan_out),
@@ -138,9 +126,9 @@ def _by_sample(
 
 
 def _forward(
-    network: FullyConnected, phi: nn.Module | None, passed: LayerPass
+    network: FullyConnected, layer: int, passed: LayerPass, h: Tensor | None
 ) -> dict[str, Tensor | None]:
-    """The quantities that speak of signals."""
+    """The quantities that speak of signals; ``h`` is φ(u) in double precision."""
     mean, std, second_moment = kernels.moments(exact(passed.z))
     values: dict[str, Tensor | None] = {
         "preactivation_mean": mean,
@@ -151,35 +139,38 @@ def _forward(
         "saturated_fraction": None,
         "inactive_fraction": None,
     }
-    if phi is None or passed.u is None or passed.h is None:
+    if passed.u is None or passed.h is None or h is None:
         return values
-    values["activation_mean"], values["activation_std"], _ = kernels.moments(exact(passed.h))
-    slope = derivative(phi, passed.u)
-    values["saturated_fraction"] = _by_range(network, _saturated, slope, passed.u)
-    values["inactive_fraction"] = _by_range(network, _inactive, slope)
+    values["activation_mean"], values["activation_std"], _ = kernels.moments(h)
+    saturated: list[Tensor | None] = []
+    inactive: list[Tensor | None] = []
+    for phi, traits, u, of_u in _by_traits(network, layer, passed.u, passed.h):
+        slopes = slope(phi, u, of_u) if traits.saturates or traits.has_flat_part else None
+        live = traits.live if traits.dips else None
+        saturated.append(
+            kernels.saturated_fraction(slopes, u, traits.steepest, live)
+            if slopes is not None and traits.saturates
+            else None
+        )
+        inactive.append(
+            kernels.inactive_fraction(slopes)
+            if slopes is not None and traits.has_flat_part
+            else None
+        )
+    sizes = [size for size, _ in network.trait_ranges]
+    values["saturated_fraction"] = _whole(saturated, sizes)
+    values["inactive_fraction"] = _whole(inactive, sizes)
     return values
 
 
-def _by_range(
-    network: FullyConnected, kernel: Callable[..., Tensor | None], *tensors: Tensor
-) -> Tensor | None:
-    """What a kernel gives for the traits of each range of replicas.
-
-    Args:
-        network: whose φ it is.
-        kernel: of the traits and the tensors; ``None`` where it does not apply.
-        tensors: ``[R, …]`` each.
-
-    Returns:
-        ``[R]``, in double precision, NaN where it does not apply; ``None`` if it does nowhere.
-    """
+def _by_traits(network: FullyConnected, layer: int, *tensors: Tensor) -> Iterator[tuple[Any, ...]]:
+    """φ of a hidden layer, its traits and its part of the tensors, for each range of replicas."""
+    phi = network.activations[layer]
+    functions = phi.functions if isinstance(phi, ByReplica) else [phi]
     sizes = [size for size, _ in network.trait_ranges]
-    pieces = zip(*(tensor.split(sizes) for tensor in tensors), strict=True)
-    found = [
-        kernel(traits, *piece)
-        for (_, traits), piece in zip(network.trait_ranges, pieces, strict=True)
-    ]
-    return _whole(found, sizes)
+    split = zip(*(tensor.split(sizes) for tensor in tensors), strict=True)
+    for function, (_, traits), its in zip(functions, network.trait_ranges, split, strict=True):
+        yield function, traits, *its
 
 
 def joined(parts: Sequence[Quantities]) -> Quantities:
@@ -208,17 +199,3 @@ def _whole(found: Sequence[Tensor | None], sizes: Sequence[int]) -> Tensor | Non
         for size, value in zip(sizes, found, strict=True)
     ]
     return exact(torch.cat(pieces))
-
-
-def _saturated(traits: Traits, slope: Tensor, u: Tensor) -> Tensor | None:
-    if not traits.saturates:
-        return None
-    return kernels.saturated_fraction(slope, u, traits.steepest, traits.live)
-
-
-def _inactive(traits: Traits, slope: Tensor) -> Tensor | None:
-    return kernels.inactive_fraction(slope) if traits.has_flat_part else None
-
-
-def _dead(traits: Traits, slope: Tensor) -> Tensor | None:
-    return kernels.dead_fraction(slope) if traits.has_flat_part else None

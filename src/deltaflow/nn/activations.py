@@ -59,12 +59,14 @@ class Traits:
         has_flat_part: φ' is exactly 0 on an interval, by definition of φ (ReLU).
         live: the least and the greatest z from −6 to 6 where |φ'| is a twentieth of the
             steepest or more. A dip between them, as of GELU and SiLU, is no saturation.
+        dips: whether φ' has such a dip.
     """
 
     steepest: float
     saturates: bool
     has_flat_part: bool
     live: tuple[float, float]
+    dips: bool
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,11 @@ def _find_traits(activation: nn.Module) -> Traits:
     with torch.no_grad():
         bounded = bool((activation(2 * far) - activation(far)).abs().max() < _VANISHED * _FAR)
     saturates = steepest > 0 and bool(vanishes.any()) and (bounded or not has_flat_part)
-    live = near[slope >= SATURATED * steepest]
+    is_live = slope >= SATURATED * steepest
+    live = near[is_live]
     ends = (float(live.min()), float(live.max())) if len(live) else (-_NEAR, _NEAR)  # φ' is NaN
-    return Traits(steepest, saturates, has_flat_part, ends)
+    dips = bool((~is_live & (near > ends[0]) & (near < ends[1])).any())
+    return Traits(steepest, saturates, has_flat_part, ends, dips)
 
 
 def _check_form(activation: nn.Module, z: Tensor) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deltaflow.nn.activations import Tanh
+from deltaflow.nn.activations import Tanh, derivative
 
 _ops: Any = torch.ops.aten
 
@@ -38,6 +38,27 @@ def formula(activation: nn.Module) -> Formula | None:
     """
     made = _FORMULAS.get(type(activation))
     return None if made is None else made(activation)
+
+
+def slope(activation: nn.Module, u: Tensor, h: Tensor) -> Tensor:
+    """φ'(u) entry by entry: what :func:`derivative` gives, by formula where there is one.
+
+    Args:
+        activation: φ.
+        u: where to take it, any shape.
+        h: φ(u).
+
+    Returns:
+        φ'(u), the shape and type of ``u``, outside any graph; NaN where ``u`` is NaN.
+    """
+    made = formula(activation) if u.device.type == "cpu" else None
+    if made is None:
+        return derivative(activation, u)
+    found = torch.ones_like(u)
+    made.pull_back(found, u, h)
+    if u.numel() and u.amax().isnan():  # PyTorch's ReLU has a slope of 1 at NaN
+        found.masked_fill_(u.isnan(), torch.nan)
+    return found
 
 
 def _tanh(u: Tensor, h: Tensor) -> None:

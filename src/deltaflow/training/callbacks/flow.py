@@ -7,10 +7,11 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
-from deltaflow.flow import kernels, measurement
+from deltaflow.flow import dead_units, kernels, measurement
 from deltaflow.flow.measurement import Quantities, joined
 from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.flow.tape import Tape
+from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.cadence import Cadence
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.tensorboard import log_layer_charts
@@ -43,7 +44,8 @@ class FlowRecorder(pl.Callback):
         self.probe_rows = probe_rows
         self.effective_rank = effective_rank
         self.cadence = Cadence(every_n_steps, may_end_early)
-        self._tapes: list[Tape] = []  # one for each part of the stack
+        self._flat: list[list[tuple[slice, FullyConnected]]] = []  # of each part of the stack
+        self._tapes: list[Tape] = []  # one for each part
         self._weights: list[Tensor] = []
         self._quantities: Quantities = {}  # of the step under way, or held back
         self._held_back: int | None = None
@@ -52,6 +54,7 @@ class FlowRecorder(pl.Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Learn which step will be the last, if nothing stops the training before."""
         self.cadence.start(trainer)
+        self._flat = [dead_units.with_flat_parts(part.network) for part in pl_module.parts]
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Keep the last step of replicas that ended with the epoch before."""
@@ -74,14 +77,15 @@ class FlowRecorder(pl.Callback):
         """
         if not self._tapes or self._quantities:
             return
-        tapes = dict(zip([part.own.start for part in pl_module.parts], self._tapes, strict=True))
+        number = {part.own.start: index for index, part in enumerate(pl_module.parts)}
         probe = trainer.datamodule.probe(self.probe_rows)
 
         def measured(part: Any) -> Quantities:
-            tape = tapes[part.own.start]
+            index = number[part.own.start]
+            tape = self._tapes[index]
             tape.__exit__(None, None, None)
             found = measurement.measure(part.network, tape, self.effective_rank)
-            dead = measurement.dead_fractions(part.network, probe[part.own])
+            dead = dead_units.dead_fractions(part.network, probe[part.own], self._flat[index])
             return found | {"dead_fraction": dead}
 
         self._quantities = joined(pl_module.workers.each(pl_module.parts, measured))
