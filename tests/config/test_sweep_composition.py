@@ -1,5 +1,7 @@
 """A run of a sweep is composed as Hydra composes it, and Hydra is asked once for each choice."""
 
+import pickle
+
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -117,3 +119,15 @@ def test_a_mistake_is_told_as_hydra_tells_it(loader, sweep):
         loader.load_sweep_config(sweep, ["network.depth=deep"])
     assert str(ours.value) == str(theirs.value)
     assert str(ours.value.__cause__) == str(theirs.value.__cause__)
+
+
+def test_what_was_looked_at_is_not_composed_again(loader, sweep, monkeypatch):
+    composer, run = SweepComposer(loader, sweep), ["seed=3", "optimizer.lr=0.5"]
+    expected = OmegaConf.to_yaml(SweepComposer(loader, sweep).compose(run))
+    looked = composer.look(run)
+    assert OmegaConf.to_yaml(looked) == expected
+    assert composer.compose(run) is looked
+    looked.seed = 99
+    assert OmegaConf.to_yaml(composer.compose(run)) == expected  # that one was the caller's
+    composer.look(run)
+    assert not pickle.loads(pickle.dumps(composer.__getstate__()["_waiting"]))

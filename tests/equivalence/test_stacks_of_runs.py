@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from deltaflow import load_run
 from deltaflow.config.composition import compose_run
+from deltaflow.experiment import stacking
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_alone, run_together
 from deltaflow.experiment.stacking import shape
@@ -131,3 +132,15 @@ def test_what_needs_a_trainer_of_its_own_shares_no_stack(own, tmp_path):
 ])  # fmt: skip
 def test_runs_that_differ_in_what_a_stack_shares_are_apart(own, tmp_path):
     assert shape(compose_run([own], tmp_path)[0]) != shape(compose_run([], tmp_path)[0])
+
+
+def test_an_optimizer_is_tried_once_whatever_its_step_size(tmp_path, monkeypatch):
+    tried, trial = [], stacking.shares_a_pass
+    monkeypatch.setattr(stacking, "shares_a_pass", lambda made: tried.append(made) or trial(made))
+    stacking._shares_a_pass.cache_clear()
+    shapes = {shape(compose_run([f"optimizer.lr={lr}"], tmp_path)[0]) for lr in (0.3, 1e-9, 1e3)}
+    assert len(shapes) == 1
+    assert None not in shapes
+    assert len(tried) == 1
+    shape(compose_run(["optimizer.lr=0.0"], tmp_path)[0])
+    assert len(tried) == 2

@@ -132,14 +132,14 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
     said: str | None = None
     value: float | None = None
     try:
-        goal = Goal.of(config.sweep)
-        with lease(sweep, wanted, identity(config), resumed, fail_fast) as given:
+        goal, sha = Goal.of(config.sweep), identity(config)
+        with lease(sweep, wanted, sha, resumed, fail_fast) as given:
             name = given.directory.name
             if given.granted:
                 _write_to(given.directory)
                 if given.goes_on:
                     config.resume = str(given.directory)
-                outcome = yield _plan(config, command)
+                outcome = yield _plan(config, command, sha)
                 if isinstance(outcome, BaseException):
                     raise outcome
                 said = ranking.describe_run(outcome.record)
@@ -163,7 +163,7 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
     return value
 
 
-def _plan(config: DictConfig, command: Sequence[str]) -> RunPlan:
+def _plan(config: DictConfig, command: Sequence[str], sha: str | None = None) -> RunPlan:
     """What is to be trained, by what Hydra knows of the job."""
     settings, composed, resolved = HydraConfig.get(), config, config.copy()
     with suppress(OmegaConfBaseException):  # a reference leads nowhere: the run will say so
@@ -177,6 +177,7 @@ def _plan(config: DictConfig, command: Sequence[str]) -> RunPlan:
         command=command,
         hydra=OmegaConf.to_yaml(HydraConfig.instance().cfg),
         composed=composed,
+        sha=sha,
     )
 
 

@@ -176,7 +176,7 @@ def _stacks(
     shapes: dict[str, list[tuple[SweptRun, int]]] = {}
     most: dict[str, int] = {}
     for run in runs:
-        config = composer.compose(run.overrides)
+        config = composer.look(run.overrides)
         job = config.hydra.job
         # The first two hold while a single run trains; the third asks for each run's end at once.
         alone = job.chdir or job.env_set or config.sweep.fail_fast

@@ -1,6 +1,7 @@
 """Where options and the user's own files are, and by what name a part goes."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ def option_names(config: DictConfig, choices: Mapping[str, str | None]) -> dict[
         if not file.exists():
             continue
         target = OmegaConf.select(config, f"{group}._target_")
-        if target != OmegaConf.select(OmegaConf.load(file), "_target_"):
+        if target != _target(file, file.stat().st_mtime_ns):
             names[group] = str(target).rpartition(".")[2]
     return names
+
+
+@cache  # the runs of a sweep ask for the same options
+def _target(file: Path, _changed: int) -> str | None:
+    return OmegaConf.select(OmegaConf.load(file), "_target_")  # type: ignore[no-any-return]

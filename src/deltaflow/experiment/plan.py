@@ -27,6 +27,7 @@ class RunPlan:
         command: the command line, for the record.
         hydra: Hydra's own configuration as YAML, for the record.
         composed: the configuration with its references, for the record, if they were resolved.
+        sha: the run's :func:`identity`, if it is known already.
         samples: in place of what ``data`` names, if they are in memory.
         is_drawn: whether it leaves a picture.
     """
@@ -38,6 +39,7 @@ class RunPlan:
     command: Sequence[str] = ()
     hydra: str | None = None
     composed: DictConfig | None = None
+    sha: str | None = None
     samples: Samples | None = None
     is_drawn: bool = True
 
@@ -46,7 +48,7 @@ def summary_of_start(plan: RunPlan) -> Summary:
     """The summary of a run that begins."""
     choices = option_names(plan.config, plan.choices)
     values = _hyperparameters(plan.config, choices)
-    sha = identity(plan.composed or plan.config)
+    sha = plan.sha or identity(plan.composed or plan.config)
     return first_summary(choices, plan.overrides, plan.command, values, sha)
 
 

@@ -38,6 +38,7 @@ _OWN = ("activation", "init", "loss", "optimizer", "scheduler", "seed", "n_seeds
 _OWN_KEYS = (("network", "dropout"), ("trainer", "gradient_clip_norm"), ("data", "label_noise"))
 """Settings in which the runs of a stack may differ: they act on a replica alone."""
 
+_USUAL_STEP = 0.01
 _UNKNOWN = 2**32  # bytes of memory, where the system does not tell
 _SHARE = 4  # of the memory: a stack takes a quarter of what is free
 _COPIES = (
@@ -64,7 +65,7 @@ def shape(config: DictConfig) -> str | None:
         tree: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, kept), resolve=True)
         tree["logger"] = names
         alone = tree["callbacks"] or tree["trainer"]["profiler"]
-        if alone or not _shares_a_pass(_text(tree["optimizer"])):
+        if alone or not _shares_a_pass(_text(_with_usual_step(tree["optimizer"]))):
             return None
         for key in _OWN:
             del tree[key]
@@ -204,6 +205,12 @@ def _kinds(config: DictConfig) -> dict[str, str]:
     if config.loss.get("class_weight") is not None:  # by the labels that a run trains on
         kinds["loss"] += f" {config.data.label_noise}"
     return kinds
+
+
+def _with_usual_step(optimizer: dict[str, Any]) -> dict[str, Any]:
+    """An optimizer's settings but for its step size: what it mixes does not depend on that."""
+    lr = optimizer.get("lr")
+    return optimizer | {"lr": _USUAL_STEP} if isinstance(lr, float) and lr > 0 else optimizer
 
 
 @cache

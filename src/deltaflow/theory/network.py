@@ -6,7 +6,7 @@ aligned with what was measured at the last hidden layer.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from deltaflow.flow.measurement import Quantities, exact
 from deltaflow.flow.tape import Tape
+from deltaflow.nn.activations import Shipped
 from deltaflow.nn.initializers import Initializer
 from deltaflow.theory.finite_width import FiniteWidth, finite_width
 from deltaflow.theory.fixed_points import FixedPoint, basins, fixed_point
@@ -21,6 +22,7 @@ from deltaflow.theory.gaussian import Array
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.normalized import normalized_fixed_point, predict_normalized
 from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
+from deltaflow.theory.remembering import remembered
 
 _SAMPLES = 64  # of a batch, whose correlations stand for all
 
@@ -57,6 +59,16 @@ class Theory:
         self.batch = batch
 
     @property
+    def key(self) -> Hashable | None:
+        """Equal for networks that are the same to theory; ``None`` with parts of the user's own."""
+        phi = Shipped.of(self.moments.activation)
+        if phi is None or not type(self.initializer).__module__.startswith("deltaflow."):
+            return None
+        batch = None if self.batch is None else (self.batch.shape, self.batch.tobytes())
+        own = self.initializer, self.dropout, self.normalization, batch
+        return self.sizes, phi, *own
+
+    @property
     def plain(self) -> "Theory":
         """The same of the network without its normalisation."""
         return Theory(self.sizes, self.moments.activation, self.initializer, self.dropout)
@@ -66,6 +78,7 @@ class Theory:
         """How many hidden layers there are."""
         return len(self.sizes) - 2
 
+    @remembered
     def predict(self, input_second_moment: Array) -> Prediction:
         """The prediction layer by layer.
 
@@ -83,6 +96,7 @@ class Theory:
         batches = input_second_moment.shape[:-1]
         return Prediction(*(np.tile(v, (*batches, 1)) for v in vars(found).values()))
 
+    @remembered
     def finite_width(self, products: Array) -> FiniteWidth:
         """How networks of this width scatter around the prediction, and where their centre lies.
 

@@ -23,6 +23,7 @@ class Fit:
 
     def __init__(self, metrics: pl.DataFrame, constants: Constants, data: TrainingData) -> None:
         self._metrics = metrics
+        self._rows: dict[tuple[str, bool], pl.DataFrame] = {}  # by split, and if the best
         self._best = constants.loss
         counts = data.class_counts
         self.majority = None if counts is None else float(counts.max() / counts.sum())
@@ -70,12 +71,15 @@ class Fit:
 
     def _last(self, split: str, at_best_epoch: bool) -> pl.DataFrame:
         """A row of each seed: the last, or that with the lowest loss."""
-        rows = self._metrics.filter(pl.col("split") == split)
-        if at_best_epoch:
-            rows = rows.filter(pl.col("loss").is_finite()).sort("seed", "loss", "epoch")
-        else:
-            rows = rows.sort("seed", "epoch", descending=[False, True])
-        return rows.unique("seed", keep="first", maintain_order=True)
+        if (split, at_best_epoch) not in self._rows:
+            rows = self._metrics.filter(pl.col("split") == split)
+            if at_best_epoch:
+                rows = rows.filter(pl.col("loss").is_finite()).sort("seed", "loss", "epoch")
+            else:
+                rows = rows.sort("seed", "epoch", descending=[False, True])
+            found = rows.unique("seed", keep="first", maintain_order=True)
+            self._rows[split, at_best_epoch] = found
+        return self._rows[split, at_best_epoch]
 
     def _learnt(self, rows: pl.DataFrame) -> Array:
         losses = numbers(rows, "loss")
