@@ -4,6 +4,7 @@ Histograms and hyperparameters have pages, and modules, of their own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -118,25 +119,18 @@ def log_layer_charts(
     shown = list(loggers)
     if not (tensorboards(shown) or boards(shown)):
         return
-    columns = {
-        name: row
-        for name, row in zip(measured.names, measured.values[:, :, replicas], strict=True)
-        if name in CHARTS and applies(name, traits)
-    }
-    going = (measured.going & measured.kept)[replicas]
-    values: dict[str, float] = {}
-    for name, layers in columns.items():
-        if name in DECADES:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                layers = np.log10(layers)
-        group, counted = _group(name), going & np.isfinite(layers)
-        n = counted.sum(1)
-        sums = np.where(counted, layers, 0).sum(1)
-        values |= {
-            layer_tag(group, layer): float(sums[layer - 1] / n[layer - 1])
-            for layer in range(1, len(n) + 1)
-            if n[layer - 1]
-        }
+    names = [name for name in measured.names if name in CHARTS and applies(name, traits)]
+    rows = [measured.names.index(name) for name in names]
+    numbers = measured.values[rows][:, :, replicas]  # [quantities, L, R]
+    decades = [name in DECADES for name in names]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        numbers[decades] = np.log10(numbers[decades])
+    counted = (measured.going & measured.kept)[replicas] & np.isfinite(numbers)
+    n = counted.sum(2)
+    means = np.where(counted, numbers, 0).sum(2) / np.maximum(n, 1)
+    tags = np.array([_layer_tags(_group(name), n.shape[1]) for name in names])
+    shown_at = n > 0
+    values = dict(zip(tags[shown_at].tolist(), means[shown_at].tolist(), strict=True))
     log_values(shown, values, measured.step)
 
 
@@ -213,6 +207,11 @@ def layer_tag(name: str, layer: int) -> str:
     'delta_norm/layer_007'
     """
     return f"{name}/layer_{layer:03d}"
+
+
+@cache
+def _layer_tags(name: str, n_layers: int) -> list[str]:
+    return [layer_tag(name, layer) for layer in range(1, n_layers + 1)]
 
 
 def forget_from(board: TensorBoardLogger, step: int) -> None:
