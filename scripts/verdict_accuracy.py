@@ -3,4 +3,4 @@
 from deltaflow.__main__ import enter
 
 if __name__ == "__main__":
-    enter("verdict_accuracy.trial")
+    enter("verdict_accuracy.command")

@@ -3,4 +3,4 @@
 from deltaflow.__main__ import enter
 
 if __name__ == "__main__":
-    enter("watching_accuracy.trial")
+    enter("watching_accuracy.command")

@@ -3,7 +3,7 @@
 from verdict_accuracy.draws import CLASSES, EDGES, FOR_A_LINEAR_MODEL, Draw, Overrides, descent
 from verdict_accuracy.recipe import Recipe
 
-_HERE = "verdict_accuracy.starts"
+_INITIALIZERS = "verdict_accuracy.initializers"
 
 
 def _vanishing(draw: Draw) -> Overrides:
@@ -60,7 +60,7 @@ def _wide_biases(draw: Draw) -> Overrides:
 
 
 def _dead(draw: Draw) -> Overrides:
-    made = {"activation": "relu", "init._target_": f"{_HERE}.Silent",
+    made = {"activation": "relu", "init._target_": f"{_INITIALIZERS}.Silent",
             "+init.share": draw.number(0.65, 0.8)}  # fmt: skip
     return made | draw.shape(2, 5, 32) | draw.data(*CLASSES) | draw.gentle()
 
@@ -72,7 +72,7 @@ def _killed(draw: Draw) -> Overrides:
 
 
 def _inactive(draw: Draw) -> Overrides:
-    made = {"activation": "relu", "init._target_": f"{_HERE}.Silent", "+init.share": "1.0"}
+    made = {"activation": "relu", "init._target_": f"{_INITIALIZERS}.Silent", "+init.share": "1.0"}
     return made | draw.shape(2, 5) | draw.data(*CLASSES) | draw.gentle()
 
 
@@ -99,7 +99,7 @@ def _zeros(draw: Draw) -> Overrides:
 
 
 def _constant(draw: Draw) -> Overrides:
-    return _of_copies(draw) | {"init._target_": f"{_HERE}.Constant"}
+    return _of_copies(draw) | {"init._target_": f"{_INITIALIZERS}.Constant"}
 
 
 def _doubled(draw: Draw) -> Overrides:

@@ -3,7 +3,7 @@
 from verdict_accuracy.draws import EDGES, Draw, Overrides, descent, layers
 from verdict_accuracy.recipe import Recipe
 
-_STARTS = "verdict_accuracy.starts"
+_INITIALIZERS = "verdict_accuracy.initializers"
 
 
 def _shallow(draw: Draw) -> Overrides:
@@ -158,7 +158,7 @@ def _adam(lr: str) -> Overrides:
 
 
 def _output_layer(scale: str) -> Overrides:
-    start = {"init": "he", "init._target_": f"{_STARTS}.SmallOutput", "+init.scale": scale}
+    start = {"init": "he", "init._target_": f"{_INITIALIZERS}.SmallOutput", "+init.scale": scale}
     return {"activation": "relu"} | start
 
 

@@ -3,7 +3,7 @@
 from verdict_accuracy.draws import SYNTHETIC, Draw, Overrides, descent, layers
 from verdict_accuracy.recipe import Recipe
 
-_SOURCES, _STARTS = "verdict_accuracy.sources", "verdict_accuracy.starts"
+_SOURCES, _INITIALIZERS = "verdict_accuracy.sources", "verdict_accuracy.initializers"
 _NEEDS_HIDDEN_UNITS = ("circles", "xor")
 
 
@@ -138,7 +138,7 @@ def _large_epsilon(draw: Draw) -> Overrides:
 def _copies(draw: Draw) -> Overrides:
     """Two to four groups of copies in each layer."""
     made = draw.quick("circles", "xor", "iris", "moons") | draw.shape(2, 4, 36)
-    start = {"init._target_": f"{_STARTS}.Copies", "+init.groups": str(draw.whole(2, 4))}
+    start = {"init._target_": f"{_INITIALIZERS}.Copies", "+init.groups": str(draw.whole(2, 4))}
     return made | {"activation": "relu", "init": "he"} | start
 
 

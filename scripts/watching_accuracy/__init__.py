@@ -8,6 +8,6 @@
     24 more, on which no rule was settled
 ``third_architectures``, ``third_data``, ``third``
     24 more, on real data mostly, written before a rule had judged any of them
-``trial``
-    the command: what each is said to have, and how long that takes
+``command``
+    what each is said to have, and how long that takes
 """

@@ -90,8 +90,10 @@ def test_advice_can_stand_behind_a_critical_start_with_biases(tmp_path):
 
 
 def test_advice_on_a_start_of_ones_own_says_what_to_leave_out(tmp_path):
-    words = _words(["init._target_=verdict_accuracy.starts.Constant"], tmp_path)
-    assert words.endswith("per layer. Leave out init._target_=verdict_accuracy.starts.Constant.")
+    words = _words(["init._target_=verdict_accuracy.initializers.Constant"], tmp_path)
+    assert words.endswith(
+        "per layer. Leave out init._target_=verdict_accuracy.initializers.Constant."
+    )
 
 
 def test_results_stay_where_judging_fails(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from torch import nn
 from watched import kinds, trained
 from watching_accuracy import models, third, unseen
 from watching_accuracy.architectures import blobs, chain
-from watching_accuracy.trial import said_by_us
+from watching_accuracy.command import said_by_us
 
 MODELS = {
     name: model

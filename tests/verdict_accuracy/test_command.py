@@ -8,8 +8,8 @@ import pytest
 from deltaflow.config.composition import compose_run
 from deltaflow.terminal.screen import console
 from verdict_accuracy import AT_LIMITS, FLOW_FAULTS, RECIPES, SETTING_FAULTS, Network, networks
+from verdict_accuracy.command import main, show
 from verdict_accuracy.judging import Judged, Outcome, advised, judge
-from verdict_accuracy.trial import main, show
 
 DRAW = 2
 NETWORKS = networks(DRAW, per_recipe=1)
@@ -148,7 +148,7 @@ def test_what_a_trial_cannot_do_is_refused(argument, capsys):
 
 def test_a_network_that_is_judged_wrong_is_told_by_the_exit_status(monkeypatch, capsys):
     wrong = Network(BY_NAME["dead"], {"trainer.max_epochs": "1"})
-    monkeypatch.setattr("verdict_accuracy.trial.networks", lambda *_: [wrong])
+    monkeypatch.setattr("verdict_accuracy.command.networks", lambda *_: [wrong])
     with pytest.raises(SystemExit) as stopped:
         main(["advice=false"])
     assert stopped.value.code == 1
