@@ -1,7 +1,7 @@
 """The same training by JAX: vmap over networks, one compiled program for all steps.
 
 A program of its own, so that any interpreter with JAX and NumPy can run it, whatever its version:
-``python jax_vmap.py work.npz`` prints seconds, compilation apart, and keeps the weights.
+``python jax_vmap.py work.npz`` prints seconds, compilation apart, and keeps the parameters.
 """
 
 import json
@@ -20,9 +20,10 @@ def main(path: str) -> None:
     Args:
         path: of an archive with ``x``, ``y``, ``orders`` ``[steps, R, B]``, ``lr``, ``momentum``
             and the start ``w0, b0, w1, …``, ``[R, fan_in, fan_out]`` and ``[R, fan_out]``; the end
-            goes beside it, to ``<path>.end.npz``.
+            goes beside it, to ``<path>.end.npz``, by the same names.
     """
     work = np.load(path)
+    jax.config.update("jax_enable_x64", bool(work["w0"].dtype == np.float64))
     n_layers = sum(name.startswith("w") for name in work.files)
     start = [(jnp.asarray(work[f"w{i}"]), jnp.asarray(work[f"b{i}"])) for i in range(n_layers)]
     x, y, orders = (jnp.asarray(work[name]) for name in ("x", "y", "orders"))
@@ -51,10 +52,14 @@ def main(path: str) -> None:
     began = time.perf_counter()
     program = jax.jit(jax.vmap(train)).lower(start, by_network).compile()
     compiled = time.perf_counter()
+    jax.block_until_ready(program(start, by_network))  # the first call starts threads
+    started = time.perf_counter()
     end = jax.block_until_ready(program(start, by_network))
-    seconds = time.perf_counter() - compiled
-    weights: dict[str, Any] = {f"w{i}": np.asarray(w) for i, (w, _) in enumerate(end)}
-    np.savez(f"{path}.end.npz", **weights)
+    seconds = time.perf_counter() - started
+    parameters: dict[str, Any] = {}
+    for i, (weight, bias) in enumerate(end):
+        parameters |= {f"w{i}": np.asarray(weight), f"b{i}": np.asarray(bias)}
+    np.savez(f"{path}.end.npz", **parameters)
     print(json.dumps({"jax": jax.__version__, "seconds": seconds, "compiling": compiled - began}))
 
 

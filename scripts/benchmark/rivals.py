@@ -9,12 +9,13 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmark.clock import stopwatch
 from benchmark.trainings import Work
@@ -25,9 +26,19 @@ from deltaflow.nn.network import FullyConnected
 _SIDE = 2048  # of the matrices that are multiplied
 
 
-def train_by_stacked_loop(work: Work) -> float:
-    """Seconds of all replicas as one tensor: our network in the shortest loop there is."""
-    return _stacked(work)[0]
+def train_by_stacked_loop(work: Work) -> tuple[float, FullyConnected]:
+    """Seconds of all replicas as one tensor, our network in the shortest loop there is; its end."""
+    network = copy.deepcopy(work.module.network).to(work.device)
+    optimizer, objective = work.module.optimizer(network.parameters()), work.module.objective
+    batches = TrainingBatches(_folded(work), work.seeds, work.batch_size)
+    with stopwatch(work.device) as seconds:
+        for epoch in range(work.epochs):
+            batches.sampler.set_epoch(epoch)
+            for x, target in batches:
+                optimizer.zero_grad()
+                objective.sample_loss(network(x), target).mean(1).sum().backward()
+                optimizer.step()
+    return seconds(), network
 
 
 def train_by_sklearn(work: Work) -> float:
@@ -61,7 +72,7 @@ def train_by_sklearn(work: Work) -> float:
         return time.perf_counter() - started
 
 
-def train_by_jax(work: Work, python: str) -> tuple[str, float, float]:
+def train_by_jax(work: Work, python: str) -> tuple[str, float, dict[str, Tensor]]:
     """All replicas by JAX's vmap, in another process.
 
     Args:
@@ -69,38 +80,57 @@ def train_by_jax(work: Work, python: str) -> tuple[str, float, float]:
         python: an interpreter that has JAX.
 
     Returns:
-        Its version, seconds, and the largest difference of a weight, relative to the largest.
+        Its version, seconds, and the parameters that it ends with, named as :func:`parameters`
+        does.
 
     Raises:
-        ValueError: if it has none.
+        ValueError: if it has none, or for work that it is not taught here.
     """
     lr, momentum = _sgd(work)
     batches, steps = TrainingBatches(_folded(work), work.seeds, work.batch_size), []
     for epoch in range(work.epochs):
         batches.sampler.set_epoch(epoch)
         steps += list(batches.sampler.permutation().split(work.batch_size, dim=1))
-    whole = {
-        f"w{i}": layer.weight.detach().mT for i, layer in enumerate(work.module.network.layers)
-    }
-    whole |= {f"b{i}": layer.bias.detach() for i, layer in enumerate(work.module.network.layers)}
+    whole = parameters(work.module.network)
     whole |= {"x": work.train[0], "y": work.train[1], "orders": torch.stack(steps)}
     arrays = {name: tensor.cpu().numpy() for name, tensor in whole.items()}
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "work.npz"
         np.savez(path, lr=lr, momentum=momentum, **arrays)  # type: ignore[arg-type]
         command = [python, str(Path(__file__).with_name("jax_vmap.py")), str(path)]
-        ended = subprocess.run(command, capture_output=True, text=True)
-        if ended.returncode:
-            last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", "").strip().splitlines() or [str(error)]
             raise UserError(
                 "`--jax` must name an interpreter that has JAX. Found "
-                f"{python}, which says: {last}. Make an environment of its own: "
+                f"{python}, which says: {said[-1]}. Make an environment of its own: "
                 "`python -m venv jax && jax/bin/pip install jax`."
-            )
+            ) from error
         found = json.loads(ended.stdout)
         end = np.load(f"{path}.end.npz")
         reached = {name: torch.from_numpy(end[name]) for name in end.files}
-    return found["jax"], found["seconds"], _apart(work, reached)
+    return found["jax"], found["seconds"], reached
+
+
+def parameters(network: FullyConnected) -> dict[str, Tensor]:
+    """Those of layer i as ``w<i>``, ``[R, fan_in, fan_out]``, and ``b<i>``, ``[R, fan_out]``."""
+    found: dict[str, Tensor] = {}
+    for i, layer in enumerate(network.layers):
+        found |= {f"w{i}": layer.weight.detach().mT, f"b{i}": layer.bias.detach()}
+    return found
+
+
+def apart(work: Work, reached: Mapping[str, Tensor]) -> float:
+    """How far parameters are from those of our network in a loop, relative to the largest.
+
+    Args:
+        work: that both did.
+        reached: by another, named as :func:`parameters` does.
+    """
+    ours = parameters(train_by_stacked_loop(work)[1].cpu())
+    differences = torch.stack([(own - reached[name]).abs().max() for name, own in ours.items()])
+    return float(differences.max() / max(own.abs().max() for own in ours.values()))
 
 
 def product_rate() -> float:
@@ -127,28 +157,6 @@ def _folded(work: Work) -> Batch:
     """The training rows as those of a single fold."""
     x, y = work.train
     return x[None], y[None]
-
-
-def _stacked(work: Work) -> tuple[float, FullyConnected]:
-    network = copy.deepcopy(work.module.network).to(work.device)
-    optimizer, objective = work.module.optimizer(network.parameters()), work.module.objective
-    batches = TrainingBatches(_folded(work), work.seeds, work.batch_size)
-    with stopwatch(work.device) as seconds:
-        for epoch in range(work.epochs):
-            batches.sampler.set_epoch(epoch)
-            for x, target in batches:
-                optimizer.zero_grad()
-                objective.sample_loss(network(x), target).mean(1).sum().backward()
-                optimizer.step()
-    return seconds(), network
-
-
-def _apart(work: Work, reached: dict[str, torch.Tensor]) -> float:
-    """How far weights are from those of our network in a loop, relative to the largest."""
-    layers = _stacked(work)[1].cpu().layers
-    pairs = [(layer.weight.mT, reached[f"w{i}"]) for i, layer in enumerate(layers)]
-    differences = [float((ours - theirs).abs().max() / ours.abs().max()) for ours, theirs in pairs]
-    return max(differences)
 
 
 def _sgd(work: Work) -> tuple[float, float]:

@@ -21,6 +21,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 
 from benchmark import rivals
+from benchmark.same_work import require_same, warm_up
 from benchmark.trainings import Work, fit_clock, train_by_lightning, train_by_loop
 from deltaflow import UserError, train
 
@@ -46,12 +47,14 @@ WIDE = (
     "trainer.max_epochs=4", "optimizer.lr=0.01", *BARE,
 )  # fmt: skip
 WIDE_REPLICAS = 16
+OF_RATE = 0.7
+"""Share of the machine's rate that wide networks should reach."""
 TARGETS = {"plain loop": 30, "Lightning with CSVLogger": 150, "scikit-learn": 20, "JAX": 2.5}
 """How many times as much as a network of ours each should take."""
 
 
 def measure_scaling(options: Namespace) -> dict[str, Any]:
-    """Measure all, round by round.
+    """Measure all that was asked for, round by round.
 
     Returns:
         In JSON's own types: ``settings``, ``machine`` (but for the device) and ``tables``.
@@ -64,12 +67,7 @@ def measure_scaling(options: Namespace) -> dict[str, Any]:
     return {
         "settings": vars(options) | {"overrides": shared},
         "machine": {"cpus": torch.get_num_threads(), "products": f"{rate / 1e9:.0f} GFLOP/s"},
-        "tables": [
-            _beside_others(shared, options, rate),
-            _by_replicas(shared, options),
-            _by_shape(shared, options, rate),
-            _by_cadence(shared, options),
-        ],
+        "tables": [TABLES[name](shared, options, rate) for name in options.tables or TABLES],
     }
 
 
@@ -111,28 +109,25 @@ def _beside_others(shared: Sequence[str], options: Namespace, rate: float) -> di
     """Milliseconds of one network of each, and ratios to the marginal network of ours."""
     lone = Work.of([*shared, "n_seeds=1"])
     stack = Work.of([*shared, f"n_seeds={options.many}"])
-    n_steps = lone.epochs * -(-len(lone.train[0]) // lone.batch_size)
+    jax = {python: _jax_name(stack, python) for python in options.jax}
     ways: dict[str, Callable[[], float]] = {
         "plain loop": lambda: train_by_loop(lone, 1)[0],
         "bare Lightning": lambda: train_by_lightning(lone)[0],
         "Lightning with CSVLogger": partial(_with_csv, lone),
         "scikit-learn": partial(rivals.train_by_sklearn, lone),
-        "stacked loop": lambda: rivals.train_by_stacked_loop(stack) / options.many,
+        "stacked loop": lambda: rivals.train_by_stacked_loop(stack)[0] / options.many,
+        **{name: partial(_by_jax, stack, python) for python, name in jax.items()},
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     marginal: dict[str, list[float]] = {"fit": [], "whole": []}
     for _ in range(options.repeats):
         for name, way in ways.items():
             seconds[name].append(way())
-        for python in options.jax:
-            version, taken, apart = rivals.train_by_jax(stack, python)
-            name = f"JAX {version}, vmap (weights within {apart:.0e})"
-            seconds.setdefault(name, []).append(taken / options.many)
         one, more = run(shared, 1), run(shared, options.many + 1)
         for clock, values in marginal.items():
             values.append((more[clock] - one[clock]) / options.many)
     ours = marginal["fit"]
-    limit = rivals.operations(lone.module.network.sizes, lone.batch_size, n_steps) / rate
+    limit = _operations(lone) / rate
     rows = []
     for name, values in seconds.items():
         ratio = statistics.median(v / o for v, o in zip(values, ours, strict=True))
@@ -150,7 +145,7 @@ def _beside_others(shared: Sequence[str], options: Namespace, rate: float) -> di
     return {"title": f"Beside others, {options.many} networks", "columns": columns, "rows": rows}
 
 
-def _by_replicas(shared: Sequence[str], options: Namespace) -> dict[str, Any]:
+def _by_replicas(shared: Sequence[str], options: Namespace, _rate: float) -> dict[str, Any]:
     """Time and memory of stacks of several sizes."""
     rows = []
     for n in options.replicas:
@@ -168,33 +163,76 @@ def _by_replicas(shared: Sequence[str], options: Namespace) -> dict[str, Any]:
 
 def _by_shape(shared: Sequence[str], options: Namespace, rate: float) -> dict[str, Any]:
     """Time of other networks and optimizers, and how much of it products take at their rate."""
-    cases = {name: ([*shared, *own], options.many) for name, own in SHAPES.items()}
-    wide = f"width 512, depth 8, batch 128, {WIDE_REPLICAS} networks, nothing measured"
-    cases[wide] = ([*shared, *WIDE, *options.overrides], WIDE_REPLICAS)
     rows = []
-    for name, (overrides, n) in cases.items():
-        fit = run(overrides, n)["fit"]
-        work = Work.of([*overrides, "n_seeds=1"])
-        n_steps = work.epochs * -(-len(work.train[0]) // work.batch_size)
-        products = rivals.operations(work.module.network.sizes, work.batch_size, n_steps) * n / rate
-        rows.append([name, f"{fit / n * 1e3:.2f}", f"{products / fit:.0%}"])
+    for name, own in SHAPES.items():
+        fit = run([*shared, *own], options.many)["fit"] / options.many
+        products = _operations(Work.of([*shared, *own, "n_seeds=1"])) / rate
+        rows.append([name, f"{fit * 1e3:.2f}", f"{products / fit:.0%}"])
     columns = ["what", "fit, ms a network", "share of products at the machine's rate"]
     return {"title": f"By shape, {options.many} networks", "columns": columns, "rows": rows}
 
 
-def _by_cadence(shared: Sequence[str], options: Namespace) -> dict[str, Any]:
-    """What measuring and logging cost, for one network and for many."""
-    rows: list[list[str]] = []
-    reference: dict[int, float] = {}
-    for name, own in CADENCES.items():
-        row = [name]
-        for n in (1, options.many):
-            rounds = [run([*shared, *own], n)["fit"] for _ in range(options.repeats)]
-            fit = statistics.median(rounds)
-            row += [f"{fit:.2f}", f"{fit / reference.setdefault(n, fit):.2f}"]
-        rows.append(row)
+def _near_limit(shared: Sequence[str], options: Namespace, _rate: float) -> dict[str, Any]:
+    """How near networks that are wide come to the machine's rate, which each round measures."""
+    overrides, rows = [*shared, *WIDE, *options.overrides], []
+    work = Work.of([*overrides, "n_seeds=1"])
+    done = _operations(work) * WIDE_REPLICAS
+    for number in range(options.repeats):
+        rate, fit = rivals.product_rate(), run(overrides, WIDE_REPLICAS)["fit"]
+        share = done / fit / rate
+        rows.append([f"{number + 1}", f"{fit:.2f}", f"{done / fit / 1e9:.0f}", f"{rate / 1e9:.0f}",
+                     f"{share:.0%}", "yes" if share >= OF_RATE else "no"])  # fmt: skip
+    sizes, batch = work.module.network.sizes, work.batch_size
+    title = (
+        f"Near the limit: width {sizes[1]}, depth {len(sizes) - 2}, batch {batch}, "
+        f"{WIDE_REPLICAS} networks, nothing measured"
+    )
+    columns = ["round", "fit, s", "GFLOP/s", "the machine's", "share", f"≥ {OF_RATE:.0%}"]
+    return {"title": title, "columns": columns, "rows": rows}
+
+
+def _by_cadence(shared: Sequence[str], options: Namespace, _rate: float) -> dict[str, Any]:
+    """What measuring and logging cost, for one network and for many; ratios within rounds."""
+    rows = [[name] for name in CADENCES]
+    for n in (1, options.many):
+        rounds = [
+            [run([*shared, *own], n)["fit"] for own in CADENCES.values()]
+            for _ in range(options.repeats)
+        ]
+        for row, fits in zip(rows, zip(*rounds, strict=True), strict=True):
+            ratio = statistics.median(
+                fit / bare for fit, (bare, *_) in zip(fits, rounds, strict=True)
+            )
+            row += [f"{statistics.median(fits):.2f}", f"{ratio:.2f}"]
     columns = ["measured", "1 network, s", "ratio", f"{options.many} networks, s", "ratio"]
     return {"title": "By what is measured", "columns": columns, "rows": rows}
+
+
+TABLES: dict[str, Callable[[Sequence[str], Namespace, float], dict[str, Any]]] = {
+    "others": _beside_others,
+    "replicas": _by_replicas,
+    "shape": _by_shape,
+    "limit": _near_limit,
+    "cadence": _by_cadence,
+}
+
+
+def _operations(work: Work) -> int:
+    n_steps = work.epochs * -(-len(work.train[0]) // work.batch_size)
+    return rivals.operations(work.module.network.sizes, work.batch_size, n_steps)
+
+
+def _jax_name(work: Work, python: str) -> str:
+    """What an interpreter's JAX is called, once it has reached our weights in a short training."""
+    short = warm_up(work)
+    version, _, reached = rivals.train_by_jax(short, python)
+    name = f"JAX {version}, vmap"
+    require_same(short, name, rivals.apart(short, reached))
+    return name
+
+
+def _by_jax(work: Work, python: str) -> float:
+    return rivals.train_by_jax(work, python)[1] / len(work.seeds)
 
 
 def _with_csv(work: Work) -> float:
