@@ -27,6 +27,7 @@ from torch.nn.utils import parameters_to_vector
 from benchmark import phases
 from benchmark.live_page import measure_live_page
 from benchmark.predictions import DIAGRAM, PREDICTION, predictions
+from benchmark.programs import apart, train_by_script
 from benchmark.same_work import require_same, warm_up
 from benchmark.scaling import MANY, TABLES, measure_scaling
 from benchmark.tables import show, spread
@@ -39,6 +40,7 @@ from deltaflow.terminal.screen import console
 SIZES = [1, 16, 64, 256, 1024, 10_000]
 OFF, BARE = ["diagnostics=off"], ["diagnostics=off", "logger=none"]
 LOOP, LIGHTNING, OURS, PROCESS = "plain loop", "bare Lightning", "deltaflow", "train.py"
+SCRIPT = "bare Lightning script"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,7 +111,9 @@ def measure(options: Namespace) -> dict[str, Any]:
     trainings = _trainings(work, overrides)
     variants: list[list[str]] = [[], OFF, [f"n_seeds={n_seeds}"]] if options.processes else []
     processes = {_name(PROCESS, v): partial(_process, [*overrides, *v]) for v in variants}
-    clocks = predictions(overrides) | processes
+    clocks = (
+        predictions(overrides) | (_script(work, first) if options.processes else {}) | processes
+    )
     seconds: dict[str, list[float]] = {name: [] for name in [*trainings, *clocks]}
     for _ in track(range(options.repeats), console=console(True), transient=True):
         for name, train in trainings.items():
@@ -178,6 +182,16 @@ def _same_work(work: Work, trainings: Mapping[str, Callable[[], Trained]]) -> di
     return differences
 
 
+def _script(work: Work, short: Work) -> dict[str, Callable[[], float]]:
+    """The clock of a Lightning script that reaches our weights; none for work it is not taught."""
+    try:
+        _, reached = train_by_script(short)
+    except UserError:
+        return {}
+    require_same(short, SCRIPT, apart(short, reached))
+    return {SCRIPT: lambda: train_by_script(work)[0]}
+
+
 def _name(who: str, overrides: Sequence[str] = ()) -> str:
     return " ".join([who, *overrides])
 
@@ -209,6 +223,7 @@ def _compare(seconds: Mapping[str, Sequence[float]], n_seeds: int) -> list[dict[
         (_name(OURS, stack), _name(OURS), None),
         (_name(OURS, BARE + stack), f"{LOOP} × {n_seeds}", None),
         (_name(PROCESS), None, 20),
+        (_name(PROCESS), SCRIPT, 1.3),
         (_name(PROCESS), _name(PROCESS, OFF), 1.2),
         (_name(PROCESS, stack), _name(PROCESS), 3),
         (PREDICTION, None, 0.2),
@@ -218,7 +233,7 @@ def _compare(seconds: Mapping[str, Sequence[float]], n_seeds: int) -> list[dict[
         {"measured": measured, "reference": reference, "limit": limit}
         | spread([a / (seconds[reference][i] if reference else 1) for i, a in enumerate(times)])
         for measured, reference, limit in comparisons
-        if (times := seconds.get(measured))
+        if (times := seconds.get(measured)) and (reference is None or reference in seconds)
     ]
 
 

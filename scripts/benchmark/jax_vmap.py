@@ -18,9 +18,10 @@ def main(path: str) -> None:
     """Train what a file describes.
 
     Args:
-        path: of an archive with ``x``, ``y``, ``orders`` ``[steps, R, B]``, ``lr``, ``momentum``
-            and the start ``w0, b0, w1, …``, ``[R, fan_in, fan_out]`` and ``[R, fan_out]``; the end
-            goes beside it, to ``<path>.end.npz``, by the same names.
+        path: of an archive with ``x``, ``y``, ``orders`` ``[epochs, R, rows]``, ``batch_size``,
+            which divides the rows, ``lr``, ``momentum`` and the start ``w0, b0, w1, …``,
+            ``[R, fan_in, fan_out]`` and ``[R, fan_out]``; the end goes beside it, to
+            ``<path>.end.npz``, by the same names.
     """
     work = np.load(path)
     jax.config.update("jax_enable_x64", bool(work["w0"].dtype == np.float64))
@@ -48,7 +49,7 @@ def main(path: str) -> None:
         velocity = jax.tree_util.tree_map(jnp.zeros_like, network)
         return jax.lax.scan(step, (network, velocity), order)[0][0]
 
-    by_network = jnp.moveaxis(orders, 1, 0)
+    by_network = jnp.moveaxis(orders, 1, 0).reshape(orders.shape[1], -1, int(work["batch_size"]))
     began = time.perf_counter()
     program = jax.jit(jax.vmap(train)).lower(start, by_network).compile()
     compiled = time.perf_counter()

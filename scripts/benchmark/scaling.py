@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from lightning.pytorch.loggers import CSVLogger
 
-from benchmark import rivals
+from benchmark import programs, rivals
 from benchmark.same_work import require_same, warm_up
 from benchmark.trainings import Work, fit_clock, train_by_lightning, train_by_loop
 from deltaflow import UserError, train
@@ -225,14 +225,14 @@ def _operations(work: Work) -> int:
 def _jax_name(work: Work, python: str) -> str:
     """What an interpreter's JAX is called, once it has reached our weights in a short training."""
     short = warm_up(work)
-    version, _, reached = rivals.train_by_jax(short, python)
+    version, _, reached = programs.train_by_jax(short, python)
     name = f"JAX {version}, vmap"
-    require_same(short, name, rivals.apart(short, reached))
+    require_same(short, name, programs.apart(short, reached))
     return name
 
 
 def _by_jax(work: Work, python: str) -> float:
-    return rivals.train_by_jax(work, python)[1] / len(work.seeds)
+    return programs.train_by_jax(work, python)[1] / len(work.seeds)
 
 
 def _with_csv(work: Work) -> float:

@@ -94,6 +94,18 @@ def test_claims_are_judged_beside_the_median(capsys):
     assert "|train.py/train.pydiagnostics=off|1.00|1.00to1.00|≤1.2|yes|" in cells
 
 
+def test_a_whole_process_is_compared_with_a_script_that_does_the_same():
+    work = trainings.Work.of(["n_seeds=2", "trainer.max_epochs=1"])
+    clocks = benchmark._script(work, work)
+    assert clocks.keys() == {"bare Lightning script"}
+    assert clocks["bare Lightning script"]() > 0
+    other = trainings.Work.of(["optimizer=adam"])
+    assert benchmark._script(other, other) == {}
+    seconds = {"train.py": [3.0], "bare Lightning script": [2.0]}
+    found = {row["reference"]: row for row in benchmark._compare(seconds, n_seeds=2)}
+    assert found["bare Lightning script"]["median"] == 1.5
+
+
 def test_a_whole_process_is_timed_from_start_to_end():
     seconds = benchmark._process(["--cfg=job"])
     assert math.isfinite(seconds)

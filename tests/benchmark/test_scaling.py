@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import benchmark
-from benchmark import rivals, scaling
+from benchmark import programs, rivals, scaling
 from benchmark.trainings import Work, train_by_loop
 
 SHORT = ["network.depth=2", "network.width=8", "trainer.max_epochs=2"]
@@ -31,19 +31,47 @@ def work():
 )
 def test_jax_reaches_the_same_weights(own, tolerance):
     work = Work.of([*EXACT, *own])
-    version, seconds, reached = rivals.train_by_jax(work, sys.executable)
+    version, seconds, reached = programs.train_by_jax(work, sys.executable)
     assert version == importlib.metadata.version("jax")
     assert seconds > 0
-    assert rivals.apart(work, reached) < tolerance
-    start = rivals.parameters(work.module.network)
+    assert programs.apart(work, reached) < tolerance
+    start = programs.parameters(work.module.network)
     assert start.keys() == reached.keys()
     assert all((reached[name] != start[name]).any() for name in start)
 
 
+@pytest.mark.parametrize(
+    "own", [[], ["data.batch_size=50", "activation=relu", "data.split=[1,0,0]"]]
+)
+def test_a_lightning_script_reaches_the_same_weights(own):
+    work = Work.of([*EXACT, *own])
+    seconds, reached = programs.train_by_script(work)
+    assert seconds > 0
+    assert programs.apart(work, reached) < 1e-12
+    start = programs.parameters(work.module.network)
+    assert start.keys() == reached.keys()
+    assert all(len(end) == 1 and (end != start[name][:1]).any() for name, end in reached.items())
+
+
+@pytest.mark.parametrize(
+    "own", ["loss=mse", "optimizer=adam", "+optimizer.weight_decay=0.1", "activation=elu"]
+)
+def test_work_that_others_are_not_taught_is_refused(own):
+    with pytest.raises(ValueError, match="are compared on tanh, cross-entropy and plain SGD"):
+        programs.train_by_script(Work.of([*EXACT, own]))
+
+
+def test_jax_asks_for_whole_batches():
+    with pytest.raises(
+        ValueError, match=r"must divide the 120 rows of training\. Found 16\. Use 8"
+    ):
+        programs.train_by_jax(Work.of([*EXACT, "data.batch_size=16"]), "python")
+
+
 @pytest.mark.parametrize("reached", [1.0, float("nan")])
 def test_jax_that_does_other_work_is_refused(reached, work, monkeypatch):
-    start = {name: own * reached for name, own in rivals.parameters(work.module.network).items()}
-    monkeypatch.setattr(rivals, "train_by_jax", lambda *_: ("0", 1.0, start))
+    start = {name: own * reached for name, own in programs.parameters(work.module.network).items()}
+    monkeypatch.setattr(programs, "train_by_jax", lambda *_: ("0", 1.0, start))
     with pytest.raises(ValueError, match=r"must reach the same weights.*«JAX 0, vmap»"):
         scaling._jax_name(work, "python")
 
@@ -68,7 +96,7 @@ def test_the_stacked_loop_reaches_the_weights_of_plain_loops(work):
     for i, alike in enumerate(zip(*layers, strict=True)):
         reached[f"w{i}"] = torch.stack([layer.weight.detach().mT for layer in alike])
         reached[f"b{i}"] = torch.stack([layer.bias.detach() for layer in alike])
-    assert rivals.apart(work, reached) < 1e-12
+    assert programs.apart(work, reached) < 1e-12
 
 
 def test_sklearn_trains_as_many_steps_of_the_same_shape(work, monkeypatch):
