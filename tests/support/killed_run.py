@@ -2,16 +2,25 @@
 
 ``python tests/support/killed_run.py 50`` kills a run fifty times, ``… 50 300 sweep`` the runs of a
 stack, each process within three hundred changes of its files, and ``… 50 300 folds`` one with
-folds and early stopping.
+folds and early stopping. ``PYTHONPATH=scripts … 20 1000 benchmark`` kills the benchmark's sweep of
+48 runs exactly twenty times, by turns at a moment of the clock and before a change of a file, and
+a fifth of the times while it writes its report.
 """
 
 import multiprocessing
+import os
 import random
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+
+from same_records import differences
 
 from traps import at_change
 
@@ -20,6 +29,8 @@ SETTINGS = [
     "network.normalization=batch", "optimizer=adam", "scheduler=cosine", "logger=none",
     "trainer.max_epochs=40", "trainer.checkpoint_every=0", "diagnostics.flush_seconds=0",
 ]  # fmt: skip
+_OF_REPORT = 35  # changes of files that a report makes, at least
+_REPORT = "runs.parquet", "runs.csv", "report.html", "figures"
 
 
 def train_run(directory: str, go_on: bool) -> None:
@@ -40,11 +51,22 @@ def train_folds(directory: str, go_on: bool) -> None:
 
 def train_sweep(directory: str, go_on: bool) -> None:
     """The same, of three runs that are one stack."""
+    own = [setting for setting in SETTINGS if not setting.startswith("optimizer")]
+    _sweep(["optimizer=adam,sgd,rmsprop", *own], directory, go_on)
+
+
+def train_benchmark(directory: str, go_on: bool) -> None:
+    """The same, of the sweep that the benchmark takes apart."""
+    from benchmark.phases import SWEEP
+
+    _sweep(SWEEP, directory, go_on)
+
+
+def _sweep(overrides: Sequence[str], directory: str, go_on: bool) -> None:
     from deltaflow.commands.train import run_command_line
 
-    own = [setting for setting in SETTINGS if not setting.startswith("optimizer")]
     where = "sweep.resume" if go_on else "hydra.sweep.dir"
-    run_command_line(["train.py", "-m", "optimizer=adam,sgd,rmsprop", *own, f"{where}={directory}"])
+    run_command_line(["train.py", "-m", *overrides, f"{where}={directory}"])
 
 
 def kill_again_and_again(
@@ -59,73 +81,137 @@ def kill_again_and_again(
         seed: of the moments.
         changes: of files, that a process may make at most before it is killed.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["running", "deltaflow.experiment.run"])
     draw, n_hit = random.Random(seed), 0
     for k in range(n_kills + 1):
-        is_there = any(directory.glob("**/summary.json"))
         n = draw.randint(1, changes) if k < n_kills else None
-        process = context.Process(target=_train_until, args=(n, train, str(directory), is_there))
-        process.start()
-        process.join()
-        if process.exitcode == 0:
+        if not _is_killed(train, directory, n and partial(at_change, n, str(directory))):
             return n_hit
-        assert process.exitcode == -signal.SIGKILL
         n_hit += 1
     return n_hit
 
 
+def kill_everywhere(
+    train: Callable[[str, bool], None],
+    directory: Path,
+    n_kills: int,
+    seed: int,
+    changes: int,
+    longest: float,
+) -> int:
+    """Train a sweep, killed so many times and no less; say where each kill came.
+
+    Args:
+        train: trains or goes on, in this process.
+        directory: of the sweep.
+        n_kills: of them a fifth in the report, where each process of a finished sweep comes.
+        seed: of the moments.
+        changes: of files, that a process may make at most before it is killed.
+        longest: seconds that a process may have at most before it is killed.
+    """
+    draw, done, began = random.Random(seed), 0, time.monotonic()
+    while done < n_kills:
+        trap, seconds, n = None, None, draw.randint(1, changes)
+        if n_kills - done <= n_kills // 5:
+            n = draw.randint(1, _OF_REPORT)
+            trap, said = partial(_in_report, n, str(directory)), f"change {n} of the report"
+        elif done % 2:
+            trap, said = partial(at_change, n, str(directory)), f"change {n}"
+        else:
+            seconds = draw.uniform(0, longest)
+            said = f"{seconds:.1f} s"
+        if _is_killed(train, directory, trap, seconds):
+            done += 1
+            passed = time.monotonic() - began
+            print(f"{passed:5.0f} s: kill {done} at {said}, {_state(directory)}", flush=True)  # noqa: T201
+    assert not _is_killed(train, directory)
+    return done
+
+
+def _is_killed(
+    train: Callable[[str, bool], None],
+    directory: Path,
+    trap: Callable[[], None] | None = None,
+    seconds: float | None = None,
+) -> bool:
+    """Whether a process that trains is killed, with all of its group, before its end.
+
+    Args:
+        train: trains or goes on.
+        directory: of the run or sweep.
+        trap: set in the process, so that it kills itself.
+        seconds: after which it is killed; ``None`` for never.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["running", "deltaflow.experiment.run"])
+    is_there = any(directory.glob("**/summary.json"))
+    process = context.Process(target=_train_until, args=(trap, train, str(directory), is_there))
+    process.start()
+    process.join(seconds)
+    process.kill()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
+
+
 def _train_until(
-    n: int | None, train: Callable[[str, bool], None], directory: str, go_on: bool
+    trap: Callable[[], None] | None,
+    train: Callable[[str, bool], None],
+    directory: str,
+    go_on: bool,
 ) -> None:
-    """Train, and be killed before the n-th change of the directory."""
-    if n is not None:
-        at_change(n, directory)
+    """Train in a group of processes of its own, until the trap kills it."""
+    os.setsid()
+    if trap is not None:
+        trap()
     train(directory, go_on)
 
 
-def differences(one: Path, other: Path) -> list[str]:
-    """What of two runs is not the same, bit for bit."""
-    import torch
+def _in_report(n: int, directory: str) -> None:
+    """Let the process be killed before the n-th change that the report of a sweep makes."""
+    from deltaflow.sweep.callbacks import RankingCallback
 
-    from deltaflow.records import LAYERS, METRICS, read_table
+    report = RankingCallback.on_multirun_end
 
-    if runs := sorted(path.name for path in one.glob("[0-9]*")):  # of a sweep
-        return [f"{run}: {part}" for run in runs for part in differences(one / run, other / run)]
-    found = [
-        schema.name
-        for schema in (LAYERS, METRICS)
-        if not read_table(one, schema).equals(read_table(other, schema))
-    ]
-    states = [
-        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (one, other)
-    ]
-    for part in ("state_dict", "optimizer_states"):
-        first, second = (flat(state[part]) for state in states)
-        same = first.keys() == second.keys() and all(
-            torch.equal(torch.as_tensor(first[key]), torch.as_tensor(second[key])) for key in first
-        )
-        found += [] if same else [part]
-    return found
+    def trapped(*arguments, **named):
+        at_change(n, directory)
+        return report(*arguments, **named)
+
+    RankingCallback.on_multirun_end = trapped
 
 
-def flat(tree: object, prefix: str = "") -> dict[str, object]:
-    """The numbers and tensors of nested lists and dictionaries, by their places."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    found: dict[str, object] = {}
-    for key, value in items:
-        if isinstance(value, dict | list | tuple):
-            found |= flat(value, f"{prefix}.{key}")
-        elif value is not None:
-            found[f"{prefix}.{key}"] = value
-    return found
+def _state(sweep: Path) -> str:
+    """What a sweep was doing: how its runs stand, and which training had come to its end."""
+    from deltaflow.experiment.checkpoints.archive import read_progress
+    from deltaflow.records import read_summary
 
+    summaries = {path.parent: read_summary(path.parent) for path in sweep.glob("*/summary.json")}
+    counts = Counter(summary.status for summary in summaries.values())
+    going = [run for run, summary in summaries.items() if summary.status == "running"]
+    progress = [found for run in going if (found := read_progress(run))]
+    epochs = sorted({found.epoch for found in progress})
+    reported = [name for name in _REPORT if (sweep / name).exists()]
+    return (
+        f"{dict(counts)}, of these {len(progress)} with checkpoints of epochs {epochs}; {reported}"
+    )
+
+
+KINDS = {
+    "run": train_run, "folds": train_folds, "sweep": train_sweep, "benchmark": train_benchmark,
+}  # fmt: skip
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
         n_kills, changes, kind = [*sys.argv[1:], *("50", "300", "run")[len(sys.argv) - 1 :]]
-        train = {"run": train_run, "folds": train_folds, "sweep": train_sweep}[kind]
-        train(str(whole), go_on=False)
-        n = kill_again_and_again(train, killed, int(n_kills), 0, int(changes))
+        train = KINDS[kind]
+        if kind == "benchmark":
+            began = time.monotonic()
+            assert not _is_killed(train, whole)
+            longest = (time.monotonic() - began) / 2
+            n = kill_everywhere(train, killed, int(n_kills), 0, int(changes), longest)
+        else:
+            train(str(whole), go_on=False)
+            n = kill_again_and_again(train, killed, int(n_kills), 0, int(changes))
         print(f"{n} kills; different: {differences(whole, killed) or 'nothing'}")  # noqa: T201
