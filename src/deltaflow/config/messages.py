@@ -105,6 +105,8 @@ def in_one_message() -> Iterator[None]:
 def entry_point(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
     """Make a function a command: with its module's docstring as help, ending in one message.
 
+    Classes of the user's own, which a `_target_` names, are found where the command is started.
+
     Returns:
         A function that takes arguments, by default those of the command line.
     """
@@ -116,6 +118,7 @@ def entry_point(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
             if {"-h", "--help"} & set(typed):
                 print(sys.modules[run.__module__].__doc__)  # noqa: T201
             else:
+                sys.path.append(os.getcwd())
                 run(typed)
 
     return main

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import polars as pl
 import pytest
@@ -93,8 +94,14 @@ def test_what_cannot_be_reproduced_trains_nothing(copied, said, fields, expected
     assert not (tmp_path / "again").exists()
 
 
-def test_a_class_of_ones_own_is_built_if_it_is_trusted(said, tmp_path):
-    run([*SHORT, "activation._target_=torch.nn.Softsign"], tmp_path / "run")
+def test_a_class_of_ones_own_is_built_if_it_is_trusted(said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_of_this_test.py").write_text("from torch.nn import Softsign as Own\n")
+    with monkeypatch.context() as there:
+        there.syspath_prepend(tmp_path)
+        run([*SHORT, "activation._target_=own_of_this_test.Own"], tmp_path / "run")
+    del sys.modules["own_of_this_test"]  # found again where the command is started
+    monkeypatch.setattr("sys.path", [*sys.path])
     assert said(tmp_path / "run")[2] == 1
     out, err, status = said(tmp_path / "run", "--trust")
     assert (err, status, out.count("every value the same")) == ("", 0, 2)

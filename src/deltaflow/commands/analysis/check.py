@@ -10,8 +10,6 @@ loss function. Each finding is a line; the exit status is 1 for one of a kind in
 """
 
 import json
-import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -29,7 +27,6 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--fail-on", nargs="+", default=[])
     typed = parser.parse_intermixed_args(arguments)
-    sys.path.append(os.getcwd())  # where the user's own modules are
     from deltaflow.watching import check  # torch takes its time
 
     found = check(*_example(typed.example))

@@ -9,8 +9,6 @@ It takes the overrides of train.py to begin with, and needs `pip install "deltaf
     --no-browser        open none
 """
 
-import os
-import sys
 from collections.abc import Sequence
 
 from deltaflow.commands.analysis.parser import Parser
@@ -26,7 +24,6 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--address")
     parser.add_argument("--no-browser", action="store_true")
     typed = parser.parse_intermixed_args(arguments)
-    sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
     from deltaflow.live_page import serve  # Panel takes its time
 
     serve(typed.overrides, typed.port, typed.address, not typed.no_browser)

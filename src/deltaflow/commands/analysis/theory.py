@@ -9,8 +9,6 @@ layer and in words, and writes no records. PredictionSettings of its own, with t
     runs=[]          put the runs of these directories into it; a sweep's folder has many
 """
 
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +33,6 @@ class PredictionSettings:
 @entry_point
 def main(arguments: Sequence[str]) -> None:
     """Predict and print; the exit status is 0 only if everything went well."""
-    sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
     parser = Parser("A prediction is of one configuration, and takes overrides and --config-dir.")
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--config-dir", "-cd", type=Path)
