@@ -31,6 +31,14 @@ def chain(
     return nn.Sequential(*layers[:-1])
 
 
+def filled(model: nn.Module, names: str | tuple[str, ...], value: float) -> nn.Module:
+    """The model with the parameters whose names end so set to a value."""
+    for name, parameter in model.named_parameters():
+        if name.endswith(names):
+            nn.init.constant_(parameter, value)
+    return model
+
+
 class Residual(nn.Module):
     """h + f(h), with normalisation in front of f or without."""
 

@@ -15,6 +15,7 @@ from watching_accuracy.architectures import (
     blobs,
     chain,
     cnn,
+    filled,
     images,
     residual,
     sequences,
@@ -98,12 +99,6 @@ def _of_the_last(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.Adam([*model.parameters()][-2:], lr=0.01)
 
 
-def _dying() -> nn.Module:
-    model = chain([2, 32, 32, 2], nn.ReLU, _he)
-    nn.init.constant_(model[2].bias, -30.0)  # type: ignore[arg-type]
-    return model
-
-
 def _scaled(factor: float) -> nn.Sequential:
     model = chain([2, *[32] * 8, 2], nn.ReLU, _he)
     with torch.no_grad():
@@ -143,7 +138,10 @@ FAULTY = {
     ),
     "weights that grow": Model(partial(_scaled, 4.0), xor, sgd(1e-9), "exploding"),
     "weights that shrink": Model(partial(_scaled, 0.3), xor, sgd(0.1), "vanishing"),
-    "units that are off": Model(_dying, xor, adam(0.001), "inactive"),
+    "units that are off": Model(
+        lambda: filled(chain([2, 32, 32, 2], nn.ReLU, _he), "2.bias", -30.0),
+        xor, adam(0.001), "inactive",
+    ),
     "saturated": Model(
         partial(chain, [2, 32, 32, 32, 2], nn.Tanh, partial(nn.init.normal_, std=8.0)),
         xor, sgd(1e-4), "saturation",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from watching_accuracy.architectures import chain
+from watching_accuracy.architectures import chain, filled
 from watching_accuracy.models import Model, Optimizer, adam, sgd
 from watching_accuracy.third_architectures import (
     Around,
@@ -37,19 +37,6 @@ from watching_accuracy.third_data import (
 
 def _next_token(z: Tensor, y: Tensor) -> Tensor:
     return functional.cross_entropy(z.flatten(0, 1), y.flatten())
-
-
-def _with(model: nn.Module, name: str, value: float) -> nn.Module:
-    """The model with one of its layers filled with a value, and its bias with zeros."""
-    layer = model.get_submodule(name)
-    nn.init.constant_(layer.weight, value)  # type: ignore[arg-type]
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return model
-
-
-def _biased(model: nn.Sequential, at: int, value: float) -> nn.Sequential:
-    nn.init.constant_(model[at].bias, value)  # type: ignore[arg-type]
-    return model
 
 
 def _doubling(n_blocks: int = 24, width: int = 32) -> nn.Sequential:
@@ -105,7 +92,7 @@ FAULTY = {
     ),
     "branches that double": Model(_doubling, tumours, sgd(0.01), "exploding", also=("divergence",)),
     "rectifiers that never open": Model(
-        lambda: _biased(chain([30, 48, 48, 2], nn.ReLU), 2, -8.0),
+        lambda: filled(chain([30, 48, 48, 2], nn.ReLU), "2.bias", -8.0),
         tumours, adam(0.001), "inactive", also=("dead",),
     ),
     "sigmoids drawn too wide": Model(
@@ -131,7 +118,7 @@ FAULTY = {
         partial(diabetes, is_scaled=False), sgd(0.01), "violent", _mse, also=("divergence",),
     ),
     "a layer of zeros": Model(
-        lambda: _with(chain([30, 32, 32, 32, 2], nn.ReLU), "4", 0.0),
+        lambda: filled(chain([30, 32, 32, 32, 2], nn.ReLU), ("4.weight", "4.bias"), 0.0),
         tumours, adam(0.003), "inactive", also=("dead", "symmetric", "vanishing"),
     ),
     "everything dropped": Model(

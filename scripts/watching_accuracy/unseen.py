@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from watching_accuracy.architectures import chain, images, sequences, sine, xor
+from watching_accuracy.architectures import chain, filled, images, sequences, sine, xor
 from watching_accuracy.models import Model, adam, sgd
 from watching_accuracy.unseen_architectures import (
     Autoencoder,
@@ -26,14 +26,6 @@ from watching_accuracy.unseen_architectures import (
     waves,
     waves_net,
 )
-
-
-def _filled(model: nn.Module, name: str, value: float) -> nn.Module:
-    """The model with the parameters whose name ends so set to a value."""
-    for key, parameter in model.named_parameters():
-        if key.endswith(name):
-            nn.init.constant_(parameter, value)
-    return model
 
 
 def _drawn(std: float) -> partial[torch.Tensor]:
@@ -94,7 +86,7 @@ FAULTY = {
         Mixer, sequences, adam(0.01), "accumulated", clears=False
     ),
     "u-net with units that are off": Model(
-        lambda: _filled(UNet(), "coarse.bias", -40.0), masks, adam(0.001), "inactive"
+        lambda: filled(UNet(), "coarse.bias", -40.0), masks, adam(0.001), "inactive"
     ),
     "inputs of another unit": Model(
         partial(chain, [2, 32, 32, 32, 2], nn.Tanh, _lecun), unscaled, sgd(1e-3), "saturation"
