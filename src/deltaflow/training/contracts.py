@@ -1,4 +1,7 @@
-"""What training asks of a user's own parts, which would fail silently without it."""
+"""Checks of optimizers, schedules and objectives that would otherwise fail silently.
+
+The parts may be classes of a user, so what they return and do is not known beforehand.
+"""
 
 import math
 from collections.abc import Callable
@@ -18,15 +21,16 @@ T = TypeVar("T")
 
 
 def unending(function: Callable[P, T]) -> Callable[P, T]:
-    """Let ``StopIteration`` out of a function be an error like any other.
+    """Wrap a function so that it raises ``RuntimeError`` instead of ``StopIteration``.
 
-    Lightning's loops take it for the end of the data, and would end early as if all were well.
+    Lightning's loops take ``StopIteration`` for the end of the data, and would end the training
+    without an error.
 
     Args:
-        function: that runs code of the user's own.
+        function: a function that runs code of the user.
 
     Returns:
-        The function, which raises ``RuntimeError`` in its place, from the same lines.
+        The wrapped function. The traceback of its ``RuntimeError`` leads to the same lines.
     """
 
     @wraps(function)
@@ -34,18 +38,23 @@ def unending(function: Callable[P, T]) -> Callable[P, T]:
         try:
             return function(*args, **kwargs)
         except StopIteration as error:
-            told = RuntimeError(f"StopIteration: {error}")
-            raise told.with_traceback(error.__traceback__) from error
+            replacement = RuntimeError(f"StopIteration: {error}")
+            raise replacement.with_traceback(error.__traceback__) from error
 
     return call
 
 
 def check_asked(optimizer: Optimizer | LightningOptimizer, asked: bool) -> None:
-    """Refuse an optimizer whose step did not ask for the loss: nothing was learnt, nor measured.
+    """Refuse an optimizer whose ``step`` did not call its closure.
+
+    Without the closure no gradient is computed, so nothing is learnt or measured.
 
     Args:
-        optimizer: perhaps in Lightning's wrapping.
-        asked: whether it called its closure.
+        optimizer: a PyTorch optimizer, or Lightning's wrapper of one.
+        asked: whether ``step`` called its closure.
+
+    Raises:
+        ValueError: if it did not.
     """
     if not asked:
         kind = type(getattr(optimizer, "optimizer", optimizer))
@@ -57,7 +66,7 @@ def check_asked(optimizer: Optimizer | LightningOptimizer, asked: bool) -> None:
 
 
 def check_slope(loss: Tensor) -> None:
-    """Refuse a loss that cannot be descended."""
+    """Refuse a loss that has no gradient (``ValueError``)."""
     if not loss.requires_grad:
         raise UserError(
             "A loss must depend on the network's outputs through tensors. Found one without a "
@@ -67,7 +76,7 @@ def check_slope(loss: Tensor) -> None:
 
 
 def check_type(loss: Tensor) -> None:
-    """Refuse a loss that is whole, complex or a truth value."""
+    """Refuse a loss of an integer, complex or bool type (``ValueError``)."""
     if not loss.is_floating_point():
         raise UserError(
             "An objective's `sample_loss` must return real numbers of a floating type. Found "
@@ -76,7 +85,16 @@ def check_type(loss: Tensor) -> None:
 
 
 def check_shape(method: str, returned: Any, expected: torch.Size) -> None:
-    """Refuse what an objective of the user's own must not return: it might broadcast."""
+    """Refuse a tensor of the wrong shape, which might broadcast without an error.
+
+    Args:
+        method: name of the objective's method that returned the tensor.
+        returned: what the method returned.
+        expected: the shape that it must have.
+
+    Raises:
+        ValueError: if the shape differs, or ``returned`` has none.
+    """
     shape = getattr(returned, "shape", None)
     if shape != expected:
         found = type(returned).__name__ if shape is None else list(shape)
@@ -87,7 +105,7 @@ def check_shape(method: str, returned: Any, expected: torch.Size) -> None:
 
 
 def check_rates(optimizer: Optimizer) -> None:
-    """Refuse step sizes that would climb the loss, or leave no number behind."""
+    """Refuse step sizes that are negative, infinite or NaN (``ValueError``)."""
     for group in optimizer.param_groups:
         rate = float(group.get("lr", 0.0))
         if not (math.isfinite(rate) and rate >= 0):
@@ -98,7 +116,7 @@ def check_rates(optimizer: Optimizer) -> None:
 
 
 def check_schedule(scheduler: LRScheduler, has_validation: bool) -> None:
-    """Refuse a schedule that watches the validation loss where there is none."""
+    """Refuse a schedule that needs the validation loss if there is none (``ValueError``)."""
     if isinstance(scheduler, ReduceLROnPlateau) and not has_validation:
         raise UserError(
             "ReduceLROnPlateau watches the validation loss. Found no validation part. "

@@ -1,4 +1,4 @@
-"""Whether an optimizer keeps the replicas of a stack apart, found out by trying it."""
+"""Whether an optimizer treats the replicas of a stack independently, found out by trying it."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -10,40 +10,41 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-_SIZES = (3, 4, 2)  # of the layers of two replicas
+_SIZES = (3, 4, 2)  # units of the layers that are trained on trial
 _STEPS = 3
-_TOLERANCE = 1e-6  # of a parameter, for what is computed in another order
+_TOLERANCE = 1e-6  # relative, of a parameter: sums may be taken in another order
 
 
 def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> bool:
-    """Whether one replica's gradient changes what another replica's parameters become.
+    """Whether the gradient of one replica changes the parameters of another.
 
-    Two replicas take a few steps, the second one towards far values, then where its gradient is
-    not finite. The first must come to the same parameters each time.
+    Two replicas are trained for a few steps, several times. The targets of the second replica
+    are scaled by 1, by 1000 and by NaN; the parameters of the first must always come out equal.
 
     Args:
-        optimizer: makes one of parameters, those of each layer with the replicas as dimension 0.
+        optimizer: makes an optimizer from parameters whose dimension 0 is the replica.
 
     Returns:
-        Whether it does; ``False`` if it cannot be tried, for it will fail in training as well.
+        Whether replicas are coupled. ``False`` if the optimizer raises an error, which it will
+        raise again in training, or if its result is random or not finite.
     """
     try:
         alone, again, *others = (_trained(optimizer, s) for s in (1.0, 1.0, 1000.0, math.nan))
-    except Exception:  # code of the user's own raises any
+    except Exception:  # code of the user may raise any
         return False
-    # It draws numbers of its own, or steps too far for any number: nothing can be said.
+    # The optimizer draws random numbers, or its steps are too large: nothing can be said.
     if not torch.equal(alone, again) or not alone.isfinite().all():
         return False
     return not all(torch.allclose(alone, other, rtol=_TOLERANCE) for other in others)
 
 
 def shares_a_pass(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> bool:
-    """Whether one forward and backward pass can serve an optimizer and others beside it.
+    """Whether an optimizer can share a forward and backward pass with other optimizers.
 
-    So it is if it asks for the loss once a step, keeps replicas apart, and does the same again.
+    It can if it evaluates the loss once a step, does not couple replicas, and is deterministic.
 
     Args:
-        optimizer: makes one of parameters, those of each layer with the replicas as dimension 0.
+        optimizer: makes an optimizer from parameters whose dimension 0 is the replica.
     """
     asked: list[float] = []
     try:
@@ -58,15 +59,18 @@ def _trained(
     scale: float,
     asked: list[float] | None = None,
 ) -> Tensor:
-    """The first replica's parameters after some steps towards targets, the second's scaled.
+    """Train two replicas for a few steps.
 
     Args:
-        optimizer: to try.
-        scale: of the second replica's targets.
-        asked: gets the loss each time that the optimizer asks for it.
+        optimizer: makes the optimizer that is tried.
+        scale: factor of the second replica's targets.
+        asked: a list to which each evaluated loss is appended.
+
+    Returns:
+        The parameters of the first replica, flattened.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.default_generator.manual_seed(0)  # and not a graphics card's
+        torch.default_generator.manual_seed(0)  # torch.manual_seed would seed graphics cards, too
         parameters = list(_parameters())
         targets = [torch.randn_like(parameter) for parameter in parameters]
         for target in targets:

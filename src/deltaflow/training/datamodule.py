@@ -1,4 +1,4 @@
-"""Data that a Trainer serves."""
+"""The LightningDataModule of a stack."""
 
 import lightning.pytorch as pl
 
@@ -6,7 +6,7 @@ from deltaflow.data import Batch, ReplicaData
 
 
 class ReplicaDataModule(ReplicaData, pl.LightningDataModule):
-    """Samples for R replicas, as a whole on the device that trains them."""
+    """Samples for R replicas, held as a whole on the device of the training."""
 
     def _on_device(self, part: int) -> Batch:
         if self.trainer is not None:

@@ -1,4 +1,4 @@
-"""Early stopping, replica by replica: one stops, keeps its weights, and the others go on."""
+"""Early stopping of single replicas: one stops and keeps its weights while the others train on."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ _SMALL = ("loss", "rmse")  # of these, less is better
 
 @dataclass(frozen=True)
 class Patience:
-    """When a replica has trained long enough (Prechelt 1998).
+    """The criterion of early stopping (Prechelt 1998).
 
     Attributes:
-        epochs: without a better value, after which it stops.
-        metric: of the validation part, the loss or a metric.
-        min_delta: by how much a value must be better to count.
+        epochs: a replica stops after this many epochs without a better value.
+        metric: the quantity of the validation part that is watched: ``loss`` or a metric.
+        min_delta: a value counts as better if it improves on the best by more than this.
     """
 
     epochs: int
@@ -24,15 +24,15 @@ class Patience:
 
 
 class Waiting(nn.Module):
-    """How long each replica has waited for a better value; kept in checkpoints.
+    """Counts the epochs since each replica's best value; its buffers are in checkpoints.
 
     Args:
-        patience: of all replicas.
+        patience: the criterion, the same for all replicas.
         n_replicas: R.
 
     Attributes:
-        best: ``[R]``, the best value so far, the sign turned where more is better.
-        waited: ``[R]``, epochs since then.
+        best: ``[R]``, the best value so far, negated for metrics of which more is better.
+        waited: ``[R]``, epochs since the best value.
     """
 
     best: Tensor
@@ -45,13 +45,13 @@ class Waiting(nn.Module):
         self.register_buffer("waited", torch.zeros(n_replicas, dtype=torch.int64))
 
     def judge(self, values: Tensor) -> Tensor:
-        """Which replicas have waited long enough.
+        """Take the values of an epoch, and say which replicas stop.
 
         Args:
-            values: of an epoch, ``[R]``; NaN is no better than anything.
+            values: the watched quantity, ``[R]``; NaN never counts as better.
 
         Returns:
-            ``[R]``, bool.
+            ``[R]``, bool: whether the replica's patience is used up.
         """
         values = values.to(self.best) * (1 if self.patience.metric in _SMALL else -1)
         better = values < self.best - self.patience.min_delta

@@ -1,4 +1,4 @@
-"""Replicas that end while others of the stack train on: those diverged are marked, others stop."""
+"""Replicas that end before the stack does: some diverge, some stop early."""
 
 from itertools import chain
 from typing import Any
@@ -12,16 +12,16 @@ from deltaflow.training.early_stopping import Patience, Waiting
 
 
 class EndingReplicas(pl.LightningModule):
-    """A stack whose replicas end one by one, and keep the weights that they have then.
+    """A stack whose replicas may end one by one; an ended replica keeps its weights.
 
     Args:
         network: R networks.
-        patience: after which a replica stops; ``None`` for never.
+        patience: the criterion of early stopping; ``None`` for no early stopping.
 
     Attributes:
-        diverged_at: ``[R]``, the step whose loss was not finite, −1 for none.
-        ended_at: ``[R]``, the updates after which a replica keeps its weights, −1 for none.
-        ended_after: ``[R]``, the epochs that these updates were, −1 for none.
+        diverged_at: ``[R]``, the step at which the replica diverged; −1 if it has not.
+        ended_at: ``[R]``, the number of updates after which the replica ended; −1 if it has not.
+        ended_after: ``[R]``, the number of epochs after which it ended; −1 if it has not.
     """
 
     def __init__(self, network: FullyConnected, patience: Patience | None) -> None:
@@ -33,52 +33,52 @@ class EndingReplicas(pl.LightningModule):
         for name in ("diverged_at", "ended_at", "ended_after"):
             self.register_buffer(name, torch.full((network.n_replicas,), -1))
         self.waiting = None if patience is None else Waiting(patience, network.n_replicas)
-        self._ended = torch.empty(0, dtype=torch.int64)  # replicas that keep their weights
-        self._weights: list[Tensor] = []  # theirs, and what goes with these
+        self._ended = torch.empty(0, dtype=torch.int64)  # indices of the ended replicas
+        self._weights: list[Tensor] = []  # parameters and buffers of the ended replicas
 
     @property
     def diverged(self) -> Tensor:
-        """Which replicas have diverged, ``[R]``, bool."""
+        """Whether each replica has diverged, ``[R]``, bool."""
         return self.diverged_at >= 0
 
     @property
     def ended(self) -> Tensor:
-        """Which replicas are over while others train on, ``[R]``, bool."""
+        """Whether each replica has ended, ``[R]``, bool."""
         return self.ended_at >= 0
 
     @property
     def stopped_at(self) -> Tensor:
-        """The updates after which each replica stopped without having diverged, −1 for none."""
+        """Updates after which each replica stopped early, ``[R]``; −1 if it did not or diverged."""
         return torch.where(self.diverged, -1, self.ended_at)
 
     def n_steps(self, own: slice = slice(None)) -> int:
-        """How many updates some replicas have made, the longest of them."""
+        """Number of updates of the longest trained replica among ``own``."""
         ended = self.ended_at[own]
         return int(ended.max()) if bool((ended >= 0).all()) else self.trainer.global_step
 
     def n_epochs(self, own: slice = slice(None)) -> int:
-        """How many epochs some replicas have trained, the longest of them."""
+        """Number of epochs of the longest trained replica among ``own``."""
         if bool(self.ended[own].all()):
             return int(self.ended_after[own].max())
         return self.trainer.current_epoch
 
     def on_train_start(self) -> None:
-        """Know the replicas that had ended before, if the training goes on."""
+        """Store the weights of replicas that ended before a checkpoint that was resumed."""
         self._keep_weights()
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Give replicas that have ended the weights back that they keep."""
+        """Undo the update of replicas that have ended."""
         if self._weights:
             for tensor, kept in zip(self._tensors().values(), self._weights, strict=True):
                 tensor[self._ended] = kept
 
     def _mark(self, broken: Tensor) -> None:
-        """Note the step of replicas, ``[R]``, that are not finite for the first time."""
+        """Set ``diverged_at`` of replicas that are not finite, ``[R]`` bool, for the first time."""
         self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
 
     def _finite(self) -> Tensor:
         """Whether all weights of a replica are finite, ``[R]``."""
-        extremes = [  # they take a fiftieth of the ∞-norm's time
+        extremes = [  # fifty times as fast as the ∞-norm
             extreme(p.detach(), tuple(range(1, p.ndim)))
             for p in self.parameters()
             for extreme in (torch.amin, torch.amax)
@@ -86,7 +86,7 @@ class EndingReplicas(pl.LightningModule):
         return torch.stack(extremes).isfinite().all(0)
 
     def _end(self, stops: Tensor) -> None:
-        """Let replicas, ``[R]``, keep the weights that they have."""
+        """End replicas, ``[R]`` bool, with the weights that they have now."""
         stops = stops & ~self.ended
         self.ended_at.masked_fill_(stops, self.global_step)
         self.ended_after.masked_fill_(stops, self.trainer.current_epoch + 1)
@@ -98,6 +98,6 @@ class EndingReplicas(pl.LightningModule):
         self._weights = [tensor[self._ended] for tensor in self._tensors().values()] if some else []
 
     def _tensors(self) -> dict[str, Tensor]:
-        """Parameters and buffers of the network by name, replicas first."""
+        """Parameters and buffers of the network by name; dimension 0 is the replica."""
         named = chain(self.network.named_parameters(), self.network.named_buffers())
         return {name: tensor.detach() for name, tensor in named}

@@ -1,7 +1,7 @@
-"""Lightning's loggers for TensorBoard, Weights & Biases and MLflow, as a run needs them.
+"""Loggers of TensorBoard, Weights & Biases and MLflow, which extend Lightning's.
 
-A run of a stack has loggers of its own, so several are open at a time. Weights & Biases and
-MLflow get the names, verdicts and picture that TensorBoard gets.
+Each run of a stack has loggers, so several are open at a time. Weights & Biases and MLflow get the
+names, verdicts and picture that TensorBoard gets.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, W
 
 from deltaflow.system.errors import UserError
 
-_MOST_AT_ONCE = 1000  # metrics that MLflow takes
+_MOST_AT_ONCE = 1000  # metrics that MLflow accepts in one request
 _FILE = "sqlite:///"
-_RETRIES = "2"  # of a request; MLflow's own seven take minutes
+_RETRIES = "2"  # of a request; MLflow's default of seven takes minutes
 
 
 @runtime_checkable
 class Board(Protocol):
-    """A logger that shows, beside numbers, a picture and the verdicts of a run."""
+    """A logger that shows a run's picture and verdicts, too."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log numbers of a step by their tags."""
+        """Log the numbers of a step, by tag."""
 
     def log_picture(self, tag: str, png: Path) -> None:
         """Show a PNG file."""
@@ -36,16 +36,16 @@ class Board(Protocol):
         """Show the verdicts, one a line."""
 
     def close(self, succeeded: bool) -> None:
-        """End the run there, and say whether it has completed."""
+        """End the run in the tracking service, as completed or as failed."""
 
 
 def boards(loggers: Iterable[Logger]) -> list[Board]:
-    """Those of the loggers that are such boards."""
+    """The loggers that are a :class:`Board`."""
     return [logger for logger in loggers if isinstance(logger, Board)]
 
 
 def close(loggers: Iterable[Logger], succeeded: bool) -> None:
-    """End the run in all that are such boards, and say whether it has completed."""
+    """End the run in each :class:`Board`, as completed or as failed."""
     for board in boards(loggers):
         board.close(succeeded)
 
@@ -56,9 +56,9 @@ def write_scalars(
     """Write numbers into a run's event file as one event.
 
     Args:
-        board: of the run.
-        values: by tag.
-        step: to which they belong.
+        board: the run's logger.
+        values: the numbers by tag.
+        step: the step that they belong to.
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -70,9 +70,9 @@ def write(board: TensorBoardLogger, summary: Any, step: int | None = None) -> No
     """Write an event into a run's event file.
 
     Args:
-        board: of the run.
+        board: the run's logger.
         summary: TensorBoard's ``Summary``.
-        step: to which it belongs.
+        step: the step that it belongs to.
     """
     # Lightning closes the writer after each stage; every add_… of the writer opens it again
     # by this call, but none of them takes a summary as it is.
@@ -80,11 +80,11 @@ def write(board: TensorBoardLogger, summary: Any, step: int | None = None) -> No
 
 
 class TensorBoardRun(TensorBoardLogger):
-    """Lightning's logger, which writes what it is given at once; its arguments are the same."""
+    """Lightning's logger, but it writes each call at once; the arguments are the same."""
 
     @property
     def experiment(self) -> Any:
-        """The writer, which is opened when it is first asked for."""
+        """The writer, which is opened on first access."""
         if self._experiment is None:
             from deltaflow.training.event_files import EventWriter
 
@@ -95,7 +95,7 @@ class TensorBoardRun(TensorBoardLogger):
         """Log numbers, all of a call as one event; groups of numbers as Lightning does.
 
         Raises:
-            OSError: if there is no room.
+            OSError: if the disk is full.
         """
         if any(isinstance(value, Mapping) for value in metrics.values()):
             super().log_metrics(metrics, step)
@@ -105,13 +105,13 @@ class TensorBoardRun(TensorBoardLogger):
 
 
 class WandbRun(WandbLogger):
-    """A run of Weights & Biases, beside others of this process.
+    """A run of Weights & Biases; one process may have several.
 
-    Its ID is that of its directory, so a run that was stopped goes on there.
+    The ID is computed from the run directory, so a resumed run continues the same W&B run.
 
     Args:
         save_dir: the run directory.
-        settings: of ``wandb.init``, such as ``project``, ``name``, ``mode``.
+        settings: arguments of ``wandb.init``, such as ``project``, ``name``, ``mode``.
 
     Raises:
         ValueError: if wandb is not installed.
@@ -130,14 +130,14 @@ class WandbRun(WandbLogger):
             "settings": quiet,
         }
         super().__init__(save_dir=save_dir, **usual | settings)
-        self._wandb_init.pop("anonymous")  # an argument of old that wandb warns of
+        self._wandb_init.pop("anonymous")  # wandb warns that this argument is deprecated
 
     @property
     def experiment(self) -> Any:
-        """The run, which begins when it is first asked for.
+        """The W&B run, which is started on first access.
 
         Raises:
-            ValueError: if it cannot begin: nobody is logged in, or there is no connection.
+            ValueError: if it cannot start: nobody is logged in, or there is no connection.
         """
         from wandb.errors import Error
 
@@ -155,11 +155,11 @@ class WandbRun(WandbLogger):
         self.log_image(tag, [str(png)])
 
     def log_verdicts(self, text: str) -> None:
-        """Show the verdicts in the summary, and so as a column of the runs table."""
+        """Put the verdicts into the summary, which makes them a column of the runs table."""
         self.experiment.summary["verdicts"] = text
 
     def close(self, succeeded: bool) -> None:
-        """End the run there, if it has begun."""
+        """End the W&B run, if it was started."""
         if self._experiment is not None:
             self._experiment.finish(exit_code=0 if succeeded else 1)
 
@@ -168,10 +168,11 @@ class MLflowRun(MLFlowLogger):
     """A run of MLflow.
 
     Args:
-        save_dir: the run directory, whose name the run gets.
-        tracking_uri: of a server, or ``sqlite:///`` and a file.
-        artifact_location: of a new experiment; ``None`` for the folder of the file.
-        settings: of Lightning's logger, such as ``experiment_name``.
+        save_dir: the run directory; its name becomes the run's name.
+        tracking_uri: the address of a server, or ``sqlite:///`` followed by a file.
+        artifact_location: where a new experiment keeps artifacts; ``None`` for a folder beside
+            the file.
+        settings: arguments of Lightning's logger, such as ``experiment_name``.
 
     Raises:
         ValueError: if mlflow is not installed.
@@ -196,7 +197,7 @@ class MLflowRun(MLFlowLogger):
         super().__init__(tracking_uri=tracking_uri, **named | settings)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log numbers, as many at once as MLflow takes."""
+        """Log numbers, in requests no larger than MLflow accepts."""
         rest = iter(metrics.items())
         while some := dict(islice(rest, _MOST_AT_ONCE)):
             super().log_metrics(some, step)
@@ -210,7 +211,7 @@ class MLflowRun(MLFlowLogger):
         self.experiment.set_tag(self.run_id, "mlflow.note.content", text)
 
     def close(self, succeeded: bool) -> None:
-        """End the run there, if it has begun."""
+        """End the MLflow run, if it was started."""
         self.finalize("success" if succeeded else "failed")
 
 

@@ -1,7 +1,7 @@
-"""What optimizers and schedules remember, run by run, however replicas are divided among them.
+"""The states of optimizers and schedules, saved and restored per run.
 
-A run's state is kept as one optimizer over all its replicas would keep it, so it can go on alone,
-in parts, or in any stack.
+One run may have several optimizers, each for some of its replicas. Its state is saved in the form
+of one optimizer over all its replicas, so the run can be resumed alone, in parts, or in any stack.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,16 +15,16 @@ from torch.optim import Optimizer
 
 from deltaflow.training.parts import Updates
 
-_EACH = "each"  # holds the states of schedules of single replicas
+_EACH = "each"  # the key of a list of schedule states, one per replica
 
 
 @dataclass(frozen=True)
 class State:
-    """What an optimizer and its schedule remember, as PyTorch has it.
+    """The states of an optimizer and its schedule.
 
     Attributes:
-        optimizer: its ``state_dict``.
-        scheduler: that of the schedule; ``None`` without one.
+        optimizer: ``state_dict`` of the optimizer.
+        scheduler: ``state_dict`` of the schedule; ``None`` if there is no schedule.
     """
 
     optimizer: dict[str, Any]
@@ -32,10 +32,10 @@ class State:
 
 
 def state_of(updates: Iterable[Updates], own: slice) -> State:
-    """The state of some replicas.
+    """Collect the state of some replicas of a stack.
 
     Args:
-        updates: of a stack, in its order.
+        updates: all optimizers of the stack, in the order of their replicas.
         own: the replicas.
     """
     found = [update for update in updates if _overlap(update.own, own)]
@@ -44,7 +44,7 @@ def state_of(updates: Iterable[Updates], own: slice) -> State:
 
 
 def schedule_of(updates: Sequence[Updates]) -> dict[str, Any] | None:
-    """What the schedule of a run remembers; where it watches the loss, that of each replica."""
+    """The state of a run's schedule; a list by replica if the schedule watches the loss."""
     states = [one.scheduler.state_dict() for one in updates if one.scheduler is not None]
     if not states:
         return None
@@ -52,12 +52,12 @@ def schedule_of(updates: Sequence[Updates]) -> dict[str, Any] | None:
 
 
 def restore_schedule(update: Updates, state: dict[str, Any], number: int) -> None:
-    """Let a schedule go on.
+    """Restore the schedule of one optimizer.
 
     Args:
-        update: whose schedule it is.
-        state: of the run's, as :func:`schedule_of` gives it.
-        number: of the first replica of the update, in its run.
+        update: the optimizer with its schedule.
+        state: the state of the run's schedule, from :func:`schedule_of`.
+        number: index within the run of the first replica of ``update``.
     """
     if update.scheduler is None:
         return
@@ -65,15 +65,15 @@ def restore_schedule(update: Updates, state: dict[str, Any], number: int) -> Non
         state = state[_EACH][number]
         for group, rate in zip(update.optimizer.param_groups, state["_last_lr"], strict=True):
             group["lr"] = rate
-    update.scheduler.load_state_dict(deepcopy(state))  # which another part goes on from, too
+    update.scheduler.load_state_dict(deepcopy(state))  # other updates are restored from it, too
 
 
 def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> None:
-    """Let optimizers and schedules go on.
+    """Restore the optimizers and schedules of a stack.
 
     Args:
-        updates: of a stack.
-        runs: the states of its replicas, in its order.
+        updates: all optimizers of the stack.
+        runs: the replicas of each run in the stack, with the run's state.
     """
     for update in updates:
         known = [(own, state) for own, state in runs if _overlap(own, update.own)]
@@ -86,7 +86,7 @@ def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> 
 
 
 def _lay_out(optimizer: Optimizer) -> None:
-    """Lay moments out in memory as their weights are: the fused kernels take them to be."""
+    """Give moments the memory layout of their weights, which the fused kernels assume."""
     for weight, remembered in optimizer.state.items():
         for name, value in remembered.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:
@@ -98,7 +98,13 @@ def _overlap(one: slice, other: slice) -> bool:
 
 
 def _cut(state: dict[str, Any], own: slice, wanted: slice) -> dict[str, Any]:
-    """Of the state of some replicas, that of the wanted ones among them."""
+    """Select a part of the replicas in a state.
+
+    Args:
+        state: ``state_dict`` of an optimizer of the replicas ``own``.
+        own: the replicas that the state holds.
+        wanted: the replicas to keep; those outside ``own`` are ignored.
+    """
     n = own.stop - own.start
     within = slice(max(wanted.start - own.start, 0), min(wanted.stop - own.start, n))
 
@@ -106,7 +112,7 @@ def _cut(state: dict[str, Any], own: slice, wanted: slice) -> dict[str, Any]:
         if not isinstance(value, Tensor):
             return value
         by_replica = value.ndim > 0 and len(value) == n
-        return (value[within] if by_replica else value).clone()  # a count of steps is one's own
+        return (value[within] if by_replica else value).clone()  # step counts must not be shared
 
     cuts = {
         number: {name: cut(value) for name, value in parameter.items()}
@@ -116,7 +122,7 @@ def _cut(state: dict[str, Any], own: slice, wanted: slice) -> dict[str, Any]:
 
 
 def _joined(pieces: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The states of neighbours as that of one; what has no replicas is the first one's."""
+    """Join the states of adjacent replicas; values without a replica axis come from the first."""
     if len(pieces) == 1:
         return pieces[0]
 

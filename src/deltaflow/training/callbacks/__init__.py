@@ -1,4 +1,4 @@
-"""Thin Lightning shells: they listen to a training, and hand on to records and screens."""
+"""Lightning callbacks that pass on what happens in a training to records, loggers and screens."""
 
 from deltaflow.training.callbacks.checkpoints import Checkpoints
 from deltaflow.training.callbacks.flow import FlowRecorder

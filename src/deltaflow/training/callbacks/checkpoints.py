@@ -1,7 +1,6 @@
-"""Keeps what it takes to go on with a training, exactly, as it was at the start of an epoch.
+"""Saves the state of a training at the start of an epoch, so that it can be resumed exactly.
 
-Whatever is drawn is a function of a seed and a step, so no state of a generator is needed; and at
-the start of an epoch nothing is half done.
+Random numbers are a function of a seed and a step, so no generator state is saved.
 """
 
 from collections.abc import Callable
@@ -14,29 +13,32 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from deltaflow.system.signals import held_back
 
-_MOMENT = 1.0  # seconds: what an interruption loses, but for the epoch that it comes in
-_RARELY = 50  # times as long as holding the state takes, where that is more
+_MOMENT = 1.0  # seconds between two states that are held, at least
+_RARELY = 50  # the same, in multiples of the time that holding a state takes
 
 
 class Storage(Protocol):
-    """Where a checkpoint is held, and written whole or not at all."""
+    """Holds a checkpoint in memory, and writes it to disk."""
 
     def hold(self, trainer: Any, module: Any) -> None:
-        """Hold the state of a training."""
+        """Copy the state of a training into memory."""
 
     def write(self) -> None:
-        """Write what is held, if that is not done yet."""
+        """Write the held state, whole or not at all, unless it was written already."""
 
 
 class Checkpoints(Checkpoint):
-    """Holds the state every second, and writes it at a cadence and when it is interrupted.
+    """Holds the state about once a second, and writes it regularly and on an interruption.
 
-    A large state is held less often, so that a fiftieth of the time goes into it at most.
+    An interruption loses the current epoch and what came since the last held state. A large
+    state is held less often, so that holding takes at most 2 % of the time.
 
     Args:
-        storage: that holds the state and writes it.
-        every_seconds: between two that are written; ``None`` for none but at an interruption.
-        flush: writes all that was recorded, before a checkpoint says that it was.
+        storage: holds and writes the state.
+        every_seconds: seconds between two checkpoints that are written; ``None`` to write only
+            on an interruption.
+        flush: writes the records to disk. It is called before each checkpoint is written, because
+            a checkpoint refers to the rows recorded so far.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Checkpoints(Checkpoint):
         self._pause = _MOMENT
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Hold the state, and write it, if that is due."""
+        """Hold the state if that is due, and write it if that is due."""
         now, every = monotonic(), self.every_seconds
         is_due = every is not None and now - self._written_at >= every
         if not trainer.global_step or not (is_due or now - self._held_at >= self._pause):
@@ -66,15 +68,15 @@ class Checkpoints(Checkpoint):
             self._written_at = now
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Write the state that is held, if somebody asked the training to stop."""
+        """Write the held state, if the exception is a ``KeyboardInterrupt``."""
         if isinstance(exception, KeyboardInterrupt):
-            with held_back(), suppress(OSError):  # the disk may be full: there is an older one
+            with held_back(), suppress(OSError):  # if the disk is full, an older one remains
                 self.flush(pl_module)
                 self.storage.write()
 
 
 class Done(Protocol):
-    """What of a training is done: its epochs and updates, or all of it."""
+    """How far a training has come, from a checkpoint."""
 
     @property
     def epoch(self) -> int: ...  # noqa: D102
@@ -85,7 +87,7 @@ class Done(Protocol):
 
 
 def start_from(trainer: pl.Trainer, done: Done) -> None:
-    """Let a Trainer count on from what is done."""
+    """Set the counters of a Trainer to the progress of a checkpoint."""
     n_epochs, n_steps = done.epoch, done.global_step
     if done.has_ended:
         trainer.fit_loop.max_epochs = n_epochs
@@ -95,4 +97,4 @@ def start_from(trainer: pl.Trainer, done: Done) -> None:
     for epoch in (epochs.current, epochs.total):
         epoch.ready = epoch.started = epoch.processed = epoch.completed = n_epochs
     steps.total.ready = steps.total.completed = n_steps
-    loop._batches_that_stepped = n_steps  # by which loggers count
+    loop._batches_that_stepped = n_steps  # the step that loggers get

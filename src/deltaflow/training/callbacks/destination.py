@@ -1,4 +1,4 @@
-"""The runs of a stack: which replicas are whose, and where their records go."""
+"""The runs of a stack: the replicas of each run, and where its records go."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,29 +12,29 @@ from deltaflow.theory import Theory
 
 
 class Table(Protocol):
-    """What takes the rows of a table: on their way to disk, or to be shown."""
+    """Takes the rows of a table, to write or to show them."""
 
     def append(self, frame: pl.DataFrame) -> None:
         """Add rows that obey the table's schema."""
 
     @property
     def is_due(self) -> bool:
-        """Whether rows that come now are wanted at once."""
+        """Whether rows should be appended now, rather than held back for a larger batch."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the records of one run's replicas go.
+    """One run of a stack, and where its records go.
 
     Attributes:
-        seeds: of its replicas.
-        folds: of its replicas.
-        layers: its layers table.
-        metrics: its metrics table.
-        traits: of its φ; ``None`` for those of the whole network.
-        theory: what predicts its step 0, if anything.
-        loggers: its own; those of the Trainer are written to besides.
-        start: its first replica in the stack.
+        seeds: the seed of each replica.
+        folds: the cross-validation fold of each replica.
+        layers: takes the rows of the layers table.
+        metrics: takes the rows of the metrics table.
+        traits: traits of the run's φ; ``None`` to use the traits of the whole network.
+        theory: the prediction of step 0; ``None`` if there is none.
+        loggers: loggers of this run, in addition to those of the Trainer.
+        start: index in the stack of the run's first replica.
     """
 
     seeds: Sequence[int]
@@ -48,5 +48,5 @@ class Destination:
 
     @property
     def replicas(self) -> slice:
-        """Its replicas among those of the stack."""
+        """The run's replicas, as a slice of the stack."""
         return slice(self.start, self.start + len(self.seeds))

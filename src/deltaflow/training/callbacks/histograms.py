@@ -1,4 +1,4 @@
-"""Shows TensorBoard how weights and their gradients are distributed, layer by layer."""
+"""Histograms of weights and weight gradients by layer, for TensorBoard."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,20 +15,20 @@ from deltaflow.training.callbacks.tensorboard import layer_tag, tensorboards
 from deltaflow.training.loggers import write
 
 N_BINS = 64
-_LARGEST = torch.finfo(torch.float32).max  # beyond it the spread itself overflows
+_LARGEST = torch.finfo(torch.float32).max  # of larger values, max − min may overflow
 
 
 class HistogramRecorder(pl.Callback):
-    """Draws histograms of single training steps.
+    """Writes histograms of single training steps.
 
-    ``weight/layer_<l>`` has the weights before the step, ``weight_grad/layer_<l>`` the gradient
-    of its batch before clipping, in the loss per unit of weight: the entries behind
-    ``weight_rms`` and ``weight_grad_rms`` of the layers table. Each holds all replicas that
-    have not diverged.
+    ``weight/layer_<l>`` holds the weights before the step; ``weight_grad/layer_<l>`` holds the
+    gradient of the batch before clipping, in loss per unit of weight. They are the entries whose
+    RMS is ``weight_rms`` and ``weight_grad_rms`` in the layers table. Replicas that have diverged
+    or stopped are left out.
 
     Args:
         destinations: the runs of the stack.
-        every_n_steps: n of the steps 0, n, 2n, … and the last.
+        every_n_steps: steps 0, n, 2n, … and the last are written.
         may_end_early: whether something may stop the training after any epoch.
     """
 
@@ -41,20 +41,21 @@ class HistogramRecorder(pl.Callback):
         self._held_back: tuple[list[Any], int] | None = None
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Learn which step will be the last, if nothing stops the training before."""
+        """Find out the last step of a training that is not stopped early."""
         self.cadence.start(trainer)
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Wait for the gradient, if this step is due or may turn out to be the last."""
+        """Note whether the gradient of this step is needed."""
         self._held_back = None
         self._awaiting = self.cadence.may_be_due(trainer, batch_idx)
 
     def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
-        """Count entries before anything clips the gradient or moves the weights.
+        """Build the histograms before the gradient is clipped and the weights are updated.
 
-        An optimizer may evaluate a step several times; the first is before it moves.
+        An optimizer may evaluate the loss several times a step; the first evaluation counts,
+        because the weights have not moved yet.
         """
         if not self._awaiting:
             return
@@ -65,10 +66,10 @@ class HistogramRecorder(pl.Callback):
         gradients = [torch.cat(layer) for layer in zip(*of_parts, strict=True)]
         summaries = []
         for run in self.destinations:
-            going = torch.zeros_like(pl_module.diverged)
-            going[run.replicas] = ~(pl_module.diverged | pl_module.ended)[run.replicas]
+            active = torch.zeros_like(pl_module.diverged)
+            active[run.replicas] = ~(pl_module.diverged | pl_module.ended)[run.replicas]
             ended = bool(pl_module.ended[run.replicas].all())
-            counted = None if ended else layer_histograms(pl_module.network, gradients, going)
+            counted = None if ended else layer_histograms(pl_module.network, gradients, active)
             summaries.append(counted)
         if self.cadence.is_due(trainer.global_step):
             self._write(trainer, summaries, trainer.global_step)
@@ -76,7 +77,7 @@ class HistogramRecorder(pl.Callback):
             self._held_back = (summaries, trainer.global_step)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Write the last step, whatever made it the last."""
+        """Write the step that was held back, which is the last."""
         if self._held_back is not None:
             self._write(trainer, *self._held_back)
 
@@ -88,14 +89,14 @@ class HistogramRecorder(pl.Callback):
 
 
 def layer_histograms(
-    network: FullyConnected, gradients: Sequence[Tensor | None], going: Tensor
+    network: FullyConnected, gradients: Sequence[Tensor | None], active: Tensor
 ) -> Any:
-    """The weights and the weight gradients of each layer, counted in bins of equal width.
+    """Histograms of the weights and weight gradients of each layer, with bins of equal width.
 
     Args:
-        network: before its update.
-        gradients: of the weights of each layer.
-        going: the replicas that count, ``[R]``, bool.
+        network: the network before its update.
+        gradients: ``[R, fan_in, fan_out]`` of each layer; ``None`` where there is no gradient.
+        active: ``[R]``, bool: the replicas that are counted.
 
     Returns:
         TensorBoard's ``Summary``; a layer without a finite entry has no histogram.
@@ -107,7 +108,7 @@ def layer_histograms(
     pairs = zip(network.layers, gradients, strict=True)
     for layer, (linear, gradient) in enumerate(pairs, start=1):
         for name, entries in (("weight", linear.weight), ("weight_grad", gradient)):
-            finite = _finite(entries, going)
+            finite = _finite(entries, active)
             if finite.size:
                 tag = layer_tag(name, layer)
                 histogram = make_histogram(finite, _bins(finite))
@@ -115,19 +116,20 @@ def layer_histograms(
     return Summary(value=values)
 
 
-def _finite(entries: Tensor | None, going: Tensor) -> np.ndarray:
+def _finite(entries: Tensor | None, active: Tensor) -> np.ndarray:
     if entries is None:
         return np.empty(0)
-    kept = entries.detach()[going].flatten().cpu().double().numpy()
-    finite: np.ndarray = kept[np.abs(kept) <= _LARGEST]  # not so of NaN
+    kept = entries.detach()[active].flatten().cpu().double().numpy()
+    finite: np.ndarray = kept[np.abs(kept) <= _LARGEST]  # False for NaN
     return finite
 
 
 def _bins(values: np.ndarray) -> Any:
-    """Bins of equal width, from the least value to the greatest.
+    """Bins of equal width, from the smallest value to the largest.
 
-    Their number is enough for NumPy, which then counts without sorting, unless they are so narrow
-    that some of their borders are the same number.
+    Returns:
+        The number of bins, with which NumPy counts without sorting; the edges themselves if they
+        are so close that some are equal.
     """
     low, high = values.min(), values.max()
     if low == high:

@@ -1,4 +1,4 @@
-"""One bar for all that is trained: the epochs of a run, or the runs of a sweep."""
+"""The progress bar of a run or a sweep."""
 
 import time
 from contextlib import suppress
@@ -10,33 +10,33 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 _HEADLINES = ("accuracy/validation", "r2/validation", "accuracy/train", "r2/train")
-_TRAINING = 0.5  # of the work on a run of a sweep; the rest comes when its training has ended
+_TRAINING = 0.5  # share of the work on a run of a sweep that its training is; the rest is writing
 
 
 class Progress(pl.Callback):
-    """A progress bar, for one training or for all trainings of a sweep in turn.
+    """One progress bar for a training, or for all trainings of a sweep one after another.
 
     Args:
-        console: where it is drawn.
-        n_runs: runs of the sweep.
+        console: where the bar is drawn.
+        n_runs: number of runs in the sweep; 1 for a lone run.
     """
 
     def __init__(self, console: Console, n_runs: int = 1) -> None:
         self.console = console
         self.n_runs = n_runs
         self._n_before = 0  # runs of earlier trainings
-        self._n_together = 0  # runs of this one
-        self._n_ended = 0  # of these
+        self._n_together = 0  # runs of the current training
+        self._n_ended = 0  # runs of the current training that have ended
         self._began = time.monotonic()
         self._bar: Bar | None = None
 
     def begin(self, n_runs: int) -> None:
-        """Take up runs that are trained together."""
+        """Start with runs that are trained together."""
         self._n_before += self._n_together
         self._n_together, self._n_ended = n_runs, 0
 
     def end(self, label: str) -> None:
-        """Note that a run of these has ended."""
+        """Count a run of the current training as ended."""
         self._n_ended += 1
         self._show(1.0, f"{self._n_before + self._n_ended}/{self.n_runs} · {label}")
 
@@ -56,24 +56,24 @@ class Progress(pl.Callback):
         self._bar.start()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Move on by a step."""
+        """Advance the bar by a step."""
         self._show(_trained(trainer))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the state that the epoch led to."""
+        """Show the loss and the metric of the epoch."""
         self._show_epoch(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Wipe the bar of a lone run; what remains is the result."""
+        """Remove the bar of a lone run."""
         if self.n_runs == 1:
             self.wipe()
 
     def on_exception(self, *_: Any) -> None:
-        """Wipe the bar, so that the message stands alone."""
+        """Remove the bar, so that the error message stands alone."""
         self.wipe()
 
     def wipe(self) -> None:
-        """Take the bar away, so that something can be printed."""
+        """Remove the bar, so that something else can be printed."""
         if self._bar is not None:
             with suppress(OSError):  # a terminal that was closed meanwhile
                 self._bar.stop()
@@ -90,7 +90,7 @@ class Progress(pl.Callback):
         self._show(_trained(trainer), f"{runs}epoch {epoch}/{trainer.max_epochs}{state}")
 
     def _show(self, trained: float, said: str | None = None) -> None:
-        """Show how much is done, and how long the rest will take at this pace."""
+        """Show the share of work done, and the time left at the average pace so far."""
         if self._bar is None:
             return
         weight = _TRAINING if self.n_runs > 1 else 1.0
@@ -103,5 +103,5 @@ class Progress(pl.Callback):
 
 
 def _trained(trainer: pl.Trainer) -> float:
-    """The share of its steps that a training has made."""
+    """Share of a training's steps that are done, from 0 to 1."""
     return trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))
