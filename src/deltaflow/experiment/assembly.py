@@ -1,4 +1,4 @@
-"""From a configuration to the objects that train: data, network, objective, Trainer."""
+"""Builds what a training needs from its configuration: data, module, loggers and callbacks."""
 
 import inspect
 import warnings
@@ -26,23 +26,23 @@ from deltaflow.training.module import StackedModule
 
 
 def datamodule(config: DictConfig, samples: Samples | None = None) -> ReplicaDataModule:
-    """The data, split and standardised, for a Trainer.
+    """Build the data module: the samples, split and standardised.
 
     Args:
-        config: of the run.
-        samples: in place of what ``data`` names.
+        config: the run's configuration.
+        samples: samples in memory, which replace the source that ``data`` names.
 
     Raises:
-        ValueError: if the source refuses its settings, or the split its data.
+        ValueError: if the source rejects its settings, or the data cannot be split as asked.
     """
     return builders.data(config, ReplicaDataModule, samples)
 
 
 def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
-    """The network, initialized, and what it is trained for.
+    """Build the LightningModule, with the network initialised.
 
     Raises:
-        ValueError: if the loss cannot serve the data, or a part refuses its settings.
+        ValueError: if the loss does not fit the data, or a part rejects its settings.
     """
     objective = builders.objective(config, data)
     activation = build_part(config, "activation", nn.Module)
@@ -84,19 +84,20 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
 
 
 def loggers(config: DictConfig) -> list[Logger]:
-    """The loggers of the run, by name in the configuration.
+    """Build the loggers that the configuration names.
 
     Raises:
-        ValueError: if one of them is none.
+        ValueError: if an object is not a Lightning logger.
     """
     return _by_name(config, "logger", Logger)
 
 
 def callbacks(config: DictConfig) -> list[pl.Callback]:
-    """The user's own callbacks, by name in the configuration.
+    """Build the callbacks that the user added to the configuration.
 
     Raises:
-        ValueError: if one is none, or would stop several seeds early, which couples them.
+        ValueError: if an object is not a Lightning callback, or if it is ``EarlyStopping`` and
+            there are several replicas, which would all stop at once.
     """
     own = _by_name(config, "callbacks", pl.Callback)
     n_replicas = len(builders.seeds(config))
@@ -128,10 +129,10 @@ def _output_activation(config: DictConfig, objective: Objective) -> nn.Module | 
 
 
 def _patience(config: DictConfig, data: ReplicaDataModule, objective: Objective) -> Patience | None:
-    """When a replica stops.
+    """The criterion of early stopping; ``None`` if early stopping is off.
 
     Raises:
-        ValueError: if there is nothing to judge it by.
+        ValueError: if there is no validation part, or the loss does not have the metric.
     """
     asked = config.trainer.early_stopping
     if asked.patience is None:

@@ -1,4 +1,4 @@
-"""How good the networks of a run are on rows whose target is known: together, and each alone."""
+"""Scores of a run's networks on labelled rows, for the ensemble and for single networks."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from deltaflow.experiment.ensemble import Ensemble
 
 BINS = 15
-"""Of equal width, that the calibration error is over."""
+"""Number of bins of the calibration error, of equal width."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One number for a set of rows.
+    """One score on a set of rows.
 
     Attributes:
-        name: of the number.
-        together: of the networks' mean prediction.
-        alone: the mean over the networks; ``None`` where one alone has none.
+        name: name of the score, such as ``accuracy``.
+        together: score of the networks' mean prediction.
+        alone: mean of the single networks' scores; ``None`` if the score needs several networks.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Assessment:
-    """How good the networks of a run are.
+    """The scores of a run's networks.
 
     Attributes:
-        n_rows: on which they were judged.
-        n_networks: that were asked.
-        scores: the most telling first.
+        n_rows: number of rows.
+        n_networks: number of networks.
+        scores: the scores, the most important first.
     """
 
     n_rows: int
@@ -46,20 +46,21 @@ class Assessment:
 def assess(
     ensemble: Ensemble, values: Tensor, targets: np.typing.NDArray[np.generic]
 ) -> Assessment:
-    """Judge predictions.
+    """Compute the scores of predictions.
 
     Args:
-        ensemble: that made them.
-        values: as :meth:`Ensemble.forward` gives them, ``[R, n_rows, n_values]``.
-        targets: class indices ``[n_rows]``, or numbers ``[n_rows, n_targets]`` in their own units.
+        ensemble: the networks that made the predictions.
+        values: the predictions of :meth:`Ensemble.forward`, ``[R, n_rows, n_values]``.
+        targets: class indices ``[n_rows]``; or numbers ``[n_rows, n_targets]`` in the units of
+            the data.
 
     Returns:
-        Of classes ``accuracy``; with probabilities also ``log_loss`` and ``calibration_error``
-        (Guo et al. 2017, arXiv:1706.04599, the difference between the confidence in the class
-        that is predicted and its accuracy, over bins); and ``disagreement``, the share of the
-        pairs of networks that predict different classes, the mean over rows. Of numbers ``rmse``,
-        of several for each of them; and ``within_two_spreads``, the share of the targets
-        that lie within two standard deviations of the networks around their mean.
+        For classes: ``accuracy``; if the outputs are probabilities, ``log_loss`` and
+        ``calibration_error``, the mean over bins of |confidence − accuracy| (Guo et al. 2017,
+        arXiv:1706.04599); with several networks ``disagreement``, the share of pairs of networks
+        that predict different classes, averaged over rows. For numbers: ``rmse``, one per
+        target; with several networks ``within_two_spreads``, the share of targets within two
+        standard deviations over networks of the mean prediction.
     """
     wanted, mean, n = torch.from_numpy(targets), values.mean(0), len(values)
     scores = _of_classes(ensemble, values, mean, wanted) if ensemble.head.n_classes else []
@@ -72,7 +73,7 @@ def assess(
 
 
 def _of_numbers(ensemble: Ensemble, values: Tensor, mean: Tensor, wanted: Tensor) -> list[Score]:
-    """The error of each target in its own units: those of several cannot be added up."""
+    """The RMSE of each target in the target's units; different units cannot be averaged."""
     several, scores = wanted.ndim == 2 and wanted.shape[1] > 1, []
     columns = wanted.reshape(len(wanted), -1).T
     for k, column in enumerate(columns):

@@ -1,4 +1,4 @@
-"""The network that a configuration describes, and what theory says of it, before it is made."""
+"""Builds parts of a run from its configuration without Lightning: data, objective, theory."""
 
 import itertools
 import math
@@ -23,11 +23,11 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.memory import require
 from deltaflow.theory import Array, Theory
 
-_LAYER_BYTES = 5_000  # of a layer's Python objects, however few its weights
+_LAYER_BYTES = 5_000  # of a layer's Python objects, at least
 _VALUE_BYTES = 8  # of a number in a table
-_ENOUGH_ROWS = 10_000  # to know how large inputs are
-_MOST_IN_A_BATCH = 64  # whose statistics stand for those of a larger one
-SERVING = (  # of data: not the source's
+_ENOUGH_ROWS = 10_000  # to estimate mean(x²)
+_MOST_IN_A_BATCH = 64  # samples; a larger batch has nearly the same statistics
+SERVING = (  # keys of `data` that are not arguments of the source
     "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise", "folds",
     "split_seeds",
 )  # fmt: skip
@@ -35,37 +35,37 @@ Data = TypeVar("Data", bound=ReplicaData)
 
 
 def own_seeds(config: DictConfig) -> list[int]:
-    """The seeds of a run: ``seed``, ``seed + 1`` …."""
+    """The seeds of a run without its folds: ``seed``, ``seed + 1``, …."""
     return list(range(config.seed, config.seed + config.n_seeds))
 
 
 def n_folds(config: DictConfig) -> int:
-    """Divisions of the rows, of each of which every seed has a replica."""
+    """Number of splits of the rows; each seed has a replica for each split."""
     by_folds, by_seeds = config.data.get("folds"), config.data.get("split_seeds")
     return (by_folds if isinstance(by_folds, int) else 1) * len(by_seeds or [None])
 
 
 def seeds(config: DictConfig) -> list[int]:
-    """The replicas' seeds: the first for each fold, then the next."""
+    """The seed of each replica: the first seed for every fold, then the next seed."""
     n = n_folds(config)
     return [seed for seed in own_seeds(config) for _ in range(n)]
 
 
 def folds(config: DictConfig) -> list[int]:
-    """The replicas' folds."""
+    """The fold of each replica, in the order of :func:`seeds`."""
     return list(range(n_folds(config))) * int(config.n_seeds)
 
 
 def data(config: DictConfig, kind: type[Data], samples: Samples | None = None) -> Data:
-    """The data, split and standardised.
+    """Build the data: the samples, split and standardised.
 
     Args:
-        config: of the run.
-        kind: of object to make.
-        samples: in place of what ``data`` names.
+        config: the run's configuration.
+        kind: the class to build.
+        samples: samples in memory, which replace the source that ``data`` names.
 
     Raises:
-        ValueError: if the source refuses its settings, or the split its data.
+        ValueError: if the source rejects its settings, or the data cannot be split as asked.
     """
     if removed := [key for key in SERVING if key not in config.data]:
         raise UserError(
@@ -80,13 +80,13 @@ def data(config: DictConfig, kind: type[Data], samples: Samples | None = None) -
 
 
 def check_size(config: DictConfig) -> None:
-    """Refuse a network that the machine cannot hold, before anything of its size is made.
+    """Refuse a network that does not fit into memory, before anything is allocated.
 
-    Counted are weights, gradients and one average per weight, as optimizers keep; the data's
-    features and targets are not known yet and count as one each.
+    The estimate counts three numbers per weight: weight, gradient and one moment of the
+    optimizer. The data are not read yet, so one feature and one target are assumed.
 
     Raises:
-        ValueError: if that is more than there is.
+        ValueError: if the estimate exceeds the memory that is available.
     """
     network, n_replicas = config.network, config.n_seeds * n_folds(config)
     width, depth, sizes = network.width, network.depth, network.hidden_sizes
@@ -114,10 +114,10 @@ def _in_words(config: DictConfig) -> str:
 
 
 def check_records(config: DictConfig, data: ReplicaData) -> None:
-    """Refuse a training whose records the machine could not read at its end.
+    """Refuse a training whose tables do not fit into memory, where they are read at the end.
 
     Raises:
-        ValueError: if the tables take more memory than there is.
+        ValueError: if the tables would exceed the memory that is available.
     """
     trainer, every = config.trainer, config.diagnostics.every_n_steps
     n_batches = min(-(-data.n_rows[0] // data.batch_size), trainer.max_batches or math.inf)
@@ -136,7 +136,7 @@ def check_records(config: DictConfig, data: ReplicaData) -> None:
 
 
 def hidden_sizes(config: DictConfig) -> list[int]:
-    """Units of each hidden layer, input to output."""
+    """Number of units of each hidden layer, from input to output."""
     network = config.network
     if network.hidden_sizes is not None:
         return list(network.hidden_sizes)
@@ -144,10 +144,10 @@ def hidden_sizes(config: DictConfig) -> list[int]:
 
 
 def objective(config: DictConfig, data: ReplicaData) -> Objective:
-    """What the network is trained for.
+    """Build the objective.
 
     Raises:
-        ValueError: if the loss cannot serve the data.
+        ValueError: if the loss does not fit the data.
     """
     make = part_factory(config, "loss", Objective)
     made: Objective = make(data.task)
@@ -157,19 +157,19 @@ def objective(config: DictConfig, data: ReplicaData) -> Objective:
 
 
 def layer_sizes(config: DictConfig, data: ReplicaData, goal: Objective) -> list[int]:
-    """Units of the input, of each hidden layer and of the output."""
+    """Number of features, of units of each hidden layer, and of outputs."""
     return [data.n_features, *hidden_sizes(config), goal.n_outputs]
 
 
 def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
-    """How the weights of a network start.
+    """Build the initializer.
 
     Args:
-        config: of the run.
-        sizes: units of each of its layers, the input's first.
+        config: the run's configuration.
+        sizes: number of features, then units of each layer.
 
     Raises:
-        ValueError: if the initializer refuses its settings, or gives no variances.
+        ValueError: if the initializer rejects its settings, or its variances are not valid.
     """
     made: Initializer = build_part(config, "init", Initializer)
     with errors_name_part(config, "init"):
@@ -178,11 +178,10 @@ def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
 
 
 def theory(config: DictConfig, data: ReplicaData, goal: Objective) -> Theory:
-    """What to predict of the network as it is set up.
+    """Build the mean-field theory of the network at initialisation.
 
     Raises:
-        ValueError: if the activation or the initializer refuses its settings, or cannot work
-            in any network.
+        ValueError: if the activation or the initializer rejects its settings or is not valid.
     """
     activation = build_part(config, "activation", nn.Module)
     traits(activation)
@@ -196,11 +195,11 @@ def theory(config: DictConfig, data: ReplicaData, goal: Objective) -> Theory:
 
 
 def input_second_moment(data: ReplicaData) -> Array:
-    """Mean(x²) over the features of each training sample, of many samples the first."""
+    """Mean of x² over the features of each of the first training samples, ``[n_samples]``."""
     x = data.probe(_ENOUGH_ROWS)[0].double()
     return np.asarray(x.square().mean(-1).cpu().numpy())
 
 
 def dtype(config: DictConfig) -> torch.dtype:
-    """The precision of weights and data."""
+    """The floating type of weights and data."""
     return torch.float64 if config.trainer.precision == "64-true" else torch.float32

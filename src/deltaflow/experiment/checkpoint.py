@@ -1,7 +1,7 @@
-"""What a checkpoint holds: the network, and what it takes to use it, whoever wrote it.
+"""Builds a network from a checkpoint, with what a prediction needs; the file is not trusted.
 
-What is built has a size that the file accounts for, and names that ship with PyTorch or this
-package. A φ of the user's own is not built from a name in a file: whoever has it hands it over.
+The network may not be larger than the file, and only activations of PyTorch and of this package
+are built by name. An activation that the user wrote must be passed as an argument.
 """
 
 import itertools
@@ -22,14 +22,14 @@ from deltaflow.nn.network import NORMALIZATIONS, OUTPUT_ACTIVATIONS, FullyConnec
 from deltaflow.records import WrongFieldError, decode
 from deltaflow.training.module import StackedModule
 
-_LAYER_BYTES = 128  # that the file needs for a layer at least, however few its weights
+_LAYER_BYTES = 128  # that a layer takes in the file, at least
 _MOST = 1_000_000  # layers, or replicas
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is made of, in a checkpoint."""
+    """The architecture of a network, as a checkpoint stores it."""
 
     sizes: Annotated[Sequence[int], _MOST]
     seeds: Annotated[Sequence[int], _MOST]
@@ -41,29 +41,29 @@ class Architecture:
 
 @dataclass(frozen=True)
 class _Folds:
-    """What the training part of each fold has taught."""
+    """The moments of each fold's training part, as a checkpoint stores them."""
 
     folds: Annotated[Sequence[Moments], _MOST]
 
 
 @dataclass(frozen=True)
 class _Activation:
-    """The class of φ, and its arguments, which may be anything if it is the user's own."""
+    """The activation, as a checkpoint stores it: ``_target_`` and the arguments of the class."""
 
     activation: Mapping[str, bool | str | float | None]
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a run has kept of itself.
+    """The trained networks of a run, with what a prediction needs.
 
     Attributes:
-        network: in evaluation mode; ``None`` if its φ is not one that PyTorch or deltaflow ships.
-        activation: the name of the class of φ.
-        preprocessings: what was done to the data, of each replica's fold in turn; empty in a file
-            of an older version.
-        head: what the outputs mean; ``None`` if only a loss of the user's own knows.
-        diverged: of each replica, whether it has diverged.
+        network: the network in evaluation mode; ``None`` if its activation is a class of the
+            user.
+        activation: name of the activation's class.
+        preprocessings: the preprocessing of each fold; empty if an older version wrote the file.
+        head: how outputs become predictions; ``None`` if a loss of the user defines it.
+        diverged: whether each replica has diverged.
     """
 
     network: FullyConnected | None
@@ -74,28 +74,28 @@ class Kept:
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """What was done to the data in the first fold."""
+        """The preprocessing of the first fold; ``None`` if it was not stored."""
         return self.preprocessings[0] if self.preprocessings else None
 
 
 def read_checkpoint(directory: Path, activation: nn.Module | None = None) -> Kept | None:
-    """What a run has kept of itself.
+    """Read the checkpoint of a run.
 
     Args:
         directory: the run directory.
-        activation: φ, if it is the user's own.
+        activation: the activation, if it is a class of the user.
 
     Returns:
-        What was kept; ``None`` if nothing was.
+        The networks; ``None`` if the run has no checkpoint.
 
     Raises:
-        ValueError: if the checkpoint is none.
+        ValueError: if the file is not a valid checkpoint.
     """
     return read_archive(directory, partial(_kept, activation=activation))
 
 
 def kept_by(module: StackedModule, preprocessings: Sequence[Preprocessing]) -> Kept:
-    """What a run that has just trained keeps, its network as it is."""
+    """The same for a run that has just been trained, without reading its file."""
     head = module.kept.get("head")
     return Kept(
         network=module.network.eval(),
@@ -107,10 +107,15 @@ def kept_by(module: StackedModule, preprocessings: Sequence[Preprocessing]) -> K
 
 
 def _kept(checkpoint: Any, size: int, activation: nn.Module | None) -> Kept:
-    """The content of a checkpoint of so many bytes.
+    """Decode the content of a checkpoint.
+
+    Args:
+        checkpoint: what PyTorch has read.
+        size: bytes of the file.
+        activation: the activation, if it is a class of the user.
 
     Raises:
-        ValueError: if a part of it is not what it must be.
+        ValueError: if a part is missing or not valid.
     """
     kept = checkpoint if isinstance(checkpoint, dict) else {}
     own = decode(Architecture, kept.get("architecture"), "architecture")
@@ -129,7 +134,7 @@ def _kept(checkpoint: Any, size: int, activation: nn.Module | None) -> Kept:
 
 
 def _activation(architecture: Any) -> tuple[str, nn.Module | None]:
-    """The class of φ, and φ itself if PyTorch or deltaflow ships it."""
+    """The name of the activation's class, and the activation if PyTorch or deltaflow has it."""
     name = ""
     try:
         arguments = dict(decode(_Activation, architecture).activation)
@@ -142,7 +147,13 @@ def _activation(architecture: Any) -> tuple[str, nn.Module | None]:
 def _by_fold(
     preprocessing: Preprocessing | None, folds: Any, own: Architecture
 ) -> list[Preprocessing]:
-    """What was done to the data in each fold, of which the first is known."""
+    """The preprocessing of each fold.
+
+    Args:
+        preprocessing: that of the first fold.
+        folds: moments of every fold, as the checkpoint stores them; ``None`` without folds.
+        own: the architecture.
+    """
     if preprocessing is None or folds is None:
         return [] if preprocessing is None else [preprocessing]
     moments = decode(_Folds, {"folds": folds}).folds
@@ -155,7 +166,7 @@ def _by_fold(
 
 
 def _check_head(head: Head, preprocessing: Preprocessing, n_outputs: int) -> None:
-    """Refuse outputs that do not fit what they are to predict."""
+    """Refuse outputs whose number does not fit the classes or the targets (``ValueError``)."""
     n_classes, n_targets = len(preprocessing.classes), len(preprocessing.targets)
     if head.n_classes != n_classes:
         raise WrongFieldError(
@@ -177,10 +188,16 @@ def _diverged(kept: Mapping[str, Any], n_replicas: int) -> list[bool]:
 
 
 def _network(own: Architecture, activation: nn.Module, state: Any, size: int) -> FullyConnected:
-    """The network of an architecture.
+    """Build a network and load its weights.
+
+    Args:
+        own: the architecture.
+        activation: the activation.
+        state: the checkpoint's ``state_dict``.
+        size: bytes of the file, which the weights may not exceed.
 
     Raises:
-        ValueError: if a part of it is not what it must be.
+        ValueError: if a part is missing or not valid.
     """
     for name, value, known in (
         ("output_activation", own.output_activation, OUTPUT_ACTIVATIONS),
@@ -209,10 +226,10 @@ def _network(own: Architecture, activation: nn.Module, state: Any, size: int) ->
 
 
 def _state(found: Any, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The network's tensors by name.
+    """The network's entries of the module's ``state_dict``, by their names in the network.
 
     Raises:
-        ValueError: if one is none, or of another type.
+        ValueError: if a value is not a strided CPU tensor of type ``dtype``.
     """
     prefix, state = "network.", {}
     for name, value in (found if isinstance(found, dict) else {}).items():

@@ -1,4 +1,4 @@
-"""How a run ends that does not complete: interrupted, or failed with one message."""
+"""The ending of a run that does not complete: an interruption or a failure."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,12 @@ from deltaflow.system.signals import was_asked
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ends that does not complete.
+    """The ending of a run that does not complete.
 
     Attributes:
-        status: for its summary.
-        message: of a failure, for its summary.
-        error: to raise.
+        status: the status for the summary.
+        message: the error message for the summary; ``None`` after an interruption.
+        error: the exception to raise.
     """
 
     status: Status
@@ -29,12 +29,14 @@ class Ending:
 
 
 def broken_off(config: DictConfig, caught: BaseException, records: Recording) -> Ending:
-    """Tell an interruption from a failure: what was asked for counts, not what came of it.
+    """Decide whether a run was interrupted or has failed.
+
+    After an interruption was asked for, any error counts as an interruption.
 
     Args:
-        config: of the run.
-        caught: what ended it.
-        records: of the run.
+        config: the run's configuration.
+        caught: the exception that ended the run.
+        records: the run's records.
     """
     if was_interrupted(caught):
         return Ending("interrupted", None, interrupted(records.directory))
@@ -44,13 +46,13 @@ def broken_off(config: DictConfig, caught: BaseException, records: Recording) ->
     error = error_with_part(config, caught)
     try:
         records.require_directory()
-    except DirectoryLostError as lost:  # and whatever failed did so for that
+    except DirectoryLostError as lost:  # the cause of the error that was caught
         error = lost
     return Ending("failed", explain(error), error)
 
 
 def interrupted(directory: Path) -> KeyboardInterrupt:
-    """What tells the person who interrupted a run where its records are."""
+    """The exception whose message says where the records are, and how to resume the run."""
     where = short_path(directory)
     return KeyboardInterrupt(
         f"What was measured until then is kept in {where}. Go on with `{resume_command(where)}`."
@@ -58,12 +60,12 @@ def interrupted(directory: Path) -> KeyboardInterrupt:
 
 
 def was_interrupted(caught: BaseException) -> bool:
-    """Whether an error came of an interruption: what was asked for counts."""
+    """Whether an interruption was asked for, or the error is one."""
     return was_asked() or _is_interruption(caught)
 
 
 def _is_interruption(error: BaseException | None) -> bool:
-    """Whether an interruption was raised, or came before: Lightning makes a SystemExit of it."""
+    """Whether an error is a ``KeyboardInterrupt``, or Lightning's ``SystemExit`` after one."""
     return error is not None and (
         isinstance(error, KeyboardInterrupt)
         or (isinstance(error, SystemExit) and _is_interruption(error.__context__))

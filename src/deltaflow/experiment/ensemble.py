@@ -1,8 +1,8 @@
-"""The networks of a run in use: from the rows of a table to what they predict together.
+"""Predictions of a run's networks for the rows of a table.
 
-Replicas that differ by their seed alone are a deep ensemble (Lakshminarayanan et al. 2017,
-arXiv:1612.01474): their mean is mostly better than any of them, and where they disagree they do
-not know.
+Replicas that differ only by their seed are a deep ensemble (Lakshminarayanan et al. 2017,
+arXiv:1612.01474): the mean prediction is usually better than that of a single network, and the
+spread measures the uncertainty.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from deltaflow.nn.head import Head
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
 
-_ROWS = 10_000  # at once
+_ROWS = 10_000  # that are predicted at once
 
 
 class Ensemble(nn.Module):
-    """What R networks predict of features as a table has them.
+    """A module from features in the units of the table to the predictions of R networks.
 
     Args:
-        network: of the run.
-        preprocessings: that replicas were trained with, of their folds in turn.
-        head: what its outputs mean.
-        replicas: those to ask; the others have diverged.
+        network: the trained network with all replicas.
+        preprocessings: the preprocessing of each fold.
+        head: how outputs become predictions.
+        replicas: indices of the replicas to use; the others have diverged.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if ``replicas`` is empty.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Ensemble(nn.Module):
     target_scale: Tensor
 
     def forward(self, features: Tensor) -> Tensor:
-        """What each network says of rows.
+        """The predictions of each network.
 
         Args:
             features: ``[n_rows, n_inputs]``, float64, not standardised; NaN for a gap.
 
         Returns:
-            ``[R, n_rows, n_values]``, float64: probabilities of the classes; or numbers in the
-            data's own units; or outputs as they are, of classes that were learnt by ``mse``.
+            ``[R, n_rows, n_values]``, float64: for classes their probabilities, or the raw
+            outputs if the loss was ``mse``; for numbers the values in the units of the data.
         """
         if self.fills_gaps:
             features = torch.where(features.isnan(), self.fill, features)
@@ -86,28 +86,28 @@ class Ensemble(nn.Module):
 
     @property
     def names(self) -> Sequence[str]:
-        """Of the classes, or of the numbers to predict."""
+        """Names of the classes, or of the targets of a regression."""
         return self.preprocessing.classes or self.preprocessing.targets
 
     def values(self, features: np.typing.NDArray[np.float64]) -> Tensor:
-        """What each network says of rows, some of them at a time; as :meth:`forward`."""
+        """The same as :meth:`forward`, computed in batches of rows to save memory."""
         parts = torch.from_numpy(features).split(_ROWS)
         return torch.cat([self(part) for part in parts], dim=1)
 
     def predict(self, table: Table) -> pl.DataFrame:
-        """What the networks predict together, a row for each of the table.
+        """The joint prediction of the networks for each row of a table.
 
         Args:
-            table: a file by its path, a polars frame, or values by the names of columns, with the
-                columns of the training in any order.
+            table: the path of a file, a polars frame, or a mapping from column names to values.
+                It has the columns of the training data in any order.
 
         Returns:
-            For classes ``class``, of the largest mean; ``probability_<class>``, the mean over the
-            networks (not of classes that were learnt by ``mse``, whose outputs are none);
-            ``spread``, the standard deviation over networks of the probability of that class; and
-            ``agreement``, the share of the networks that predict it. For numbers ``<target>``,
-            the mean, and ``<target>_spread``, both in its own units. A spread is null of one
-            network.
+            For classes: ``class``, the class of the largest mean; ``probability_<class>``, the
+            mean over networks, and ``spread``, the standard deviation over networks of the
+            predicted class's probability (neither if the loss was ``mse``); ``agreement``, the
+            share of networks that predict this class. For numbers: ``<target>``, the mean, and
+            ``<target>_spread``, the standard deviation over networks, in the target's units. The
+            spread of a single network is null.
 
         Raises:
             ValueError: if a column is missing, or a value is not as in training, with its place.
@@ -115,10 +115,10 @@ class Ensemble(nn.Module):
         return self.summary(self.values(read_unseen(table, self.preprocessing).features))
 
     def summary(self, values: Tensor) -> pl.DataFrame:
-        """The columns of :meth:`predict`.
+        """The joint prediction of the networks, with the columns of :meth:`predict`.
 
         Args:
-            values: as :meth:`forward` gives them.
+            values: the result of :meth:`forward`, ``[R, n_rows, n_values]``.
         """
         mean, (n_networks, n_rows, _) = values.mean(0), values.shape
         spread = values.std(0) if n_networks > 1 else None

@@ -1,8 +1,8 @@
-"""The networks of a run as one file that needs no deltaflow: ONNX, TorchScript or plain weights.
+"""Exports the networks of a run to one file that does not need deltaflow.
 
-What was done to the data in training is inside, as far as a format can hold it: all of it in ONNX,
-which takes categories as texts; in TorchScript the standardisation, after one-hot inputs; beside
-plain weights as numbers and names.
+The file includes the preprocessing as far as its format allows. An ONNX model takes the columns of
+the table, with categories as texts. A TorchScript model takes numbers, with categories one-hot
+encoded, and standardises them. A file of plain weights lists the preprocessing as numbers.
 """
 
 import importlib.util
@@ -26,25 +26,30 @@ from deltaflow.system.errors import UserError
 def export(ensemble: Ensemble, form: str) -> bytes:
     """The content of a file with the networks.
 
+    ``onnx``: the input is ``features [rows, n]`` in double precision, with NaN for a gap that is
+    filled. If a column is a category or has an indicator, each column ``[rows]`` is an input under
+    its name instead; a category is a text, empty for a gap, and a date is the number of days since
+    1970-01-01. The outputs are ``probability`` (of a regression ``value``) and ``spread``, the
+    standard deviation over networks (0 for one network), both ``[rows, n]``, and ``class``
+    ``[rows]``, the name of the class.
+
+    ``torchscript``: the input is ``features [rows, n_inputs]``; the output is a tuple of
+    probability or value, spread, and the class's index.
+
+    ``state_dict``: for each network, a ``state_dict`` that a plain ``nn.Sequential`` loads.
+
     Args:
-        ensemble: of the run.
-        form: ``onnx``, ``torchscript`` or ``state_dict``. The first takes ``features [rows, n]``
-            in double precision, NaN for a gap that is to be filled; or, if a column is a category
-            or has an indicator, each column ``[rows]`` by its name: a category as text, of which a
-            gap is empty, a date in days since the beginning of 1970. It gives ``class``, by name,
-            and ``probability``, or ``value`` of a regression, and ``spread`` over networks, 0 of
-            one, each ``[rows, n]``. The second takes ``features [rows, n_inputs]`` and gives
-            (probability or value, spread, class by number). The third has for each network what a
-            plain ``nn.Sequential`` loads.
+        ensemble: the networks.
+        form: ``onnx``, ``torchscript`` or ``state_dict``.
 
     Raises:
-        ValueError: if what it takes is not installed, or the format cannot hold the activation.
+        ValueError: if a package is missing, or the format cannot express the network.
     """
     return {"onnx": _onnx, "torchscript": _torchscript, "state_dict": _state_dict}[form](ensemble)
 
 
 class _Together(nn.Module):
-    """An ensemble as formats want it: tensors in, tensors out."""
+    """An ensemble that returns a tuple of tensors, as both formats need it."""
 
     def __init__(self, ensemble: Ensemble) -> None:
         super().__init__()
@@ -52,7 +57,7 @@ class _Together(nn.Module):
         self.eval()
 
     def forward(self, features: Tensor) -> tuple[Tensor, ...]:
-        """Mean and spread over networks; the class, if there are any."""
+        """Mean and standard deviation over networks; for classes also the index of the class."""
         values = self.ensemble(features)
         mean = values.mean(0)
         spread = values.std(0) if len(self.ensemble.networks) > 1 else torch.zeros_like(mean)
@@ -64,7 +69,7 @@ class _Together(nn.Module):
 def _torchscript(ensemble: Ensemble) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch would rather have torch.export
+        warnings.simplefilter("ignore")  # torch.jit is deprecated in favour of torch.export
         traced = torch.jit.trace(_Together(ensemble), _example(ensemble))
         torch.jit.save(
             traced, buffer, _extra_files={"deltaflow.json": json.dumps(_notes(ensemble))}
@@ -99,7 +104,7 @@ def _onnx(ensemble: Ensemble) -> bytes:
     log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of PyTorch to its own developers
+            warnings.simplefilter("ignore")  # internal deprecations of PyTorch
             program = torch.onnx.export(
                 _Together(ensemble),
                 (_example(ensemble),),
@@ -122,7 +127,7 @@ def _onnx(ensemble: Ensemble) -> bytes:
 
 
 def _with_columns(model: Any, ensemble: Ensemble) -> bytes:
-    """An ONNX model that takes categories as texts, and gives classes by name."""
+    """Serialise an ONNX model after adding inputs by column, and the names of classes."""
     from onnx import TensorProto, checker, helper
 
     graph = model.graph
@@ -159,10 +164,10 @@ def _is_text(column: Column) -> bool:
 
 
 def _column_nodes(column: Column, k: int, fill: Sequence[float], helper: Any) -> list[Any]:
-    """What turns a column ``[rows]`` into inputs ``[rows, n]`` in double precision.
+    """ONNX nodes that turn a column ``[rows]`` into inputs ``[rows, n]`` in double precision.
 
-    A text is made one-hot over the categories, and the gap if it is to be filled; a matrix has the
-    inputs of each.
+    A text is encoded one-hot over the categories and, if gaps are filled, the empty text. The
+    product with a matrix that has the inputs of each category in a row gives the inputs.
     """
     from onnx import TensorProto, numpy_helper
 
@@ -191,8 +196,8 @@ def _column_nodes(column: Column, k: int, fill: Sequence[float], helper: Any) ->
     if column.has_indicator:
         nodes += [
             helper.make_node("IsNaN", [value], [f"{name}_gap"]),
-            helper.make_node("Cast", [f"{name}_gap"], [f"{name}_told"], to=TensorProto.DOUBLE),
-            helper.make_node("Concat", [value, f"{name}_told"], [encoded], axis=1),
+            helper.make_node("Cast", [f"{name}_gap"], [f"{name}_indicator"], to=TensorProto.DOUBLE),
+            helper.make_node("Concat", [value, f"{name}_indicator"], [encoded], axis=1),
         ]
     return nodes
 

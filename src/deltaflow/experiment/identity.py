@@ -1,17 +1,16 @@
-"""The identity of a run: the same for two configurations that give the same records.
+"""The identity of a run: a hash that is equal for configurations that give the same records.
 
-A sweep that is resumed knows by it which of its runs are there. So it must hold all that
-decides a result, and nothing else:
+A resumed sweep recognises its completed runs by it. So the hash depends on every setting that
+decides the result, and on nothing else:
 
-- Every part counts, the user's own callbacks too, which may change the training.
-- What is measured counts, as the records differ; how often it is written to disk, and what
-  only TensorBoard or another logger shows, does not.
-- Where a run computes and writes does not count: a sweep may be resumed on another machine,
-  with other cores or a graphics card. Rounding may differ then, the experiment does not.
-- A table of the user's own counts by its content, not by its path: moved, it is the same;
-  edited, it is another.
-- Not the options chosen and not the program's version: the former are settings under a name,
-  and the latter stands in the summary for those who want to compare.
+- Every part counts, including the user's callbacks, which may change the training.
+- What is measured counts, because it changes the records. How often the records are written, and
+  what only TensorBoard or another logger shows, does not count.
+- The device, the number of threads and the directories do not count, because a sweep may be
+  resumed on another machine. Results may then differ in rounding.
+- A table counts by its content, not by its path.
+- The names of the chosen options and the version of the program do not count. The options'
+  settings do, and the version is in the summary.
 """
 
 import hashlib
@@ -30,15 +29,15 @@ from deltaflow.config.options import starting_folder
 
 
 def identity(config: DictConfig) -> str:
-    """What tells a configuration from all that give other results.
+    """The identity of a configuration.
 
-    It never raises: a run whose settings make no sense is one of its own as well.
+    It raises no error, so a configuration that is not valid has an identity, too.
 
     Args:
-        config: composed.
+        config: the composed configuration.
 
     Returns:
-        The hexadecimal SHA-256 of all settings that decide the result, 64 characters.
+        The SHA-256 of all settings that decide the result, 64 hexadecimal characters.
     """
     tree = _settings(config)
     for name in INDIFFERENT:
@@ -50,11 +49,11 @@ def identity(config: DictConfig) -> str:
 
 
 def _settings(config: DictConfig) -> dict[str, Any]:
-    """All settings, references followed unless they lead to Hydra, which says where to write."""
+    """All settings; references are resolved, except those to Hydra's settings."""
     typed = OmegaConf.to_container(config)
     try:
         found = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException:  # one leads nowhere: the run will say so
+    except OmegaConfBaseException:  # a reference cannot be resolved: the run will fail
         found = typed
     settings = _followed(typed, found)
     assert isinstance(settings, dict)
@@ -79,18 +78,18 @@ def _remove(tree: Any, path: list[str]) -> None:
 
 
 def _content(path: str) -> str:
-    """A digest of a file's content; of one that cannot be read, its path."""
+    """The SHA-256 of a file's content; the path itself if the file cannot be read."""
     try:
         file = starting_folder() / os.path.expanduser(path)
         seen = file.stat()
-        if not stat.S_ISREG(seen.st_mode):  # what comes through a pipe can be read only once
+        if not stat.S_ISREG(seen.st_mode):  # a pipe can be read only once
             return path
         return _digest(file, seen.st_size, seen.st_mtime_ns)
     except (OSError, ValueError):
         return path
 
 
-@cache  # the runs of a sweep mostly share their table
+@cache  # the runs of a sweep usually share a table
 def _digest(path: Path, _size: int, _changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

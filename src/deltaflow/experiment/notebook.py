@@ -1,4 +1,4 @@
-"""A run and a comparison as a notebook shows them: the answer, a small table, the picture."""
+"""HTML of a run and of a comparison, for notebooks."""
 
 import html
 from base64 import b64encode
@@ -17,12 +17,12 @@ _MOST = 20  # configurations that are shown
 
 
 def run_html(title: str, record: Summary, picture: Figure | None) -> str:
-    """A run: its verdicts, its results, its picture.
+    """HTML with the verdicts, the metrics and the picture of a run.
 
     Args:
-        title: what was run.
-        record: of the run.
-        picture: of its flow; ``None`` if none was recorded.
+        title: a line that names what was run.
+        record: the run's summary.
+        picture: the picture of the flow; ``None`` if no flow was recorded.
     """
     said = [verdict.words for verdict in record.verdicts] or [record.error or record.status]
     names = list(dict.fromkeys(name for m in record.metrics.values() for name in m))
@@ -36,7 +36,7 @@ def run_html(title: str, record: Summary, picture: Figure | None) -> str:
 
 
 def comparison_html(comparison: Comparison) -> str:
-    """A comparison: its headline and its ranking."""
+    """HTML with the headline and the ranking of a comparison."""
     name, moment = comparison.metric.name, comparison.metric.moment
     heads = ["", "configuration", f"{moment} {name}", "vanishing index, start", "verdicts"]
     rows = [_ranked(place, one, name) for place, one in enumerate(comparison.ranking, start=1)]

@@ -1,4 +1,4 @@
-"""A run that is to be trained: its configuration, where it goes, and what is noted of it first."""
+"""The plan of a run: its configuration, its directory, and what is written before it trains."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +20,17 @@ class RunPlan:
     """A run that is to be trained.
 
     Attributes:
-        config: composed from ``conf/``.
+        config: the configuration that was composed from ``conf/``.
         directory: the run directory.
         choices: the option chosen in each config group.
-        overrides: of this run, for the record.
-        command: the command line, for the record.
-        hydra: Hydra's own configuration as YAML, for the record.
-        composed: the configuration with its references, for the record, if they were resolved.
-        sha: the run's :func:`identity`, if it is known already.
-        samples: in place of what ``data`` names, if they are in memory.
-        is_drawn: whether it leaves a picture.
+        overrides: the run's overrides; they are only recorded.
+        command: the command line; it is only recorded.
+        hydra: Hydra's configuration as YAML; it is only recorded.
+        composed: the configuration before references were resolved, which is then recorded
+            instead of ``config``; ``None`` if ``config`` has its references.
+        sha: the run's :func:`identity`; ``None`` if it is not known yet.
+        samples: samples in memory, which replace the source that ``data`` names.
+        is_drawn: whether the picture ``flow.png`` is written.
     """
 
     config: DictConfig
@@ -45,7 +46,7 @@ class RunPlan:
 
 
 def summary_of_start(plan: RunPlan) -> Summary:
-    """The summary of a run that begins."""
+    """The first summary of a run, before it trains."""
     choices = option_names(plan.config, plan.choices)
     values = _hyperparameters(plan.config, choices)
     sha = plan.sha or identity(plan.composed or plan.config)
@@ -53,7 +54,7 @@ def summary_of_start(plan: RunPlan) -> Summary:
 
 
 def keep_settings(plan: RunPlan) -> None:
-    """Write what Hydra would write, but only into a directory that is the run's own."""
+    """Write ``.hydra/`` as Hydra would, once the run has taken its directory."""
     kept = {
         "config.yaml": OmegaConf.to_yaml(plan.composed or plan.config),
         "overrides.yaml": OmegaConf.to_yaml(list(plan.overrides)),
@@ -66,7 +67,7 @@ def keep_settings(plan: RunPlan) -> None:
 
 
 def _hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hyperparameters:
-    """Those of a run that may yet turn out to be impossible, whose message is to be another's."""
+    """The hyperparameters; none if they cannot be read, which a later check reports better."""
     try:
         return hyperparameters(config, choices)
     except Exception:

@@ -1,4 +1,4 @@
-"""All that theory says of a network, and its place in the phase diagram, before any training."""
+"""Theory of a network at initialisation, and the phase diagram with the network in it."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ from deltaflow.system.errors import UserError
 from deltaflow.terminal.prediction import NetworkPrediction
 from deltaflow.theory import Array, Theory, edge_of_chaos, fixed_point, phase_diagram
 
-_HUGE = np.array([1e24])  # a q at which φ' has reached its limits
+_HUGE = np.array([1e24])  # a variance q so large that φ' takes only its limits at ±∞
 
 
 def predict_network(title: str, theory: Theory, input_second_moment: Array) -> NetworkPrediction:
-    """All that theory says of a network.
+    """Compute what theory predicts of a network.
 
     Args:
-        title: what it is.
-        theory: of it.
-        input_second_moment: mean(x²) over each sample's features.
+        title: a line that names the network.
+        theory: the network's theory.
+        input_second_moment: mean of x² over the features of each sample, ``[n_samples]``.
 
     Returns:
-        What can be printed.
+        The prediction, ready to be printed.
     """
     profile = theory.predict(input_second_moment)
     if not theory.depth:
@@ -40,15 +40,15 @@ def predict_network(title: str, theory: Theory, input_second_moment: Array) -> N
 def draw_phase_diagram(
     forecast: NetworkPrediction, input_second_moment: Array, runs: Sequence[PhasePoint]
 ) -> Figure:
-    """The phase diagram of a network's activation, with the network in it.
+    """Draw the phase diagram of a network's activation, with the network in it.
 
     Args:
-        forecast: of the network.
-        input_second_moment: mean(x²) over each sample's features.
-        runs: to show as points.
+        forecast: the prediction for the network.
+        input_second_moment: mean of x² over the features of each sample, ``[n_samples]``.
+        runs: runs that are shown as points.
 
     Raises:
-        ValueError: for a network without a hidden layer, which has no place in it.
+        ValueError: if the network has no hidden layer.
     """
     theory = forecast.theory
     if not theory.depth:
@@ -73,7 +73,7 @@ def draw_phase_diagram(
 def prediction_title(
     theory: Theory, choices: dict[str, str | None], overrides: Sequence[str]
 ) -> str:
-    """The parts that theory looks at, by the names of their options."""
+    """A line with the options, or the classes, that theory depends on."""
     own = {"activation": theory.moments.activation, "init": theory.initializer}
     names = [
         type(own[group]).__name__
@@ -88,7 +88,7 @@ def prediction_title(
 
 
 def _limit(theory: Theory, sigma_b: float) -> float | None:
-    """The σ_w at which χ₁ tends to 1 while q runs to infinity, as for ReLU with a bias."""
+    """The σ_w at which χ₁ → 1 as q → ∞, as for ReLU with a bias; ``None`` if there is none."""
     slope = float(theory.moments.slope_second_moment(_HUGE)[0])
     if not slope > 0:
         return None

@@ -22,17 +22,17 @@ def first_summary(
     hyperparameters: Mapping[str, str | float | None],
     identity: str | None,
 ) -> Summary:
-    """The summary of a run that begins: all that is known before it trains.
+    """The first summary of a run, with what is known before it trains.
 
     Args:
         choices: the option chosen in each config group.
-        overrides: of this run.
+        overrides: the run's overrides.
         command: the command line.
-        hyperparameters: of this run, by name.
-        identity: of what decides its result, if that is known.
+        hyperparameters: the run's hyperparameters by name.
+        identity: hash of the settings that decide the result; ``None`` if it is not known.
 
     Raises:
-        WrongFieldError: if a field is not what a summary can hold.
+        WrongFieldError: if a value is not valid for its field.
     """
     return summary_of(
         {
@@ -57,10 +57,10 @@ def _versions() -> Mapping[str, str]:
     return {"python": platform.python_version()} | libraries
 
 
-@cache  # the runs of a sweep are of one commit
+@cache  # all runs of a sweep have the same commit
 def _git_commit() -> str | None:
     checkout = Path(__file__).parents[2]
-    if not (checkout / "src" / "deltaflow").exists():  # installed: there is no commit to name
+    if not (checkout / "src" / "deltaflow").exists():  # an installed package has no commit
         return None
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40",
                "--exclude=*"]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A run that has ended: its records, its network, its picture."""
+"""The result of a run: its records, its networks and its picture."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -27,15 +27,15 @@ from deltaflow.system.escaping import brief, literal
 
 @dataclass(frozen=True)
 class Run:
-    """What a run gave.
+    """The result of a run.
 
     Attributes:
-        directory: where its records are.
-        record: what was run, how it ended, and the numbers that matter.
+        directory: the run directory.
+        record: the run's summary.
         layers: the layers table, a row per seed, step and layer.
         metrics: the metrics table, a row per seed, epoch and split.
-        kept: the network and what it takes to use it; ``None`` if nothing was kept.
-        judged: what the network makes of rows whose class or numbers are known.
+        kept: the trained networks with what a prediction needs; ``None`` without a checkpoint.
+        judged: predictions for labelled rows, for the picture; ``None`` if there are none.
     """
 
     directory: Path
@@ -49,17 +49,17 @@ class Run:
     def network(self) -> FullyConnected | None:
         """The trained network, R replicas, in evaluation mode.
 
-        It is ``None`` if it was not kept, or its activation is not one that PyTorch or deltaflow
-        ships.
+        It is ``None`` if there is no checkpoint, or if the activation is a class of the user that
+        was not passed to :func:`load_run`.
         """
         return None if self.kept is None else self.kept.network
 
     @cached_property
     def ensemble(self) -> Ensemble:
-        """The networks in use: a PyTorch module from features to what they predict.
+        """A PyTorch module from features to the predictions of the networks.
 
         Raises:
-            ValueError: if what it takes was not kept, with what to do.
+            ValueError: if the run lacks what a prediction needs.
         """
         where, kept = literal(str(self.directory)), self.kept
         if kept is None:
@@ -83,32 +83,32 @@ class Run:
                 "A prediction needs a loss that leaves `predict` to `Objective`. Found that the "
                 f"run in {where} had one with its own. Use `run.network` with it."
             )
-        going = [r for r, has_diverged in enumerate(kept.diverged) if not has_diverged]
-        return Ensemble(kept.network, kept.preprocessings, kept.head, going)
+        usable = [r for r, has_diverged in enumerate(kept.diverged) if not has_diverged]
+        return Ensemble(kept.network, kept.preprocessings, kept.head, usable)
 
     def predict(self, table: Table) -> pl.DataFrame:
-        """What the networks predict together; see :meth:`Ensemble.predict`."""
+        """The joint prediction of the networks; see :meth:`Ensemble.predict`."""
         return self.ensemble.predict(table)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """The record as in ``summary.json``."""
+        """The summary as a dictionary, as in ``summary.json``."""
         return asdict(self.record)
 
     @property
     def verdicts(self) -> Sequence[VerdictRecord]:
-        """What is wrong with it, or that nothing is, the most important first."""
+        """The run's verdicts, the most important first."""
         return self.record.verdicts
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """HTML for notebooks."""
         return run_html(self.title, self.record, self.draw() if len(self.layers) else None)
 
     def draw(self) -> Figure:
-        """The picture of the flow, as in ``flow.png``.
+        """Draw the picture of the flow, as in ``flow.png``.
 
         Returns:
-            A matplotlib figure, which a notebook shows by itself.
+            A matplotlib figure.
 
         Raises:
             ValueError: if no flow was recorded.
@@ -122,7 +122,7 @@ class Run:
 
     @property
     def drawn(self) -> tuple[pl.DataFrame, str, str, pl.DataFrame, Classified | Fitted | None]:
-        """What the picture is drawn from: the arguments of ``run_picture.draw``."""
+        """The arguments of ``run_picture.draw``."""
         record, verdicts = self.record, self.record.verdicts
         return (
             without_diverged(self.layers, record),
@@ -134,34 +134,36 @@ class Run:
 
     @property
     def title(self) -> str:
-        """What was run, in a line."""
+        """A line that names what was run."""
         choices, replicas = self.record.choices, self.record.replicas
         named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
         depth = self.layers["layer"].max()
         shape = [f"depth {depth - 1}"] if isinstance(depth, int) else []
         n_diverged = sum(replica.has_diverged for replica in replicas)
         note = f", {n_diverged} diverged" if n_diverged else ""
-        own = self.layers["seed"].unique().sort().to_list()  # a run that was killed has no others
-        seeds = f"{len(own)} seeds" if len(own) > 1 else f"seed {own[0]}" if own else "no seed"
+        known = self.layers["seed"].unique().sort().to_list()  # a killed run lists no replicas
+        seeds = (
+            f"{len(known)} seeds" if len(known) > 1 else f"seed {known[0]}" if known else "no seed"
+        )
         folds = f" × {self.record.n_folds} folds" if self.record.n_folds > 1 else ""
         return " · ".join([*filter(None, named), *shape, seeds + folds + note])
 
 
 def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
-    """Read an old run, or what there is of one that is going or was stopped.
+    """Read a run from its directory, also one that is still training or was stopped.
 
-    It may be anybody's: nothing is unpickled, no class of the directory's own choice is built,
-    no link is followed, and nothing is read that would not fit.
+    The directory need not be trusted: nothing is unpickled, only classes of PyTorch and deltaflow
+    are built, no link is followed, and no file is read that does not fit into memory.
 
     Args:
         directory: a run directory.
-        activation: φ, if it is of your own.
+        activation: the activation, if it is a class of yours.
 
     Returns:
         The run.
 
     Raises:
-        ValueError: if it is no run directory, or its records cannot be read.
+        ValueError: if it is not a run directory, or its records cannot be read.
     """
     folder = Path(directory)
     record = read_summary(folder)
@@ -176,7 +178,7 @@ def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
 
 
 def _classified(record: Summary) -> Classified | None:
-    """What the record keeps of it: anybody may have written it."""
+    """The confusion matrix of a summary; ``None`` if there is none or it is not square."""
     kept = record.confusion
     k = 0 if kept is None else len(kept.classes)
     if kept is None or [len(row) for row in kept.counts] != [k] * k or not k:

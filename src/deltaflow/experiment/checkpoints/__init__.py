@@ -1,1 +1,1 @@
-"""Checkpoints: their file, when they are written, and how a run goes on from one."""
+"""Checkpoints: their file format, where they are written, and how a run is resumed from one."""

@@ -1,8 +1,8 @@
-"""The file of a checkpoint, whoever wrote it.
+"""Reads the file of a checkpoint, which is not trusted.
 
-PyTorch reads tensors and primitives alone (``weights_only=True``). Before it does, the file is
-looked at: what is in it must not be larger than the file, and nothing may be called but what
-makes a tensor.
+PyTorch reads only tensors and primitives (``weights_only=True``). Before that, the file is
+checked: its parts may not be larger than the file, and its pickle may only call functions that
+make tensors.
 """
 
 import os
@@ -25,8 +25,8 @@ from deltaflow.system.memory import require
 
 CHECKPOINT = "checkpoints/last.ckpt"
 _LARGEST = 2**40  # bytes of a file
-_LARGEST_LIST = 2**26  # bytes of the list of its parts
-_LARGEST_PICKLE = 2**24  # bytes of all that is no tensor
+_LARGEST_LIST = 2**26  # bytes of the archive's directory
+_LARGEST_PICKLE = 2**24  # bytes of `data.pkl`, which holds all but the tensors' values
 _LONGEST_REASON = 200  # characters
 
 Read = TypeVar("Read")
@@ -35,22 +35,22 @@ _CALLED = re.compile(
     r"torch\._utils _rebuild_(tensor_v2|parameter)|collections OrderedDict|__builtin__ complex|"
     r"torch(\.storage)? [A-Za-z0-9]+Storage|torch (bool|b?float[0-9]+|u?int[0-9]+|complex[0-9]+)"
 )
-"""What a pickle may name: tensors and their types. None of it allocates what is not in the file."""
-_COPIES = "collections OrderedDict"  # unless it is given nothing
+"""Globals that a pickle may name. None of them allocates more memory than the file has bytes."""
+_COPIES = "collections OrderedDict"  # copies its argument, so it may only be called without one
 
 
 def read_archive(directory: Path, decode: Callable[[Any, int], Read]) -> Read | None:
-    """What a run has kept of itself.
+    """Read and decode the checkpoint of a run.
 
     Args:
         directory: the run directory.
-        decode: makes it of what PyTorch has read, and of the bytes that the file has.
+        decode: decodes the content; it gets what PyTorch has read, and the file's size in bytes.
 
     Returns:
-        What was decoded; ``None`` if there is no checkpoint.
+        What ``decode`` returns; ``None`` if there is no checkpoint.
 
     Raises:
-        ValueError: if the checkpoint is none.
+        ValueError: if the file is not a valid checkpoint.
     """
     try:
         with open_file(directory, CHECKPOINT, _LARGEST) as file:
@@ -63,7 +63,7 @@ def read_archive(directory: Path, decode: Callable[[Any, int], Read]) -> Read | 
         return None
     except UnusableFileError:
         raise
-    except Exception as error:  # PyTorch has many for a file that is none of its own
+    except Exception as error:  # PyTorch raises errors of many types for a file that is not its
         said = literal(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")
         raise UserError(
             f"{literal(str(directory / CHECKPOINT))} must be the checkpoint of a run. Found one "
@@ -73,13 +73,13 @@ def read_archive(directory: Path, decode: Callable[[Any, int], Read]) -> Read | 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a checkpoint has come.
+    """How far the training of a checkpoint has come.
 
     Attributes:
-        epoch: those that are done.
-        global_step: updates that are made.
-        has_ended: whether every replica has diverged or stopped, so that no epoch comes any more.
-        threads: that PyTorch had; ``None`` if that was not kept.
+        epoch: number of completed epochs.
+        global_step: number of updates.
+        has_ended: whether every replica has diverged or stopped early.
+        threads: number of PyTorch's threads in the training; ``None`` if it was not stored.
     """
 
     epoch: int
@@ -89,10 +89,10 @@ class Progress:
 
 
 def read_progress(directory: Path) -> Progress | None:
-    """How far a run has come by its checkpoint; ``None`` if there is none.
+    """Read how far a run has come; ``None`` if it has no checkpoint.
 
     Raises:
-        ValueError: if the checkpoint is none that a training can go on from.
+        ValueError: if the file is not a checkpoint from which a training can be resumed.
     """
     return read_archive(directory, lambda content, _: _progress(content))
 
@@ -108,10 +108,10 @@ def _progress(content: Any) -> Progress:
 
 
 def _check_content(file: BinaryIO, size: int) -> None:
-    """Refuse an archive that PyTorch would unpack into more than it holds.
+    """Refuse an archive that unpacks to more bytes than the file has.
 
     Raises:
-        ValueError: if it is none, or would be more.
+        ValueError: if it does, or if the file is not a zip archive.
     """
     _check_end(file)
     with zipfile.ZipFile(file) as archive:
@@ -129,25 +129,28 @@ def _check_content(file: BinaryIO, size: int) -> None:
 
 
 def _check_end(file: BinaryIO) -> None:
-    """Refuse a list of parts that would fill the memory; where it is, the last bytes say."""
+    """Refuse a zip archive whose directory is too large to be read (``ValueError``).
+
+    The size of the directory is in the end record, the last bytes of the file.
+    """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 98))
     end = file.read()
     lists = [int.from_bytes(end[-10:-6], "little")]
-    if end[-42:-38] == b"PK\x06\x07":  # of an archive with 64 bits
+    if end[-42:-38] == b"PK\x06\x07":  # a zip64 archive
         lists = [int.from_bytes(end[40:48], "little")]
     if end[-22:-18] != b"PK\x05\x06" or max(lists) > _LARGEST_LIST:
         raise ValueError("its end is not that of a checkpoint")
 
 
 def _check_pickle(pickled: bytes) -> None:
-    """Refuse calls of anything but what makes tensors, of which none copies what it is given.
+    """Refuse a pickle that names other globals, or passes an argument to ``OrderedDict``.
 
     Raises:
-        ValueError: for the first one.
+        ValueError: if the pickle does.
     """
-    copies: set[Any] = set()  # where the pickle's memory has what would
-    expected = None  # the operation that must follow, so that it is given nothing
+    copies: set[Any] = set()  # places in the pickle's memo that hold OrderedDict
+    expected = None  # the operation that must follow: OrderedDict is called with ()
     for operation, argument, _ in pickletools.genops(pickled):
         name = operation.name
         if name == "GLOBAL" and not _CALLED.fullmatch(str(argument)):

@@ -1,4 +1,4 @@
-"""Going on with a run that was stopped: its directory, and what of its records stays."""
+"""Resuming a run: its directory is taken again, and rows after the checkpoint are dropped."""
 
 import csv
 import io
@@ -23,11 +23,12 @@ _LARGEST = 2**30  # bytes of a logger's file
 
 
 def take_directory(plan: RunPlan) -> Recording:
-    """Take the directory of a run; one that goes on has it already.
+    """Take the directory of a new or resumed run.
 
     Raises:
-        DirectoryTakenError: if another run has it, or the run cannot go on; nothing is touched.
-        ValueError: if a run is to go on in another directory than its own.
+        DirectoryTakenError: if another run has the directory, or the run cannot be resumed. No
+            file is changed then.
+        ValueError: if ``resume`` names another directory than the plan.
     """
     resumed = plan.config.resume
     if resumed is not None and Path(resumed).absolute() != plan.directory.absolute():
@@ -41,18 +42,19 @@ def take_directory(plan: RunPlan) -> Recording:
 def keep_rows(
     directory: Path, tables: Sequence[TableWriter], loggers: Sequence[Logger]
 ) -> Progress | None:
-    """Keep what was recorded until the last checkpoint, and nothing of what came after it.
+    """Drop the rows that were recorded after the last checkpoint.
 
     Args:
-        directory: of the run.
-        tables: of its layers and of its metrics.
-        loggers: of the run.
+        directory: the run directory.
+        tables: the writers of the layers table and of the metrics table.
+        loggers: the run's loggers.
 
     Returns:
-        How far the checkpoint has come; ``None`` if there is none, and the run begins again.
+        The progress of the checkpoint; ``None`` if there is no checkpoint, so all rows are
+        dropped and the run starts again.
 
     Raises:
-        ValueError: if the checkpoint cannot be read; no row is lost then.
+        ValueError: if the checkpoint cannot be read. No row is dropped then.
     """
     found = read_progress(directory)
     n_steps, n_epochs = (0, 0) if found is None else (found.global_step, found.epoch)
@@ -69,12 +71,14 @@ def keep_rows(
 
 
 def _keep_lines(logger: CSVLogger, n_epochs: int, n_steps: int) -> None:
-    """Let a logger go on with the file that it would delete; of a file that is none, nothing stays.
+    """Let a CSV logger append to its old file, which it would delete otherwise.
+
+    A file that cannot be read is deleted.
 
     Args:
-        logger: that has not begun.
-        n_epochs: whose lines stay.
-        n_steps: whose lines stay where none says of which epoch it is.
+        logger: a logger that has not logged anything yet.
+        n_epochs: lines of the first ``n_epochs`` epochs are kept.
+        n_steps: lines without an epoch are kept up to this step.
     """
     directory, name = Path(logger.log_dir), ExperimentWriter.NAME_METRICS_FILE
     with suppress(OSError, ValueError, TypeError, KeyError):
@@ -88,7 +92,7 @@ def _keep_lines(logger: CSVLogger, n_epochs: int, n_steps: int) -> None:
             )
         ]
         (directory / name).unlink()
-        with warnings.catch_warnings(action="ignore"):  # that it deletes what is there
+        with warnings.catch_warnings(action="ignore"):  # the logger warns of files in its folder
             logger.experiment.metrics_keys = list(lines.fieldnames or ())
         written = io.StringIO(newline="")
         writer = csv.DictWriter(written, lines.fieldnames or ())

@@ -1,4 +1,4 @@
-"""Where checkpoints go: those of a run that trains alone, and of the runs of a stack."""
+"""Holds and writes checkpoints, of a lone run or of the runs of a stack."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -17,13 +17,14 @@ from deltaflow.training.stack import Stack
 
 
 class Storage(TorchCheckpointIO):
-    """Writes a checkpoint whole or not at all, and beside the one that it replaces.
+    """Lightning's checkpoint IO for a lone run, with atomic writes.
 
-    Lightning would write it into the system's temporary folder first; from there it is copied
-    where that is another disk, and a copy can be cut short.
+    A new checkpoint is written beside the old one and then renamed. Lightning would write it into
+    the system's temporary folder and move it, which is a copy, and not atomic, if the folder is
+    on another disk.
 
     Args:
-        directory: of the run whose state may be held; ``None`` for none.
+        directory: the run directory; ``None`` if no state will be held.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -35,12 +36,12 @@ class Storage(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint, or hold it, if it is the run's own and only to be held.
+        """Write a checkpoint to disk; inside :meth:`hold`, keep it in memory instead.
 
         Args:
-            checkpoint: what ``torch.save`` takes.
-            path: of the file.
-            storage_options: there are none.
+            checkpoint: the object to save.
+            path: the file.
+            storage_options: ignored.
         """
         if self._is_holding:
             self._held = content_of(checkpoint)
@@ -50,7 +51,7 @@ class Storage(TorchCheckpointIO):
         write_checkpoint(Path(path), content_of(checkpoint))
 
     def hold(self, trainer: Any, module: Any) -> None:
-        """Hold the state of a training."""
+        """Copy the state of a training into memory."""
         self._is_holding = True
         try:
             trainer.save_checkpoint(self.path)
@@ -58,16 +59,16 @@ class Storage(TorchCheckpointIO):
             self._is_holding = False
 
     def write(self) -> None:
-        """Write what is held, if that is not done yet."""
+        """Write the held state, unless it was written already."""
         if self._held is not None and self.path is not None:
             write_checkpoint(self.path, self._held)
             self._held = None
 
     def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
-        """The checkpoint of a run directory, as :func:`read_archive` reads it.
+        """Read the checkpoint of a run directory with :func:`read_archive`.
 
-        Lightning's loops are left out: at the start of an epoch, they would take the one before
-        it for unfinished.
+        The state of Lightning's loops is removed: saved at the start of an epoch, it would mark
+        the epoch before as unfinished.
         """
         found = dict(read_archive(Path(path).parents[1], lambda content, _: content) or {})
         found.pop("loops", None)
@@ -75,20 +76,20 @@ class Storage(TorchCheckpointIO):
 
 
 class StackStorage:
-    """Holds the states of runs, and writes each where the run's own Trainer would."""
+    """Holds the states of a stack's runs, and writes each into the directory of its run."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
         self.paths = [directory / CHECKPOINT for directory in directories]
         self._held: list[dict[str, Any]] = []
 
     def hold(self, trainer: Any, module: Stack) -> None:
-        """Hold the state of each run."""
+        """Copy the state of each run into memory."""
         self._held = [module.checkpoint(index) for index in range(len(self.paths))]
 
     def write(self) -> None:
-        """Write what is held, all of it in one moment."""
+        """Write the held states. All are serialised before the first is written."""
         contents = [content_of(kept) for kept in self._held]
-        for path, content in zip(self.paths, contents, strict=False):  # there may be none
+        for path, content in zip(self.paths, contents, strict=False):  # nothing may be held
             write_checkpoint(path, content)
         self._held = []
 
@@ -99,13 +100,13 @@ def checkpoints(
     recorders: Sequence[pl.Callback],
     flushes: Sequence[Callable[[], None]],
 ) -> Checkpoints:
-    """The callback that keeps the state of a training.
+    """Build the callback that writes checkpoints.
 
     Args:
-        config: of one of the runs.
-        storage: of the state.
-        recorders: the callbacks that record the training.
-        flushes: write what is recorded of each run.
+        config: the configuration of any run of the training.
+        storage: holds and writes the state.
+        recorders: the training's callbacks; recorders among them write their pending rows first.
+        flushes: functions that write the tables of each run to disk.
     """
 
     def flush(module: Any) -> None:
@@ -119,7 +120,7 @@ def checkpoints(
 
 
 def content_of(checkpoint: dict[str, Any]) -> bytes:
-    """A checkpoint as the content of its file."""
+    """The bytes that ``torch.save`` writes."""
     content = io.BytesIO()
     torch.save(checkpoint, content)
     return content.getvalue()
