@@ -1,4 +1,4 @@
-"""What a run leaves behind: two tables and a summary, by one schema.
+"""The records of a run: two tables and a summary, whose columns and fields are defined here.
 
 ``layers.parquet``
     a row per (seed, step, layer): the gradient flow
@@ -7,12 +7,12 @@
 ``summary.json``
     what was run, how it ended, and the numbers that matter
 
-A report over runs has a table of its own: ``runs.parquet``, a row per (run, seed).
+A report over several runs writes ``runs.parquet``, a row per (run, seed).
 
-While a run is going its tables are chunks below ``records/``, each written to a temporary
-file and renamed, so a run that is killed leaves all that it had flushed; :func:`read_table`
-reads either form. In a table, null means «does not apply here» and NaN «measured, and not
-a finite number».
+During a run, its tables are written in chunks below ``records/``. Each chunk is written to a
+temporary file and renamed, so a killed run keeps every chunk that it had written.
+:func:`read_table` reads both forms. In a table, null means «does not apply» and NaN means
+«measured, but not a finite number».
 """
 
 from deltaflow.records.decoding import WrongFieldError, decode

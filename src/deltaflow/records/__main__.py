@@ -1,4 +1,4 @@
-"""``python -m deltaflow.records``: the documentation of the records, from their schema."""
+"""``python -m deltaflow.records`` prints the documentation of the records from their schema."""
 
 from collections.abc import Mapping
 
@@ -6,19 +6,19 @@ from deltaflow.records import LAYERS, METRICS, RUNS, SEARCH_FIELDS, SUMMARY_FIEL
 
 
 def documentation() -> str:
-    """The page ``docs/records.md``."""
+    """The text of ``docs/records.md``."""
     return "\n".join(
         [
             "# What a run leaves behind",
             "",
             "Made by `python -m deltaflow.records` from the schema that is checked on every write.",
             "",
-            "Units: *loss* is that of the objective; *z* a pre-activation, *h* an activation,",
-            "*W* a weight, *b* a bias; a slash divides. In a table, null means «does not apply",
-            "here», NaN «measured, and not a finite number»; JSON has null for both. Layer 1",
-            "stands next to the input; δ is ∂(loss of one sample)/∂z.",
+            "Units: *loss* is the unit of the objective, *z* of a pre-activation, *h* of an",
+            "activation, *W* of a weight, *b* of a bias; a slash divides. In a table, null means",
+            "«does not apply» and NaN «measured, but not a finite number»; JSON has null for both.",
+            "Layer 1 is next to the input; δ is ∂(loss of one sample)/∂z.",
             "",
-            "While a run is going its tables are chunks, `records/<table>-00000.parquet` and on.",
+            "During a run its tables are chunks, `records/<table>-00000.parquet` and so on.",
             "",
             "## layers.parquet, a row per (seed, step, layer)",
             "",
@@ -36,21 +36,22 @@ def documentation() -> str:
             "",
             "## runs.parquet, a row per (run, seed)",
             "",
-            "A sweep ends with it, and `scripts/report.py` writes it for any runs. Rows are in the",
-            "order of runs and seeds. After `overrides` stands a column for each setting that",
-            "varies, by its name on the command line: numbers (Float64), or texts if any value is",
-            "one. A run that left no results, because it failed or was stopped, has one row,",
-            "without a seed.",
+            "A sweep writes it at its end, and `scripts/report.py` writes it for any runs. Rows",
+            "are sorted by run and seed. After `overrides` there is a column for each setting that",
+            "varies, named as on the command line: numbers (Float64), or texts if any value is a",
+            "text. A run without results, because it failed or was stopped, has one row, whose",
+            "seed is null.",
             "",
-            "`runs.csv` is the same for spreadsheets: a text in it that begins with =, +, - or @",
-            "(in any form of Unicode, after spaces and control characters too), a tab or a line",
-            "end, which a spreadsheet may take for a formula, has an apostrophe before it.",
+            "`runs.csv` has the same content for spreadsheets. In it, an apostrophe is put before",
+            "each text that a spreadsheet may take for a formula: one that begins with =, +, - or",
+            "@ (in any form of Unicode, also after spaces and control characters), a tab or a line",
+            "end.",
             "",
             RUNS.markdown(),
             "",
             "# What a search leaves behind",
             "",
-            "Besides, `study.db` of Optuna's in the directory of its sweep, and",
+            "A search leaves Optuna's `study.db` in the directory of its sweep, and",
             "",
             "## search.json",
             "",

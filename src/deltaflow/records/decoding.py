@@ -1,7 +1,8 @@
-"""JSON that anybody may have written, decoded into dataclasses: checked once, relied on after that.
+"""Decodes JSON, which is not trusted, into dataclasses, and checks every field once.
 
-What a field may hold is said by its type alone. A list or an object that is null or missing is
-empty, a text can be encoded and commands no terminal, and keys that nobody knows are left out.
+The type of a field says what it may hold. A list or an object that is null or missing becomes
+empty. In a text, control characters and characters that cannot be encoded are replaced. Unknown
+keys are ignored.
 
 >>> from deltaflow.records.fields import Interval
 >>> decode(Interval, {"mean": 0.5, "n": 3, "mood": "good"})
@@ -25,21 +26,21 @@ from deltaflow.system.escaping import brief, encodable
 
 LONGEST_TEXT = 100_000  # characters
 _MOST_ENTRIES = 10_000  # of a list or an object, unless its type says otherwise
-_GREATEST = 2**63  # the first whole number that a table cannot hold
+_GREATEST = 2**63  # the smallest whole number that a table cannot hold
 
-_CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]")  # all but tabs and ends of lines
+_CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]")  # except tabs and line feeds
 
 _Record = TypeVar("_Record")
-_Check = Callable[[Any, str], Any]  # takes a value and its name, and gives what it stands for
+_Check = Callable[[Any, str], Any]  # takes a value and its name, and returns the decoded value
 
 
 class WrongFieldError(UserError):
-    """A field of a record is not what it must be.
+    """A field of a record has a wrong value.
 
     Args:
-        name: of the field within the record.
-        expected: what it must be.
-        found: its value.
+        name: path of the field within the record, such as ``confusion.counts``.
+        expected: what the value must be, in words.
+        found: the value.
     """
 
     def __init__(self, name: str, expected: str, found: Any) -> None:
@@ -47,17 +48,17 @@ class WrongFieldError(UserError):
 
 
 def decode(kind: type[_Record], value: Any, name: str = "") -> _Record:
-    """Make a record of what JSON has.
+    """Decode a JSON value into a dataclass.
 
     Args:
-        kind: a dataclass of texts, numbers, lists, objects and other such dataclasses. An ``int``
-            is a whole number from 0 to 2⁶³ - 1, a ``float`` any finite number; a whole number in
-            the annotation of a list says how many elements that may have.
-        value: as ``json.loads`` gives it.
-        name: of the record within another one.
+        kind: a dataclass whose fields are texts, numbers, lists, objects or other such
+            dataclasses. An ``int`` is a whole number from 0 to 2⁶³ - 1, a ``float`` any finite
+            number. A number in the annotation of a list is its maximal length.
+        value: the result of ``json.loads``.
+        name: path of the record within another record, for messages.
 
     Raises:
-        WrongFieldError: for the first field that is not what it must be.
+        WrongFieldError: for the first field with a wrong value.
     """
     check: _Check = _check(kind)  # type: ignore[arg-type]  # a type is hashable
     record: _Record = check(value, name)
@@ -66,7 +67,7 @@ def decode(kind: type[_Record], value: Any, name: str = "") -> _Record:
 
 @cache
 def _check(kind: Any, most: int = _MOST_ENTRIES) -> _Check:
-    """The check of a type."""
+    """The function that checks and decodes values of a type."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
         limits = [note for note in inner[1:] if isinstance(note, int)]
@@ -96,7 +97,7 @@ def _text(value: Any, name: str) -> str:
 
 
 def _number(value: Any, name: str) -> float:
-    """A finite number; a whole one stays one."""
+    """A finite number; an ``int`` stays an ``int``."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not abs(value) <= sys.float_info.max:
         raise WrongFieldError(name, "a finite number", value)
@@ -130,13 +131,13 @@ def _one_of_enum(kind: type[StrEnum]) -> _Check:
 
 
 def _one_kind_of(*kinds: Any) -> _Check:
-    """The check of a union: a value of JSON fits one of its types, or the last complains."""
+    """The check of a union; a value that fits no type is checked, and refused, as the last."""
 
     def check(value: Any, name: str) -> Any:
         if value is None and NoneType in kinds:
             return None
-        own = [kind for kind in kinds if kind is type(value)]
-        return _check(*(own or [kind for kind in kinds if kind is not NoneType][-1:]))(value, name)
+        exact = [kind for kind in kinds if kind is type(value)]
+        return _check(*(exact or [k for k in kinds if k is not NoneType][-1:]))(value, name)
 
     return check
 
@@ -188,7 +189,7 @@ def _mapping(value: Any, name: str) -> Mapping[Any, Any]:
 
 
 def _shown(value: Any) -> str:
-    """A value in a few words, however large it is."""
+    """A value, shortened for a message."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, str):

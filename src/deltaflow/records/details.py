@@ -1,4 +1,4 @@
-"""Parts of ``summary.json`` that have fields of their own."""
+"""The objects inside ``summary.json``; :class:`Summary` documents their fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from deltaflow.records.decoding import WrongFieldError
 
 Numbers = Mapping[str, float | None]
-"""By name; ``None`` for what is not a finite number."""
+"""Numbers by name; ``None`` stands for a number that is not finite."""
 
 
 @dataclass(frozen=True)
 class TableColumn:
-    """How a column of the user's own table was read, and why it was left out, if it was."""
+    """How a column of the user's table was read, or why it was left out."""
 
     name: str
     read_as: str | None
@@ -22,7 +22,7 @@ class TableColumn:
 
 @dataclass(frozen=True)
 class TableReading:
-    """How the user's own table was read."""
+    """How the user's table was read."""
 
     path: str
     rows: int
@@ -33,17 +33,17 @@ class TableReading:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Who is taken for whom; the field ``confusion`` of :class:`Summary` has the meaning."""
+    """A confusion matrix; see the field ``confusion`` of :class:`Summary`."""
 
     part: Literal["training", "validation", "test"]
     classes: Annotated[Sequence[str], 20]
     counts: Annotated[Sequence[Sequence[int]], 20]
 
     def __post_init__(self) -> None:
-        """Refuse counts that are not of these classes.
+        """Refuse a matrix of the wrong shape.
 
         Raises:
-            WrongFieldError: if there is not one for each pair of classes.
+            WrongFieldError: if there is not one count for each pair of classes.
         """
         k = len(self.classes)
         if [len(row) for row in self.counts] != [k] * k:
@@ -52,7 +52,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class TargetFit:
-    """How well a number is predicted; the field ``fit`` of :class:`Summary` has the meaning."""
+    """How well one target is predicted; see the field ``fit`` of :class:`Summary`."""
 
     name: str
     r2: float | None
@@ -61,7 +61,7 @@ class TargetFit:
 
 @dataclass(frozen=True)
 class Fit:
-    """How well numbers are predicted, of the part that was judged."""
+    """How well the targets of a regression are predicted on one part of the data."""
 
     part: Literal["training", "validation", "test"]
     targets: Annotated[Sequence[TargetFit], 10**6]
@@ -69,7 +69,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class TheorySummary:
-    """What theory says of a run; the field ``theory`` of :class:`Summary` has the meaning."""
+    """Theory's predictions for a run; see the field ``theory`` of :class:`Summary`."""
 
     activation: str | None
     phase: str | None
@@ -91,7 +91,7 @@ class TheorySummary:
 
 @dataclass(frozen=True)
 class VerdictRecord:
-    """A verdict; the field ``verdicts`` of :class:`Summary` has the meaning."""
+    """A verdict; see the field ``verdicts`` of :class:`Summary`."""
 
     kind: str
     words: str

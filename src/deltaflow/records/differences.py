@@ -1,4 +1,4 @@
-"""How far two tables of one schema differ."""
+"""Compares two tables of one schema row by row."""
 
 import math
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from deltaflow.records.schema import Schema
 
 @dataclass(frozen=True)
 class Differences:
-    """What two tables do not have in common.
+    """The differences between two tables.
 
     Attributes:
-        n_rows: in both, by their key.
-        n_alone: rows that one of them has and the other lacks.
-        largest: of each column that differs, the largest |a − b| / max(|a|, |b|); infinite where
-            one value is missing, or not finite.
-        time: the column of steps or epochs.
-        first: the first of these with a value that differs; ``None`` if none does.
+        n_rows: number of rows whose key is in both tables.
+        n_alone: number of rows whose key is in one table only.
+        largest: for each column that differs, the largest |a − b| / max(|a|, |b|); infinite if
+            one of the values is missing or not finite.
+        time: name of the column ``step`` or ``epoch``.
+        first: the first step or epoch with a difference; ``None`` if there is none.
     """
 
     n_rows: int
@@ -30,7 +30,7 @@ class Differences:
 
     @property
     def most(self) -> float:
-        """The largest difference of all columns, infinite if a row is missing; 0 for none."""
+        """The largest relative difference in any column; infinite if a row is missing."""
         return math.inf if self.n_alone else max(self.largest.values(), default=0.0)
 
 
@@ -38,9 +38,9 @@ def differences(schema: Schema, one: pl.DataFrame, other: pl.DataFrame) -> Diffe
     """Compare two tables row by row.
 
     Args:
-        schema: of both.
-        one: a table.
-        other: another one.
+        schema: the schema of both tables.
+        one: the first table.
+        other: the second table.
     """
     both = one.join(other, on=list(schema.key), suffix=" of the other")
     distances = both.select(

@@ -1,4 +1,4 @@
-"""The fields of ``summary.json``, with their types and meaning. The one place that says so."""
+"""The fields of ``summary.json``: their names, types and meanings are defined only here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,16 +19,19 @@ from deltaflow.system.processes import is_at_work
 Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
 _MOST_FOLDS = 1_000_000
 STATUSES: tuple[str, ...] = get_args(Status)
-"""How a run stands, the best first."""
+"""The statuses that a run may have, the best first."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and its 95 % interval; ``None`` for no seed, or no two.
+    """A mean over seeds with its 95 % interval.
 
     Attributes:
-        n: seeds counted.
-        alike: whether all of several values are the same.
+        mean: the mean; ``None`` if there is no value.
+        low: lower end of the interval; ``None`` if there are fewer than two values.
+        high: upper end of the interval.
+        n: number of seeds counted.
+        alike: whether there are several values and all are equal.
     """
 
     mean: float | None
@@ -43,7 +46,7 @@ Intervals = Mapping[str, Interval]
 
 @dataclass(frozen=True)
 class Replica:
-    """How one replica came out: its metrics at three moments, and its flow numbers."""
+    """The results of one replica: its metrics at three moments, and its flow numbers."""
 
     seed: int
     status: Literal["completed", "diverged"]
@@ -58,31 +61,33 @@ class Replica:
 
     @property
     def has_diverged(self) -> bool:
-        """Whether its loss or weights became infinite or NaN."""
+        """Whether the replica's loss or weights became infinite or NaN."""
         return self.status == "diverged"
 
     def numbers(self, part: str) -> Numbers:
-        """Its ``final``, ``best`` or ``test`` metrics, or its ``flow``."""
+        """The numbers of a part: ``final``, ``best``, ``test`` or ``flow``."""
         numbers: Numbers = getattr(self, part)
         return numbers
 
     def counts(self, name: str) -> bool:
-        """Whether a mean over seeds takes this number of the replica: of the start that of any.
+        """Whether a mean over seeds includes this number of the replica.
 
-        Those that do not diverge later are those whose δ explodes least, no sample of the start.
+        Numbers at the start are included for all replicas: those that do not diverge later are
+        those with the smallest δ, so they alone would be a biased sample.
         """
         return name.endswith("_start") or not self.has_diverged
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What was run, how it ended, and the numbers that matter. Annotations give the meaning."""
+    """What was run, how it ended, and its results. The annotations give the fields' meanings."""
 
     status: Annotated[Status, "running, completed, diverged (every replica), failed or interrupted"]
     error: Annotated[str | None, "the message of a failed run, else null"] = None
-    started: Annotated[str | None, "when, UTC, ISO 8601"] = None
+    started: Annotated[str | None, "time of the start, UTC, ISO 8601"] = None
     wall_seconds: Annotated[
-        float | None, "from start to end, without imports, in a stack its share; null before"
+        float | None,
+        "time from start to end, without imports; of a stack the run's share; null before the end",
     ] = None
     process: Annotated[int | None, "process id"] = None
     host: Annotated[str | None, "name of the machine"] = None
@@ -97,42 +102,42 @@ class Summary:
     ] = field(default_factory=dict)
     hyperparameters: Annotated[
         Mapping[str, bool | str | float | None],
-        "what one may vary to get another result, by name: the option of each group and every "
-        "value of the parts, a number, a text or null; empty if settings that no run can have "
-        "leave nothing to tell",
+        "the settings that change the result, by name: the option of each group and every value "
+        "of the parts, a number, a text or null; empty if the settings are not valid",
     ] = field(default_factory=dict)
     identity: Annotated[
         str | None,
         "SHA-256 of all settings that decide the result: two runs with the same one give the same "
-        "records; not those of logs, of the sweep, or of where the run computes and writes",
+        "records. Settings of logs, of the sweep, of the device and of directories do not count",
     ] = None
     git_commit: Annotated[
-        str | None, "of the checkout, with «-dirty» if it had changes; null outside one"
+        str | None, "commit of the checkout, with «-dirty» if it had changes; null outside one"
     ] = None
     versions: Annotated[
-        Mapping[str, str | None], "of Python, deltaflow and the libraries it trains with"
+        Mapping[str, str | None], "versions of Python, deltaflow and the libraries it trains with"
     ] = field(default_factory=dict)
     table: Annotated[
         TableReading | None,
-        "how the user's own table was read, null for other data: path, rows, rows_left_out for a "
-        "gap, targets, and of each column its name, what it was read as, the inputs it gives, and "
-        "why it was left_out",
+        "how the user's table was read, null for other data: path, rows, rows_left_out because of "
+        "a gap, targets, and for each column its name, what it was read as, the number of inputs, "
+        "and why it was left_out",
     ] = None
-    device: Annotated[str | None, "what it trained on"] = None
-    n_parameters: Annotated[int | None, "weights and biases of one replica"] = None
-    n_steps: Annotated[int | None, "updates made"] = None
+    device: Annotated[str | None, "name of the device that trained it"] = None
+    n_parameters: Annotated[int | None, "number of weights and biases of one replica"] = None
+    n_steps: Annotated[int | None, "number of updates"] = None
     layers: Annotated[
         Sequence[str], 10**5, "names of the layers of a watched model, in order; else empty"
     ] = field(default_factory=list)
-    stack: Annotated[Sequence[str], "runs trained as one with it, itself too; else empty"] = field(
-        default_factory=list
-    )
+    stack: Annotated[
+        Sequence[str], "all runs of the stack that it was trained in; empty if trained alone"
+    ] = field(default_factory=list)
     rows: Annotated[
-        Mapping[str, int], "of the parts train, validation and test; empty before the end"
+        Mapping[str, int],
+        "number of rows in the parts train, validation and test; empty before the end",
     ] = field(default_factory=dict)
     folds: Annotated[
-        int, "divisions of the rows, of each of which every seed has a replica: by `data.folds`, "
-        "by `data.split_seeds`, or both"
+        int, "number of splits of the rows, from `data.folds`, `data.split_seeds` or both; every "
+        "seed has a replica for each"
     ] = 1  # fmt: skip
     largest_class: Annotated[
         float | None,
@@ -141,19 +146,19 @@ class Summary:
     ] = None
     class_weights: Annotated[
         Mapping[str, float],
-        "how much a sample of each class counts in the loss, 1 on average over the training rows, "
-        "of the first fold if there are several; empty where all count alike, and for numbers",
+        "weight in the loss of a sample of each class, 1 on average over the training rows, of "
+        "the first fold if there are several; empty if all count alike, and for numbers",
     ] = field(default_factory=dict)
     confusion: Annotated[
         Confusion | None,
-        "of up to 20 classes, else null: the part of the data that was judged, the classes, and "
-        "counts, a row for each true class, a column for each class that its rows are taken for, "
-        "over all seeds that did not diverge",
+        "confusion matrix for up to 20 classes, else null: the part of the data, the classes, and "
+        "counts, a row for each true class and a column for each predicted class, summed over all "
+        "seeds that did not diverge",
     ] = None
     fit: Annotated[
         Fit | None,
-        "of numbers, else null: the part of the data that was judged, and of each target its name, "
-        "r2 and rmse (in its own units), the mean over all seeds that did not diverge",
+        "for numbers, else null: the part of the data, and for each target its name, r2 and rmse "
+        "(in the units of the target), the mean over all seeds that did not diverge",
     ] = None
     replicas: Annotated[
         Sequence[Replica],
@@ -203,7 +208,7 @@ class Summary:
 
     @property
     def n_folds(self) -> int:
-        """Folds of each seed; 1 if the replicas are not one for each seed and fold."""
+        """Number of folds per seed; 1 if the replicas do not fit ``folds``."""
         n_seeds = len({replica.seed for replica in self.replicas})
         if not 1 <= self.folds <= _MOST_FOLDS or n_seeds * self.folds != len(self.replicas):
             return 1 if self.replicas or self.folds < 1 else min(self.folds, _MOST_FOLDS)
@@ -211,11 +216,11 @@ class Summary:
 
     @property
     def n_diverged(self) -> int:
-        """Seeds that diverged."""
+        """Number of replicas that diverged."""
         return sum(replica.has_diverged for replica in self.replicas)
 
     def is_going(self, directory: Path) -> bool:
-        """Whether somebody still works on the run in its directory, as far as can be told."""
+        """Whether the process of the run still seems to be at work."""
         return self.status == "running" and is_at_work(
             self.process, self.host, self.started, directory
         )

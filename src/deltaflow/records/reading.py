@@ -1,4 +1,8 @@
-"""Tables from disk, whoever wrote them: whole or in chunks, checked before they are in memory."""
+"""Reads tables, whole or in chunks. Files are not trusted: they are checked before they are read.
+
+A table that another process wrote is decoded in a separate process, because a damaged file can
+crash the decoder.
+"""
 
 import os
 import re
@@ -19,57 +23,55 @@ from deltaflow.system.memory import require
 from deltaflow.system.parquet import footer
 
 CHUNKS = "records"
-"""The folder of a run under way that holds the chunks of its tables."""
+"""The folder in a run directory that holds the chunks of tables during the run."""
 
 _LARGEST = 2**32  # bytes of a file
-_LONGEST_FOOTER = 2**24  # bytes of the part of a file that says what is in it
+_LONGEST_FOOTER = 2**24  # bytes of a file's metadata
 _MOST_COLUMNS = 1000
-_ROWS = 1_000_000  # that a small file may have: alike, they take next to nothing
-_ROWS_PER_BYTE = 100
-_CELL = 24  # bytes: what is read, and two copies of it on the way
-_MOST = {"layer": 100_000}  # and of other whole numbers:
-_GREATEST = 2**62
+_ROWS = 1_000_000  # that any file may have, because equal rows compress to almost nothing
+_ROWS_PER_BYTE = 100  # that a file may have in addition
+_CELL = 24  # bytes of memory per value: the value and two temporary copies
+_MOST = {"layer": 100_000}  # the largest value of a column
+_GREATEST = 2**62  # the largest value of other columns of whole numbers
 _SPLITS = ("train", "validation", "test")
 _LONGEST_REASON = 300  # characters
-_written: set[tuple[int, ...]] = set()  # the whole tables that this process has written
+_written: set[tuple[int, ...]] = set()  # marks of the whole tables that this process has written
 
 
 def read_table(directory: Path, schema: Schema, *, is_own: bool = False) -> pl.DataFrame:
-    """A table of a run that has ended, is going, or was killed.
+    """Read a table of a run that has ended, is still training, or was killed.
 
-    Columns that the files lack, as those of an earlier version do, are null.
+    A column that the files lack, because an earlier version wrote them, is null.
 
     Args:
         directory: the run directory.
-        schema: of the table.
-        is_own: whether this process has written it. Any other is read in a process of its own,
-            which a damaged file may end, unless it was noted and is as it was.
+        schema: the schema of the table.
+        is_own: whether this process has written the table, so that it need not be read in a
+            separate process. A file passed to :func:`note_written` is recognised without this.
 
     Returns:
-        The rows in the order of the key; none if none were written.
+        The rows, sorted by the key; no rows if nothing was written.
 
     Raises:
-        ValueError: if a file there is not such a table.
+        ValueError: if a file is not a table of this schema.
     """
     frames = _read_parts(directory, schema, schema.types, is_own)
     return pl.concat(frames).sort(schema.key) if frames else schema.frame({})
 
 
 def read_columns(directory: Path, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
-    """Some columns of a table of a run that has ended, is going, or was killed.
-
-    Much quicker than the whole table. Columns that the files lack are null.
+    """Read some columns of a table, which is much faster than reading all.
 
     Args:
         directory: the run directory.
-        schema: of the table.
-        columns: names.
+        schema: the schema of the table.
+        columns: names of the columns; one that the files lack is null.
 
     Returns:
-        The rows, in no order; none if none were written.
+        The rows, in no particular order; no rows if nothing was written.
 
     Raises:
-        ValueError: if a file there is not such a table.
+        ValueError: if a file is not a table of this schema.
     """
     types = {name: schema.types[name] for name in columns}
     frames = _read_parts(directory, schema, types, is_own=False)
@@ -77,38 +79,38 @@ def read_columns(directory: Path, schema: Schema, columns: Sequence[str]) -> pl.
 
 
 def read_part(directory: Path, name: str, schema: Schema) -> pl.DataFrame:
-    """One of the files of a table that this process writes.
+    """Read one file of a table that this process is writing.
 
     Args:
         directory: the run directory.
-        name: of the file, as seen from there.
-        schema: of the table.
+        name: path of the file relative to ``directory``.
+        schema: the schema of the table.
 
     Raises:
-        FileNotFoundError: if it is not there.
-        ValueError: if it is not such a table.
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not a table of this schema.
     """
     return _read(directory, name, schema, schema.types, is_own=True)
 
 
 def note_written(path: Path) -> None:
-    """Note that this process has written a file, which it may read itself until it is changed."""
+    """Note that this process has written a file; until it changes, the file is trusted."""
     if (mark := _mark(path)) is not None:
         _written.add(mark)
 
 
 def warn_of_loss(error: Exception) -> None:
-    """Say that a chunk is left out."""
+    """Warn that a chunk cannot be read, and that its rows are lost."""
     warnings.warn(f"Rows are lost. {error}", stacklevel=3)
 
 
 def _read_parts(
     directory: Path, schema: Schema, types: Mapping[str, pl.DataType], is_own: bool
 ) -> list[pl.DataFrame]:
-    """Some columns of each of a table's files: one, or its chunks, each for itself.
+    """Read some columns from the whole table, or else from each of its chunks.
 
-    A run that ends makes one file of its chunks, and removes them after that. So what was read
-    of chunks is all that there was only if the one file is not there afterwards.
+    A run that ends writes the whole table and then removes the chunks. If the whole table appears
+    while chunks are read, some of them may have been missed, so the whole table is read.
     """
     whole = f"{schema.name}.parquet"
     if not os.path.lexists(directory / whole):
@@ -129,7 +131,7 @@ def _read_parts(
 
 
 def chunk_names(directory: Path, schema: Schema) -> list[str]:
-    """The files of a run's chunks of a table, as seen from its directory."""
+    """Paths of a table's chunks, relative to the run directory."""
     if directory / CHUNKS not in folders(directory):
         return []
     chunk = re.compile(rf"{schema.name}-[0-9]+\.parquet")
@@ -145,15 +147,15 @@ def _read(
     is_own: bool,
     n_held: int = 0,
 ) -> pl.DataFrame:
-    """Some columns of a file.
+    """Read some columns of a file.
 
     Args:
         directory: the run directory.
-        name: of the file, as seen from there.
-        schema: of the table.
-        types: of the columns, by name.
-        is_own: whether this process has written it.
-        n_held: bytes in memory, of other files of the table.
+        name: path of the file relative to ``directory``.
+        schema: the schema of the table.
+        types: types of the columns, by name.
+        is_own: whether this process has written the file.
+        n_held: bytes of the table's other files that are in memory.
     """
     with _as_table(directory / name, schema):
         if is_own or _mark(directory / name) in _written:
@@ -168,7 +170,7 @@ def _read(
 def _decoded_by_name(
     directory: str, name: str, table: str, columns: Sequence[str], n_held: int
 ) -> pl.DataFrame:
-    """Some columns of a file, asked for in words."""
+    """The same as :func:`_decoded`, with arguments that can be sent to another process."""
     schema = {schema.name: schema for schema in (LAYERS, METRICS)}[table]
     types = {column: schema.types[column] for column in columns}
     return _decoded(Path(directory), name, schema, types, n_held)
@@ -177,7 +179,7 @@ def _decoded_by_name(
 def _decoded(
     directory: Path, name: str, schema: Schema, types: Mapping[str, pl.DataType], n_held: int
 ) -> pl.DataFrame:
-    """Some columns of a file, checked before they are in memory and after."""
+    """Read some columns of a file; check its metadata before, and the values after."""
     with open_file(directory, name, _LARGEST) as file:
         found = footer(file, _LONGEST_FOOTER)
         there, n_rows = found.types, found.n_rows
@@ -196,7 +198,7 @@ def _decoded(
 
 
 def _mark(path: Path) -> tuple[int, ...] | None:
-    """What tells a file from any other, and from what it is once it has been changed."""
+    """Numbers that identify a file and its version; ``None`` if there is no file."""
     try:
         found = path.lstat()
     except OSError:
@@ -206,12 +208,12 @@ def _mark(path: Path) -> tuple[int, ...] | None:
 
 @contextmanager
 def _as_table(path: Path, schema: Schema) -> Iterator[None]:
-    """Say of whatever is raised within that a file is not a table."""
+    """Turn errors raised inside into one that says that the file is not a table."""
     try:
         yield
     except (FileNotFoundError, UnusableFileError, UnavailableError):
         raise
-    except (OSError, ValueError, PolarsError, PanicException) as error:  # the last no Exception
+    except (OSError, ValueError, PolarsError, PanicException) as error:  # panics: BaseException
         said = literal(" ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")
         raise UserError(
             f"{literal(str(path))} must be a Parquet file of the table `{schema.name}`. Found one "
@@ -220,10 +222,10 @@ def _as_table(path: Path, schema: Schema) -> Iterator[None]:
 
 
 def _checked(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """Some columns of a table, if those that every row has hold what they must.
+    """Check the columns that may not be null, and return the frame.
 
     Raises:
-        ValueError: for a missing value, one out of bounds, or a row that is there twice.
+        ValueError: if a value is missing or out of range, or two rows have the same key.
     """
     for column in schema.columns:
         if column.nullable or column.name not in frame.columns:

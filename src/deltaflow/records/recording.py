@@ -1,8 +1,7 @@
-"""The records of a run under way: its directory, its tables and its summary, brought to an end.
+"""Writes the records of a run from its first moment to its end: directory, tables and summary.
 
-Whatever ends a run, however often and in the midst of what, its rows stay and its summary says
-the truth: closing may be repeated, signals wait meanwhile, and an ending that is written is not
-replaced by another.
+However a run ends, its rows are kept and its summary is correct. Closing may be repeated, signals
+are held back while it runs, and the first ending that is written stays.
 """
 
 import shutil
@@ -23,24 +22,24 @@ from deltaflow.system.signals import held_back
 
 
 class DirectoryLostError(UserError):
-    """The directory of a run under way was deleted or moved."""
+    """The directory of a run was deleted or moved during the run."""
 
 
 class Recording:
-    """The records of a run, from its first moment on.
+    """The records of a run, while it is trained.
 
     Args:
-        directory: the run directory; made if it is not there.
-        summary: of the run before it begins.
-        resumed: whether it goes on in the directory that it has.
+        directory: the run directory; it is created if it does not exist.
+        summary: the first summary of the run.
+        resumed: whether a stopped run is resumed, whose directory is taken again.
 
     Attributes:
-        summary: what is known of the run; it is written when the run ends.
-        n_sharing: runs that are trained with it at the same time, itself included; each counts
-            its share of the time.
+        summary: the summary so far; it is written when the run ends.
+        n_sharing: number of runs in the same stack, including this one; the time is divided
+            evenly among them.
 
     Raises:
-        DirectoryTakenError: if the records of another run are in the directory.
+        DirectoryTakenError: if the directory has records of another run.
     """
 
     def __init__(self, directory: Path, summary: Summary, resumed: bool = False) -> None:
@@ -58,23 +57,23 @@ class Recording:
         self._has_ended = False
 
     def table(self, schema: Schema, flush_seconds: float) -> TableWriter:
-        """Begin a table; arguments as of `TableWriter`."""
+        """Open a table for writing; see :class:`TableWriter` for the arguments."""
         self._tables.append(TableWriter(self.directory, schema, flush_seconds))
         return self._tables[-1]
 
     def note(self, fields: dict[str, Any]) -> None:
-        """Fill in fields of the summary, given as JSON would have them."""
+        """Set fields of the summary from JSON-like values."""
         self.summary = summary_of(asdict(self.summary) | fields)
 
     def restart(self, keeping: bool = False) -> None:
-        """Forget and remove all that was recorded, but for the summary of the start.
+        """Discard all records except the first summary.
 
         Args:
-            keeping: forget alone, and remove nothing.
+            keeping: discard them in memory only, and remove no file.
 
         Raises:
-            DirectoryLostError: if the directory is not there any more.
-            OSError: if something cannot be removed.
+            DirectoryLostError: if the directory was deleted or moved.
+            OSError: if a file cannot be removed.
         """
         self.require_directory()
         self._tables = []
@@ -87,18 +86,18 @@ class Recording:
                     entry.unlink()
 
     def flush(self) -> None:
-        """Write all rows that are still in memory, and how long they took."""
+        """Write all rows that are in memory, and the summary with the time so far."""
         self.require_directory()
         for table in self._tables:
             table.flush()
         write_summary(self.directory, replace(self.summary, wall_seconds=self._seconds))
 
     def close_tables(self) -> None:
-        """Consolidate the tables, each whatever becomes of the others.
+        """Close every table, also after an error in another one.
 
         Raises:
-            DirectoryLostError: if the directory is not there any more.
-            OSError: if one of them could not be written.
+            DirectoryLostError: if the directory was deleted or moved.
+            OSError: if a table could not be written.
         """
         self.require_directory()
         errors = []
@@ -107,31 +106,31 @@ class Recording:
                 table.close()
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # polars' panics are no Exception
+            except BaseException as error:  # a panic of polars is not an Exception
                 errors.append(error)
         if errors:
             raise errors[0]
 
     def complete(self) -> None:
-        """Close the tables, and write the summary with the status that it has.
+        """Close the tables and write the summary, whose status is set already.
 
         Raises:
-            DirectoryLostError: if the directory is not there any more.
-            OSError: if something cannot be written; the run has not ended then.
+            DirectoryLostError: if the directory was deleted or moved.
+            OSError: if a file cannot be written. The run has not ended then.
         """
         with held_back():
             self.close_tables()
             self._end(self.summary)
 
     def break_off(self, status: Status, error: str | None) -> None:
-        """Write down that the run was stopped; nothing, if it had ended already.
+        """Record that the run failed or was interrupted, unless it has ended already.
 
-        What cannot be written is left out. On a disk that is full, the summary of the start, or
-        a shorter one, still fits where it is.
+        What cannot be written is left out. If the disk is full, the first summary or a shorter
+        one still fits into the space of the file that is there.
 
         Args:
             status: ``failed`` or ``interrupted``.
-            error: the message of a run that failed.
+            error: the error message of a failed run.
         """
         with held_back():
             if self._has_ended or not self.is_there:
@@ -151,16 +150,16 @@ class Recording:
 
     @property
     def is_there(self) -> bool:
-        """Whether the directory is still where it was."""
+        """Whether the directory still exists and is the same one."""
         return self._place == _place(self.directory)
 
     @property
     def n_lost(self) -> int:
-        """Rows that were written and could not be read again."""
+        """Number of rows that were written and could not be read again."""
         return sum(table.n_lost for table in self._tables)
 
     def require_directory(self) -> None:
-        """Refuse to write into a directory that is not the run's any more.
+        """Check that the directory is still there.
 
         Raises:
             DirectoryLostError: if it was deleted or moved.
@@ -184,7 +183,7 @@ class Recording:
 
 
 def _place(directory: Path) -> tuple[int, int] | None:
-    """What tells a directory from another of its name; ``None`` if it is not there."""
+    """Numbers that identify a directory whatever its name; ``None`` if there is none."""
     try:
         found = directory.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The columns of a report's table: a row per run, seed and fold, whatever the runs vary.
+"""The columns of a report's table, which has a row per run, seed and fold.
 
 >>> schema = runs_schema({"network.depth": pl.Float64()})
 >>> list(schema.types)[7:10]
@@ -13,7 +13,7 @@ from deltaflow.records.schema import Column, Schema, index
 
 
 def _of_replica(moment: str, when: str) -> tuple[Column, ...]:
-    """The metrics of a replica at one moment."""
+    """The columns with the metrics of a replica at one moment."""
     return tuple(
         Column(f"{moment}_{name}", unit, f"{what} {when}")
         for name, unit, what in (
@@ -27,16 +27,18 @@ def _of_replica(moment: str, when: str) -> tuple[Column, ...]:
 
 
 _OF_RUN = (
-    index("run", "number of the run: that of its directory, where these are unique"),
-    Column("directory", "–", "of the run, as seen from this table", pl.String(), nullable=False),
+    index("run", "number of the run: the number of its directory if these are unique"),
+    Column("directory", "–", "run directory, relative to this table", pl.String(), nullable=False),
     Column("seed", "–", "the replica's seed; null for a run that left no results", pl.Int64()),
-    Column("fold", "–", "the replica's division of the rows; null likewise", pl.Int64()),
-    Column("status", "–", "of the replica: completed or diverged; of a run without results: "
+    Column("fold", "–", "the replica's split of the rows; null for a run that left no results",
+           pl.Int64()),
+    Column("status", "–", "status of the replica: completed or diverged; of a run without results: "
            "failed, interrupted or running", pl.String(), nullable=False),
-    Column("reason", "–", "why it is not completed", pl.String()),
+    Column("reason", "–", "why the status is not completed", pl.String()),
     Column("diverged_at_step", "updates", "first step whose loss or weights were not finite; null "
            "if it did not diverge", pl.Int64()),
-    Column("overrides", "–", "of the run, as on a command line", pl.String(), nullable=False),
+    Column("overrides", "–", "the run's overrides, as on a command line", pl.String(),
+           nullable=False),
 )  # fmt: skip
 
 _OF_RESULT = (
@@ -61,25 +63,25 @@ _OF_RESULT = (
     Column("saturated_fraction_end", "–", "share of saturated entries at the end, the largest of "
            "the hidden layers"),
     Column("verdict", "–", "kind of the run's first verdict", pl.String()),
-    Column("wall_seconds", "s", "of the run, all its seeds together"),
+    Column("wall_seconds", "s", "time that the run took, all seeds together"),
 )  # fmt: skip
 
 RUNS = Schema("runs", key=("run", "seed", "fold"), columns=(*_OF_RUN, *_OF_RESULT))
-"""The table of a report, without the columns for what varies; see :func:`runs_schema`."""
+"""The table of a report, without columns for settings that vary; see :func:`runs_schema`."""
 
 
 def runs_schema(axes: Mapping[str, pl.DataType]) -> Schema:
-    """The schema of a report's table of runs.
+    """The schema of a report's table.
 
     Args:
-        axes: what varies between the runs, with the types of its values.
+        axes: the type of each setting that varies between the runs.
 
     Returns:
-        ``RUNS`` with a column for each of them after ``overrides``; ``axis.<name>`` for one that
-        goes by the name of another column.
+        ``RUNS`` with a column for each axis after ``overrides``. An axis with the name of another
+        column is called ``axis.<name>``.
     """
-    own = tuple(
+    varied = tuple(
         Column(f"axis.{name}" if name in RUNS.types else name, "–", "a setting that varies", kind)
         for name, kind in axes.items()
     )
-    return Schema(RUNS.name, RUNS.key, (*_OF_RUN, *own, *_OF_RESULT))
+    return Schema(RUNS.name, RUNS.key, (*_OF_RUN, *varied, *_OF_RESULT))

@@ -1,4 +1,4 @@
-"""The columns of the tables: names, types, units, meaning. The one place that says so.
+"""The columns of the tables: their names, types, units and meanings are defined only here.
 
 >>> print(LAYERS.markdown().splitlines()[2])
 | `seed` | Int64 | – | the replica's seed |
@@ -17,12 +17,12 @@ class Column:
     """One column of a table.
 
     Attributes:
-        name: as it stands in the file.
-        unit: of its values; «–» for counts, names and ratios.
-        meaning: in one line.
-        dtype: its polars type.
-        nullable: whether it may not apply to a row.
-        default: its value in tables that lack it.
+        name: name in the file.
+        unit: unit of the values; «–» for counts, names and ratios.
+        meaning: what the column holds, in one line.
+        dtype: polars type.
+        nullable: whether a value may be null.
+        default: value in tables that lack the column, such as those of an earlier version.
     """
 
     name: str
@@ -34,17 +34,17 @@ class Column:
 
     @property
     def absent(self) -> pl.Expr:
-        """The column of a table that lacks it."""
+        """The column to add to a table that lacks it."""
         return pl.lit(self.default, self.dtype).alias(self.name)
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of one table, and the columns that name a row.
+    """The columns of one table.
 
     Attributes:
-        name: of the table; its file is ``<name>.parquet``.
-        key: columns that together are unique, and the order of the rows.
+        name: name of the table; its file is ``<name>.parquet``.
+        key: columns whose values together identify a row; rows are sorted by them.
         columns: all columns, in the order of the file.
     """
 
@@ -59,11 +59,11 @@ class Schema:
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """The columns that hold measurements."""
+        """Names of the columns of type Float64, which are the measurements."""
         return tuple(c.name for c in self.columns if c.dtype == pl.Float64)
 
     def frame(self, data: Mapping[str, object]) -> pl.DataFrame:
-        """A table of this schema; columns that ``data`` lacks are null.
+        """Build a table of this schema; columns that ``data`` lacks get their default or null.
 
         Args:
             data: values by column name.
@@ -72,7 +72,7 @@ class Schema:
             The table, with all columns in order.
 
         Raises:
-            ValueError: if a column is unknown, or is null where it must apply.
+            ValueError: if a column is unknown, or a column that is not nullable has a null.
         """
         if unknown := set(data) - set(self.types):
             raise UserError(
@@ -84,16 +84,14 @@ class Schema:
         return self.check(frame.with_columns(absent).select(list(self.types)))
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The table itself, if it obeys the schema.
-
-        Args:
-            frame: a table.
+        """Check that a table has this schema.
 
         Returns:
-            ``frame``.
+            ``frame``, unchanged.
 
         Raises:
-            ValueError: if names, order or types differ, or a key is null.
+            ValueError: if names, order or types differ, or a column that is not nullable has a
+                null.
         """
         if dict(frame.schema) != self.types or list(frame.columns) != list(self.types):
             raise UserError(
@@ -109,7 +107,7 @@ class Schema:
         return frame
 
     def markdown(self) -> str:
-        """The schema as a table for the documentation."""
+        """The schema as a Markdown table."""
         rows = [
             f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning.replace('|', chr(92) + '|')} |"
             for c in self.columns
@@ -118,22 +116,23 @@ class Schema:
 
 
 def index(name: str, meaning: str, default: int | None = None) -> Column:
-    """A column of whole numbers that every row has."""
+    """A column of whole numbers that may not be null."""
     return Column(name, "–", meaning, pl.Int64(), nullable=False, default=default)
 
 
 _FOLD = index(
-    "fold", "which division of the rows the replica has: of `data.folds` its number, of "
-    "`data.split_seeds` its place; of both, first all folds of the first; else 0", default=0
+    "fold", "number of the replica's split of the rows: the fold of `data.folds`, or the position "
+    "in `data.split_seeds`; with both, all folds of the first split seed come first; else 0",
+    default=0
 )  # fmt: skip
 
 
 def told_apart(frame: pl.DataFrame, n_folds: int) -> pl.DataFrame:
-    """A table whose ``seed`` tells replicas apart: with several folds, ``seed · n_folds + fold``.
+    """Replace ``seed`` by a number that identifies a replica: ``seed · n_folds + fold``.
 
     Args:
-        frame: with the columns ``seed`` and ``fold``.
-        n_folds: of each seed.
+        frame: a table with the columns ``seed`` and ``fold``.
+        n_folds: number of folds per seed.
     """
     if n_folds == 1:
         return frame
@@ -146,46 +145,46 @@ LAYERS = Schema(
     columns=(
         index("seed", "the replica's seed"),
         _FOLD,
-        index("step", "updates before this one; 0 is the first"),
+        index("step", "number of updates made before; 0 is the first step"),
         index("layer", "1 (next to the input) to L (the output layer)"),
         index("fan_in", "inputs of the layer"),
         index("fan_out", "units of the layer"),
         Column("delta_rms", "loss/z", "RMS of δ over samples and units; under batch normalisation "
-               "δ is what the loss of the whole batch says of z"),
+               "δ is the gradient of the whole batch's loss with respect to z"),
         Column("delta_norm", "loss/z", "√fan_out · delta_rms: RMS over samples of ‖δ‖₂"),
         Column("weight_grad_rms", "loss/W", "RMS of the batch gradient G, before clipping"),
         Column("weight_grad_norm", "loss/W", "‖G‖, Frobenius"),
         Column("bias_grad_rms", "loss/b", "RMS of the bias gradient, before clipping"),
         Column("sample_grad_rms", "loss/W", "RMS over entries and samples of the weight "
                "gradients g_b of single samples; this and the three below are null under batch "
-               "normalisation, which knows no single samples"),
+               "normalisation, where samples have no separate gradients"),
         Column("grad_noise_trace", "(loss/W)²", "trΣ of g_b over samples; null for one sample"),
         Column("grad_signal", "(loss/W)²", "unbiased ‖G‖²; null for one sample"),
         Column("noise_scale", "samples", "trΣ / |G|²; null where |G|² ≤ 0"),
-        Column("update_ratio", "–", "‖ΔW‖ / ‖W‖ of the step taken"),
+        Column("update_ratio", "–", "‖ΔW‖ / ‖W‖ of the update"),
         Column("weight_rms", "W", "RMS of the weights before the step"),
         Column("preactivation_mean", "z", "mean of z"),
         Column("preactivation_std", "z", "standard deviation of z over samples and units"),
         Column("preactivation_second_moment", "z²", "mean of z²: theory's q"),
         Column("activation_mean", "h", "mean of h = φ(z); null without φ"),
         Column("activation_std", "h", "standard deviation of h; null without φ"),
-        Column("saturated_fraction", "–", "share of entries far out, where |φ'(z)| < 0.05 max "
-               "|φ'|; null unless φ saturates"),
+        Column("saturated_fraction", "–", "share of entries in a saturated range of φ, where "
+               "|φ'(z)| < 0.05 max |φ'|; null unless φ saturates"),
         Column("inactive_fraction", "–", "share of entries with φ'(z) = 0; null unless φ has a "
                "flat part"),
         Column("dead_fraction", "–", "share of units with φ'(z) = 0 on the whole probe set; null "
                "unless φ has a flat part"),
-        Column("effective_rank", "–", "exp of the entropy of the singular values of h, as shares; "
-               "null without φ, and unless diagnostics=full"),
+        Column("effective_rank", "–", "exp of the entropy of the singular values of h, normalised "
+               "to sum 1; null without φ, and unless diagnostics=full"),
         Column("predicted_preactivation_second_moment", "z²", "theory's q for the step's samples; "
-               "this and the columns below are of step 0"),
-        Column("predicted_delta_norm", "loss/z", "theory's profile of delta_norm, where the "
-               "logarithms of networks of this width have their mean, under normalisation and of "
-               "watched models in the limit of wide ones; aligned at the last hidden layer; null "
-               "for the output layer"),
-        Column("predicted_delta_norm_spread", "–", "standard deviation of ln delta_norm, aligned "
-               "alike, among networks of this width; null for the output layer, under "
-               "normalisation and of watched models"),
+               "this and the columns below are null after step 0"),
+        Column("predicted_delta_norm", "loss/z", "theory's profile of delta_norm: the geometric "
+               "mean over networks of this width, or the limit of infinite width under "
+               "normalisation and for watched models; aligned at the last hidden layer; null for "
+               "the output layer"),
+        Column("predicted_delta_norm_spread", "–", "standard deviation over networks of this width "
+               "of ln delta_norm, aligned in the same way; null for the output layer, under "
+               "normalisation and for watched models"),
         Column("predicted_sample_grad_rms", "loss/W", "theory's profile of sample_grad_rms, "
                "aligned at the last hidden layer; null for the output layer"),
     ),
@@ -200,11 +199,11 @@ METRICS = Schema(
         index("epoch", "0 is the first; the test split has the last one trained"),
         Column("split", "–", "train (during the epoch, as the weights move), validation (after "
                "it) or test (after training)", pl.String(), nullable=False),
-        Column("loss", "loss", "mean over the samples"),
-        Column("accuracy", "–", "share of samples predicted right; null for regression"),
+        Column("loss", "loss", "mean loss over the samples"),
+        Column("accuracy", "–", "share of samples whose class is predicted; null for regression"),
         Column("macro_f1", "–", "F1 averaged over classes; null for regression"),
         Column("r2", "–", "share of variance explained, mean over targets; null for classes"),
-        Column("rmse", "target", "root mean squared error in the data's own units; null for "
+        Column("rmse", "target", "root mean squared error in the units of the data; null for "
                "classes"),
     ),
 )  # fmt: skip

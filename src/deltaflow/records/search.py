@@ -1,4 +1,4 @@
-"""``search.json``: what a search tried, and what it came to so far."""
+"""``search.json``: the goal, the space and the best trial of a search."""
 
 import json
 from collections.abc import Mapping
@@ -16,20 +16,21 @@ _LARGEST = 2**20  # bytes
 
 @dataclass(frozen=True)
 class SearchRecord:
-    """A search: its goal, its space, its trials. Annotations give the meaning."""
+    """The state of a search. The annotations give the fields' meanings."""
 
     metric: Annotated[
-        str | None, "what is searched for, as `sweep.optimized_metric`; null for the first metric"
+        str | None,
+        "the metric that is optimised, `sweep.optimized_metric`; null for the run's first",
     ]
-    direction: Annotated[Literal["maximize", "minimize"], "whether more of it is better"]
-    sampler: Annotated[str, "what proposes trials"]
-    space: Annotated[Mapping[str, str], "what varies: values as typed, by setting"]
-    n_trials: Annotated[int, "trials that were asked for"]
-    n_completed: Annotated[int, "trials with a result"]
-    n_failed: Annotated[int, "trials without one"]
+    direction: Annotated[Literal["maximize", "minimize"], "whether a larger value is better"]
+    sampler: Annotated[str, "the sampler, which proposes trials"]
+    space: Annotated[Mapping[str, str], "the values of each setting that varies, as typed"]
+    n_trials: Annotated[int, "number of trials that were asked for"]
+    n_completed: Annotated[int, "number of trials with a result"]
+    n_failed: Annotated[int, "number of trials without a result"]
     best_trial: Annotated[int | None, "number of the best trial; null if none has a finite result"]
-    best_value: Annotated[float | None, "its result: the mean over seeds"]
-    best_overrides: Annotated[Mapping[str, str], "its settings"]
+    best_value: Annotated[float | None, "result of the best trial, the mean over seeds"]
+    best_overrides: Annotated[Mapping[str, str], "settings of the best trial"]
 
 
 SEARCH_FIELDS: dict[str, str] = {
@@ -40,15 +41,15 @@ SEARCH_FIELDS: dict[str, str] = {
 
 
 def write_search(sweep: Path, record: SearchRecord) -> None:
-    """Write what is known of a search into its sweep's directory."""
+    """Write ``search.json`` into the directory of the sweep."""
     replace_file(sweep / SEARCH, f"{json.dumps(asdict(record), indent=2)}\n".encode())
 
 
 def read_search(sweep: Path) -> SearchRecord | None:
-    """What is known of the search in a sweep's directory, whoever wrote it.
+    """Read ``search.json`` from the directory of a sweep; the file is not trusted.
 
     Returns:
-        The record; ``None`` if there is none that can be read.
+        The record; ``None`` if there is no file or it is not valid.
     """
     with suppress(OSError, ValueError, RecursionError):
         content: Any = json.loads(read_file(sweep, SEARCH, _LARGEST))

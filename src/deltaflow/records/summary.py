@@ -1,4 +1,4 @@
-"""``summary.json``: what was run, how it ended, and the numbers that matter."""
+"""Reads and writes ``summary.json``, by which a run also takes its directory."""
 
 import json
 import math
@@ -25,9 +25,9 @@ _WRITTEN = (
     SUMMARY, "layers.parquet", "metrics.parquet", "records", "flow.png", ".hydra", "checkpoints",
     "tensorboard", "csv", "wandb", "fit-profile.txt", "validate-profile.txt", "test-profile.txt",
 )  # fmt: skip
-"""What a run writes. Where one of these is, something of somebody's would be overwritten."""
-_LARGEST = 2**26  # bytes of a summary: one of fifty thousand replicas
-_MOST_VALUES = 2**22  # of a summary; a few bytes each could be gigabytes in memory
+"""Files that a run writes. A directory that has one of them is not taken by another run."""
+_LARGEST = 2**26  # bytes of a summary, enough for fifty thousand replicas
+_MOST_VALUES = 2**22  # of a summary; decoded, each takes far more memory than in the file
 
 
 class DirectoryTakenError(UserError):
@@ -35,20 +35,20 @@ class DirectoryTakenError(UserError):
 
 
 class EmptySummaryError(UserError):
-    """A run has taken its directory, and nothing is known of it yet."""
+    """The summary is an empty file: the run has just taken its directory."""
 
 
 def claim(directory: Path, summary: Summary) -> None:
-    """Take a directory for a run, before any other can.
+    """Take a directory for a new run by creating its summary, which only one run can do.
 
-    The first summary is there whole at once, so whoever finds one knows whose it is.
+    The file appears with its whole content at once.
 
     Args:
-        directory: the run directory; made if it is not there.
-        summary: of the run as it begins.
+        directory: the run directory; it is created if it does not exist.
+        summary: the first summary of the run.
 
     Raises:
-        DirectoryTakenError: if another run has it.
+        DirectoryTakenError: if the directory has files of another run.
     """
     content = _written(summary)
     directory.mkdir(parents=True, exist_ok=True)
@@ -67,17 +67,18 @@ def claim(directory: Path, summary: Summary) -> None:
 
 
 def reclaim(directory: Path, summary: Summary) -> Summary:
-    """Take the directory of a run that was stopped, for the same run.
+    """Take the directory of a stopped run again, in order to resume it.
 
     Args:
         directory: the run directory.
-        summary: of the run as it goes on.
+        summary: the first summary of the resumed run; it gets the ``wall_seconds`` of the old.
 
     Returns:
-        The summary that was there. How long it took stays in the new one.
+        The old summary.
 
     Raises:
-        DirectoryTakenError: if it has ended, is going, or is another; nothing is touched.
+        DirectoryTakenError: if the run has completed or diverged, is still at work, or has
+            another identity. No file is changed then.
         ValueError: if there is no summary.
     """
     found, where = read_summary(directory), literal(str(directory))
@@ -97,24 +98,24 @@ def reclaim(directory: Path, summary: Summary) -> Summary:
 
 
 def write_summary(directory: Path, summary: Summary) -> None:
-    """Write ``summary.json`` in one go."""
+    """Write ``summary.json``, whole or not at all unless the disk is full."""
     content = _written(summary)
     path = directory / SUMMARY
     try:
         replace_file(path, content)
-    except OSError:  # a full disk; but what the summary that is there takes is ours already
+    except OSError:  # the disk is full, but the old summary's space can be used again
         overwrite_file(path, content)
 
 
 def read_summary(directory: Path) -> Summary:
-    """Read ``summary.json``, whoever wrote it.
+    """Read ``summary.json``; the file is not trusted.
 
     Args:
         directory: the run directory.
 
     Raises:
-        EmptySummaryError: if it is empty.
-        ValueError: if there is none, it cannot be read, or a field is not what it must be.
+        EmptySummaryError: if the file is empty.
+        ValueError: if there is no file, it cannot be read, or a field has a wrong value.
     """
     where = literal(str(directory))
     try:
@@ -144,10 +145,10 @@ def read_summary(directory: Path) -> Summary:
 
 
 def summary_of(values: Any) -> Summary:
-    """A summary of fields as JSON would have them, NaN and infinities as null.
+    """Build a summary from JSON-like values; NaN and infinities become null.
 
     Raises:
-        WrongFieldError: for the first field that is not what it must be.
+        WrongFieldError: for the first field with a wrong value.
     """
     return decode(Summary, _finite(values))
 

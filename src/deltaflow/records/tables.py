@@ -1,4 +1,4 @@
-"""Tables on their way to disk: in chunks while a run is going, consolidated at its end."""
+"""Writes tables: in chunks during a run, and as one file at its end."""
 
 import io
 from contextlib import suppress
@@ -20,19 +20,19 @@ from deltaflow.system.files import make_folder, replace_file
 
 
 class TableWriter:
-    """Collects rows of one table and writes them out now and then.
+    """Collects rows of one table and writes them in chunks.
 
-    Whatever happens, and however often, no row is lost that was written once: rows are forgotten
-    only when they are in a chunk, and chunks are removed only when the whole table is there.
+    A row that was written is never lost: rows leave memory only after their chunk is written, and
+    chunks are removed only after the whole table is written.
 
     Args:
         directory: the run directory.
-        schema: of the table.
-        flush_seconds: rows older than this are written with the next ones; what a killed
-            run loses at most, but for the step it was in.
+        schema: the schema of the table.
+        flush_seconds: rows are written with the first rows that come this long after the last
+            chunk, so a killed run loses at most the rows of this time and of the current step.
 
     Attributes:
-        n_lost: rows of chunks that could not be read again.
+        n_lost: number of rows in chunks that could not be read again.
     """
 
     def __init__(self, directory: Path, schema: Schema, flush_seconds: float) -> None:
@@ -41,18 +41,18 @@ class TableWriter:
         self.flush_seconds = flush_seconds
         self.n_lost = 0
         self._frames: list[pl.DataFrame] = []
-        self._chunks: dict[str, int] = {}  # written and not consolidated, with their rows
-        self._n_named = 0  # chunks that were begun, written or not
+        self._chunks: dict[str, int] = {}  # number of rows of each chunk that was written
+        self._n_named = 0  # number of the next chunk
         self._flushed_at = monotonic()
 
     def go_on(self, kept: pl.Expr) -> None:
-        """Begin with some of the rows that an earlier process has left; the others are removed.
+        """Take over rows that an earlier process has written, and remove the others.
 
         Args:
-            kept: which of them stay.
+            kept: a boolean expression; rows for which it is true are kept.
 
         Raises:
-            ValueError: if what is there is no such table; nothing is touched then.
+            ValueError: if a file is not a table of this schema. No file is changed then.
         """
         rows = read_table(self.directory, self.schema).filter(kept)
         old = chunk_names(self.directory, self.schema)
@@ -67,11 +67,8 @@ class TableWriter:
     def append(self, frame: pl.DataFrame) -> None:
         """Add rows.
 
-        Args:
-            frame: rows that obey the schema.
-
         Raises:
-            ValueError: if they do not.
+            ValueError: if ``frame`` does not have the schema.
         """
         self._frames.append(self.schema.check(frame))
         if self.is_due:
@@ -79,11 +76,11 @@ class TableWriter:
 
     @property
     def is_due(self) -> bool:
-        """Whether rows that come now are written at once."""
+        """Whether the next rows are written at once."""
         return monotonic() - self._flushed_at > self.flush_seconds
 
     def flush(self) -> None:
-        """Write what has come since the last time as a chunk of its own."""
+        """Write the rows since the last chunk as a new chunk."""
         self._flushed_at = monotonic()
         if self._frames:
             make_folder(self.directory / CHUNKS)
@@ -94,14 +91,13 @@ class TableWriter:
             self._frames = []
 
     def close(self) -> None:
-        """Consolidate: one file, rows in the order of the key, chunks removed.
+        """Write one file, sorted by the key, and remove the chunks.
 
-        It may be called again, after a failure or an interruption too; rows that are in the
-        file stay there.
+        It may be called again, also after an error or an interruption; rows in the file are kept.
 
         Raises:
-            OSError: if the file cannot be written; the chunks are there then.
-            ValueError: if the file is there and not such a table.
+            OSError: if the file cannot be written. The chunks are kept then.
+            ValueError: if the file exists and is not a table of this schema.
         """
         name = f"{self.schema.name}.parquet"
         path = self.directory / name
@@ -111,7 +107,7 @@ class TableWriter:
         chunks = {chunk: self._read(chunk) for chunk in self._chunks}
         known = [frame for frame in chunks.values() if frame is not None]
         rows = pl.concat([*before, *known, *self._frames, self.schema.frame({})])
-        # An interruption may have left rows in two places.
+        # After an interruption, rows may be both in the file and in a chunk.
         whole = rows.unique(self.schema.key, keep="first").sort(self.schema.key)
         replace_file(path, parquet(whole))
         note_written(path)
@@ -119,16 +115,16 @@ class TableWriter:
         self.n_lost += sum(self._chunks[chunk] for chunk, frame in chunks.items() if frame is None)
         self._chunks = {}
         for chunk in map(self._chunk, range(self._n_named)):
-            if chunks.get(chunk, rows) is not None:  # one that is damaged may be mended by hand
+            if chunks.get(chunk, rows) is not None:  # a damaged chunk is kept: it may be repaired
                 (self.directory / chunk).unlink(missing_ok=True)
-        with suppress(OSError):  # it holds another table's chunks, or is gone
+        with suppress(OSError):  # the folder has chunks of another table, or does not exist
             (self.directory / CHUNKS).rmdir()
 
     def _chunk(self, number: int) -> str:
         return f"{CHUNKS}/{self.schema.name}-{number:05d}.parquet"
 
     def _read(self, chunk: str) -> pl.DataFrame | None:
-        """The rows of a chunk; ``None``, and a warning, if it is not as it was written."""
+        """The rows of a chunk; ``None``, after a warning, if it cannot be read."""
         try:
             return read_part(self.directory, chunk, self.schema)
         except (OSError, ValueError) as error:
@@ -137,7 +133,10 @@ class TableWriter:
 
 
 def parquet(frame: pl.DataFrame) -> bytes:
-    """A frame as the content of a Parquet file; polars has no OSError for a full disk."""
+    """The bytes of a Parquet file.
+
+    polars does not write the file itself, because it raises no ``OSError`` if the disk is full.
+    """
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     return buffer.getvalue()
