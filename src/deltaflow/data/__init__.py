@@ -1,9 +1,9 @@
-"""Data: where samples come from, and how they reach R replicas at once.
+"""Data: sources of samples, preprocessing, and batches for R replicas.
 
-A *source* is any function that returns :class:`Samples`, or a pair of arrays. They are
-split, standardised by the training part, and served to each replica in its own order of whole
-batches, ``[R, B, features]``. What was done to them is kept as a :class:`Preprocessing`, by which
-:func:`read_unseen` reads the rows that a trained network is to judge.
+A *source* is any function that returns :class:`Samples`, or a pair of arrays. The samples are
+split, standardised by the training part, and served in batches ``[R, B, features]``, in a
+different order to each replica. A :class:`Preprocessing` holds what was done, and
+:func:`read_unseen` applies it to new rows for a prediction.
 """
 
 from deltaflow.data import sources

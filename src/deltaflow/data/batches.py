@@ -1,4 +1,4 @@
-"""Batches: whole ones for all replicas, each in its own order, of the rows of its own fold."""
+"""Batches for all replicas at once; replicas may differ in the order of rows and in the fold."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 from deltaflow.nn.random_streams import Stream, permutations
 
-EVALUATION_ROWS = 10_000  # of a batch without gradients
+EVALUATION_ROWS = 10_000  # rows in a batch of an evaluation
 Batch = tuple[Tensor, Tensor]
 
 
 class ReplicaOrder:
-    """The order in which each replica sees the training rows, an epoch at a time.
+    """The order of the training rows for each replica in each epoch.
 
-    Lightning calls ``set_epoch`` before each epoch, as it does for any sampler.
+    Lightning calls ``set_epoch`` before each epoch, as for any sampler.
     """
 
     def __init__(self, n_rows: int, seeds: Sequence[int]) -> None:
@@ -23,7 +23,7 @@ class ReplicaOrder:
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch whose order comes next."""
+        """Set the epoch whose order :meth:`permutation` returns."""
         self.epoch = epoch
 
     def permutation(self) -> Tensor:
@@ -34,14 +34,14 @@ class ReplicaOrder:
 class TrainingBatches:
     """Batches ``([R, B, features], [R, B, …])``; the last may be short.
 
-    A full batch is not permuted.
+    A batch of all rows is not permuted.
 
     Args:
-        part: features and targets of the rows of each fold.
-        seeds: one per replica.
-        batch_size: samples a step.
-        labels: of each replica, ``[R, n_rows]``, if they differ.
-        folds: of each replica, ``[R]``; the first of all if ``None``.
+        part: features ``[n_folds, n_rows, n_features]`` and targets ``[n_folds, n_rows, …]``.
+        seeds: the seed of each replica.
+        batch_size: samples per step.
+        labels: targets of each replica, ``[R, n_rows]``, which replace those of ``part``.
+        folds: the fold of each replica, ``[R]``; ``None`` if all have the first.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class TrainingBatches:
 
 
 class EvaluationBatches:
-    """Batches of at most ``EVALUATION_ROWS`` rows in their order, of each replica's fold.
+    """Batches of at most ``EVALUATION_ROWS`` rows, in order, of each replica's fold.
 
-    Folds that have fewer rows than others repeat their first, behind all others.
+    A fold with fewer rows than others is padded at its end with copies of its first row.
     """
 
     def __init__(self, part: Batch, folds: Tensor) -> None:
@@ -94,7 +94,7 @@ class EvaluationBatches:
 
 
 def of_folds(values: Tensor, folds: Tensor) -> Tensor:
-    """Of values ``[n_folds, …]``, those of each replica's fold, ``[R, …]``."""
+    """Select from values ``[n_folds, …]`` those of each replica's fold, ``[R, …]``."""
     if len(values) == 1:
         return values.expand(len(folds), *values.shape[1:])
     return values[folds.to(values.device)]

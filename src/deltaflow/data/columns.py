@@ -1,4 +1,4 @@
-"""What became of the columns of a table."""
+"""How the columns of a table were read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ import numpy as np
 
 Array = np.typing.NDArray[Any]
 MOST_COLUMNS = 1_000_000
-"""Columns, inputs and categories that a kept table may have at most."""
+"""Greatest number of columns, inputs or categories in a preprocessing that is read from a file."""
 
 
 class Kind(StrEnum):
-    """What a column was taken for."""
+    """The kind of values in a column."""
 
     NUMBER = "number"
     CATEGORY = "category"
@@ -23,22 +23,23 @@ class Kind(StrEnum):
 
     @property
     def is_numeric(self) -> bool:
-        """Whether its inputs are standardised, and a gap is filled with their median."""
+        """Whether the column's inputs are standardised, and gaps are filled with the median."""
         return self in (Kind.NUMBER, Kind.ORDER, Kind.DATE)
 
 
 @dataclass(frozen=True)
 class Column:
-    """What became of a column.
+    """How a column was read.
 
     Attributes:
-        name: as in the file.
-        kind: what it was taken for; ``None`` if it was not looked at.
-        n_inputs: how many inputs of the network it gives; 0 if it is left out.
-        left_out: why, if it is.
-        categories: of a category, in the order of its inputs; the second of two is 1.
-        form: of dates in words, as ``strptime`` has it.
-        has_indicator: whether its last input is 1 where it has a gap.
+        name: name in the file.
+        kind: the kind of its values; ``None`` if it was not read.
+        n_inputs: number of the network's inputs that it gives; 0 if it is left out.
+        left_out: why it is left out; empty if it is used.
+        categories: the categories in the order of the inputs. Two categories give one input, which
+            is 1 for the second.
+        form: format of dates, for ``strptime``.
+        has_indicator: whether the last input is an indicator, which is 1 where there is a gap.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Column:
 
     @property
     def n_values(self) -> int:
-        """Inputs but for the indicator."""
+        """Number of inputs without the indicator."""
         return self.n_inputs - self.has_indicator
 
 
@@ -60,15 +61,15 @@ class Reading:
     """How a table was read.
 
     Attributes:
-        path: of the file, as it was given.
-        n_rows: its rows, without header, blank lines and rows that were left out.
-        targets: the columns to predict.
-        columns: all others, in the order of the file.
-        class_counts: rows of each class, by name; empty for a regression.
-        target_ranges: the least and the greatest value of each numeric target.
-        target_kind: what the target was taken for.
-        rows: which rows of the file they are, from 0, if some were left out for a gap.
-        n_rows_left_out: how many were.
+        path: path of the file, as the user gave it.
+        n_rows: number of rows that are used.
+        targets: names of the columns to predict.
+        columns: all other columns, in the order of the file.
+        class_counts: number of rows of each class, by name; empty for a regression.
+        target_ranges: the smallest and the largest value of each numeric target.
+        target_kind: the kind of the target's values.
+        rows: for each used row its data row in the file, from 0; ``None`` if all are used.
+        n_rows_left_out: number of rows that were left out because of a gap.
     """
 
     path: str
@@ -82,11 +83,11 @@ class Reading:
     n_rows_left_out: int = 0
 
     def file_row(self, row: int) -> int:
-        """The row of the file, from 0, that a row of the samples was."""
+        """The data row of the file, from 0, of a row of the samples."""
         return row if self.rows is None else int(self.rows[row])
 
     def record(self) -> dict[str, Any]:
-        """The same in JSON's own types, with the same words."""
+        """The same as JSON values, for ``summary.json``."""
         return {
             "path": self.path,
             "rows": self.n_rows,

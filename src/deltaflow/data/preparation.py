@@ -1,4 +1,4 @@
-"""What is done to samples once, before they are served: split, thin out, confuse."""
+"""Splits samples, takes a subset of rows, and changes labels at random."""
 
 from collections.abc import Sequence
 
@@ -16,19 +16,21 @@ from deltaflow.system.escaping import brief, literal
 def divisions(
     samples: Samples, shares: Sequence[float], seeds: Sequence[int], folds: int | None
 ) -> list[list[Array]]:
-    """Row indices of training, validation and test, several times over.
+    """Split the rows into training, validation and test, once per seed and fold.
 
-    All training parts have as many rows: where a fold leaves one more, that one is for validation,
-    or, if there is none, for nothing.
+    All training parts have the same number of rows. If a fold has one row more, it goes to the
+    validation part or, if there is none, is left out.
 
     Args:
-        samples: all of them.
-        shares: of the parts; of folds, the first two share what the third leaves.
-        seeds: of the divisions.
-        folds: test parts that each seed makes of all rows; ``None`` for one, by its share.
+        samples: all samples.
+        shares: shares of the three parts. With folds, the third is ignored, and the rows outside
+            the test part are divided in the ratio of the first two.
+        seeds: seeds of the splits.
+        folds: number of folds per seed, whose test parts together are all rows; ``None`` for a
+            single split with the given share.
 
     Returns:
-        For each seed, for each of its folds, the three parts.
+        For each seed and each of its folds, the row indices of the three parts.
 
     Raises:
         ValueError: if a part is empty, or lacks a class.
@@ -75,7 +77,7 @@ def _train_and_validation(
 
 
 def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Array]:
-    """Row indices of training, validation and test, by class where there are classes."""
+    """Row indices of training, validation and test; stratified if there are classes."""
     _check_shares(shares)
     n = len(samples)
     n_validation, n_test = round(n * shares[1]), round(n * shares[2])
@@ -100,7 +102,7 @@ def split_rows(samples: Samples, shares: Sequence[float], seed: int) -> list[Arr
 
 
 def _cut(samples: Samples, rows: Array, count: int, seed: int) -> tuple[Array, Array]:
-    """Take some of the rows away, each class in its share: what is left, and these."""
+    """Split off ``count`` rows, stratified by class; return the rest and the rows split off."""
     from sklearn.model_selection import train_test_split
 
     names = _names(samples)
@@ -109,7 +111,7 @@ def _cut(samples: Samples, rows: Array, count: int, seed: int) -> tuple[Array, A
         rest, part = train_test_split(rows, test_size=count, stratify=classes, random_state=seed)
         if classes is not None and any(
             not np.isin(classes, samples.targets[some]).all() for some in (rest, part)
-        ):  # stratifying rounds a rare class's share, perhaps to none
+        ):  # the share of a rare class may be rounded to zero
             raise ValueError("A class has too few rows to be in all of them.")
     except ValueError as error:
         raise UserError(_rarest_class(samples, names)) from error
@@ -125,7 +127,7 @@ def _check_shares(shares: Sequence[float]) -> None:
 
 
 def _names(samples: Samples) -> Sequence[str]:
-    """The classes; none of numbers."""
+    """Names of the classes; empty for a regression."""
     return samples.task.classes if isinstance(samples.task, Classification) else ()
 
 
@@ -134,21 +136,21 @@ def _rarest(samples: Samples) -> str:
 
 
 def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
-    """Only so many of the rows, at random, each class in its share.
+    """Choose ``count`` of the rows at random, stratified by class.
 
-    scikit-learn's own splitter would refuse where the rest is too small to hold all classes.
+    scikit-learn's splitter is not used: it raises an error if the other rows lack a class.
 
     Args:
-        samples: all of them.
-        rows: indices to choose from.
-        count: how many to keep.
-        seed: of the choice.
+        samples: all samples.
+        rows: row indices to choose from.
+        count: number of rows to keep.
+        seed: seed of the choice.
 
     Returns:
-        Indices, sorted.
+        Row indices, sorted.
 
     Raises:
-        ValueError: if there are not so many.
+        ValueError: if there are fewer than ``count`` rows.
     """
     if count > len(rows):
         raise UserError(
@@ -159,7 +161,7 @@ def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
     if isinstance(samples.task, Regression):
         return np.sort(shuffled[:count])
     classes = samples.targets[shuffled]
-    quantile = np.empty(len(rows))  # of each row within its class
+    quantile = np.empty(len(rows))  # position of each row within its class, from 0 to 1
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)
         quantile[members] = (np.arange(len(members)) + 0.5) / len(members)
@@ -167,23 +169,22 @@ def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
 
 
 def confuse_labels(targets: Array, task: Task, rows: Array, share: float, seed: int) -> Array:
-    """Targets of all samples, in a share of the rows another class than the true one.
+    """Replace the labels in a share of the rows by another class, chosen at random.
 
-    Networks that are large enough learn such labels by heart (Zhang et al. 2017,
-    arXiv:1611.03530).
+    Large networks memorise such labels (Zhang et al. 2017, arXiv:1611.03530).
 
     Args:
-        targets: of all samples.
-        task: what they are.
-        rows: whose labels may change.
-        share: of them, 0 to 1, whose labels do.
-        seed: of the choice.
+        targets: class indices of all samples.
+        task: the task.
+        rows: indices of the rows whose labels may change.
+        share: share of these rows whose labels change, 0 to 1.
+        seed: seed of the choice.
 
     Returns:
-        Targets, a copy if any changed.
+        The targets; a copy if any changed.
 
     Raises:
-        ValueError: if targets are numbers.
+        ValueError: if ``share`` is above 0 and the task is a regression.
     """
     if share == 0:
         return targets
@@ -201,7 +202,7 @@ def confuse_labels(targets: Array, task: Task, rows: Array, share: float, seed: 
 
 
 def _rarest_class(samples: Samples, names: Sequence[str]) -> str:
-    """What to say of classes that cannot all be in each part."""
+    """The message for a class that is too rare to be in each part."""
     counts = np.bincount(samples.targets, minlength=len(names))
     rarest, reading = int(counts.argmin()), samples.reading
     where, advice = "", "leave such a class out"

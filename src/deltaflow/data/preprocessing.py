@@ -1,7 +1,7 @@
-"""What is done to a table before a network sees it, in training and ever after.
+"""Preprocessing: how the columns of a table become inputs, and outputs become predictions.
 
-It is learnt from the training rows alone, and kept with the weights: a network without it
-cannot be used.
+It is computed from the training rows alone and stored with the weights, because predictions need
+it.
 """
 
 import json
@@ -25,7 +25,7 @@ from deltaflow.system.escaping import brief
 
 @dataclass(frozen=True)
 class Moments:
-    """What the training rows teach; attributes as of :class:`Preprocessing`."""
+    """The part of a :class:`Preprocessing` that differs between folds; the same attributes."""
 
     fill: Annotated[Sequence[float], MOST_COLUMNS]
     center: Annotated[Sequence[float], MOST_COLUMNS]
@@ -36,18 +36,19 @@ class Moments:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How columns become inputs, and outputs classes or numbers; all of it primitives.
+    """How columns become inputs, and outputs become classes or numbers.
 
     Attributes:
-        columns: of the table but the target, in order; those that give no input are not needed.
-        fill: what each input is where there is a gap; empty if gaps are refused.
+        columns: the columns of the table except the target, in order; those without inputs are
+            not needed for a prediction.
+        fill: the value of each input where there is a gap; empty if gaps are refused.
         center: what is subtracted from each input.
-        scale: what it is divided by then.
-        target: the column to predict, if it has a name.
+        scale: what each input is then divided by.
+        target: name of the column to predict; ``None`` if there is no single one.
         classes: names of the classes; empty for a regression.
-        targets: names of the numbers to predict; empty for a classification.
-        target_center: what was subtracted from each of them.
-        target_scale: what it was divided by then.
+        targets: names of the targets; empty for a classification.
+        target_center: what was subtracted from each target.
+        target_scale: what each target was then divided by.
     """
 
     columns: Annotated[Sequence[Column], MOST_COLUMNS]
@@ -62,16 +63,17 @@ class Preprocessing:
 
     @classmethod
     def learnt(cls, samples: Samples, train: Array, standardize: bool) -> "Preprocessing":
-        """What the training rows teach.
+        """Compute the preprocessing from the training rows.
 
         Args:
-            samples: from a source.
+            samples: all samples.
             train: indices of the training rows.
-            standardize: whether numbers and numeric targets get mean 0 and deviation 1.
+            standardize: whether numeric inputs and numeric targets are standardised to mean 0 and
+                standard deviation 1.
 
         Raises:
-            ValueError: if nothing can fill the gaps of a column, as the training rows have no
-                other value.
+            ValueError: if gaps of a column cannot be filled, because all its training rows are
+                gaps.
         """
         numeric = [
             column.kind is not None and column.kind.is_numeric and place < column.n_values
@@ -93,13 +95,13 @@ class Preprocessing:
         return cls(samples.columns, center, scale, target, (), task.targets, *moments, fill)
 
     def check(self, n_inputs: int) -> None:
-        """Refuse what a file from anybody may say.
+        """Check a preprocessing that was read from a file, which is not trusted.
 
         Args:
-            n_inputs: of the network.
+            n_inputs: number of inputs of the network.
 
         Raises:
-            WrongFieldError: if it is not what a training could have taught it.
+            WrongFieldError: if a field is not consistent with the others or with ``n_inputs``.
         """
         for column in self.columns:
             n_own = len(column.categories) if column.kind is Kind.CATEGORY else 1
@@ -129,30 +131,30 @@ class Preprocessing:
 
     @property
     def moments(self) -> Moments:
-        """What of it the training rows have taught."""
+        """The part that differs between folds."""
         return Moments(**{one.name: getattr(self, one.name) for one in fields(Moments)})
 
     def primitives(self) -> dict[str, Any]:
-        """The same in lists, texts and numbers, as a checkpoint keeps it."""
+        """The same as lists, texts and numbers, for a checkpoint."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return found
 
     @property
     def task(self) -> Task:
-        """What the network is for."""
+        """The network's task."""
         if self.classes:
             return Classification(tuple(self.classes))
         return Regression(tuple(self.targets), tuple(self.target_scale))
 
     def inputs(self, features: Array) -> Array:
-        """Features as a network takes them, ``[n_rows, n_inputs]``."""
+        """Fill gaps and standardise features, ``[n_rows, n_inputs]``."""
         whole = np.where(np.isnan(features), self.fill, features) if self.fill else features
         shifted: Array = whole - np.asarray(self.center)
         shifted /= np.asarray(self.scale)
         return shifted
 
     def standard_targets(self, targets: Array) -> Array:
-        """Numbers to predict as a network learns them; classes as they are."""
+        """Standardise numeric targets; class indices are returned unchanged."""
         if self.classes:
             return targets
         standard: Array = (targets - np.asarray(self.target_center)) / np.asarray(self.target_scale)
@@ -160,7 +162,7 @@ class Preprocessing:
 
 
 def folds_of(preprocessings: Sequence[Preprocessing]) -> list[dict[str, Any]] | None:
-    """What the training part of each fold has taught, in primitives; ``None`` for one fold."""
+    """The moments of each fold as lists and numbers; ``None`` if there is one fold."""
     found: list[dict[str, Any]] = json.loads(
         json.dumps([asdict(one.moments) for one in preprocessings])
     )
@@ -168,15 +170,16 @@ def folds_of(preprocessings: Sequence[Preprocessing]) -> list[dict[str, Any]] | 
 
 
 def encode(contents: Iterable[tuple[Column, Content]], n_rows: int, n_inputs: int) -> Array:
-    """Features, ``[n_rows, n_inputs]``: numbers as they are, truth as 0 and 1, categories one-hot.
+    """Encode columns as features, ``[n_rows, n_inputs]``.
 
-    The second of two categories is 1, an ordered category its place in the order. A gap is NaN, and
-    an indicator behind it 1.
+    Numbers are unchanged, truth values become 0 and 1, and categories are encoded one-hot. Two
+    categories give one input, 1 for the second; ordered categories give their position. A gap is
+    NaN, and 1 in the indicator after it.
 
     Args:
-        contents: what the columns hold, in their order, one at a time: a table may be large.
-        n_rows: of them.
-        n_inputs: that they give together.
+        contents: the columns with their values, in order; an iterator saves memory.
+        n_rows: number of rows.
+        n_inputs: number of inputs of all columns together.
     """
     features = np.zeros((n_rows, n_inputs))
     end = 0
@@ -202,7 +205,7 @@ def encode(contents: Iterable[tuple[Column, Content]], n_rows: int, n_inputs: in
 
 
 def _usual(columns: Sequence[Column], features: Array) -> list[float]:
-    """What fills a gap of each input: the median of numbers, else the most frequent, in order."""
+    """The fill value of each input: the median of numbers, else the most frequent value."""
     fill: list[float] = []
     for column in columns:
         own = features[:, len(fill) : len(fill) + column.n_values]
@@ -225,7 +228,7 @@ def _usual(columns: Sequence[Column], features: Array) -> list[float]:
 
 
 def _moments(columns: Array, chosen: Array) -> tuple[list[float], list[float]]:
-    """Mean and deviation of the chosen columns; 0 and 1 of the others, and of what is constant."""
+    """Mean and standard deviation of the chosen columns; 0 and 1 for other or constant columns."""
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(columns)

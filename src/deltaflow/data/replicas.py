@@ -1,4 +1,4 @@
-"""Splits, standardises, and serves every replica whole batches in its own order."""
+"""Splits and standardises samples, and serves batches to R replicas."""
 
 import copy
 from collections.abc import Sequence
@@ -24,36 +24,37 @@ PARTS = ("train", "validation", "test")
 class ReplicaData:
     """Samples for R replicas.
 
-    The split and the standardisation are the same for all replicas, so that they differ by
-    their own seed alone; or there are several *folds*, ways to divide the rows, and a replica of
-    each seed for each of them, standardised by its own training part. All folds train on as many
-    rows. Batches are gathered on the training device as a whole.
+    Without folds, the split and the standardisation are the same for all replicas, which then
+    differ only by their seed. With several *folds*, that is splits of the rows, each seed has a
+    replica for each fold, standardised by the training part of the fold. All training parts have
+    the same number of rows. Batches are gathered on the device of the training.
 
     Args:
-        samples: from a source.
-        seeds: each orders the training batches of its replicas.
-        batch_size: samples a step, or ``None`` for all at once (in their order).
-        split: shares of training, validation and test, which add up to 1; 0 leaves out.
-        split_seed: of the split.
-        standardize: subtract the training part's mean and divide by its standard deviation,
-            numeric features and numeric targets alike.
-        train_rows: only so many rows of the training part, or ``None`` for all.
-        label_noise: share of the training labels that become another class.
-        dtype: of features and numeric targets.
-        folds: test parts that are made of all rows; ``None`` for one of its share.
-        split_seeds: divide the rows by each of these, and not by ``split_seed``.
+        samples: the samples of a source.
+        seeds: the seeds; a seed decides the order of its replicas' training rows.
+        batch_size: samples per step; ``None`` for all rows in their order.
+        split: shares of training, validation and test, with sum 1; 0 leaves a part out.
+        split_seed: seed of the split.
+        standardize: whether numeric features and numeric targets are standardised by the mean and
+            the standard deviation of the training part.
+        train_rows: number of training rows to use; ``None`` for all.
+        label_noise: share of the training labels that are replaced by another class.
+        dtype: type of features and numeric targets.
+        folds: number of folds, whose test parts together are all rows; ``None`` for a single
+            split.
+        split_seeds: several seeds of splits, which replace ``split_seed``.
 
     Attributes:
-        seeds: of each replica: of the first seed that of each fold, then of the next.
-        preprocessings: what was done to the samples, by fold.
-        task: what the samples ask for, its scale set if targets were standardised, with the rows
-            of each class in the training part of the first fold.
-        tasks: of classes, the same with the rows of each fold, by fold; of numbers, the task alone.
-        reading: how the samples were read, if from a table.
+        seeds: the seed of each replica: the first seed for every fold, then the next seed.
+        preprocessings: the preprocessing of each fold.
+        task: the task, with the scale of the targets and the class counts of the first fold's
+            training part.
+        tasks: for classes, the task of each fold with its class counts; for numbers, ``[task]``.
+        reading: how the table was read; ``None`` if the samples are not from a table.
 
     Raises:
-        ValueError: if the split leaves a part empty or a class out, a batch is larger
-            than the training part, or labels are to be replaced where there are none.
+        ValueError: if the split leaves a part empty or without one of the classes, a batch is
+            larger than the training part, or ``label_noise`` is set for a regression.
     """
 
     def __init__(
@@ -99,19 +100,19 @@ class ReplicaData:
         ]
         self._parts = [_stacked(whole, rows) for rows in zip(*folded, strict=True)]
         self._n_rows = [[len(rows) for rows in part] for part in zip(*folded, strict=True)]
-        self._labels: Tensor | None = None  # [R, n_rows] of the training part, if they differ
+        self._labels: Tensor | None = None  # [R, n_rows] of the training part, if replicas differ
         self._confused = partial(confuse_labels, samples.targets, samples.task)
         self._confuse(label_noise)
 
     def serving(self, seeds: Sequence[int], label_noise: float) -> Self:
-        """The same samples for other replicas.
+        """Serve the same samples to other replicas.
 
         Args:
-            seeds: one per replica.
-            label_noise: share of the training labels that become another class.
+            seeds: the seed of each replica.
+            label_noise: share of the training labels that are replaced by another class.
 
         Raises:
-            ValueError: if labels are to be replaced where there are none.
+            ValueError: if ``label_noise`` is set for a regression.
         """
         served = copy.copy(self)
         served.seeds = tuple(seed for seed in seeds for _ in range(self.n_folds))
@@ -121,7 +122,7 @@ class ReplicaData:
 
     @classmethod
     def joined(cls, several: Sequence[Self]) -> Self:
-        """What serves the replicas of several, whose samples differ in training labels at most."""
+        """Join the replicas of several objects, whose samples may differ in training labels."""
         whole = copy.copy(several[0])
         whole.seeds = tuple(seed for one in several for seed in one.seeds)
         whole._parts = list(whole._parts)
@@ -133,19 +134,19 @@ class ReplicaData:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What was done to the samples, in the first fold."""
+        """The preprocessing of the first fold."""
         return self.preprocessings[0]
 
     @property
     def folds(self) -> Tensor:
-        """Of each replica, the number of its fold, ``[R]``."""
+        """The fold of each replica, ``[R]``."""
         return torch.arange(len(self.seeds)) % self.n_folds
 
     def n_judged(self, part: str) -> list[int] | None:
-        """Of each replica, the rows of a part that count; ``None`` if all that are served do.
+        """Number of rows of a part for each replica, without padding; ``None`` if none is padded.
 
         Args:
-            part: train, validation or test.
+            part: ``train``, ``validation`` or ``test``.
         """
         counts = self._n_rows[PARTS.index(part)]
         if len(set(counts)) == 1:
@@ -154,36 +155,36 @@ class ReplicaData:
 
     @property
     def n_features(self) -> int:
-        """Inputs of the network."""
+        """Number of features."""
         return self._parts[0][0].shape[-1]
 
     @property
     def n_rows(self) -> tuple[int, int, int]:
-        """Rows of the training, validation and test part, the most that a fold has."""
+        """Number of rows in the training, validation and test part, of the largest fold."""
         train, validation, test = (max(counts) for counts in self._n_rows)
         return train, validation, test
 
     @property
     def has_validation(self) -> bool:
-        """Whether there are rows to choose by."""
+        """Whether there is a validation part."""
         return self.n_rows[1] > 0
 
     @property
     def has_test(self) -> bool:
-        """Whether there are rows to judge by."""
+        """Whether there is a test part."""
         return self.n_rows[2] > 0
 
     def train_dataloader(self) -> "TrainingBatches":
-        """The training part, each replica in its own order."""
+        """Batches of the training part, in a different order for each replica."""
         part = self._on_device(0)
         return TrainingBatches(part, self.seeds, self.batch_size, self._labels, self.folds)
 
     def val_dataloader(self) -> "EvaluationBatches":
-        """The validation part, each replica that of its fold."""
+        """Batches of the validation part of each replica's fold."""
         return EvaluationBatches(self._on_device(1), self.folds)
 
     def test_dataloader(self) -> "EvaluationBatches":
-        """The test part, each replica that of its fold."""
+        """Batches of the test part of each replica's fold."""
         return EvaluationBatches(self._on_device(2), self.folds)
 
     def probe(self, n_rows: int) -> Tensor:
@@ -203,7 +204,7 @@ class ReplicaData:
         return self._parts[part]
 
     def _confuse(self, share: float) -> None:
-        """Set the training labels, a share of them wrong; numbers stay as they are."""
+        """Set ``_labels``, with a share of labels replaced; nothing is done for a regression."""
         folded = list(zip(self._train, self._split_seeds, strict=True))
         labels = [self._confused(rows, share, seed)[rows] for rows, seed in folded]
         if isinstance(self.task, Classification):
@@ -215,7 +216,7 @@ class ReplicaData:
 
 
 def _stacked(whole: Sequence[Batch], folded: Sequence[Array]) -> Batch:
-    """Of each fold its rows of all, ``[n_folds, n, …]``; where it has fewer, its first again."""
+    """Gather the rows of each fold, ``[n_folds, n, …]``; smaller folds repeat their first row."""
     n = max(map(len, folded))
     padded = [np.append(rows, np.repeat(rows[:1], n - len(rows))) for rows in folded]
     pairs = list(zip(whole, padded, strict=True))

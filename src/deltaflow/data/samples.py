@@ -1,4 +1,4 @@
-"""Samples: features and targets as a source delivers them, before any split."""
+"""Samples: the features and targets that a source returns."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,17 +13,18 @@ from deltaflow.system.errors import UserError
 
 @dataclass(frozen=True)
 class Samples:
-    """Features and what is to be predicted from them.
+    """Features and targets.
 
     Attributes:
-        features: ``[n_samples, n_features]``, float64; NaN where a gap is to be filled.
+        features: ``[n_samples, n_features]``, float64; NaN for a gap that will be filled.
         targets: class indices ``[n_samples]``, int64; or numbers ``[n_samples, n_targets]``,
             float64.
         task: classification or regression, with names.
-        columns: what the features were made of, in their order; numbers called ``x1``,
-            ``x2`` … if nothing is known of them.
-        reading: how they were read, if from a table.
-        fills_gaps: whether a gap is filled with what is usual in the training part.
+        columns: the columns from which the features were encoded, in order; by default columns
+            of numbers called ``x1``, ``x2``, ….
+        reading: how the table was read; ``None`` if the samples are not from a table.
+        fills_gaps: whether gaps are filled with the median or the most frequent value of the
+            training part.
     """
 
     features: Array
@@ -43,15 +44,12 @@ class Samples:
 
     @classmethod
     def classes(cls, features: Any, labels: Any, names: Sequence[str] | None = None) -> "Samples":
-        """Samples to classify.
+        """Samples of a classification.
 
         Args:
             features: numbers, ``[n_samples, n_features]``.
             labels: class indices from 0, ``[n_samples]``.
-            names: of the classes; their numbers if ``None``.
-
-        Returns:
-            The samples.
+            names: names of the classes; ``None`` to use their indices.
 
         Raises:
             ValueError: if features are not a finite matrix, or labels do not match them.
@@ -76,18 +74,16 @@ class Samples:
 
     @classmethod
     def numbers(cls, features: Any, targets: Any, names: Sequence[str] | None = None) -> "Samples":
-        """Samples with numeric targets.
+        """Samples of a regression.
 
         Args:
             features: numbers, ``[n_samples, n_features]``.
             targets: numbers, ``[n_samples]`` or ``[n_samples, n_targets]``.
-            names: of the targets; ``y1``, ``y2`` … if ``None``.
-
-        Returns:
-            The samples.
+            names: names of the targets; ``None`` for ``y1``, ``y2``, ….
 
         Raises:
-            ValueError: if features or targets are not finite matrices of as many rows.
+            ValueError: if features or targets are not finite matrices with the same number of
+                rows.
         """
         columns = _numbers(targets)
         columns = _matrix(columns[:, None] if columns.ndim == 1 else columns, len(features))
@@ -102,14 +98,11 @@ class Samples:
 
     @classmethod
     def of(cls, source: Any) -> "Samples":
-        """What a source returned, as samples.
+        """Convert the result of a source into samples.
 
         Args:
-            source: samples, or a pair (features, targets): words, truth values and whole
-                numbers are classes, in sorted order; other numbers are predicted as such.
-
-        Returns:
-            The samples.
+            source: samples, or a pair (features, targets). Texts, bools and integers are class
+                labels, in sorted order; other numbers are targets of a regression.
 
         Raises:
             ValueError: if it is neither.
@@ -125,7 +118,7 @@ class Samples:
         if np.issubdtype(np.asarray(targets).dtype, np.inexact):
             return cls.numbers(features, targets)
         names, labels = np.unique(targets, return_inverse=True)
-        labels = labels.reshape(np.shape(targets))  # NumPy 2.0 alone keeps it so by itself
+        labels = labels.reshape(np.shape(targets))  # NumPy 2.0 returns another shape
         return cls.classes(features, labels, [str(name) for name in names])
 
 
@@ -153,7 +146,7 @@ def _matrix(values: Any, n_rows: int) -> Array:
 def _numbers(values: Any) -> Array:
     try:
         numbers = np.asarray(values)
-        if np.iscomplexobj(numbers):  # NumPy would drop the imaginary parts
+        if np.iscomplexobj(numbers):  # a conversion to float would drop the imaginary parts
             raise TypeError("they are complex")
         return numbers.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""Where samples come from: data sets that scikit-learn ships, and synthetic ones.
+"""Sources of samples: data sets of scikit-learn, and synthetic ones.
 
-Every synthetic source takes ``n_samples``, ``noise`` and ``seed``. The seed is that of the
-data, not of a replica: all replicas see the same samples.
+Every synthetic source takes ``n_samples``, ``noise`` and ``seed``. This seed is not a replica's:
+all replicas get the same samples.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ def iris(n_samples: int | None = None) -> Samples:
     """Three species of iris by four lengths in centimetres, 150 flowers (Fisher 1936).
 
     Args:
-        n_samples: only the first so many, which are sorted by species; all if ``None``.
+        n_samples: use only the first rows, which are sorted by species; ``None`` for all.
     """
     from sklearn.datasets import load_iris
 
@@ -46,8 +46,8 @@ def digits(shuffle_seed: int | None = None) -> Samples:
     """Ten handwritten digits by 8 × 8 grey values, 1797 images (Alpaydin & Kaynak 1998).
 
     Args:
-        shuffle_seed: of another order of the pixels, the same for all images, so that neighbours
-            are none any more; as they are if ``None``.
+        shuffle_seed: seed of a random order of the pixels, the same for all images, which removes
+            the spatial structure; ``None`` to keep their order.
     """
     from sklearn.datasets import load_digits
 
@@ -69,7 +69,7 @@ def diabetes() -> Samples:
 
 
 def _shipped(bunch: Mapping[str, Any], n_samples: int | None = None) -> Samples:
-    """Classes as scikit-learn ships them, with the names of its columns."""
+    """A classification data set of scikit-learn, with its column names."""
     rows = slice(n_samples)
     names = [str(name) for name in bunch["target_names"]]
     samples = Samples.classes(bunch["data"][rows], bunch["target"][rows], names)
@@ -85,7 +85,7 @@ def moons(n_samples: int, noise: float, seed: int) -> Samples:
 
 
 def circles(n_samples: int, noise: float, seed: int) -> Samples:
-    """A circle of radius 1/2 within one of radius 1; ``noise`` as for moons."""
+    """A circle of radius 1/2 within one of radius 1; ``noise`` is the points' deviation."""
     from sklearn.datasets import make_circles
 
     _check(n_samples, noise, seed)
@@ -93,7 +93,7 @@ def circles(n_samples: int, noise: float, seed: int) -> Samples:
 
 
 def blobs(n_samples: int, noise: float, seed: int, n_classes: int) -> Samples:
-    """Round clouds on a circle of radius 2, a class each; ``noise`` is their deviation."""
+    """One Gaussian cloud per class, centred on a circle of radius 2, with deviation ``noise``."""
     from sklearn.datasets import make_blobs
 
     _check(n_samples, noise, seed)
@@ -105,9 +105,9 @@ def blobs(n_samples: int, noise: float, seed: int, n_classes: int) -> Samples:
 
 
 def xor(n_samples: int, noise: float, seed: int) -> Samples:
-    """Points on the square [−1, 1]², class 1 where the signs differ, then shaken by ``noise``.
+    """Points in [−1, 1]², class 1 where the signs differ; then normal noise is added.
 
-    No linear model can tell them apart (Minsky & Papert 1969).
+    No linear model can separate the classes (Minsky & Papert 1969).
     """
     _check(n_samples, noise, seed)
     generator = np.random.default_rng(seed)
@@ -119,14 +119,14 @@ def xor(n_samples: int, noise: float, seed: int) -> Samples:
 
 
 def spirals(n_samples: int, noise: float, seed: int, n_classes: int, turns: float) -> Samples:
-    """Archimedean arms around the origin, a class each (Lang & Witbrock 1988, with two).
+    """One Archimedean spiral arm per class (Lang & Witbrock 1988, with two).
 
     Args:
-        n_samples: in all.
-        noise: standard deviation of the points.
-        seed: of the data.
-        n_classes: arms.
-        turns: of each arm, from the centre to radius 1.
+        n_samples: number of samples in all.
+        noise: standard deviation of the noise added to the points.
+        seed: seed of the data.
+        n_classes: number of arms.
+        turns: turns of each arm, from the centre to radius 1.
     """
     _check(n_samples, noise, seed)
     _check_count("n_classes", n_classes, 2)
@@ -134,7 +134,7 @@ def spirals(n_samples: int, noise: float, seed: int, n_classes: int, turns: floa
         raise UserError(f"`data.turns` must be a finite number. Found {turns}. Use `data.turns=1`.")
     generator = np.random.default_rng(seed)
     label = np.arange(n_samples) % n_classes
-    radius = np.sqrt(generator.uniform(0.01, 1.0, n_samples))  # as dense outside as inside
+    radius = np.sqrt(generator.uniform(0.01, 1.0, n_samples))  # uniform density over the disc
     angle = 2 * np.pi * (turns * radius + label / n_classes)
     arms = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
     features = arms + noise * generator.standard_normal((n_samples, 2))
@@ -142,7 +142,7 @@ def spirals(n_samples: int, noise: float, seed: int, n_classes: int, turns: floa
 
 
 def linear(n_samples: int, noise: float, seed: int, n_features: int) -> Samples:
-    """Y = w·x with normal w and x, plus normal noise: what a linear model can learn."""
+    """Y = w·x plus normal noise, with normal w and x; a linear model can learn it."""
     _check(n_samples, noise, seed)
     _check_count("n_features", n_features, 1)
     generator = np.random.default_rng(seed)
@@ -171,11 +171,11 @@ def teacher(
     1989). A student of its size can reach an error of ``noise``.
 
     Args:
-        n_samples: in all.
-        noise: standard deviation added to the output.
-        seed: of the teacher and of the samples.
-        n_features: inputs.
-        hidden_sizes: units of the teacher's hidden layers.
+        n_samples: number of samples in all.
+        noise: standard deviation of the noise added to the output.
+        seed: seed of the teacher and of the samples.
+        n_features: number of inputs.
+        hidden_sizes: number of units of each of the teacher's hidden layers.
     """
     _check(n_samples, noise, seed)
     _check_count("n_features", n_features, 1)
@@ -222,10 +222,10 @@ def _check_count(name: str, count: int, minimum: int, example: str | None = None
 
 
 def arrays() -> Samples:
-    """The name of samples that were in memory when a run began, and are in no file.
+    """Stands in the record of a run for samples that were passed in memory.
 
     Raises:
-        ValueError: always, as they are not there any more.
+        ValueError: always, because those samples are not stored in a file.
     """
     raise UserError(
         "A run on arrays in memory must be given them. Found none. Train again in Python, where "

@@ -1,5 +1,5 @@
-"""Networks as a tensor axis: stacked layers, what they are made of, where randomness comes from.
+"""Stacked networks: layers, activations, initializers, objectives and random streams.
 
-Weights of R replicas are one tensor ``[R, fan_out, fan_in]`` per layer. Nothing here knows a
-trainer, a configuration or a file.
+The weights of R replicas are one tensor ``[R, fan_out, fan_in]`` per layer. Nothing here depends
+on a trainer, a configuration or a file.
 """

@@ -1,8 +1,8 @@
-"""Activation functions φ, and what is true of them.
+"""Activation functions φ, their derivatives, and traits that are found numerically.
 
-A φ is an ``nn.Module`` without parameters that works entry by entry. Nothing here is a
-list of known activations: the derivative comes from autograd and the traits are found by
-looking at it, so a φ of the user's own is treated like one that PyTorch ships.
+A φ is an ``nn.Module`` without parameters that works entry by entry. The derivative comes from
+autograd and the traits are found from its values, not from a list of known activations. So a
+class of the user is treated like one of PyTorch.
 
 >>> traits(nn.Sigmoid()).steepest
 0.25
@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from deltaflow.system.errors import UserError
 
 SATURATED = 0.05
-"""Below this share of the steepest slope a unit is saturated: its gradient is all but lost."""
+"""A unit is saturated if |φ'(z)| is below this share of max |φ'|."""
 
-_NEAR = 6.0  # where a flat part must show: φ' of tanh is still 2e-5 here, far above underflow
-_FAR = 30.0  # where a derivative that tends to 0 has got there: sigmoid's is 1e-13
+_NEAR = 6.0  # a flat part must begin before |z| = 6, where φ' of tanh is still 2e-5
+_FAR = 30.0  # at |z| = 30 a derivative that tends to 0 has vanished: sigmoid's is 1e-13
 _VANISHED = 1e-3  # of the steepest slope
 _PACKAGES = ("torch.nn", "deltaflow.nn.activations")
 
@@ -36,7 +36,7 @@ def derivative(activation: nn.Module, z: Tensor) -> Tensor:
 
     Args:
         activation: φ.
-        z: where to take it, any shape.
+        z: pre-activations, any shape.
 
     Returns:
         φ'(z), the shape and type of ``z``, outside any graph; NaN where ``z`` is NaN.
@@ -49,16 +49,15 @@ def derivative(activation: nn.Module, z: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Traits:
-    """What holds for a φ whatever network it stands in.
+    """Properties of a φ that do not depend on the network.
 
     Attributes:
         steepest: max |φ'|.
-        saturates: φ' tends to 0 on a side without reaching it (sigmoid, tanh, elu), or φ
-            is bounded (hardtanh): a unit far out has all but lost its gradient. Not so
-            for ReLU, which is off on its flat side and never saturates on the other.
-        has_flat_part: φ' is exactly 0 on an interval, by definition of φ (ReLU).
-        live: the least and the greatest z from −6 to 6 where |φ'| is a twentieth of the
-            steepest or more. A dip between them, as of GELU and SiLU, is no saturation.
+        saturates: whether φ' tends to 0 on a side without reaching it (sigmoid, tanh, elu), or φ
+            is bounded (hardtanh). ReLU does not saturate: on its flat side φ' is exactly 0.
+        has_flat_part: whether φ' is exactly 0 on an interval, as for ReLU.
+        live: the smallest and the largest z in [−6, 6] with |φ'| ≥ 0.05 max |φ'|. A smaller |φ'|
+            between them (a dip), as of GELU and SiLU, does not count as saturation.
         dips: whether φ' has such a dip.
     """
 
@@ -71,9 +70,9 @@ class Traits:
 
 @dataclass(frozen=True)
 class Shipped:
-    """An activation of PyTorch or deltaflow, which its ``repr`` tells in full.
+    """An activation of PyTorch or deltaflow, identified by its class and ``repr``.
 
-    What is found numerically of one holds for all that are equal.
+    Equal instances have the same traits and moments, so these are computed once.
     """
 
     name: str
@@ -81,7 +80,7 @@ class Shipped:
 
     @classmethod
     def of(cls, activation: nn.Module) -> "Shipped | None":
-        """The same, of an activation that is one of these and has nothing of its own to learn."""
+        """Wrap an activation; ``None`` if it is a class of the user, or has parameters."""
         module = type(activation).__module__
         if module not in ("torch.nn.modules.activation", __name__) or activation.state_dict():
             return None
@@ -89,18 +88,15 @@ class Shipped:
 
 
 def traits(activation: nn.Module) -> Traits:
-    """Find what is true of φ, numerically, in double precision.
+    """Find the traits of φ numerically, in double precision.
 
     Args:
-        activation: φ, entry by entry and without parameters.
-
-    Returns:
-        Its traits.
+        activation: φ.
 
     Raises:
-        ValueError: if φ has parameters, which replicas would share; overwrites its input,
-            which is measured; changes shape or type; has no derivative; or is random, or
-            mixes entries.
+        ValueError: if φ has parameters, which replicas would share; overwrites its input, which
+            is measured; changes the shape or the type; has no derivative; is random; or mixes
+            entries.
     """
     shipped = Shipped.of(activation)
     return _find_traits(activation) if shipped is None else _shipped_traits(shipped)
@@ -149,7 +145,7 @@ def _find_traits(activation: nn.Module) -> Traits:
 
 
 def _check_form(activation: nn.Module, z: Tensor) -> None:
-    """Refuse a φ that does not give one number for each, of the same type, with a slope."""
+    """Refuse a φ that changes the shape or the type, or has no derivative (``ValueError``)."""
     for dtype in (torch.float64, torch.float32):
         point = z.to(dtype, copy=True).requires_grad_()
         with torch.inference_mode(False), torch.enable_grad():
@@ -180,10 +176,10 @@ def _check_form(activation: nn.Module, z: Tensor) -> None:
 
 
 class Tanh(nn.Tanh):
-    """tanh as NumPy computes it, on a processor several times as fast as PyTorch does.
+    """tanh computed by NumPy on a CPU, where it is several times as fast as PyTorch's.
 
-    Exact to two units in the last place, and the same wherever in a tensor a number stands.
-    Elsewhere, and in types that NumPy lacks, it is PyTorch's.
+    The error is at most two units in the last place, and does not depend on the position in the
+    tensor. On other devices, and for types that NumPy lacks, PyTorch computes it.
     """
 
     def forward(self, z: Tensor) -> Tensor:
@@ -208,26 +204,23 @@ class _Tanh(torch.autograd.Function):
 
 
 def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """An activation from the name of its class and primitives, for reading checkpoints.
+    """Build an activation from the name of its class, in order to read a checkpoint.
 
-    Only activations that PyTorch or this package ships are built, so that a checkpoint from
-    somebody else cannot run code.
+    Only activations of PyTorch and of this package are built, so a checkpoint cannot run other
+    code.
 
     Args:
         path: the dotted name of the class, e.g. ``torch.nn.LeakyReLU``.
-        arguments: its keyword arguments.
-
-    Returns:
-        The activation.
+        arguments: keyword arguments of the class.
 
     Raises:
-        ValueError: if it is none of these, or has parameters.
+        ValueError: if the class is not such an activation, or has parameters.
     """
     package, _, name = path.rpartition(".")
     if package in _PACKAGES:
         found = getattr(importlib.import_module(package), name, None)
         if isinstance(found, type) and issubclass(found, nn.Module) and _is_activation(found):
-            with torch.device("meta"):  # one with parameters would take any amount of memory
+            with torch.device("meta"):  # a class with parameters might allocate any memory
                 made = found(**arguments)
             if not any(True for _ in made.parameters()):
                 return made
@@ -239,4 +232,4 @@ def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 def _is_activation(kind: type[nn.Module]) -> bool:
     homes = ("torch.nn.modules.activation", "deltaflow.nn.activations")
-    return kind.__module__ in homes or kind is nn.Identity  # PyTorch keeps it with the layers
+    return kind.__module__ in homes or kind is nn.Identity  # which is in the module of layers

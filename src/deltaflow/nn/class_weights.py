@@ -1,7 +1,6 @@
-"""How much a sample of each class counts in the loss, where classes are not equally many.
+"""Weights of classes in the loss, for classes of different sizes.
 
-Weights have the mean 1 over the training rows: only their ratios matter, and a step size that suits
-a loss without weights suits it with them.
+The weights are scaled to mean 1 over the training rows, so the learning rate need not be changed.
 
 >>> task = Classification(("rare", "usual"), counts=(10, 90))
 >>> class_weights("balanced", task).tolist()
@@ -18,18 +17,18 @@ from deltaflow.nn.task import Classification
 from deltaflow.system.errors import UserError
 
 ClassWeight = str | Sequence[float] | None
-"""``balanced`` (each class counts as much as any other), a number for each class, or ``None``."""
+"""``balanced`` (every class has the same total weight), a number for each class, or ``None``."""
 
 
 def class_weights(asked: ClassWeight, task: Classification) -> Tensor | None:
     """The weight of each class, ``[n_classes]``, float64; ``None`` if all count alike.
 
     Args:
-        asked: weights as they were set.
-        task: with the rows of each class in the training part, or as many of each if not known.
+        asked: the setting.
+        task: the task; if it does not know the classes' sizes, equal sizes are assumed.
 
     Raises:
-        ValueError: if they are not numbers above 0, one for each class.
+        ValueError: if the setting is not one number above 0 for each class.
     """
     if asked is None:
         return None

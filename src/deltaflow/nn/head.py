@@ -1,4 +1,4 @@
-"""What the outputs of a network mean: probabilities, and the class or the numbers predicted."""
+"""Turns the outputs of a network into probabilities and predictions."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,12 +11,12 @@ Link = Literal["softmax", "sigmoid"]
 
 @dataclass(frozen=True)
 class Head:
-    """How outputs ``[..., n_outputs]`` become predictions.
+    """Turns outputs ``[..., n_outputs]`` into predictions.
 
     Attributes:
-        n_classes: to tell apart; 0 for a regression.
-        link: what makes probabilities of outputs; ``None`` if nothing does.
-        threshold: of a single output, from which the second of two classes is predicted.
+        n_classes: number of classes; 0 for a regression.
+        link: function from outputs to probabilities; ``None`` if outputs are not logits.
+        threshold: with a single output, class 1 is predicted from this value on.
     """
 
     n_classes: int
@@ -24,9 +24,9 @@ class Head:
     threshold: float | None
 
     def values(self, outputs: Tensor) -> Tensor:
-        """Probabilities ``[..., n_classes]`` where the loss has a link, else the outputs.
+        """Probabilities ``[..., n_classes]`` if there is a link, else the outputs.
 
-        Of one class against the rest, they are made to add up to 1.
+        Probabilities of «one class against the rest» are normalised to sum 1.
         """
         if self.link == "softmax":
             return outputs.softmax(-1)
@@ -38,9 +38,10 @@ class Head:
         return outputs
 
     def choose(self, values: Tensor) -> Tensor:
-        """The predicted class of such values, or of outputs that need no link; numbers as they are.
+        """Predict from the result of :meth:`values`.
 
-        It is the largest of several. A single one is compared with the threshold, or rounded.
+        For classes, the index of the largest value; a single value is compared with the
+        threshold, or rounded to an index. For a regression, the values themselves.
         """
         if not self.n_classes:
             return values
@@ -51,5 +52,5 @@ class Head:
         return values.squeeze(-1).nan_to_num().round().clamp(0, self.n_classes - 1).long()
 
     def predict(self, outputs: Tensor) -> Tensor:
-        """Class indices ``[...]``, or numbers ``[..., n_outputs]``."""
+        """Predict from outputs: class indices ``[...]``, or numbers ``[..., n_outputs]``."""
         return self.choose(self.values(outputs) if outputs.shape[-1] == 1 else outputs)

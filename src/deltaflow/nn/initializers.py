@@ -1,8 +1,7 @@
-"""How weights and biases start, and with what variance.
+"""Initializers: distributions of the initial weights and biases, with their variances.
 
-An initializer says two things of a layer: the variance of its entries, which is what
-theory asks for, and how to draw them. Most are normal distributions, so saying the
-variance is all there is to do.
+An initializer gives the variance of a layer's entries, which theory needs, and draws them. Most
+are normal distributions, which only define the variance.
 
 >>> He().weight_variance(fan_in=50, fan_out=20)
 0.04
@@ -23,7 +22,7 @@ from deltaflow.system.errors import UserError
 
 Array = np.typing.NDArray[np.float64]
 
-_GREATEST = 1e18  # its square is still a number in single precision
+_GREATEST = 1e18  # its square is still finite in single precision
 
 
 class Initializer(ABC):
@@ -34,13 +33,13 @@ class Initializer(ABC):
         """Variance of one weight of a layer with ``fan_in`` inputs and ``fan_out`` units."""
 
     def bias_variance(self, fan_in: int) -> float:
-        """Variance of one bias; 0 unless an initializer says otherwise."""
+        """Variance of one bias; 0 by default."""
         return 0.0
 
     def draw(
         self, generator: np.random.Generator, fan_in: int, fan_out: int
     ) -> tuple[Array, Array]:
-        """One layer's start: the weight ``[fan_out, fan_in]``, then the bias ``[fan_out]``."""
+        """Draw the weight ``[fan_out, fan_in]`` and the bias ``[fan_out]`` of one layer."""
         weight = self._entries(generator, self.weight_variance(fan_in, fan_out), (fan_out, fan_in))
         return weight, self._entries(generator, self.bias_variance(fan_in), (fan_out,))
 
@@ -52,14 +51,14 @@ class Initializer(ABC):
 
 @dataclass(frozen=True)
 class Torch(Initializer):
-    """What ``nn.Linear`` does: weight and bias uniform on ±1/√fan_in, variance 1/(3·fan_in)."""
+    """PyTorch's default: weight and bias uniform on ±1/√fan_in, variance 1/(3·fan_in)."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
         """1/(3·fan_in)."""
         return 1 / (3 * fan_in)
 
     def bias_variance(self, fan_in: int) -> float:
-        """1/(3·fan_in), as the weight's."""
+        """1/(3·fan_in), as for the weight."""
         return 1 / (3 * fan_in)
 
     def _entries(
@@ -74,7 +73,7 @@ class Xavier(Initializer):
     """Normal, variance 2/(fan_in + fan_out), zero bias (Glorot & Bengio 2010, eq. 12)."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """2/(fan_in + fan_out): forward and backward signal both nearly kept."""
+        """2/(fan_in + fan_out), a compromise that nearly keeps both signals' variance."""
         return 2 / (fan_in + fan_out)
 
 
@@ -101,7 +100,7 @@ class LeCun(Initializer):
     """Normal, variance 1/fan_in, zero bias (LeCun et al. 1998, «Efficient BackProp», eq. 16)."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """1/fan_in: a unit's pre-activation has the mean square of its inputs."""
+        """1/fan_in: z has the same mean square as the inputs."""
         return 1 / fan_in
 
 
@@ -109,11 +108,11 @@ class LeCun(Initializer):
 class Orthogonal(Initializer):
     """Orthonormal rows (or columns, if there are more rows) times the gain, zero bias.
 
-    Uniform over all such matrices (Saxe et al. 2014, arXiv:1312.6120), so that a square
-    layer keeps the length of every signal, not only the mean of lengths.
+    The distribution is uniform over such matrices (Saxe et al. 2014, arXiv:1312.6120). A square
+    layer with gain 1 keeps the norm of every signal.
 
     Attributes:
-        gain: what lengths are multiplied by, at least 0.
+        gain: factor of the norm, at least 0.
     """
 
     gain: float
@@ -128,16 +127,16 @@ class Orthogonal(Initializer):
     def draw(
         self, generator: np.random.Generator, fan_in: int, fan_out: int
     ) -> tuple[Array, Array]:
-        """Q of a normal matrix's QR decomposition, signs such that it is uniform."""
+        """Draw Q of a normal matrix's QR decomposition, with signs that make it uniform."""
         tall = generator.standard_normal((max(fan_in, fan_out), min(fan_in, fan_out)))
         q, r = np.linalg.qr(tall)
-        q *= np.sign(np.diag(r))  # without it Q depends on LAPACK's choice of signs
+        q *= np.sign(np.diag(r))  # LAPACK's signs would not be uniform
         return self.gain * (q if fan_out >= fan_in else q.T), np.zeros(fan_out)
 
 
 @dataclass(frozen=True)
 class Normal(Initializer):
-    """Normal, weight variance σ_w²/fan_in, bias variance σ_b²: the family that theory speaks of.
+    """Normal, weight variance σ_w²/fan_in, bias variance σ_b²: the parameters of theory.
 
     Attributes:
         sigma_w: σ_w, at least 0.
@@ -156,13 +155,13 @@ class Normal(Initializer):
         return self.sigma_w**2 / fan_in
 
     def bias_variance(self, fan_in: int) -> float:
-        """σ_b², whatever the layer's size."""
+        """σ_b², independent of the layer's size."""
         return self.sigma_b**2
 
 
 @dataclass(frozen=True)
 class Zeros(Initializer):
-    """All weights and biases 0: every unit of a layer stays the copy of its neighbour."""
+    """All weights and biases 0, so all units of a layer stay equal in training."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
         """0."""
@@ -170,14 +169,14 @@ class Zeros(Initializer):
 
 
 def check_variances(initializer: Initializer, sizes: Sequence[int]) -> None:
-    """Refuse an initializer that theory, or a network, can do nothing with.
+    """Refuse an initializer with a variance that is not valid.
 
     Args:
-        initializer: perhaps of the user's own.
-        sizes: units of the input, of each hidden layer and of the output.
+        initializer: an initializer, perhaps a class of the user.
+        sizes: number of features, of units of each hidden layer, and of outputs.
 
     Raises:
-        ValueError: if a layer's variance is no finite number of at least 0.
+        ValueError: if the variance of a layer is not a finite number of at least 0.
     """
     for fan_in, fan_out in dict.fromkeys(itertools.pairwise(sizes)):
         variances: tuple[tuple[str, Any], ...] = (
@@ -194,16 +193,17 @@ def check_variances(initializer: Initializer, sizes: Sequence[int]) -> None:
 
 
 def check_draw(initializer: Initializer, drawn: Any, fan_in: int, fan_out: int) -> None:
-    """Refuse a start that is none: another shape would be repeated to fit.
+    """Refuse a draw of the wrong shape, which would be broadcast, or with values not finite.
 
     Args:
-        initializer: that drew it.
+        initializer: the initializer that drew it.
         drawn: what :meth:`Initializer.draw` returned.
         fan_in: inputs of the layer.
         fan_out: units of the layer.
 
     Raises:
-        ValueError: if it is no pair of a weight and a bias of finite numbers of their shapes.
+        ValueError: if ``drawn`` is not a pair of a weight and a bias with these shapes and finite
+            values.
     """
     pair = drawn if isinstance(drawn, tuple | list) and len(drawn) == 2 else [drawn] * 2
     for name, shape, values in zip(

@@ -1,7 +1,7 @@
-"""The layers of R networks of one shape: the replica axis first, and never mixed.
+"""Stacked layers, which hold the layers of R networks of one shape.
 
-A stacked layer maps ``[R, batch, features]`` to ``[R, batch, features]``, and gives the
-plain layer of one replica.
+A stacked layer maps ``[R, batch, features]`` to ``[R, batch, features]`` and does not mix
+replicas. Its method ``replica`` returns the plain PyTorch layer of one replica.
 
 >>> StackedLinear(fan_in=4, fan_out=3, n_replicas=5).replica(2)
 Linear(in_features=4, out_features=3, bias=True)
@@ -23,11 +23,11 @@ Plain = TypeVar("Plain", bound=nn.Module)
 class StackedLinear(nn.Module):
     """R linear layers of one shape: z = h Wᵀ + b within each replica.
 
-    The weight is ``[R, fan_out, fan_in]``, and lies in memory as ``[R, fan_in, fan_out]``. So do
-    its gradient and whatever an optimizer keeps of it, and a product needs no transposed copy. A
-    single replica lies as ``nn.Linear`` does, for optimizers that look at gradients as one row.
+    The weight is ``[R, fan_out, fan_in]``; its memory layout is ``[R, fan_in, fan_out]``, also of
+    its gradient and its moments, so that products need no transposed copy. With R = 1 the layout
+    is that of ``nn.Linear``, for optimizers that view gradients as one vector.
 
-    The parameters hold no values until an initializer's are set.
+    The parameters are not initialised; see :meth:`FullyConnected.initialize`.
 
     Args:
         fan_in: inputs of the layer.
@@ -64,12 +64,12 @@ class StackedLinear(nn.Module):
 
 
 class StackedNormalization(nn.Module):
-    """What follows a normalisation: each unit times γ plus β, which start at 1 and 0.
+    """Base of normalisations: holds γ and β, initially 1 and 0, which scale and shift each unit.
 
     Args:
         n_units: N.
         n_replicas: R.
-        dtype: of the parameters.
+        dtype: type of the parameters.
 
     Attributes:
         weight: γ, ``[R, N]``.
@@ -90,9 +90,9 @@ class StackedNormalization(nn.Module):
 
 
 class StackedLayerNorm(StackedNormalization):
-    """Each sample's units shifted and scaled to mean 0 and variance 1 (Ba et al. 2016).
+    """Layer normalisation: mean 0 and variance 1 over the units of each sample.
 
-    arXiv:1607.06450, eq. 4, with PyTorch's ε of 10⁻⁵.
+    Ba et al. 2016 (arXiv:1607.06450), eq. 4, with PyTorch's ε of 10⁻⁵.
     """
 
     plain = nn.LayerNorm
@@ -104,10 +104,10 @@ class StackedLayerNorm(StackedNormalization):
 
 
 class StackedBatchNorm(StackedNormalization):
-    """Each unit shifted and scaled to mean 0 and variance 1 over its replica's batch.
+    """Batch normalisation: mean 0 and variance 1 of each unit over the batch of its replica.
 
-    Ioffe & Szegedy 2015 (arXiv:1502.03167), algorithm 1. In evaluation mode running averages
-    take the place of the batch's, as in PyTorch, whose ε (10⁻⁵) and momentum (0.1) are used.
+    Ioffe & Szegedy 2015 (arXiv:1502.03167), algorithm 1. As in PyTorch, evaluation mode uses
+    running averages; ε is 10⁻⁵ and the momentum 0.1.
 
     Attributes:
         running_mean: ``[R, N]``.
@@ -124,9 +124,9 @@ class StackedBatchNorm(StackedNormalization):
         self.register_buffer("running_var", torch.ones(n_replicas, n_units, dtype=dtype))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Normalised pre-activations ``[R, batch, N]``; in training, of at least 2 samples."""
+        """Normalised pre-activations ``[R, batch, N]``; training needs at least 2 samples."""
         n_replicas, n_samples, n_units = z.shape
-        channels = functional.batch_norm(  # each unit of each replica a channel of its own
+        channels = functional.batch_norm(  # each unit of each replica is a channel
             z.transpose(0, 1).reshape(n_samples, n_replicas * n_units),
             self.running_mean.view(-1),
             self.running_var.view(-1),
@@ -138,14 +138,14 @@ class StackedBatchNorm(StackedNormalization):
 
 
 class StackedDropout(nn.Module):
-    """In training, units set to 0 at random, the others scaled up (Srivastava et al. 2014).
+    """Dropout: in training, sets random units to 0 and scales up the others.
 
-    Whether a unit is dropped for a sample is a function of the replica's seed, the step and
-    the layer. In evaluation mode nothing is dropped.
+    Srivastava et al. 2014. Which units are dropped depends only on the replica's seed, the step
+    and the layer. In evaluation mode nothing is dropped.
 
     Args:
-        rate: the share to drop, at least 0 and below 1; of each replica, ``[R]``, if it differs.
-        layer: whose units, 1 to L − 1.
+        rate: the share of units to drop, at least 0 and below 1; ``[R]`` if replicas differ.
+        layer: number of the hidden layer, 1 to L − 1.
     """
 
     def __init__(self, rate: float | np.ndarray, layer: int) -> None:
@@ -154,12 +154,12 @@ class StackedDropout(nn.Module):
         self.layer = layer
 
     def forward(self, h: Tensor, seeds: Sequence[int], step: int) -> Tensor:
-        """Activations ``[R, batch, N]``, some of them 0, the others over 1 − rate.
+        """Set units to 0 at random, and divide the others by 1 − rate.
 
         Args:
-            h: ``[R, batch, N]``.
-            seeds: of the replicas.
-            step: of the training.
+            h: activations, ``[R, batch, N]``.
+            seeds: the seed of each replica.
+            step: number of the training step.
         """
         if not self.training or not np.any(self.rate):
             return h
@@ -174,7 +174,7 @@ class StackedDropout(nn.Module):
 
 
 def _filled(plain: Plain, stacked: nn.Module, r: int) -> Plain:
-    """A plain layer with copies of what a stacked one holds for replica ``r``."""
+    """Fill a plain layer with copies of replica ``r``'s tensors."""
     state = {name: value[r] for name, value in stacked.state_dict().items()}
-    plain.load_state_dict(state, strict=False)  # a count of batches has no use here
+    plain.load_state_dict(state, strict=False)  # `num_batches_tracked` is missing
     return plain

@@ -1,6 +1,6 @@
-"""What predictions are judged by, a number for each replica.
+"""Metrics of predictions, one number per replica.
 
-Torchmetrics, which loads pyplot and SciPy's signals, is loaded when it is first used.
+Torchmetrics is imported on first use, because it imports pyplot and ``scipy.signal``.
 """
 
 import torch
@@ -10,9 +10,9 @@ from deltaflow.nn.task import Regression
 
 
 def classification_metrics(prediction: Tensor, target: Tensor, n_classes: int) -> dict[str, Tensor]:
-    """Accuracy and macro F1 of classes ``[R, B]``, ``[R]`` each.
+    """Accuracy and macro F1 of class indices ``[R, B]``, ``[R]`` each.
 
-    They are made from counts, since torchmetrics' own shares are rounded to single precision.
+    They are computed from counts, because torchmetrics rounds shares to single precision.
     """
     from torchmetrics.functional.classification import multiclass_stat_scores
 
@@ -26,7 +26,7 @@ def classification_metrics(prediction: Tensor, target: Tensor, n_classes: int) -
     )
     hits, false_alarms, _, misses, _ = counts.cpu().double().unbind(-1)  # [R, n_classes] each
     mentioned = 2 * hits + false_alarms + misses
-    f1 = torch.where(mentioned > 0, 2 * hits / mentioned, torch.nan)  # not of absent classes
+    f1 = torch.where(mentioned > 0, 2 * hits / mentioned, torch.nan)  # NaN for absent classes
     return {"accuracy": hits.sum(1) / target.shape[1], "macro_f1": f1.nanmean(1)}
 
 

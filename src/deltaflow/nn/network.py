@@ -40,10 +40,10 @@ NORMALIZATIONS: dict[str, type[StackedNormalization]] = {
     "layer": StackedLayerNorm,
     "batch": StackedBatchNorm,
 }
-"""What can stand between a hidden layer's z and its φ: over a sample's units, or over the batch."""
+"""Normalisations by name; they are applied between a hidden layer's z and its φ."""
 
 OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh()}
-"""What can be put on the output layer, for demonstration: the losses take logits."""
+"""Activations of the output layer by name; for demonstration, because the losses take logits."""
 
 
 class FullyConnected(nn.Module):
@@ -53,24 +53,24 @@ class FullyConnected(nn.Module):
     output layer is linear.
 
     Args:
-        sizes: units of the input, of each hidden layer and of the output, in this order.
+        sizes: number of features, of units of each hidden layer, and of outputs.
         activation: φ of every hidden layer.
         n_replicas: R.
-        output_activation: applied to the output layer, for demonstration; ``None`` (the
-            rule) leaves the output as it is, which is what the losses expect.
-        dtype: of the parameters.
+        output_activation: applied to the output layer, for demonstration; ``None`` for logits,
+            which the losses expect.
+        dtype: type of the parameters.
         normalization: a name in ``NORMALIZATIONS``, or ``None``.
         dropout: share of each hidden layer's units to drop in training, below 1.
 
     Attributes:
-        activations: φ of the hidden layers, in the same order: L − 1 of them.
-        traits: what is true of φ.
-        trait_ranges: the same where φ differs between replicas: how many consecutive ones
-            there are of a kind, and what is true of theirs.
-        seeds: of the replicas, which decide what is dropped.
+        activations: φ of each of the L − 1 hidden layers.
+        traits: the traits of φ.
+        trait_ranges: number of consecutive replicas with the same φ, and its traits; one entry
+            per φ.
+        seeds: the seed of each replica, on which dropout depends.
 
     Raises:
-        ValueError: if a size is below 1, or φ has parameters of its own.
+        ValueError: if a size is below 1, or φ has parameters.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class FullyConnected(nn.Module):
 
     @property
     def depth(self) -> int:
-        """How many hidden layers there are."""
+        """Number of hidden layers."""
         return len(self.activations)
 
     @property
@@ -131,19 +131,19 @@ class FullyConnected(nn.Module):
 
     @property
     def mixes_samples(self) -> bool:
-        """Whether, in training, what a sample gives depends on the rest of its batch."""
+        """Whether the output for a sample depends on the rest of the batch in training."""
         return self.normalization == "batch"
 
     @property
     def n_parameters(self) -> int:
-        """How many one replica has."""
+        """Number of parameters of one replica."""
         return sum(p[0].numel() for p in self.parameters())
 
     def initialize(self, initializer: Initializer, seeds: Sequence[int]) -> None:
-        """Set every replica's weights and biases from its own seed.
+        """Draw the weights and biases of every replica from its seed.
 
-        Each layer draws from its own stream, in double precision, and is rounded to the
-        parameters' type: a layer's start depends neither on the other layers nor on R.
+        Each layer has a random stream. Values are drawn in double precision and rounded to the
+        parameters' type, so they depend neither on the other layers nor on R.
 
         Args:
             initializer: the distribution.
@@ -173,7 +173,7 @@ class FullyConnected(nn.Module):
 
         Args:
             x: ``[R, batch, n_features]``.
-            step: of the training, which decides what is dropped.
+            step: number of the training step, on which dropout depends.
 
         Returns:
             ``[R, batch, n_outputs]``.
@@ -191,7 +191,7 @@ class FullyConnected(nn.Module):
         """Replica ``r`` as an ordinary network with the same outputs.
 
         Args:
-            r: which one, 0 to R − 1.
+            r: index of the replica, 0 to R − 1.
 
         Returns:
             ``nn.Linear`` layers and activations in turn, with copies of the weights, in the
@@ -215,7 +215,7 @@ class FullyConnected(nn.Module):
                     )
                 phi = self.activations[layer]
                 modules.append(nn.Tanh() if type(phi) is Tanh else copy.deepcopy(phi))
-                if self.dropout > 0:  # drawn from PyTorch's global generator
+                if self.dropout > 0:  # nn.Dropout draws from PyTorch's global generator
                     modules.append(nn.Dropout(self.dropout))
         if self.output_activation is not None:
             modules.append(copy.deepcopy(self.output_activation))

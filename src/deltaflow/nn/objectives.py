@@ -1,9 +1,8 @@
-"""What a network is trained for: the loss, the shape of its output, and what counts as right.
+"""Objectives: losses with the outputs that they need, their predictions and their metrics.
 
-Every objective has the same anatomy. From the task it derives how many outputs the network
-needs (``n_outputs``); it encodes targets, gives each sample's loss, and turns outputs into
-predictions. Outputs are logits: log-softmax and the sigmoid are inside the losses, where
-they are numerically stable.
+An objective derives the number of outputs from the task, encodes targets, computes the loss of
+each sample, and turns outputs into predictions. Outputs are logits: log-softmax and the sigmoid
+are part of the losses, which is numerically stable.
 
 | task          | ce       | bce                     | mse                                   |
 |---------------|----------|-------------------------|---------------------------------------|
@@ -35,17 +34,17 @@ class Objective(ABC):
     """A loss, fitted to a task.
 
     Args:
-        task: what the data ask for.
+        task: the task of the data.
 
     Attributes:
-        task: the same.
-        n_outputs: units of the output layer.
-        link: what the loss itself makes probabilities with, if anything.
-        threshold: of a single output, from which the second of two classes is predicted.
-        weights: how much a sample of each class counts, ``[n_classes]``, 1 on average over the
-            training rows; ``[n_folds, n_classes]`` if replicas have these folds in turn; ``None``
-            if all count alike.
-        first_fold: that of the first replica.
+        task: the task of the data.
+        n_outputs: number of units of the output layer.
+        link: the function from outputs to probabilities inside the loss; ``None`` if there is
+            none.
+        threshold: with a single output, class 1 is predicted from this value on.
+        weights: weight of a sample of each class, ``[n_classes]``, 1 on average over the training
+            rows; ``[n_folds, n_classes]`` if folds differ; ``None`` if all count the same.
+        first_fold: fold of the first replica; the replicas after it have the following folds.
     """
 
     n_outputs: int
@@ -59,12 +58,12 @@ class Objective(ABC):
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """What :meth:`metrics` returns, the most telling first."""
+        """Names of the metrics, the most important first."""
         return ("accuracy", "macro_f1") if isinstance(self.task, Classification) else ("r2", "rmse")
 
     @property
     def weights_by_class(self) -> dict[str, float]:
-        """How much a sample of each class counts, in the first fold; empty if all count alike."""
+        """The weight of each class in the first fold; empty if all count the same."""
         if self.weights is None or not isinstance(self.task, Classification):
             return {}
         first = self.weights.view(-1, self.task.n_classes)[0]
@@ -72,11 +71,11 @@ class Objective(ABC):
 
     @abstractmethod
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Each sample's loss, ``[R, B]``: the mean over the sample's outputs."""
+        """The loss of each sample, ``[R, B]``: the mean over its outputs."""
 
     @property
     def head(self) -> Head:
-        """What the outputs mean."""
+        """The head, which turns outputs into predictions."""
         n_classes = self.task.n_classes if isinstance(self.task, Classification) else 0
         one_of_two = self.n_outputs == 1 and n_classes == 2
         return Head(n_classes, self.link, self.threshold if one_of_two else None)
@@ -95,16 +94,16 @@ class Objective(ABC):
         return self.head.predict(output)
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """What the task is judged by, per replica.
+        """The metrics of each replica.
 
         Args:
-            prediction: as :meth:`predict` gives it.
-            target: as the data give it, of the same shape.
+            prediction: the result of :meth:`predict`.
+            target: the targets of the data, with the same shape.
 
         Returns:
-            ``[R]`` each. Classes: ``accuracy``, ``macro_f1`` (over the classes that are
-            there or predicted), in double precision on the processor. Regression: ``r2``, the mean
-            over targets (null of a single sample: NaN); ``rmse`` in the data's own units.
+            ``[R]`` each. For classes: ``accuracy`` and ``macro_f1`` (over the classes that occur
+            or are predicted), float64 on the CPU. For a regression: ``r2``, the mean over targets
+            (NaN for a single sample), and ``rmse`` in the units of the data.
         """
         if isinstance(self.task, Classification):
             return classification_metrics(prediction, target, self.task.n_classes)
@@ -164,8 +163,8 @@ class MeanSquaredError(Objective):
 
     Args:
         task: what the data ask for.
-        target: what three or more classes are encoded as: ``onehot``, or ``index`` (one
-            output on the class number, rounded to predict).
+        target: encoding of three or more classes: ``onehot``, or ``index`` (one output, which is
+            rounded to the class index).
         threshold: with two classes, the output from which class 1 is predicted.
     """
 
@@ -210,14 +209,14 @@ def _probability(threshold: float) -> float:
 
 
 def _encode(target: Tensor, n_outputs: int, dtype: torch.dtype) -> Tensor:
-    """Class indices as what the outputs should be: the index itself, or one-hot."""
+    """Class indices as targets of the outputs: the index itself, or one-hot."""
     if n_outputs == 1:
         return target.unsqueeze(-1).to(dtype)
     return functional.one_hot(target, n_outputs).to(dtype)
 
 
 def _check_shapes(output: Tensor, expected: tuple[int, ...], target: Tensor) -> None:
-    """Refuse what would broadcast: ``[5, 1]`` against ``[5]`` is 25 errors, not 5."""
+    """Refuse shapes that would broadcast: ``[5, 1]`` against ``[5]`` gives 25 errors, not 5."""
     if tuple(output.shape) != tuple(expected):
         raise UserError(
             f"Outputs must have the shape {list(expected)} to match targets "

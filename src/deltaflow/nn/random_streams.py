@@ -1,13 +1,12 @@
-"""Where every random number comes from.
+"""Random numbers as functions of a seed, a stream and an index.
 
-A draw is a function of the replica's seed, the stream that it belongs to, and an index
-(the layer, the epoch, or step and layer): never of what was drawn before. So replica r of a
-stack draws what the lone run with its seed draws, measuring cannot disturb training, and
-a resumed run needs no random state.
+A draw depends on the replica's seed, the stream, and an index (the layer, the epoch, or step and
+layer), and never on earlier draws. So replica r of a stack draws the same numbers as a lone run
+with its seed, measuring cannot disturb training, and a resumed run needs no random state.
 
-Draws are made by NumPy on the CPU, in double precision, whatever the accelerator. What is drawn
-once, such as a start, comes from a generator of its own. What is drawn all the time, orders and
-dropout, comes from a counter-based generator, which gives the numbers of many replicas in one call.
+NumPy draws all numbers on the CPU, whatever the accelerator. Weights and data use a PCG-64
+generator for each stream and index. Orders and dropout, which are drawn in every epoch or step,
+use a counter-based generator, which draws for many replicas in one call.
 
 >>> permutations([7, 8], Stream.ORDER, 0, n=5).tolist()
 [[3, 0, 1, 4, 2], [1, 3, 2, 4, 0]]
@@ -29,7 +28,7 @@ Truths = np.typing.NDArray[np.bool_]
 
 
 class Stream(IntEnum):
-    """What a random number is for. The values are part of the definition of a run."""
+    """The purpose of a random number. The values are part of the definition of a run."""
 
     INIT = 0  # index: layer, 1 to L
     ORDER = 1  # index: epoch
@@ -42,8 +41,8 @@ def generator(seed: int, stream: Stream, *index: int) -> np.random.Generator:
     """The generator of one stream of one replica at one index.
 
     Args:
-        seed: the replica's seed, at least 0. 0 is a seed like any other.
-        stream: what the numbers are for.
+        seed: the replica's seed, at least 0.
+        stream: the purpose of the numbers.
         index: layer, epoch, or step and layer, each at least 0.
 
     Returns:
@@ -58,17 +57,17 @@ def generator(seed: int, stream: Stream, *index: int) -> np.random.Generator:
 
 
 def words(seeds: Sequence[int], stream: Stream, *index: int, n: int) -> Words:
-    """Random 64-bit words of several replicas, all at once.
+    """Draw random 64-bit words for several replicas at once.
 
     Philox 4×64-10 (Salmon et al. 2011, «Parallel random numbers: as easy as 1, 2, 3») encrypts a
-    counter with a key. The key is the stream and the index; each seed has ⌈n/4⌉ counters of its
-    own, behind those of the seed before it, so that neighbouring seeds are one call.
+    counter with a key. The key is the stream and the index. Each seed uses ⌈n/4⌉ counters, which
+    follow those of the seed before it, so neighbouring seeds are drawn in one call.
 
     Args:
-        seeds: of the replicas, each at least 0, in any order.
-        stream: what the numbers are for.
+        seeds: the seed of each replica, at least 0, in any order.
+        stream: the purpose of the numbers.
         index: the epoch, or the step and the layer; the second is below 2⁵⁶.
-        n: words a replica, which are others for another n.
+        n: words per replica; the words depend on n.
 
     Returns:
         ``[R, n]``, unsigned.
@@ -96,10 +95,10 @@ def permutations(seeds: Sequence[int], stream: Stream, *index: int, n: int) -> I
     """The numbers 0 to n − 1 in a random order for each of several replicas.
 
     Args:
-        seeds: of the replicas.
-        stream: what the order is for.
-        index: of the stream.
-        n: how many numbers, below 2³².
+        seeds: the seed of each replica.
+        stream: the purpose of the order.
+        index: the index within the stream.
+        n: length of each order, below 2³².
 
     Returns:
         ``[R, n]``.
@@ -110,17 +109,17 @@ def permutations(seeds: Sequence[int], stream: Stream, *index: int, n: int) -> I
 
 
 def kept(seeds: Sequence[int], stream: Stream, *index: int, rate: float | Shares, n: int) -> Truths:
-    """Which of n things stay where a share of them is dropped at random, for several replicas.
+    """Decide at random which of n things are kept, for several replicas.
 
     Args:
-        seeds: of the replicas.
-        stream: what is dropped.
-        index: of the stream.
-        rate: the share, at least 0 and below 1; of each replica, ``[R]``, if it differs.
-        n: how many things there are.
+        seeds: the seed of each replica.
+        stream: the purpose of the numbers.
+        index: the index within the stream.
+        rate: probability to drop a thing, at least 0 and below 1; ``[R]`` if replicas differ.
+        n: number of things per replica.
 
     Returns:
-        ``[R, n]``; the share is exact to 2⁻³².
+        ``[R, n]``, bool; the probability is exact to 2⁻³².
     """
     halves = words(seeds, stream, *index, n=-(-n // 2)).astype("<u8").view("<u4")[:, :n]
     least = np.ceil(np.asarray(rate, dtype=np.float64) * 2.0**32).astype(np.uint32)

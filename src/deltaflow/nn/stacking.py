@@ -1,7 +1,7 @@
-"""Several stacks of one shape, made one: their replicas stand side by side on the replica axis.
+"""Joins several stacked networks of one shape along the replica axis, and takes them apart.
 
-The single networks stay what they were: their parameters become views of the whole, so that
-whatever is done to one of them, by an optimizer or by loading a state, happens in the whole.
+The parameters of the single networks become views of the joined network's. So when an optimizer
+updates a single network, or its state is loaded, the joined network changes, too.
 
 >>> from deltaflow.nn.initializers import He
 >>> parts = [FullyConnected([4, 8, 3], phi, n_replicas=2) for phi in (nn.ReLU(), nn.Tanh())]
@@ -30,11 +30,11 @@ Item = TypeVar("Item")
 
 
 class ByReplica(nn.Module):
-    """A function of its own for each range of replicas.
+    """Applies a different function to each range of replicas.
 
     Args:
-        functions: entry by entry, or sample by sample.
-        sizes: how many consecutive replicas each of them gets.
+        functions: modules that map ``[r, …]`` to ``[r, …]`` and do not mix samples.
+        sizes: number of consecutive replicas r of each function; the sum is R.
     """
 
     def __init__(self, functions: Sequence[nn.Module], sizes: Sequence[int]) -> None:
@@ -43,18 +43,18 @@ class ByReplica(nn.Module):
         self.sizes = list(sizes)
 
     def forward(self, z: Tensor) -> Tensor:
-        """What the functions make of ``[R, …]``, each of its own replicas."""
+        """Apply each function to its range of ``z``, ``[R, …]``."""
         pieces = z.split(self.sizes)
         made = [function(piece) for function, piece in zip(self.functions, pieces, strict=True)]
         return torch.cat(made)
 
 
 class JoinedObjective(Objective):
-    """An objective of its own for each range of replicas, on the same task.
+    """Applies a different objective to each range of replicas.
 
     Args:
-        objectives: with the same number of outputs.
-        sizes: how many consecutive replicas each of them gets.
+        objectives: objectives of one task, with the same number of outputs.
+        sizes: number of consecutive replicas of each objective; the sum is R.
     """
 
     def __init__(self, objectives: Sequence[Objective], sizes: Sequence[int]) -> None:
@@ -64,15 +64,15 @@ class JoinedObjective(Objective):
         self.n_outputs = objectives[0].n_outputs
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Each sample's loss, ``[R, B]``, by its own replica's objective."""
+        """The loss of each sample, ``[R, B]``, by the objective of its replica."""
         return torch.cat(self._of_each("sample_loss", output, target))
 
     def predict(self, output: Tensor) -> Tensor:
-        """What each replica's objective predicts."""
+        """The predictions, by the objective of each replica."""
         return torch.cat(self._of_each("predict", output))
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """``[R]`` each: all objectives judge by the task alone."""
+        """The metrics of each replica, ``[R]``; they depend on the task alone."""
         found = self._of_each("metrics", prediction, target)
         return {name: torch.cat([one[name] for one in found]) for name in found[0]}
 
@@ -85,14 +85,17 @@ class JoinedObjective(Objective):
 
 
 def joined(networks: Sequence[FullyConnected], kinds: Sequence[Hashable]) -> FullyConnected:
-    """One network of all the replicas; the parameters of the single ones become its views.
+    """Join networks to one; their parameters become views of the joined network's.
 
     Args:
-        networks: initialized, alike in sizes, normalisation, output activation and type.
-        kinds: of each network, equal where φ is the same; it is then applied in one call.
+        networks: initialised networks with the same sizes, normalisation, output activation and
+            type.
+        kinds: a value for each network; neighbours with equal values have the same φ, which is
+            then applied to all of them in one call.
 
     Returns:
-        The network, of which ``replica(r)`` is not to be asked: the single ones know theirs.
+        The joined network. Its method ``replica`` must not be used; use that of the single
+        networks.
     """
     first, n_replicas = networks[0], [network.n_replicas for network in networks]
     whole = FullyConnected(
@@ -122,51 +125,51 @@ def joined(networks: Sequence[FullyConnected], kinds: Sequence[Hashable]) -> Ful
     return whole
 
 
-def piece(network: FullyConnected, own: slice) -> FullyConnected:
-    """Some replicas of a network as one of their own, whose parameters are views of the whole's.
+def piece(network: FullyConnected, replicas: slice) -> FullyConnected:
+    """Make a network of some replicas; its parameters are views of the whole network's.
 
     Args:
-        network: all replicas.
-        own: which of them.
+        network: the network with all replicas.
+        replicas: the replicas to take.
     """
-    views: dict[int, Any] = {id(p): nn.Parameter(p.data[own]) for p in network.parameters()}
-    views |= {id(buffer): buffer[own] for buffer in network.buffers()}
+    views: dict[int, Any] = {id(p): nn.Parameter(p.data[replicas]) for p in network.parameters()}
+    views |= {id(buffer): buffer[replicas] for buffer in network.buffers()}
     part = copy.deepcopy(network, views)
-    part.seeds = network.seeds[own]
-    part.trait_ranges = within(network.trait_ranges, own)
+    part.seeds = network.seeds[replicas]
+    part.trait_ranges = within(network.trait_ranges, replicas)
     for layer, phi in enumerate(part.activations):
         if isinstance(phi, ByReplica):
-            kept = within(list(zip(phi.sizes, phi.functions, strict=True)), own)
+            kept = within(list(zip(phi.sizes, phi.functions, strict=True)), replicas)
             functions = [function for _, function in kept]
             part.activations[layer] = (
                 functions[0] if len(kept) == 1 else ByReplica(functions, [n for n, _ in kept])
             )
     for dropout in cast(Iterable[StackedDropout], part.dropouts):
         if isinstance(dropout.rate, np.ndarray):
-            dropout.rate = dropout.rate[own]
+            dropout.rate = dropout.rate[replicas]
     return part
 
 
-def objective_of(objective: Objective, own: slice) -> Objective:
-    """What some of the replicas are trained for.
+def objective_of(objective: Objective, replicas: slice) -> Objective:
+    """The objective of some replicas.
 
     Args:
-        objective: of all.
-        own: which of them.
+        objective: the objective of all replicas.
+        replicas: the replicas to take.
     """
     if not isinstance(objective, JoinedObjective):
-        return _later(objective, own.start)
+        return _later(objective, replicas.start)
     starts = list(itertools.accumulate(objective.sizes, initial=0))[:-1]
     placed = zip(objective.objectives, starts, strict=True)
-    kept = within(list(zip(objective.sizes, placed, strict=True)), own)
-    objectives = [_later(one, max(own.start - start, 0)) for _, (one, start) in kept]
+    kept = within(list(zip(objective.sizes, placed, strict=True)), replicas)
+    objectives = [_later(one, max(replicas.start - start, 0)) for _, (one, start) in kept]
     if len(kept) == 1:
         return objectives[0]
     return JoinedObjective(objectives, [n for n, _ in kept])
 
 
 def _later(objective: Objective, n_replicas: int) -> Objective:
-    """The objective without its first replicas, which have folds of their own."""
+    """The objective without its first ``n_replicas``: its weights begin with a later fold."""
     if not n_replicas or objective.weights is None or objective.weights.ndim == 1:
         return objective
     rest = copy.copy(objective)
@@ -174,22 +177,32 @@ def _later(objective: Objective, n_replicas: int) -> Objective:
     return rest
 
 
-def within(ranges: Sequence[tuple[int, Item]], own: slice) -> list[tuple[int, Item]]:
-    """Of consecutive ranges, what lies in a slice: how many of each.
+def within(ranges: Sequence[tuple[int, Item]], replicas: slice) -> list[tuple[int, Item]]:
+    """Cut consecutive ranges of replicas to a slice.
+
+    Args:
+        ranges: the size and the item of each range.
+        replicas: the slice.
+
+    Returns:
+        The size of the part inside the slice, and the item, of each range that overlaps it.
 
     >>> within([(2, "a"), (3, "b"), (4, "c")], slice(1, 4))
     [(1, 'a'), (2, 'b')]
     """
     ends = list(itertools.accumulate(size for size, _ in ranges))
     sizes = [
-        min(end, own.stop) - max(end - size, own.start)
+        min(end, replicas.stop) - max(end - size, replicas.start)
         for end, (size, _) in zip(ends, ranges, strict=True)
     ]
     return [(size, item) for size, (_, item) in zip(sizes, ranges, strict=True) if size > 0]
 
 
 def alike(kinds: Sequence[Hashable], sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Neighbours of one kind taken together: the index of the first, and the sum of the sizes.
+    """Merge neighbours of one kind.
+
+    Returns:
+        For each group of neighbours, the index of the first and the sum of the sizes.
 
     >>> alike(["a", "a", "b"], [2, 3, 4])
     [(0, 5), (2, 4)]
@@ -200,9 +213,9 @@ def alike(kinds: Sequence[Hashable], sizes: Sequence[int]) -> list[tuple[int, in
 
 
 def _share(whole: nn.Module, parts: Sequence[nn.Module], sizes: Sequence[int]) -> None:
-    """Let the parameters and buffers of parts be views of those of the whole, with their values."""
-    own = [dict(itertools.chain(part.named_parameters(), part.named_buffers())) for part in parts]
+    """Copy the parameters and buffers of parts into the whole, and make them views of it."""
+    named = [dict(itertools.chain(part.named_parameters(), part.named_buffers())) for part in parts]
     for name, tensor in itertools.chain(whole.named_parameters(), whole.named_buffers()):
-        for piece, tensors in zip(tensor.data.split(list(sizes)), own, strict=True):
+        for piece, tensors in zip(tensor.data.split(list(sizes)), named, strict=True):
             piece.copy_(tensors[name].data)
             tensors[name].data = piece

@@ -1,4 +1,4 @@
-"""What a data set asks of a network: to tell classes apart, or to predict numbers."""
+"""The task of a data set: classification or regression."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,11 +9,11 @@ from deltaflow.system.errors import UserError
 
 @dataclass(frozen=True)
 class Classification:
-    """Tell classes apart. Targets are class indices, ``int64``, ``[..., n_samples]``.
+    """Classification. Targets are class indices, ``int64``, ``[..., n_samples]``.
 
     Attributes:
         classes: the names of the classes, by index; at least two.
-        counts: rows of each in the training part; empty if they are not known.
+        counts: number of rows of each class in the training part; empty if not known.
     """
 
     classes: tuple[str, ...]
@@ -28,19 +28,18 @@ class Classification:
 
     @property
     def n_classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return len(self.classes)
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Predict numbers. Targets are floating, ``[..., n_samples, n_targets]``.
+    """Regression. Targets are floating, ``[..., n_samples, n_targets]``.
 
     Attributes:
         targets: the names of the targets, by index.
-        scale: the length of one target unit in the data's own units, per target: the
-            standard deviation that the targets were divided by, 1 where they were not. Of
-            replicas in turn, if they differ, one after another.
+        scale: what each target was divided by when it was standardised, in the units of the data;
+            1 if it was not. If folds differ, the scales of all folds, one fold after another.
     """
 
     targets: tuple[str, ...]
@@ -48,7 +47,7 @@ class Regression:
 
     @property
     def n_targets(self) -> int:
-        """How many numbers are to be predicted per sample."""
+        """Number of targets."""
         return len(self.targets)
 
 
@@ -56,7 +55,7 @@ Task = Classification | Regression
 
 
 def joint_task(tasks: Sequence[Task]) -> Task:
-    """What replicas have to do in turn, whose tasks differ in the scale of the targets at most."""
+    """Join the tasks of folds, which may differ in the scale of the targets."""
     first = tasks[0]
     if isinstance(first, Classification):
         return first
