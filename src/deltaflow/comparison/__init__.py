@@ -1,20 +1,20 @@
-"""Records of many runs: collected, grouped into configurations, ranked, tested, their effects.
+"""Comparisons of runs: runs are collected, grouped into configurations, ranked and tested.
 
-Everything here reads what runs left behind and nothing else: no configuration, no network.
+The input is the records of runs alone; no configuration is composed and no network is built.
 In reading order:
 
 ``collection``, ``configuration``, ``grouping``
-    runs in folders, and those that differ in nothing but their seeds
+    find runs in folders, and group those that differ only in their seeds
 ``flow_numbers``, ``results``
-    one run's tables in a few numbers
+    summarise the tables of one run in a few numbers
 ``series``
     profiles, heatmaps and curves, from the tables of many runs
 ``statistics``
     intervals over seeds, paired tests, effects of axes
 ``grouped_runs``, ``ranked_configuration``, ``comparison``
-    all of it together: what page, figures and terminal show
+    the typed data that page, figures and terminal show
 ``notes``
-    what a reader must know
+    warnings and sentences for the reader
 ``runs_table``, ``command_lines``, ``phase_points``
     the runs as a table, as commands to copy, as points of the phase diagram
 """

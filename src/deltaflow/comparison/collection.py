@@ -1,7 +1,7 @@
-"""Runs in folders: found by their summaries, and read whatever state they are in.
+"""Finds runs in folders by their summaries, and reads them.
 
-A run that cannot be read, or that was stopped while it wrote, is a run with a reason, not an
-exception. Records alone are read; nothing that a directory names is built or run.
+A run that cannot be read, or that was stopped while it wrote, is not an error: it is listed with a
+reason. Only records are read; no class that a directory names is built.
 """
 
 import os
@@ -24,19 +24,19 @@ from deltaflow.system.files import read_file
 
 _CONFIG = ".hydra/config.yaml"
 _LARGEST_CONFIG = 2**20  # bytes
-_GREATEST = 1e150  # its square is a number still
+_GREATEST = 1e150  # its square is still finite
 
 
 @dataclass(frozen=True)
 class CollectedRun:
-    """A run as its records have it.
+    """A run as it was read from its directory.
 
     Attributes:
-        directory: where they are.
-        summary: of the run; all of it is empty if that cannot be read.
-        status: one of ``STATUSES``, by what is known now.
-        reason: why it is not completed.
-        config: the text of its configuration, to show; empty if it is not there.
+        directory: the run directory.
+        summary: the run's summary; empty if it cannot be read.
+        status: one of ``STATUSES``; a run marked as running whose process is gone is interrupted.
+        reason: why the run is not completed; ``None`` if it is.
+        config: the text of the configuration; empty if there is none.
     """
 
     directory: Path
@@ -47,36 +47,36 @@ class CollectedRun:
 
     @property
     def name(self) -> str:
-        """The name of its directory, as it can be written."""
+        """The name of the directory, with characters that cannot be encoded replaced."""
         return encodable(self.directory.name)
 
 
 def collect(directories: Iterable[str | Path]) -> list[CollectedRun]:
-    """Read all runs of some folders.
+    """Read all runs in some folders.
 
     Args:
-        directories: run directories, sweeps', or folders that hold some.
+        directories: run directories, sweep directories, or folders that contain some.
 
     Returns:
         The runs, each once, in natural order: 2_… before 10_….
 
     Raises:
-        ValueError: if there is no run in one of them.
+        ValueError: if a folder contains no run.
     """
     return [read_run(folder) for folder in find_runs(directories)]
 
 
 def find_runs(directories: Iterable[str | Path]) -> list[Path]:
-    """The run directories in some folders: those that hold a summary.
+    """Find the run directories in some folders, which are those with a summary.
 
     Args:
-        directories: run directories, sweeps', or folders that hold some.
+        directories: run directories, sweep directories, or folders that contain some.
 
     Returns:
-        Their paths, each run once, in natural order within each folder.
+        The paths, each run once, in natural order within each folder.
 
     Raises:
-        ValueError: if there is no run in one of them.
+        ValueError: if a folder contains no run.
     """
     found: dict[Path, Path] = {}
     for name in directories:
@@ -92,14 +92,14 @@ def find_runs(directories: Iterable[str | Path]) -> list[Path]:
 
 
 def read_run(directory: Path) -> CollectedRun:
-    """One run, whatever state it is in.
+    """Read one run in any state.
 
     Args:
-        directory: that holds its summary.
+        directory: the run directory.
 
     Returns:
-        The run; with status ``failed`` if its summary is none, ``interrupted`` if it is marked
-        as running and its process is gone, each with a reason.
+        The run. Its status is ``failed`` if the summary cannot be read, and ``interrupted`` if it
+        is marked as running but its process is gone; both have a reason.
     """
     try:
         summary = read_summary(directory)
@@ -130,7 +130,7 @@ def natural(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
 
 
 def finite(value: object) -> float | None:
-    """A number of a record that one can compute with; ``None`` for all else.
+    """A value as a finite float of moderate size; ``None`` for any other value.
 
     >>> finite(2), finite(None), finite("2"), finite(float("nan")), finite(10**400)
     (2.0, None, None, None, None)
@@ -141,21 +141,21 @@ def finite(value: object) -> float | None:
 
 
 def seen_from(place: Path, directory: Path) -> str:
-    """The path of a directory from another one, the same on every system, as it can be written."""
+    """The path of ``directory`` relative to ``place``, with forward slashes, safe to encode."""
     return encodable(Path(os.path.relpath(directory, place)).as_posix())
 
 
 def _runs_below(folder: Path) -> Iterable[Path]:
     for name, folders, files in os.walk(folder):
-        if SUMMARY in (*folders, *files):  # also one that is no file, which will be said
-            folders.clear()  # what is in a run belongs to it
+        if SUMMARY in (*folders, *files):  # a folder of this name is reported later
+            folders.clear()  # folders inside a run are not searched
             yield Path(name)
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
         _tell_of_links([os.path.join(name, folder) for folder in folders])
 
 
 def _tell_of_links(folders: Sequence[str]) -> None:
-    """Warn of folders that are not looked into."""
+    """Warn of links, which are not followed."""
     if links := [folder for folder in folders if os.path.islink(folder)]:
         more = f" and {len(links) - 1} more" if links[1:] else ""
         warnings.warn(
@@ -166,7 +166,7 @@ def _tell_of_links(folders: Sequence[str]) -> None:
 
 
 def _ending(summary: Summary, directory: Path) -> tuple[str, str | None]:
-    """The status of a run, and the reason for it."""
+    """The status of a run, and why it is not completed."""
     if summary.status == "running" and not summary.is_going(directory):
         return "interrupted", _gone(summary)
     return summary.status, {
@@ -183,7 +183,7 @@ def _gone(summary: Summary) -> str:
 
 
 def _text(directory: Path) -> str:
-    """The configuration, to show; nothing if there is none, or no file of the run's own."""
+    """The text of the configuration; empty if there is no regular file of it in the directory."""
     try:
         return read_file(directory, _CONFIG, _LARGEST_CONFIG).decode("utf-8", "replace")
     except (OSError, ValueError):

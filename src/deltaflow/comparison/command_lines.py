@@ -1,6 +1,6 @@
-"""Commands to copy: of one run, and of the sweep that all runs come from.
+"""Commands for the reader to copy, of one run and of the sweep.
 
-Records may be anybody's, and what is copied from them must not start anything but training.
+Records are not trusted: a command that is copied from them may only start a training.
 """
 
 import shlex
@@ -11,15 +11,15 @@ from deltaflow.comparison.collection import CollectedRun
 from deltaflow.system.escaping import printable
 
 TRAIN, RUN_SWEEP = "deltaflow.train", "deltaflow.run_sweep"
-"""What a record has for its program where a function was called in Python."""
+"""The program in the record of a run that was started by a Python function."""
 
 _SCRIPTS = ("train.py", "__main__.py")
-_FOLDER = ("--config-dir", "-cd")  # the one flag that a configuration depends on
+_FOLDER = ("--config-dir", "-cd")  # the only flag that changes the configuration
 _DIRECTORIES = ("hydra.sweep.dir=", "sweep.resume=")
 
 
 def run_command(run: CollectedRun) -> str:
-    """The command that trains one run again, alone: a call where Python made it."""
+    """The command, or the Python call, that trains one run again alone."""
     typed, overrides = run.summary.command, run.summary.overrides
     if _is_python(typed):
         return _called(TRAIN, overrides)
@@ -33,21 +33,21 @@ def run_command(run: CollectedRun) -> str:
 
 
 def sweep_command(runs: Iterable[CollectedRun]) -> str | None:
-    """The command that all runs come from; ``None`` if there are several, or it is not known."""
+    """The one command that started all runs; ``None`` if there are several or none is known."""
     commands = {tuple(run.summary.command) for run in runs}
     only = commands.pop() if len(commands) == 1 else ()
     if not only:
         return None
     if not _is_python(only):
         return _typed([*_program(only), *only[1:]])
-    if only[0] not in (TRAIN, RUN_SWEEP):  # a script, whose arguments are its own
+    if only[0] not in (TRAIN, RUN_SWEEP):  # another script, whose arguments are not overrides
         return None
     settings = [one for one in only[1:] if one != "-m" and not one.startswith(_DIRECTORIES)]
     return _called(only[0], settings)
 
 
 def _typed(parts: Sequence[str]) -> str:
-    """Parts of a command line, as a terminal may get them: no keys are pressed by pasting them."""
+    """Quote and join parts of a command line, without control characters."""
     return printable(shlex.join(parts))
 
 
@@ -56,11 +56,11 @@ def _called(function: str, settings: Sequence[str]) -> str:
 
 
 def _is_python(typed: Sequence[str]) -> bool:
-    """Whether a function was called, by a script or a notebook."""
+    """Whether the run was started by a Python function."""
     program = PurePath(typed[0]).name if typed else ""
     return program in (TRAIN, RUN_SWEEP) or (program.endswith(".py") and program not in _SCRIPTS)
 
 
 def _program(typed: Sequence[str]) -> list[str]:
-    """What was started: the script, or the installed command."""
+    """The program to type: ``python train.py``, or the installed command if that was typed."""
     return ["python", "train.py"] if not typed or typed[0].endswith(".py") else ["deltaflow-train"]

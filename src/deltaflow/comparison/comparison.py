@@ -1,6 +1,6 @@
-"""A comparison of runs: configurations ranked, tested against a baseline, and all that is drawn.
+"""A comparison of runs, which is all the data that page, figures and terminal show.
 
-Page, figures and terminal show it, and nothing else; strings in it are whatever users wrote.
+Its strings come from users' configurations and must be escaped where they are shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,13 +31,13 @@ from deltaflow.system.errors import UserError
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that every configuration has.
+    """A column of the ranking.
 
     Attributes:
-        name: its key in ``numbers``.
-        title: for people.
-        unit: empty for none.
-        over_seeds: whether it is a mean over seeds.
+        name: key in ``RankedConfiguration.numbers``.
+        title: title of the column.
+        unit: unit of the numbers; empty if there is none.
+        over_seeds: whether the numbers are means over seeds.
     """
 
     name: str
@@ -48,23 +48,23 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that a report says of some runs.
+    """The content of a report.
 
     Attributes:
-        title: of the report.
-        is_of_one_run: whether there is nothing to compare.
-        heading: what was asked, in words.
+        title: title of the report.
+        is_of_one_run: whether there is a single run and nothing to compare.
+        heading: the question in words.
         headline: the answer in a few sentences.
-        sentence: what was compared.
-        command: that made the runs, if it was one.
-        versions: of the libraries that decide results.
-        metric: what configurations are ranked by.
-        axes: what varies.
-        baseline: the number of the configuration that others are compared with.
-        notes: what a reader must know.
-        effects: of each axis.
+        sentence: what was compared, in a sentence.
+        command: the command that started all runs; ``None`` if there are several.
+        versions: versions of the libraries that the results depend on.
+        metric: the metric of the ranking.
+        axes: the settings that vary.
+        baseline: number of the configuration that others are compared with; ``None`` for none.
+        notes: warnings for the reader.
+        effects: the effects of each axis.
         quantities: the columns of the ranking, the metric first.
-        ranking: configurations, the best first; those without a result last.
+        ranking: the configurations, the best first; those without a result last.
     """
 
     title: str
@@ -90,18 +90,18 @@ def compare_runs(
     baseline: str | None = None,
     search: SearchRecord | None = None,
 ) -> Comparison:
-    """Rank configurations and compare them with one.
+    """Rank configurations and compare them with a baseline.
 
     Args:
         grouped: the runs.
-        title: of the report.
-        directory: that the runs' directories are as seen from.
-        baseline: the configuration to compare with: its label, a part of it, or settings such
-            as ``activation=relu init=he``; ``None`` for the best.
-        search: whose trials the runs are; ``None`` if they are not one's.
+        title: title of the report.
+        directory: directory of the report; paths are relative to it.
+        baseline: names the baseline by its label, a part of the label, or settings such as
+            ``activation=relu init=he``; ``None`` for the best configuration.
+        search: the search whose trials the runs are; ``None`` if they are not trials.
 
     Raises:
-        ValueError: if the baseline is none of the configurations, several, or has no result.
+        ValueError: if ``baseline`` does not name exactly one configuration with a result.
     """
     metric, found = grouped.metric, grouped.configurations
     scale = metric.scale(*found)
@@ -156,7 +156,7 @@ def compare_runs(
 
 
 def _heading(grouped: GroupedRuns, ranking: Sequence[RankedConfiguration]) -> str | None:
-    """Of several runs what they ask, of one what it is."""
+    """The question of several runs, or the label of a single run."""
     choices = [run.summary.choices for run in grouped.runs.values()]
     data = sorted({str(one["data"]) for one in choices if one.get("data")})
     if asked := title_in_words(grouped.axes, grouped.metric, data):
@@ -172,14 +172,14 @@ def _heading(grouped: GroupedRuns, ranking: Sequence[RankedConfiguration]) -> st
 def _answer(
     grouped: GroupedRuns, ranking: Sequence[RankedConfiguration], baseline: int | None
 ) -> list[str]:
-    """The headline: of one run its verdicts, of several how they compare."""
+    """The headline: the verdicts of a single run, or the result of the comparison."""
     if len(grouped.runs) == 1 and ranking[0].findings:
         return [finding.words for finding in ranking[0].findings]
     return in_words(headline(ranking, grouped.metric, baseline), grouped.metric)
 
 
 def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, float]]) -> int | None:
-    """The best of those with enough seeds to compare others with; none without another."""
+    """The best configuration with enough seeds to be the baseline; ``None`` if it is alone."""
     sizes = {one.number: n for one in ranked if (n := len(values[one.number]))}
     least = least_seeds(sizes.values())
     return None if len(sizes) < 2 else next(key for key, n in sizes.items() if n >= least)
@@ -188,9 +188,9 @@ def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, flo
 def _order(
     one: Configuration, values: Mapping[int, float], metric: Metric
 ) -> tuple[int, float, float, int]:
-    """Those that lost the smallest share of seeds first, then by the mean of the other seeds.
+    """The sort key of the ranking: the share of lost seeds, then the mean of the other seeds.
 
-    The mean of the seeds that are left flatters a configuration that lost the others.
+    The mean alone would favour configurations that lost their worst seeds.
     """
     if not values:
         return 1 + STATUSES.index(one.status), 0.0, 0.0, one.number
@@ -200,7 +200,7 @@ def _order(
 
 
 def _versions(grouped: GroupedRuns) -> str:
-    """Those of what decides results, all that there are."""
+    """The versions, found in any run, of the libraries that results depend on."""
     said = []
     for library in ("deltaflow", "torch"):
         every = [run.summary.versions.get(library) for run in grouped.runs.values()]

@@ -1,4 +1,4 @@
-"""A configuration: what runs are without their seeds, and what all of them came to."""
+"""A configuration: runs that differ only in their seeds, with the results of all of them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from deltaflow.system.escaping import literal
 Value = str | float | None
 
 ENDED = ("completed", "diverged")
-FAILED_SEEDS = "failed_seeds"  # the verdict on seeds that learnt far less than the best
+FAILED_SEEDS = "failed_seeds"  # the verdict on seeds that learnt much less than the best seed
 _SHOWN = 5  # labels in a message
 
 
@@ -24,8 +24,8 @@ class Axis:
     """A setting that varies.
 
     Attributes:
-        name: as on the command line.
-        values: numbers first, from low to high; then texts, in the order first met.
+        name: name on the command line.
+        values: its values: numbers in ascending order, then texts in the order of their first run.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Axis:
 
 @dataclass(frozen=True)
 class Configuration:
-    """All runs of one configuration. A seed that several of them have counts once.
+    """All runs of one configuration. A seed that several runs have counts once.
 
     Attributes:
-        number: of its first run.
-        runs: by number.
-        axes: its value on each axis; ``None`` where that is not known.
-        label: what sets it apart.
+        number: number of the first run.
+        runs: the runs by number.
+        axes: the configuration's value on each axis; ``None`` if it is not known.
+        label: the values that distinguish it from the other configurations.
     """
 
     number: int
@@ -50,17 +50,17 @@ class Configuration:
 
     @property
     def first(self) -> CollectedRun:
-        """The first of its runs."""
+        """The first run."""
         return self.runs[self.number]
 
     @property
     def status(self) -> str:
-        """The best of its runs' statuses."""
+        """The best status of the runs."""
         return min((run.status for run in self.runs.values()), key=STATUSES.index)
 
     @property
     def reason(self) -> str | None:
-        """Why it, or some run of it, has no result; ``None`` if every run has one."""
+        """Why a run has no result; ``None`` if every run has one."""
         rest = [run for run in self.runs.values() if run.status not in ENDED]
         if len(rest) == len(self.runs):
             return rest[0].reason
@@ -75,9 +75,9 @@ class Configuration:
 
     @cached_property
     def sources(self) -> dict[int, int]:
-        """The run that counts for each replica with a result, by number: the first that has it.
+        """For each replica with a result, the number of the first run that has it.
 
-        Here and below a replica goes by its seed; with folds, by ``seed · n_folds + fold``.
+        Here and below, the key of a replica is its seed, or with folds ``seed · n_folds + fold``.
         """
         found: dict[int, int] = {}
         for number, run in self.runs.items():
@@ -87,20 +87,20 @@ class Configuration:
 
     @property
     def n_folds(self) -> int:
-        """Divisions of the rows, of each of which every seed has a replica."""
+        """Number of folds per seed."""
         return self.first.summary.n_folds
 
     def key(self, replica: Replica) -> int:
-        """What a replica goes by."""
+        """The key of a replica."""
         return replica.seed * self.n_folds + replica.fold
 
     def repeats(self, moment: str) -> Repeats:
-        """How its replicas repeat each other, for numbers of a moment."""
+        """How the numbers of a moment depend on each other across folds."""
         return repeats(self.first.summary.rows, moment, self.n_folds)
 
     @cached_property
     def replicas(self) -> dict[int, Replica]:
-        """The records of its replicas, by seed."""
+        """The records of the replicas, by key."""
         return {
             self.key(replica): replica
             for number, run in self.runs.items()
@@ -110,7 +110,7 @@ class Configuration:
 
     @property
     def diverged(self) -> dict[int, int]:
-        """The seeds that diverged, with their steps; 0 where it is not known."""
+        """The step of each replica that diverged, by key; 0 if the step is not known."""
         return {
             seed: replica.diverged_at_step or 0
             for seed, replica in self.replicas.items()
@@ -119,7 +119,7 @@ class Configuration:
 
     @cached_property
     def failed(self) -> set[int]:
-        """The seeds of runs that failed, unless another run has their result."""
+        """The keys of replicas in runs that failed, unless another run has their result."""
         failed = (run for run in self.runs.values() if run.status == "failed")
         return {
             seed * self.n_folds + fold
@@ -130,7 +130,7 @@ class Configuration:
 
     @property
     def n_lost(self) -> int:
-        """Seeds that diverged, that failed, or that learnt too little, as verdicts say."""
+        """Number of seeds that diverged, failed, or by a verdict learnt too little."""
         completed = len(self.replicas) - len(self.diverged)
         verdicts = [
             verdict
@@ -143,12 +143,12 @@ class Configuration:
 
     @property
     def n_seeds(self) -> int:
-        """Seeds with results and those that failed; as many as were planned, if there are none."""
+        """Number of seeds with a result or a failure; if there are none, of planned seeds."""
         return len(self.replicas) + len(self.failed) or len(_planned(self.first))
 
     @property
     def seconds(self) -> float | None:
-        """What its seeds took; a run's time is shared by its seeds, and each seed counts once."""
+        """Time of all seeds, in s; a run's time is divided evenly, and each seed counts once."""
         found = []
         for number, run in self.runs.items():
             n = len(run.summary.replicas)
@@ -158,15 +158,15 @@ class Configuration:
         return sum(found) if found else None
 
     def rows(self, moment: str) -> int | None:
-        """The rows that metrics of a moment are averages over, if that is known."""
+        """Number of rows that metrics of a moment are averaged over; ``None`` if not known."""
         return rows_judged(self.first.summary.rows, moment)
 
     def values(self, part: str, name: str) -> dict[int, float]:
-        """A number of each replica that it is counted of, by seed.
+        """A number of each replica that counts in its mean, by key.
 
         Args:
-            part: of the replica's record, ``test`` or ``flow``.
-            name: of the number.
+            part: ``final``, ``best``, ``test`` or ``flow``.
+            name: name of the number.
         """
         return {
             seed: value
@@ -177,18 +177,18 @@ class Configuration:
 
 
 def find_configuration(name: str, configurations: Sequence[Configuration]) -> Configuration:
-    """The configuration that a name means.
+    """Find a configuration by name.
 
     Args:
-        name: the label, or pieces of it, such as ``relu depth=10``; a piece with an equals sign
-            that is a setting's name and value means that setting alone.
-        configurations: to choose from.
+        name: the label or pieces of it, such as ``relu depth=10``. A piece ``name=value`` with the
+            name of an axis matches that axis alone.
+        configurations: the configurations to choose from.
 
     Raises:
-        ValueError: if none is meant, or several.
+        ValueError: if no configuration matches, or several do.
     """
     exact = [one for one in configurations if one.label == name.strip()]
-    pieces = [piece for piece in name.split() if piece != "·"]  # as a ranking has between values
+    pieces = [piece for piece in name.split() if piece != "·"]  # the separator in labels
     found = exact or [one for one in configurations if all(_fits(p, one) for p in pieces)]
     if len(found) == 1 and pieces:
         return found[0]
@@ -207,7 +207,7 @@ def find_configuration(name: str, configurations: Sequence[Configuration]) -> Co
 
 
 def text(value: Value) -> str:
-    """A value as on the command line.
+    """A value as it is written on the command line.
 
     >>> text(0.1), text(1e-9), text(32), text("relu")
     ('0.1', '1e-09', '32', 'relu')
@@ -216,7 +216,7 @@ def text(value: Value) -> str:
 
 
 def read_value(typed: str) -> str | float:
-    """The value that an override's text stands for."""
+    """The value of an override's text: a number if it is one."""
     for kind in (int, float):
         try:
             number = kind(typed)
@@ -229,7 +229,7 @@ def read_value(typed: str) -> str | float:
 
 
 def _fits(piece: str, one: Configuration) -> bool:
-    """Whether a piece of a name speaks of a configuration."""
+    """Whether a piece of a name matches a configuration."""
     axis, equals, value = piece.partition("=")
     if equals and axis in one.axes:
         return text(read_value(value)) == text(one.axes[axis])
@@ -237,7 +237,7 @@ def _fits(piece: str, one: Configuration) -> bool:
 
 
 def _planned(run: CollectedRun) -> range:
-    """The seeds that a run was to have, as its configuration says."""
+    """The seeds of a run by its configuration."""
     first, n = (
         re.search(rf"(?m)^{name}: (\d{{1,9}})$", run.config) for name in ("seed", "n_seeds")
     )

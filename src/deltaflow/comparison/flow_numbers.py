@@ -1,4 +1,4 @@
-"""From the layers table of one run to numbers, and how they are averaged over seeds."""
+"""Flow numbers: the layers table of one run in a few numbers per seed."""
 
 import math
 
@@ -14,23 +14,23 @@ _PROFILES = ("delta_norm", "sample_grad_rms", "delta_rms", "fan_in", "fan_out")
 
 
 def positive_log(name: str) -> pl.Expr:
-    """log₁₀ of a column, null where it is 0, not finite or not there.
+    """log₁₀ of a column; null where the value is 0, null or not finite.
 
-    Whatever spans decades is averaged over seeds in this way, wherever it is shown; zeros have
-    no logarithm, so they are left out of the mean and counted in words.
+    Quantities that span decades are averaged over seeds as logarithms. Zeros are left out of these
+    means and are counted separately.
     """
     value = pl.col(name)
     return pl.when((value > 0) & value.is_finite()).then(value.log10())
 
 
 def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
-    """The flow of each seed's first and last recorded step in a few numbers.
+    """Compute the flow numbers of each seed at its first and last recorded step.
 
     Args:
         layers: the layers table of one run.
 
     Returns:
-        By seed: each of ``FLOW_NUMBERS`` with ``_start`` and ``_end``; None where it does
+        For each seed, the ``FLOW_NUMBERS`` with ``_start`` and ``_end``; ``None`` if a number does
         not apply or is not finite.
     """
     ordered = layers.select("seed", "step", "layer", *_PROFILES).sort("seed", "step", "layer")
@@ -53,14 +53,14 @@ def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
 
 
 def theory_fit(layers: pl.DataFrame) -> dict[str, float | None]:
-    """How near the prediction the measured δ profile of step 0 is.
+    """Compare the measured δ profile of step 0 with theory's.
 
     Args:
         layers: the layers table of one run.
 
     Returns:
-        As in the summary's field ``theory``: each of ``FIT_NUMBERS``, ``None`` where it does
-        not apply or nothing was measured.
+        The ``FIT_NUMBERS``, whose meaning is in the summary's field ``theory``; ``None`` if a
+        number does not apply or nothing was measured.
     """
     ratio = (pl.col("delta_norm") / pl.col("predicted_delta_norm")).log10()
     rows = (
@@ -93,41 +93,34 @@ def theory_fit(layers: pl.DataFrame) -> dict[str, float | None]:
 
 
 def without_diverged(table: pl.DataFrame, summary: Summary) -> pl.DataFrame:
-    """The rows of the replicas that did not diverge; all of them, if none is left.
+    """Select the rows of the replicas that did not diverge; all rows if every replica did.
 
     Args:
-        table: of one run, its layers or metrics.
-        summary: of the run.
+        table: the layers table or the metrics table of one run.
+        summary: the run's summary.
 
     Returns:
-        Rows of the table, to take means over, whose ``seed`` tells replicas apart.
+        The rows; with folds, ``seed`` is replaced by ``seed · n_folds + fold``.
     """
     n = summary.n_folds
-    going = [one.seed * n + one.fold for one in summary.replicas if not one.has_diverged]
+    kept = [one.seed * n + one.fold for one in summary.replicas if not one.has_diverged]
     table = told_apart(table, n)
-    return table.filter(pl.col("seed").is_in(going)) if going else table
+    return table.filter(pl.col("seed").is_in(kept)) if kept else table
 
 
 def first_and_last(layers: pl.DataFrame) -> tuple[int, int]:
-    """The first and the last recorded step.
-
-    Args:
-        layers: the layers table, with at least one row.
-
-    Returns:
-        Their numbers.
-    """
+    """The numbers of the first and the last recorded step in a table that is not empty."""
     return int(layers["step"].min()), int(layers["step"].max())  # type: ignore[arg-type]
 
 
 def with_common_end(layers: pl.DataFrame) -> pl.DataFrame:
-    """The layers table of a run, with the last step of seeds that stopped early as that of all."""
+    """Give the last step of seeds that stopped early the number of the run's last step."""
     step, last = pl.col("step"), pl.col("step").max()
     return layers.with_columns(step=pl.when(step == last.over("seed")).then(last).otherwise(step))
 
 
 def _profile_numbers(rows: Array) -> dict[str, float | None]:
-    """Flow numbers of one seed at one step; the rows are its layers, the columns ``_PROFILES``."""
+    """Flow numbers of one seed at one step, from ``[n_layers, len(_PROFILES)]``."""
     delta, sample_grad, _, fan_in, fan_out = rows[:-1].T
     numbers = {
         "vanishing_index": vanishing_index(delta),

@@ -1,4 +1,4 @@
-"""All that a report speaks of: the runs, grouped, with what their tables say."""
+"""The runs of a report, grouped into configurations, with the data of their tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from deltaflow.comparison.statistics.intervals import Scale, scale_of
 
 @dataclass(frozen=True)
 class Metric:
-    """What runs are ranked by.
+    """The metric of a ranking.
 
     Attributes:
-        name: as in the records.
-        moment: ``test``, or ``final`` without a test part.
-        replaced: the usual metric, where some runs do not have it; ``None`` for none.
+        name: name in the records.
+        moment: ``test``, or ``final`` if there is no test part.
+        replaced: the metric that would be used if all runs had it; ``None`` if this is the one.
     """
 
     name: str
@@ -28,16 +28,16 @@ class Metric:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether more of it is better."""
+        """Whether a larger value is better."""
         return self.name != "loss"
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The least and the greatest that it can be."""
+        """The smallest and the largest possible value."""
         return scale_of(self.name).low, scale_of(self.name).high
 
     def scale(self, *found: Configuration) -> Scale:
-        """What its values can be, and over how many rows of these configurations at least."""
+        """The scale of the metric, with the smallest number of rows of these configurations."""
         rows = [one.rows(self.moment) for one in found if one.values(self.moment, self.name)]
         known = [n for n in rows if n]
         return scale_of(self.name, min(known) if known and len(known) == len(rows) else None)
@@ -45,15 +45,15 @@ class Metric:
 
 @dataclass(frozen=True)
 class GroupedRuns:
-    """Runs, grouped and read.
+    """Runs that have been grouped and read.
 
     Attributes:
-        runs: by number, each once.
-        n_repeats: runs left out for being the same as another.
-        configurations: the runs' groups.
-        axes: what they vary.
-        metric: what they are ranked by.
-        tables: what theirs say.
+        runs: the runs by number, each once.
+        n_repeats: number of runs that were left out because they repeat another.
+        configurations: the groups of runs.
+        axes: the settings that vary.
+        metric: the metric of the ranking.
+        tables: the data of the runs' tables.
     """
 
     runs: dict[int, CollectedRun]
@@ -64,11 +64,11 @@ class GroupedRuns:
     tables: Tables
 
     def n_zero(self, one: Configuration, moment: str) -> int:
-        """Seeds with a hidden layer where δ is 0, whose vanishing index is no number.
+        """Number of seeds with a hidden layer where δ is 0, which have no vanishing index.
 
         Args:
-            one: configuration.
-            moment: ``start``, or ``end`` for those of the seeds that did not diverge.
+            one: the configuration.
+            moment: ``start``; or ``end``, where seeds that diverged are not counted.
         """
         zeros = self.tables.zeros[moment]
         return sum(
@@ -78,7 +78,7 @@ class GroupedRuns:
         )
 
     def missing_result(self, one: Configuration) -> str | None:
-        """Why a configuration that completed is not ranked; ``None`` if it is."""
+        """Why a completed configuration is not ranked; ``None`` if it is ranked."""
         metric = self.metric
         if one.status != "completed" or one.values(metric.moment, metric.name):
             return None
@@ -90,7 +90,7 @@ class GroupedRuns:
 
 
 def group_runs(runs: Sequence[CollectedRun]) -> GroupedRuns:
-    """Group runs, choose what to rank them by, and read their tables."""
+    """Group runs, choose the metric of the ranking, and read the runs' tables."""
     own = numbered(distinct(runs))
     groups, axes = configurations(own)
     metric = _metric(groups)
@@ -99,10 +99,11 @@ def group_runs(runs: Sequence[CollectedRun]) -> GroupedRuns:
 
 
 def _metric(groups: Sequence[Configuration]) -> Metric:
-    """The first that half of the runs have that have any; the loss, if that serves more of them.
+    """Choose the metric of the ranking.
 
-    It does if all that have a result have it, and theirs are of one kind: others cannot be
-    compared.
+    It is the first metric that at least half of the runs with any metric have. It is the loss
+    instead if more runs have that, every run with a result has it, and all use the same loss
+    function; otherwise losses cannot be compared.
     """
     having = {
         (name, moment): {one.number for one in groups if one.values(moment, name)}

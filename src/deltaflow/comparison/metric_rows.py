@@ -1,4 +1,4 @@
-"""The metrics of a run as rows of a table, as terminal, page and notebook show them."""
+"""The metrics of a run as rows of a table, for terminal, page and notebook."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from deltaflow.records import Interval, Summary
 from deltaflow.system.escaping import brief
 
-_MOST_TARGETS = 24  # that are named one by one
+_MOST_TARGETS = 24  # that get a row each
 
 
 @dataclass(frozen=True)
 class MetricRow:
-    """Metrics of one part of the data after some epoch, or of what looks at no input.
+    """Metrics of one part of the data after one epoch, or of the best constant prediction.
 
     Attributes:
-        title: in words.
-        values: by metric.
+        title: title of the row.
+        values: interval of each metric, by name.
     """
 
     title: str
@@ -23,7 +23,7 @@ class MetricRow:
 
 
 def metric_rows(summary: Summary) -> list[MetricRow]:
-    """The metrics of a run as a table: by part of the data, by target, and of the best constant."""
+    """The rows of a run: for each part of the data, each target, and the best constant."""
     judged = "validation" if summary.metrics.get("best") else "training"
     best = [r.best_epoch + 1 for r in summary.replicas if r.best_epoch is not None]
     epochs = f" ({min(best)}{f'–{max(best)}' if max(best) > min(best) else ''})" if best else ""
@@ -50,7 +50,7 @@ def metric_rows(summary: Summary) -> list[MetricRow]:
 
 
 def _target_rows(summary: Summary) -> list[MetricRow]:
-    """How well each of several targets is predicted."""
+    """The rows of single targets, if there are several."""
     if summary.fit is None or len(summary.fit.targets) < 2:
         return []
     of = f"{summary.fit.part}: "

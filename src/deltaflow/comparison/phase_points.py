@@ -1,4 +1,4 @@
-"""Runs as points of the phase diagram, from their records alone."""
+"""Runs as points of the phase diagram, from their summaries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TypeGuard
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.results import headline
 
-_GREATEST = 1e36  # that an initializer may have
+_GREATEST = 1e36  # variance that an initializer may have
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class PhasePoint:
     """One run in the plane of variances.
 
     Attributes:
-        weight_variance: σ_w² of its typical hidden layer.
-        bias_variance: σ_b² of it.
-        label: what came out.
+        weight_variance: σ_w² of the typical hidden layer.
+        bias_variance: σ_b² of the typical hidden layer.
+        label: the result of the run, in a few characters.
     """
 
     weight_variance: float
@@ -28,24 +28,25 @@ class PhasePoint:
 def phase_points(
     directories: Sequence[str], activation: str, dropout: float
 ) -> tuple[list[PhasePoint], int]:
-    """Find runs and place them.
+    """Find the runs that belong in a phase diagram.
 
     Args:
-        directories: run directories, or folders that hold some, such as a sweep's.
-        activation: of the diagram, as the records spell it; another one has another diagram.
-        dropout: likewise.
+        directories: run directories, sweep directories, or folders that contain some.
+        activation: the diagram's activation, as it is written in records.
+        dropout: the diagram's dropout rate.
 
     Returns:
-        The runs, and how many others there are that do not belong into the diagram.
+        The points, and the number of runs with another activation or dropout rate, or without
+        variances.
 
     Raises:
-        ValueError: if there is no run in a directory.
+        ValueError: if a folder contains no run.
     """
     runs, placed = collect(directories), []
     for run in runs:
         theory = run.summary.theory
         if theory is None or theory.normalization is not None:
-            continue  # whose plane of variances is another
+            continue  # variances have another meaning under normalisation
         if (theory.activation, theory.dropout) != (activation, dropout):
             continue
         weight, bias = theory.weight_variance, theory.bias_variance
@@ -56,5 +57,5 @@ def phase_points(
 
 
 def _fits(variance: float | None) -> TypeGuard[float]:
-    """Whether a diagram can reach as far."""
+    """Whether a variance is known and small enough to be drawn."""
     return variance is not None and 0 <= variance <= _GREATEST

@@ -1,4 +1,4 @@
-"""What came out of one run: the best epoch, the flow numbers, intervals over seeds."""
+"""The results of one run: the best epoch, the flow numbers, and intervals over seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from deltaflow.comparison.statistics.repeats import ONCE, Repeats
 from deltaflow.records import METRICS, Interval, Summary, told_apart
 
 HEADLINES = ("accuracy", "r2", "loss")
-"""The metrics that runs are judged by: the first that they have."""
+"""The metrics by which runs are judged; the first one that a run has is used."""
 
 
 def results(
@@ -24,20 +24,21 @@ def results(
     stopped_at: Sequence[int] | None = None,
     folds: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """The fields of the summary that say what came out.
+    """Compute the fields of the summary that hold results.
 
     Args:
-        seeds: of the replicas.
-        diverged_at: the step at which each diverged, negative for none.
+        seeds: the seed of each replica.
+        diverged_at: the step at which each replica diverged; negative if it did not.
         layers: the layers table.
         metrics: the metrics table.
-        rows: of each part of the data.
-        stopped_at: the updates after which each stopped early, negative for none.
-        folds: of the replicas; the first for all if ``None``.
+        rows: number of rows in each part of the data.
+        stopped_at: the number of updates after which each replica stopped early; negative if it
+            did not.
+        folds: the fold of each replica; ``None`` if all have the first.
 
     Returns:
-        ``status``, ``rows``, ``replicas``, ``metrics`` of the replicas that did not diverge and
-        ``flow``: at the start of all of them, at the end of those.
+        The fields ``status``, ``rows``, ``replicas``, ``metrics`` and ``flow``. Means leave out
+        replicas that diverged, except for the flow at the start.
     """
     folds = folds or [0] * len(seeds)
     n_folds = len(set(folds))
@@ -93,22 +94,23 @@ def results(
 
 
 def rows_judged(rows: Mapping[str, int], moment: str) -> int | None:
-    """The rows that metrics of a moment are averages over; ``None`` if that is not known.
+    """Number of rows that the metrics of a moment are averaged over; ``None`` if not known.
 
     Args:
-        rows: of each part of the data.
-        moment: ``final`` or ``best`` of the validation part, else the training part; ``test``.
+        rows: number of rows in each part of the data.
+        moment: ``test``; or ``final`` or ``best``, which are metrics of the validation part or,
+            without one, of the training part.
     """
     return rows.get("test") if moment == "test" else rows.get("validation") or rows.get("train")
 
 
 def repeats(rows: Mapping[str, int], moment: str, n_folds: int) -> Repeats:
-    """How a run was repeated on its data.
+    """How the metrics of a run's folds depend on each other.
 
     Args:
-        rows: of each part of the data.
-        moment: of the metrics, as of :func:`rows_judged`.
-        n_folds: of each seed.
+        rows: number of rows in each part of the data.
+        moment: moment of the metrics, as in :func:`rows_judged`.
+        n_folds: number of folds per seed.
     """
     if n_folds == 1:
         return ONCE
@@ -117,7 +119,7 @@ def repeats(rows: Mapping[str, int], moment: str, n_folds: int) -> Repeats:
 
 
 def headline_metrics(summary: Summary) -> Mapping[str, Interval]:
-    """The metrics that a run is judged by: of the test part, else after the last epoch."""
+    """The metrics of the test part or, without one, those after the last epoch."""
     return summary.metrics.get("test") or summary.metrics.get("final") or {}
 
 
@@ -136,10 +138,10 @@ def metric_values(metrics: pl.DataFrame, split: str) -> dict[int, dict[str, floa
 
     Args:
         metrics: the metrics table.
-        split: train, validation or test.
+        split: ``train``, ``validation`` or ``test``.
 
     Returns:
-        By seed, values by metric, those that apply; without the seeds that have no such row.
+        For each seed with a row of this split, the metrics that are not null, by name.
     """
     rows = metrics.filter(pl.col("split") == split)
     last = rows.filter(pl.col("epoch") == pl.col("epoch").max().over("seed"))
@@ -147,14 +149,13 @@ def metric_values(metrics: pl.DataFrame, split: str) -> dict[int, dict[str, floa
 
 
 def best_rows(metrics: pl.DataFrame) -> dict[int, tuple[int, dict[str, float]]]:
-    """The epoch with the lowest validation loss, the first of equals, and its loss and metrics.
+    """The first epoch with the lowest validation loss, with its loss and metrics.
 
     Args:
         metrics: the metrics table.
 
     Returns:
-        By seed, the epoch and values by metric; without the seeds that have no finite
-        validation loss.
+        For each seed with a finite validation loss, the epoch and the metrics by name.
     """
     rows = metrics.filter(pl.col("split") == "validation", pl.col("loss").is_finite())
     first = rows.sort("loss", "epoch").unique("seed", keep="first", maintain_order=True)
@@ -171,7 +172,7 @@ def _intervals(
     rows: int | None,
     repeated: Repeats,
 ) -> dict[str, dict[str, Any]]:
-    """The interval of every number that the replicas have, as the summary holds it."""
+    """The interval of every number of the replicas, in the form of the summary."""
     names = dict.fromkeys(name for numbers in replicas.values() for name in numbers)
     return {
         name: asdict(

@@ -1,4 +1,4 @@
-"""The table of runs: a row per run and seed, as Parquet and for spreadsheets."""
+"""The table of runs, a row per run and seed, as Parquet and as CSV for spreadsheets."""
 
 import shlex
 import unicodedata
@@ -14,19 +14,19 @@ from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.records import Replica, Schema, parquet, runs_schema
 from deltaflow.system.files import replace_file
 
-_FORMULA = "=+-@\u2212"  # how a spreadsheet knows one (OWASP, CSV injection)
-_PARTS = {"final_": "final", "best_": "best", "test_": "test", "": "flow"}  # of a replica
+_FORMULA = "=+-@\u2212"  # first characters of a formula (OWASP, CSV injection)
+_PARTS = {"final_": "final", "best_": "best", "test_": "test", "": "flow"}  # by column prefix
 
 
 def runs_table(grouped: GroupedRuns, directory: Path) -> pl.DataFrame:
-    """All runs and seeds, by the schema :func:`deltaflow.records.runs_schema`.
+    """Build the table of runs; its schema is :func:`deltaflow.records.runs_schema`.
 
     Args:
         grouped: the runs.
-        directory: that the table is for; those of the runs are as seen from it.
+        directory: directory of the table; the runs' paths are relative to it.
 
     Returns:
-        Rows in the order of runs and seeds, the same for runs that are the same.
+        The rows, sorted by run and seed.
     """
     schema = runs_schema(
         {
@@ -47,13 +47,13 @@ def runs_table(grouped: GroupedRuns, directory: Path) -> pl.DataFrame:
 def write_runs(frame: pl.DataFrame, directory: Path) -> None:
     """Write ``runs.parquet``, and ``runs.csv`` for spreadsheets.
 
-    In the latter, a text that a spreadsheet would take for a formula gets an apostrophe before
-    it: error messages and overrides may hold anything. It may if its first character, spaces
-    and control characters aside, is =, +, -, @ or another form of one of these in Unicode.
+    In ``runs.csv``, an apostrophe is put before each text that a spreadsheet would take for a
+    formula, because error messages and overrides may contain anything. Such a text begins, after
+    spaces and control characters, with =, +, -, @ or another Unicode form of one of these.
 
     Args:
-        frame: the table.
-        directory: where to.
+        frame: the table of runs.
+        directory: the directory to write to.
     """
     harmless = pl.DataFrame(
         [
@@ -72,7 +72,7 @@ def write_runs(frame: pl.DataFrame, directory: Path) -> None:
 
 
 def _harmless(text: str) -> str:
-    r"""A text that no spreadsheet takes for a formula.
+    r"""Put an apostrophe before a text that a spreadsheet would take for a formula.
 
     >>> _harmless("=1+1"), _harmless("\uff1d1+1"), _harmless("a=1"), _harmless(" = 1")
     ("'=1+1", "'\uff1d1+1", 'a=1', "' = 1")
@@ -105,11 +105,11 @@ def _rows(
     } | _axes(one, schema)
     for seed, replica in one.replicas.items():
         if one.sources[seed] != number:
-            continue  # each seed counts once
+            continue  # another run has this seed already
         units = grouped.tables.units.get((number, seed), {})
         found = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
                  for key, value in replica.numbers(part).items()}  # fmt: skip
-        known = found.keys() & schema.quantities  # a record of anybody may name any column
+        known = found.keys() & schema.quantities  # records are not trusted to name columns
         numbers = {name: finite(found[name]) for name in known}
         if replica.has_diverged:
             units = {}
@@ -128,7 +128,7 @@ def _ending(replica: Replica) -> dict[str, Any]:
 
 
 def _axes(one: Configuration, schema: Schema) -> dict[str, Value]:
-    """A configuration's value on each axis, as its column has it."""
+    """A configuration's value on each axis, by column name and in the column's type."""
     found: dict[str, Value] = {}
     for axis, value in one.axes.items():
         name = f"axis.{axis}" if f"axis.{axis}" in schema.types else axis

@@ -118,7 +118,7 @@ class Samples:
         if np.issubdtype(np.asarray(targets).dtype, np.inexact):
             return cls.numbers(features, targets)
         names, labels = np.unique(targets, return_inverse=True)
-        labels = labels.reshape(np.shape(targets))  # NumPy 2.0 returns another shape
+        labels = labels.reshape(np.shape(targets))  # the shape depends on the version of NumPy
         return cls.classes(features, labels, [str(name) for name in names])
 
 

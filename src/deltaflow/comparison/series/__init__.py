@@ -1,1 +1,1 @@
-"""What is drawn of a configuration, and how it is read from the tables of its runs."""
+"""Series for figures, such as profiles and curves, read from the tables of runs."""

@@ -1,28 +1,28 @@
-"""What is drawn of a configuration: δ over depth and training, and learning curves."""
+"""Types of the series that are drawn: depth profiles and heatmaps of δ, and learning curves."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 UNITS = ("dead_fraction", "saturated_fraction")
-"""The shares of units that are shown, as the layers table has them."""
+"""Columns of the layers table with shares of units that are shown."""
 
 FEW = 4
-"""Seeds that make a band; fewer are drawn one by one."""
+"""The smallest number of seeds for a band; fewer seeds are drawn one by one."""
 
 Numbers = list[float | None]
-"""Four digits each; ``None`` for what is no finite number."""
+"""Numbers of four digits each; ``None`` for a number that is not finite."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """Means over seeds, and their 95 % intervals.
+    """Means over seeds with their 95 % intervals, one per place.
 
     Attributes:
-        mean: over seeds.
-        low: the lower end of the interval.
-        high: its upper end.
-        seeds: the values of each seed, where several are too few for a band.
+        mean: the means over seeds.
+        low: the lower ends of the intervals.
+        high: the upper ends of the intervals.
+        seeds: the values of each seed, if there are several but too few for a band; else empty.
     """
 
     mean: Numbers
@@ -36,10 +36,11 @@ class Profile:
     """δ norm of the hidden layers: geometric means over the seeds where it is not 0.
 
     Attributes:
-        layers: their numbers.
-        theory: the prediction for the start, if there is one.
-        start: of all seeds.
-        end: of the seeds that did not diverge; ``None`` if there was no step after the start.
+        layers: numbers of the layers.
+        theory: the prediction for the start; ``None`` if there is none.
+        start: the profile at the start, of all seeds.
+        end: the profile at the end, of the seeds that did not diverge; ``None`` if no step after
+            the start was recorded.
     """
 
     layers: list[int]
@@ -59,14 +60,14 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class Curve:
-    """Loss and metrics of one part of the data, by name, after so many epochs."""
+    """Loss and metrics of one part of the data, by name, over the number of epochs."""
 
     epochs: list[int]
     bands: Mapping[str, Band]
 
 
 def significant(value: float | None) -> float | None:
-    """A number to four digits; ``None`` for what is none.
+    """Round a number to four digits; ``None`` if it is not finite.
 
     >>> significant(0.123456), significant(float("nan")), significant(1.7976e308)
     (0.1235, None, 1.7976e+308)
@@ -74,9 +75,9 @@ def significant(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     short = float(f"{value:.4g}")
-    return short if math.isfinite(short) else value  # the greatest number is not rounded up
+    return short if math.isfinite(short) else value  # rounding up may give infinity
 
 
 def rounded(values: Iterable[float | None]) -> Numbers:
-    """Numbers to four digits each."""
+    """Round numbers to four digits each."""
     return [significant(value) for value in values]

@@ -1,4 +1,4 @@
-"""The lines of single seeds, where they are too few for a band."""
+"""Lines of single seeds, for few seeds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,14 @@ from deltaflow.comparison.series.bands import FEW
 def values_by_seed(
     frame: pl.DataFrame, keys: Sequence[str], place: str, name: str
 ) -> dict[tuple[Any, ...], dict[int, dict[int, float | None]]]:
-    """The values by seed and place of whatever has several seeds, but too few for a band."""
+    """The values by seed and place of each group with several seeds, but too few for a band.
+
+    Args:
+        frame: rows with the columns ``keys``, ``seed``, ``place`` and ``name``.
+        keys: columns that identify a group.
+        place: the column of places, such as the layer.
+        name: the column of values.
+    """
     some = pl.col("seed").n_unique().over(keys).is_between(2, FEW - 1)
     found: dict[tuple[Any, ...], dict[int, dict[int, float | None]]] = {}
     rows = frame.filter(some).select(*keys, "seed", place, name).sort("seed")
@@ -23,6 +30,6 @@ def values_by_seed(
 def lines(
     seeds: Mapping[int, Mapping[int, float | None]] | None, places: Iterable[int]
 ) -> list[list[float | None]]:
-    """A line for each seed over these places."""
+    """One list of values over the places for each seed; ``None`` where a seed has no value."""
     some = list(places)
     return [[own.get(place) for place in some] for own in (seeds or {}).values()]

@@ -1,7 +1,7 @@
-"""What a report takes from the tables of many runs: profiles, heatmaps, curves, units.
+"""Reads the tables of many runs: profiles, heatmaps, curves, and shares of units.
 
-A few columns of each table are read, once, and thinned before anything is computed, so a
-thousand runs take seconds, and little more memory than the largest of them.
+Each table is read once, only the needed columns, and thinned before anything is computed. So a
+thousand runs take seconds, and little more memory than the largest run.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,21 +19,21 @@ from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, scale_
 from deltaflow.records import LAYERS, METRICS, Schema, read_columns, told_apart
 
 MOST_STEPS, MOST_EPOCHS = 24, 40
-_AT_ONCE = 64  # configurations
+_AT_ONCE = 64  # configurations that are read at once
 _FLOW = ("seed", "step", "layer", "delta_norm", "predicted_delta_norm", *UNITS)
 
 
 @dataclass
 class Tables:
-    """What the tables of some configurations say, by the configurations' numbers.
+    """Data from the tables of configurations, by the number of the configuration.
 
     Attributes:
-        profiles: of δ over depth.
-        heatmaps: of δ by layer and step.
-        curves: by part of the data.
-        units: for each run and seed, the largest share in a hidden layer at the end.
-        zeros: runs and seeds with a hidden layer where δ is 0, at the start and at the end.
-        unreadable: what is wrong with tables that cannot be read.
+        profiles: depth profiles of δ.
+        heatmaps: heatmaps of δ by layer and step.
+        curves: learning curves, by part of the data.
+        units: for each (run, seed) the largest share in a hidden layer at the end, by column.
+        zeros: the (run, seed) pairs with a hidden layer where δ is 0, at ``start`` and ``end``.
+        unreadable: the error message for tables that cannot be read.
     """
 
     profiles: dict[int, Profile] = field(default_factory=dict)
@@ -50,11 +50,11 @@ def read_tables(configurations: Sequence[Configuration], metric: str) -> Tables:
     """Read the tables of all runs.
 
     Args:
-        configurations: whose runs to read.
-        metric: shown beside the loss.
+        configurations: the configurations whose runs are read.
+        metric: the metric that is read in addition to the loss.
 
     Returns:
-        What they say; a table that cannot be read is like one that was not written.
+        The data; a table that cannot be read is treated as one that was not written.
     """
     found = Tables()
     names = list(dict.fromkeys(("loss", metric)))
@@ -62,10 +62,10 @@ def read_tables(configurations: Sequence[Configuration], metric: str) -> Tables:
         batch = configurations[at : at + _AT_ONCE]
         flow = _read(batch, _flow, found.unreadable)
         if len(flow):
-            found.units |= _units(flow.filter("going", "hidden"))
-            for moment, own in found.zeros.items():
-                own |= set(flow.filter("hidden", "zero", moment).select("run", "seed").rows())
-            found.heatmaps |= _heatmaps(flow.filter("going", "shown"))
+            found.units |= _units(flow.filter("counted", "hidden"))
+            for moment, pairs in found.zeros.items():
+                pairs |= set(flow.filter("hidden", "zero", moment).select("run", "seed").rows())
+            found.heatmaps |= _heatmaps(flow.filter("counted", "shown"))
             found.profiles |= _profiles(flow.filter("hidden"))
         curves = _read(batch, lambda one: _metrics(one, names), found.unreadable)
         if len(curves):
@@ -78,7 +78,7 @@ def _read(
     rows: Callable[[Configuration], pl.DataFrame],
     unreadable: dict[int, str],
 ) -> pl.DataFrame:
-    """The rows of all configurations of a batch, each with the number of its own."""
+    """The rows of all configurations in a batch, with a column for the configuration's number."""
     frames = []
     for one in batch:
         try:
@@ -90,9 +90,9 @@ def _read(
 
 
 def _flow(one: Configuration) -> pl.DataFrame:
-    """The layers tables of a configuration's runs, at a few steps."""
+    """Rows of the layers tables of a configuration's runs, at a few steps."""
     frame = _rows(one, LAYERS, _FLOW)
-    steps = _thin(frame.filter("going")["step"], MOST_STEPS)
+    steps = _thin(frame.filter("counted")["step"], MOST_STEPS)
     start = pl.col("start")
     return (
         frame.with_columns(
@@ -102,7 +102,7 @@ def _flow(one: Configuration) -> pl.DataFrame:
             shown=pl.col("step").is_in(steps),
             zero=pl.col("delta_norm") == 0,
         )
-        .filter(start | (pl.col("going") & (pl.col("end") | pl.col("shown"))))
+        .filter(start | (pl.col("counted") & (pl.col("end") | pl.col("shown"))))
         .with_columns(
             log=positive_log("delta_norm"),
             theory=pl.when(start).then(positive_log("predicted_delta_norm")),
@@ -112,17 +112,19 @@ def _flow(one: Configuration) -> pl.DataFrame:
 
 
 def _metrics(one: Configuration, names: Sequence[str]) -> pl.DataFrame:
-    """The metrics tables of a configuration's runs, at a few epochs."""
-    frame = _rows(one, METRICS, ("seed", "epoch", "split", *names)).filter("going")
+    """Rows of the metrics tables of a configuration's runs, at a few epochs."""
+    frame = _rows(one, METRICS, ("seed", "epoch", "split", *names)).filter("counted")
     shown = pl.col("epoch").is_in(_thin(frame["epoch"], MOST_EPOCHS))
     return frame.filter(pl.col("split") != "test", shown)
 
 
 def _rows(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:
-    """Rows of all replicas, each seed of one run; those ``going`` did not diverge, if any is left.
+    """The rows of all replicas of a configuration, each replica from one run.
 
-    Of runs that have not ended only the tables say which seeds they have. One piece of memory, for
-    polars takes a column of pieces of one row for a single value.
+    The seeds are taken from the tables, because the summary of a run that has not ended lists
+    none. The column ``counted`` is true for replicas that did not diverge, or for all if every
+    replica did. The frame is rechunked, because polars treats a column in chunks of one row as a
+    single value.
     """
     frames, known = [], set(one.sources)
     for number, run in one.runs.items():
@@ -136,11 +138,11 @@ def _rows(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.Data
     whole = pl.concat(frames, rechunk=True).with_columns(
         lost=pl.col("seed").is_in(list(one.diverged))
     )
-    return whole.with_columns(going=~pl.col("lost") | pl.col("lost").all()).drop("lost")
+    return whole.with_columns(counted=~pl.col("lost") | pl.col("lost").all()).drop("lost")
 
 
 def _thin(values: pl.Series, most: int) -> list[int]:
-    """Evenly spaced ones, the first and the last among them."""
+    """At most ``most`` of the different values, evenly spaced, with the first and the last."""
     some = values.unique().sort().to_numpy()
     places = np.linspace(0, len(some) - 1, min(most, len(some))).round().astype(int)
     return [int(value) for value in some[places]]
@@ -166,7 +168,7 @@ def _heatmaps(flow: pl.DataFrame) -> dict[int, Heatmap]:
 def _profiles(hidden: pl.DataFrame) -> dict[int, Profile]:
     start = hidden.filter("start")
     measured = pl.col("log").is_not_null().any().over("configuration")
-    ends = _geometric(hidden.filter("going", "end", ~pl.col("start")).filter(measured))
+    ends = _geometric(hidden.filter("counted", "end", ~pl.col("start")).filter(measured))
     theories = start.group_by("configuration", "layer").agg(pl.col("theory").mean())
     found, bands = {}, _geometric(start)
     for number, rows in _each(theories, "layer"):
@@ -195,7 +197,7 @@ def _curves(
                 for name in names
                 if of_split[name].count()
             }
-            epochs = (of_split["epoch"] + 1).to_list()  # trained so far
+            epochs = (of_split["epoch"] + 1).to_list()  # number of epochs trained
             found.setdefault(number, {})[str(split)] = Curve(epochs, bands)
     return found
 
@@ -206,7 +208,7 @@ def _spread(name: str) -> list[pl.Expr]:
 
 
 def _geometric(hidden: pl.DataFrame) -> dict[int, Band]:
-    """Of the δ norm by layer, from its logarithms, for each configuration."""
+    """The geometric mean of the δ norm by layer, with its band, for each configuration."""
     by_seed = values_by_seed(hidden, ("configuration",), "layer", "log")
     spreads = hidden.group_by("configuration", "layer").agg(_spread("log"))
     return {
@@ -224,12 +226,12 @@ def _band(bounds: Iterable[Any], seeds: Iterable[Any]) -> Band:
 
 
 def _bounds(rows: pl.DataFrame, name: str, scale: Scale) -> tuple[Any, Any, Any]:
-    """Mean and interval, as :func:`deltaflow.comparison.statistics.intervals.interval` has them."""
+    """Mean and ends of the interval, as in ``comparison.statistics.intervals.interval``."""
     mean, std, n = (
         rows[column].cast(pl.Float64).to_numpy() for column in (name, f"{name}_std", f"{name}_n")
     )
     some = np.where(n > 1, n, np.nan)
-    with np.errstate(over="ignore", invalid="ignore"):  # of numbers near the greatest there are
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers near the largest float overflow
         return mean, *bounds(mean, std / np.sqrt(some), some - 1, scale, some)
 
 

@@ -1,1 +1,1 @@
-"""What numbers of several seeds say: intervals, paired tests, effects of axes."""
+"""Statistics over seeds: intervals, paired tests and effects of axes."""

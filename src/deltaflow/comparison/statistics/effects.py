@@ -1,9 +1,9 @@
-"""What each value of a swept axis does, averaged over the other axes.
+"""The effect of each value of a swept axis, averaged over the other axes.
 
-Only like is averaged with like: a combination of the other axes' values counts if every value
-of this axis has a result in it, from the same seeds, and not far fewer of them than in others.
-Then all values are averaged over the same combinations with the same weights, and what differs
-is due to the axis.
+A combination of the other axes' values (a cell) counts only if every value of this axis has a
+result in it from the same seeds, and the number of seeds is not much smaller than in other cells.
+So all values are averaged over the same cells with the same weights, and a difference between
+them is due to the axis.
 """
 
 import math
@@ -19,16 +19,16 @@ from deltaflow.comparison.statistics.paired_tests import BySeed, least_seeds
 from deltaflow.comparison.statistics.repeats import ONCE, Array, Repeats
 from deltaflow.records import Interval
 
-_Cell = dict[Value, BySeed]  # by the value of the axis
+_Cell = dict[Value, BySeed]  # results by the value of the axis
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A metric at one value of an axis: its mean over the other axes and seeds.
+    """The mean of a metric at one value of an axis, over the other axes and the seeds.
 
     Attributes:
-        value: of the axis.
-        interval: over seeds.
+        value: the value of the axis.
+        interval: the mean with its interval over seeds.
     """
 
     value: str | float
@@ -40,13 +40,13 @@ class AxisEffects:
     """The effects of one axis.
 
     Attributes:
-        axis: which.
-        effects: of its values that have any result, in the axis's order; none if no combination
-            of the other axes has all of them.
-        n_cells: combinations of the other axes that are averaged.
-        n_all: combinations that have any result.
-        n_few: combinations left out as too few seeds have a result with every value.
-        lacking: values without a result in some combination, and in how many.
+        axis: the axis.
+        effects: one for each value with a result, in the axis's order; empty if no cell has a
+            result for all of them.
+        n_cells: number of cells that are averaged.
+        n_all: number of cells with any result.
+        n_few: number of cells left out because too few seeds have a result for every value.
+        lacking: for each value without a result in some cells, the number of these cells.
         missing: values without any result.
     """
 
@@ -65,13 +65,13 @@ def axis_effects(
     scale: Scale = ANY,
     repeated: Repeats = ONCE,
 ) -> AxisEffects:
-    """The effect of one axis, averaged over the others.
+    """Compute the effects of one axis, averaged over the others.
 
     Args:
-        axis: which.
-        results: of each configuration, its value on every axis and its metric by seed.
-        scale: what the metric can be.
-        repeated: how replicas repeat each other.
+        axis: the axis.
+        results: for each configuration, its value on every axis and its metric by seed.
+        scale: the scale of the metric.
+        repeated: how the values of folds depend on each other.
 
     Returns:
         The effects, with intervals over seeds.
@@ -103,7 +103,7 @@ def axis_effects(
 
 
 def _shared(cell: _Cell) -> _Cell:
-    """The seeds that all values of the axis have."""
+    """The cell, restricted to seeds with a result for every value of the axis."""
     seeds = set.intersection(*(set(by_seed) for by_seed in cell.values()))
     return {value: {s: by_seed[s] for s in sorted(seeds)} for value, by_seed in cell.items()}
 
@@ -135,12 +135,13 @@ def mean_over_cells(numbers: Array, has: Array) -> tuple[Array, Array, float]:
     of the seeds' means over n, and n − 1.
 
     Args:
-        numbers: ``[..., seed, cell]``, anything where there is none.
-        has: whether there is one, ``[seed, cell]``; at least two in each cell, or one in each.
+        numbers: ``[..., seed, cell]``; entries for which ``has`` is false are ignored.
+        has: whether there is a number, ``[seed, cell]``; each cell has at least two, or each has
+            exactly one.
 
     Returns:
-        The means ``[...]``, their errors ``[...]`` and the degrees of freedom; NaN for one in
-        each cell.
+        The means ``[...]``, their standard errors ``[...]`` and the degrees of freedom; the last
+        two are NaN if each cell has one number.
     """
     n = has.sum(axis=0)
     means = np.where(has, numbers, 0.0).sum(axis=-2) / n
@@ -148,6 +149,6 @@ def mean_over_cells(numbers: Array, has: Array) -> tuple[Array, Array, float]:
         return means.mean(axis=-1), np.full(means.shape[:-1], np.nan), math.nan
     weight = 1 / (len(n) * np.sqrt(n * (n - 1)))
     shares = np.where(has, numbers - means[..., None, :], 0.0) @ weight
-    spread = np.diag(has @ weight**2) - (has * weight**2 / n) @ has.T  # of the shares
+    spread = np.diag(has @ weight**2) - (has * weight**2 / n) @ has.T  # covariance of the shares
     freedom = np.trace(spread) ** 2 / np.square(spread).sum()
     return means.mean(axis=-1), np.sqrt(np.square(shares).sum(axis=-1)), float(freedom)

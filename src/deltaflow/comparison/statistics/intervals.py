@@ -1,14 +1,14 @@
-"""The mean over seeds and its interval, within the limits of what is averaged.
+"""The mean over seeds and its interval, within the limits of the quantity.
 
-Student's t serves numbers that can be anything. It does not serve an accuracy near 1, where
-few seeds are often all alike: their spread is 0, and an interval of no width covers next to
-nothing. Each accuracy is a share of rows, though, and says how finely it resolves. So shares
-get the interval of Korn and Graubard (1998, Survey Methodology 24, 193-201): that of Clopper
-and Pearson for as many independent rows as would scatter like the seeds do, and never for more
-than there are. By simulation it covers at least 95 % for 3 to 16 seeds and 30 to 1,000 rows;
-but no interval of few seeds knows of a rare seed that fails.
+Unbounded numbers get the interval of Student's t. It fails for an accuracy near 1: there, all
+values of few seeds are often equal, so the interval has no width. An accuracy is a share of rows,
+whose number limits its resolution. So shares get the interval of Korn and Graubard (1998, Survey
+Methodology 24, 193-201), which is Clopper and Pearson's for an effective number of rows: the
+number of independent rows that would scatter as the seeds do, and at most the number of rows. In
+simulations it covers at least 95 % for 3 to 16 seeds and 30 to 1,000 rows. A rare seed that fails
+is not covered by any interval from few seeds.
 
-Factors may span decades, so their logarithms are averaged: the mean is the geometric one.
+Factors may span decades, so their logarithms are averaged, which gives the geometric mean.
 """
 
 import math
@@ -23,18 +23,18 @@ from deltaflow.comparison.statistics.repeats import ONCE, Array, Repeats, mean_e
 from deltaflow.records import Interval
 
 LEVEL = 0.95
-_EQUAL = 1e-6  # relative: what float32 leaves of numbers that are the same
+_EQUAL = 1e-6  # relative: numbers that differ by less are equal up to float32's rounding
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What the values of a quantity can be.
+    """The range and the kind of a quantity.
 
     Attributes:
-        low: the least.
-        high: the greatest.
-        rows: of the data that each value is an average over; ``None`` if that is not known.
-        is_factor: whether logarithms are averaged; 0 has none, and is left out.
+        low: the smallest possible value.
+        high: the largest possible value.
+        rows: number of rows that each value is averaged over; ``None`` if it is not known.
+        is_factor: whether logarithms are averaged; zeros are left out then.
     """
 
     low: float = -math.inf
@@ -44,7 +44,7 @@ class Scale:
 
     @property
     def is_share(self) -> bool:
-        """Whether values are shares, from 0 to 1."""
+        """Whether the range is 0 to 1."""
         return (self.low, self.high) == (0, 1)
 
 
@@ -59,7 +59,7 @@ _LIMITS = {
 
 
 def scale_of(name: str, rows: int | None = None) -> Scale:
-    """The scale of a flow number, or of a metric that is averaged over so many rows."""
+    """The scale of a flow number, or of a metric that is averaged over ``rows``."""
     if name.startswith(_FACTORS):
         return FACTOR
     return Scale(*_LIMITS.get(name, (-math.inf, math.inf)), rows)
@@ -71,14 +71,14 @@ def interval(
     scale: Scale = ANY,
     repeated: Repeats = ONCE,
 ) -> Interval:
-    """The mean of the replicas' values and its interval.
+    """The mean of the replicas' values with its interval.
 
     Args:
-        values: one per seed; with folds by replica, ``seed · n_folds + fold``. None and NaN are
-            left out.
-        level: of the interval, above 0 and below 1.
-        scale: what the values can be.
-        repeated: how replicas repeat each other.
+        values: one value per seed; with folds a mapping from ``seed · n_folds + fold``. None and
+            NaN are left out.
+        level: confidence level, above 0 and below 1.
+        scale: the scale of the values.
+        repeated: how the values of folds depend on each other.
 
     >>> found = interval([0.9, 1.0, None])
     >>> round(found.low, 4), round(found.mean, 4), round(found.high, 4), found.n
@@ -100,7 +100,7 @@ def interval(
     n = len(known)
     if n == 0:
         return Interval(None, None, None, 0)
-    size = float(np.abs(known).max()) or 1.0  # the squares of shares of it do not overflow
+    size = float(np.abs(known).max()) or 1.0  # values are divided by it, so squares do not overflow
     shares = known / size
     mean = size * float(shares.mean())
     if n == 1:
@@ -119,18 +119,18 @@ def _power(logarithm: float | None) -> float | None:
 def bounds(
     mean: Any, error: Any, freedom: Any, scale: Scale = ANY, n: Any = 1, level: float = LEVEL
 ) -> tuple[Array, Array]:
-    """The interval of means whose standard errors are known; arrays of one shape.
+    """The intervals of means with known standard errors; all arrays have the same shape.
 
     Args:
-        mean: NaN for none.
-        error: standard error.
-        freedom: degrees of freedom of the error; NaN where there is no interval.
-        scale: what the values can be.
-        n: values that are averaged.
-        level: of the interval.
+        mean: the means; NaN if there is none.
+        error: the standard errors.
+        freedom: degrees of freedom of the errors; NaN if there is no interval.
+        scale: the scale of the values.
+        n: number of values that were averaged.
+        level: confidence level.
 
     Returns:
-        Low and high, within the limits of the scale.
+        The lower and upper ends, within the limits of the scale.
     """
     from scipy.special import stdtrit  # which takes its time, and a command imports this module
 
@@ -138,7 +138,7 @@ def bounds(
         *(np.asarray(a, float) for a in (mean, error, freedom, n))
     )
     upper = (1 + level) / 2
-    with np.errstate(all="ignore"):  # of numbers near the greatest there are
+    with np.errstate(all="ignore"):  # numbers near the largest float overflow
         half = stdtrit(freedom, upper) * error
         if scale.is_share and scale.rows:
             return _share_bounds(mean, error, freedom, n * scale.rows, upper)
@@ -148,7 +148,7 @@ def bounds(
 def _share_bounds(
     mean: Array, error: Array, freedom: Array, n_rows: Array, upper: float
 ) -> tuple[Array, Array]:
-    """Korn and Graubard's interval: Clopper and Pearson's, of the effective number of rows."""
+    """Korn and Graubard's interval: Clopper and Pearson's for the effective number of rows."""
     from scipy.special import betaincinv, stdtrit
 
     share = np.clip(mean, 0, 1)

@@ -1,17 +1,17 @@
-"""How sure a mean over seeds and folds is.
+"""The standard error of a mean over seeds and folds.
 
-A *fold* is a division of the rows, by k-fold cross-validation or by one of several random splits.
-Folds share most of their training rows, and random splits their test rows too, so their values
-depend on each other, and their spread alone would make a mean look surer than it is. Nadeau and
-Bengio (2003, Machine Learning 52, 239-281) take the correlation for the share of the test rows,
-which adds n_test / n_train to 1 / n in the variance of the mean of n folds. The seeds' own share,
-what of the spread of their means is not that of a mean over folds, comes on top, and t has the
-degrees of freedom of Satterthwaite (1946, Biometrics Bulletin 2, 110-114). With one fold, or one
-seed, it is Student's t, or Nadeau and Bengio's.
+A *fold* is a split of the rows, by k-fold cross-validation or by one of several random splits.
+Folds share most of their training rows, and random splits share test rows, too. So their values
+are correlated, and their spread alone would underestimate the error of the mean. Nadeau and Bengio
+(2003, Machine Learning 52, 239-281) estimate the correlation by the share of test rows, which adds
+n_test / n_train to 1 / n in the variance of the mean of n folds. The variance component of seeds
+is added: the variance of the seeds' means, less what folds contribute to it. The degrees of
+freedom are Satterthwaite's (1946, Biometrics Bulletin 2, 110-114). With one fold the result is
+Student's t; with one seed it is Nadeau and Bengio's.
 
-By simulation the interval covers 95 % where one of the two varies, and 93 to 98 % where both do.
-It is wider than need be where nothing but chance in the training does (99 %), or where a learner
-hardly depends on its training rows and the folds are those of one cross-validation.
+In simulations the interval covers 95 % if only seeds or only folds matter, and 93 to 98 % if both
+do. It is too wide if only the randomness of training matters (99 %), or if a learner hardly
+depends on its training rows and the folds are those of one cross-validation.
 """
 
 from collections.abc import Mapping
@@ -25,18 +25,18 @@ Array = np.typing.NDArray[Any]
 
 @dataclass(frozen=True)
 class Repeats:
-    """How runs are repeated on their data; each seed has a replica for each fold.
+    """The folds of runs; each seed has a replica for each fold.
 
     Attributes:
-        n_folds: of each seed.
-        ratio: rows that judge over rows that train.
+        n_folds: number of folds per seed.
+        ratio: number of rows that are judged over number of training rows.
     """
 
     n_folds: int = 1
     ratio: float = 0.0
 
     def table(self, values: Mapping[int, float | None]) -> Array:
-        """Values by replica, ``seed · n_folds + fold``, as ``[seeds, folds]``; NaN for none."""
+        """Arrange values by ``seed · n_folds + fold`` as ``[seeds, folds]``; NaN if missing."""
         seeds = sorted({replica // self.n_folds for replica in values})
         rows = [
             [values.get(seed * self.n_folds + k) for k in range(self.n_folds)] for seed in seeds
@@ -51,9 +51,8 @@ def mean_error(table: Array, ratio: float) -> tuple[Array, Array]:
     """The standard error of the mean of a table, and its degrees of freedom.
 
     Args:
-        table: ``[..., seeds, folds]``, at least two in all; NaN where there is none, which the
-            means leave out.
-        ratio: rows that judge over rows that train.
+        table: ``[..., seeds, folds]``, with at least two values; NaN is left out.
+        ratio: number of rows that are judged over number of training rows.
 
     >>> error, freedom = mean_error(np.array([[1.0, 2.0, 3.0, 4.0, 5.0]]), ratio=0.25)
     >>> round(float(error), 4), int(freedom)
@@ -74,12 +73,12 @@ def mean_error(table: Array, ratio: float) -> tuple[Array, Array]:
 
 
 def _mean(values: Array, axis: int) -> Array:
-    with np.errstate(invalid="ignore"):  # of no values
+    with np.errstate(invalid="ignore"):  # the mean of no values is NaN
         return np.asarray(np.nansum(values, axis=axis) / np.isfinite(values).sum(axis=axis))
 
 
 def _variance(values: Array) -> Array:
-    """Along the last axis; 0 of a single value."""
+    """The variance along the last axis; 0 for a single value."""
     n = np.isfinite(values).sum(axis=-1)
     squares = np.nansum((values - _mean(values, -1)[..., None]) ** 2, axis=-1)
     return np.asarray(squares / np.maximum(n - 1, 1))
