@@ -1,1 +1,1 @@
-"""Pictures by matplotlib: of a run, a sweep, the phase diagram. Nothing is computed here."""
+"""Matplotlib figures of a run, a sweep and the phase diagram. Nothing is computed here."""

@@ -1,4 +1,4 @@
-"""What a network makes of classes: its decisions in the plane, or who is taken for whom."""
+"""The panel of a classification: decisions in the plane of two inputs, or a confusion matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from deltaflow.figures.looks import COLORS, MARKERS, QUIET
 Array = np.typing.NDArray[Any]
 Part = Literal["training", "validation", "test"]
 _BLUES = LinearSegmentedColormap.from_list("share", ["#ffffff", COLORS[0]])
-_MOST_WITH_SIGN = 6  # classes whose cells have the room for « %»
-_MOST_NAMED = 12  # classes whose names and counts are written
+_MOST_WITH_SIGN = 6  # classes; with more, cells are too small for « %»
+_MOST_NAMED = 12  # classes; with more, names and numbers are left out
 _MOST_POINTS = 300
-_LETTERS = 11  # of a class's name
+_LETTERS = 11  # of a class's name that are shown
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What a trained network decides over two inputs.
+    """The decisions of trained networks in the plane of two inputs.
 
     Attributes:
         edges: left, right, bottom and top of the plane, in standardised inputs.
-        chosen: the class that most seeds choose, ``[n_rows, n_columns]``, the bottom row first.
-        points: rows of the data, ``[n, 2]``.
-        targets: their classes, ``[n]``.
+        chosen: the class that most seeds predict, ``[n_rows, n_columns]``, the bottom row first.
+        points: samples, ``[n, 2]``.
+        targets: class indices of the samples, ``[n]``.
     """
 
     edges: tuple[float, float, float, float]
@@ -39,14 +39,14 @@ class Decisions:
 
 @dataclass(frozen=True)
 class Classified:
-    """What a trained network makes of rows that have classes.
+    """The predictions of trained networks for rows with known classes.
 
     Attributes:
-        part: of the data, that was judged.
-        classes: their names.
-        confusion: rows by true class and by the class they are taken for, over all seeds that
-            did not diverge, ``[k, k]``.
-        decisions: where there are two inputs.
+        part: the part of the data.
+        classes: names of the classes.
+        confusion: number of rows by true class and predicted class, ``[k, k]``, summed over all
+            seeds that did not diverge.
+        decisions: the decisions in the plane; ``None`` unless there are two inputs.
     """
 
     part: Part
@@ -56,7 +56,7 @@ class Classified:
 
 
 def draw_classified(axes: Axes, found: Classified) -> None:
-    """Draw the decisions, if there are two inputs, or else the confusion matrix."""
+    """Draw the decisions if there are two inputs, otherwise the confusion matrix."""
     if found.decisions is not None and len(found.classes) <= len(COLORS):
         _draw_decisions(axes, found.decisions, found)
     else:

@@ -26,11 +26,12 @@ def draw_profile(
     """Draw a quantity over depth on a logarithmic scale.
 
     Args:
-        axes: where.
+        axes: the panel.
         layers: the layers table of one run.
-        quantity: a column.
-        title: of the panel.
-        decay: the decay rate by moment, where theory's profile is to be drawn too.
+        quantity: a column of the table.
+        title: title of the panel.
+        decay: the decay rate by moment, for the legend; if it is given, theory's profile is
+            drawn, too.
     """
     layers = with_common_end(layers)
     logs = logarithms(layers, quantity)
@@ -53,7 +54,7 @@ def draw_profile(
 
 
 def draw_shares(axes: Axes, layers: pl.DataFrame) -> None:
-    """Draw the shares of units that pass little or nothing back."""
+    """Draw the shares of saturated, inactive and dead units by layer."""
     layers = with_common_end(layers)
     names = [name for name in SHARES if layers[name].count()]
     for moment, step, look in moments(layers):
@@ -74,7 +75,7 @@ def draw_shares(axes: Axes, layers: pl.DataFrame) -> None:
 
 
 def moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
-    """Start and end: their steps, and how their lines look."""
+    """Name, step and line style of the start and, if it is another step, of the end."""
     first, last = first_and_last(layers)
     size = 4.5 if layers["layer"].n_unique() <= 20 else 2.5
     start = {"color": START, "ls": "-", "marker": "o", "ms": size}
@@ -84,13 +85,13 @@ def moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
 
 
 def logarithms(layers: pl.DataFrame, quantity: str) -> pl.DataFrame:
-    """Seed, layer, step, log₁₀ of a quantity, null where it is 0 or not finite, and if it is 0."""
+    """Columns seed, layer, step, log₁₀ of a quantity (null if 0 or not finite), and ``zero``."""
     zero = pl.col(quantity) == 0
     return layers.select("seed", "layer", "step", log=positive_log(quantity), zero=zero)
 
 
 def whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
-    """Ticks at whole numbers from the lowest to the highest, and not too many."""
+    """Ticks at evenly spaced whole numbers between two bounds, at most about ``most``."""
     stride = max(1, -(-(highest - lowest + 1) // most))
     for round_stride in (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000):
         if round_stride >= stride:
@@ -101,7 +102,7 @@ def whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
 
 
 def _say_zeros(axes: Axes, logs: pl.DataFrame) -> None:
-    """In how many seeds a quantity is 0 in some layer, which no mean of logarithms shows."""
+    """Write in how many seeds a quantity is 0 in some layer; means of logarithms leave them out."""
     said = []
     for moment, step, _ in moments(logs):
         layers = logs.filter(pl.col("step") == step).group_by("layer")
@@ -111,12 +112,12 @@ def _say_zeros(axes: Axes, logs: pl.DataFrame) -> None:
     if said:
         text = ",\n".join(said) + ": left out"
         heights = np.asarray(axes.lines[0].get_ydata() if axes.lines else [0, 0], float)
-        y, va = (0.98, "top") if heights[0] < heights[-1] else (0.02, "bottom")  # off the lines
+        y, va = (0.98, "top") if heights[0] < heights[-1] else (0.02, "bottom")  # clear of lines
         axes.text(0.02, y, text, transform=axes.transAxes, fontsize=8, color=QUIET, va=va)
 
 
 def _prediction(axes: Axes, layers: pl.DataFrame, quantity: str) -> None:
-    """Theory's profile of step 0, over what it predicts."""
+    """Draw theory's profile of step 0."""
     logs = logarithms(layers, quantity).filter(pl.col("step") == 0).drop_nulls()
     rows = logs.group_by("layer").agg(pl.col("log").mean()).sort("layer")
     if len(rows):
@@ -140,6 +141,6 @@ def _frame(axes: Axes, layers: pl.DataFrame, title: str, missing: str) -> None:
 
 
 def say_missing(axes: Axes, why: str) -> None:
-    """Say in an empty panel why it is empty."""
+    """Write into an empty panel why it is empty."""
     axes.set_yticks([])
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", color=QUIET)

@@ -1,3 +1,3 @@
-"""The formats of figures, known without what draws them."""
+"""The file formats of figures; this module does not import matplotlib."""
 
 FORMATS = ("png", "svg", "pdf")

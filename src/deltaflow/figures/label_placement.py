@@ -1,9 +1,9 @@
-"""Room for texts in a picture: boxes within it that do not overlap.
+"""Places labels in a picture so that they do not overlap.
 
 Lengths are shares of the axes' width and height; a box is (left, bottom, right, top).
 
 >>> taken = [(0.0, 0.0, 0.5, 0.5)]
->>> beside((0.4, 0.1), (0.2, 0.1), taken)  # to the right of what is taken
+>>> beside((0.4, 0.1), (0.2, 0.1), taken)  # to the right of the taken box
 (0.5, 0.12, 0.7, 0.22)
 """
 
@@ -20,7 +20,13 @@ _DISTANCES = (0.02, 0.06, 0.1, 0.14, 0.18, 0.24, 0.3, 0.36, 0.42)
 
 
 def beside(point: tuple[float, float], size: tuple[float, float], taken: Iterable[Box]) -> Box:
-    """A free box as near to a point as can be; where all is full, one that overlaps."""
+    """A box close to a point that overlaps no other; if there is none, one that overlaps.
+
+    Args:
+        point: the point (x, y).
+        size: width and height of the box.
+        taken: boxes that must not be overlapped.
+    """
     boxes = list(taken)
     candidates = [
         _clear(point, size, dx, dy)
@@ -32,12 +38,12 @@ def beside(point: tuple[float, float], size: tuple[float, float], taken: Iterabl
 
 
 def within(area: Area, size: tuple[float, float], taken: Sequence[Box]) -> Box | None:
-    """The free box in an area that is farthest from its borders; ``None`` if none fits.
+    """The box inside an area whose centre is farthest from borders and boxes; ``None`` if none.
 
     Args:
-        area: whether each cell of a grid over the picture belongs to it, ``[rows, columns]``.
-        size: width and height.
-        taken: boxes to keep clear of.
+        area: whether each cell of a grid over the picture is in the area, ``[rows, columns]``.
+        size: width and height of the box.
+        taken: boxes that must not be overlapped.
     """
     rows, columns = area.shape
     free = area.copy()
@@ -48,8 +54,8 @@ def within(area: Area, size: tuple[float, float], taken: Sequence[Box]) -> Box |
     fits = minimum_filter(free, cells, mode="constant", cval=0)
     if not fits.any():
         return None
-    room = distance_transform_edt(np.pad(free, 1))[1:-1, 1:-1] * fits
-    row, column = np.unravel_index(int(room.argmax()), room.shape)
+    distance = distance_transform_edt(np.pad(free, 1))[1:-1, 1:-1] * fits
+    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
     x, y = float(column) / (columns - 1), float(row) / (rows - 1)
     return x - size[0] / 2, y - size[1] / 2, x + size[0] / 2, y + size[1] / 2
 
@@ -59,7 +65,7 @@ def _signed() -> list[float]:
 
 
 def _clear(point: tuple[float, float], size: tuple[float, float], dx: float, dy: float) -> Box:
-    """The box whose nearest corner is so far from the point."""
+    """The box whose nearest corner is at the offset (dx, dy) from the point."""
     left = point[0] + (dx if dx > 0 else dx - size[0])
     bottom = point[1] + (dy if dy > 0 else dy - size[1])
     box = (left, bottom, left + size[0], bottom + size[1])

@@ -1,4 +1,4 @@
-"""Other people's strings in a picture: no formulas, no missing letters, no endless lines."""
+"""Makes users' strings safe to draw: no formulas, no missing glyphs, limited length."""
 
 import textwrap
 from functools import cache
@@ -7,13 +7,14 @@ from matplotlib.font_manager import findfont, get_font
 
 
 def plain(text: str) -> str:
-    r"""A text as matplotlib can show it, in one line.
+    r"""Make a text that matplotlib draws literally, in one line.
 
     Args:
-        text: of anybody.
+        text: any text.
 
     Returns:
-        The same, with letters that the font lacks as □, and dollars that begin no formula.
+        The text with □ for characters that the font lacks, and with escaped dollar signs, which
+        would begin a formula.
 
     >>> print(plain("a$b$ \U0001f9ea"))
     a\$b\$ □
@@ -23,7 +24,7 @@ def plain(text: str) -> str:
 
 
 def wrapped(text: str, width: int, n_lines: int) -> str:
-    """The same in lines of at most so many letters; what does not fit ends in an ellipsis.
+    """The same in at most ``n_lines`` lines of ``width`` characters; the rest becomes «…».
 
     >>> wrapped("activation=relu init=he", 16, 2).splitlines()
     ['activation=relu', 'init=he']

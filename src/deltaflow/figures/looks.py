@@ -1,7 +1,7 @@
-"""The look of every figure: colours, markers, bands and scales, as the page of a report has them.
+"""The common style of all figures: colours, markers, bands and scales, as on a report's page.
 
-A band is the 95 % interval of the mean over seeds, of logarithms where the scale is logarithmic.
-Fewer than ``FEW`` seeds are drawn one by one instead.
+A band is the 95 % interval of the mean over seeds; on a logarithmic scale, of the mean of
+logarithms. Fewer than ``FEW`` seeds are drawn as single lines instead.
 """
 
 import io
@@ -25,16 +25,16 @@ from deltaflow.system.files import replace_file
 
 COLORS = (
     "#0f69a5", "#c94a00", "#004d2e", "#c8749f", "#2f2466", "#8c8a5a", "#8778f5", "#8a1fd0",
-)  # fmt: skip  # apart for colour-blind eyes, and in lightness from one to the next
+)  # fmt: skip  # distinct for the colour-blind; neighbours differ in lightness
 MARKERS = ("o", "s", "D", "^", "X", "v", "P", "*")
 START, END = COLORS[:2]
 QUIET = "#5f6368"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SEED = "_seed"  # the label of a single seed's line
-_PLAIN = 3  # powers of ten that are written out
-_MOST_OF_A_BAND = 0.7  # decades beyond the lines that an axis shows of it
-_MOST_DECADES = 7  # that are named on an axis
-_BELOW = 21  # points from an axis to its name: a tick, its label and what is between them
+_SEED = "_seed"  # label of a single seed's line; «_» keeps it out of legends
+_PLAIN = 3  # powers of ten up to 10^±3 are written as decimals
+_MOST_OF_A_BAND = 0.7  # decades that an axis extends beyond the lines to show bands
+_MOST_DECADES = 7  # with a tick label, on one axis
+_BELOW = 21  # points from an axis to its name: tick, tick label and padding
 Array = np.typing.NDArray[Any]
 
 
@@ -42,26 +42,27 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure, whole or not at all.
 
     Args:
-        figure: to write.
-        path: where; its ending names the format.
+        figure: the figure.
+        path: the file; its suffix is the format.
     """
     replace_file(path, encoded(figure, path.suffix[1:]))
 
 
 def encoded(figure: Figure, kind: str) -> bytes:
-    """A figure as a file of this format would hold it."""
+    """The bytes of a figure's file in the format ``kind``."""
     FigureCanvasAgg(figure)
     drawn = io.BytesIO()
-    # The quickest compression makes files a tenth larger at most, and takes half as long.
-    own: Any = {"pil_kwargs": {"compress_level": 1}} if kind == "png" else {}
-    figure.savefig(drawn, format=kind, **own)
+    # The fastest compression takes half as long and makes files at most 10 % larger.
+    options: Any = {"pil_kwargs": {"compress_level": 1}} if kind == "png" else {}
+    figure.savefig(drawn, format=kind, **options)
     return drawn.getvalue()
 
 
 def name_below(axes: Axes, name: str) -> None:
-    """Name the axis below, under the labels of its ticks, which are all of one height.
+    """Name the horizontal axis, at a fixed distance below it.
 
-    Matplotlib would measure every one of them anew: a fifth of the time that a picture takes.
+    Matplotlib would measure every tick label to find the distance, which takes a fifth of the
+    time of a picture.
     """
     axes.set_xlabel(name)
     figure = axes.get_figure(root=True)
@@ -74,15 +75,15 @@ def draw_seeds(
     axes: Axes, x: Sequence[float] | Array, values: Array, look: dict[str, Any], label: str,
     back: Callable[[Array], Array] = lambda values: values,
 ) -> None:  # fmt: skip
-    """A mean over seeds, with its band, or with the lines of few seeds.
+    """Draw the mean over seeds with its band, or with the lines of few seeds.
 
     Args:
-        axes: where.
-        x: places.
-        values: ``[n_seeds, n_places]``, NaN where a seed has none.
-        look: of the line.
-        label: of the line.
-        back: from the averaged values to those of the axis.
+        axes: the panel.
+        x: places on the horizontal axis.
+        values: ``[n_seeds, n_places]``, NaN where a seed has no value.
+        look: style of the mean's line.
+        label: label of the mean's line.
+        back: maps averaged values to values of the axis, such as ``10**v`` for logarithms.
     """
     n = int(np.isfinite(values).sum(0).max())
     mean, low, high = mean_with_band(values)
@@ -98,7 +99,7 @@ def mean_with_band(values: Array) -> tuple[Array, Array, Array]:
     """The mean over seeds and the ends of its 95 % interval, ``[n_places]`` each.
 
     Args:
-        values: ``[n_seeds, n_places]``, NaN where a seed has none.
+        values: ``[n_seeds, n_places]``, NaN where a seed has no value.
     """
     known = np.isfinite(values)
     n = known.sum(0)
@@ -110,25 +111,28 @@ def mean_with_band(values: Array) -> tuple[Array, Array, Array]:
 
 
 def draw_each(axes: Axes, x: Sequence[float] | Array, lines: Iterable[Array], color: str) -> None:
-    """The lines of few seeds."""
+    """Draw the lines of single seeds."""
     for line in lines:
         axes.plot(x, line, color=color, lw=0.7, alpha=0.6, label=_SEED)
 
 
 def spread_handle(few: bool) -> Artist:
-    """What a legend says of how seeds are spread."""
+    """The legend entry for the band, or for the lines of single seeds."""
     if few:
         return Line2D([], [], color=QUIET, lw=0.7, label="each seed")
     return Patch(color=QUIET, alpha=0.25, lw=0, label="95 % interval of the mean")
 
 
 def main_lines(axes: Axes) -> list[Line2D]:
-    """The lines that are not of single seeds."""
+    """All lines except those of single seeds."""
     return [line for line in axes.lines if line.get_label() != _SEED]
 
 
 def logarithmic(axes: Axes) -> None:
-    """A logarithmic axis over what its lines show, of a decade at least, with few plain ticks."""
+    """Make the vertical axis logarithmic, fitted to the lines, with few ticks.
+
+    It spans at least a decade.
+    """
     heights = np.concatenate([np.asarray(line.get_ydata(), float) for line in main_lines(axes)])
     heights = heights[np.isfinite(heights) & (heights > 0)]
     if not len(heights):
@@ -136,7 +140,7 @@ def logarithmic(axes: Axes) -> None:
     axes.set_yscale("log")
     low, high = np.log10(heights.min()), np.log10(heights.max())
     with np.errstate(all="ignore"):
-        bottom, top = np.log10(axes.dataLim.intervaly)  # of bands too
+        bottom, top = np.log10(axes.dataLim.intervaly)  # including bands
     low = min(low, max(bottom, low - _MOST_OF_A_BAND)) if np.isfinite(bottom) else low
     high = max(high, min(top, high + _MOST_OF_A_BAND)) if np.isfinite(top) else high
     edge = max(0.08 * (high - low), (1 - (high - low)) / 2, 0.08)
@@ -144,15 +148,15 @@ def logarithmic(axes: Axes) -> None:
     ticks = log_ticks(low - edge, high + edge)
     axes.yaxis.set_major_locator(FixedLocator(list(ticks.values())))
     axes.yaxis.set_major_formatter(FixedFormatter(list(ticks)))
-    axes.yaxis.set_minor_locator(NullLocator())  # drawing them takes longer than all the rest
+    axes.yaxis.set_minor_locator(NullLocator())  # minor ticks take most of the drawing time
 
 
 def log_ticks(low: float, high: float) -> dict[str, float]:
-    """Ticks of a logarithmic axis, by what stands beside them.
+    """Ticks of a logarithmic axis, by label.
 
     Args:
-        low: the least exponent of ten.
-        high: the greatest.
+        low: log₁₀ of the lower end.
+        high: log₁₀ of the upper end.
 
     >>> log_ticks(-2.1, -0.6)
     {'0.01': 0.01, '0.02': 0.02, '0.05': 0.05, '0.1': 0.1, '0.2': 0.2}

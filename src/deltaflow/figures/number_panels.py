@@ -1,4 +1,4 @@
-"""What a network makes of numbers: what it predicts beside what was measured."""
+"""The panel of a regression: predicted values over true values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,22 +10,23 @@ from deltaflow.figures.class_panels import Array, Part
 from deltaflow.figures.labels import wrapped
 from deltaflow.figures.looks import COLORS, MARKERS, QUIET
 
-_LETTERS = 24  # of a target's name
+_LETTERS = 24  # of a target's name that are shown
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a trained network makes of rows whose numbers are known.
+    """The predictions of trained networks for rows with known targets.
 
     Attributes:
-        part: of the data, that was judged.
-        targets: the names of the numbers.
-        r2: share of the variance that is explained, for each target: the mean over the seeds that
-            did not diverge; NaN where there is no variance.
-        rmse: root mean squared error in the data's own units, likewise.
-        wanted: numbers of some rows, in standard deviations where targets were standardised,
+        part: the part of the data.
+        targets: names of the targets.
+        r2: R² of each target, the mean over the seeds that did not diverge; NaN if the target has
+            no variance.
+        rmse: root mean squared error of each target, the mean over the same seeds, in the units
+            of the data.
+        wanted: true values of some rows, ``[n, n_targets]``, standardised if targets were.
+        predicted: predicted values of these rows, the mean over the same seeds,
             ``[n, n_targets]``.
-        predicted: what those seeds predict of them on average.
     """
 
     part: Part
@@ -37,7 +38,7 @@ class Fitted:
 
 
 def draw_fitted(axes: Axes, found: Fitted) -> None:
-    """Draw what is predicted over what was measured; right is the diagonal."""
+    """Draw predicted over true values, with the diagonal."""
     n = min(len(found.targets), len(COLORS))
     for k in range(n):
         name = wrapped(found.targets[k], _LETTERS, 1)

@@ -1,4 +1,4 @@
-"""The phase diagram as a picture: how deep networks can be trained, over their variances."""
+"""The picture of the phase diagram: the trainable depth over σ_w² and σ_b²."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -17,8 +17,8 @@ _DEPTHS = (1, 3, 10, 30, 100, 300, 1000)
 _LIGHT_TO_DARK = LinearSegmentedColormap.from_list("depth", ["#ffffff", "#c9dcee", "#5f93c4"])
 _FRAMED = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": "none", "alpha": 0.85}
 _MOST = 4  # labels at one point
-_NAME, _UPRIGHT = (0.26, 0.12), (0.09, 0.38)  # of a phase's name: shares of the axes
-_LETTER, _LINE = 0.0105, 0.036  # of a run's label
+_NAME, _UPRIGHT = (0.26, 0.12), (0.09, 0.38)  # size of a phase's name, as shares of the axes
+_LETTER, _LINE = 0.0105, 0.036  # of a run's label: width of a letter, height of a line
 _MARK = 0.018
 
 
@@ -32,15 +32,15 @@ def phase_picture(
     """Draw the phase diagram.
 
     Args:
-        diagram: to draw.
-        title: of what.
-        here: σ_w² and σ_b² of the configuration.
-        edge: of chaos, at that σ_b.
-        runs: to show as points.
+        diagram: the diagram.
+        title: a line that names the network.
+        here: σ_w² and σ_b² of the network.
+        edge: the edge of chaos at this σ_b; ``None`` if there is none.
+        runs: runs that are shown as points.
 
     Returns:
-        The figure: the trainable depth as contours, the edge of chaos as a curve, phases in
-        words, the configuration and the runs as points.
+        The figure, with the trainable depth as contours, the edge of chaos as a curve, the names
+        of the phases, and the network and the runs as points.
     """
     figure = Figure(figsize=(8.5, 6.2), dpi=130)
     axes = figure.add_axes((0.09, 0.1, 0.89, 0.77))
@@ -86,14 +86,14 @@ def _depths(figure: Figure, axes: Axes, diagram: PhaseDiagram) -> None:
 
 
 def _kind(edge: Edge | None) -> str:
-    """What to know of the edge."""
+    """A note on the edge of chaos."""
     if edge is None:
         return " (q grows without bound)"
     return " (saturated)" if edge.saturated else "" if edge.attracting else " (repelling)"
 
 
 def _phase_names(axes: Axes, diagram: PhaseDiagram, taken: Sequence[Box]) -> None:
-    """Each phase's name where it has most room, upright in a narrow one."""
+    """Write the name of each phase inside it, rotated if the phase is narrow."""
     for name, phase in (("ordered", diagram.chi < 1), ("chaotic", diagram.chi > 1)):
         for size, rotation in ((_NAME, 0), (_UPRIGHT, 90)):
             if box := within(phase, size, taken):
@@ -108,7 +108,11 @@ def _phase_names(axes: Axes, diagram: PhaseDiagram, taken: Sequence[Box]) -> Non
 def _runs(
     axes: Axes, runs: Sequence[PhasePoint], marks: Sequence[Box], extent: tuple[float, float]
 ) -> list[Box]:
-    """A point for all runs with the same variances, and where it says what came out of them."""
+    """Draw a point, and a label with the results, for all runs with the same variances.
+
+    Returns:
+        The boxes of the labels.
+    """
 
     def place(run: PhasePoint) -> tuple[float, float]:
         return round(run.weight_variance, 9), round(run.bias_variance, 9)
@@ -135,5 +139,5 @@ def _runs(
 
 
 def _around(x: float, y: float) -> Box:
-    """What a mark covers."""
+    """The box that a marker covers."""
     return x - _MARK, y - _MARK, x + _MARK, y + _MARK

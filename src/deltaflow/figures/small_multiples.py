@@ -1,4 +1,4 @@
-"""Runs side by side: one small picture each, all on the same scale."""
+"""Small multiples: a small panel for each run, all on the same scale."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -22,11 +22,11 @@ _Run = RankedConfiguration
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 2.9, 2.25  # of a panel, inches
 _LOOKS = {"start": {"color": START, "ls": "-"}, "end": {"color": END, "ls": "--"}}
-_DECADES = 12  # that the colours of heatmaps tell apart at most
+_DECADES = 12  # largest range of a heatmap's colours
 
 
 def profiles(comparison: Comparison) -> Figure | None:
-    """Depth profiles of δ at the start and the end, with theory's; ``None`` if no run has one."""
+    """Draw depth profiles of δ at start and end, and theory's; ``None`` if no run has one."""
     runs, left_out = _evenly(comparison, lambda run: run.profile)
     if not runs:
         return None
@@ -51,7 +51,7 @@ def profiles(comparison: Comparison) -> Figure | None:
 
 
 def heatmaps(comparison: Comparison) -> Figure | None:
-    """δ by layer and step, on one scale of colours; ``None`` if no run has one."""
+    """Draw δ by layer and step, with common colours; ``None`` if no run has a heatmap."""
     runs, left_out = _evenly(comparison, lambda run: run.heatmap)
     if not runs:
         return None
@@ -83,7 +83,7 @@ def heatmaps(comparison: Comparison) -> Figure | None:
 
 
 def curves(comparison: Comparison) -> Figure | None:
-    """The metric over the epochs, in training and in validation; ``None`` if no run has it."""
+    """Draw the metric by epoch, of training and validation; ``None`` if no run has it."""
     name = comparison.metric.name
     runs, left_out = _evenly(
         comparison, lambda run: any(name in c.bands for c in run.curves.values())
@@ -111,7 +111,11 @@ def curves(comparison: Comparison) -> Figure | None:
 def _evenly(
     comparison: Comparison, has_it: Callable[[_Run], object]
 ) -> tuple[dict[int, _Run], str]:
-    """Of the runs that have what is drawn, by rank: the best, the worst, evenly between."""
+    """Choose at most ``MOST`` runs that have the data, evenly spaced from best to worst.
+
+    Returns:
+        The runs by rank, and a note on how many there are.
+    """
     runs = {rank: run for rank, run in enumerate(comparison.ranking, start=1) if has_it(run)}
     if len(runs) <= MOST:
         return runs, ""
@@ -126,9 +130,9 @@ def _grid(
 ) -> tuple[Figure, list[Axes]]:
     """A figure with a titled panel for each run; ``bottom`` in inches."""
     n_rows, n_columns = -(-len(runs) // _COLUMNS), min(len(runs), _COLUMNS)
-    n_columns = max(n_columns, 2)  # room for the title
+    n_columns = max(n_columns, 2)  # a single column is too narrow for the title
     size = n_columns * _WIDTH + 0.4, n_rows * _HEIGHT + bottom + 0.55
-    # Fixed margins: a layout that measures its texts would take as long as all the drawing.
+    # Margins are fixed, because a layout that measures texts takes as long as all the drawing.
     figure = Figure(figsize=size, dpi=110)
     grid = figure.add_gridspec(
         n_rows, n_columns, left=0.75 / size[0], right=right, bottom=(bottom + 0.1) / size[1],
@@ -151,7 +155,7 @@ def _line(
     axes: Axes, x: Sequence[float], band: Band, look: Mapping[str, Any],
     marker: str | None = None,
 ) -> None:  # fmt: skip
-    """A mean, and the band of its interval, or the lines of few seeds."""
+    """Draw a mean with its band, or with the lines of few seeds."""
     mean, low, high = map(_numbers, (band.mean, band.low, band.high))
     axes.plot(x, mean, **look, marker=marker, ms=2.5, lw=1.3)
     draw_each(axes, x, map(_numbers, band.seeds), look["color"])
@@ -160,7 +164,7 @@ def _line(
 
 
 def _say_zeros(figure: Figure, runs: Mapping[int, _Run]) -> None:
-    """That some seeds are not in the means of logarithms, if it is so."""
+    """Write a note if seeds with δ = 0 are left out of the means of logarithms."""
     ranks = [str(rank) for rank, run in runs.items() if any(run.n_zero.values())]
     if ranks:
         said = f"means are of the seeds where δ is not 0 (it is in some of {', '.join(ranks)})"
@@ -170,13 +174,13 @@ def _say_zeros(figure: Figure, runs: Mapping[int, _Run]) -> None:
 
 def _logarithmic(axes: Axes) -> None:
     axes.set_yscale("log", nonpositive="clip")
-    axes.yaxis.set_minor_locator(NullLocator())  # drawing them takes longer than all the rest
+    axes.yaxis.set_minor_locator(NullLocator())  # minor ticks take most of the drawing time
 
 
 def _share(
     panels: Sequence[Axes], x: str, y: str, lowest: float = -np.inf, highest: float = np.inf
 ) -> None:
-    """One scale for all panels: that of all lines, which bands may leave."""
+    """Give all panels one scale, fitted to all lines; bands may extend beyond it."""
     lines = [line for axes in panels for line in axes.lines]
     across = np.concatenate([np.asarray(line.get_xdata(), dtype=float) for line in lines])
     up = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in lines])
@@ -192,7 +196,7 @@ def _share(
 
 
 def _padded(low: float, high: float, is_logarithmic: bool) -> tuple[float, float]:
-    if is_logarithmic:  # and a decade at least, or small wiggles look like flow
+    if is_logarithmic:  # at least a decade, or noise would look large
         edge = max(0.05 * np.log10(high / low), 0.5 - np.log10(high / low) / 2)
         return low / 10**edge, high * 10**edge
     edge = 0.05 * (high - low) or 0.05
@@ -200,7 +204,7 @@ def _padded(low: float, high: float, is_logarithmic: bool) -> tuple[float, float
 
 
 def _label(panels: Sequence[Axes], x: str, y: str, inner: bool = True) -> None:
-    """Name the axes once: below the lowest panels, and left of the leftmost."""
+    """Name the axes of the lowest and of the leftmost panels only."""
     for place, axes in enumerate(panels):
         spot = axes.get_subplotspec()
         assert spot is not None
@@ -220,7 +224,7 @@ def _legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]], shown: Itera
 
 
 def _edges(values: Sequence[float]) -> Any:
-    """Cell borders half way between the values."""
+    """Cell borders, half way between neighbouring values."""
     some = np.asarray(values, dtype=float)
     inner = (some[1:] + some[:-1]) / 2
     return np.concatenate([[some[0] - 0.5], inner, [some[-1] + 0.5]])

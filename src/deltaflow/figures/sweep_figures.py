@@ -1,4 +1,4 @@
-"""The figures of a report, as for a paper: drawn from a comparison, legible in greyscale."""
+"""The figures of a report, in the style of a paper and legible in greyscale."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +19,10 @@ from deltaflow.records import Interval
 from deltaflow.system.files import folders, make_folder, replace_file
 from deltaflow.system.second_process import SecondProcess, received
 
-_BESIDE = ("profiles", "heatmaps")  # as much work as all others
+_BESIDE = ("profiles", "heatmaps")  # drawn by the other process; half of the work
 _MARKS = tuple(zip(MARKERS, COLORS, strict=True))
 _MOST_PANELS = 24
-_MOST_NAMES = 16  # values of an axis that are named one by one
+_MOST_NAMES = 16  # tick labels on an axis
 
 
 def write_figures(
@@ -31,13 +31,13 @@ def write_figures(
     kind: str = "png",
     artist: SecondProcess | None = None,
 ) -> list[Path]:
-    """Draw all that a report has something for, and remove what is left of an older one.
+    """Write all figures that a report has data for, and delete figures of an older report.
 
     Args:
-        comparison: of the runs.
-        directory: where to.
+        comparison: the comparison.
+        directory: the directory to write to.
         kind: one of ``FORMATS``.
-        artist: draws some of them meanwhile; ``None`` for nobody.
+        artist: a process that draws half of the figures; ``None`` to draw all in this process.
 
     Returns:
         The files.
@@ -51,7 +51,7 @@ def write_figures(
     for path in paths:
         make_folder(directory)
         replace_file(path, drawn[path.stem])
-    if directory in folders(directory.parent):  # no link, which leads to what is not ours
+    if directory in folders(directory.parent):  # files behind a link are not deleted
         every = {directory / f"{name}.{kind}" for name in names for kind in FORMATS}
         for old in every - {*paths}:
             old.unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def write_figures(
 
 
 def _drawn(comparison: Comparison, names: Sequence[str], kind: str) -> dict[str, bytes]:
-    """The figures of these names that there is something for, as files of this format."""
+    """The content of each figure's file, by name, for those that have data."""
     drawing = {"profiles": profiles, "heatmaps": heatmaps, "decay": decay, "curves": curves,
                "effects": effects}  # fmt: skip
     figures = {name: drawing[name](comparison) for name in names}
@@ -67,7 +67,7 @@ def _drawn(comparison: Comparison, names: Sequence[str], kind: str) -> dict[str,
 
 
 def decay(comparison: Comparison) -> Figure | None:
-    """Measured against predicted decay at the start, a point for each run; ``None`` without any."""
+    """Draw measured over predicted decay at the start, a point per run; ``None`` without data."""
     rates = ("decay_rate_start", "predicted_decay_rate")
     runs = [
         run
@@ -81,9 +81,9 @@ def decay(comparison: Comparison) -> Figure | None:
     axis = next((a for a in comparison.axes if len(a.values) <= len(_MARKS)), None)
     values = axis.values if axis else [None]
     for value, (mark, color) in zip(values, _MARKS, strict=False):
-        own = [run for run in runs if axis is None or run.axes[axis.name] == value]
-        measured = [run.numbers["decay_rate_start"] for run in own]
-        x = _means([run.numbers["predicted_decay_rate"] for run in own])
+        chosen = [run for run in runs if axis is None or run.axes[axis.name] == value]
+        measured = [run.numbers["decay_rate_start"] for run in chosen]
+        x = _means([run.numbers["predicted_decay_rate"] for run in chosen])
         axes.errorbar(
             x, _means(measured), yerr=_bars(measured), fmt=mark, color=color,
             mfc="none", ms=6, lw=0.9, capsize=2,
@@ -107,8 +107,8 @@ def decay(comparison: Comparison) -> Figure | None:
 
 
 def effects(comparison: Comparison) -> Figure | None:
-    """The effect of each axis, averaged over the others; ``None`` if no axis has any."""
-    every = [own for own in comparison.effects if own.effects]
+    """Draw the effect of each axis, averaged over the others; ``None`` if no axis has effects."""
+    every = [found for found in comparison.effects if found.effects]
     if not every:
         return None
     shown = every[:_MOST_PANELS]
@@ -122,15 +122,15 @@ def effects(comparison: Comparison) -> Figure | None:
         gridspec_kw={"left": 0.7 / size[0], "right": 0.985, "bottom": 0.8 / size[1],
                      "top": 1 - 0.75 / size[1], "wspace": 0.08, "hspace": 0.6},
     )  # fmt: skip
-    for axes, own in zip(panels.flat, shown, strict=False):
-        _effect(axes, own.effects)
-        name = wrapped(f"{own.axis.name}{_left_out(own)}", 38, 2)
+    for axes, found in zip(panels.flat, shown, strict=False):
+        _effect(axes, found.effects)
+        name = wrapped(f"{found.axis.name}{_left_out(found)}", 38, 2)
         axes.set_title(name, fontsize=10, loc="left", y=1)
     for axes in list(panels.flat)[len(shown) :]:
         axes.set_visible(False)
     for row in panels:
         row[0].set_ylabel(plain(f"{metric.moment} {metric.name}"))
-    seeds = {effect.interval.n for own in every for effect in own.effects}
+    seeds = {effect.interval.n for found in every for effect in found.effects}
     n = f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{max(seeds)} seeds"
     note = f"95 % interval over {n}" if max(seeds) > 1 else "one seed: no interval"
     which = "each axis" if shown == every else f"the first {len(shown)} of {len(every)} axes"
@@ -140,13 +140,15 @@ def effects(comparison: Comparison) -> Figure | None:
     return figure
 
 
-def _left_out(own: AxisEffects) -> str:
-    """Over how many combinations of the other axes it is averaged, if not over all."""
-    return f" (over {own.n_cells} of {own.n_all} combinations)" if own.n_cells < own.n_all else ""
+def _left_out(found: AxisEffects) -> str:
+    """A note on how many combinations of the other axes are averaged, if not all."""
+    if found.n_cells == found.n_all:
+        return ""
+    return f" (over {found.n_cells} of {found.n_all} combinations)"
 
 
 def _effect(axes: Axes, effects: Sequence[Effect]) -> None:
-    """Means and intervals over the values of one axis; numbers are joined by a line."""
+    """Draw means and intervals over the values of one axis; numeric values are joined."""
     places, intervals = np.arange(len(effects)), [effect.interval for effect in effects]
     numeric = not any(isinstance(effect.value, str) for effect in effects)
     axes.errorbar(
@@ -175,7 +177,7 @@ def _means(intervals: Sequence[Interval]) -> Any:
 
 
 def _bars(intervals: Sequence[Interval]) -> Any:
-    """How far the intervals reach below and above their means, 0 where there is none."""
+    """Lengths of the intervals below and above their means, ``[2, n]``; 0 without interval."""
     mean = _means(intervals)
     low, high = (
         np.array([getattr(one, end) for one in intervals], dtype=float) for end in ("low", "high")

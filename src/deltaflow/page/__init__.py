@@ -1,4 +1,4 @@
-"""The page of a report: one file, with all that it needs, for a browser without a network."""
+"""The page of a report: one HTML file that needs no network."""
 
 from deltaflow.page.html import write_page
 

@@ -1,4 +1,4 @@
-"""What a page holds, as its scripts read it: JSON made from a comparison, with short numbers."""
+"""The content of a page: JSON for its scripts, made from a comparison, with rounded numbers."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,10 +12,10 @@ from deltaflow.records import Interval
 
 
 def content(comparison: Comparison) -> dict[str, Any]:
-    """The content of a page.
+    """Build the content of a page.
 
     Returns:
-        What JSON can hold; measured numbers have four digits.
+        A JSON object; measured numbers are rounded to four digits.
     """
     metric = comparison.metric
     return {

@@ -1,9 +1,9 @@
-"""The page of a report: one HTML file that needs nothing else.
+"""Writes the page of a report as one HTML file that needs nothing else.
 
-Its strings come from other people's configurations, so none of them is ever markup: they travel
-as JSON in which nothing can end a script, and the page makes text nodes of them. A content
-security policy names the hashes of what may run and allows no request, so that even a mistake
-here could neither load nor send anything.
+Its strings come from users' configurations and are never treated as markup: they are stored as
+JSON that cannot end a script element, and the page turns them into text nodes. A content security
+policy allows only scripts and styles with the listed hashes and no requests, so that even a
+mistake here could not load or send anything.
 """
 
 import base64
@@ -36,13 +36,13 @@ DETAIL = (
     "curves",
     "confusion",
     "results",
-)  # of a run, read when asked for
+)  # fields of a configuration that scripts parse only when they are shown
 _NO_NOTE = "There is nothing to note."
 _FORBIDDEN = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def write_page(comparison: Comparison, path: Path) -> None:
-    """Write a report's page, whole or not at all.
+    """Write the page of a report, whole or not at all.
 
     Raises:
         ValueError: if the comparison holds a number that is not finite.
@@ -52,12 +52,15 @@ def write_page(comparison: Comparison, path: Path) -> None:
 
 
 def page(content: Mapping[str, Any]) -> str:
-    """The text of a page with the content that `deltaflow.page.content` makes.
+    """The HTML of a page.
+
+    Args:
+        content: the content, from ``deltaflow.page.content``.
 
     Raises:
         ValueError: if the content holds a number that is not finite.
     """
-    from plotly.offline import get_plotlyjs  # takes a while, and only a page needs it
+    from plotly.offline import get_plotlyjs  # slow to import, and only needed here
 
     style = "\n".join(_asset(f"{name}.css") for name in STYLES)
     early, script = _asset("early.js"), _script()
@@ -89,12 +92,12 @@ def page(content: Mapping[str, Any]) -> str:
 
 
 def _with_code(note: str) -> str:
-    """A note as markup: what stands in backticks is to be typed."""
+    """A note as HTML; text in backticks becomes a ``code`` element."""
     return re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(note))
 
 
 def _with_terms(said: str, content: Mapping[str, Any]) -> str:
-    """A sentence of the headline, its findings leading to what they mean."""
+    """A sentence of the headline as HTML; each finding links to its explanation."""
     terms = sorted((html.escape(one["term"]) for one in content["terms"]), key=len, reverse=True)
 
     def link(found: re.Match[str]) -> str:
@@ -108,13 +111,13 @@ def _asset(name: str) -> str:
 
 
 def _script() -> str:
-    """All of the page's own scripts in a scope of their own."""
+    """All scripts of this package, joined in one function scope."""
     parts = "\n".join(_asset(f"{name}.js") for name in SCRIPTS)
     return f'"use strict";\n(() => {{\n{parts}\n}})();\n'
 
 
 def _json(value: Any) -> str:
-    """JSON that may stand inside a script: no string in it can end the element."""
+    """JSON for a script element; no string in it can end the element."""
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
@@ -126,17 +129,17 @@ def _json(value: Any) -> str:
 
 
 def _stylings(plotly: str) -> str:
-    """Empty stand-ins for the style sheets that plotly.js brings for its maps.
+    """Empty style elements with the ids of the style sheets that plotly.js adds for maps.
 
-    It adds one, which the policy forbids, unless an element with its id is there.
+    plotly.js adds a style sheet, which the policy forbids, only if no element has its id.
     """
     ids = re.findall(r'document\.getElementById\("([0-9a-f]{64})"\)', plotly)
     return "".join(f'<style id="{name}"></style>' for name in dict.fromkeys(ids))
 
 
 def _policy(scripts: list[str], styles: list[str]) -> str:
-    """What the page may do: run and look as written here, show pictures it made, nothing else."""
-    # plotly.js fills an empty style element by script, and sets style attributes of its pictures.
+    """The content security policy: the listed scripts and styles, images as data, nothing else."""
+    # plotly.js fills an empty style element and sets style attributes in its figures.
     return "; ".join(
         [
             "default-src 'none'",
@@ -156,7 +159,7 @@ def _hash(text: str) -> str:
 
 
 def _plain_ranking(content: Mapping[str, Any]) -> str:
-    """The ranking as a bare table, for a browser that runs no script."""
+    """The ranking as a plain HTML table, for browsers without JavaScript."""
     metric = content["numbers"][0] if content["numbers"] else {"name": "", "title": "metric"}
     rows = []
     for place, run in enumerate(content["runs"], start=1):

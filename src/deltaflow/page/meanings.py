@@ -1,4 +1,4 @@
-"""What each kind of verdict means, for whoever meets its name in a table."""
+"""A short explanation of each kind of verdict, for tables that show only its name."""
 
 MEANINGS = {
     "healthy": "gradients flow, and the network learns",

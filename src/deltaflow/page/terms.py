@@ -1,9 +1,9 @@
-"""The terms of a report, each in a sentence, to stand where they are used."""
+"""Explanations of the terms in a report, one sentence each."""
 
 from deltaflow.comparison.comparison import Comparison
 from deltaflow.page.meanings import MEANINGS
 
-_NUMBERS = {  # by what the title of a column begins with
+_NUMBERS = {  # by the beginning of a column's title
     "vanishing index": "the decades (powers of ten) that the error signal δ loses from the last "
     "hidden layer back to the first; negative if it grows",
     "decay rate": "the factor by which δ changes per layer going back: below 1 it vanishes, above "
@@ -17,7 +17,7 @@ _NUMBERS = {  # by what the title of a column begins with
 
 
 def terms(comparison: Comparison) -> list[dict[str, str]]:
-    """The verdicts and numbers that a comparison has, with what they mean."""
+    """The explanations of the verdicts and numbers that a comparison shows."""
     kinds = dict.fromkeys(found.kind for run in comparison.ranking for found in run.findings)
     known = {kind.replace("_", " "): MEANINGS[kind] for kind in kinds if kind in MEANINGS}
     known |= {
