@@ -1,19 +1,19 @@
-"""The user's own table as samples.
+"""Reads a table of the user as samples.
 
-What is inferred, and how it can be set otherwise:
+The meaning of columns is inferred from their values; settings can change it:
 
-- A column of numbers is one input, standardised; true and false are one input, 0 and 1, and so
-  is text of two different values; other text is a category, one-hot, an input for each of its
-  values in sorted order. ``order`` makes it a number, its place in the order that is given there.
-  :mod:`.tables.problems` has what is refused.
-- A gap is refused. ``missing`` fills it, with the median or the most frequent value of the training
-  part, adds an input that is 1 where there was one, or leaves out its row.
-- A date is refused. ``dates=days`` makes it a number.
-- A target of text, or of true and false, is a classification; so is one of whole numbers of
-  at most 20 different values, each in two rows or more on average. Any other is a regression, and
-  so are several targets. ``task`` sets it.
-- Features are all columns but the target; ``features`` and ``drop`` choose among them. Columns
-  without a name, as an index may be, and columns of a single value are left out.
+- A column of numbers gives one input, which is standardised. Truth values give one input, 0 or 1,
+  and so do texts with two different values. Other texts are categories, encoded one-hot with the
+  values in sorted order; ``order`` encodes them as their position in a given order instead.
+  :mod:`.tables.problems` lists what is refused.
+- A gap is refused. ``missing`` fills it with the median or the most frequent value of the training
+  part, and may add an indicator input that is 1 for a gap; or it leaves out the row.
+- A date is refused. ``dates=days`` encodes it as a number.
+- A target of texts or truth values is a classification, and so is a target of whole numbers with
+  at most 20 different values, each in two rows or more on average. Any other target, and several
+  targets, are a regression. ``task`` overrides this.
+- Features are all columns except the target; ``features`` and ``drop`` choose among them. Columns
+  without a name, such as an index, and columns with a single value are left out.
 """
 
 import warnings
@@ -54,9 +54,9 @@ CHOICES = {
     "missing": ("refuse", "drop", "median", "indicator"),
     "dates": ("refuse", "days"),
 }
-"""What settings may be."""
+"""The allowed values of settings."""
 
-_DEFAULT = {"task": None, "missing": "refuse", "dates": "refuse"}  # as conf/data/table.yaml has it
+_DEFAULT = {"task": None, "missing": "refuse", "dates": "refuse"}  # as in conf/data/table.yaml
 
 
 def table(
@@ -72,21 +72,21 @@ def table(
     """Samples from a CSV, TSV or Parquet file.
 
     Args:
-        path: of the file, from the working directory; ``~`` is the home directory.
-        target: the column to predict, or several of numbers.
-        task: ``classification`` or ``regression``; as the target suggests if ``None``.
-        features: the columns to predict it from; all others if ``None``.
+        path: path of the file, relative to the working directory; ``~`` is the home directory.
+        target: the column to predict, or several columns of numbers.
+        task: ``classification`` or ``regression``; ``None`` to infer it from the target.
+        features: columns to use as features; ``None`` for all except the target.
         drop: columns to leave out.
-        missing: what is done about gaps: ``refuse``, ``drop`` (the rows), ``median`` (or the most
-            frequent category), ``indicator`` (the same, with an input that tells of gaps).
-        dates: ``refuse``, or ``days`` since the beginning of 1970.
-        order: the categories of columns from the least to the greatest, by name.
+        missing: what to do about gaps: ``refuse``, ``drop`` (the rows), ``median`` (or the most
+            frequent category), ``indicator`` (the same, with an indicator input).
+        dates: ``refuse``, or ``days`` since 1970-01-01.
+        order: the ordered categories of columns, from lowest to highest, by column name.
 
     Returns:
-        The samples, with what their features were made of, and how they were read.
+        The samples, with their columns and the reading of the table.
 
     Raises:
-        ValueError: for a table that cannot be learnt from, with file, column and row.
+        ValueError: if the table cannot be read or used; the message names file, column and row.
     """
     if path is None:
         raise UserError(
@@ -119,7 +119,7 @@ def table(
 
 
 def _orders(order: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
-    """The categories of each ordered column, in words."""
+    """The categories of each ordered column, as texts."""
     orders: dict[str, tuple[str, ...]] = {}
     for name, values in dict(order or {}).items():
         words = [word(v) for v in values] if isinstance(values, list | tuple) else []
@@ -140,12 +140,12 @@ def _read(
     missing: str,
     dates: str,
 ) -> dict[str, Found]:
-    """What each column holds; all that is wrong with any of them comes in one message."""
+    """Read every column; the problems of all columns are reported in one error."""
     names = [*selection.targets, *selection.features]
     unread = list(zip(names, file.read(names, list(orders)), strict=True))[::-1]
     read: dict[str, Found] = {}
     problems: list[Problem] = []
-    while unread and len(problems) < MANY:  # emptied, so that a large table is not held twice
+    while unread and len(problems) < MANY:  # popped, to hold a large table only once
         name, raw = unread.pop()
         try:
             if name in orders:
@@ -207,8 +207,8 @@ def _reading(
 
 
 def _warn(columns: Sequence[Column], samples: Samples, selection: Selection) -> None:
-    """Say what may well be a mistake in the numbers, and can be trained on all the same."""
-    firsts = np.cumsum([0, *(c.n_inputs for c in columns)])[:-1]  # their first inputs
+    """Warn of values that may be mistakes but can be trained on."""
+    firsts = np.cumsum([0, *(c.n_inputs for c in columns)])[:-1]  # first input of each
     numeric = [c.kind is Kind.NUMBER and c.n_inputs > 0 for c in columns]
     names, own = [c.name for c in compress(columns, numeric)], firsts[numeric]
     numbers = (
@@ -216,7 +216,7 @@ def _warn(columns: Sequence[Column], samples: Samples, selection: Selection) -> 
     )
     if samples.fills_gaps and np.isnan(numbers).any():
         numbers = np.where(np.isnan(numbers), np.nanmedian(numbers, axis=0), numbers)
-    is_curve = samples.features.shape[1] == 1  # whose points may well be numbered
+    is_curve = samples.features.shape[1] == 1  # where a column that counts rows may be intended
     far = outliers(names, numbers)
     if isinstance(samples.task, Classification):
         alike = spellings(selection.targets[0], samples.task.classes)

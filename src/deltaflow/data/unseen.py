@@ -1,4 +1,4 @@
-"""A table of rows that a network is to judge, read as the table that it was trained on."""
+"""Reads a table of new rows for a prediction, in the same way as the training table."""
 
 import difflib
 import os
@@ -22,19 +22,19 @@ from deltaflow.system.escaping import brief, listing, literal
 from deltaflow.system.memory import require
 
 Table = str | os.PathLike[str] | pl.DataFrame | Mapping[str, Any]
-"""A CSV, TSV or Parquet file by its path, a polars frame, or values by the names of columns."""
+"""The path of a CSV, TSV or Parquet file, a polars frame, or a mapping from names to values."""
 
 
 @dataclass(frozen=True)
 class Unseen:
-    """Rows that a network is to judge.
+    """Rows for a prediction.
 
     Attributes:
-        features: ``[n_rows, n_inputs]``, to be standardised.
-        targets: what is to be predicted, of the rows that have it, if any does: class indices
-            ``[n_judged]``, or numbers ``[n_judged, n_targets]`` in the data's own units.
-        judged: which rows these are, ``[n_judged]``.
-        extra: columns that have no use.
+        features: ``[n_rows, n_inputs]``, not standardised.
+        targets: targets of the rows that have them: class indices ``[n_judged]``, or numbers
+            ``[n_judged, n_targets]`` in the units of the data; ``None`` if no row has them.
+        judged: indices of the rows with targets, ``[n_judged]``.
+        extra: names of columns that are not used.
     """
 
     features: Array
@@ -44,15 +44,15 @@ class Unseen:
 
 
 def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
-    """Read rows by the names of their columns, in whatever order these stand.
+    """Read rows by the names of their columns, which may be in any order.
 
     Args:
-        table: with the columns of the training, and the target or not.
-        preprocessing: of the network.
+        table: a table with the feature columns of the training, with or without the target.
+        preprocessing: the preprocessing of the network.
 
     Raises:
         ValueError: if a column is missing, or a value is missing, not finite, of another kind, or
-            a category that was not there in training: all of it in one message.
+            a category that was not in the training data. One message lists all problems.
     """
     used = [column for column in preprocessing.columns if column.n_inputs]
     goals = list(preprocessing.targets or filter(None, [preprocessing.target]))
@@ -87,7 +87,7 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
 def _raw(
     table: Table, features: Sequence[str], goals: Sequence[str], texts: Sequence[str]
 ) -> tuple[dict[str, Any], Sequence[str], str]:
-    """What the columns in use hold, by name; the names of all columns; and what to call it."""
+    """The values of the columns in use by name, the names of all columns, and the table's name."""
     if isinstance(table, str | os.PathLike):
         path = os.fspath(table)
         file = open_table(path)
@@ -113,7 +113,7 @@ def _used(
     """The columns to read.
 
     Raises:
-        ValueError: if one that the network needs is not there.
+        ValueError: if a column that the network needs is missing.
     """
     missing = [name for name in features if name not in set(there)]
     if missing:
@@ -129,7 +129,7 @@ def _used(
 def _targets(
     goals: Sequence[str], raw: Mapping[str, Any], preprocessing: Preprocessing
 ) -> tuple[Array | None, Array]:
-    """What is to be predicted, and the rows that have all of it; ``None`` if none has."""
+    """The targets, and the indices of the rows that have all of them; ``None`` if none has."""
     if not preprocessing.classes:
         read = [read_as(Column(name, Kind.NUMBER), raw[name]) for name in goals]
     else:
@@ -143,7 +143,7 @@ def _targets(
     values, codes = classes(contents[0])
     words = [word(value) for value in values]
     whole = np.full(len(read[0].content), -1)
-    whole[judged] = codes  # a message names the row of the table
+    whole[judged] = codes  # so that a message names the row of the table
     note = f"known are {listing(preprocessing.classes)}"
     refuse_new(goals[0], words, whole, preprocessing.classes, ProblemKind.NEW_CATEGORY, note)
     place = {known: k for k, known in enumerate(preprocessing.classes)}

@@ -1,4 +1,5 @@
-"""Tables as files: found, and parsed into columns of numbers, of texts, or of Parquet's own types.
+"""Files of tables, read into columns of numbers or texts, or into polars series for Parquet.
 
-``table_file`` opens and reads, ``delimited`` parses text, ``formats`` refuses what is no table.
+``table_file`` opens and reads files, ``delimited`` parses text, and ``formats`` refuses files that
+are not tables.
 """

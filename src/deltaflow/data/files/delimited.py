@@ -1,9 +1,9 @@
-"""Tables as delimited text: one parser, Python's csv module in its strict mode.
+"""Reads delimited text with Python's csv module in strict mode.
 
-It alone judges where fields and rows end, so nothing is read that it refuses, and the row that
-a message names is the row that was read. The separator is found, not asked for: a comma, a
-semicolon, a tab or a bar. Polars turns what was read into numbers, all columns at once, since it
-takes as long for a column of a hundred values as for a hundred thousand.
+Only this parser decides where fields and rows end, so the row that a message names is the row that
+was read. The separator is detected: a comma, a semicolon, a tab or a bar. Polars converts texts to
+numbers, all columns in one call, because a call takes as long for a hundred values as for a
+hundred thousand.
 """
 
 import csv
@@ -21,25 +21,26 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 
 GROUPED = r"^[-+\u2212]?[1-9][0-9]{0,2}[.,][0-9]{3}$"
-"""A number in words whose sign may be the decimal one, or separate thousands."""
+"""A number as text whose comma or point may be a decimal or a thousands separator."""
 
-_SNIFFED = 20  # records that tell the separator
-_SNIFFED_LENGTH = 100_000  # characters of them that are enough
-_CELLS = 2_000_000  # that are held as Python's own strings at once, about 0.1 GB
-_FIELD = 2**31 - 1  # bytes of one value that the csv module may take
+_SNIFFED = 20  # records that are read to detect the separator
+_SNIFFED_LENGTH = 100_000  # characters after which no more of them are read
+_CELLS = 2_000_000  # that are Python strings at the same time, about 0.1 GB
+_FIELD = 2**31 - 1  # largest field that the csv module accepts, bytes
 _CONTINUED = "Correct the row; a quote within a quoted field is written twice."
 Heads = dict[str, list[list[str]]]
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A column of texts, without the spaces around them.
+    """A column of texts, without surrounding spaces.
 
     Attributes:
-        values: the different ones, in the order in which they first appear.
-        codes: which of them each row has, ``[n_rows]``, int32.
-        signs: that may stand before the decimals of numbers among them.
-        usual: those of them that do in other columns of the file, and so do not separate thousands.
+        values: the different texts, in order of first appearance.
+        codes: the index in ``values`` of each row, ``[n_rows]``, int32.
+        signs: decimal separators that numbers in the column may have.
+        usual: those that are decimal separators in other columns of the file, so they do not
+            separate thousands in this one.
     """
 
     values: list[str]
@@ -52,20 +53,20 @@ class Texts:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Texts":
-        """A column of these texts."""
+        """Make a column of texts, one per row."""
         seen: dict[str, int] = {}
         codes = np.fromiter((seen.setdefault(text, len(seen)) for text in texts), np.int32)
         return cls(list(seen), codes)
 
 
 def first_records(path: str) -> Heads:
-    """The first records that are not blank, by the separator that is tried.
+    """The first records that are not blank, parsed with each possible separator.
 
     Args:
-        path: of the file, as it was given.
+        path: path of the file, as the user gave it.
 
     Raises:
-        ValueError: at the first line that is not in UTF-8.
+        ValueError: if a line is not UTF-8.
     """
     separators = "\t,;|" if path.lower().endswith(".tsv") else ",;\t|"
     return {separator: list(_sniffed(path, separator)) for separator in separators}
@@ -81,7 +82,7 @@ def _sniffed(path: str, separator: str) -> Iterator[list[str]]:
 
 
 def best_separator(heads: Heads) -> str:
-    """The separator that gives each of the first records as many fields, and most of them."""
+    """The separator that gives the first records the same, and the largest, number of fields."""
 
     def fit(separator: str) -> tuple[bool, int]:
         widths = [len(record) for record in heads[separator]]
@@ -91,15 +92,15 @@ def best_separator(heads: Heads) -> str:
 
 
 def records(path: str, separator: str, strict: bool = True) -> Iterator[list[str]]:
-    """The records of a text file that hold anything.
+    """The records of a text file that are not blank.
 
     Args:
-        path: of the file, as it was given.
-        separator: of the fields.
-        strict: whether to refuse what stands behind a closing quote, and an open quote.
+        path: path of the file, as the user gave it.
+        separator: separator of the fields.
+        strict: whether to refuse text after a closing quote, and a quote that is not closed.
 
     Raises:
-        ValueError: at the first line that is not in UTF-8, and for quotes that make no sense.
+        ValueError: if a line is not UTF-8, or its quotes are not valid.
     """
     csv.field_size_limit(_FIELD)
     number = -1
@@ -119,21 +120,21 @@ def records(path: str, separator: str, strict: bool = True) -> Iterator[list[str
 def read_columns(
     path: str, separator: str, n_columns: int, places: Sequence[int], texts: Sequence[int] = ()
 ) -> list[Array | Texts]:
-    """Some columns of a file.
+    """Read some columns of a file.
 
     Args:
-        path: of the file, as it was given.
-        separator: of its fields.
-        n_columns: how many it has.
-        places: of the columns to read, from 0.
-        texts: which of these are texts, even if all of them are numbers.
+        path: path of the file, as the user gave it.
+        separator: separator of the fields.
+        n_columns: number of columns in the file.
+        places: indices of the columns to read, from 0.
+        texts: indices among these of columns that are returned as texts even if all are numbers.
 
     Returns:
-        For each its numbers, float64, where all are numbers beyond doubt; else its texts, empty
-        where there is nothing.
+        For each column its numbers, float64, if all values are unambiguous numbers; otherwise its
+        texts, with an empty text for an empty field.
 
     Raises:
-        ValueError: if a row is too long or too short, or its quotes make no sense.
+        ValueError: if a row is too long or too short, or its quotes are not valid.
     """
     rows, width = _whole_rows(path, separator, n_columns), len(places)
     signs = "." if separator == "," else ".,"
@@ -165,7 +166,7 @@ def read_columns(
 
 
 def _by_column(found: pl.Series, width: int) -> Array:
-    """Whether it was found in any row, by column."""
+    """Whether a cell of each column is true, for cells in row-major order."""
     by_row: Array = found.to_numpy().reshape(-1, width)
     return np.asarray(by_row.any(axis=0))
 
@@ -173,7 +174,7 @@ def _by_column(found: pl.Series, width: int) -> Array:
 def _encode(
     texts: Sequence[pl.Series], width: int, places: Sequence[int], signs: str, usual: str
 ) -> list[Texts]:
-    """Columns of cells that stand row by row in the texts."""
+    """Build columns from cells in row-major order."""
     seen: list[dict[str, int]] = [{} for _ in places]
     codes: list[list[Array]] = [[] for _ in places]
     for text in texts if places else ():
@@ -189,7 +190,7 @@ def _encode(
 
 
 def _whole_rows(path: str, separator: str, width: int) -> Iterator[list[str]]:
-    """The rows below the header, each of which must be as wide as it is."""
+    """The rows below the header, each of which must have ``width`` fields."""
     for number, record in enumerate(records(path, separator)):
         if len(record) != width:
             raise UserError(
@@ -212,7 +213,7 @@ def _odd_row(record: list[str], separator: str) -> str:
 
 
 def _wrong_quotes(path: str, row: int, reason: str) -> str:
-    """What to say of a record that the csv module refuses."""
+    """The message for a record that the csv module refuses."""
     where = f"{f'data row {row}' if row else 'the header'} of {literal(path)}"
     if "end of data" in reason:
         return (
@@ -226,7 +227,7 @@ def _wrong_quotes(path: str, row: int, reason: str) -> str:
 
 
 def _wrong_encoding(path: str) -> str:
-    """What to say of a text file of which a line is not in UTF-8."""
+    """The message for a text file with a line that is not UTF-8."""
     with local_path(path).open("rb") as lines:
         number, line = next(
             (number, line)

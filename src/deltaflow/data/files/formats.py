@@ -1,4 +1,4 @@
-"""Files that are not delimited text below a header: what they are instead, and what to do."""
+"""Refuses files that are not delimited text with a header, and says what they seem to be."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from deltaflow.data.files.delimited import Heads, Texts, best_separator, local_p
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 
-_HEAD = 4096  # bytes that tell what kind of file it is
+_HEAD = 4096  # bytes that are read to recognise the kind of file
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -30,10 +30,10 @@ _NUMBER = re.compile(r"[-+]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][-+]?[0-9]+)?")
 
 
 def refuse_other_kinds(path: str) -> None:
-    """Refuse what is no text at all, by its first bytes.
+    """Refuse a file that is not a text table, by its first bytes.
 
     Args:
-        path: of a file, as it was given.
+        path: path of the file, as the user gave it.
 
     Raises:
         ValueError: if it is compressed, binary, a web page or JSON.
@@ -64,15 +64,15 @@ def refuse_other_kinds(path: str) -> None:
 
 
 def refuse_other_layouts(path: str, heads: Heads) -> None:
-    """Refuse text that the usual separators do not make a table with a header.
+    """Refuse text that is not a table with a header under any of the usual separators.
 
     Args:
-        path: of the file, as it was given.
-        heads: its first records, by the separator that was tried.
+        path: path of the file, as the user gave it.
+        heads: the first records, by the separator that was tried.
 
     Raises:
-        ValueError: if a line for a spreadsheet, a comment or a title stands above the header, or
-            fields are separated by spaces, or each row stands in quotes as one field.
+        ValueError: if a line for a spreadsheet, a comment or a title precedes the header, fields
+            are separated by spaces, or each row is a single quoted field.
     """
     first = _first_line(path)
     if _SEP.fullmatch(first):
@@ -114,7 +114,7 @@ def refuse_other_layouts(path: str, heads: Heads) -> None:
 
 
 def refuse_doubled_names(path: str, names: Sequence[str]) -> None:
-    """Refuse a header that names two columns alike."""
+    """Refuse a header with two equal names (``ValueError``)."""
     twice = sorted(name for name, n in Counter(names).items() if name and n > 1)
     if twice:
         raise UserError(
@@ -124,22 +124,22 @@ def refuse_doubled_names(path: str, names: Sequence[str]) -> None:
 
 
 def is_number(name: str) -> bool:
-    """Whether a name is a number, as the first line of a table without a header has them."""
+    """Whether a name is a number, which suggests that there is no header."""
     return _NUMBER.fullmatch(name) is not None
 
 
 def refuse_data_for_header(
     path: str, names: Sequence[str], columns: Mapping[str, Array | Texts]
 ) -> None:
-    """Refuse names that could all be values of their columns: then there is no header.
+    """Refuse a header whose names could all be values of their columns.
 
-    A number is one if it lies among the values, or no further off than they range; a text, if it
-    occurs among them. Names that only count the columns are names.
+    A number could be a value if its distance from the values is at most their range; a text, if it
+    is one of the values. Names that only count the columns are accepted.
 
     Args:
-        path: of the file, as it was given.
-        names: of all its columns.
-        columns: those in use, by name.
+        path: path of the file, as the user gave it.
+        names: names of all columns.
+        columns: the columns in use, by name.
 
     Raises:
         ValueError: if the first line looks like data.
@@ -178,7 +178,7 @@ def _number(name: str) -> float:
 
 
 def _width(heads: Heads) -> int | None:
-    """How many fields the best separator gives each record; ``None`` if not as many, or one."""
+    """Number of fields per record with the best separator; ``None`` if it varies or is one."""
     widths = {len(record) for record in heads[best_separator(heads)]}
     return widths.pop() if len(widths) == 1 and widths != {1} else None
 
@@ -189,6 +189,6 @@ def _first_line(path: str) -> str:
 
 
 def _separated(lines: Sequence[str], separators: str) -> bool:
-    """Whether one of the separators gives each line as many fields, and more than one."""
+    """Whether a separator gives all lines the same number of fields, more than one."""
     widths = [{line.count(separator) for line in lines} for separator in separators]
     return any(len(counts) == 1 and counts != {0} for counts in widths)

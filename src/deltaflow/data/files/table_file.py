@@ -1,4 +1,4 @@
-"""Tables as files: delimited text and Parquet; what cannot be read is refused."""
+"""Opens and reads files of tables: delimited text and Parquet."""
 
 import difflib
 import os
@@ -31,20 +31,20 @@ from deltaflow.system.memory import require
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip")
-MOST_ROWS = 100_000_000  # a file of a few bytes can say that it has any number of them
-_CELL = 16  # bytes of a value, at least, from the file to the samples
+MOST_ROWS = 100_000_000  # because a Parquet file of a few bytes can claim any number
+_CELL = 16  # bytes of memory that a value takes while samples are built, at least
 _DAMAGED = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException, FailedError)
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table that is there, with a header.
+    """A file with a table, whose header has been read.
 
     Attributes:
-        path: as it was given.
-        names: of its columns, in order; of a text file without the spaces around them.
-        separator: of a text file; ``None`` for Parquet.
-        n_rows: that a Parquet file says it has.
+        path: path of the file, as the user gave it.
+        names: names of the columns, in order; of a text file without surrounding spaces.
+        separator: separator of a text file; ``None`` for Parquet.
+        n_rows: number of rows by a Parquet file's metadata.
     """
 
     path: str
@@ -55,18 +55,18 @@ class TableFile:
     def read(
         self, columns: Sequence[str], as_texts: Collection[str] = ()
     ) -> list[Array | Texts] | list[pl.Series]:
-        """The data rows of some columns; the blank lines of a text file are passed over.
+        """Read some columns; blank lines of a text file are skipped.
 
         Args:
-            columns: their names.
-            as_texts: those of a text file that are texts, even if all of them are numbers.
+            columns: names of the columns.
+            as_texts: columns of a text file that are returned as texts even if all are numbers.
 
         Returns:
-            For each its numbers or texts; of Parquet, a series of its own type.
+            For each column its numbers or texts; for Parquet a polars series.
 
         Raises:
-            ValueError: if the file is damaged, ragged, not in UTF-8, has no rows, or more than
-                fit into memory.
+            ValueError: if the file is damaged, has rows of different lengths, is not UTF-8, has
+                no rows, or has more than fit into memory.
         """
         place_of = {name: k for k, name in enumerate(self.names)}
         places = [place_of[name] for name in columns]
@@ -87,17 +87,15 @@ class TableFile:
 
 
 def open_table(path: str) -> TableFile:
-    """Look at a table's header.
+    """Open a table and read its header.
 
     Args:
-        path: of a file, absolute or from the working directory; ``~`` is the home directory.
-
-    Returns:
-        The table.
+        path: path of a file, absolute or relative to the working directory; ``~`` is the home
+            directory.
 
     Raises:
-        ValueError: if it is no file that can be read, of a kind that is not known, or its
-            header is missing or names two columns alike.
+        ValueError: if the file cannot be read, is of an unknown kind, or its header is missing or
+            has two equal names.
     """
     file = local_path(path)
     with _damage_told(path):
@@ -109,7 +107,7 @@ def open_table(path: str) -> TableFile:
 
 
 def _read_parquet(path: str, n_rows: int, places: Sequence[int]) -> list[pl.Series]:
-    """Columns of a file that may say of itself whatever it likes."""
+    """Read columns of a Parquet file, whose metadata is not trusted."""
     file = local_path(path)
     found = f"{n_rows:,} rows of {literal(path)}"
     if n_rows > MOST_ROWS:
@@ -124,7 +122,7 @@ def _require(n_bytes: int, found: str) -> None:
 
 
 def _refuse_path(path: str, file: Path) -> None:
-    """Refuse what is no file, or of a kind that is not known."""
+    """Refuse a path that is not a file of a known kind (``ValueError``)."""
     if not os.path.exists(file):
         folder = file.absolute().parent
         there = [p.name for p in folder.iterdir()] if folder.is_dir() else []
@@ -163,7 +161,7 @@ def _open_text(path: str) -> TableFile:
 
 @contextmanager
 def _damage_told(path: str) -> Iterator[None]:
-    """Say of whatever is raised within for a damaged file that the table cannot be read."""
+    """Turn errors of a damaged file into one that says that the table cannot be read."""
     try:
         yield
     except _DAMAGED as error:

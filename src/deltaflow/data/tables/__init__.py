@@ -1,7 +1,7 @@
-"""The columns of a table: each taken for numbers, truth, dates or categories, then for inputs.
+"""The columns of a table: how their kind is inferred, and how they become inputs and targets.
 
-``words`` and ``dates`` know what a value says, ``columns`` what a column holds, ``contents`` what
-is done with its gaps, and ``known`` whether it is as it was in training; ``selection`` has which
-columns are used, ``inputs`` and ``targets`` what becomes of them. ``problems`` tells what is wrong
-with any of them in one message, and ``doubts`` what may be.
+``words`` and ``dates`` parse single values, ``columns`` infers the kind of a column, ``contents``
+holds its values and gaps, and ``known`` reads a column whose kind is known from training.
+``selection`` chooses the columns; ``inputs`` and ``targets`` encode them. ``problems`` reports
+errors in one message, and ``doubts`` finds values that may be mistakes.
 """

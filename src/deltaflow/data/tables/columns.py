@@ -1,9 +1,9 @@
-"""What a column of a table holds: numbers, truth values, categories, or dates; and its gaps.
+"""Infers the kind of a column: numbers, truth values, categories or dates, with gaps.
 
-Numbers in words are numbers, so it does not matter how a file stores them. What is doubtful
-is refused with its row rather than guessed at: a word among numbers, a date that may mean two days,
-a sign that may separate thousands (``1.050`` beside ``950`` is 1050 to one reader and 1.05 to
-another). Texts are looked at once each, however often they come back.
+Texts that are numbers count as numbers, however the file stores them. Ambiguous values are refused
+with their row, not guessed: a word among numbers, a date that may mean two days, or a point or
+comma that may separate thousands (``1.050`` beside ``950`` may be 1050 or 1.05). Each different
+text is examined once.
 """
 
 import re
@@ -43,22 +43,22 @@ from deltaflow.data.tables.words import (
 )
 from deltaflow.system.escaping import brief
 
-_FEW = 20  # categories, which may be rare in a small table
+_FEW = 20  # categories; up to this number, each may be rare
 _GROUPED = re.compile(GROUPED)
 _TIME_TYPES = (pl.Time, pl.Duration)
 DATES = (pl.Date, pl.Datetime, *_TIME_TYPES)
-"""Types of polars that are read as dates or times."""
+"""Polars types that are read as dates or times."""
 
 
 def read_column(name: str, raw: Content | pl.Series) -> Found:
-    """Take a column for numbers, truth values, dates or categories.
+    """Infer the kind of a column and convert its values.
 
     Args:
-        name: of the column.
-        raw: what was read of it.
+        name: name of the column.
+        raw: the values that were read.
 
     Raises:
-        UnusableColumnError: if a value is not finite, or the column is doubtful.
+        UnusableColumnError: if a value is not finite or ambiguous.
     """
     if isinstance(raw, pl.Series) and raw.dtype in DATES:
         form = TIMES if raw.dtype in _TIME_TYPES else FORMS[0]
@@ -75,7 +75,7 @@ def read_column(name: str, raw: Content | pl.Series) -> Found:
 
 
 def classes(content: Content) -> tuple[list[float | bool | str], Array]:
-    """The different values of a column, in order, and which of them each row has."""
+    """The different values of a column, sorted, and the index of each row's value."""
     if not isinstance(content, Texts):
         values, codes = np.unique(content, return_inverse=True)
         return values.tolist(), codes
@@ -86,18 +86,18 @@ def classes(content: Content) -> tuple[list[float | bool | str], Array]:
 
 
 def refuse_identifiers(name: str, values: Sequence[float | bool | str], codes: Array) -> None:
-    """Refuse categories of which there are too many to learn anything from.
+    """Refuse a column with too many categories, such as identifiers.
 
-    Each needs two rows on average if they are more than 20, some two rows must have the same,
-    and they must not be more than ``MAX_CATEGORIES``.
+    More than 20 categories need two rows each on average, two rows must have the same category,
+    and there may be at most ``MAX_CATEGORIES``.
 
     Args:
-        name: of the column.
+        name: name of the column.
         values: the different categories.
-        codes: which of them each row has, -1 for none.
+        codes: index of each row's category, -1 for a gap.
 
     Raises:
-        UnusableColumnError: if they are too many.
+        UnusableColumnError: if there are too many.
     """
     n, rows = len(values), int((codes >= 0).sum())
     if n > MAX_CATEGORIES or n == rows or (n > _FEW and 2 * n > rows):
@@ -107,8 +107,8 @@ def refuse_identifiers(name: str, values: Sequence[float | bool | str], codes: A
 
 
 def _from_polars(name: str, series: pl.Series) -> Content:
-    """Values of Parquet's own types."""
-    dtype = series.dtype  # of very many columns, all that takes an expression is slow
+    """Convert a polars series."""
+    dtype = series.dtype  # polars expressions would be slow for tables with very many columns
     if dtype == pl.Boolean and not series.null_count():
         return series.to_numpy()
     if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean):
@@ -119,7 +119,7 @@ def _from_polars(name: str, series: pl.Series) -> Content:
 
 
 def _read_texts(name: str, texts: Texts) -> Found:
-    """Take texts for what they are, but for the gaps."""
+    """Infer the kind of a column of texts; gaps do not count."""
     lower = [value.lower() for value in texts.values]
     like = [number(v, texts.signs) is not None or is_numeric(v) or is_date(v) for v in texts.values]
     words = np.array([value in MISSING_WORDS for value in lower], dtype=bool)
@@ -175,17 +175,17 @@ def _read_dates(name: str, texts: Texts, dates: Array) -> Found:
 
 
 def _moved(problem: Problem, gone: Array) -> Problem:
-    """A problem of the rows that are there, by its row in the table."""
+    """A problem whose row, counted without gaps, is replaced by the row of the table."""
     if problem.row is None:
         return problem
     return replace(problem, row=int(np.flatnonzero(~gone)[problem.row]))
 
 
 def _refuse_doubtful(name: str, texts: Texts) -> None:
-    """Refuse numbers of which one has a sign that may separate thousands.
+    """Refuse numbers with a point or comma that may separate thousands.
 
-    It may if all signs of its kind stand before three digits, and not after a zero that leads. In
-    a column where every number has such a sign, it is the usual one of the file.
+    It may if every such sign in the column is followed by three digits, and does not follow a
+    leading zero. In a column where every number has the sign, it is the usual one of the file.
     """
     found = {sign: [sign in value for value in texts.values] for sign in ".,"}
     present = [sign for sign in found if any(found[sign])]
@@ -204,7 +204,7 @@ def _refuse_doubtful(name: str, texts: Texts) -> None:
 
 
 def _finite(name: str, numbers: Array) -> Array:
-    if not (numbers.min() >= -GREATEST and numbers.max() <= GREATEST):  # or a gap
+    if not (numbers.min() >= -GREATEST and numbers.max() <= GREATEST):  # also false for NaN
         far = np.abs(numbers) > GREATEST
         if far.any():
             row = int(far.argmax())

@@ -16,19 +16,19 @@ Content = Array | Texts
 """Values of a column: numbers, float64, NaN for a gap; truth values, bool, or float64 as soon as
 there is a gap; or categories, whose code is -1 for a gap."""
 
-_AT_ONCE = 10_000  # values
+_AT_ONCE = 10_000  # values that are Python objects at the same time
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a column was found to hold.
+    """A column whose kind is known.
 
     Attributes:
-        kind: of its values; ``None`` if there is none.
+        kind: the kind of the values; ``None`` if all are gaps.
         content: the values.
-        form: of dates, as ``strptime`` has it.
-        first: the first date in words.
-        gap: what stands in the first gap; empty for nothing.
+        form: format of dates, for ``strptime``.
+        first: the first date, as text.
+        gap: the text in the first gap, such as ``NA``; empty if there is none.
     """
 
     kind: Kind | None
@@ -39,11 +39,11 @@ class Found:
 
     @property
     def gaps(self) -> Array:
-        """Where there is no value, ``[n_rows]``."""
+        """Whether each row is a gap, ``[n_rows]``."""
         return gaps(self.content)
 
     def refuse_gaps(self, name: str) -> None:
-        """Refuse a column in which a value is missing.
+        """Refuse a column with a gap.
 
         Raises:
             UnusableColumnError: for the first gap.
@@ -55,17 +55,17 @@ class Found:
             raise unusable(ProblemKind.MISSING, name, found, int(missing.argmax()), note)
 
     def refuse_dates(self, name: str) -> None:
-        """Refuse a column of dates, which are no numbers unless that is asked for.
+        """Refuse a column of dates.
 
         Raises:
-            UnusableColumnError: if it is one.
+            UnusableColumnError: if the column has dates.
         """
         if self.kind is Kind.DATE:
             row = int((~self.gaps).argmax())
             raise unusable(ProblemKind.DATE, name, f"the date or time `{brief(self.first)}`", row)
 
     def take(self, kept: Array) -> "Found":
-        """Some rows of it, and no category that none of them has."""
+        """Select rows, and drop categories that none of them has."""
         content = self.content
         if isinstance(content, Texts):
             codes = content.codes[kept]
@@ -78,13 +78,13 @@ class Found:
 
 
 def gaps(content: Content) -> Array:
-    """Where a column has no value, ``[n_rows]``."""
+    """Whether each row of a column is a gap, ``[n_rows]``."""
     missing: Array = content.codes < 0 if isinstance(content, Texts) else np.isnan(content)
     return missing
 
 
 def as_texts(raw: Content | pl.Series) -> Texts:
-    """A column as texts, whole numbers without a point; a gap is empty."""
+    """Convert a column to texts: whole numbers without a point, gaps as empty texts."""
     if isinstance(raw, Texts):
         return raw
     if isinstance(raw, pl.Series) and not raw.dtype.is_float():
@@ -94,21 +94,29 @@ def as_texts(raw: Content | pl.Series) -> Texts:
 
 
 def split(texts: Texts, known: Sequence[str]) -> tuple[Texts, Array]:
-    """What is there, and where there is nothing, ``[n_rows]``; what is known is no gap."""
+    """Remove gaps from a column of texts.
+
+    Args:
+        texts: the column.
+        known: texts that are values, even if they usually mean a gap.
+
+    Returns:
+        The column without its gaps, and whether each row is a gap, ``[n_rows]``.
+    """
     there = [v.lower() not in MISSING_WORDS or v in known for v in texts.values]
     present = rows(texts, there)
     return only(texts, np.array(there, dtype=bool), texts.codes[present]), ~present
 
 
 def only(texts: Texts, chosen: Array, codes: Array) -> Texts:
-    """Some of the different values, and the rows with these codes, which have no other."""
+    """A column of the chosen values and the given rows' codes, which are renumbered."""
     place = np.append(np.cumsum(chosen) - 1, -1)
     values = [value for value, is_chosen in zip(texts.values, chosen, strict=True) if is_chosen]
     return replace(texts, values=values, codes=place[codes])
 
 
 def spread(content: Content, gone: Array) -> Content:
-    """A column with its gaps between what is there."""
+    """Insert gaps into a column without gaps."""
     if isinstance(content, Texts):
         return replace(content, codes=spread_codes(content.codes, gone))
     if not gone.any():
@@ -119,19 +127,19 @@ def spread(content: Content, gone: Array) -> Content:
 
 
 def spread_codes(codes: Array, gone: Array) -> Array:
-    """Which of the values each row has, -1 in the gaps."""
+    """Insert -1 for gaps into codes without gaps."""
     whole = np.full(len(gone), -1, dtype=np.int64)
     whole[~gone] = codes
     return whole
 
 
 def first_gap(texts: Texts, gone: Array) -> str:
-    """What stands in the first gap, if there is one."""
+    """The text in the first gap; empty if there is no gap."""
     return texts.values[texts.codes[gone.argmax()]] if gone.any() else ""
 
 
 def strings(series: pl.Series) -> Iterator[str | None]:
-    """The values of a column, a few of them as Python's own at a time: they may be long."""
+    """The values of a series as Python strings, a few at a time to save memory."""
     for start in range(0, len(series), _AT_ONCE):
         yield from series.slice(start, _AT_ONCE).to_list()
 
@@ -142,7 +150,7 @@ def rows(texts: Texts, chosen: Sequence[bool] | Array) -> Array:
 
 
 def first(chosen: Array, texts: Texts) -> tuple[int, str]:
-    """The first of the chosen rows, and what stands there."""
+    """The index of the first chosen row, and its text."""
     row = int(chosen.argmax())
     return row, texts.values[texts.codes[row]]
 
@@ -150,5 +158,5 @@ def first(chosen: Array, texts: Texts) -> tuple[int, str]:
 def unusable(
     kind: ProblemKind, column: str, found: str, row: int | None = None, note: str = ""
 ) -> UnusableColumnError:
-    """An error for one problem."""
+    """Make the error for one problem."""
     return UnusableColumnError(Problem(kind, column, found, row, note))

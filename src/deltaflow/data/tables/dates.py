@@ -1,7 +1,7 @@
-"""Dates and times as numbers: days since the beginning of 1970, or of the day if there is no date.
+"""Dates and times as numbers: days since 1970-01-01, or for times without a date since midnight.
 
-A column of texts has one form, found from all of its values. ``3/4/2024`` is the third of April to
-one reader and the fourth of March to another: unless another value settles it, no form is found.
+All texts of a column must have one format, which is inferred from all of them. ``3/4/2024`` may be
+the third of April or the fourth of March; unless another value decides it, no format is found.
 """
 
 import re
@@ -13,14 +13,14 @@ import polars as pl
 from deltaflow.data.columns import Array
 
 TIMES = "%H:%M"
-"""The form of times without a date."""
+"""The format of times without a date."""
 
 FORMS = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m", "%Y/%m", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y",
     "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y",
     "%d %b %Y", "%d %B %Y", "%d %b %y", "%b %d %Y", "%B %d %Y", "%b %Y", "%B %Y", TIMES,
 )  # fmt: skip
-"""Forms of a date as ``strptime`` has them; a time may stand behind any of them."""
+"""Formats of a date, for ``strptime``; a time may follow."""
 
 _TIME = re.compile(
     r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?(?: ?([ap])\.?m\.?)?(?: ?(Z|([-+])(\d\d):?(\d\d)))?",
@@ -32,7 +32,7 @@ _SECONDS = 86_400.0  # of a day
 
 
 def days(text: str, form: str) -> float | None:
-    """A date or time as a number; ``None`` if it has another form.
+    """A date or time as a number; ``None`` if the text does not have the format.
 
     >>> days("1970-01-02 06:00", "%Y-%m-%d"), days("18:00", TIMES), days("1.2.24", "%Y-%m-%d")
     (1.25, 0.75, None)
@@ -52,13 +52,13 @@ def days(text: str, form: str) -> float | None:
 
 
 def form_of(values: Sequence[str]) -> str | None:
-    """The form of all of these texts; ``None`` if they have none in common, or may mean several."""
+    """The one format that all texts have; ``None`` if there is none, or it is ambiguous."""
     found = {form: tuple(days(v, form) for v in values) for form in FORMS if _fits(values, form)}
     return next(iter(found)) if len(set(found.values())) == 1 else None
 
 
 def typed_days(series: pl.Series) -> Array:
-    """The same of polars' own dates and times; a gap is NaN."""
+    """Convert polars dates and times to numbers; a gap is NaN."""
     if series.dtype == pl.Date:
         counted, unit = series.cast(pl.Int32), 1.0
     elif series.dtype == pl.Time:
@@ -75,7 +75,7 @@ def _fits(values: Sequence[str], form: str) -> bool:
 
 
 def _share_of_day(clock: str) -> float | None:
-    """A time of day, of Greenwich if it has an offset, as a share of the day."""
+    """A time of day as a share of the day; one with an offset is converted to UTC."""
     found = _TIME.fullmatch(clock.strip())
     if found is None:
         return None

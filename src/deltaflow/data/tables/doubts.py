@@ -1,4 +1,4 @@
-"""What may well be a mistake in a table, and can be trained on all the same."""
+"""Finds values in a table that may be mistakes but can be trained on."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,19 +8,19 @@ from deltaflow.data.columns import Array
 from deltaflow.data.tables.problems import Problem, ProblemKind
 from deltaflow.system.escaping import brief
 
-_FAR = 1000  # times as far from the median as the others: no usual distribution has that
-_FEW_ROWS = 50  # of which none is far off for sure
-_IDENTIFYING = ("id", "index", "row", "number", "nr")  # ends of names
-_CELLS = 2_000_000  # of which copies are made at once
+_FAR = 1000  # an outlier is this many times as far from the median as the other values
+_FEW_ROWS = 50  # with fewer rows, no value is called an outlier
+_IDENTIFYING = ("id", "index", "row", "number", "nr")  # last words of identifiers' names
+_CELLS = 2_000_000  # that are copied at the same time
 
 
 def row_numbers(names: Sequence[str], numbers: Array) -> list[Problem]:
-    """Inputs that count the rows, up or down, or say so by their names and are sorted.
+    """Find inputs that number the rows, or are sorted and have the name of an identifier.
 
-    Classes often come in the order of the file, and these tell it.
+    Rows are often sorted by class, so such an input reveals the class.
 
     Args:
-        names: of the inputs.
+        names: names of the inputs.
         numbers: ``[n_rows, n_inputs]``.
     """
     if len(numbers) < 3:
@@ -39,7 +39,7 @@ def row_numbers(names: Sequence[str], numbers: Array) -> list[Problem]:
 
 
 def spellings(column: str, categories: Sequence[str]) -> list[Problem]:
-    """Categories of a column that differ in nothing but spaces and capitals, first of all."""
+    """Find the first categories of a column that differ only in spaces and capitals."""
     alike: dict[str, list[str]] = {}
     for category in sorted(categories):
         alike.setdefault(" ".join(category.split()).casefold(), []).append(category)
@@ -51,10 +51,10 @@ def spellings(column: str, categories: Sequence[str]) -> list[Problem]:
 
 
 def outliers(names: Sequence[str], numbers: Array) -> list[Problem]:
-    """The number of each column that is farthest from the others, if it is very far.
+    """Find the value in each column that is farthest from the others, if it is an outlier.
 
     Args:
-        names: of the columns.
+        names: names of the columns.
         numbers: ``[n_rows, n_columns]``.
     """
     n = len(numbers)
@@ -77,7 +77,7 @@ def outliers(names: Sequence[str], numbers: Array) -> list[Problem]:
 
 
 def _blocks(numbers: Array) -> Iterator[tuple[int, Array]]:
-    """A matrix in blocks of columns, each with the place of its first."""
+    """A matrix in blocks of columns, each with the index of its first column."""
     width = max(1, _CELLS // len(numbers))
     for first in range(0, numbers.shape[1], width):
         yield first, numbers[:, first : first + width]

@@ -1,4 +1,4 @@
-"""From the columns of a table to the inputs of a network."""
+"""Encodes the columns of a table as inputs of a network."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,10 +17,12 @@ from deltaflow.system.memory import require
 
 
 def complete_rows(read: Mapping[str, Found], selection: Selection, missing: str) -> Array | None:
-    """The rows without a gap that is not filled; ``None`` for all. A target's never is.
+    """Indices of the rows to use; ``None`` for all.
+
+    Rows with a gap in a target are left out, and rows with a gap in a feature unless it is filled.
 
     Raises:
-        ValueError: if none is left.
+        ValueError: if no row is left.
     """
     needed = [*selection.targets, *(selection.features if missing == "drop" else ())]
     n_gaps = {name: int(read[name].gaps.sum()) for name in needed}
@@ -28,7 +30,7 @@ def complete_rows(read: Mapping[str, Found], selection: Selection, missing: str)
     with_gaps = [
         name
         for name, n in n_gaps.items()
-        if n and (n < n_rows or name in selection.targets)  # an empty feature is left out
+        if n and (n < n_rows or name in selection.targets)  # an empty feature is not used
     ]
     if not with_gaps:
         return None
@@ -50,17 +52,21 @@ def encode_inputs(
     indicates: bool,
     n_rows: int,
 ) -> tuple[list[Column], Array]:
-    """The features, and the inputs that they give, ``[n_rows, n_inputs]``.
+    """Encode the features.
 
     Args:
-        read: what each column holds; emptied on the way, so that a large table is not held twice.
-        selection: of the columns.
+        read: the columns by name. They are removed as they are encoded, so that a large table is
+            not in memory twice.
+        selection: the selection of columns.
         orders: the categories of each ordered column.
-        indicates: whether an input tells of the gaps of a column that has any.
-        n_rows: of the table.
+        indicates: whether columns with gaps get an indicator input.
+        n_rows: number of rows.
+
+    Returns:
+        The columns, and the features ``[n_rows, n_inputs]``.
 
     Raises:
-        ValueError: if there is no input, or they take more memory than there is.
+        ValueError: if there is no input, or the features do not fit into memory.
     """
     path = literal(selection.path)
     columns = [
@@ -79,7 +85,7 @@ def encode_inputs(
 
 
 def _column(name: str, found: Found, order: Sequence[str], indicates: bool) -> Column:
-    """What becomes of a feature."""
+    """How a feature is encoded."""
     content, gone = found.content, found.gaps
     if gone.all():
         return Column(name, None, left_out="always missing")

@@ -1,4 +1,4 @@
-"""A column that a network was trained with, in a table of other rows."""
+"""Reads a column whose kind and categories are known from training."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,11 +37,11 @@ def read_as(column: Column, raw: Content | pl.Series) -> Found:
     """Read a column whose kind is known.
 
     Args:
-        column: what it was in training.
-        raw: what was read of it; of all but numbers and truth, texts.
+        column: the column as it was in training.
+        raw: the values that were read; texts unless the column has numbers or truth values.
 
     Raises:
-        UnusableColumnError: if a value is not finite, or not as in training.
+        UnusableColumnError: if a value is not finite, or not of the kind in training.
     """
     name, kind = column.name, column.kind
     if kind in (Kind.CATEGORY, Kind.ORDER):
@@ -65,7 +65,7 @@ def read_as(column: Column, raw: Content | pl.Series) -> Found:
 
 
 def _odd(found: Found, kind: Kind) -> tuple[int, str]:
-    """The first row of a column that is not of a kind, and what stands there."""
+    """The index and the text of the first value that is not of a kind."""
     odd, content = ~found.gaps, found.content
     if isinstance(content, Texts):
         if kind is Kind.NUMBER:
@@ -78,16 +78,16 @@ def _odd(found: Found, kind: Kind) -> tuple[int, str]:
 def read_categories(
     column: Column, raw: Content | pl.Series, kind: ProblemKind, note: str
 ) -> Found:
-    """Read a column whose categories are known; what is one of them is no gap.
+    """Read a column whose categories are known; a known category is never a gap.
 
     Args:
-        column: with its categories.
-        raw: what was read of it.
-        kind: of problem that any other is.
-        note: what to say of it.
+        column: the column with its categories.
+        raw: the values that were read.
+        kind: the kind of problem that an unknown category is.
+        note: more about the problem, for the message.
 
     Raises:
-        UnusableColumnError: for the first that is not known.
+        UnusableColumnError: for the first unknown category.
     """
     texts, known = as_texts(raw), set(column.categories)
     present, gone = split(texts, column.categories)
@@ -98,7 +98,7 @@ def read_categories(
 
 
 def _shortest(value: str) -> str:
-    """A whole number without its point: beside a gap, many programs write 3 as 3.0."""
+    """A whole number without its point: many programs write 3 as 3.0 in a column with gaps."""
     found = number(value)
     return value if found is None else word(found)
 
@@ -107,10 +107,10 @@ def refuse_new(
     column: str, values: Sequence[str], codes: Array, known: Sequence[str], kind: ProblemKind,
     note: str,
 ) -> None:  # fmt: skip
-    """Refuse categories, of which each row has one, that are not known.
+    """Refuse unknown categories.
 
     Raises:
-        UnusableColumnError: for the first.
+        UnusableColumnError: for the first row with one.
     """
     there = set(known)
     for k, value in enumerate(values):

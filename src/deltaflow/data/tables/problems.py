@@ -1,7 +1,7 @@
-"""What may be wrong with the columns of a table, and the message that says all of it at once.
+"""Problems with the columns of a table, and the one message that reports them all.
 
-Whoever reads a column finds a :class:`Problem`; the words, and the override that settles every
-one of them, are made here.
+Modules that read columns create a :class:`Problem`. The message, and the override that solves all
+problems, are written here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from deltaflow.data.tables.selection import Selection
 from deltaflow.system.escaping import brief, literal
 
 MANY = 100
-"""Problems of which no more are looked for."""
+"""The number of problems after which no more columns are read."""
 
 GREATEST = 3e38
-"""About the greatest number of single precision."""
+"""About the largest number in single precision."""
 
 MAX_CATEGORIES = 1000
 
-_SHOWN = 12  # problems that are named one by one
+_SHOWN = 12  # problems that are listed in a message
 _MIXED = (
     "Every column must hold numbers, true and false, or categories, without a gap.",
     ("Correct such values", "leave such rows out"),
@@ -27,7 +27,7 @@ _MIXED = (
 
 
 class ProblemKind(Enum):
-    """A rule for columns, with the ways to mend one that breaks it, and an override if one does."""
+    """A rule for columns, with the ways to solve a violation, and an override that solves it."""
 
     MISSING = (
         "Every row must have a value.",
@@ -93,13 +93,13 @@ class ProblemKind(Enum):
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with a column.
+    """A problem with a column.
 
     Attributes:
-        kind: the rule that is broken.
-        column: its name.
-        found: what was found there.
-        row: where, from 0; ``None`` if it is about the column as a whole.
+        kind: the rule that is violated.
+        column: name of the column.
+        found: the value that violates it.
+        row: data row, from 0; ``None`` if the problem is the whole column.
         note: more about what was found.
     """
 
@@ -111,7 +111,7 @@ class Problem:
 
 
 class UnusableColumnError(Exception):
-    """A column cannot be read, for one problem."""
+    """A column cannot be read because of a problem."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -119,7 +119,7 @@ class UnusableColumnError(Exception):
 
 
 def cell(column: str, row: int | None = None) -> str:
-    """A column, or one of its rows, as messages name it.
+    """The name of a column, or of a cell, in messages.
 
     >>> cell("age"), cell("age", 0)
     ('column `age`', 'column `age`, data row 1')
@@ -129,22 +129,22 @@ def cell(column: str, row: int | None = None) -> str:
 
 
 def describe(problems: Sequence[Problem], selection: Selection) -> str:
-    """Say in one message what is wrong with a table, and the override that settles it.
+    """Write one message with the problems of a table, and the override that solves them.
 
     Args:
-        problems: one or more, and only the first ``MANY`` of them.
-        selection: of the columns.
+        problems: the problems, one to ``MANY``.
+        selection: the selection of columns.
     """
     return listed(problems, selection.path, " and ".join(_overrides(problems, selection)))
 
 
 def listed(problems: Sequence[Problem], path: str, settled: str = "") -> str:
-    """Say in one message what is wrong with a table.
+    """Write one message with the problems of a table.
 
     Args:
-        problems: one or more, and only the first ``MANY`` of them.
-        path: of the table.
-        settled: an override that settles it, if there is one.
+        problems: the problems, one to ``MANY``.
+        path: path of the table.
+        settled: an override that solves them; empty if there is none.
     """
     kinds = {problem.kind for problem in problems}
     kind = problems[0].kind
@@ -168,7 +168,7 @@ def _note(problem: Problem) -> str:
 
 
 def _overrides(problems: Sequence[Problem], selection: Selection) -> Iterator[str]:
-    """What to type so that none of the problems is left; nothing where no feature would be."""
+    """The overrides that solve all problems; none if no feature would be left."""
     lost = dict.fromkeys(p.column for p in problems if not _is_settled(p, selection))
     unusable = [column for column in lost if column not in selection.targets]
     settings = sorted({p.kind.override for p in problems if p.column not in lost})
@@ -186,6 +186,6 @@ def _overrides(problems: Sequence[Problem], selection: Selection) -> Iterator[st
 
 
 def _is_settled(problem: Problem, selection: Selection) -> bool:
-    """Whether an override settles it without a column less: a target of dates is none."""
+    """Whether an override solves the problem and keeps the column; a target cannot be dates."""
     is_date = problem.kind is ProblemKind.DATE and problem.column in selection.targets
     return bool(problem.kind.override) and not is_date

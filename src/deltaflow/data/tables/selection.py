@@ -1,4 +1,4 @@
-"""Which columns of a table are used: the target, the features, and what is left out."""
+"""Selects the columns of a table: the targets, the features, and those that are left out."""
 
 import difflib
 import re
@@ -12,22 +12,22 @@ from deltaflow.data.files.table_file import TableFile
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 
-_NO_NAME = re.compile(r"(Unnamed: \d+)?")  # as pandas writes an index, and reads it back
-_KEYWORDS = ("true", "false", "null", "nan", "inf")  # which Hydra takes for other than texts
+_NO_NAME = re.compile(r"(Unnamed: \d+)?")  # the name that pandas gives to an index without one
+_KEYWORDS = ("true", "false", "null", "nan", "inf")  # texts that Hydra parses as other values
 _ESCAPED = re.compile(r'(\\+)$|(\\*)(")')
 _Names = str | Sequence[str | int] | None
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which columns of a file are used.
+    """The columns of a file that are used.
 
     Attributes:
-        path: of the file, as it was given.
-        targets: the columns to predict.
-        features: the columns to predict them from, in the order of the file.
-        left_out: why each of the other columns is not used, by name.
-        dropped: columns that ``data.drop`` names already.
+        path: path of the file, as the user gave it.
+        targets: names of the columns to predict.
+        features: names of the feature columns, in the order of the file.
+        left_out: why each other column is not used, by name.
+        dropped: columns that ``data.drop`` names.
     """
 
     path: str
@@ -37,25 +37,25 @@ class Selection:
     dropped: tuple[str, ...]
 
     def drop(self, names: Sequence[str]) -> str:
-        """The override that leaves out these columns too."""
+        """The override that leaves out these columns in addition."""
         return dropping([*self.dropped, *names])
 
 
 def select(
     file: TableFile, target: str | int | _Names, features: _Names, drop: _Names, ordered: _Names
 ) -> Selection:
-    """Choose columns as it was set. Those without a name are left out unless they are asked for.
+    """Select columns by the settings. Columns without a name are used only if they are named.
 
     Args:
         file: the table.
         target: the column to predict, or several.
-        features: the columns to predict it from; all others if ``None``.
+        features: the feature columns; ``None`` for all except the target.
         drop: columns to leave out.
-        ordered: features with an order.
+        ordered: feature columns with an order.
 
     Raises:
-        ValueError: if there is no target, no column of such a name, or the target is a feature
-            or is to be left out.
+        ValueError: if there is no target, a column does not exist, or the target is also a
+            feature or left out.
     """
     targets = list(dict.fromkeys([str(target)] if isinstance(target, int) else _as_names(target)))
     if not targets:
@@ -86,7 +86,7 @@ def select(
 
 
 def dropping(names: Sequence[str]) -> str:
-    r"""What to type to leave columns out; with quotes where Hydra and the shell need them.
+    r"""The override that leaves columns out, quoted as Hydra and the shell need it.
 
     >>> dropping(["a", "b"])
     'data.drop=[a,b]'

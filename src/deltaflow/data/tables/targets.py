@@ -1,4 +1,4 @@
-"""What a table's target asks for: to tell classes apart, or to predict one or several numbers."""
+"""Infers the task from a table's target: classification, or regression of one or more numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,14 +20,14 @@ MAX_NUMERIC_CLASSES = 20
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to be predicted.
+    """The task and the targets of a table.
 
     Attributes:
-        task: with the names of the classes or of the targets.
+        task: the task, with the names of the classes or of the targets.
         targets: class indices ``[n_rows]``, or numbers ``[n_rows, n_targets]``.
-        kind: what the target was taken for.
-        class_counts: rows of each class, by name; empty for a regression.
-        ranges: the least and the greatest value of each numeric target.
+        kind: the kind of the target's values.
+        class_counts: number of rows of each class, by name; empty for a regression.
+        ranges: the smallest and the largest value of each numeric target.
     """
 
     task: Task
@@ -38,16 +38,16 @@ class Goal:
 
 
 def goal(found: Sequence[Found], task: str | None, selection: Selection) -> Goal:
-    """Take the targets for classes or numbers.
+    """Decide whether targets are classes or numbers, and encode them.
 
     Args:
-        found: what each of the target columns holds.
-        task: ``classification``, ``regression``, or ``None`` if the target decides.
-        selection: of the columns.
+        found: the target columns.
+        task: ``classification`` or ``regression``; ``None`` to infer it.
+        selection: the selection of columns.
 
     Raises:
-        ValueError: for a target of one value, several that are no numbers, or classes of which
-            each has but a row or two.
+        ValueError: if the target has a single value, one of several targets is not numeric, or
+            there are too many classes for the rows.
     """
     kinds = [one.kind or Kind.NUMBER for one in found]
     if len(found) == 1 and _is_classification(found[0], kinds[0], task, selection):
@@ -72,7 +72,7 @@ def goal(found: Sequence[Found], task: str | None, selection: Selection) -> Goal
 
 
 def _is_classification(found: Found, kind: Kind, task: str | None, selection: Selection) -> bool:
-    """Whether the different values of a lone target are classes."""
+    """Whether the values of a single target are classes."""
     (target,), path = selection.targets, literal(selection.path)
     values, codes = classes(found.content)
     _refuse_constant(target, values, len(codes), selection)

@@ -1,19 +1,19 @@
-"""What a value in words says: a number, a date, or that there is none."""
+"""Parses single texts: numbers, dates, and words for missing values."""
 
 import re
 
 MISSING_WORDS = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "?")
-"""What says that a value is missing, in capitals or not; other words are categories."""
+"""Words for a missing value, in lower case; other words are categories."""
 
 MISSING_AMONG_NUMBERS = ("-", "--", "\u2013", "\u2014", ".", "none", "missing", "unknown")
-"""What says the same in a column that is numeric but for it."""
+"""Words for a missing value in a column that is otherwise numeric."""
 
-_NUMBER = re.compile(  # as Python writes it, or with a comma, or with U+2212 for a minus
+_NUMBER = re.compile(  # Python's notation; a comma as point and U+2212 as minus are allowed
     r"[-+\u2212]?(?:[0-9]+\.?[0-9]*|\.[0-9]+|[0-9]*,[0-9]+)(?:e[-+\u2212]?[0-9]+)?"
     r"|[-+]?inf(?:inity)?",
     re.IGNORECASE,
 )
-_NUMERIC = re.compile(  # perhaps not plainly so
+_NUMERIC = re.compile(  # also with a unit, a currency sign or brackets
     r"[(\"'“„‘]?[-+\u2212\u2013]?[$€£]?\s*[-+\u2212\u2013]?[.,]?\d[\d.,'’\s]*([eE][-+\u2212]?\d+)?"
     r"(\s*[%$€£]|\s+[^\W\d_]{1,3})?[)\"'“”’]?"  # with a unit
 )
@@ -30,24 +30,24 @@ _DATE = re.compile(
 
 
 def number(text: str, signs: str = ".") -> float | None:
-    """A number in words, with one of the signs before its decimals; ``None`` if it is none."""
+    """The number that a text is, with one of ``signs`` as decimal point; ``None`` if it is none."""
     if not _NUMBER.fullmatch(text) or ("," in text and "," not in signs):
         return None
     return float(text.replace(",", ".").replace("\u2212", "-"))
 
 
 def is_numeric(text: str) -> bool:
-    """Whether it is a number, though perhaps not plainly so."""
+    """Whether a text looks like a number, perhaps with a unit."""
     return _NUMERIC.fullmatch(text) is not None
 
 
 def is_date(text: str) -> bool:
-    """Whether it is a date or a time."""
+    """Whether a text looks like a date or a time."""
     return _DATE.fullmatch(text) is not None
 
 
 def word(value: float | bool | str) -> str:
-    """A value in words: whole numbers without a point, truth as YAML has it.
+    """A value as text: whole numbers without a point, truth values as in YAML.
 
     >>> word(3.0), word(0.5), word(True), word("setosa")
     ('3', '0.5', 'true', 'setosa')
