@@ -1,7 +1,6 @@
 """Numbers as cells of a table: with the digits that their intervals leave, or as powers of ten."""
 
 import math
-from collections.abc import Callable, Sequence
 
 from deltaflow.records import Interval
 
@@ -37,13 +36,6 @@ def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = " "
     if abs(high + low - 2 * mean) < 0.02 * half:
         return f"{mean:.{digits}f} ± {half:.{digits}f}{unit}{alike}"
     return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{unit}{alike}"
-
-
-def arrow(values: Sequence[float | None], form: Callable[[float | None], str]) -> str:
-    """Values from the start to the end; a dash if there is none."""
-    if all(value is None for value in values):
-        return "–"
-    return " → ".join(form(value) for value in values)
 
 
 def scientific(value: float | None) -> str:

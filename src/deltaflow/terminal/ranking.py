@@ -15,7 +15,7 @@ from deltaflow.comparison.results import headline_metrics
 from deltaflow.records import Summary
 from deltaflow.system.escaping import printable
 from deltaflow.terminal.numbers import spread
-from deltaflow.terminal.screen import has_room, titled_table
+from deltaflow.terminal.screen import needed, titled_table
 
 VERDICT = "verdict"
 MOST = 50  # configurations that are shown one by one
@@ -90,7 +90,7 @@ def _print_table(
 ) -> None:
     table = _table(out, title, comparison, runs, columns)
     for least in _LEAST_FIRST:
-        if has_room(out, table):
+        if needed(out, table).minimum <= out.width:
             break
         columns = {name: column for name, column in columns.items() if name != least}
         table = _table(out, title, comparison, runs, columns)

@@ -20,8 +20,8 @@ from deltaflow.comparison.metric_rows import metric_rows
 from deltaflow.comparison.notes.wording import many, replica_word
 from deltaflow.records import Summary
 from deltaflow.system.escaping import short_path
-from deltaflow.terminal.numbers import arrow, percent, scientific, spread
-from deltaflow.terminal.screen import fits, say, titled_table
+from deltaflow.terminal.numbers import percent, scientific, spread
+from deltaflow.terminal.screen import needed, say, titled_table
 
 _COLUMNS = {  # quantity: heading, whether it is a share
     "delta_norm": ("δ norm", False),
@@ -96,7 +96,7 @@ def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
     title += f", mean over {many(n, replica_word(n_folds))}" if n > 1 else ""
     table = _flow_columns(out, title, means, shown, (first, last))
     for name in _LEAST_FIRST:
-        if fits(out, table):
+        if needed(out, table).maximum <= out.width:
             break
         if name in shown:
             shown.remove(name)
@@ -131,9 +131,8 @@ def _mean(name: str) -> pl.Expr:
 def _cell(name: str, ends: Sequence[pl.DataFrame]) -> str:
     if name.startswith("predicted"):  # of the start alone
         return scientific(ends[0][name][0])
-    if _COLUMNS[name][1]:
-        return arrow([end[name][0] for end in ends], percent)
-    said = [_positive(name, end.row(0, named=True)) for end in ends]
+    rows = [end.row(0, named=True) for end in ends]
+    said = [percent(row[name]) if _COLUMNS[name][1] else _positive(name, row) for row in rows]
     return "–" if set(said) == {"–"} else " → ".join(said)
 
 
@@ -169,7 +168,7 @@ def _metric_table(out: Console, summary: Summary) -> Table:
     """The metrics at three moments, and what they would be of a network that looks at no input."""
     names = list(dict.fromkeys(name for m in summary.metrics.values() for name in m))
     table = _metric_columns(out, summary, names)
-    while len(names) > 2 and not fits(out, table):
+    while len(names) > 2 and needed(out, table).maximum > out.width:
         table = _metric_columns(out, summary, names := names[:-1])
     return table
 

@@ -47,14 +47,9 @@ def say(out: Console, label: str, said: str, width: int = 13) -> None:
     out.print(Text(f"{label:<{width}}{said}"), soft_wrap=True)
 
 
-def fits(out: Console, table: Table) -> bool:
-    """Whether a table has the room for a line a row."""
-    return Measurement.get(out, out.options.update(max_width=1000), table).maximum <= out.width
-
-
-def has_room(out: Console, table: Table) -> bool:
-    """Whether a table has the room for its columns' least widths, with rows of several lines."""
-    return Measurement.get(out, out.options.update(max_width=1000), table).minimum <= out.width
+def needed(out: Console, table: Table) -> Measurement:
+    """The width that a table needs with rows of several lines, and with a line a row."""
+    return Measurement.get(out, out.options.update(max_width=1000), table)
 
 
 def titled_table(out: Console, title: str) -> Table:
