@@ -175,6 +175,14 @@ def test_the_limit_is_the_rate_of_the_machine(tables, monkeypatch):
         assert (fit, share, holds) == ("1.08", f"{rate / 1e6:.0%}", "yes")
 
 
+@pytest.mark.parametrize(
+    "own", [*scaling.SHAPES.values(), *scaling.CADENCES.values(), scaling.WIDE]
+)
+def test_whatever_is_measured_can_be_trained(own):
+    work = Work.of([*scaling.WORK, *own])
+    assert len(work.train[0]) >= work.batch_size
+
+
 @pytest.mark.slow
 def test_a_run_has_a_process_of_its_own():
     small, large = (
