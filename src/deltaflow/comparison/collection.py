@@ -94,9 +94,6 @@ def find_runs(directories: Iterable[str | Path]) -> list[Path]:
 def read_run(directory: Path) -> CollectedRun:
     """Read one run in any state.
 
-    Args:
-        directory: the run directory.
-
     Returns:
         The run. Its status is ``failed`` if the summary cannot be read, and ``interrupted`` if it
         is marked as running but its process is gone; both have a reason.

@@ -26,9 +26,6 @@ def positive_log(name: str) -> pl.Expr:
 def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
     """Compute the flow numbers of each seed at its first and last recorded step.
 
-    Args:
-        layers: the layers table of one run.
-
     Returns:
         For each seed, the ``FLOW_NUMBERS`` with ``_start`` and ``_end``; ``None`` if a number does
         not apply or is not finite.
@@ -54,9 +51,6 @@ def flow_numbers(layers: pl.DataFrame) -> dict[int, dict[str, float | None]]:
 
 def theory_fit(layers: pl.DataFrame) -> dict[str, float | None]:
     """Compare the measured δ profile of step 0 with theory's.
-
-    Args:
-        layers: the layers table of one run.
 
     Returns:
         The ``FIT_NUMBERS``, whose meaning is in the summary's field ``theory``; ``None`` if a

@@ -101,9 +101,9 @@ def group_runs(runs: Sequence[CollectedRun]) -> GroupedRuns:
 def _metric(groups: Sequence[Configuration]) -> Metric:
     """Choose the metric of the ranking.
 
-    It is the first metric that at least half of the runs with any metric have. It is the loss
-    instead if more runs have that, every run with a result has it, and all use the same loss
-    function; otherwise losses cannot be compared.
+    It is the first of ``HEADLINES`` that at least half as many configurations have as have the
+    most frequent one. It is the loss instead if every configuration with a result has the loss,
+    some lack that metric, and all use the same loss function.
     """
     having = {
         (name, moment): {one.number for one in groups if one.values(moment, name)}

@@ -1,9 +1,9 @@
-"""Runs grouped into configurations: those that differ in nothing but their seeds.
+"""Groups runs into configurations: runs that differ only in their seeds.
 
-Runs are of one configuration if the texts of what they were configured by are equal, seeds
-and what says where a run writes left out. Without such a text, their settings decide. Where a
-run computes sets it apart only from one that is the same otherwise, as in a sweep that compares
-just that; a sweep that was resumed with other cores compares what it did before.
+Runs have the same configuration if the texts of their configurations are equal, apart from seeds
+and output directories. Without such a text, hyperparameters and overrides are compared. Settings
+of the device count only if some runs differ in nothing else, as in a sweep over devices. So a
+sweep that was resumed on another device is grouped as before.
 """
 
 import json
@@ -22,13 +22,10 @@ _SELDOM_AXES = tuple(name for name in INDIFFERENT if name not in _NEVER_AXES)
 
 
 def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
-    """Leave out runs that repeat another's configuration and seeds.
-
-    Args:
-        runs: as collected.
+    """Leave out runs that repeat the configuration and the seeds of another run.
 
     Returns:
-        Of those that are the same, the one that has ended, else the latest.
+        From each group of equal runs, the one that has ended or else the latest.
     """
     chosen: dict[str, CollectedRun] = {}
     for run in runs:
@@ -40,7 +37,7 @@ def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
 
 
 def numbered(runs: Sequence[CollectedRun]) -> dict[int, CollectedRun]:
-    """Runs by number: that of their directories, or one after another if these are not unique."""
+    """Runs by the number of their directory, or counted from 0 if these are not unique."""
     found = [re.match(r"[0-9]{1,9}(?=_|$)", run.name) for run in runs]
     numbers = [int(match[0]) for match in found if match]
     if len(set(numbers)) < len(runs):
@@ -51,14 +48,14 @@ def numbered(runs: Sequence[CollectedRun]) -> dict[int, CollectedRun]:
 def configurations(
     runs: Mapping[int, CollectedRun],
 ) -> tuple[list[Configuration], list[Axis]]:
-    """Group runs, and find out what they vary.
+    """Group runs, and find the settings that vary.
 
     Args:
-        runs: by number.
+        runs: the runs by number.
 
     Returns:
-        The configurations in the order of their first runs, and the axes in the order in which
-        overrides name them.
+        The configurations in the order of their first runs, and the axes in the order of the
+        overrides.
     """
     without = (*SEEDS, *_ignored(list(runs.values())))
     groups: dict[str, dict[int, CollectedRun]] = {}
@@ -76,24 +73,24 @@ def configurations(
         own = {axis.name: values[axis.name][place] for axis in axes}
         label = _label(own) if axes else _typed(firsts[place])
         found.append(Configuration(next(iter(group)), group, own, label))
-    return _told_apart(found), axes
+    return _with_unique_labels(found), axes
 
 
 def _ignored(runs: Sequence[CollectedRun]) -> tuple[str, ...]:
-    """What says where runs computed, unless that is all that sets some of them apart."""
+    """Names of settings of the device, unless some runs differ in nothing else."""
     without = {_what_decides(run, _SELDOM_AXES) for run in runs}
     return _SELDOM_AXES if len(without) == len({_what_decides(run) for run in runs}) else ()
 
 
 def _varied(runs: Sequence[CollectedRun], settings: Sequence[Mapping[str, str]]) -> list[str]:
-    """The names that are typed somewhere, and not alike by every run that says what it is."""
-    told = [
+    """Names of settings that some run overrides and that are not equal in all runs."""
+    described = [
         typed
         for run, typed in zip(runs, settings, strict=True)
         if typed or run.summary.choices or run.summary.hyperparameters
     ]
-    names = dict.fromkeys(name for typed in told for name in typed)
-    return [name for name in names if len({typed.get(name) for typed in told}) > 1]
+    names = dict.fromkeys(name for typed in described for name in typed)
+    return [name for name in names if len({typed.get(name) for typed in described}) > 1]
 
 
 def _label(axes: Mapping[str, Value]) -> str:
@@ -102,13 +99,13 @@ def _label(axes: Mapping[str, Value]) -> str:
 
 
 def _typed(run: CollectedRun) -> str:
-    """All that was set for a run that nothing sets apart."""
+    """All overrides of a run, as a label for a run that no axis distinguishes."""
     overrides = [o for o in run.summary.overrides if _name(o)]
     return " ".join(overrides) or "defaults"
 
 
-def _told_apart(found: Sequence[Configuration]) -> list[Configuration]:
-    """Labels that are not unique get the name of the directory."""
+def _with_unique_labels(found: Sequence[Configuration]) -> list[Configuration]:
+    """Add the name of the directory to labels that are not unique."""
     counts = Counter(one.label for one in found)
     return [
         one if counts[one.label] == 1 else replace(one, label=f"{one.label} [{one.first.name}]")
@@ -117,23 +114,24 @@ def _told_apart(found: Sequence[Configuration]) -> list[Configuration]:
 
 
 def _settings(run: CollectedRun, without: Sequence[str]) -> dict[str, str]:
-    """What the overrides of a run set, texts by name."""
+    """The values of a run's overrides as texts, by name."""
     pairs = (override.partition("=") for override in run.summary.overrides)
     named = ((_name(key), value) for key, _, value in pairs)
     return {name: value for name, value in named if name and name not in without}
 
 
 def _name(override: str) -> str | None:
-    """The setting that an override names; ``None`` if it decides nothing but seeds."""
+    """The setting that an override names; ``None`` if it only sets the seeds."""
     name = override.partition("=")[0].lstrip("+~").removesuffix("._target_")
     top = re.split(r"[./@]", name, maxsplit=1)[0]
     return None if top in _NEVER_AXES or name in SEEDS else name
 
 
 def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
-    """What a run has for a setting: by its hyperparameters, its overrides, or its options.
+    """The value of a setting in a run, from its hyperparameters, overrides or chosen options.
 
-    A setting that is typed and not in use, as the width of no hidden layer, is what was typed.
+    A setting without effect, such as the width of a network without hidden layers, has the value
+    of its override.
     """
     known = run.summary.hyperparameters
     if name in known and not (known[name] is None and name in typed):
@@ -154,7 +152,7 @@ def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
 
 
 def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
-    """What a run was configured by, as far as it decides the result."""
+    """The text of a run's configuration without the settings that do not change the result."""
     if kept := _without(run.config, (*_NEVER_AXES, *without)):
         return kept
     settings = run.summary.hyperparameters or run.summary.choices
@@ -170,7 +168,7 @@ def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
 
 
 def _without(config: str, names: Sequence[str]) -> str:
-    """A configuration's text without some settings, of the top or one below it."""
+    """The text of a configuration without some settings, named ``key`` or ``group.key``."""
     kept, top, left_out = [], "", -1
     for line in config.splitlines():
         text = line.lstrip(" ")

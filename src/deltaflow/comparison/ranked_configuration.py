@@ -1,4 +1,4 @@
-"""A configuration as a row of the ranking, with all that is drawn of it."""
+"""A configuration as a row of the ranking, with its data for figures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ TIME = {"wall_seconds": ("time", "s")}
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict on some run of a configuration."""
+    """A verdict on a run of a configuration."""
 
     kind: str
     words: str
@@ -43,31 +43,33 @@ class Finding:
 
 @dataclass(frozen=True)
 class RankedConfiguration:
-    """A configuration, as far as anybody is shown of it.
+    """All that is shown of a configuration.
 
     Attributes:
-        number: of its first run.
-        name: of its runs' directories.
-        label: what sets it apart.
-        directory: of its first run.
-        axes: its value on each axis; ``None`` where that is not known.
-        status: the best of its runs'.
-        reason: why it, or some run of it, has no result.
-        n_seeds: with results, or planned and failed; with folds, networks.
-        each: what one of these is called, a ``seed`` or a ``network``.
-        n_diverged: seeds that diverged.
-        n_lost: seeds that diverged, failed or learnt too little.
-        n_zero: seeds with a hidden layer where δ is 0, at the ``start`` and at the ``end``.
-        numbers: by the names of the comparison's quantities.
-        difference: from the baseline; ``None`` for the baseline, and without a seed in common.
-        findings: verdicts on its runs.
-        command: that trains it again.
-        config: the text of its first run's configuration.
-        profile: of δ over depth.
-        heatmap: of δ by layer and step.
-        curves: by part of the data.
-        confusion: of its runs together; ``None`` if they did not judge the same classes.
-        results: the metrics of its only run; empty if it has several.
+        number: number of the first run.
+        name: name of the runs' directories.
+        label: the values that distinguish it from the other configurations.
+        directory: directory of the first run, relative to the report.
+        axes: the configuration's value on each axis; ``None`` if it is not known.
+        status: the best status of the runs.
+        reason: why a run has no result; ``None`` if every run has one.
+        n_seeds: number of seeds with a result or a failure; with folds, of networks.
+        each: what is counted, ``seed`` or ``network``.
+        n_diverged: number of seeds that diverged.
+        n_lost: number of seeds that diverged, failed or learnt too little.
+        n_zero: number of seeds with a hidden layer where δ is 0, at ``start`` and at ``end``.
+        numbers: the numbers of the ranking, by the names of the comparison's quantities.
+        difference: the difference from the baseline; ``None`` for the baseline, and for a
+            configuration that shares no seed with it.
+        findings: the verdicts on the runs.
+        command: the command that trains the first run again.
+        config: the text of the first run's configuration.
+        profile: the depth profile of δ; ``None`` if it was not recorded.
+        heatmap: δ by layer and step; ``None`` if it was not recorded.
+        curves: learning curves, by part of the data.
+        confusion: the sum of the runs' confusion matrices; ``None`` if their classes or parts of
+            the data differ.
+        results: the metrics of a single run; empty if there are several.
     """
 
     number: int
@@ -97,13 +99,13 @@ class RankedConfiguration:
 def rank_entry(
     grouped: GroupedRuns, one: Configuration, difference: Difference | None, directory: Path
 ) -> RankedConfiguration:
-    """What is shown of a configuration.
+    """Build a row of the ranking.
 
     Args:
         grouped: the runs.
-        one: configuration.
-        difference: from the baseline.
-        directory: that directories are as seen from.
+        one: the configuration.
+        difference: the difference from the baseline.
+        directory: directory of the report; paths are relative to it.
     """
     tables = grouped.tables
     more = f" and {len(one.runs) - 1} more" if len(one.runs) > 1 else ""
@@ -145,7 +147,7 @@ def _confusion(found: Sequence[Confusion | None]) -> Confusion | None:
 
 
 def _numbers(grouped: GroupedRuns, one: Configuration) -> dict[str, Interval]:
-    """Every number of the ranking, with an interval where it is one over seeds."""
+    """The numbers of the ranking, by quantity; means over seeds have an interval."""
     metric = grouped.metric
     values = one.values(metric.moment, metric.name)
     repeated = one.repeats(metric.moment)
@@ -171,6 +173,6 @@ def _numbers(grouped: GroupedRuns, one: Configuration) -> dict[str, Interval]:
 
 
 def _mean(values: Iterable[float | None], scale: Scale = ANY) -> Interval:
-    """The mean of numbers of runs, not of seeds: without an interval."""
+    """The mean of numbers of runs, without an interval because they are not one per seed."""
     found = interval(values, scale=scale)
     return Interval(found.mean, None, None, found.n)

@@ -151,9 +151,6 @@ def metric_values(metrics: pl.DataFrame, split: str) -> dict[int, dict[str, floa
 def best_rows(metrics: pl.DataFrame) -> dict[int, tuple[int, dict[str, float]]]:
     """The first epoch with the lowest validation loss, with its loss and metrics.
 
-    Args:
-        metrics: the metrics table.
-
     Returns:
         For each seed with a finite validation loss, the epoch and the metrics by name.
     """

@@ -50,10 +50,6 @@ def write_runs(frame: pl.DataFrame, directory: Path) -> None:
     In ``runs.csv``, an apostrophe is put before each text that a spreadsheet would take for a
     formula, because error messages and overrides may contain anything. Such a text begins, after
     spaces and control characters, with =, +, -, @ or another Unicode form of one of these.
-
-    Args:
-        frame: the table of runs.
-        directory: the directory to write to.
     """
     harmless = pl.DataFrame(
         [

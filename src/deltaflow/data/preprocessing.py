@@ -97,9 +97,6 @@ class Preprocessing:
     def check(self, n_inputs: int) -> None:
         """Check a preprocessing that was read from a file, which is not trusted.
 
-        Args:
-            n_inputs: number of inputs of the network.
-
         Raises:
             WrongFieldError: if a field is not consistent with the others or with ``n_inputs``.
         """

@@ -32,11 +32,6 @@ def broken_off(config: DictConfig, caught: BaseException, records: Recording) ->
     """Decide whether a run was interrupted or has failed.
 
     After an interruption was asked for, any error counts as an interruption.
-
-    Args:
-        config: the run's configuration.
-        caught: the exception that ended the run.
-        records: the run's records.
     """
     if was_interrupted(caught):
         return Ending("interrupted", None, interrupted(records.directory))

@@ -33,9 +33,6 @@ def identity(config: DictConfig) -> str:
 
     It raises no error, so a configuration that is not valid has an identity, too.
 
-    Args:
-        config: the composed configuration.
-
     Returns:
         The SHA-256 of all settings that decide the result, 64 hexadecimal characters.
     """

@@ -9,9 +9,6 @@ from matplotlib.font_manager import findfont, get_font
 def plain(text: str) -> str:
     r"""Make a text that matplotlib draws literally, in one line.
 
-    Args:
-        text: any text.
-
     Returns:
         The text with □ for characters that the font lacks, and with escaped dollar signs, which
         would begin a formula.

@@ -114,7 +114,7 @@ def _evenly(
     """Choose at most ``MOST`` runs that have the data, evenly spaced from best to worst.
 
     Returns:
-        The runs by rank, and a note on how many there are.
+        The runs by rank, and a note if some are left out.
     """
     runs = {rank: run for rank, run in enumerate(comparison.ranking, start=1) if has_it(run)}
     if len(runs) <= MOST:

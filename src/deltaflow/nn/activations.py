@@ -90,9 +90,6 @@ class Shipped:
 def traits(activation: nn.Module) -> Traits:
     """Find the traits of φ numerically, in double precision.
 
-    Args:
-        activation: φ.
-
     Raises:
         ValueError: if φ has parameters, which replicas would share; overwrites its input, which
             is measured; changes the shape or the type; has no derivative; is random; or mixes

@@ -33,7 +33,7 @@ class StackedLinear(nn.Module):
         fan_in: inputs of the layer.
         fan_out: units of the layer.
         n_replicas: R.
-        dtype: of the parameters.
+        dtype: type of the parameters.
     """
 
     def __init__(

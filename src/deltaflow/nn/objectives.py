@@ -33,9 +33,6 @@ from deltaflow.system.errors import UserError
 class Objective(ABC):
     """A loss, fitted to a task.
 
-    Args:
-        task: the task of the data.
-
     Attributes:
         task: the task of the data.
         n_outputs: number of units of the output layer.
@@ -114,8 +111,8 @@ class CrossEntropy(Objective):
     """−log softmax(output)[class]: one logit per class.
 
     Args:
-        task: what the data ask for.
-        class_weight: how much a sample of each class counts.
+        task: the task of the data.
+        class_weight: weights of the classes in the loss.
     """
 
     link = "softmax"
@@ -136,9 +133,9 @@ class BinaryCrossEntropy(Objective):
     """Sigmoid cross-entropy: one logit for two classes, else one against the rest.
 
     Args:
-        task: what the data ask for.
+        task: the task of the data.
         threshold: with two classes, the probability from which class 1 is predicted.
-        class_weight: how much a sample of each class counts.
+        class_weight: weights of the classes in the loss.
     """
 
     link = "sigmoid"
@@ -162,7 +159,7 @@ class MeanSquaredError(Objective):
     """Squared error, for regression and, as a lesson, for classes.
 
     Args:
-        task: what the data ask for.
+        task: the task of the data.
         target: encoding of three or more classes: ``onehot``, or ``index`` (one output, which is
             rounded to the class index).
         threshold: with two classes, the output from which class 1 is predicted.

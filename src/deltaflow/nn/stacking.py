@@ -126,12 +126,7 @@ def joined(networks: Sequence[FullyConnected], kinds: Sequence[Hashable]) -> Ful
 
 
 def piece(network: FullyConnected, replicas: slice) -> FullyConnected:
-    """Make a network of some replicas; its parameters are views of the whole network's.
-
-    Args:
-        network: the network with all replicas.
-        replicas: the replicas to take.
-    """
+    """Make a network of some replicas; its parameters are views of the whole network's."""
     views: dict[int, Any] = {id(p): nn.Parameter(p.data[replicas]) for p in network.parameters()}
     views |= {id(buffer): buffer[replicas] for buffer in network.buffers()}
     part = copy.deepcopy(network, views)
@@ -151,12 +146,7 @@ def piece(network: FullyConnected, replicas: slice) -> FullyConnected:
 
 
 def objective_of(objective: Objective, replicas: slice) -> Objective:
-    """The objective of some replicas.
-
-    Args:
-        objective: the objective of all replicas.
-        replicas: the replicas to take.
-    """
+    """The objective of some replicas."""
     if not isinstance(objective, JoinedObjective):
         return _later(objective, replicas.start)
     starts = list(itertools.accumulate(objective.sizes, initial=0))[:-1]

@@ -35,13 +35,7 @@ class Differences:
 
 
 def differences(schema: Schema, one: pl.DataFrame, other: pl.DataFrame) -> Differences:
-    """Compare two tables row by row.
-
-    Args:
-        schema: the schema of both tables.
-        one: the first table.
-        other: the second table.
-    """
+    """Compare two tables row by row."""
     both = one.join(other, on=list(schema.key), suffix=" of the other")
     distances = both.select(
         *schema.key,

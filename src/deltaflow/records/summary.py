@@ -110,9 +110,6 @@ def write_summary(directory: Path, summary: Summary) -> None:
 def read_summary(directory: Path) -> Summary:
     """Read ``summary.json``; the file is not trusted.
 
-    Args:
-        directory: the run directory.
-
     Raises:
         EmptySummaryError: if the file is empty.
         ValueError: if there is no file, it cannot be read, or a field has a wrong value.

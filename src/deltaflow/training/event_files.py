@@ -17,7 +17,7 @@ class EventFile:
     """Appends events to a file, each a record as TensorFlow defines it (TFRecord).
 
     Args:
-        path: of the file, which has its first record.
+        path: the file, which has its first record already.
     """
 
     def __init__(self, path: str) -> None:

@@ -71,7 +71,7 @@ class TableFile:
         place_of = {name: k for k, name in enumerate(self.names)}
         places = [place_of[name] for name in columns]
         read: list[Array | Texts] | list[pl.Series]
-        with _damage_told(self.path):
+        with _damage_reported(self.path):
             if self.separator is None:
                 read = _read_parquet(self.path, self.n_rows, places)
             else:
@@ -98,7 +98,7 @@ def open_table(path: str) -> TableFile:
             has two equal names.
     """
     file = local_path(path)
-    with _damage_told(path):
+    with _damage_reported(path):
         _refuse_path(path, file)
         if file.suffix.lower() in PARQUET:
             names, n_rows = parquet.look(file)
@@ -160,7 +160,7 @@ def _open_text(path: str) -> TableFile:
 
 
 @contextmanager
-def _damage_told(path: str) -> Iterator[None]:
+def _damage_reported(path: str) -> Iterator[None]:
     """Turn errors of a damaged file into one that says that the table cannot be read."""
     try:
         yield

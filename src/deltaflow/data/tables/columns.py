@@ -170,8 +170,8 @@ def _read_dates(name: str, texts: Texts, dates: Array) -> Found:
             note = "day, month or year may be several of its numbers"
         found = f"the date or time `{brief(value)}`"
         raise unusable(ProblemKind.DATE_FORM, name, found, row, note)
-    told = np.array([days(value, form) for value in texts.values], dtype=np.float64)
-    return Found(Kind.DATE, told[texts.codes], form, first(dates, texts)[1])
+    days_since = np.array([days(value, form) for value in texts.values], dtype=np.float64)
+    return Found(Kind.DATE, days_since[texts.codes], form, first(dates, texts)[1])
 
 
 def _moved(problem: Problem, gone: Array) -> Problem:

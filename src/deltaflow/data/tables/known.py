@@ -51,12 +51,12 @@ def read_as(column: Column, raw: Content | pl.Series) -> Found:
     note = f"it was {_TRAINED_ON[kind]} in training"
     if kind is Kind.DATE and not (isinstance(raw, pl.Series) and raw.dtype in DATES):
         texts, gone = split(as_texts(raw), ())
-        told = [days(value, column.form) for value in texts.values]
-        if None in told:
-            row, value = first(rows(texts, [day is None for day in told]), texts)
+        days_since = [days(value, column.form) for value in texts.values]
+        if None in days_since:
+            row, value = first(rows(texts, [day is None for day in days_since]), texts)
             row, form = int(np.flatnonzero(~gone)[row]), f"{note}, such as {column.form}"
             raise unusable(ProblemKind.OTHER_KIND, name, f"`{brief(value)}`", row, form)
-        return Found(kind, spread(np.array(told, dtype=np.float64)[texts.codes], gone))
+        return Found(kind, spread(np.array(days_since, dtype=np.float64)[texts.codes], gone))
     found = read_column(name, raw)
     if found.kind not in (kind, None):
         row, value = _odd(found, kind)

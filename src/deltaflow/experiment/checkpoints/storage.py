@@ -36,13 +36,7 @@ class Storage(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint to disk; inside :meth:`hold`, keep it in memory instead.
-
-        Args:
-            checkpoint: the object to save.
-            path: the file.
-            storage_options: ignored.
-        """
+        """Write a checkpoint to disk; inside :meth:`hold`, keep it in memory instead."""
         if self._is_holding:
             self._held = content_of(checkpoint)
             return
