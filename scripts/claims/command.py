@@ -64,10 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measure(claim: Claim, overrides: Sequence[str]) -> Result:
     """Run a claim's preset and take its numbers.
 
-    Args:
-        claim: which.
-        overrides: of the preset.
-
     Raises:
         UserError: if a run has not come to an end.
     """

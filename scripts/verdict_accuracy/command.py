@@ -59,13 +59,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def show(out: Console, judged: Sequence[Judged], markdown: bool = False) -> None:
-    """Print a row for each recipe, then what went wrong.
-
-    Args:
-        out: where to.
-        judged: the networks.
-        markdown: as a table for a document.
-    """
+    """Print a row for each recipe, then what went wrong."""
     faulty = [case for case in judged if not case.network.recipe.is_healthy]
     sound = [case for case in judged if case.network.recipe.is_healthy]
     helped = [case for case in faulty if case.is_helped]

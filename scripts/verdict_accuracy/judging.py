@@ -111,9 +111,6 @@ def judge(network: Network, with_advice: bool = False) -> Judged:
         network: to be judged.
         with_advice: train it again as the first finding advises, and so on until it learns or a
             finding comes back, at most three times.
-
-    Returns:
-        What was found.
     """
     last = before = _outcome(network.overrides)
     overrides, seen = network.overrides, set[str]()

@@ -8,13 +8,7 @@ from torch.nn import functional
 
 
 class Around(nn.Module):
-    """φ(f(h) + g(h)), as a block of a residual network.
-
-    Args:
-        branch: f.
-        way: g.
-        phi: φ.
-    """
+    """φ(branch(h) + way(h)), as a block of a residual network."""
 
     def __init__(self, branch: nn.Module, way: nn.Module, phi: nn.Module) -> None:
         super().__init__()

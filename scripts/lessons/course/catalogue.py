@@ -87,9 +87,6 @@ def lessons_named(names: Sequence[str]) -> list[Lesson]:
 def read(path: Path) -> Lesson:
     """What a lesson says of itself: the heading of its first cell, and the paragraph below it.
 
-    Args:
-        path: of a script in percent format.
-
     Raises:
         ValueError: if it does not begin with a heading and a sentence.
     """

@@ -45,15 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(lesson: Lesson, output: Path = OUTPUT) -> dict[str, object]:
-    """Run a lesson, and leave PyTorch as it was: its seed, its printing, its threads.
-
-    Args:
-        lesson: which.
-        output: where its figures go.
-
-    Returns:
-        What the lesson has named, by name.
-    """
+    """What a lesson has named; PyTorch is left as it was: its seed, its printing, its threads."""
     import torch
 
     from course.pictures import kept_in

@@ -59,9 +59,6 @@ def panels(
         n_columns: how many panels.
         size: width and height, inches.
         sharing: ``sharex`` and ``sharey``, as in matplotlib.
-
-    Returns:
-        The figure and its panels.
     """
     figure = Figure(figsize=size, dpi=130, layout="constrained")
     figure.suptitle(title, fontsize=14, fontweight="bold", x=0.01, ha="left")
@@ -95,13 +92,6 @@ def names(axes: Axes, where: Any = "best") -> None:
 
 def save(figure: Figure, name: str) -> Picture:
     """Keep a figure in both formats, and say where.
-
-    Args:
-        figure: to keep.
-        name: of its files, without an ending.
-
-    Returns:
-        What is kept.
 
     Raises:
         ValueError: if nothing can be written there.

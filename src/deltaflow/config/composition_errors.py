@@ -61,11 +61,7 @@ _CLEARER = {  # how Hydra's message begins: the whole of ours
 
 
 def explain_composition(error: BaseException) -> str | None:
-    """The message for a command or file that Hydra could not make a configuration of.
-
-    Returns:
-        The message; ``None`` if it has nothing to do with a configuration.
-    """
+    """The message for what Hydra could not compose; ``None`` if that is not the trouble."""
     if not _is_about_composition(error):
         return None
     text = str(error)

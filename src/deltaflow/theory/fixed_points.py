@@ -100,9 +100,6 @@ def fixed_point(
         start: the variance to start from, above 0.
         dropout: share of units dropped. It scales second moments up, while two inputs, which
             lose different units, keep their covariance (Schoenholz et al. 2017, section 3.2).
-
-    Returns:
-        The end that a start leads to.
     """
     weight, bias = sigma_w**2, sigma_b**2
     own = weight / (1 - dropout)  # of one input: dropout scales up what it keeps

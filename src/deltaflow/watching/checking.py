@@ -56,9 +56,6 @@ def check(
         batch: ``(inputs, targets)``; ``inputs`` may be a tuple of arguments.
         loss_fn: of the outputs and the targets, the mean over samples.
 
-    Returns:
-        The findings.
-
     Raises:
         ValueError: for a batch that is no pair; for a model without a layer to watch, or a
             compiled one.

@@ -180,11 +180,7 @@ class WatchedTraining:
         return layers, metrics
 
     def complete(self) -> "Run":
-        """Write everything, judge, and draw.
-
-        Returns:
-            The run.
-        """
+        """Write everything, judge, and draw."""
         from deltaflow.experiment.result import Run  # which loads Lightning
         from deltaflow.figures import looks
         from deltaflow.training.callbacks.tensorboard import log_picture, log_verdicts

@@ -58,11 +58,7 @@ class RecordedStep:
         )
 
     def worst(self, column: str) -> tuple[int, float]:
-        """The hidden layer with the largest value, and that value, the mean over seeds.
-
-        Returns:
-            Layer 0 and NaN where there is none.
-        """
+        """The hidden layer with the largest mean over seeds, and that; 0 and NaN for none."""
         rows = self.hidden.filter(pl.col(column).is_finite()).group_by("layer")
         means = rows.agg(pl.col(column).mean()).sort(column, "layer", descending=[True, False])
         return (means["layer"][0], means[column][0]) if len(means) else (0, math.nan)

@@ -131,15 +131,12 @@ def watched_layers(model: nn.Module) -> list[WatchedLayer]:
 
 
 def by_sample(x: Tensor, n_samples: int) -> Tensor | None:
-    """A tensor with its leading axis split by samples, ``[B, entries]``.
+    """A tensor with its leading axis split by samples, ``[B, entries]``; ``None`` if it cannot be.
 
     Args:
         x: of B samples; its leading axis may hold several positions of each, one sample after the
             other.
         n_samples: B.
-
-    Returns:
-        ``None`` if the leading axis is no multiple of B.
     """
     leading = x.shape[0] if x.dim() > 1 else 1
     return x.reshape(n_samples, -1) if leading % n_samples == 0 else None
