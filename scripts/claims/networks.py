@@ -101,7 +101,7 @@ def delta_rms(logits: Tensor, y: Tensor, n_softmax: int) -> Tensor:
 
 
 def exaggeration(temperature: float) -> Number:
-    """How much wider apart softmax puts the first two classes of the test rows, at a temperature."""
+    """How much wider apart softmax puts the first two classes of test rows, at a temperature."""
 
     def number(runs: Runs) -> BySeed:
         return runs.by_seed(gap_gained(logits_on_test(runs, "end")[0] / temperature))
