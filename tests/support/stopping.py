@@ -1,26 +1,31 @@
-"""Runs stopped at random moments of their last second: ``python tests/support/stopping.py 200``."""
+"""Runs stopped at random moments: ``python tests/support/stopping.py 200``."""
 
-import itertools
+import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from deltaflow.records import LAYERS, METRICS, read_table
 from processes import start
+from traps import at_change
 
-RUN = ["hydra.run.dir=run", "trainer.max_epochs=20", "n_seeds=2", "diagnostics.flush_seconds=0.05"]
+RUN = ["hydra.run.dir=run", "trainer.max_epochs=3", "n_seeds=2", "diagnostics.flush_seconds=0"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
-_SECOND = 1.0
+_CHANGES = 85  # of files, which any such run makes
+_MOST_BETWEEN = 15  # changes between the copy and the signal
+_CALLS = 2000  # of functions, about as many as there are between two changes
 
 
 def stop_at_random(folder: Path, stops: int, seed: int) -> tuple[int, Counter[str]]:
     """Stop runs, each at one moment, and count rows that were written and are gone.
 
-    Each is halted before it gets its signal, so that what it has written by then is known.
+    What has been written is copied before a change of the run's files; the signal comes some
+    changes and some function calls later.
 
     Args:
         folder: an empty one.
@@ -31,42 +36,27 @@ def stop_at_random(folder: Path, stops: int, seed: int) -> tuple[int, Counter[st
         Rows lost, and how many of the runs ended how.
     """
     draw, n_lost, endings = random.Random(seed), 0, Counter[str]()
-    seconds = min(_seconds(folder / f"whole_{n}") for n in range(2))
-    for number in itertools.count():
-        directory = folder / f"stopped_{number:03d}"
-        directory.mkdir()
-        command, began = start(RUN, directory), time.monotonic()
-        command.process.join(draw.uniform(max(seconds - _SECOND, 0.1), seconds))
-        if command.process.exitcode is not None:  # it was quicker than the others
-            seconds = min(seconds, time.monotonic() - began)
-            continue
-        command.send(signal.SIGSTOP)
-        before = _rows(directory / "run")
-        chosen = draw.choice(SIGNALS)
-        command.send(chosen)
-        command.send(signal.SIGCONT)
+    for number in range(stops):
+        directory, chosen = (folder / f"stopped_{number:03d}").absolute(), draw.choice(SIGNALS)
+        last, n_calls = draw.randint(1, _CHANGES), draw.choice((0, draw.randint(1, _CALLS)))
+        first = max(1, last - draw.randint(0, _MOST_BETWEEN))
+        command = start(RUN, directory, partial(_stop, directory, first, last, n_calls, chosen))
         status = command.wait()
         if "Traceback" in command.err:
             raise AssertionError(command.err)
-        n_lost += len(before - _rows(directory / "run"))
+        n_lost += len(_rows(directory / "before") - _rows(directory / "run"))
         endings[f"{chosen.name}, status {status}"] += 1
-        if endings.total() == stops:
-            break
     return n_lost, endings
 
 
-def _seconds(directory: Path) -> float:
-    """How long a run takes that nothing stops."""
-    directory.mkdir()
-    began = time.monotonic()
-    assert start(RUN, directory).wait() == 0
-    return time.monotonic() - began
+def _stop(directory: Path, first: int, last: int, n_calls: int, number: int) -> None:
+    run = directory / "run"
+    at_change(first, str(run), partial(shutil.copytree, run, directory / "before"))
+    at_change(last, str(run), partial(os.kill, os.getpid(), number), n_calls)
 
 
 def _rows(directory: Path) -> set[tuple[str, ...]]:
     """The keys of all rows that can be read."""
-    if not directory.exists():
-        return set()
     return {
         (schema.name, *map(str, key))
         for schema in (LAYERS, METRICS)

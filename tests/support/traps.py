@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,14 @@ def at_file(name: str, moment: str, act: str, n: int = 1) -> None:
     Path.replace = _trapped(Path.replace, is_it, moment, act)  # type: ignore[method-assign]
 
 
-def at_change(n: int, folder: str) -> None:
-    """Let the process be killed before its n-th change of what is in a folder.
+def at_change(n: int, folder: str, act: Callable[[], None] | None = None, n_calls: int = 0) -> None:
+    """Let something happen to the process at its n-th change of what is in a folder.
 
     Args:
-        n: from 1. With fewer changes it is not killed.
+        n: from 1. With fewer changes nothing happens.
         folder: where a file or folder is made, opened to be written, renamed, or removed.
+        act: what happens; ``None``: the process is killed.
+        n_calls: of Python functions between the moment before the change and what happens.
     """
     left, within = [n], folder + os.sep
 
@@ -62,9 +64,24 @@ def at_change(n: int, folder: str) -> None:
         if event in _CHANGES and str(arguments[0]).startswith(within):
             left[0] -= 1
             if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                _after_calls(n_calls, act or partial(_send, "SIGKILL"))
 
     sys.addaudithook(count)
+
+
+def _after_calls(n: int, act: Callable[[], None]) -> None:
+    left = [n]
+
+    def count(_frame: Any, event: str, _argument: Any) -> None:
+        left[0] -= event == "call"
+        if left[0] < 0:
+            sys.setprofile(None)
+            act()
+
+    if n:
+        sys.setprofile(count)
+    else:
+        act()
 
 
 def _owner(dotted: str) -> tuple[Any, str]:
