@@ -1,12 +1,10 @@
 """A sweep goes on whatever happens to a run, and its end says what came out."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from running import ROOT
+from processes import start, write_to_nobody
 
 SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
 
@@ -83,16 +81,9 @@ def test_a_run_does_not_go_where_another_has_been(deltaflow):
 
 @pytest.mark.slow
 def test_a_sweep_goes_on_when_nobody_reads_any_more(tmp_path):
-    command = [sys.executable, str(ROOT / "train.py"), "-m", "seed=0,1,2", "hydra.sweep.dir=here",
-               *SHORT]  # fmt: skip
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    process.stdout.close()
-    error = process.stderr.read()
-    process.stderr.close()
-    assert process.wait() == 0
-    assert error == b""
+    ran = start(["-m", "seed=0,1,2", "hydra.sweep.dir=here", *SHORT], tmp_path, write_to_nobody)
+    assert ran.wait() == 0
+    assert ran.err == ""
     assert len(list(tmp_path.glob("here/*/summary.json"))) == 3
 
 

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import warnings
@@ -18,6 +17,7 @@ from polars.testing import assert_frame_equal
 from deltaflow import UserError, assemble, compare, load_run, run_sweep, train
 from deltaflow.commands.api import LOG
 from deltaflow.config.messages import INTERRUPTED
+from processes import start
 from running import CONF
 
 SHORT = ["logger=none", "trainer.max_epochs=2"]
@@ -58,9 +58,8 @@ def test_what_a_run_begins_with_can_be_assembled(trained):
 
 @pytest.mark.slow
 def test_python_and_the_command_line_train_the_same_network(trained, tmp_path):
-    command = [sys.executable, "-c", "from deltaflow.commands.train import main; main()"]
     settings = [*SHORT, "activation=leaky", "n_seeds=3", "seed=4", "hydra.run.dir=there"]
-    subprocess.run([*command, *settings], cwd=tmp_path, check=True, capture_output=True)
+    assert start(settings, tmp_path).wait() == 0
     there = load_run(tmp_path / "there")
     assert there.layers.equals(trained.layers, null_equal=True)
     assert there.summary["metrics"] == trained.summary["metrics"]
@@ -146,12 +145,6 @@ def test_what_is_no_run_is_refused(tmp_path):
         load_run(tmp_path)
 
 
-def test_importing_the_package_does_not_wait_for_torch():
-    script = "import sys, deltaflow; print('torch' in sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "False"
-
-
 @pytest.mark.parametrize("content", [b"junk", b"", b"PK\x03\x04 and so on"])
 def test_a_checkpoint_that_cannot_be_read_is_refused(content, copy):
     (copy / "checkpoints" / "last.ckpt").write_bytes(content)
@@ -174,16 +167,6 @@ def test_a_run_that_was_killed_is_titled_by_the_seeds_it_measured(trained, tmp_p
 def test_what_is_no_list_of_settings_is_refused(overrides):
     with pytest.raises(ValueError, match="must be given a list of a run's settings"):
         train(overrides)
-
-
-@pytest.mark.slow
-def test_python_hears_no_warnings_of_libraries_among_themselves(tmp_path):
-    script = (
-        "from deltaflow import train; "
-        f"train(['trainer.max_epochs=1', 'logger=none'], {str(tmp_path / 'run')!r})"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert (ran.stdout, ran.stderr) == ("", "")
 
 
 SMALL = ["logger=none", "trainer.max_epochs=1", "network.width=4"]

@@ -1,8 +1,6 @@
 """A visitor's page, without a browser."""
 
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -211,16 +209,6 @@ def test_a_lesson_shows_what_it_says(page, lesson):
         "edge_of_chaos": "chaotic",
     }
     assert one.training.outcome.kinds[0] == expected[lesson.name]
-
-
-def test_nothing_but_the_page_takes_panel_or_bokeh():
-    program = (
-        "import sys, deltaflow, deltaflow.commands.train, deltaflow.commands.job, "
-        "deltaflow.commands.analysis.live, deltaflow.live_page; "
-        "print(sorted({'panel', 'bokeh', 'param', 'tornado'} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):

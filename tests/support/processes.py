@@ -93,6 +93,14 @@ def sit_at(terminal: str) -> None:
     os.dup2(os.open(terminal, os.O_RDWR), 0)
 
 
+def write_to_nobody() -> None:
+    """Let a command that begins have a standard output that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    os.dup2(writing, 1)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+
+
 def _run(
     arguments: list[str],
     directory: Path,
