@@ -26,7 +26,7 @@ ALONE = ["data.split=[1,0,0]", "logger=none", "diagnostics=off"]
 @parametrize_with_checks(
     [
         FlowClassifier(max_epochs=8, overrides=["diagnostics=off"]),
-        FlowRegressor(max_epochs=20, overrides=["diagnostics=off"]),
+        FlowRegressor(max_epochs=8, overrides=["diagnostics=off"]),
     ]
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

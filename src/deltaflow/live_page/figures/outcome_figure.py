@@ -49,7 +49,7 @@ class OutcomeFigure:
         self._shown: Shown | None = None
 
     def dress(self, paper: Paper) -> None:
-        """Set the colours of a theme."""
+        """Put it on paper of another colour."""
         self._paper = paper
         restyle(self.figure, paper)
         self._line.glyph.line_color = self._band.glyph.fill_color = paper.colors[1]
