@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from killing import SWEEP as LONG
 from killing import alike, conduct, results
 from processes import Command, start
 from running import CONF
+from traps import at_call
 
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
           "submitit_local": ("hydra_submitit_launcher", "slurm"),
@@ -157,7 +159,8 @@ def test_workers_that_outlive_their_sweep_end_it_and_nothing_is_done_twice(tmp_p
     _require("joblib")
     conduct(tmp_path / "undisturbed")
     killed = tmp_path / "killed"
-    conductor = start([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed)
+    stays = partial(at_call, "deltaflow.sweep.report.report_on", "before", "SIGSTOP")
+    conductor = start([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed, stays)
     while not _summaries(killed / "sweep"):
         assert conductor.runs(0.01)
     workers = psutil.Process(conductor.process.pid).children(recursive=True)
