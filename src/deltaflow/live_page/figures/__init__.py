@@ -1,9 +1,9 @@
-"""The figures of the page: each takes what is known and shows it, and computes nothing.
+"""The figures of the live page. Each shows data that it is given; nothing is computed here.
 
 ``looks``
     colours, axes and legends, on light and on dark paper
 ``profile_figure``, ``training_figures``, ``phase_figure``, ``outcome_figure``
     a figure or a few each
 ``display``
-    all of them, and what is said above them
+    all figures, with the verdict and the status above them
 """

@@ -1,4 +1,4 @@
-"""How the page's figures look, on light and on dark paper."""
+"""The common style of the live page's figures, in a light and a dark theme."""
 
 import math
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ Figure = Any  # Bokeh's own class takes any property as an attribute
 
 @dataclass(frozen=True)
 class Paper:
-    """Colours of one theme.
+    """The colours of one theme.
 
     Attributes:
-        ink: of text and of theory's line.
-        quiet: of axes.
-        grid: of grid lines.
-        ground: behind what is drawn.
-        colors: of data, those of all figures, lighter on dark paper.
+        ink: colour of text and of theory's line.
+        quiet: colour of axes.
+        grid: colour of grid lines.
+        ground: background colour.
+        colors: colours of data, the same in all figures; lighter in the dark theme.
     """
 
     ink: str
@@ -42,18 +42,18 @@ LIGHT = Paper("#1b1c1e", "#5a5e66", "#ececee", "#ffffff", COLORS)
 DARK = Paper(
     "#e4e4e2", "#a2a7b0", "#2b2f35", "#15171a",
     ("#5ab4f0", "#f0874b", "#d6f2b0", "#b05fa0", "#f2e65a", "#4f78e0", "#f6b6cf", "#2fae8e"),
-)  # fmt: skip  # as a report's page has them
+)  # fmt: skip  # the same as on a report's page
 
 
 def empty_figure(title: str, x: str, y: str, label: str, **options: Any) -> Figure:
-    """A figure without data.
+    """Make a figure without data.
 
     Args:
-        title: above it.
-        x: the label of its horizontal axis.
-        y: the label of the other.
-        label: what it shows, for those who hear it.
-        options: of Bokeh's.
+        title: title of the figure.
+        x: label of the horizontal axis.
+        y: label of the vertical axis.
+        label: what the figure shows, for screen readers.
+        options: options of Bokeh's ``figure``.
     """
     made: Figure = figure(
         title=title, x_axis_label=x, y_axis_label=y, height=options.pop("height", 262),
@@ -76,19 +76,19 @@ def empty_figure(title: str, x: str, y: str, label: str, **options: Any) -> Figu
 
 
 def empty(*sources: ColumnDataSource) -> None:
-    """Take out what is drawn; a figure that shows nothing is not drawn again."""
+    """Remove the data of sources; one that is empty already is not changed."""
     for source in sources:
         if any(len(column) for column in source.data.values()):
             source.data = {key: [] for key in source.data}
 
 
 def fit(made: Figure, x: tuple[float, float], *heights: Any) -> None:
-    """Let the axes of a figure hold what is shown.
+    """Fit the axes of a figure to its data.
 
     Args:
         made: the figure.
-        x: the ends of its horizontal axis.
-        heights: of what is drawn.
+        x: the ends of the horizontal axis.
+        heights: arrays of the values that are drawn; values that are not finite are ignored.
     """
     made.x_range.update(start=x[0], end=x[1])
     known = np.concatenate([np.asarray(one, dtype=float) for one in heights])
@@ -105,7 +105,7 @@ def legend_above(made: Figure) -> None:
 
 
 def restyle(made: Figure, paper: Paper) -> None:
-    """Put a figure on paper of another colour."""
+    """Give a figure the colours of a theme."""
     made.background_fill_color = made.border_fill_color = paper.ground
     made.outline_line_color = paper.grid
     made.title.text_color = paper.ink
@@ -124,15 +124,14 @@ def restyle(made: Figure, paper: Paper) -> None:
 
 
 def fit_powers(made: Figure, x: tuple[float, float], *heights: Any, most: int = 9) -> None:
-    """Let the axes hold what is shown, on a logarithmic vertical axis of a decade at least.
-
-    Values that are not finite or not positive are left out; if none is left, nothing changes.
+    """Fit the axes to the data; the vertical axis is logarithmic and spans at least a decade.
 
     Args:
         made: the figure; the ticker of its vertical axis is a ``FixedTicker``.
-        x: the ends of its horizontal axis.
-        heights: of what is drawn.
-        most: ticks on the vertical axis.
+        x: the ends of the horizontal axis.
+        heights: arrays of the values that are drawn; values that are not finite or not positive
+            are ignored.
+        most: largest number of ticks on the vertical axis.
     """
     made.x_range.update(start=x[0], end=x[1])
     known = np.concatenate([np.asarray(one, dtype=float) for one in heights])
@@ -148,13 +147,13 @@ def fit_powers(made: Figure, x: tuple[float, float], *heights: Any, most: int = 
 
 
 def name_ticks(axis: Any, names: Mapping[Any, str]) -> None:
-    """Put ticks with names of their own on an axis, whose ticker is a ``FixedTicker``.
+    """Set the ticks of an axis and their labels.
 
-    The ticker stays: for a new one, Bokeh would go through every model of the page.
+    The ticker is kept, because Bokeh visits every model of the page for a new one.
 
     Args:
-        axis: of a figure.
-        names: by the place of the tick.
+        axis: an axis whose ticker is a ``FixedTicker``.
+        names: the label of each tick, by its place.
     """
     axis.ticker.ticks = list(names)
     axis.major_label_overrides = dict(names)

@@ -49,7 +49,7 @@ class OutcomeFigure:
         self._shown: Shown | None = None
 
     def dress(self, paper: Paper) -> None:
-        """Put it on paper of another colour."""
+        """Set the colours of a theme."""
         self._paper = paper
         restyle(self.figure, paper)
         self._line.glyph.line_color = self._band.glyph.fill_color = paper.colors[1]

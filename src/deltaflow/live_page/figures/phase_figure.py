@@ -1,4 +1,4 @@
-"""The phase diagram of the page, with the network in it."""
+"""The phase diagram of the live page, with the network in it."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ from deltaflow.live_page.figures.looks import FONT, VIRIDIS, Paper, empty_figure
 from deltaflow.live_page.forecast import SIGMA_B, SIGMA_W
 from deltaflow.theory import PHASES, PhaseDiagram
 
-_DEPTHS = (1.0, 1000.0)  # of the colours
-_ROOM = 1.05  # that half a phase's name takes
+_DEPTHS = (1.0, 1000.0)  # trainable depths at the ends of the colour scale, layers
+_HALF_NAME = 1.05  # half the width of a phase's name, in units of σ_w
 
 
 class PhaseFigure:
-    """The phase diagram, with the network in it; a click puts it elsewhere."""
+    """The phase diagram with the network as a star; a click moves the star."""
 
     def __init__(self) -> None:
         self.figure = empty_figure(
@@ -56,7 +56,7 @@ class PhaseFigure:
         self._shown: PhaseDiagram | None = None
 
     def dress(self, paper: Paper) -> None:
-        """Put it on paper of another colour."""
+        """Set the colours of a theme."""
         restyle(self.figure, paper)
         self.bar.background_fill_color = paper.ground
         self.bar.major_label_text_color = self.meaning.text_color = paper.quiet
@@ -74,13 +74,13 @@ class PhaseFigure:
         for name, where in phases:
             if where.mean() > 0.08:
                 b, w = (np.median(places) for places in np.nonzero(where))
-                words["x"].append(np.clip(SIGMA_W[int(w)], _ROOM, SIGMA_W[-1] - _ROOM))
+                words["x"].append(np.clip(SIGMA_W[int(w)], _HALF_NAME, SIGMA_W[-1] - _HALF_NAME))
                 words["y"].append(SIGMA_B[int(b)])
                 words["text"].append(f"{name}:\n{PHASES[name]}")
         self.names.data = words
 
     def move(self, point: tuple[float, float] | None) -> None:
-        """Put the network elsewhere; ``None`` for nowhere."""
+        """Move the star to (σ_w, σ_b); ``None`` removes it."""
         self.here.data = {"x": [point[0]] if point else [], "y": [point[1]] if point else []}
 
 

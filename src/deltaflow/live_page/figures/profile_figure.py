@@ -1,4 +1,4 @@
-"""A quantity by layer: theory, the band over seeds, the first step behind it."""
+"""The depth profile of a quantity: theory, the current step and step 0."""
 
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
@@ -23,7 +23,7 @@ _QUANTITIES = {
 
 
 class ProfileFigure:
-    """δ by layer: theory's line, the band over seeds now, and step 0 behind it."""
+    """A quantity by layer: theory's line, the current step with its band, and step 0."""
 
     def __init__(self) -> None:
         self.figure = empty_figure(
@@ -50,7 +50,7 @@ class ProfileFigure:
                                 line_dash="dotted", legend_label="theory")  # fmt: skip
 
     def dress(self, paper: Paper) -> None:
-        """Put it on paper of another colour."""
+        """Set the colours of a theme."""
         restyle(self.figure, paper)
         now, start = paper.colors[0], paper.colors[1]
         self._band.glyph.fill_color = self._each.glyph.line_color = now
@@ -63,8 +63,8 @@ class ProfileFigure:
         """Show theory alone.
 
         Args:
-            name: of the quantity.
-            line: predicted, by layer.
+            name: name of the quantity in the layers table.
+            line: the predicted values, ``[L − 1]``.
         """
         empty(self.seeds, *(source for key, source in self.sources.items() if key != "theory"))
         self._draw_theory(line)
@@ -72,7 +72,7 @@ class ProfileFigure:
         fit_powers(self.figure, (0.5, len(line) + 1.5), line)
 
     def show(self, name: str, first: LayerStep, last: LayerStep) -> None:
-        """Show what was measured of a quantity."""
+        """Show the measured values of a quantity, with theory."""
         now, start = last.profiles[name], first.profiles[name]
         x = np.arange(1, len(now.mean) + 1)
         is_band = len(now.seeds) >= FEW

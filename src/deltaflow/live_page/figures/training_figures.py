@@ -1,4 +1,4 @@
-"""What was recorded so far: δ by layer and step, loss and accuracy, units that pass little back."""
+"""Figures of the records so far: δ by layer and step, loss and accuracy, and shares of units."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ class HeatFigure:
         self.figure.grid.visible = False
 
     def dress(self, paper: Paper) -> None:
-        """Put it on paper of another colour."""
+        """Set the colours of a theme."""
         restyle(self.figure, paper)
         self.bar.background_fill_color = paper.ground
         self.bar.major_label_text_color = paper.quiet
@@ -59,7 +59,7 @@ class HeatFigure:
         empty(self.source)
 
     def show(self, course: Course, epoch_steps: int) -> None:
-        """Show every step, of many every second, third …, as far as the epoch will go."""
+        """Show the steps so far, thinned if there are many; the axis ends with the epoch."""
         steps = course.layers.steps
         stride = -(-len(steps) // _MOST_COLUMNS)
         grid = np.stack([delta for _, delta in steps[::stride]], axis=1)
@@ -98,7 +98,7 @@ class CurvesFigure:
         self.figure.title.text = f"{name} (dashed: validation)"
 
     def dress(self, paper: Paper) -> None:
-        """Put it on paper of another colour."""
+        """Set the colours of a theme."""
         restyle(self.figure, paper)
         self._step.glyph.line_color = self._train.glyph.line_color = paper.colors[0]
         self._lone.glyph.update(fill_color=paper.colors[0], line_color=paper.colors[0])
@@ -110,7 +110,7 @@ class CurvesFigure:
         empty(*self.sources.values())
 
     def show(self, course: Course, name: str, epoch_steps: int) -> None:
-        """Show a column of the metrics table; of the loss each update's too."""
+        """Show a column of the metrics table; for the loss also the loss of each update."""
         for split, source in (("train", "train"), ("validation", "val")):
             epochs, means = course.metrics.by_epoch(split, name)
             if len(epochs) != len(self.sources[source].data["x"]):
@@ -136,7 +136,7 @@ class CurvesFigure:
             fit(self.figure, x, *drawn)
 
     def _scale(self, scale: tuple[Any, Any]) -> None:
-        """Set scale and ticker of the vertical axis, if they are others."""
+        """Set scale and ticker of the vertical axis, if they change."""
         axis = self.figure.yaxis[0]
         if axis.ticker is not scale[1]:
             self.figure.y_scale, axis.ticker = scale
@@ -144,7 +144,7 @@ class CurvesFigure:
 
 
 class SharesFigure:
-    """Shares of units that pass little or nothing back, by layer."""
+    """The shares of saturated, inactive and dead units by layer."""
 
     def __init__(self) -> None:
         self.figure = empty_figure(
@@ -163,7 +163,7 @@ class SharesFigure:
             self._drawn.append((line, dots))
 
     def dress(self, paper: Paper) -> None:
-        """Put it on paper of another colour."""
+        """Set the colours of a theme."""
         restyle(self.figure, paper)
         for (line, dots), color in zip(self._drawn, paper.colors[:3], strict=True):
             line.glyph.line_color = dots.glyph.line_color = dots.glyph.fill_color = color
