@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from deltaflow.commands.job import STACK, Waiting, train_waiting
+from deltaflow.commands.shared_stacks import train_shared
 from deltaflow.config.sweep_composition import SweepComposer
 from deltaflow.experiment.builders import n_folds
 from deltaflow.experiment.stacking import most_networks, shape
@@ -113,6 +114,7 @@ def launch(
     sweep: DictConfig,
     job_overrides: Sequence[Sequence[str]],
     first_number: int,
+    shared: bool = False,
 ) -> list[JobReturn]:
     """Train the runs of a sweep, those of one shape together.
 
@@ -123,6 +125,7 @@ def launch(
         sweep: configuration of the sweep.
         job_overrides: of each run.
         first_number: of the first run.
+        shared: whether the second process trains some of the stacks.
 
     Returns:
         What Hydra notes of each run, in their order.
@@ -132,14 +135,17 @@ def launch(
     Path(str(sweep.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
     composer = SweepComposer(context.config_loader, sweep)
     runs = [SweptRun(n, tuple(own)) for n, own in enumerate(job_overrides, start=first_number)]
-    n_processes = _n_processes(launcher)
+    n_processes = 2 if shared else _n_processes(launcher)
     stacks = _stacks(composer, runs, n_processes)
     stack_task = StackTask(context, task, composer, stacks, os.getpid())
     numbers = range(len(stacks))
     if launcher is None:
         out = console()
         bar = Progress(out, len(runs)) if out.is_terminal else None
-        jobs = [stack_task.train(number, bar) for number in numbers]
+        if shared and len(stacks) > 1:
+            jobs = train_shared(stack_task, out, bar)
+        else:
+            jobs = [stack_task.train(number, bar) for number in numbers]
     else:
         quiet = HydraContext(context.config_loader, Callbacks())  # which hear of runs, not stacks
         launcher.setup(hydra_context=quiet, task_function=stack_task, config=sweep)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.commands.hydra_application import run_application
 from deltaflow.commands.process import prepare
+from deltaflow.commands.second import MAY_SHARE
 from deltaflow.config import limits
 from deltaflow.config.description import described, watch_note
 from deltaflow.config.messages import (
@@ -40,6 +42,7 @@ _RAY = {
 
 def main() -> None:
     """Run the command line; the exit status is 0 only if everything went well."""
+    MAY_SHARE.set(True)
     run_command_line(sys.argv)
 
 
@@ -55,20 +58,34 @@ def run_command_line(typed: Sequence[str]) -> None:
     for name, value in _RAY.items():  # must be there before Ray is imported
         os.environ.setdefault(name, value)
     CURRENT_SWEEP.set(None)
-    command = list(typed)
-    parent = os.getpid()
     prepare()
-
-    def application(config: DictConfig) -> float | None:
-        prepare()
-        with raised_once(), ends_with_parent(parent):
-            return _train(config, command, with_traceback)
-
+    application = Application(list(typed), with_traceback, os.getpid())
     with raised_once():
         try:
-            _in_one_message(application, command[1:], with_traceback)
+            _in_one_message(application, typed[1:], with_traceback)
         except KeyboardInterrupt:  # while something else was being said
             raise SystemExit(INTERRUPTED) from None
+
+
+@dataclass(frozen=True)
+class Application:
+    """What Hydra calls for each run, in whatever process.
+
+    Attributes:
+        command: the command line, the program first.
+        with_traceback: whether errors come with one.
+        parent: number of the process that conducts.
+    """
+
+    command: Sequence[str]
+    with_traceback: bool
+    parent: int
+
+    def __call__(self, config: DictConfig) -> float | None:
+        """Train a run, or have it wait in a stack."""
+        prepare()
+        with raised_once(), ends_with_parent(self.parent):
+            return _train(config, self.command, self.with_traceback)
 
 
 def _in_one_message(

@@ -14,9 +14,9 @@ from deltaflow.system.memory import ran_out
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells give it."""
-_LOST_WORKERS = (  # of plugins
+_LOST_WORKERS = (  # most of plugins
     "TerminatedWorkerError", "BrokenProcessPool", "UncompletedJobError",
-    "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError",
+    "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError", "LostProcessError",
 )  # fmt: skip
 
 

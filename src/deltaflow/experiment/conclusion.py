@@ -11,7 +11,7 @@ from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.figures import run_picture
 from deltaflow.system.environment import imported
 from deltaflow.system.processes import n_cores
-from deltaflow.system.second_process import SecondProcess, second_process
+from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.training.callbacks import Progress
 
 _ENOUGH = 8  # runs whose pictures take longer than the second process needs to start
@@ -24,7 +24,7 @@ def drawing_beside(n_runs: int) -> Iterator[SecondProcess | None]:
     Args:
         n_runs: to be drawn.
     """
-    artist = None
+    artist, before = None, running_process()
     if n_runs >= _ENOUGH and n_cores() > 1:
         try:
             artist = second_process()
@@ -34,7 +34,7 @@ def drawing_beside(n_runs: int) -> Iterator[SecondProcess | None]:
     try:
         yield artist
     except BaseException:
-        if artist is not None:
+        if artist is not None and artist is not before:
             artist.end()  # nobody will look at what it draws
         raise
 

@@ -39,6 +39,7 @@ from deltaflow.records.summary import (
     write_summary,
 )
 from deltaflow.records.tables import TableWriter, parquet
+from deltaflow.records.trust import Mark, marks_of_written, trust
 
 __all__ = [
     "LAYERS",
@@ -55,6 +56,7 @@ __all__ = [
     "EmptySummaryError",
     "Fit",
     "Interval",
+    "Mark",
     "Recording",
     "Replica",
     "Schema",
@@ -68,6 +70,7 @@ __all__ = [
     "WrongFieldError",
     "decode",
     "differences",
+    "marks_of_written",
     "parquet",
     "read_columns",
     "read_search",
@@ -76,6 +79,7 @@ __all__ = [
     "runs_schema",
     "summary_of",
     "told_apart",
+    "trust",
     "write_search",
     "write_summary",
 ]

@@ -15,6 +15,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from deltaflow.records.schema import LAYERS, METRICS, Schema
+from deltaflow.records.trust import is_trusted
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 from deltaflow.system.files import UnusableFileError, folders, open_file
@@ -35,7 +36,6 @@ _MOST = {"layer": 100_000}  # the largest value of a column
 _GREATEST = 2**62  # the largest value of other columns of whole numbers
 _SPLITS = ("train", "validation", "test")
 _LONGEST_REASON = 300  # characters
-_written: set[tuple[int, ...]] = set()  # marks of the whole tables that this process has written
 
 
 def read_table(directory: Path, schema: Schema, *, is_own: bool = False) -> pl.DataFrame:
@@ -91,12 +91,6 @@ def read_part(directory: Path, name: str, schema: Schema) -> pl.DataFrame:
         ValueError: if the file is not a table of this schema.
     """
     return _read(directory, name, schema, schema.types, is_own=True)
-
-
-def note_written(path: Path) -> None:
-    """Note that this process has written a file; until it changes, the file is trusted."""
-    if (mark := _mark(path)) is not None:
-        _written.add(mark)
 
 
 def warn_of_loss(error: Exception) -> None:
@@ -158,7 +152,7 @@ def _read(
         n_held: bytes of the table's other files that are in memory.
     """
     with _as_table(directory / name, schema):
-        if is_own or _mark(directory / name) in _written:
+        if is_own or is_trusted(directory / name):
             return _decoded(directory, name, schema, types, n_held)
         question = (str(directory), name, schema.name, list(types), n_held)
         size = (directory / name).lstat().st_size
@@ -195,15 +189,6 @@ def _decoded(
         frame = pl.read_parquet(file, columns=[column for column in types if column in there])
         absent = [c.absent for c in schema.columns if c.name in types and c.name not in there]
         return _checked(frame.with_columns(absent).select(list(types)), schema)
-
-
-def _mark(path: Path) -> tuple[int, ...] | None:
-    """Numbers that identify a file and its version; ``None`` if there is no file."""
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 @contextmanager

@@ -10,12 +10,12 @@ import polars as pl
 from deltaflow.records.reading import (
     CHUNKS,
     chunk_names,
-    note_written,
     read_part,
     read_table,
     warn_of_loss,
 )
 from deltaflow.records.schema import Schema
+from deltaflow.records.trust import note_written
 from deltaflow.system.files import make_folder, replace_file
 
 

@@ -6,16 +6,23 @@ process hands over is called there, so questions and answers are pickled.
 
 import atexit
 import contextlib
+import ctypes
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
+from deltaflow.system.signals import raise_asking
+
 Value = TypeVar("Value")
 _MOMENT = 0.1  # seconds
+_PATIENCE = 60.0  # seconds for an ending to be written
+_END_WITH_PARENT = 1  # Linux's number of the request to be sent a signal then
+_is_second: list[bool] = []  # whether this process is another one's second
 _START = (
     "import sys; sys.path[:] = {path!r}; from deltaflow.system.second_process import serve; serve()"
 )
@@ -56,6 +63,16 @@ class SecondProcess:
         """
         return self.thread.submit(self._ask, function, arguments)
 
+    def interrupt(self, under_way: Future[Any]) -> None:
+        """Interrupt what is called, and wait until it has brought itself to an end.
+
+        Args:
+            under_way: what :meth:`submit` returned of it.
+        """
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        wait([under_way], _PATIENCE)
+
     def end(self) -> None:
         """End the process, if it is this one's; what it has not done yet fails."""
         atexit.unregister(self.end)
@@ -84,8 +101,10 @@ def second_process() -> SecondProcess:
     """The second process of this one.
 
     Raises:
-        OSError: if it cannot be started.
+        OSError: if it cannot be started, or this one is another's second.
     """
+    if _is_second:
+        raise OSError("A second process has none of its own.")
     if (running := running_process()) is not None:
         return running
     for old in _kept:
@@ -109,7 +128,15 @@ def received(answer: Future[Value] | None) -> Value | None:
 
 
 def serve() -> None:
-    """Call what is asked for on standard input, until it ends. This is the second process."""
+    """Call what is asked for on standard input, until it ends. This is the second process.
+
+    SIGTERM interrupts what is called. Where Linux can, the process ends when its parent does,
+    whatever it does then.
+    """
+    _is_second.append(True)
+    raise_asking()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL)
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     while True:
@@ -119,7 +146,7 @@ def serve() -> None:
             return
         try:
             answer = pickle.dumps((function(*arguments), None))
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             answer = pickle.dumps((None, f"{type(error).__name__}: {error}"))
         answers.write(answer)
         answers.flush()

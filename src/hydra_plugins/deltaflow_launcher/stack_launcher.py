@@ -12,6 +12,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from deltaflow.commands.second import begin_second
 from deltaflow.system.environment import imported
 
 
@@ -49,9 +50,16 @@ class StackLauncher(Launcher):
         Returns:
             What Hydra notes of each run, in their order.
         """
+        shared = self.launcher is None and begin_second(self.config, job_overrides)
         stacks = imported("deltaflow.commands.stacks")
         returned: Sequence[JobReturn] = stacks.launch(
-            self.launcher, self.context, self.task, self.config, job_overrides, initial_job_idx
+            self.launcher,
+            self.context,
+            self.task,
+            self.config,
+            job_overrides,
+            initial_job_idx,
+            shared,
         )
         return returned
 

@@ -35,6 +35,10 @@ class Progress(pl.Callback):
         self._n_before += self._n_together
         self._n_together, self._n_ended = n_runs, 0
 
+    def add(self, n_runs: int) -> None:
+        """Note that runs have ended that were trained elsewhere."""
+        self._n_before += n_runs
+
     def end(self, label: str) -> None:
         """Count a run of the current training as ended."""
         self._n_ended += 1

@@ -1,0 +1,161 @@
+"""A sweep whose stacks are trained by two processes: the same results, and one end for both."""
+
+import signal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from deltaflow.commands import second
+from deltaflow.commands.second import begin_second
+from deltaflow.config.composition import compose_run
+from deltaflow.records import LAYERS, METRICS, read_summary, read_table
+from killing import alike
+from processes import start
+from waiting import wait_until
+
+SETTINGS = ["-m", "seed=range(8)", "network.depth=2", "network.width=8", "logger=none",
+            "trainer.max_epochs=4", "trainer.precision=64-true"]  # fmt: skip
+
+PHI = """
+import os, signal
+import torch
+
+class Acting(torch.nn.Module):
+    '''tanh; some time in training, and only in a second process, it does something.'''
+
+    calls = 0
+
+    def forward(self, z):
+        if z.ndim == 3 and os.getppid() == int(open("conductor").read()):
+            Acting.calls += 1
+            if Acting.calls >= 40:
+                {act}
+        return z.tanh()
+"""
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A sweep with a φ that acts in the second process."""
+
+    def begin(act: str):
+        (tmp_path / "acting.py").write_text(PHI.format(act=act))
+        # The command is a fork of this process, whose number it takes before it imports the φ.
+        own = ["activation._target_=acting.Acting", "hydra.sweep.dir=sweep"]
+        command = start([*SETTINGS, *own], tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+        (tmp_path / "conductor").write_text(str(command.process.pid))
+        return command
+
+    return begin
+
+
+def runs_of(folder: Path) -> dict[str, Path]:
+    return {path.parent.name: path.parent for path in sorted(folder.glob("*/summary.json"))}
+
+
+@pytest.mark.slow
+def test_two_processes_come_to_what_one_comes_to(tmp_path):
+    both, one = (tmp_path / name for name in ("both", "one"))
+    for folder, more in ((both, []), (one, ["trainer.threads=1"])):
+        command = start([*SETTINGS, f"hydra.sweep.dir={folder}", *more], tmp_path)
+        assert command.wait() == 0, command.err
+        assert command.err == ""
+        said = [line for line in command.out.splitlines() if ": completed" in line]
+        assert [line.partition("_")[0] for line in said] == [*"01234567"]
+    summaries = {folder: [read_summary(path) for path in runs_of(folder).values()]
+                 for folder in (both, one)}  # fmt: skip
+    assert len({summary.process for summary in summaries[both]}) == 2
+    assert len({summary.process for summary in summaries[one]}) == 1
+    for ours, other in zip(runs_of(both).values(), runs_of(one).values(), strict=True):
+        assert (ours / "flow.png").exists()
+        for schema in (LAYERS, METRICS):
+            assert alike(read_table(ours, schema), read_table(other, schema))
+    ours, other = (pl.read_parquet(folder / "runs.parquet") for folder in (both, one))
+    own = ["wall_seconds", "run", "directory", "overrides"]  # threads=1 is typed in one
+    assert alike(ours.drop(own, strict=False), other.drop(own, strict=False))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_interrupts_both(sweep, tmp_path, number):
+    command = sweep(f"os.kill(os.getppid(), {int(number)}); import time; time.sleep(60)")
+    assert command.wait() == 130
+    assert "Traceback" not in command.err
+    assert "sweep.resume=" in command.err
+    statuses = {read_summary(path).status for path in runs_of(tmp_path / "sweep").values()}
+    assert statuses <= {"interrupted", "completed"}
+    assert "interrupted" in statuses
+    assert not list((tmp_path / "sweep").glob("*/records"))
+
+
+@pytest.mark.slow
+def test_a_second_process_that_is_killed_ends_the_sweep_which_can_go_on(sweep, tmp_path):
+    command = sweep("os.kill(os.getpid(), signal.SIGKILL)")
+    assert command.wait() == 1
+    assert "Found that one of them has ended" in command.err
+    assert "sweep.resume=" in command.err
+    statuses = [read_summary(path).status for path in runs_of(tmp_path / "sweep").values()]
+    assert statuses.count("completed") == statuses.count("running") == 4
+    (tmp_path / "conductor").write_text("0")
+    own = ["activation._target_=acting.Acting", "sweep.resume=sweep"]
+    again = start([*SETTINGS, *own], tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+    assert again.wait() == 0, again.err
+    found = runs_of(tmp_path / "sweep")
+    assert [read_summary(path).status for path in found.values()] == ["completed"] * 8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").exists(), reason="asks for Linux")
+def test_it_ends_with_the_process_that_started_it(sweep, tmp_path):
+    command = sweep(
+        "open('second', 'w').write(str(os.getpid()));"
+        "os.kill(os.getppid(), signal.SIGKILL); import time; time.sleep(60)"
+    )
+    assert command.wait() == -signal.SIGKILL
+    stat = Path("/proc") / (tmp_path / "second").read_text() / "stat"
+
+    def has_ended() -> bool:  # though nobody may have asked yet how
+        try:
+            return stat.read_text().rpartition(")")[2].split()[0] in "ZX"
+        except OSError:
+            return True
+
+    wait_until(has_ended)
+
+
+@pytest.mark.slow
+def test_runs_that_fail_there_fail_alone(sweep, tmp_path):
+    command = sweep("raise ArithmeticError('not there')")
+    assert command.wait() == 1
+    assert command.err.count("not there") == 4
+    statuses = [read_summary(path).status for path in runs_of(tmp_path / "sweep").values()]
+    assert statuses == ["completed"] * 4 + ["failed"] * 4
+    assert "Traceback" not in command.err
+
+
+def asked(overrides, n_runs=8):
+    config, _ = compose_run(list(overrides), Path("sweep"))
+    return begin_second(config, [[f"seed={n}", *overrides] for n in range(n_runs)])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "n_runs"),
+    [([], 7), (["trainer.threads=1"], 8), (["accelerator=auto"], 8),
+     (["trainer.accelerator=cuda"], 8), (["sweep.fail_fast=true"], 8)],
+)  # fmt: skip
+def test_small_sweeps_and_such_that_need_all_are_left_to_one(overrides, n_runs, monkeypatch):
+    monkeypatch.setattr(second, "n_cores", lambda: 2)
+    monkeypatch.setattr(second, "second_process", lambda: pytest.fail("it is started"))
+    token = second.MAY_SHARE.set(True)
+    assert not asked(overrides, n_runs)
+    second.MAY_SHARE.reset(token)
+
+
+@pytest.mark.parametrize(("may", "cores"), [(False, 2), (True, 1)])
+def test_a_notebook_and_a_single_core_have_no_second_process(may, cores, monkeypatch):
+    monkeypatch.setattr(second, "n_cores", lambda: cores)
+    monkeypatch.setattr(second, "second_process", lambda: pytest.fail("it is started"))
+    token = second.MAY_SHARE.set(may)
+    assert not asked([])
+    second.MAY_SHARE.reset(token)
