@@ -2,8 +2,8 @@
 
 A sweep is run in a process of its own, as the command line runs it. The functions
 named here are timed; while one calls another, the outer one's clock stands still, so that the
-phases add up to the whole. Only the report is one phase whatever it
-does.
+phases add up to the whole. Only the report is one phase whatever it does. Of a sweep that two
+processes share, it is the first one's time; waiting for the second is ``other``.
 """
 
 import importlib
