@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar, cast
 
@@ -76,6 +77,11 @@ class Part:
     backpropagation: Backpropagation | None = None
     updates: list[Updates] = field(default_factory=list)
 
+    @cached_property
+    def parameters(self) -> list[nn.Parameter]:
+        """Those of the network, which a walk through its modules takes time to find."""
+        return list(self.network.parameters())
+
     def evaluate(self, batch: Batch, step: int, training: bool) -> Outputs:
         """Loss and prediction of each sample.
 
@@ -91,7 +97,7 @@ class Part:
     def descend(self, batch: Batch, step: int, training: bool) -> Outputs:
         """The same, and the gradient of each replica's mean loss, for its own parameters."""
         if self.backpropagation is None:
-            for parameter in self.network.parameters():
+            for parameter in self.parameters:
                 parameter.grad = None
             outputs = self.evaluate(batch, step, training)
             outputs["sample_loss"].mean(1).sum().backward()
@@ -126,7 +132,7 @@ class Part:
         """
         own = slice(max(own.start, self.own.start), min(own.stop, self.own.stop))
         within = slice(own.start - self.own.start, own.stop - self.own.start)
-        views = list(self.network.parameters())
+        views = list(self.parameters)
         if own != self.own:
             views = [nn.Parameter(view.data[within]) for view in views]
         self.updates.append(Updates(own, hastened(make(views)), within, views))
@@ -134,7 +140,7 @@ class Part:
 
     def hand_gradients_over(self) -> None:
         """Let each optimizer have its slice of the gradients, which may be there already."""
-        gradients = [parameter.grad for parameter in self.network.parameters()]
+        gradients = [parameter.grad for parameter in self.parameters]
         for update in self.updates:
             for i, (view, gradient) in enumerate(zip(update.views, gradients, strict=True)):
                 there = view.grad is not None and update.given.get(i) is gradient
