@@ -3,12 +3,14 @@
 import operator
 import os
 import signal
+import subprocess
 import time
 
 import pytest
 
 from deltaflow.system import second_process as module
 from deltaflow.system.second_process import SecondProcess, second_process
+from waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +51,31 @@ def test_a_process_that_has_ended_fails_what_it_was_asked_and_is_replaced(monkey
     assert second is not first
     assert second.submit(operator.neg, 1).result() == -1
     second.end()
+
+
+def test_one_that_began_in_another_folder_is_replaced(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_kept", [])
+    first = second_process()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "own")
+    second = second_process()
+    assert first.process.poll() is not None
+    assert second.submit(os.getcwd).result() == str(tmp_path)
+    assert second_process() is second
+    second.end()
+
+
+def test_an_interruption_reaches_what_is_called_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_kept", [])
+    first, begun = second_process(), tmp_path / "begun"
+    asked = first.submit(subprocess.run, ["sh", "-c", f"touch '{begun}'; exec sleep 60"])
+    wait_until(begun.exists)
+    first.interrupt(asked)
+    assert "KeyboardInterrupt" in str(asked.exception())
+    assert first.submit(operator.neg, 1).result() == -1
+    first.end()
+
+
+def test_a_second_process_has_none_of_its_own(other):
+    with pytest.raises(RuntimeError, match="has none of its own"):
+        other.submit(second_process).result()

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from deltaflow.records import Mark, marks_of_written, trust
-from deltaflow.system.second_process import SecondProcess, second_process
+from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 
@@ -70,7 +70,8 @@ def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[Jo
     jobs: dict[int, list[JobReturn]] = {}
     try:
         torch.set_num_threads(n_threads)
-        shared = SharedStacks(second_process(), task, n_stacks, n_threads)
+        second = running_process() or second_process()
+        shared = SharedStacks(second, task, n_stacks, n_threads)
         try:
             while len(jobs) < n_stacks:
                 if (number := shared.next()) is not None:

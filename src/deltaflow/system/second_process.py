@@ -31,12 +31,16 @@ _START = (
 class SecondProcess:
     """Calls functions in the order in which they are submitted.
 
+    Attributes:
+        place: the working directory, and where modules are found; as here when it began.
+
     Raises:
         OSError: if it cannot be started.
     """
 
     def __init__(self) -> None:
         self.owner = os.getpid()
+        self.place = _place()
         self.process = subprocess.Popen(
             [sys.executable, "-c", _START.format(path=sys.path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -98,14 +102,14 @@ _kept: list[SecondProcess] = []
 
 
 def second_process() -> SecondProcess:
-    """The second process of this one.
+    """The second process of this one, in the same working directory.
 
     Raises:
         OSError: if it cannot be started, or this one is another's second.
     """
     if _is_second:
         raise OSError("A second process has none of its own.")
-    if (running := running_process()) is not None:
+    if (running := running_process()) is not None and running.place == _place():
         return running
     for old in _kept:
         old.end()
@@ -116,6 +120,10 @@ def second_process() -> SecondProcess:
 def running_process() -> SecondProcess | None:
     """The second process of this one, if it has been started."""
     return _kept[-1] if _kept and _kept[-1].is_usable else None
+
+
+def _place() -> tuple[str, list[str]]:
+    return os.getcwd(), list(sys.path)
 
 
 def received(answer: Future[Value] | None) -> Value | None:
