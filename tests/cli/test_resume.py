@@ -54,6 +54,14 @@ def end(folder, status):
     (folder / "summary.json").write_text(json.dumps(summary | {"status": status}))
 
 
+def test_runs_with_references_and_loggers_are_known_again(tmp_path, monkeypatch, capfd):
+    sweep = ["-m", "init=torch,he", "scheduler=cosine", *SHORT[1:]]
+    assert type_in(monkeypatch, tmp_path, *sweep, "hydra.sweep.dir=here") == 0
+    assert type_in(monkeypatch, tmp_path, *sweep, "sweep.resume=here") == 0
+    assert capfd.readouterr().out.count("(kept)") == 2
+    assert len(runs_in(tmp_path)) == 2
+
+
 @pytest.mark.slow
 def test_what_is_finished_stays_as_it_is(deltaflow, tmp_path):
     first = deltaflow(*FRESH)

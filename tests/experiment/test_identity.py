@@ -70,6 +70,16 @@ def test_where_hydra_writes_does_not_matter(monkeypatch):
     assert within("a", 1) == within("b", 1) != within("a", 2)
 
 
+def test_it_is_the_same_when_hydra_has_gone(monkeypatch):
+    folder = {"folder": "${hydra:runtime.output_dir}"}
+    config = OmegaConf.create({"logger": folder, "slope": "${oc.select:activation.slope,0.0}"})
+    hydra = {"hydra": {"runtime": {"output_dir": "here"}}}
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.create(hydra))
+    there = identity(config)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    assert identity(config) == there == identity(OmegaConf.create({"slope": 0.0}))
+
+
 def test_a_reference_that_leads_nowhere_is_told_as_it_was_typed():
     typed = [OmegaConf.create({"seed": f"${{{name}}}"}) for name in ("nope", "nowhere")]
     assert identity(typed[0]) != identity(typed[1])

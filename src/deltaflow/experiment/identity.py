@@ -46,10 +46,13 @@ def identity(config: DictConfig) -> str:
 
 
 def _settings(config: DictConfig) -> dict[str, Any]:
-    """All settings; references are resolved, except those to Hydra's settings."""
+    """All settings; references are resolved, except those to Hydra's settings.
+
+    A run of a stack is noted once Hydra has been left, where none of these could be resolved.
+    """
     typed = OmegaConf.to_container(config)
     try:
-        found = OmegaConf.to_container(config, resolve=True)
+        found = OmegaConf.to_container(OmegaConf.create(_without_hydra(typed)), resolve=True)
     except OmegaConfBaseException:  # a reference cannot be resolved: the run will fail
         found = typed
     settings = _followed(typed, found)
@@ -57,14 +60,26 @@ def _settings(config: DictConfig) -> dict[str, Any]:
     return settings
 
 
+def _without_hydra(typed: Any) -> Any:
+    if isinstance(typed, dict):
+        return {key: _without_hydra(value) for key, value in typed.items()}
+    if isinstance(typed, list):
+        return [_without_hydra(value) for value in typed]
+    return None if _leads_to_hydra(typed) else typed
+
+
 def _followed(typed: Any, found: Any) -> Any:
-    if isinstance(typed, str) and "${hydra:" in typed:
+    if _leads_to_hydra(typed):
         return typed
     if isinstance(typed, dict):
         return {str(key): _followed(typed[key], found[key]) for key in typed}
     if isinstance(typed, list):
         return [_followed(*pair) for pair in zip(typed, found, strict=True)]
     return found
+
+
+def _leads_to_hydra(typed: Any) -> bool:
+    return isinstance(typed, str) and "${hydra:" in typed
 
 
 def _remove(tree: Any, path: list[str]) -> None:
