@@ -24,6 +24,22 @@ def test_a_notebooks_display_is_left_alone():
     assert os.environ["MPLBACKEND"] == "agg"
 
 
+@pytest.mark.parametrize(
+    ("typed", "threads"),
+    [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3"), ({"OMP_NUM_THREADS": "2"}, None)],
+    ids=["none", "own", "of all"],
+)
+def test_numpy_has_one_thread_unless_somebody_asks_for_more(typed, threads, monkeypatch):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")  # so that it is taken back at the end
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    for name, value in typed.items():
+        monkeypatch.setenv(name, value)
+    prepare()
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == threads
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_leads_nowhere_and_no_file_takes_its_number(closed):
     script = PREPARED + (
