@@ -157,8 +157,9 @@ def main(kept: str, started: float) -> None:
         kept: file for the seconds of each phase.
         started: when this process did, in seconds of the epoch.
     """
-    from deltaflow.commands import train
+    from deltaflow.commands import second, train
 
+    second.MAY_SHARE.set(True)  # as the command line does
     before = time.time() - started
     timer = PhaseTimer(START)
     time_functions(timer)

@@ -1,17 +1,25 @@
 """A sweep whose stacks are trained by two processes: the same results, and one end for both."""
 
+import pickle
 import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import polars as pl
 import pytest
+from omegaconf import OmegaConf
 
-from deltaflow.commands import second
+from deltaflow.commands import second, shared_stacks
 from deltaflow.commands.second import begin_second
+from deltaflow.commands.shared_stacks import LostProcessError, SharedStacks, can_share
 from deltaflow.config.composition import compose_run
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import alike
 from processes import start
+from running import ROOT
 from waiting import wait_until
 
 SETTINGS = ["-m", "seed=range(8)", "network.depth=2", "network.width=8", "logger=none",
@@ -35,6 +43,11 @@ class Acting(torch.nn.Module):
 """
 
 
+def share():
+    """Let a command share, though its program is the tests'."""
+    second.MAY_SHARE.set(True)
+
+
 @pytest.fixture
 def sweep(tmp_path):
     """A sweep with a φ that acts in the second process."""
@@ -43,7 +56,9 @@ def sweep(tmp_path):
         (tmp_path / "acting.py").write_text(PHI.format(act=act))
         # The command is a fork of this process, whose number it takes before it imports the φ.
         own = ["activation._target_=acting.Acting", "hydra.sweep.dir=sweep"]
-        command = start([*SETTINGS, *own], tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+        command = start(
+            [*SETTINGS, *own], tmp_path, prepare=share, environment={"PYTHONPATH": str(tmp_path)}
+        )
         (tmp_path / "conductor").write_text(str(command.process.pid))
         return command
 
@@ -58,7 +73,7 @@ def runs_of(folder: Path) -> dict[str, Path]:
 def test_two_processes_come_to_what_one_comes_to(tmp_path):
     both, one = (tmp_path / name for name in ("both", "one"))
     for folder, more in ((both, []), (one, ["trainer.threads=1"])):
-        command = start([*SETTINGS, f"hydra.sweep.dir={folder}", *more], tmp_path)
+        command = start([*SETTINGS, f"hydra.sweep.dir={folder}", *more], tmp_path, prepare=share)
         assert command.wait() == 0, command.err
         assert command.err == ""
         said = [line for line in command.out.splitlines() if ": completed" in line]
@@ -74,6 +89,18 @@ def test_two_processes_come_to_what_one_comes_to(tmp_path):
     ours, other = (pl.read_parquet(folder / "runs.parquet") for folder in (both, one))
     own = ["wall_seconds", "run", "directory", "overrides"]  # threads=1 is typed in one
     assert alike(ours.drop(own, strict=False), other.drop(own, strict=False))
+
+
+@pytest.mark.slow
+def test_the_command_line_shares_and_a_script_of_the_user_s_does_not(tmp_path):
+    script = tmp_path / "own.py"
+    script.write_text("from deltaflow.__main__ import main\nmain()\n")
+    for program, n_processes in ((ROOT / "train.py", 2), (script, 1)):
+        folder = tmp_path / program.stem
+        command = [sys.executable, program, *SETTINGS, f"hydra.sweep.dir={folder}"]
+        subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+        found = {read_summary(path).process for path in runs_of(folder).values()}
+        assert len(found) == n_processes
 
 
 @pytest.mark.slow
@@ -93,13 +120,15 @@ def test_a_signal_interrupts_both(sweep, tmp_path, number):
 def test_a_second_process_that_is_killed_ends_the_sweep_which_can_go_on(sweep, tmp_path):
     command = sweep("os.kill(os.getpid(), signal.SIGKILL)")
     assert command.wait() == 1
-    assert "Found that one of them has ended" in command.err
+    assert "Found that the second has ended" in command.err
     assert "sweep.resume=" in command.err
     statuses = [read_summary(path).status for path in runs_of(tmp_path / "sweep").values()]
     assert statuses.count("completed") == statuses.count("running") == 4
     (tmp_path / "conductor").write_text("0")
     own = ["activation._target_=acting.Acting", "sweep.resume=sweep"]
-    again = start([*SETTINGS, *own], tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+    again = start(
+        [*SETTINGS, *own], tmp_path, prepare=share, environment={"PYTHONPATH": str(tmp_path)}
+    )
     assert again.wait() == 0, again.err
     found = runs_of(tmp_path / "sweep")
     assert [read_summary(path).status for path in found.values()] == ["completed"] * 8
@@ -135,14 +164,19 @@ def test_runs_that_fail_there_fail_alone(sweep, tmp_path):
 
 
 def asked(overrides, n_runs=8):
-    config, _ = compose_run(list(overrides), Path("sweep"))
+    hydra = [one for one in overrides if "hydra." in one]
+    config, _ = compose_run([one for one in overrides if one not in hydra], Path("sweep"))
+    for one in hydra:
+        name, _, value = one.lstrip("+").partition("=")
+        OmegaConf.update(config, name, value, force_add=True)
     return begin_second(config, [[f"seed={n}", *overrides] for n in range(n_runs)])
 
 
 @pytest.mark.parametrize(
     ("overrides", "n_runs"),
     [([], 7), (["trainer.threads=1"], 8), (["accelerator=auto"], 8),
-     (["trainer.accelerator=cuda"], 8), (["sweep.fail_fast=true"], 8)],
+     (["trainer.accelerator=cuda"], 8), (["sweep.fail_fast=true"], 8),
+     (["+hydra.callbacks.mine._target_=own.Callback"], 8)],
 )  # fmt: skip
 def test_small_sweeps_and_such_that_need_all_are_left_to_one(overrides, n_runs, monkeypatch):
     monkeypatch.setattr(second, "n_cores", lambda: 2)
@@ -159,3 +193,50 @@ def test_a_notebook_and_a_single_core_have_no_second_process(may, cores, monkeyp
     token = second.MAY_SHARE.set(may)
     assert not asked([])
     second.MAY_SHARE.reset(token)
+
+
+class Tried:
+    """A task that says what trained it, in place of stacks."""
+
+    stacks = ((1,), (2,))
+    directory = Path("sweep")
+
+    def __init__(self, lock=None):
+        self.lock = lock
+
+
+def test_a_second_process_that_cannot_import_or_be_told_is_not_used(monkeypatch):
+    monkeypatch.setattr(shared_stacks, "running_process", lambda: None)
+    good, failed = Future(), Future()
+    good.set_result(None)
+    failed.set_exception(NameError("PosixPath"))
+    assert can_share(Tried(), good)
+    assert not can_share(Tried(), failed)
+    assert not can_share(Tried(threading.Lock()), good)
+
+
+class Silent:
+    """A second process that is lost before it answers."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def submit(self, function, *arguments):
+        asked = Future()
+        asked.set_exception(self.error)
+        return asked
+
+
+@pytest.mark.parametrize("error", [EOFError(), BrokenPipeError(), pickle.UnpicklingError()])
+def test_a_lost_process_is_one_message(error):
+    shared = SharedStacks(Silent(error), Tried(), 2, 1)
+    assert shared.next() == 0
+    with pytest.raises(LostProcessError, match=r"`trainer\.threads=1`"):
+        shared.ended(wait=True)
+
+
+def test_what_is_raised_there_is_raised_here():
+    shared = SharedStacks(Silent(MemoryError("all")), Tried(), 1, 1)
+    assert shared.next() is None
+    with pytest.raises(MemoryError, match="all"):
+        shared.ended(wait=True)

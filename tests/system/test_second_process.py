@@ -34,7 +34,7 @@ def test_what_is_printed_there_is_no_answer(other):
 
 
 def test_an_error_there_is_raised_here_and_leaves_the_next_alone(other):
-    with pytest.raises(RuntimeError, match="ZeroDivisionError: "):
+    with pytest.raises(ZeroDivisionError):
         other.submit(operator.floordiv, 1, 0).result()
     assert other.submit(operator.neg, 1).result() == -1
 
@@ -71,11 +71,11 @@ def test_an_interruption_reaches_what_is_called_there(monkeypatch, tmp_path):
     asked = first.submit(subprocess.run, ["sh", "-c", f"touch '{begun}'; exec sleep 60"])
     wait_until(begun.exists)
     first.interrupt(asked)
-    assert "KeyboardInterrupt" in str(asked.exception())
+    assert isinstance(asked.exception(), KeyboardInterrupt)
     assert first.submit(operator.neg, 1).result() == -1
     first.end()
 
 
 def test_a_second_process_has_none_of_its_own(other):
-    with pytest.raises(RuntimeError, match="has none of its own"):
+    with pytest.raises(OSError, match="has none of its own"):
         other.submit(second_process).result()

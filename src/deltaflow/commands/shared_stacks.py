@@ -1,12 +1,14 @@
 """Stacks of a sweep in two processes: this one takes the first that is left, the other the last."""
 
 import io
+import pickle
 import queue
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -15,14 +17,17 @@ from rich.console import Console
 from rich.text import Text
 
 from deltaflow.records import Mark, marks_of_written, trust
+from deltaflow.sweep.progress import show_progress, stop_progress
+from deltaflow.system.errors import UserError
 from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 
 _MOMENT = 0.1  # seconds
+_PATIENCE = 30.0  # seconds, for imports that began before this process's own
 
 
-class LostProcessError(RuntimeError):
+class LostProcessError(UserError):
     """The second process ended before what it trained."""
 
 
@@ -32,6 +37,10 @@ class Task(Protocol):
     @property
     def stacks(self) -> Sequence[Sequence[Any]]:
         """The runs of each stack."""
+
+    @property
+    def directory(self) -> Path:
+        """The sweep's."""
 
     def train(self, number: int, bar: Any = None) -> list[JobReturn]:
         """Train a stack."""
@@ -54,6 +63,25 @@ class Trained:
     written: set[Mark]
 
 
+def can_share(task: Task, imports: Future[Any]) -> bool:
+    """Whether the second process can train stacks.
+
+    Args:
+        task: trains a stack.
+        imports: their end there.
+    """
+    wait([imports], _PATIENCE)
+    if not imports.done() or imports.exception() is not None:
+        if (second := running_process()) is not None:
+            second.end()
+        return False
+    try:
+        pickle.dumps(task)
+    except Exception:  # whatever is raised by what the user has added to Hydra
+        return False
+    return True
+
+
 def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[JobReturn]]:
     """Train stacks here and in the second process.
 
@@ -68,6 +96,7 @@ def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[Jo
     before, n_stacks = torch.get_num_threads(), len(task.stacks)
     n_threads = max(1, before // 2)
     jobs: dict[int, list[JobReturn]] = {}
+    is_waiting = False
     try:
         torch.set_num_threads(n_threads)
         second = running_process() or second_process()
@@ -76,6 +105,9 @@ def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[Jo
             while len(jobs) < n_stacks:
                 if (number := shared.next()) is not None:
                     jobs[number] = task.train(number, bar)
+                elif not is_waiting and out.is_terminal:
+                    is_waiting = True
+                    show_progress(task.directory, sum(map(len, task.stacks)))
                 for there, found in shared.ended(wait=number is None).items():
                     jobs[there] = found.jobs
                     _tell(found, len(task.stacks[there]), out, bar)
@@ -83,6 +115,7 @@ def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[Jo
             shared.interrupt()
             raise
     finally:
+        stop_progress()
         torch.set_num_threads(before)
     return [jobs[number] for number in range(n_stacks)]
 
@@ -149,7 +182,8 @@ class SharedStacks:
 
         Raises:
             LostProcessError: if the second process has ended.
-            RuntimeError: for an error of another kind there.
+            Exception: what was raised there.
+            KeyboardInterrupt: if it was asked to stop.
         """
         found: dict[int, Trained] = {}
         while True:
@@ -161,8 +195,11 @@ class SharedStacks:
                 continue
             try:
                 found[number] = future.result()
-            except (EOFError, OSError) as error:
-                raise LostProcessError("it had not trained its stack yet") from error
+            except (EOFError, OSError, pickle.UnpicklingError) as error:
+                raise LostProcessError(
+                    "The two processes of a sweep must live to its end. Found that the second has "
+                    "ended. If memory ran out, use `trainer.threads=1`, which leaves all to one."
+                ) from error
 
     def interrupt(self) -> None:
         """Begin no more there, and interrupt the stack that is trained there."""

@@ -7,8 +7,10 @@ more than a list of jobs and a function to call for each.
 import math
 import os
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.hydra_config import HydraConfig
@@ -18,7 +20,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from deltaflow.commands.job import STACK, Waiting, train_waiting
-from deltaflow.commands.shared_stacks import train_shared
+from deltaflow.commands.shared_stacks import can_share, train_shared
 from deltaflow.config.sweep_composition import SweepComposer
 from deltaflow.experiment.builders import n_folds
 from deltaflow.experiment.stacking import most_networks, shape
@@ -59,6 +61,11 @@ class StackTask:
     composer: SweepComposer
     stacks: Sequence[Sequence[SweptRun]]
     conductor: int
+
+    @property
+    def directory(self) -> Path:
+        """The sweep's."""
+        return Path(str(self.composer.sweep.hydra.sweep.dir))
 
     def __call__(self, _config: DictConfig) -> list[JobReturn]:
         """Train the stack whose number is that of Hydra's job."""
@@ -114,7 +121,7 @@ def launch(
     sweep: DictConfig,
     job_overrides: Sequence[Sequence[str]],
     first_number: int,
-    shared: bool = False,
+    second: Future[Any] | None = None,
 ) -> list[JobReturn]:
     """Train the runs of a sweep, those of one shape together.
 
@@ -125,7 +132,7 @@ def launch(
         sweep: configuration of the sweep.
         job_overrides: of each run.
         first_number: of the first run.
-        shared: whether the second process trains some of the stacks.
+        second: the end of the second process's imports, if it trains some of the stacks.
 
     Returns:
         What Hydra notes of each run, in their order.
@@ -135,14 +142,14 @@ def launch(
     Path(str(sweep.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
     composer = SweepComposer(context.config_loader, sweep)
     runs = [SweptRun(n, tuple(own)) for n, own in enumerate(job_overrides, start=first_number)]
-    n_processes = 2 if shared else _n_processes(launcher)
+    n_processes = _n_processes(launcher) if second is None else 2
     stacks = _stacks(composer, runs, n_processes)
     stack_task = StackTask(context, task, composer, stacks, os.getpid())
     numbers = range(len(stacks))
     if launcher is None:
         out = console()
         bar = Progress(out, len(runs)) if out.is_terminal else None
-        if shared and len(stacks) > 1:
+        if second is not None and len(stacks) > 1 and can_share(stack_task, second):
             jobs = train_shared(stack_task, out, bar)
         else:
             jobs = [stack_task.train(number, bar) for number in numbers]
@@ -178,7 +185,11 @@ def _n_processes(launcher: Launcher | None) -> int:
 def _stacks(
     composer: SweepComposer, runs: Sequence[SweptRun], n_processes: int
 ) -> list[list[SweptRun]]:
-    """The runs of each stack, those of the first run first; enough to give each process one."""
+    """The runs of each stack, those of the first run first; enough to give each process one.
+
+    A shape stays whole where there are others enough for all processes: a stack of twice the runs
+    takes less than twice the time.
+    """
     shapes: dict[str, list[tuple[SweptRun, int]]] = {}
     most: dict[str, int] = {}
     for run in runs:
@@ -194,8 +205,9 @@ def _stacks(
         if key not in most:
             most[key] = most_networks(config, n_processes)
     found = []
+    n_pieces = 1 if len(shapes) >= 2 * n_processes else n_processes
     for key, members in shapes.items():
-        share = math.ceil(sum(n_seeds for _, n_seeds in members) / n_processes)
+        share = math.ceil(sum(n_seeds for _, n_seeds in members) / n_pieces)
         limit = min(most.get(key, 1), share)
         taken: list[SweptRun] = []
         n_networks = 0

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.commands.hydra_application import run_application
 from deltaflow.commands.process import prepare
-from deltaflow.commands.second import MAY_SHARE
+from deltaflow.commands.second import MAY_SHARE, is_own_program
 from deltaflow.config import limits
 from deltaflow.config.description import described, watch_note
 from deltaflow.config.messages import (
@@ -42,7 +42,8 @@ _RAY = {
 
 def main() -> None:
     """Run the command line; the exit status is 0 only if everything went well."""
-    MAY_SHARE.set(True)
+    if is_own_program():
+        MAY_SHARE.set(True)
     run_command_line(sys.argv)
 
 

@@ -30,7 +30,7 @@ def explain(error: BaseException) -> str:
             f"A run must fit into memory. Found too little of it: {said[:200] or 'none is left'}. "
             "Make the network, `n_seeds`, `data.batch_size` or the data smaller."
         )
-    if is_lost_worker(error):
+    if is_lost_worker(error) and not isinstance(error, UserError):
         return (
             f"A sweep in parallel must keep its processes. Found that one of them has ended: "
             f"{_first_sentence(said)} If memory ran out, run fewer at once: "

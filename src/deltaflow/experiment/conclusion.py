@@ -9,7 +9,6 @@ import torch
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.figures import run_picture
-from deltaflow.system.environment import imported
 from deltaflow.system.processes import n_cores
 from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.training.callbacks import Progress
@@ -28,7 +27,7 @@ def drawing_beside(n_runs: int) -> Iterator[SecondProcess | None]:
     if n_runs >= _ENOUGH and n_cores() > 1:
         try:
             artist = second_process()
-            artist.submit(imported, run_picture.__name__)
+            artist.load(run_picture.__name__)
         except OSError:  # no more processes: it draws here
             artist = None
     try:

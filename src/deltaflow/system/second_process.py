@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
+from deltaflow.system.environment import imported
 from deltaflow.system.signals import raise_asking
 
 Value = TypeVar("Value")
@@ -42,10 +43,10 @@ class SecondProcess:
         self.owner = os.getpid()
         self.place = _place()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _START.format(path=sys.path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            process_group=0 if os.name == "posix" else None,  # Ctrl-C is not meant for it
-        )  # fmt: skip
+            [sys.executable, "-c", _START.format(path=self.place[1])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         self.thread = ThreadPoolExecutor(1)
         atexit.register(self.end)
 
@@ -67,12 +68,19 @@ class SecondProcess:
         """
         return self.thread.submit(self._ask, function, arguments)
 
+    def load(self, module: str) -> Future[None]:
+        """Have a module imported."""
+        return self.submit(_load, module)
+
     def interrupt(self, under_way: Future[Any]) -> None:
         """Interrupt what is called, and wait until it has brought itself to an end.
 
         Args:
-            under_way: what :meth:`submit` returned of it.
+            under_way: what :meth:`submit` returned of it. If it has not begun, the process ends.
         """
+        if under_way.cancel():
+            self.end()
+            return
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         wait([under_way], _PATIENCE)
@@ -94,7 +102,7 @@ class SecondProcess:
         self.process.stdin.flush()  # type: ignore[union-attr]
         value, error = pickle.load(self.process.stdout)  # type: ignore[arg-type]
         if error is not None:
-            raise RuntimeError(error)
+            raise error
         return value
 
 
@@ -122,8 +130,13 @@ def running_process() -> SecondProcess | None:
     return _kept[-1] if _kept and _kept[-1].is_usable else None
 
 
+def _load(module: str) -> None:
+    imported(module)
+
+
 def _place() -> tuple[str, list[str]]:
-    return os.getcwd(), list(sys.path)
+    """The working directory, and where Python looks for modules: it passes over all but texts."""
+    return os.getcwd(), [folder for folder in sys.path if isinstance(folder, str)]
 
 
 def received(answer: Future[Value] | None) -> Value | None:
@@ -138,23 +151,33 @@ def received(answer: Future[Value] | None) -> Value | None:
 def serve() -> None:
     """Call what is asked for on standard input, until it ends. This is the second process.
 
-    SIGTERM interrupts what is called. Where Linux can, the process ends when its parent does,
-    whatever it does then.
+    SIGTERM interrupts what is called; Ctrl-C is left to the other process, which sends that. Where
+    Linux can, the process ends when its parent does, whatever it does then.
     """
     _is_second.append(True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise_asking()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL)
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    while True:
-        try:
+    with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):  # nobody asks any more
+        while True:
             function, arguments = pickle.load(questions)
-        except EOFError:
-            return
-        try:
-            answer = pickle.dumps((function(*arguments), None))
-        except (Exception, KeyboardInterrupt) as error:
-            answer = pickle.dumps((None, f"{type(error).__name__}: {error}"))
-        answers.write(answer)
-        answers.flush()
+            try:
+                answer = pickle.dumps((function(*arguments), None))
+            except (Exception, KeyboardInterrupt) as error:
+                answer = _failure(error)
+            answers.write(answer)
+            answers.flush()
+    os._exit(0)  # an answer that is half written stays so
+
+
+def _failure(error: BaseException) -> bytes:
+    """An error as an answer; its words, where the error itself cannot be handed over."""
+    try:
+        answer = pickle.dumps((None, error))
+        pickle.loads(answer)
+    except Exception:
+        answer = pickle.dumps((None, RuntimeError(f"{type(error).__name__}: {error}")))
+    return answer

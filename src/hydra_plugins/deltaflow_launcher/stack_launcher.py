@@ -50,7 +50,7 @@ class StackLauncher(Launcher):
         Returns:
             What Hydra notes of each run, in their order.
         """
-        shared = self.launcher is None and begin_second(self.config, job_overrides)
+        second = begin_second(self.config, job_overrides) if self.launcher is None else None
         stacks = imported("deltaflow.commands.stacks")
         returned: Sequence[JobReturn] = stacks.launch(
             self.launcher,
@@ -59,7 +59,7 @@ class StackLauncher(Launcher):
             self.config,
             job_overrides,
             initial_job_idx,
-            shared,
+            second,
         )
         return returned
 
