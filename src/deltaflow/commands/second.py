@@ -69,6 +69,9 @@ def begin_second(sweep: DictConfig, job_overrides: Sequence[Sequence[str]]) -> F
     if refused:
         return None
     try:
-        return second_process().load("deltaflow.commands.stacks")
+        process = second_process()
+        imports = process.load("deltaflow.commands.stacks")
+        process.load("deltaflow.figures.run_picture")  # while this one composes
+        return imports
     except OSError:  # no more processes
         return None

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from deltaflow.records import Mark, marks_of_written, trust
 from deltaflow.sweep.progress import show_progress, stop_progress
+from deltaflow.system.environment import imported
 from deltaflow.system.errors import UserError
 from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.terminal.screen import console
@@ -105,9 +106,11 @@ def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[Jo
             while len(jobs) < n_stacks:
                 if (number := shared.next()) is not None:
                     jobs[number] = task.train(number, bar)
-                elif not is_waiting and out.is_terminal:
+                elif not is_waiting:
                     is_waiting = True
-                    show_progress(task.directory, sum(map(len, task.stacks)))
+                    if out.is_terminal:
+                        show_progress(task.directory, sum(map(len, task.stacks)))
+                    imported("deltaflow.sweep.report")  # which comes next
                 for there, found in shared.ended(wait=number is None).items():
                     jobs[there] = found.jobs
                     _tell(found, len(task.stacks[there]), out, bar)
