@@ -8,6 +8,7 @@ import atexit
 import gc
 import os
 import signal
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -44,6 +45,16 @@ def _blank():
 def _errors_are_messages(monkeypatch):
     """A command that ran in this process may have left Hydra's own setting behind."""
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_second_process_of_another_test():
+    """A process that an earlier test left behind would draw pictures, which here are blank."""
+    yield
+    if (module := sys.modules.get("deltaflow.system.second_process")) is not None:
+        for process in module._kept:
+            process.end()
+        module._kept.clear()
 
 
 @pytest.fixture(scope="session")
