@@ -21,6 +21,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 
 from benchmark import programs, rivals
+from benchmark.clock import peak_memory
 from benchmark.same_work import require_same, warm_up
 from benchmark.trainings import Work, fit_clock, train_by_lightning, train_by_loop
 from deltaflow import UserError, train
@@ -98,23 +99,7 @@ def main(overrides: Sequence[str]) -> None:
         started = time.perf_counter()
         train(overrides, f"{directory}/run")
         whole = time.perf_counter() - started
-    print(json.dumps({"fit": fit(), "whole": whole, "peak": _peak_memory()}))
-
-
-def _peak_memory() -> int:
-    """Bytes that this process has had at most.
-
-    Where Linux tells it, of its own program alone: what the system counts otherwise begins with
-    the memory of the process that it was started by.
-    """
-    import resource
-
-    status = Path("/proc/self/status")
-    for line in status.read_text().splitlines() if status.exists() else ():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    print(json.dumps({"fit": fit(), "whole": whole, "peak": peak_memory()}))
 
 
 def _beside_others(shared: Sequence[str], options: Namespace, rate: float) -> dict[str, Any]:

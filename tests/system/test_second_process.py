@@ -4,6 +4,7 @@ import operator
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -79,3 +80,33 @@ def test_an_interruption_reaches_what_is_called_there(monkeypatch, tmp_path):
 def test_a_second_process_has_none_of_its_own(other):
     with pytest.raises(OSError, match="has none of its own"):
         other.submit(second_process).result()
+
+
+def test_what_has_not_begun_is_not_waited_for(tmp_path):
+    busy, begun = SecondProcess(), tmp_path / "begun"
+    first = busy.submit(subprocess.run, ["sh", "-c", f"touch '{begun}'; exec sleep 600"])
+    wait_until(begun.exists)
+    asked = busy.submit(operator.neg, 1)
+    busy.interrupt(asked)
+    assert asked.cancelled()
+    assert first.exception() is not None
+    assert busy.process.returncode is not None
+
+
+def test_what_it_writes_to_standard_error_is_seen(capfd):
+    speaking = SecondProcess()
+    assert speaking.submit(os.write, 2, b"seen").result() == 4
+    speaking.end()
+    assert capfd.readouterr().err == "seen"
+
+
+def test_folders_that_are_no_texts_are_passed_over(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])
+    one = SecondProcess()
+    assert one.submit(operator.neg, 1).result() == -1
+    one.end()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks for process groups")
+def test_what_stops_one_stops_both(other):
+    assert other.submit(os.getpgrp).result() == os.getpgrp()
