@@ -37,11 +37,12 @@ def test_the_page_shows_what_the_run_records(visit, served, tmp_path):
 
 
 def test_the_browser_hears_of_every_change(visit, served):
-    tab = visit("?activation=sigmoid&network.depth=5&n_seeds=2&data=moons")
+    tab = visit("?activation=sigmoid&network.depth=5&n_seeds=2&trainer.max_epochs=2&data=moons")
     page = only(served)
-    for act in ("One step", "One epoch", "Play"):
-        button(tab, act).click()
-        wait_until(lambda: page.training._is_resting())
+    tab.get_by_text("step 1 of 38").wait_for()
+    for act, comes in (("One step", "step 2 of"), ("One epoch", "step 19 of"), ("Play", "its end")):
+        button(tab, act).click()  # what is playing when a setting changes goes on playing
+        tab.get_by_text(comes).wait_for()
     tab.get_by_label("activation", exact=True).select_option("tanh")
     tab.get_by_text("step 1 of").wait_for()
 
