@@ -1,5 +1,7 @@
 """The pictures of runs that were trained together, whoever draws them."""
 
+from concurrent.futures import wait
+
 import pytest
 import torch
 
@@ -12,6 +14,15 @@ from deltaflow.figures import run_picture
 from deltaflow.system.second_process import SecondProcess
 
 SHORT = ["trainer.max_epochs=1", "network.depth=1", "network.width=4", "logger=none"]
+
+
+class Waited(SecondProcess):
+    """A process that has done what it was asked before anybody else can do it."""
+
+    def submit(self, function, *arguments):
+        future = super().submit(function, *arguments)
+        wait([future])
+        return future
 
 
 class Unstarted:
@@ -29,7 +40,8 @@ class Ended(SecondProcess):
         return super().submit(function, *arguments)
 
 
-@pytest.mark.parametrize("kind", [SecondProcess, Ended, Unstarted])
+@pytest.mark.parametrize("kind", [Waited, Ended, Unstarted])
+@pytest.mark.usefixtures("real_pictures")
 def test_the_picture_is_the_one_that_would_be_drawn_here(kind, tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(conclusion, "_ENOUGH", 2)
