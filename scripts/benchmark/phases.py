@@ -30,7 +30,7 @@ TIMED = {
     "composition": (
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_configuration",
         "hydra._internal.config_loader_impl:ConfigLoaderImpl.load_sweep_config",
-        "deltaflow.commands.job:identity", "deltaflow.config.limits:check",
+        "deltaflow.commands.hydra_job:identity", "deltaflow.config.limits:check",
         "deltaflow.experiment.plan:identity", "deltaflow.experiment.plan:_hyperparameters",
         "deltaflow.experiment.assembly:datamodule",
         "deltaflow.experiment.assembly:module",
@@ -42,19 +42,21 @@ TIMED = {
         "deltaflow.training.callbacks.flow:FlowRecorder.on_train_batch_end",
         "deltaflow.training.callbacks.flow:FlowRecorder.on_train_end",
         "deltaflow.training.callbacks.histograms:HistogramRecorder.on_after_backward",
-        "deltaflow.experiment.builders:theory", "deltaflow.experiment.under_way:copied_layers",
-        "deltaflow.experiment.under_way:summarize",
+        "deltaflow.experiment.builders:theory", "deltaflow.experiment.active_run:copied_layers",
+        "deltaflow.experiment.active_run:summarize",
     ),
     "records": (
         "deltaflow.flow.rows:layer_rows",
         "deltaflow.training.callbacks.flow:log_layer_charts",
         "deltaflow.training.loggers:write", "deltaflow.records:TableWriter.append",
         "deltaflow.records:TableWriter.close", "deltaflow.records.recording:claim",
-        "deltaflow.records.recording:write_summary", "deltaflow.experiment.under_way:keep_settings",
-        "deltaflow.experiment.under_way:read_table", "deltaflow.experiment.plan:first_summary",
-        "deltaflow.experiment.under_way:RunUnderWay.begin_training",
-        "deltaflow.experiment.under_way:log_picture",
-        "deltaflow.experiment.under_way:log_verdicts", "deltaflow.experiment.under_way:log_outcome",
+        "deltaflow.records.recording:write_summary",
+        "deltaflow.experiment.active_run:keep_settings",
+        "deltaflow.experiment.active_run:read_table", "deltaflow.experiment.plan:first_summary",
+        "deltaflow.experiment.active_run:RunUnderWay.begin_training",
+        "deltaflow.experiment.active_run:log_picture",
+        "deltaflow.experiment.active_run:log_verdicts",
+        "deltaflow.experiment.active_run:log_outcome",
         "deltaflow.experiment.result:Run.draw", "deltaflow.figures.run_picture:png",
         "lightning.pytorch:Trainer.save_checkpoint",
         "deltaflow.training.loggers:TensorBoardRun.log_metrics",
@@ -157,9 +159,9 @@ def main(kept: str, started: float) -> None:
         kept: file for the seconds of each phase.
         started: when this process did, in seconds of the epoch.
     """
-    from deltaflow.commands import second, train
+    from deltaflow.commands import sharing, train
 
-    second.MAY_SHARE.set(True)  # as the command line does
+    sharing.MAY_SHARE.set(True)  # as the command line does
     before = time.time() - started
     timer = PhaseTimer(START)
     time_functions(timer)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from deltaflow.config.composition import compose_run
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import builders
-from deltaflow.experiment.prediction import draw_phase_diagram, predict_network
+from deltaflow.experiment.theory_prediction import draw_phase_diagram, predict_network
 from deltaflow.figures.looks import save
 
 PREDICTION, DIAGRAM = "prediction, 50 layers", "phase diagram"

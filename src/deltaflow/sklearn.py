@@ -30,7 +30,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from deltaflow.commands.in_memory import train_on
+from deltaflow.commands.training_on_samples import train_on
 from deltaflow.data import Samples, number_columns
 from deltaflow.system.errors import UserError
 

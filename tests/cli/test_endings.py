@@ -23,12 +23,12 @@ N_TESTED = 2  # further rows of the metrics table
 FILES = ["layers.parquet", "metrics.parquet", "last.ckpt", "flow.png", "summary.json"]
 STEPS = [
     "deltaflow.training.callbacks.metrics.MetricRecorder.on_test_epoch_end",
-    "deltaflow.experiment.under_way.summarize",
+    "deltaflow.experiment.active_run.summarize",
     "deltaflow.verdicts.judge",
-    "deltaflow.experiment.under_way.run_picture.png",
-    "deltaflow.experiment.under_way.log_picture",
-    "deltaflow.experiment.under_way.log_verdicts",
-    "deltaflow.experiment.under_way.log_outcome",
+    "deltaflow.experiment.active_run.run_picture.png",
+    "deltaflow.experiment.active_run.log_picture",
+    "deltaflow.experiment.active_run.log_verdicts",
+    "deltaflow.experiment.active_run.log_outcome",
     "lightning.pytorch.loggers.TensorBoardLogger.finalize",
     "deltaflow.records.tables.TableWriter.close",
     "deltaflow.records.recording.Recording.complete",

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
-from deltaflow.commands import second, shared_stacks
-from deltaflow.commands.second import begin_second
+from deltaflow.commands import shared_stacks, sharing
 from deltaflow.commands.shared_stacks import LostProcessError, SharedStacks, can_share
+from deltaflow.commands.sharing import begin_second
 from deltaflow.config.composition import compose_run
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import alike
@@ -45,7 +45,7 @@ class Acting(torch.nn.Module):
 
 def share():
     """Let a command share, though its program is the tests'."""
-    second.MAY_SHARE.set(True)
+    sharing.MAY_SHARE.set(True)
 
 
 @pytest.fixture
@@ -179,20 +179,20 @@ def asked(overrides, n_runs=8):
      (["+hydra.callbacks.mine._target_=own.Callback"], 8)],
 )  # fmt: skip
 def test_small_sweeps_and_such_that_need_all_are_left_to_one(overrides, n_runs, monkeypatch):
-    monkeypatch.setattr(second, "n_cores", lambda: 2)
-    monkeypatch.setattr(second, "second_process", lambda: pytest.fail("it is started"))
-    token = second.MAY_SHARE.set(True)
+    monkeypatch.setattr(sharing, "n_cores", lambda: 2)
+    monkeypatch.setattr(sharing, "second_process", lambda: pytest.fail("it is started"))
+    token = sharing.MAY_SHARE.set(True)
     assert not asked(overrides, n_runs)
-    second.MAY_SHARE.reset(token)
+    sharing.MAY_SHARE.reset(token)
 
 
 @pytest.mark.parametrize(("may", "cores"), [(False, 2), (True, 1)])
 def test_a_notebook_and_a_single_core_have_no_second_process(may, cores, monkeypatch):
-    monkeypatch.setattr(second, "n_cores", lambda: cores)
-    monkeypatch.setattr(second, "second_process", lambda: pytest.fail("it is started"))
-    token = second.MAY_SHARE.set(may)
+    monkeypatch.setattr(sharing, "n_cores", lambda: cores)
+    monkeypatch.setattr(sharing, "second_process", lambda: pytest.fail("it is started"))
+    token = sharing.MAY_SHARE.set(may)
     assert not asked([])
-    second.MAY_SHARE.reset(token)
+    sharing.MAY_SHARE.reset(token)
 
 
 class Tried:

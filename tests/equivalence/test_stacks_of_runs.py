@@ -8,10 +8,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from deltaflow import load_run
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import stacking
+from deltaflow.experiment import stacked_training
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_alone, run_together
-from deltaflow.experiment.stacking import shape
+from deltaflow.experiment.stacked_training import shape
 from running import assert_alike
 
 SHARED = [
@@ -135,9 +135,11 @@ def test_runs_that_differ_in_what_a_stack_shares_are_apart(own, tmp_path):
 
 
 def test_an_optimizer_is_tried_once_whatever_its_step_size(tmp_path, monkeypatch):
-    tried, trial = [], stacking.shares_a_pass
-    monkeypatch.setattr(stacking, "shares_a_pass", lambda made: tried.append(made) or trial(made))
-    stacking._shares_a_pass.cache_clear()
+    tried, trial = [], stacked_training.shares_a_pass
+    monkeypatch.setattr(
+        stacked_training, "shares_a_pass", lambda made: tried.append(made) or trial(made)
+    )
+    stacked_training._shares_a_pass.cache_clear()
     shapes = {shape(compose_run([f"optimizer.lr={lr}"], tmp_path)[0]) for lr in (0.3, 1e-9, 1e3)}
     assert len(shapes) == 1
     assert None not in shapes

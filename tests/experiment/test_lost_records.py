@@ -12,7 +12,7 @@ import pytest
 from lightning.pytorch import Callback
 
 from deltaflow import load_run, train
-from deltaflow.experiment import ending
+from deltaflow.experiment import failure
 from deltaflow.records import read_summary, recording
 from deltaflow.records.recording import DirectoryLostError
 from deltaflow.records.summary import DirectoryTakenError
@@ -134,8 +134,8 @@ def test_a_signal_while_a_failure_is_told_leaves_no_run_that_seems_to_go_on(monk
     def fail(*_):
         raise LookupError("no such thing")
 
-    monkeypatch.setattr("deltaflow.experiment.under_way.summarize", fail)
-    monkeypatch.setattr("deltaflow.experiment.ending.explain", then_stop(ending.explain))
+    monkeypatch.setattr("deltaflow.experiment.active_run.summarize", fail)
+    monkeypatch.setattr("deltaflow.experiment.failure.explain", then_stop(failure.explain))
     with pytest.raises(KeyboardInterrupt):
         run(SHORT, tmp_path / "run")
     found = read_summary(tmp_path / "run")
@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_a_true_status_however_long_the_summary(n_words, monk
         monkeypatch.setattr("pathlib.Path.replace", full)
         full()
 
-    monkeypatch.setattr("deltaflow.experiment.under_way.summarize", fill)
+    monkeypatch.setattr("deltaflow.experiment.active_run.summarize", fill)
     with pytest.raises(OSError, match="No space"):
         run(SHORT, tmp_path / "run", command=["x"] * n_words)
     found = read_summary(tmp_path / "run")

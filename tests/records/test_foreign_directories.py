@@ -11,8 +11,8 @@ from deltaflow import load_run
 from deltaflow.comparison.collection import collect
 from deltaflow.figures.sweep_figures import write_figures
 from deltaflow.sweep.directory import SHARED
+from deltaflow.sweep.lease import lease
 from deltaflow.sweep.report import report_on
-from deltaflow.sweep.resumption import lease
 from foreign import (
     PLACES,
     TRAPS,

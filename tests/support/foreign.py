@@ -20,8 +20,8 @@ from deltaflow.nn.initializers import He
 from deltaflow.nn.network import FullyConnected
 from deltaflow.page.content import content
 from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
+from deltaflow.sweep.lease import Lease, lease
 from deltaflow.sweep.report import report_on
-from deltaflow.sweep.resumption import Lease, lease
 from written import write_run
 
 SECONDS = 10  # of processor time; and of waiting, as for a FIFO, six times as many

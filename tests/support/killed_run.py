@@ -58,9 +58,9 @@ def train_sweep(directory: str, go_on: bool) -> None:
 def train_benchmark(directory: str, go_on: bool) -> None:
     """The same, of the sweep that the benchmark takes apart, in two processes."""
     from benchmark.phases import SWEEP
-    from deltaflow.commands import second
+    from deltaflow.commands import sharing
 
-    second.MAY_SHARE.set(True)
+    sharing.MAY_SHARE.set(True)
     _sweep(SWEEP, directory, go_on)
 
 

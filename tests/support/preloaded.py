@@ -12,7 +12,7 @@ import PIL.Image
 from deltaflow.config.composition import compose_run
 
 for _name in (  # what a run or a sweep imports when it needs it
-    "deltaflow.commands.job",
+    "deltaflow.commands.hydra_job",
     "deltaflow.commands.resume",
     "deltaflow.commands.stacks",
     "deltaflow.commands.train",

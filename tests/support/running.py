@@ -48,7 +48,7 @@ def run_all(settings: Sequence[list[str]], directory: Path) -> list["Run"]:
     """Run many configurations; those of one shape are trained as one stack."""
     from deltaflow.experiment.plan import RunPlan
     from deltaflow.experiment.run import run_together
-    from deltaflow.experiment.stacking import shape
+    from deltaflow.experiment.stacked_training import shape
 
     stacks, done = defaultdict(list), {}
     for number, overrides in enumerate(settings):
@@ -81,7 +81,7 @@ def assert_alike(ours: pl.DataFrame, alone: pl.DataFrame, tolerance: float) -> N
 def blank_pictures(patch: pytest.MonkeyPatch) -> None:
     """Let pictures of runs and sweeps be blank: to draw one takes longer than a short training."""
     patch.setattr("deltaflow.figures.run_picture.draw", _blank)
-    patch.setattr("deltaflow.experiment.conclusion._ENOUGH", math.inf)  # by no other process
+    patch.setattr("deltaflow.experiment.completion._ENOUGH", math.inf)  # by no other process
     for name in ("profiles", "heatmaps", "decay", "curves", "effects"):
         patch.setattr(f"deltaflow.figures.sweep_figures.{name}", _blank)
 

@@ -21,7 +21,7 @@ def at_call(dotted: str, moment: str, act: str) -> None:
 
     Args:
         dotted: where the function is looked up, such as
-            ``deltaflow.experiment.under_way.summarize``.
+            ``deltaflow.experiment.active_run.summarize``.
         moment: ``before`` it or ``after`` it.
         act: a name of `_ACTS`, or of a signal.
     """

@@ -19,11 +19,11 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from deltaflow.commands.job import STACK, Waiting, train_waiting
+from deltaflow.commands.hydra_job import STACK, Waiting, train_waiting
 from deltaflow.commands.shared_stacks import can_share, train_shared
 from deltaflow.config.sweep_composition import SweepComposer
 from deltaflow.experiment.builders import n_folds
-from deltaflow.experiment.stacking import most_networks, shape
+from deltaflow.experiment.stacked_training import most_networks, shape
 from deltaflow.sweep.directory import SHARED
 from deltaflow.sweep.worker import ends_with_parent
 from deltaflow.system.processes import n_cores

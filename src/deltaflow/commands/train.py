@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.commands.hydra_application import run_application
 from deltaflow.commands.process import prepare
-from deltaflow.commands.second import MAY_SHARE, is_own_program
+from deltaflow.commands.sharing import MAY_SHARE, is_own_program
 from deltaflow.config import limits
 from deltaflow.config.description import described, watch_note
 from deltaflow.config.messages import (
@@ -141,7 +141,7 @@ def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
                 )
             limits.check(config)
             _announce(config)
-    imported("deltaflow.commands.job")
-    from deltaflow.commands.job import train
+    imported("deltaflow.commands.hydra_job")
+    from deltaflow.commands.hydra_job import train
 
     return train(config, command, with_traceback)

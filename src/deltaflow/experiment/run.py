@@ -9,14 +9,14 @@ from collections.abc import Hashable, Sequence
 from rich.console import Console
 
 from deltaflow.experiment import assembly
+from deltaflow.experiment.active_run import RunUnderWay
 from deltaflow.experiment.checkpoints.archive import CHECKPOINT
 from deltaflow.experiment.checkpoints.storage import Storage, checkpoints
-from deltaflow.experiment.ending import interrupted, was_interrupted
+from deltaflow.experiment.failure import interrupted, was_interrupted
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
-from deltaflow.experiment.stacking import recorders, require_end, train_together
+from deltaflow.experiment.stacked_training import recorders, require_end, train_together
 from deltaflow.experiment.trainer import computed, make_trainer, quiet_lightning
-from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.signals import held_back, raised_once
 from deltaflow.terminal.inputs import print_network, print_reading
 from deltaflow.training.callbacks import Progress
@@ -54,7 +54,7 @@ def run_together(
     """Train runs of one shape as one stack, each with records of its own.
 
     Args:
-        plans: of runs with the same :func:`deltaflow.experiment.stacking.shape`.
+        plans: of runs with the same :func:`deltaflow.experiment.stacked_training.shape`.
         console: where to say how a table was read; ``None`` for silence.
         bar: of the whole command; ``None`` for none.
         is_alone: whether there is one run, and no sweep: it says on the console what its network

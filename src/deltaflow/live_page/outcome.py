@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from omegaconf import DictConfig
 
-from deltaflow.experiment.judged import classified, fitted
+from deltaflow.experiment.evaluation import classified, fitted
 from deltaflow.experiment.summary import summarize
 from deltaflow.figures.class_panels import Classified
 from deltaflow.figures.looks import mean_with_band

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from deltaflow.config.messages import explain
 from deltaflow.experiment import assembly, builders
-from deltaflow.experiment.stacking import recorders
+from deltaflow.experiment.stacked_training import recorders
 from deltaflow.experiment.trainer import computed, make_trainer, quiet_lightning
 from deltaflow.live_page.course import Course, Metrics
 from deltaflow.live_page.outcome import Outcome, Watched, look

@@ -19,8 +19,8 @@ from deltaflow.config.description import described, watch_note
 from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
 from deltaflow.config.names import axes, resume_override
-from deltaflow.sweep.extent import extent
 from deltaflow.sweep.progress import show_progress, stop_progress
+from deltaflow.sweep.size import extent
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import printable, short_path
 

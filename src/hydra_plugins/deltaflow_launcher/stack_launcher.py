@@ -12,7 +12,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from deltaflow.commands.second import begin_second
+from deltaflow.commands.sharing import begin_second
 from deltaflow.system.environment import imported
 
 

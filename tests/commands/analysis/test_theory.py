@@ -15,7 +15,7 @@ from torch import nn
 from deltaflow.commands.analysis import theory
 from deltaflow.config.instantiation import build_part
 from deltaflow.experiment import assembly
-from deltaflow.experiment.prediction import draw_phase_diagram, predict_network
+from deltaflow.experiment.theory_prediction import draw_phase_diagram, predict_network
 from deltaflow.nn.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.records import read_summary
 from deltaflow.terminal.prediction import print_prediction

@@ -40,8 +40,8 @@ def main(arguments: Sequence[str]) -> None:
     settings = parser.parse_intermixed_args(arguments)
     _check(settings)
     from deltaflow.data import read_unseen  # torch takes its time
-    from deltaflow.experiment.assessment import assess
     from deltaflow.experiment.result import load_run
+    from deltaflow.experiment.scores import assess
     from deltaflow.terminal.new_rows import print_predictions, print_scores
 
     ensemble, out = load_run(settings.run).ensemble, console()

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     from deltaflow.config.instantiation import error_with_part
     from deltaflow.data import ReplicaData
     from deltaflow.experiment import builders
-    from deltaflow.experiment.prediction import (
+    from deltaflow.experiment.theory_prediction import (
         draw_phase_diagram,
         predict_network,
         prediction_title,

@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.sweep.extent import n_values
+from deltaflow.sweep.size import n_values
 from deltaflow.system.errors import UserError
 
 _DIGITS = 4  # of a number that is tried

@@ -10,7 +10,7 @@ import pytest
 from deltaflow.records import Summary, read_summary, write_summary
 from deltaflow.records.summary import claim
 from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
-from deltaflow.sweep.resumption import lease
+from deltaflow.sweep.lease import lease
 from deltaflow.system.files import UnusableFileError
 from deltaflow.system.processes import locked
 
@@ -134,7 +134,7 @@ def test_runs_that_begin_at_once_get_numbers_of_their_own(sweep):
 def test_a_run_is_known_again_without_a_look_at_all_others(sweep, monkeypatch):
     with ask(sweep, "0_x", "a", resumed=False) as given:
         claim(given.directory, Summary(identity="a", status="completed"))
-    monkeypatch.setattr("deltaflow.sweep.resumption._runs_of", pytest.fail)
+    monkeypatch.setattr("deltaflow.sweep.lease._runs_of", pytest.fail)
     with ask(sweep, "5_x", "a") as given:
         assert given.directory == sweep / "0_x"
 
@@ -155,7 +155,7 @@ from pathlib import Path
 from deltaflow.records import Summary
 from deltaflow.system.files import UnusableFileError
 from deltaflow.records.summary import claim
-from deltaflow.sweep.resumption import lease
+from deltaflow.sweep.lease import lease
 sweep = Path(sys.argv[1])
 with lease(sweep, sweep / "7_x", "a", True, False) as given:
     own = Summary(identity="a", status="running", process=os.getpid(), host="here")

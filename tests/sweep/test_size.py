@@ -3,7 +3,7 @@
 import pytest
 from hydra import initialize_config_dir
 
-from deltaflow.sweep.extent import MOST_RUNS, extent
+from deltaflow.sweep.size import MOST_RUNS, extent
 from running import CONF, options
 
 ALLOWED = [

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import conclusion
+from deltaflow.experiment import completion
+from deltaflow.experiment.active_run import RunUnderWay
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_together
-from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.figures import run_picture
 from deltaflow.system.second_process import SecondProcess
 
@@ -44,9 +44,9 @@ class Ended(SecondProcess):
 @pytest.mark.usefixtures("real_pictures")
 def test_the_picture_is_the_one_that_would_be_drawn_here(kind, tmp_path, monkeypatch):
     started = []
-    monkeypatch.setattr(conclusion, "_ENOUGH", 2)
-    monkeypatch.setattr(conclusion, "n_cores", lambda: 2)
-    monkeypatch.setattr(conclusion, "second_process", lambda: started.append(kind()) or started[0])
+    monkeypatch.setattr(completion, "_ENOUGH", 2)
+    monkeypatch.setattr(completion, "n_cores", lambda: 2)
+    monkeypatch.setattr(completion, "second_process", lambda: started.append(kind()) or started[0])
     plans = []
     for name in ("relu", "tanh"):
         settings = [f"activation={name}", *SHORT]
@@ -63,8 +63,8 @@ def test_the_picture_is_the_one_that_would_be_drawn_here(kind, tmp_path, monkeyp
 
 
 def test_one_thread_sums_up_while_another_process_draws(tmp_path, monkeypatch):
-    monkeypatch.setattr(conclusion, "_ENOUGH", 2)
-    monkeypatch.setattr(conclusion, "n_cores", lambda: 2)
+    monkeypatch.setattr(completion, "_ENOUGH", 2)
+    monkeypatch.setattr(completion, "n_cores", lambda: 2)
     before, seen = torch.get_num_threads(), []
     whole = RunUnderWay.sum_up
 

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from deltaflow.config import limits
 from deltaflow.config.instantiation import part_factory
 from deltaflow.experiment import builders
+from deltaflow.experiment.active_run import RunUnderWay
 from deltaflow.experiment.checkpoints.archive import CHECKPOINT, read_archive
 from deltaflow.experiment.checkpoints.storage import (
     StackStorage,
@@ -21,9 +22,8 @@ from deltaflow.experiment.checkpoints.storage import (
     content_of,
     write_checkpoint,
 )
-from deltaflow.experiment.conclusion import conclude, drawing_beside
+from deltaflow.experiment.completion import conclude, drawing_beside
 from deltaflow.experiment.trainer import computed, make_trainer
-from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import available
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress

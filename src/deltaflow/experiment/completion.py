@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from deltaflow.experiment.active_run import RunUnderWay
 from deltaflow.experiment.result import Run
-from deltaflow.experiment.under_way import RunUnderWay
 from deltaflow.figures import run_picture
 from deltaflow.system.processes import n_cores
 from deltaflow.system.second_process import SecondProcess, running_process, second_process

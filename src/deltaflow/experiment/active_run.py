@@ -14,9 +14,9 @@ from deltaflow.config.hyperparameters import varied
 from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.checkpoint import kept_by
 from deltaflow.experiment.checkpoints.archive import Progress
-from deltaflow.experiment.checkpoints.going_on import keep_rows, take_directory
-from deltaflow.experiment.ending import broken_off
-from deltaflow.experiment.judged import judge
+from deltaflow.experiment.checkpoints.resumption import keep_rows, take_directory
+from deltaflow.experiment.evaluation import judge
+from deltaflow.experiment.failure import broken_off
 from deltaflow.experiment.plan import RunPlan, keep_settings
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize

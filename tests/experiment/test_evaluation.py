@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from deltaflow import assemble
-from deltaflow.experiment.judged import classified, fitted
+from deltaflow.experiment.evaluation import classified, fitted
 from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 
 

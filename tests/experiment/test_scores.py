@@ -8,8 +8,8 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 
 from deltaflow.data import Column, Kind, Preprocessing
-from deltaflow.experiment.assessment import assess
 from deltaflow.experiment.ensemble import Ensemble
+from deltaflow.experiment.scores import assess
 from deltaflow.nn.head import Head
 from deltaflow.nn.network import FullyConnected
 

@@ -17,14 +17,14 @@ from rich.console import Console
 
 from deltaflow.config.messages import errors_as_messages, explain, print_error
 from deltaflow.config.names import resume_override
-from deltaflow.experiment.ending import interrupted
+from deltaflow.experiment.failure import interrupted
 from deltaflow.experiment.identity import identity
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.run import run_alone, run_together
 from deltaflow.records import SUMMARY
 from deltaflow.sweep.directory import note_failure
-from deltaflow.sweep.resumption import Lease, lease
+from deltaflow.sweep.lease import Lease, lease
 from deltaflow.sweep.search.goal import Goal
 from deltaflow.system.escaping import printable
 from deltaflow.terminal import ranking
