@@ -52,9 +52,9 @@ def _no_second_process_of_another_test():
     """A process that an earlier test left behind would draw pictures, which here are blank."""
     yield
     if (module := sys.modules.get("deltaflow.system.second_process")) is not None:
-        for process in module._kept:
+        for process in module._started:
             process.end()
-        module._kept.clear()
+        module._started.clear()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""The way into every command, be it installed, in ``scripts/`` or ``python -m deltaflow``.
+"""Entry point of every command: the installed ones, ``scripts/`` and ``python -m deltaflow``.
 
-What is around a command is made ready, or refused in one message, before libraries are imported.
+The environment is checked before libraries are imported, so a fault in it is one message.
 """
 
 import atexit
@@ -9,33 +9,35 @@ import os
 import sys
 from functools import partial
 
-from deltaflow.system.environment import imported, prepare
+from deltaflow.system.environment import import_without_gc, prepare_environment
 from deltaflow.system.errors import UserError
 
 
 def enter(module: str) -> None:
-    """Import what a command takes, and run it; Ctrl-C ends both without a traceback.
+    """Import a command and run it; Ctrl-C ends both without a traceback.
 
     Args:
-        module: whose ``main`` is the command.
+        module: name of the module whose ``main`` is the command.
 
     Raises:
-        SystemExit: with another status than 0, if it fails.
+        SystemExit: with a status other than 0, if the command fails.
     """
     try:
-        prepare()
-        atexit.register(
-            gc.freeze
-        )  # what the process has goes with it, without being looked through
-        from deltaflow.system.signals import let_signals_end_it, raise_asking, raised_once
+        prepare_environment()
+        atexit.register(gc.freeze)  # no garbage collection when the process ends
+        from deltaflow.system.signals import (
+            raise_on_stop_signals,
+            single_interrupt,
+            terminate_on_signals,
+        )
 
-        raise_asking()
-        with raised_once():
-            command = imported(module).main
+        raise_on_stop_signals()
+        with single_interrupt():
+            command = import_without_gc(module).main
             try:
                 command()
             finally:
-                let_signals_end_it()
+                terminate_on_signals()
                 _flush()
     except KeyboardInterrupt:
         raise SystemExit(130) from None  # as shells give it
@@ -50,7 +52,7 @@ def enter(module: str) -> None:
 
 
 def _flush() -> None:
-    """Write what has been said, while there is somebody to tell what goes wrong with it."""
+    """Flush standard output; if that fails, say so and exit with status 1."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -67,7 +69,7 @@ def _flush() -> None:
 
 
 def _explained(error: Exception) -> str:
-    """The message for what went wrong before anything of ours could say it."""
+    """The message for an error that no command has explained."""
     if isinstance(error, UserError):
         return str(error)
     return (

@@ -42,7 +42,7 @@ def test_chunks_must_fit_together(tmp_path, monkeypatch):
         FEW.write_parquet(tmp_path / "records" / f"layers-{chunk:05d}.parquet")
     held = read_part(tmp_path, "records/layers-00000.parquet", LAYERS).estimated_size()
     one = len(FEW) * len(LAYERS.types) * 24
-    monkeypatch.setattr("deltaflow.system.memory.installed", lambda: one + held)
+    monkeypatch.setattr("deltaflow.system.memory.installed_memory", lambda: one + held)
     with pytest.warns(UserWarning, match="Rows are lost"):
         assert len(read_table(tmp_path, LAYERS)) == 2 * len(FEW)
 

@@ -8,10 +8,13 @@ import sys
 import pytest
 
 from deltaflow import __main__ as entry
-from deltaflow.system.environment import imported, prepare
+from deltaflow.system.environment import import_without_gc, prepare_environment
 
 resource = pytest.importorskip("resource")
-PREPARED = "import os, sys; from deltaflow.system.environment import prepare; prepare(); "
+PREPARED = (
+    "import os, sys; from deltaflow.system.environment import prepare_environment; "
+    "prepare_environment(); "
+)
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +23,7 @@ def environment(monkeypatch):
 
 
 def test_a_notebooks_display_is_left_alone():
-    prepare()
+    prepare_environment()
     assert os.environ["MPLBACKEND"] == "agg"
 
 
@@ -36,7 +39,7 @@ def test_numpy_has_one_thread_unless_somebody_asks_for_more(typed, threads, monk
     monkeypatch.delenv("OPENBLAS_NUM_THREADS")
     for name, value in typed.items():
         monkeypatch.setenv(name, value)
-    prepare()
+    prepare_environment()
     assert os.environ.get("OPENBLAS_NUM_THREADS") == threads
 
 
@@ -57,19 +60,19 @@ def test_a_closed_stream_leads_nowhere_and_no_file_takes_its_number(closed):
 def test_a_table_needs_a_thread(threads, monkeypatch):
     monkeypatch.setenv("POLARS_MAX_THREADS", threads)
     with pytest.raises(ValueError, match=r"must be at least 1\. Found .*0\. Unset it"):
-        prepare()
+        prepare_environment()
 
 
 @pytest.mark.parametrize("threads", ["", "10", "many"])
 def test_other_numbers_are_left_to_polars(threads, monkeypatch):
     monkeypatch.setenv("POLARS_MAX_THREADS", threads)
-    prepare()
+    prepare_environment()
 
 
 def test_a_limit_too_low_for_the_libraries_is_told(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda _: (400_000_000, -1))
     with pytest.raises(ValueError, match=r"Found a limit of 0\.4 GB, as `ulimit -v` sets it\."):
-        prepare()
+        prepare_environment()
 
 
 def test_a_folder_that_was_deleted_is_told(tmp_path, monkeypatch):
@@ -78,7 +81,7 @@ def test_a_folder_that_was_deleted_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(gone)
     gone.rmdir()
     with pytest.raises(ValueError, match=r"Found that this one was deleted\."):
-        prepare()
+        prepare_environment()
 
 
 @pytest.mark.parametrize(("error", "said"), [
@@ -90,7 +93,7 @@ def test_what_keeps_a_command_from_being_loaded_is_one_message(error, said, monk
     def fail(_module):
         raise error
 
-    monkeypatch.setattr(entry, "imported", fail)
+    monkeypatch.setattr(entry, "import_without_gc", fail)
     with pytest.raises(SystemExit) as ended:
         entry.main()
     assert ended.value.code == 1
@@ -106,7 +109,7 @@ def test_garbage_is_looked_for_after_imports_and_not_among_them(tmp_path, monkey
     before, thresholds = gc.get_freeze_count(), gc.get_threshold()
     try:
         with pytest.raises(AssertionError):
-            imported("broken_part")
+            import_without_gc("broken_part")
         assert gc.isenabled()
         assert gc.get_freeze_count() > before
         assert gc.get_threshold()[2] > thresholds[2]

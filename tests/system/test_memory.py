@@ -6,24 +6,24 @@ import numpy as np
 import pytest
 import torch
 
-from deltaflow.system.memory import in_words, installed, ran_out, require
+from deltaflow.system.memory import in_words, installed_memory, is_out_of_memory, require_memory
 
 
 def test_what_fits_passes():
-    require(1, "It", "`width=1`", "Smaller.")
+    require_memory(1, "It", "`width=1`", "Smaller.")
 
 
 def test_what_does_not_fit_is_told_in_words(monkeypatch):
-    monkeypatch.setattr("deltaflow.system.memory.installed", lambda: 8_000_000_000)
+    monkeypatch.setattr("deltaflow.system.memory.installed_memory", lambda: 8_000_000_000)
     with pytest.raises(ValueError, match=r"^It must fit into memory\. Found `width=9`, which needs "
                        r"at least 8 GB where this machine has 8 GB\. Smaller\.$"):  # fmt: skip
-        require(8_000_000_001, "It", "`width=9`", "Smaller.")
+        require_memory(8_000_000_001, "It", "`width=9`", "Smaller.")
 
 
 def test_a_machine_that_does_not_say_what_it_has_has_enough(monkeypatch):
     monkeypatch.delattr("os.sysconf")
-    assert installed() is None
-    require(10**30, "It", "", "")
+    assert installed_memory() is None
+    require_memory(10**30, "It", "", "")
 
 
 @pytest.mark.parametrize(("n_bytes", "words"), [
@@ -49,15 +49,17 @@ def _asked_for_overflow():
 def test_what_libraries_say_without_memory(ask):
     with pytest.raises((MemoryError, OverflowError, RuntimeError)) as caught:
         ask()
-    assert ran_out(caught.value)
+    assert is_out_of_memory(caught.value)
 
 
 def test_a_full_graphics_card():
-    assert ran_out(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."))
+    assert is_out_of_memory(
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+    )
 
 
 def test_a_system_that_gives_no_more():
-    assert ran_out(OSError(errno.ENOMEM, "Cannot allocate memory"))
+    assert is_out_of_memory(OSError(errno.ENOMEM, "Cannot allocate memory"))
 
 
 @pytest.mark.parametrize(
@@ -71,4 +73,4 @@ def test_a_system_that_gives_no_more():
     ],
 )
 def test_words_alone_are_no_lack_of_memory(error):
-    assert not ran_out(error)
+    assert not is_out_of_memory(error)

@@ -41,7 +41,7 @@ def test_an_error_there_is_raised_here_and_leaves_the_next_alone(other):
 
 
 def test_a_process_that_has_ended_fails_what_it_was_asked_and_is_replaced(monkeypatch):
-    monkeypatch.setattr(module, "_kept", [])
+    monkeypatch.setattr(module, "_started", [])
     first = second_process()
     assert second_process() is first
     asked = first.submit(time.sleep, 60)
@@ -55,7 +55,7 @@ def test_a_process_that_has_ended_fails_what_it_was_asked_and_is_replaced(monkey
 
 
 def test_one_that_began_in_another_folder_is_replaced(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_kept", [])
+    monkeypatch.setattr(module, "_started", [])
     first = second_process()
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path / "own")
@@ -67,7 +67,7 @@ def test_one_that_began_in_another_folder_is_replaced(monkeypatch, tmp_path):
 
 
 def test_an_interruption_reaches_what_is_called_there(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_kept", [])
+    monkeypatch.setattr(module, "_started", [])
     first, begun = second_process(), tmp_path / "begun"
     asked = first.submit(subprocess.run, ["sh", "-c", f"touch '{begun}'; exec sleep 60"])
     wait_until(begun.exists)

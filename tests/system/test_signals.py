@@ -8,22 +8,22 @@ import pytest
 
 from deltaflow.system import signals
 from deltaflow.system.signals import (
-    ASKING,
-    held_back,
-    raise_asking,
-    raised_again,
-    raised_once,
-    was_asked,
+    STOP_SIGNALS,
+    another_interrupt,
+    interrupt_requested,
+    interrupts_deferred,
+    raise_on_stop_signals,
+    single_interrupt,
 )
 
 
 @pytest.fixture(autouse=True)
 def _handlers():
-    before = {number: signal.getsignal(number) for number in ASKING}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-    raise_asking()
+    raise_on_stop_signals()
     yield
     signals._HANDLER.set(None)
     for number, handler in before.items():
@@ -35,22 +35,22 @@ def send(*numbers: int) -> None:
         os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize("number", ASKING)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_is_raised_once(number):
-    with raised_once():
-        assert not was_asked()
+    with single_interrupt():
+        assert not interrupt_requested()
         with pytest.raises(KeyboardInterrupt):
             send(number)
-        assert was_asked()
-        send(*ASKING, *ASKING)  # a storm
+        assert interrupt_requested()
+        send(*STOP_SIGNALS, *STOP_SIGNALS)  # a storm
     with pytest.raises(KeyboardInterrupt):  # as it was before
         send(number)
-    assert not was_asked()
+    assert not interrupt_requested()
 
 
 def test_a_block_within_another_is_the_same():
-    with raised_once():
-        with pytest.raises(KeyboardInterrupt), raised_once():
+    with single_interrupt():
+        with pytest.raises(KeyboardInterrupt), single_interrupt():
             send(signal.SIGTERM)
         send(signal.SIGINT)
 
@@ -59,43 +59,43 @@ def test_a_signal_waits_until_what_must_not_be_interrupted_is_done():
     done = []
 
     def write():
-        with held_back(), held_back():
+        with interrupts_deferred(), interrupts_deferred():
             send(signal.SIGTERM, signal.SIGINT)
             done.append("first")
         done.append("never")
 
-    with raised_once():
+    with single_interrupt():
         with pytest.raises(KeyboardInterrupt):
             write()
-        with held_back():
+        with interrupts_deferred():
             send(signal.SIGTERM)
     assert done == ["first"]
 
 
 def test_a_failure_within_is_not_lost_for_a_signal():
     def fail():
-        with held_back():
+        with interrupts_deferred():
             send(signal.SIGTERM)
             raise OSError("disk")
 
-    with raised_once(), pytest.raises(KeyboardInterrupt) as caught:
+    with single_interrupt(), pytest.raises(KeyboardInterrupt) as caught:
         fail()
     assert isinstance(caught.value.__context__, OSError)
 
 
 def test_a_second_signal_counts_where_it_is_allowed_to():
-    with raised_once():
+    with single_interrupt():
         with pytest.raises(KeyboardInterrupt):
             send(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt), raised_again():
+        with pytest.raises(KeyboardInterrupt), another_interrupt():
             send(signal.SIGINT)
         send(signal.SIGINT)
 
 
 def test_a_signal_that_is_ignored_stays_so():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    raise_asking()
-    with raised_once():
+    raise_on_stop_signals()
+    with single_interrupt():
         send(signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
@@ -103,7 +103,7 @@ def test_a_signal_that_is_ignored_stays_so():
 def test_a_signal_that_somebody_caught_is_raised_again_seconds_later(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    with raised_once():
+    with single_interrupt():
         with pytest.raises(KeyboardInterrupt):
             send(signal.SIGINT)
         now[0] += 1
@@ -136,7 +136,7 @@ def test_a_signal_at_any_line_of_a_block_s_beginning_and_end_is_raised(line, own
     def block():
         sys.settrace(trace)
         try:
-            with raised_once():
+            with single_interrupt():
                 pass
         finally:
             sys.settrace(None)
@@ -164,7 +164,7 @@ def test_a_signal_that_python_ignores_is_raised_a_moment_later(capfd):
         time.sleep(60)  # which the signal cuts short
 
     before = sys.unraisablehook
-    with raised_once(), pytest.raises(KeyboardInterrupt):
+    with single_interrupt(), pytest.raises(KeyboardInterrupt):
         wait()
     assert sys.unraisablehook is before
     assert capfd.readouterr().err == ""
@@ -193,7 +193,7 @@ def test_other_ignored_errors_go_where_they_went(monkeypatch):
         def __del__(self):
             raise LookupError
 
-    with raised_once():
+    with single_interrupt():
         Broken()
     assert [error.exc_type for error in heard] == [LookupError]
 
@@ -201,9 +201,9 @@ def test_other_ignored_errors_go_where_they_went(monkeypatch):
 def test_of_two_at_once_the_second_is_not_kept_for_later(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    with raised_once():
+    with single_interrupt():
         with pytest.raises(KeyboardInterrupt):
             send(signal.SIGINT)
-        with held_back():  # what is written takes its time
+        with interrupts_deferred():  # what is written takes its time
             send(signal.SIGTERM)
             now[0] += 10

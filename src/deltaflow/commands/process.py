@@ -13,15 +13,15 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from deltaflow.config.messages import explain, print_error, print_warnings
-from deltaflow.system.signals import ASKING, raise_asking
+from deltaflow.system.signals import STOP_SIGNALS, raise_on_stop_signals
 
 
-def prepare() -> None:
+def prepare_process() -> None:
     """Make this process, be it the first or a worker, speak and end as all do."""
     print_warnings()
     _ignore_names_of_plugins()
     threading.excepthook = _tell_of_thread
-    raise_asking()
+    raise_on_stop_signals()
 
 
 def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
@@ -55,7 +55,7 @@ def process_restored() -> Iterator[None]:
     logging._handlerList.clear()  # type: ignore[attr-defined]  # or Hydra closes them all
     applications = GlobalHydra.instance()
     application, applications.hydra = applications.hydra, None
-    handlers = {number: signal.getsignal(number) for number in ASKING}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     os.environ.pop("HYDRA_FULL_ERROR", None)
     try:
         with warnings.catch_warnings():

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from deltaflow.records import Mark, marks_of_written, trust
 from deltaflow.sweep.progress import show_progress, stop_progress
-from deltaflow.system.environment import imported
+from deltaflow.system.environment import import_without_gc
 from deltaflow.system.errors import UserError
 from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.terminal.screen import console
@@ -110,7 +110,7 @@ def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[Jo
                     is_waiting = True
                     if out.is_terminal:
                         show_progress(task.directory, sum(map(len, task.stacks)))
-                    imported("deltaflow.sweep.report")  # which comes next
+                    import_without_gc("deltaflow.sweep.report")  # which comes next
                 for there, found in shared.ended(wait=number is None).items():
                     jobs[there] = found.jobs
                     _tell(found, len(task.stacks[there]), out, bar)

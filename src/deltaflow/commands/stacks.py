@@ -27,7 +27,7 @@ from deltaflow.experiment.stacked_training import most_networks, shape
 from deltaflow.sweep.directory import SHARED
 from deltaflow.sweep.worker import ends_with_parent
 from deltaflow.system.processes import n_cores
-from deltaflow.system.signals import raised_once
+from deltaflow.system.signals import single_interrupt
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 
@@ -84,7 +84,7 @@ class StackTask:
         """
         stack, hydra = self.stacks[number], self.composer.sweep.hydra
         waiting: list[Waiting] = []
-        with raised_once(), ends_with_parent(self.conductor):
+        with single_interrupt(), ends_with_parent(self.conductor):
             token = STACK.set(waiting)
             returned, begun = [], []
             try:

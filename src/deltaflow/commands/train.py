@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.commands.hydra_application import run_application
-from deltaflow.commands.process import prepare
+from deltaflow.commands.process import prepare_process
 from deltaflow.commands.sharing import MAY_SHARE, is_own_program
 from deltaflow.config import limits
 from deltaflow.config.description import described, watch_note
@@ -29,9 +29,9 @@ from deltaflow.config.messages import (
 )
 from deltaflow.sweep.callbacks import CURRENT_SWEEP, report_stopped_sweep, resume_hint
 from deltaflow.sweep.worker import ends_with_parent
-from deltaflow.system.environment import imported
+from deltaflow.system.environment import import_without_gc
 from deltaflow.system.errors import UserError
-from deltaflow.system.signals import raised_again, raised_once
+from deltaflow.system.signals import another_interrupt, single_interrupt
 from deltaflow.terminal.screen import announce
 
 _RAY = {
@@ -59,9 +59,9 @@ def run_command_line(typed: Sequence[str]) -> None:
     for name, value in _RAY.items():  # must be there before Ray is imported
         os.environ.setdefault(name, value)
     CURRENT_SWEEP.set(None)
-    prepare()
+    prepare_process()
     application = Application(list(typed), with_traceback, os.getpid())
-    with raised_once():
+    with single_interrupt():
         try:
             _in_one_message(application, typed[1:], with_traceback)
         except KeyboardInterrupt:  # while something else was being said
@@ -84,8 +84,8 @@ class Application:
 
     def __call__(self, config: DictConfig) -> float | None:
         """Train a run, or have it wait in a stack."""
-        prepare()
-        with raised_once(), ends_with_parent(self.parent):
+        prepare_process()
+        with single_interrupt(), ends_with_parent(self.parent):
             return _train(config, self.command, self.with_traceback)
 
 
@@ -103,7 +103,7 @@ def _in_one_message(
     except KeyboardInterrupt as stop:
         kept = resume_hint() or str(stop)
         print_error(f"interrupted. {kept}".strip())
-        with suppress(KeyboardInterrupt), raised_again():  # once more, and nothing is reported
+        with suppress(KeyboardInterrupt), another_interrupt():  # once more, and nothing is reported
             report_stopped_sweep()
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:  # nobody reads any more, as after `--help | head`
@@ -141,7 +141,7 @@ def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
                 )
             limits.check(config)
             _announce(config)
-    imported("deltaflow.commands.hydra_job")
+    import_without_gc("deltaflow.commands.hydra_job")
     from deltaflow.commands.hydra_job import train
 
     return train(config, command, with_traceback)

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from deltaflow.config.arguments import argument_names, as_typed, check_arguments
 from deltaflow.system.error_kinds import is_about_a_file
 from deltaflow.system.errors import UserError
-from deltaflow.system.memory import ran_out
+from deltaflow.system.memory import is_out_of_memory
 
 GROUPS = ("activation", "init", "loss", "data", "optimizer", "scheduler")
 NAMED_GROUPS = ("logger", "callbacks")  # of parts by name
@@ -151,7 +151,7 @@ def _checked(made: Any, group: str, kind: type) -> Any:
 def _speaks_for_itself(error: Exception) -> bool:
     """Whether an error needs no part's name: our own three beats, the disk, the memory."""
     own = isinstance(error, UserError)
-    elsewhere = is_about_a_file(error) or ran_out(error)
+    elsewhere = is_about_a_file(error) or is_out_of_memory(error)
     return own or elsewhere or isinstance(error, OmegaConfBaseException)
 
 

@@ -10,7 +10,7 @@ from functools import wraps
 from deltaflow.config.composition_errors import explain_composition
 from deltaflow.system.error_kinds import is_about_a_connection, is_about_a_file
 from deltaflow.system.errors import UserError
-from deltaflow.system.memory import ran_out
+from deltaflow.system.memory import is_out_of_memory
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells give it."""
@@ -25,7 +25,7 @@ def explain(error: BaseException) -> str:
     said = " ".join(str(error).split())
     if message := explain_composition(error):
         return message
-    if ran_out(error):
+    if is_out_of_memory(error):
         return (
             f"A run must fit into memory. Found too little of it: {said[:200] or 'none is left'}. "
             "Make the network, `n_seeds`, `data.batch_size` or the data smaller."

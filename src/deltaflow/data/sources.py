@@ -12,7 +12,7 @@ import numpy as np
 
 from deltaflow.data.samples import Samples, number_columns
 from deltaflow.system.errors import UserError
-from deltaflow.system.memory import require
+from deltaflow.system.memory import require_memory
 
 
 def iris(n_samples: int | None = None) -> Samples:
@@ -191,7 +191,7 @@ def teacher(
 
 
 def _check(n_samples: int, noise: float, seed: int) -> None:
-    require(
+    require_memory(
         16 * n_samples, "The data", f"`data.n_samples={n_samples}`", "Use `data.n_samples=500`."
     )
     if n_samples < 1:

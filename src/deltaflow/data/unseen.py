@@ -19,7 +19,7 @@ from deltaflow.data.tables.problems import MANY, Problem, ProblemKind, UnusableC
 from deltaflow.data.tables.words import word
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
-from deltaflow.system.memory import require
+from deltaflow.system.memory import require_memory
 
 Table = str | os.PathLike[str] | pl.DataFrame | Mapping[str, Any]
 """The path of a CSV, TSV or Parquet file, a polars frame, or a mapping from names to values."""
@@ -78,7 +78,9 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
     if problems:
         raise UserError(listed(problems[:MANY], where))
     n_rows, n_inputs = len(contents[0][1]), sum(column.n_inputs for column in used)
-    require(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {where}", "Use fewer rows.")
+    require_memory(
+        8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {where}", "Use fewer rows."
+    )
     known = {column.name for column in preprocessing.columns} | set(goals)
     extra = tuple(name for name in names if name not in known)
     return Unseen(encode(contents, n_rows, n_inputs), targets, judged, extra)

@@ -24,8 +24,8 @@ from deltaflow.experiment.trainer import device_name
 from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS, METRICS, Recording, TableWriter, read_table
 from deltaflow.system.files import replace_file
-from deltaflow.system.second_process import received
-from deltaflow.system.signals import held_back
+from deltaflow.system.second_process import result_or_none
+from deltaflow.system.signals import interrupts_deferred
 from deltaflow.theory import Theory
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.hparams import log_hyperparameters, log_outcome, result_tags
@@ -79,7 +79,7 @@ class RunUnderWay:
         try:
             yield
         except BaseException as caught:
-            with held_back():
+            with interrupts_deferred():
                 ending = broken_off(self.plan.config, caught, self.records)
                 self.records.break_off(ending.status, ending.message)
             with suppress(Exception):  # which may be what failed
@@ -237,7 +237,7 @@ class RunUnderWay:
         n_steps = done.record.n_steps or 0
         if len(done.layers) and self.plan.is_drawn:
             picture = done.directory / "flow.png"
-            replace_file(picture, received(drawn) or run_picture.png(*done.drawn))
+            replace_file(picture, result_or_none(drawn) or run_picture.png(*done.drawn))
             log_picture(self.loggers, "flow", picture, n_steps)
         log_verdicts(self.loggers, done.record.verdicts, n_steps)
         log_outcome(self.loggers, done.record, n_steps)

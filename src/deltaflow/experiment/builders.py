@@ -20,7 +20,7 @@ from deltaflow.nn.initializers import Initializer, check_variances
 from deltaflow.nn.objectives import Objective
 from deltaflow.records import LAYERS, METRICS
 from deltaflow.system.errors import UserError
-from deltaflow.system.memory import require
+from deltaflow.system.memory import require_memory
 from deltaflow.theory import Array, Theory
 
 _LAYER_BYTES = 5_000  # of a layer's Python objects, at least
@@ -99,7 +99,7 @@ def check_size(config: DictConfig) -> None:
     else:
         asked, layers = "`network.depth=0`", [(1, 1, 1)]
     parameters = sum((fan_in + 1) * fan_out * times for fan_in, fan_out, times in layers)
-    require(
+    require_memory(
         n_replicas * parameters * 3 * dtype(config).itemsize
         + _LAYER_BYTES * sum(times for *_, times in layers),
         "The network",
@@ -126,7 +126,7 @@ def check_records(config: DictConfig, data: ReplicaData) -> None:
     n_measured = 0 if every is None else n_steps // every + 2
     n_values = n_measured * n_layers * len(LAYERS.columns)
     n_values += 2 * trainer.max_epochs * len(METRICS.columns)
-    require(
+    require_memory(
         n_values * config.n_seeds * n_folds(config) * _VALUE_BYTES,
         "The records of a run",
         f"`trainer.max_epochs={trainer.max_epochs}`, which is {n_steps:,} steps, "

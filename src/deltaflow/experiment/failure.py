@@ -10,7 +10,7 @@ from deltaflow.config.messages import explain
 from deltaflow.config.names import resume_command
 from deltaflow.records import DirectoryLostError, Recording, Status
 from deltaflow.system.escaping import short_path
-from deltaflow.system.signals import was_asked
+from deltaflow.system.signals import interrupt_requested
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def interrupted(directory: Path) -> KeyboardInterrupt:
 
 def was_interrupted(caught: BaseException) -> bool:
     """Whether an interruption was asked for, or the error is one."""
-    return was_asked() or _is_interruption(caught)
+    return interrupt_requested() or _is_interruption(caught)
 
 
 def _is_interruption(error: BaseException | None) -> bool:

@@ -17,7 +17,7 @@ from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.stacked_training import recorders, require_end, train_together
 from deltaflow.experiment.trainer import computed, make_trainer, quiet_lightning
-from deltaflow.system.signals import held_back, raised_once
+from deltaflow.system.signals import interrupts_deferred, single_interrupt
 from deltaflow.terminal.inputs import print_network, print_reading
 from deltaflow.training.callbacks import Progress
 from deltaflow.training.callbacks.checkpoints import start_from
@@ -67,11 +67,13 @@ def run_together(
         KeyboardInterrupt: if interrupted; what was measured is kept.
     """
     found: list[RunUnderWay | BaseException] = []
-    with raised_once():
+    with single_interrupt():
         try:
             for plan in plans:
                 try:
-                    with held_back():  # from its first moment on, a run has somebody to end it
+                    with (
+                        interrupts_deferred()
+                    ):  # from its first moment on, a run has somebody to end it
                         found.append(RunUnderWay.begin(plan))
                 except Exception as error:  # nothing there is ours
                     found.append(error)

@@ -25,7 +25,7 @@ from deltaflow.experiment.checkpoints.storage import (
 from deltaflow.experiment.completion import conclude, drawing_beside
 from deltaflow.experiment.trainer import computed, make_trainer
 from deltaflow.system.errors import UserError
-from deltaflow.system.memory import available
+from deltaflow.system.memory import available_memory
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.training.callbacks.checkpoints import start_from
 from deltaflow.training.callbacks.destination import Destination
@@ -96,7 +96,7 @@ def most_networks(config: DictConfig, n_processes: int = 1) -> int:
     parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise([1, *sizes, 1]))
     rows = config.data.batch_size or config.diagnostics.probe_rows
     n_bytes = _COPIES * (parameters + rows * (sum(sizes) + 2)) * builders.dtype(config).itemsize
-    there = (available() or _UNKNOWN) // _SHARE // n_processes
+    there = (available_memory() or _UNKNOWN) // _SHARE // n_processes
     samples = config.data.train_rows or config.data.get("n_samples") or _ROWS
     products = 3 * parameters * samples * config.trainer.max_epochs  # forward, and twice back
     return int(max(1, min(there // n_bytes, _MINUTES // products)))

@@ -17,7 +17,7 @@ from deltaflow.figures.looks import COLORS, MARKERS, QUIET, START, encoded
 from deltaflow.figures.small_multiples import curves, heatmaps, profiles
 from deltaflow.records import Interval
 from deltaflow.system.files import folders, make_folder, replace_file
-from deltaflow.system.second_process import SecondProcess, received
+from deltaflow.system.second_process import SecondProcess, result_or_none
 
 _BESIDE = ("profiles", "heatmaps")  # drawn by the other process; half of the work
 _MARKS = tuple(zip(MARKERS, COLORS, strict=True))
@@ -45,7 +45,7 @@ def write_figures(
     names = [*_BESIDE, "decay", "curves", "effects"]
     asked = None if artist is None else artist.submit(_drawn, comparison, _BESIDE, kind)
     drawn = _drawn(comparison, names[len(_BESIDE) :], kind)
-    beside = received(asked)
+    beside = result_or_none(asked)
     drawn |= _drawn(comparison, _BESIDE, kind) if beside is None else beside
     paths = [directory / f"{name}.{kind}" for name in names if name in drawn]
     for path in paths:

@@ -28,7 +28,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from deltaflow.live_page.settings import Settings
-from deltaflow.system.environment import imported
+from deltaflow.system.environment import import_without_gc
 from deltaflow.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def serve(
         ValueError: for settings that no run can have, or where the extra is not installed.
     """
     _require_extra()
-    server = imported("deltaflow.live_page.server")
+    server = import_without_gc("deltaflow.live_page.server")
     settings = Settings.of_overrides(list(overrides))
     settings.composed()
     server.Pages(settings).serve(port, address or server.HERE, show)

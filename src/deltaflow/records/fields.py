@@ -14,7 +14,7 @@ from deltaflow.records.details import (
     TheorySummary,
     VerdictRecord,
 )
-from deltaflow.system.processes import is_at_work
+from deltaflow.system.processes import is_process_alive
 
 Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
 _MOST_FOLDS = 1_000_000
@@ -221,7 +221,7 @@ class Summary:
 
     def is_going(self, directory: Path) -> bool:
         """Whether the process of the run still seems to be at work."""
-        return self.status == "running" and is_at_work(
+        return self.status == "running" and is_process_alive(
             self.process, self.host, self.started, directory
         )
 

@@ -20,7 +20,7 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 from deltaflow.system.files import UnusableFileError, folders, open_file
 from deltaflow.system.isolation import UnavailableError, call
-from deltaflow.system.memory import require
+from deltaflow.system.memory import require_memory
 from deltaflow.system.parquet import footer
 
 CHUNKS = "records"
@@ -185,7 +185,7 @@ def _decoded(
         advice = "Leave the run out"
         if n_rows > _ROWS + _ROWS_PER_BYTE * (size := os.fstat(file.fileno()).st_size):
             raise ValueError(f"{n_rows:,} rows in {size:,} bytes are none that a run has measured")
-        require(n_held + n_rows * len(types) * _CELL, "A table", f"{n_rows:,} rows", advice)
+        require_memory(n_held + n_rows * len(types) * _CELL, "A table", f"{n_rows:,} rows", advice)
         frame = pl.read_parquet(file, columns=[column for column in types if column in there])
         absent = [c.absent for c in schema.columns if c.name in types and c.name not in there]
         return _checked(frame.with_columns(absent).select(list(types)), schema)

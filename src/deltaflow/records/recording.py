@@ -18,7 +18,7 @@ from deltaflow.records.schema import Schema
 from deltaflow.records.summary import SUMMARY, claim, reclaim, summary_of, write_summary
 from deltaflow.records.tables import TableWriter
 from deltaflow.system.errors import UserError
-from deltaflow.system.signals import held_back
+from deltaflow.system.signals import interrupts_deferred
 
 
 class DirectoryLostError(UserError):
@@ -118,7 +118,7 @@ class Recording:
             DirectoryLostError: if the directory was deleted or moved.
             OSError: if a file cannot be written. The run has not ended then.
         """
-        with held_back():
+        with interrupts_deferred():
             self.close_tables()
             self._end(self.summary)
 
@@ -132,7 +132,7 @@ class Recording:
             status: ``failed`` or ``interrupted``.
             error: the error message of a failed run.
         """
-        with held_back():
+        with interrupts_deferred():
             if self._has_ended or not self.is_there:
                 return
             try:

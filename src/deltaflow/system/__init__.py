@@ -1,1 +1,1 @@
-"""The machine around a program: files, memory, processes, signals, errors, and foreign text."""
+"""Files, memory, processes, signals, errors and escaping, beneath everything else."""

@@ -1,6 +1,6 @@
-"""The environment of a command: streams, working directory, variables, a limit on memory.
+"""Checks and repairs the environment of a command: streams, folder, variables, memory limit.
 
-Nothing but the standard library is imported here, for libraries are what would stumble.
+It imports only the standard library, because other libraries may fail in a broken environment.
 """
 
 import gc
@@ -11,25 +11,25 @@ from types import ModuleType
 
 from deltaflow.system.errors import UserError
 
-_SELDOM = 100  # collections of what is younger, ten by default
-_LIBRARIES_TAKE = 2_000_000_000  # bytes of addresses, once all are imported and at work
+_OLDEST_THRESHOLD = 100  # middle collections before one of the oldest generation; default 10
+_LEAST_ADDRESSES = 2_000_000_000  # bytes of address space that the libraries need
 
 
-def prepare() -> None:
-    """Make good what can be, before any library is imported.
+def prepare_environment() -> None:
+    """Repair the environment before any library is imported.
 
-    A standard stream that was closed leads nowhere from now on: the next file to be opened would
-    get its number, and be written to. Figures go to files, so no library needs the display, or
-    the notebook, that the environment speaks of. NumPy's products are small here, and threads for
-    them wait for each other where something else works too: a dot product then takes 4 ms.
+    A closed standard stream is opened on the null device; otherwise the next file to be opened
+    would get its number, and output would go there. Matplotlib draws to files, without a display
+    or a notebook. NumPy computes with one thread: its products are small here, and on a busy
+    machine its threads wait for each other, so that a dot product takes 4 ms.
 
     Raises:
-        ValueError: for the first that cannot: a folder that is gone, too little memory, or
-            none of the threads that polars needs.
+        ValueError: if the working directory does not exist, the address space is limited to less
+            than the libraries need, or ``POLARS_MAX_THREADS`` is 0.
     """
     _open_closed_streams()
     os.environ["MPLBACKEND"] = "agg"
-    if "OMP_NUM_THREADS" not in os.environ:  # which counts for it too
+    if "OMP_NUM_THREADS" not in os.environ:  # OpenBLAS reads it as well
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         os.getcwd()
@@ -46,12 +46,12 @@ def prepare() -> None:
     _require_addresses()
 
 
-def imported(name: str) -> ModuleType:
-    """Import a module and all that it takes; look for no garbage meanwhile, and in it never.
+def import_without_gc(name: str) -> ModuleType:
+    """Import a module with the garbage collector off, and exempt what it created from collection.
 
-    Libraries make a million objects that stay, and the collector would go through them again and
-    again: a seventh of the time of a training's imports. Later it looks seldom at what has grown
-    old, most of which stays as well.
+    Libraries create a million objects that stay. Traversing them again and again takes a seventh
+    of the import time of a training. Afterwards the oldest generation is collected ten times less
+    often than by default, because most of its objects stay as well.
     """
     if name in sys.modules or not gc.isenabled():
         return importlib.import_module(name)
@@ -61,36 +61,36 @@ def imported(name: str) -> ModuleType:
     finally:
         gc.freeze()
         young, middle, _ = gc.get_threshold()
-        gc.set_threshold(young, middle, _SELDOM)
+        gc.set_threshold(young, middle, _OLDEST_THRESHOLD)
         gc.enable()
 
 
 def _open_closed_streams() -> None:
     for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         if getattr(sys, name) is None:
-            _occupy(number)
+            _open_on_null(number)
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
-def _occupy(number: int) -> None:
-    """Let a file descriptor lead nowhere, unless it is open."""
+def _open_on_null(number: int) -> None:
+    """Open a file descriptor on the null device, unless it is open."""
     try:
         os.fstat(number)
     except OSError:
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        if nowhere != number:
-            os.dup2(nowhere, number)
-            os.close(nowhere)
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+            os.close(null)
 
 
 def _require_addresses() -> None:
-    """Refuse a limit under which libraries would end the process in the middle of their import."""
+    """Refuse an address-space limit under which the libraries would crash during import."""
     try:
         import resource
     except ImportError:  # Windows has no such limits
         return
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if 0 <= limit < _LIBRARIES_TAKE:
+    if 0 <= limit < _LEAST_ADDRESSES:
         raise UserError(
             f"PyTorch and its like must have 2 GB of memory addresses. Found a limit of "
             f"{limit / 1e9:.3g} GB, as `ulimit -v` sets it. Use `ulimit -v unlimited`."

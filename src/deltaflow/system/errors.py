@@ -1,8 +1,8 @@
-"""The error whose message is for whoever typed, wrote or named what is wrong."""
+"""The error whose message is for the user."""
 
 
 class UserError(ValueError):
-    """Something cannot be done as asked: the message says what is expected, found, and to be done.
+    """A request that cannot be met; the message says what is expected, found and to be done.
 
-    Every command ends with the message alone, and from Python it is a ``ValueError``.
+    A command prints the message without a traceback. From Python it is a ``ValueError``.
     """

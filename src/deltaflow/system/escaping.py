@@ -1,4 +1,4 @@
-r"""Foreign strings in messages, escaped: a terminal must not take them for commands.
+r"""Escapes strings of unknown origin, so that a terminal does not take them for commands.
 
 >>> literal("red\x1b[31m"), literal("two\nlines"), brief("a" * 99)[-2:]
 ('red\\x1b[31m', 'two\\nlines', 'a…')
@@ -7,23 +7,23 @@ r"""Foreign strings in messages, escaped: a terminal must not take them for comm
 from collections.abc import Sequence
 from pathlib import Path
 
-_LONGEST = 60  # characters of a name or value that are shown
+_LONGEST = 60  # characters of a name or value in a message
 
 
 def literal(text: str) -> str:
-    """A text of a file as it can be shown: visible, and on one line."""
+    """The text on one line, with escape sequences for characters that are not printable."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
 
 
 def brief(text: str) -> str:
-    """The same of a name or value, which may be as long as a book."""
+    """The text as :func:`literal` shows it, cut to 60 characters."""
     return literal(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
 def listing(names: Sequence[str], most: int = 12) -> str:
-    """Names, the first of them if they are many.
+    """Names for a message, at most the first ``most`` of them.
 
     >>> listing(["a", "b", "c"], most=2)
     '`a`, `b` and 1 more'
@@ -33,7 +33,7 @@ def listing(names: Sequence[str], most: int = 12) -> str:
 
 
 def printable(text: str) -> str:
-    r"""A text of anybody, without what a terminal would take for a command.
+    r"""The text with a replacement for each character that a terminal would take for a command.
 
     >>> printable("red \x1b[31m\nline")
     'red �[31m\nline'
@@ -42,9 +42,9 @@ def printable(text: str) -> str:
 
 
 def encodable(text: str) -> str:
-    r"""A text without halves of surrogate pairs, which no file in UTF-8 can hold.
+    r"""The text without lone surrogates, which UTF-8 cannot encode.
 
-    JSON can spell them, and a name of a file that is not in UTF-8 is read with them.
+    They come from JSON, and from file names that are not in UTF-8.
 
     >>> encodable("a\udcff")
     'a?'
@@ -53,5 +53,5 @@ def encodable(text: str) -> str:
 
 
 def short_path(path: Path) -> str:
-    """A path as seen from the working directory, if that is above it."""
+    """The path relative to the working directory; unchanged if it lies elsewhere."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -1,9 +1,9 @@
-"""Files that others may read and write too: written whole or not at all, read with caution.
+"""Writes files atomically, and reads files that are not trusted.
 
-What is written replaces what was there in one step, with the rights that the umask gives. What
-is read may have come from anybody: below a run's or a sweep's directory no symbolic link is
-followed, nothing but a regular file is opened, and none larger than its kind can be. (The
-directory itself may be a link; whoever names it means it.)
+A written file replaces the old one in one step, with the permissions of the umask. A file that is
+read may be anybody's: below the directory of a run or sweep no symbolic link is followed, only
+regular files are opened, and only up to a size limit. The directory itself may be a link, because
+the user has named it.
 """
 
 import errno
@@ -19,11 +19,11 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # or opening a FIFO waits for a writer, for ever
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO would wait for a writer
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
-_BLOCK = 4096  # bytes, what file systems give a file at least
+_BLOCK = 4096  # bytes, the usual allocation unit of file systems
 
 
 class UnusableFileError(UserError):
@@ -31,28 +31,28 @@ class UnusableFileError(UserError):
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file atomically, in place of one that exists.
 
     Args:
-        path: of the file. Its folder must exist.
-        content: of the file.
+        path: path of the file; its folder must exist.
+        content: the bytes to write.
 
     Raises:
-        OSError: if it cannot be written; what was there before is untouched.
+        OSError: if the file cannot be written. An old file is unchanged then.
     """
     with _temporary(path, content) as temporary:
         temporary.replace(path)
 
 
 def create_file(path: Path, content: bytes) -> None:
-    """Write a file that is not there, so that of several processes one has written it, whole.
+    """Create a file atomically; of several processes that try, exactly one succeeds.
 
     Args:
-        path: of the file. Its folder must exist.
-        content: of the file.
+        path: path of the file; its folder must exist.
+        content: the bytes to write.
 
     Raises:
-        FileExistsError: if it is there.
+        FileExistsError: if the file exists.
     """
     with _temporary(path, content) as temporary:
         try:
@@ -65,18 +65,18 @@ def create_file(path: Path, content: bytes) -> None:
 
 
 def overwrite_file(path: Path, content: bytes) -> None:
-    """Write into the space that a file has on the disk already, as there may be no more.
+    """Overwrite a file within the disk space that it occupies, for when the disk is full.
 
-    Spaces fill what is left of a longer one.
+    Content that is shorter than the file is padded with spaces.
 
     Args:
-        path: of the file.
-        content: of the file, as text that may end in spaces.
+        path: path of the file.
+        content: a text that may end in spaces.
 
     Raises:
-        FileNotFoundError: if it is not there.
+        FileNotFoundError: if the file does not exist.
         OSError: if the content needs more space.
-        UnusableFileError: if it is no regular file.
+        UnusableFileError: if it is not a regular file.
     """
     path.lstat()
     with os.fdopen(_opened(path, os.O_RDWR), "r+b") as file:
@@ -87,7 +87,7 @@ def overwrite_file(path: Path, content: bytes) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file, if it is there.
+    """Remove a file, if it exists.
 
     Raises:
         UnusableFileError: if it is a folder.
@@ -99,13 +99,13 @@ def remove_file(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder inside a directory that is ours, or use the one that is there.
+    """Create a folder, or accept one that exists.
 
     Args:
-        path: of the folder. What holds it must exist.
+        path: path of the folder; its parent must exist.
 
     Raises:
-        UnusableFileError: if a file is there, or a link, which could lead out of the directory.
+        UnusableFileError: if the path is a file or a link, which could lead out of the directory.
     """
     try:
         path.mkdir()
@@ -122,14 +122,11 @@ def open_file(root: Path, name: str, limit: int) -> BinaryIO:
 
     Args:
         root: the directory.
-        name: of the file, as seen from there, with ``/`` between folders.
-        limit: bytes that it may have at most.
-
-    Returns:
-        The open file.
+        name: path of the file relative to ``root``, with ``/`` between folders.
+        limit: largest size in bytes.
 
     Raises:
-        FileNotFoundError: if it is not there.
+        FileNotFoundError: if the file does not exist.
         UnusableFileError: if it is a link, a device, a FIFO or a folder, lies behind a link, or
             is larger than the limit.
     """
@@ -150,19 +147,19 @@ def open_file(root: Path, name: str, limit: int) -> BinaryIO:
 
 
 def read_file(root: Path, name: str, limit: int) -> bytes:
-    """The content of a regular file below a directory; arguments and errors of `open_file`."""
+    """Read a regular file below a directory; arguments and errors as in :func:`open_file`."""
     with open_file(root, name, limit) as file:
         return file.read(limit)
 
 
 def open_lock(path: Path) -> int:
-    """Open a file to lock it, made if it is not there; nothing is ever written to it.
+    """Open a file in order to lock it; it is created if it does not exist.
 
     Args:
-        path: of the file, in a folder that is no link.
+        path: path of the file; its folder is not a link.
 
     Returns:
-        The number of the open file.
+        The file descriptor.
 
     Raises:
         UnusableFileError: if it is a link, a device, a FIFO or a folder.
@@ -171,13 +168,10 @@ def open_lock(path: Path) -> int:
 
 
 def open_to_append(path: Path) -> TextIO:
-    """Open a file of text in a directory of ours for appending, made if it is not there.
+    """Open a text file for appending; it is created if it does not exist.
 
     Args:
-        path: of the file, in a folder that is no link.
-
-    Returns:
-        The open file.
+        path: path of the file; its folder is not a link.
 
     Raises:
         UnusableFileError: if it is a link, a device, a FIFO or a folder.
@@ -186,11 +180,7 @@ def open_to_append(path: Path) -> TextIO:
 
 
 def folders(directory: Path) -> list[Path]:
-    """The folders in a directory, those that are links left out, in the order of their names.
-
-    Args:
-        directory: that may be there or not.
-    """
+    """The folders in a directory, sorted by name, without links; none if it does not exist."""
     try:
         with os.scandir(directory) as found:
             names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
@@ -201,7 +191,7 @@ def folders(directory: Path) -> list[Path]:
 
 def _opened(path: Path, flags: int) -> int:
     with suppress(FileNotFoundError):
-        _require_regular(path, path.lstat())  # a device may do something when it is opened
+        _require_regular(path, path.lstat())  # opening a device may have an effect
     number = os.open(path, flags | _NO_LINK | _NO_WAIT | _BINARY, 0o666)
     try:
         _require_regular(path, os.fstat(number))  # it may have been replaced since
@@ -236,7 +226,7 @@ def _kind(mode: int) -> str:
 
 @contextmanager
 def _temporary(path: Path, content: bytes) -> Iterator[Path]:
-    """The content in a file of its own beside the path, which is gone in the end."""
+    """Write the content to a temporary file beside ``path``, and remove it at the end."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY

@@ -1,9 +1,9 @@
-"""Functions called in another process, which what they read may end.
+"""Calls functions in a server process, which a damaged file may crash.
 
-A bit that is flipped within a page of a Parquet file makes Polars ask for more memory than any
-machine has, and Rust then ends the process. So files that somebody else may have written are read
-by a process of their own: started when it is first needed, kept for the next file, replaced when
-it has ended, and gone with the one that asks.
+A flipped bit in a page of a Parquet file makes polars ask for more memory than any machine has,
+and Rust then aborts the process. So files that are not trusted are read by a separate process. It
+is started when it is first needed, kept for the next file, replaced if it has crashed, and killed
+when this process ends.
 """
 
 import atexit
@@ -24,11 +24,11 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.isolation_server import Answer, receive, send
 
 _MOMENT = 0.1  # seconds
-_PATIENCE = 50.0  # seconds that a busy machine may let it wait
-_SECONDS = 8  # of processor time for a small file
-_RATE = 10_000_000  # bytes that are read in a second, at least
-_MEMORY = 4_000_000_000  # bytes of addresses for a small file, libraries included
-_EXPANSION = 100  # bytes in memory for one of the file, at most
+_PATIENCE = 50.0  # seconds that an answer may be late on a busy machine
+_SECONDS = 8  # processor time for a small file
+_RATE = 10_000_000  # bytes per second, the slowest reading
+_MEMORY = 4_000_000_000  # bytes of address space for a small file, libraries included
+_EXPANSION = 100  # bytes of memory per byte of the file, at most
 _START = (
     "import sys; sys.path[:] = {path!r}; "
     "from deltaflow.system.isolation_server import serve; serve()"
@@ -37,15 +37,15 @@ _lock = threading.Lock()
 
 
 class UnavailableError(UserError):
-    """No other process can be started, which is no fault of what it was to read."""
+    """The server process cannot be started; the file is not to blame."""
 
 
 class FailedError(UserError):
-    """What was called has failed there."""
+    """The function raised an error in the server process."""
 
 
 class EndedError(FailedError):
-    """What was called has ended its process, or took too long."""
+    """The function crashed the server process, or exceeded its time."""
 
 
 def call(
@@ -54,20 +54,20 @@ def call(
     n_bytes: int = 0,
     errors: Sequence[type[Exception]] = (),
 ) -> Any:
-    """Call a function in another process.
+    """Call a function in the server process.
 
     Args:
-        function: of a module of deltaflow.
-        *arguments: that JSON can hold.
-        n_bytes: to be read, for which there is more time and memory.
-        errors: that are raised here as they are there. Each takes a message.
+        function: a function of a module of deltaflow.
+        *arguments: its arguments, which JSON can hold.
+        n_bytes: number of bytes to read; the limits of time and memory grow with it.
+        errors: error types that are raised here as they are there; each takes a message.
 
     Returns:
-        What it returns: a Polars frame, or what JSON can hold.
+        The function's result: a polars frame, or a value that JSON can hold.
 
     Raises:
-        UnavailableError: if there can be no other process.
-        EndedError: if the process ends before it has returned.
+        UnavailableError: if the server process cannot be started.
+        EndedError: if the process ends before the function returns.
         FailedError: for any other error there, with its message.
     """
     name = f"{function.__module__}:{function.__qualname__}"
@@ -95,7 +95,7 @@ def _working_directory() -> str | None:
 
 
 class _Server:
-    """The other process, as the one that asks sees it."""
+    """The server process, as its client sees it."""
 
     def __init__(self) -> None:
         self.owner = os.getpid()
@@ -106,7 +106,7 @@ class _Server:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "POLARS_MAX_THREADS": "1"},
-                process_group=0 if os.name == "posix" else None,  # Ctrl-C is not meant for it
+                process_group=0 if os.name == "posix" else None,  # Ctrl-C does not reach it
             )
         except OSError as error:
             raise _unavailable(str(error)) from error
@@ -118,7 +118,7 @@ class _Server:
         try:
             self._wait(self.thread.submit(receive, self.answers), _PATIENCE)  # it is ready
         except EndedError:
-            raise _unavailable(f"one that ended at once, with {self._how()}") from None
+            raise _unavailable(f"one that ended at once, with {self._exit_reason()}") from None
 
     @property
     def is_usable(self) -> bool:
@@ -128,8 +128,8 @@ class _Server:
         """Send a question, and wait for the answer.
 
         Args:
-            question: arguments of what is to be called.
-            limits: ``seconds`` of processor time, and bytes of ``memory``, that it may take.
+            question: the function, its arguments and the working directory.
+            limits: processor time in ``seconds`` and ``memory`` in bytes for the call.
         """
         answer = self.thread.submit(self._exchange, {"question": question, "limits": limits})
         return self._wait(answer, _PATIENCE + limits["seconds"])
@@ -138,15 +138,15 @@ class _Server:
         deadline = time.monotonic() + seconds
         try:
             while not answer.done():
-                # A signal that another thread takes does not cut a longer wait short.
+                # Short waits: a signal that another thread receives does not interrupt a wait.
                 wait([answer], _MOMENT)
                 if time.monotonic() > deadline:
                     self.process.kill()
             return answer.result()
         except (EOFError, OSError) as error:
             self.end()
-            raise EndedError(f"reading it ended the process ({self._how()})") from error
-        except BaseException:  # an answer may be on its way that nobody waits for any more
+            raise EndedError(f"reading it ended the process ({self._exit_reason()})") from error
+        except BaseException:  # the pipe may still deliver the answer to this question
             self.end()
             raise
 
@@ -154,21 +154,21 @@ class _Server:
         send(self.questions, asked)
         return receive(self.answers)
 
-    def _how(self) -> str:
+    def _exit_reason(self) -> str:
         status = self.process.returncode
         with contextlib.suppress(ValueError):
             return signal.Signals(-status).name
         return f"status {status}"
 
     def end(self) -> None:
-        """End the process, if it is this one's."""
+        """Kill the server, if this process has started it."""
         atexit.unregister(self.end)
         if self.owner != os.getpid():
             return
         self.process.kill()
         self.process.wait()
         self.thread.shutdown()
-        with contextlib.suppress(OSError):  # what was not written any more
+        with contextlib.suppress(OSError):  # the rest of a question cannot be written
             self.questions.close()
         self.answers.close()
 

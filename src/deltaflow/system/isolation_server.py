@@ -1,6 +1,6 @@
-"""The process that :mod:`deltaflow.system.isolation` starts, and the messages between the two.
+"""The server process of :mod:`deltaflow.system.isolation`, and the protocol between the two.
 
-A message is a line of JSON and the bytes that it announces.
+A message is a line of JSON, followed by the number of bytes that the line states.
 """
 
 import contextlib
@@ -14,15 +14,15 @@ from typing import IO, Any
 
 import polars as pl
 
-from deltaflow.system.memory import installed
+from deltaflow.system.memory import installed_memory
 
 Answer = tuple[dict[str, Any], IO[bytes]]
 
 
 def serve() -> None:
-    """Answer what is asked on standard input, until it ends. This is the other process."""
+    """Answer questions from standard input until it is closed."""
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # prints of libraries must not mix with answers
     send(answers, {"ready": True})
     while True:
         try:
@@ -31,7 +31,7 @@ def serve() -> None:
             return
         _limit(**asked["limits"])
         send(answers, *_answer(**asked["question"]))
-        os.chdir(os.path.abspath(os.sep))  # or the asker's folder could not be removed everywhere
+        os.chdir(os.path.abspath(os.sep))  # Windows would not let the client remove its folder
 
 
 def _answer(
@@ -40,45 +40,49 @@ def _answer(
     module, _, name = function.partition(":")
     try:
         if folder is not None:
-            os.chdir(folder)  # paths are seen from there
+            os.chdir(folder)  # paths are relative to it
         value = getattr(importlib.import_module(module), name)(*arguments)
         if isinstance(value, pl.DataFrame):
             content = io.BytesIO()
             value.write_ipc(content)
             return {"frame": True}, content.getvalue()
         return {"frame": False, "value": value}, b""
-    except BaseException as error:  # Polars' panics are no Exception
+    except BaseException as error:  # a panic of polars is not an Exception
         return {"error": type(error).__name__, "message": str(error) or type(error).__name__}, b""
 
 
 def _limit(seconds: int, memory: int) -> None:
-    """Let the system end this process if the next answer takes more of the processor or memory.
+    """Limit the processor time and the memory of the next answer; beyond, the process is killed.
 
     Args:
-        seconds: of processor time.
-        memory: in bytes; never more than the machine has.
+        seconds: processor time.
+        memory: address space in bytes, cut to the memory of the machine.
     """
     with contextlib.suppress(ImportError, ValueError, OSError):  # not on every system
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its end is expected
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no core dump of an expected crash
         used = resource.getrusage(resource.RUSAGE_SELF)
         most = int(used.ru_utime + used.ru_stime) + 1 + seconds
         resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        bounds = [memory, installed() or memory, memory if hard < 0 else hard]
+        bounds = [memory, installed_memory() or memory, memory if hard < 0 else hard]
         resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
 
 
 def send(pipe: IO[bytes], message: dict[str, Any], content: bytes = b"") -> None:
-    """Write a message, and bytes that belong to it."""
+    """Write a message and its bytes."""
     pipe.write(json.dumps({**message, "n_bytes": len(content)}).encode() + b"\n")
     pipe.write(content)
     pipe.flush()
 
 
 def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], IO[bytes]]:
-    """Read a message; ``EOFError`` if the other side ends before all of it is there."""
+    """Read a message and its bytes.
+
+    Raises:
+        EOFError: if the pipe is closed before the end of the message.
+    """
     line = pipe.readline()
     if not line.endswith(b"\n"):
         raise EOFError

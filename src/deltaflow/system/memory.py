@@ -1,8 +1,8 @@
-"""Does it fit into memory? Better asked before than found out halfway.
+"""Estimates whether something fits into memory, before it is allocated.
 
 >>> in_words(3_600_000_000)
 '3.6 GB'
->>> require(10**18, "`network`", "`network.width=1000000000`", "Make it smaller.")
+>>> require_memory(10**18, "`network`", "`network.width=1000000000`", "Make it smaller.")
 Traceback (most recent call last):
 deltaflow.system.errors.UserError: `network` must fit into memory. Found ...
 """
@@ -13,27 +13,27 @@ import os
 from deltaflow.system.errors import UserError
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB")
-_EXHAUSTED = (  # RuntimeErrors of PyTorch's, which has a type only for graphics cards
-    "DefaultCPUAllocator: ",  # its allocator on the processor says nothing else
+_EXHAUSTED = (  # messages of PyTorch, whose own error type is only for graphics cards
+    "DefaultCPUAllocator: ",  # the CPU allocator has no other error
     "Storage size calculation overflow",  # more bytes than 64 bits can count
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
 
 
-def require(n_bytes: int, what: str, found: str, advice: str) -> None:
-    """Refuse what cannot fit.
+def require_memory(n_bytes: int, what: str, found: str, advice: str) -> None:
+    """Refuse what does not fit into the memory of this machine.
 
     Args:
-        n_bytes: that it needs at least.
-        what: needs them.
-        found: the settings that ask for them.
-        advice: what to do.
+        n_bytes: lower bound of the memory needed, in bytes.
+        what: subject of the message, such as ``The table``.
+        found: the settings that need the memory.
+        advice: what to do, a sentence.
 
     Raises:
-        ValueError: if the machine has less; one that does not say what it has has enough.
+        ValueError: if the machine has less memory. If its memory is unknown, nothing is refused.
     """
-    there = installed()
+    there = installed_memory()
     if there is not None and n_bytes > there:
         raise UserError(
             f"{what} must fit into memory. Found {found}, which needs at least "
@@ -41,17 +41,17 @@ def require(n_bytes: int, what: str, found: str, advice: str) -> None:
         )
 
 
-def installed() -> int | None:
-    """Bytes of memory that this machine has; ``None`` where it does not say."""
+def installed_memory() -> int | None:
+    """The memory of this machine in bytes; ``None`` if the system does not tell."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not a POSIX system, or one without the name
         return None
 
 
-def available() -> int | None:
-    """Bytes of memory that nothing uses; ``None`` where the system does not say."""
-    import psutil  # which a command that is mistyped need not wait for
+def available_memory() -> int | None:
+    """The free memory in bytes; ``None`` if the system does not tell."""
+    import psutil  # imported late, so that a mistyped command is refused quickly
 
     try:
         return int(psutil.virtual_memory().available)
@@ -59,8 +59,8 @@ def available() -> int | None:
         return None
 
 
-def ran_out(error: BaseException) -> bool:
-    """Whether memory was what an error lacked, on the processor or a graphics card."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on the processor or a graphics card."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     kinds = {(kind.__module__, kind.__name__) for kind in type(error).__mro__}
@@ -70,6 +70,6 @@ def ran_out(error: BaseException) -> bool:
 
 
 def in_words(n_bytes: int) -> str:
-    """A number of bytes with the unit in which it is short."""
+    """A number of bytes with a suitable unit, to three digits."""
     power = min((len(str(n_bytes)) - 1) // 3, len(_UNITS) - 1)
     return f"{n_bytes / 1000**power:.3g} {_UNITS[power]}"

@@ -1,6 +1,6 @@
-"""Parquet files of anybody: what is in them, asked of a process of its own.
+"""Reads Parquet files that are not trusted, in a separate process.
 
-This module is imported there, and imports no more than that takes.
+That process imports this module, so it imports little.
 """
 
 import os
@@ -14,16 +14,16 @@ import polars as pl
 
 from deltaflow.system.isolation import call
 
-_LONGEST_FOOTER = 2**28  # bytes that say what is in a file
+_LONGEST_FOOTER = 2**28  # bytes of a file's metadata
 
 
 @dataclass(frozen=True)
 class Footer:
-    """What a file says at its end of itself, true or not.
+    """The metadata at the end of a file, which may be wrong.
 
     Attributes:
-        types: of its columns by name, in order.
-        n_rows: how many rows each has.
+        types: type of each column by name, in order.
+        n_rows: number of rows.
     """
 
     types: Mapping[str, pl.DataType]
@@ -31,14 +31,14 @@ class Footer:
 
 
 def footer(file: BinaryIO | Path, longest: int = _LONGEST_FOOTER) -> Footer:
-    """Read the end of a file. An open one is at its beginning then.
+    """Read the metadata of a file. An open file is at its beginning afterwards.
 
     Args:
-        file: with the file's content.
-        longest: bytes that the end may have.
+        file: the file, or its path.
+        longest: largest size of the metadata in bytes.
 
     Raises:
-        ValueError: if there is no such end, or it is longer.
+        ValueError: if there is no metadata, or it is larger.
     """
     with file.open("rb") if isinstance(file, Path) else nullcontext(file) as content:
         size = content.seek(0, os.SEEK_END)
@@ -54,39 +54,40 @@ def footer(file: BinaryIO | Path, longest: int = _LONGEST_FOOTER) -> Footer:
         return Footer(types, n_rows)
 
 
-def look(path: Path) -> tuple[list[str], int]:
-    """The names of a file's columns, in order, and how many rows it says it has.
+def describe(path: Path) -> tuple[list[str], int]:
+    """The names of a file's columns, in order, and the number of rows in its metadata.
 
     Raises:
-        FailedError: if it is damaged.
+        FailedError: if the file is damaged.
     """
-    names, n_rows = call(_look, str(path))
+    names, n_rows = call(_describe, str(path))
     return list(names), int(n_rows)
 
 
-def read(path: Path, places: Sequence[int]) -> list[pl.Series]:
-    """Some columns of a file.
+def read_columns(path: Path, places: Sequence[int]) -> list[pl.Series]:
+    """Read some columns of a file.
 
     Args:
-        path: of the file.
-        places: of the columns, from 0. A name such as * would be a pattern.
+        path: path of the file.
+        places: positions of the columns, from 0; polars would take a name such as * for a
+            pattern.
 
     Returns:
-        A series for each, in the order of the places.
+        A series per position, in the same order.
 
     Raises:
-        FailedError: if it is damaged.
+        FailedError: if the file is damaged.
     """
     order = sorted(set(places))
-    frame: pl.DataFrame = call(_read, str(path), order, n_bytes=path.stat().st_size)
+    frame: pl.DataFrame = call(_read_columns, str(path), order, n_bytes=path.stat().st_size)
     columns = dict(zip(order, frame.get_columns(), strict=True))
     return [columns[place] for place in places]
 
 
-def _look(path: str) -> tuple[list[str], int]:
+def _describe(path: str) -> tuple[list[str], int]:
     found = footer(Path(path))
     return list(found.types), found.n_rows
 
 
-def _read(path: str, places: list[int]) -> pl.DataFrame:
+def _read_columns(path: str, places: list[int]) -> pl.DataFrame:
     return pl.read_parquet(Path(path), columns=places, glob=False)

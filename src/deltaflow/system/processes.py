@@ -1,4 +1,4 @@
-"""Locks between processes, and whether a process still works on a run."""
+"""Locks between processes, the number of cores, and whether a process is alive."""
 
 import os
 import socket
@@ -14,26 +14,26 @@ from deltaflow.system.files import open_lock
 
 try:
     import fcntl
-except ImportError:  # there are no such locks: processes have to do
+except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
-_SILENCE = 3600  # seconds: any run writes more often, and none is waited for longer
-_CLOCK = 2  # seconds by which the system's clocks may disagree
+_SILENCE = 3600  # seconds; every run writes more often
+_CLOCK = 2  # seconds by which the clocks of the system may differ
 
 
 @contextmanager
 def locked(path: Path, wait: bool = False) -> Iterator[bool]:
-    """Hold the lock of a file, which ends with the block or with the process.
+    """Lock a file until the block or the process ends.
 
     Args:
-        path: of the file, made if it is not there. Nothing is ever written to it.
-        wait: for another process that has it, for a moment.
+        path: path of the file; it is created if it does not exist, and stays empty.
+        wait: whether to wait for another process that holds the lock.
 
     Yields:
-        Whether nobody else has it. True as well where a system has no locks.
+        Whether this process holds the lock; also true on a system without locks.
 
     Raises:
-        UnusableFileError: if it is a link, or no regular file.
+        UnusableFileError: if it is a link, or not a regular file.
     """
     number = open_lock(path)
     try:
@@ -51,44 +51,49 @@ def locked(path: Path, wait: bool = False) -> Iterator[bool]:
 
 
 def n_cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def is_at_work(process: int | None, host: str | None, started: str | None, folder: Path) -> bool:
-    """Whether a process still works on what is in a folder, as far as can be told without a lock.
+def is_process_alive(
+    process: int | None, host: str | None, started: str | None, folder: Path
+) -> bool:
+    """Whether the process that works on a folder is still alive, judged without a lock.
 
-    On this machine, that is whether the process lives, and began before the work did: numbers
-    of processes are given again. On another one it cannot be told; there, one that has written
-    nothing for an hour counts as dead.
+    On this machine the process must exist and have started before the work, because process ids
+    are reused. On another machine it counts as dead if it has written nothing for an hour.
 
     Args:
-        process: its number.
-        host: the name of its machine.
+        process: process id.
+        host: name of its machine.
         started: when the work began, ISO 8601.
-        folder: that it writes to.
+        folder: the folder that it writes to.
     """
     if host != socket.gethostname() or process is None:
         return time.time() - _last_written(folder) < _SILENCE
-    if process == os.getpid():  # who asks is not at work on it
+    if process == os.getpid():  # the caller does not work on it
         return False
     try:
         found = psutil.Process(process)
         is_older = found.create_time() < datetime.fromisoformat(str(started)).timestamp() + _CLOCK
         return bool(is_older and found.status() != psutil.STATUS_ZOMBIE)
-    except (psutil.Error, ValueError, OverflowError):  # gone, or no number of a process or time
+    except (
+        psutil.Error,
+        ValueError,
+        OverflowError,
+    ):  # no such process, or not a process id or time
         return False
 
 
 def _last_written(directory: Path) -> float:
-    """When anything in a directory was last written, in seconds of the epoch."""
+    """Time of the last change of anything in a directory, in seconds since the epoch."""
     last = 0.0
     for folder, _, files in os.walk(directory):
         for path in (folder, *(os.path.join(folder, name) for name in files)):
             try:
                 last = max(last, os.lstat(path).st_mtime)
-            except OSError:  # gone meanwhile: somebody is at work
+            except OSError:  # just removed: a process is at work
                 return time.time()
     return last

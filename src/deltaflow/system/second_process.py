@@ -1,7 +1,7 @@
-"""A second process that calls functions, one after another, while this one goes on.
+"""A second process that calls functions, one after another, while this process continues.
 
-It is started when it is first needed, kept, and gone with the process that asks. Only what this
-process hands over is called there, so questions and answers are pickled.
+It is started when it is first needed, and kept until this process ends. Only this process submits
+functions, so they and their results can be pickled.
 """
 
 import atexit
@@ -16,14 +16,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-from deltaflow.system.environment import imported
-from deltaflow.system.signals import raise_asking
+from deltaflow.system.environment import import_without_gc
+from deltaflow.system.signals import raise_on_stop_signals
 
 Value = TypeVar("Value")
 _MOMENT = 0.1  # seconds
-_PATIENCE = 60.0  # seconds for an ending to be written
-_END_WITH_PARENT = 1  # Linux's number of the request to be sent a signal then
-_is_second: list[bool] = []  # whether this process is another one's second
+_PATIENCE = 60.0  # seconds to record an interruption
+_PR_SET_PDEATHSIG = 1  # Linux: send a signal to this process when its parent dies
+_is_second: list[bool] = []  # not empty in a second process
 _START = (
     "import sys; sys.path[:] = {path!r}; from deltaflow.system.second_process import serve; serve()"
 )
@@ -33,10 +33,10 @@ class SecondProcess:
     """Calls functions in the order in which they are submitted.
 
     Attributes:
-        place: the working directory, and where modules are found; as here when it began.
+        place: the working directory and ``sys.path`` that it was started with.
 
     Raises:
-        OSError: if it cannot be started.
+        OSError: if the process cannot be started.
     """
 
     def __init__(self) -> None:
@@ -52,41 +52,41 @@ class SecondProcess:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it runs, and is this process's own."""
+        """Whether it is running and was started by this process."""
         return self.owner == os.getpid() and self.process.poll() is None
 
     def submit(self, function: Callable[..., Value], *arguments: Any) -> Future[Value]:
-        """Have a function called.
+        """Submit a function.
 
         Args:
-            function: of a module.
-            *arguments: that can be pickled.
+            function: a function of a module.
+            *arguments: its arguments, which can be pickled.
 
         Returns:
-            What it will return. Whatever goes wrong is raised there: an error of the function, and
-            one of the process, which may have ended.
+            The future result. It holds the error if the function raises one or the process ends.
         """
         return self.thread.submit(self._ask, function, arguments)
 
     def load(self, module: str) -> Future[None]:
-        """Have a module imported."""
+        """Import a module in the process."""
         return self.submit(_load, module)
 
-    def interrupt(self, under_way: Future[Any]) -> None:
-        """Interrupt what is called, and wait until it has brought itself to an end.
+    def interrupt(self, answer: Future[Any]) -> None:
+        """Interrupt a function, and wait until it has returned.
 
         Args:
-            under_way: what :meth:`submit` returned of it. If it has not begun, the process ends.
+            answer: the result of :meth:`submit`. If the function has not begun, the process is
+                killed.
         """
-        if under_way.cancel():
+        if answer.cancel():
             self.end()
             return
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        wait([under_way], _PATIENCE)
+        wait([answer], _PATIENCE)
 
     def end(self) -> None:
-        """End the process, if it is this one's; what it has not done yet fails."""
+        """Kill the process, if this one has started it; pending results are cancelled or fail."""
         atexit.unregister(self.end)
         if self.owner != os.getpid():
             return
@@ -94,7 +94,7 @@ class SecondProcess:
         self.process.wait()
         self.thread.shutdown(cancel_futures=True)
         for pipe in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(OSError):  # what was not written any more
+            with contextlib.suppress(OSError):  # the rest of a question cannot be written
                 pipe.close()  # type: ignore[union-attr]
 
     def _ask(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -106,62 +106,64 @@ class SecondProcess:
         return value
 
 
-_kept: list[SecondProcess] = []
+_started: list[SecondProcess] = []
 
 
 def second_process() -> SecondProcess:
-    """The second process of this one, in the same working directory.
+    """The second process; it is started, or restarted if the working directory has changed.
 
     Raises:
-        OSError: if it cannot be started, or this one is another's second.
+        OSError: if it cannot be started, or this process is a second process itself.
     """
     if _is_second:
         raise OSError("A second process has none of its own.")
     if (running := running_process()) is not None and running.place == _place():
         return running
-    for old in _kept:
+    for old in _started:
         old.end()
-    _kept[:] = [SecondProcess()]
-    return _kept[-1]
+    _started[:] = [SecondProcess()]
+    return _started[-1]
 
 
 def running_process() -> SecondProcess | None:
-    """The second process of this one, if it has been started."""
-    return _kept[-1] if _kept and _kept[-1].is_usable else None
+    """The second process; ``None`` if it is not running."""
+    return _started[-1] if _started and _started[-1].is_usable else None
 
 
 def _load(module: str) -> None:
-    imported(module)
+    import_without_gc(module)
 
 
 def _place() -> tuple[str, list[str]]:
-    """The working directory, and where Python looks for modules: it passes over all but texts."""
+    """The working directory, and the texts in ``sys.path``; Python ignores other entries."""
     return os.getcwd(), [folder for folder in sys.path if isinstance(folder, str)]
 
 
-def received(answer: Future[Value] | None) -> Value | None:
-    """What was returned; ``None`` if it has not begun, or could not be."""
+def result_or_none(answer: Future[Value] | None) -> Value | None:
+    """Wait for a result; ``None`` if the function has not begun, which is cancelled, or failed."""
     if answer is None or answer.cancel():
         return None
     while not answer.done():
-        wait([answer], _MOMENT)  # a signal that another thread takes does not end a longer one
+        wait([answer], _MOMENT)  # a signal that another thread receives does not interrupt a wait
     return None if answer.exception() else answer.result()
 
 
 def serve() -> None:
-    """Call what is asked for on standard input, until it ends. This is the second process.
+    """Call functions from standard input until it is closed. This runs in the second process.
 
-    SIGTERM interrupts what is called; Ctrl-C is left to the other process, which sends that. Where
-    Linux can, the process ends when its parent does, whatever it does then.
+    SIGTERM interrupts the function. Ctrl-C is ignored: the first process handles it and sends
+    SIGTERM. On Linux the process is killed when its parent dies.
     """
     _is_second.append(True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise_asking()
+    raise_on_stop_signals()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
-    with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):  # nobody asks any more
+    os.dup2(2, 1)  # prints of libraries must not mix with answers
+    with contextlib.suppress(
+        EOFError, KeyboardInterrupt, BrokenPipeError
+    ):  # the first process has ended
         while True:
             function, arguments = pickle.load(questions)
             try:
@@ -170,11 +172,11 @@ def serve() -> None:
                 answer = _failure(error)
             answers.write(answer)
             answers.flush()
-    os._exit(0)  # an answer that is half written stays so
+    os._exit(0)  # without flushing an answer that is half written
 
 
 def _failure(error: BaseException) -> bytes:
-    """An error as an answer; its words, where the error itself cannot be handed over."""
+    """The answer for an error; if it cannot be pickled, a ``RuntimeError`` with its message."""
     try:
         answer = pickle.dumps((None, error))
         pickle.loads(answer)

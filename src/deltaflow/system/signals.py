@@ -1,9 +1,9 @@
-"""Signals that ask a process to stop: raised once, and held back while an ending is written.
+"""Signals that ask a process to stop: raised once, and deferred while the end is recorded.
 
-Ctrl-C, SIGTERM and SIGHUP often come in twos and more: from a batch system, a closing terminal,
-an impatient person. The first is a ``KeyboardInterrupt``; those that follow at once must not
-interrupt what is done because of it. One that comes seconds later is raised too, for the first may
-have had no effect, and one within :func:`raised_again`.
+Ctrl-C, SIGTERM and SIGHUP often come several times: from a batch system, a closing terminal or an
+impatient user. The first raises ``KeyboardInterrupt``; those that follow at once must not interrupt
+the clean-up. A signal that comes seconds later is raised too, because the first may have had no
+effect, and so is one within :func:`another_interrupt`.
 """
 
 import signal
@@ -16,43 +16,43 @@ from contextvars import ContextVar
 from types import FrameType
 
 _MOMENT = 0.02  # seconds
-_PATIENCE = 2.0  # seconds after which one that had no effect, for somebody caught it, is repeated
-ASKING = [
+_PATIENCE = 2.0  # seconds after which another signal is raised: the first may have been caught
+STOP_SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
-"""Signals that ask to stop: those of a person, a batch system, and a closed terminal."""
+"""Signals that ask to stop: from the user, from a batch system, and from a closed terminal."""
 
 
 class _Handler:
-    """Raises the first signal, unless signals are held back."""
+    """Raises ``KeyboardInterrupt`` for the first signal, unless interrupts are deferred."""
 
     def __init__(self) -> None:
         self.hook = sys.unraisablehook
         self.has_raised = False
         self.is_in_hook = False
-        self.held = 0
+        self.n_deferrals = 0
         self.raised = int(signal.SIGINT)
         self.raised_at = 0.0
-        self.waiting: int | None = None
+        self.deferred: int | None = None
 
     def __call__(self, number: int) -> None:
         if self.has_raised and time.monotonic() - self.raised_at <= _PATIENCE:
             return
-        if self.held:
-            self.waiting = number
+        if self.n_deferrals:
+            self.deferred = number
         else:
             self.has_raised, self.raised, self.raised_at = True, number, time.monotonic()
             raise KeyboardInterrupt
 
     def release(self) -> None:
-        """Raise what came while signals were held back."""
-        self.held -= 1
-        if self.waiting is not None and not self.held:
-            number, self.waiting = self.waiting, None
+        """End one deferral; the last one raises the signal that came meanwhile."""
+        self.n_deferrals -= 1
+        if self.deferred is not None and not self.n_deferrals:
+            number, self.deferred = self.deferred, None
             self(number)
 
     def send_again(self, ignored: "sys.UnraisableHookArgs") -> None:
-        """Raise once more what Python ignored, as it does in a destructor, a moment later."""
+        """Raise an interrupt again that Python ignored because it came in a destructor."""
         if isinstance(ignored.exc_value, KeyboardInterrupt):
             self.is_in_hook = True
             threading.Timer(_MOMENT, self._raise_again).start()
@@ -61,7 +61,7 @@ class _Handler:
             self.hook(ignored)
 
     def _raise_again(self) -> None:
-        if self.is_in_hook:  # which is ignored too: on a busy machine it may take longer
+        if self.is_in_hook:  # here it would be ignored again
             threading.Timer(_MOMENT, self._raise_again).start()
             return
         self.has_raised = False
@@ -69,7 +69,7 @@ class _Handler:
 
 
 def _send_to_main_thread(number: int) -> None:
-    """Send a signal to where it is handled, so that it ends a system call that waits there."""
+    """Send a signal to the main thread, so that it interrupts a system call there."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
@@ -79,22 +79,23 @@ def _send_to_main_thread(number: int) -> None:
 _HANDLER: ContextVar[_Handler | None] = ContextVar("_HANDLER", default=None)
 
 
-def raise_asking() -> None:
-    """Let the other signals that ask to stop raise ``KeyboardInterrupt``, as SIGINT does.
+def raise_on_stop_signals() -> None:
+    """Let every stop signal raise ``KeyboardInterrupt``, as SIGINT does.
 
-    One that is ignored, as under ``nohup``, stays so.
+    A signal that is ignored, as under ``nohup``, stays ignored.
     """
     if threading.current_thread() is threading.main_thread():
-        for number in ASKING:
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 signal.signal(number, _raise)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
-    """Raise ``KeyboardInterrupt``, or do what the block of :func:`raised_once` does instead.
+    """Raise ``KeyboardInterrupt``, or call the handler of :func:`single_interrupt`.
 
-    It stays in place when such a block ends, so that no signal finds handlers half exchanged. To
-    block signals meanwhile would not do: another thread takes them, and Python handles them here.
+    This function stays installed when such a block ends, so that no signal finds the handlers half
+    exchanged. Blocking signals meanwhile would not help: another thread would receive them, and
+    Python would still handle them here.
     """
     handler = _HANDLER.get()
     if handler is None:
@@ -102,24 +103,24 @@ def _raise(number: int, frame: FrameType | None) -> None:
     handler(number)
 
 
-def let_signals_end_it() -> None:
-    """Let signals end the process at once, without a traceback: all that it does is done."""
-    for number in ASKING:
+def terminate_on_signals() -> None:
+    """Let stop signals kill the process at once, without a traceback; its work is done."""
+    for number in STOP_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
-def raised_once() -> Iterator[None]:
-    """Within the block, let only the first of some signals raise ``KeyboardInterrupt``.
+def single_interrupt() -> Iterator[None]:
+    """Let only the first of several stop signals raise ``KeyboardInterrupt`` in the block.
 
-    Within another such block, and outside the main thread, which gets no signals, it does nothing.
+    Inside another such block it does nothing, nor outside the main thread, which gets no signals.
     """
     if _HANDLER.get() or threading.current_thread() is not threading.main_thread():
         yield
         return
     handler = _Handler()
-    borrowed = [n for n in ASKING if signal.getsignal(n) is signal.default_int_handler]
+    borrowed = [n for n in STOP_SIGNALS if signal.getsignal(n) is signal.default_int_handler]
     try:
         try:
             _HANDLER.set(handler)
@@ -128,25 +129,25 @@ def raised_once() -> Iterator[None]:
                 signal.signal(number, _raise)
             yield
         finally:
-            handler.held += 1  # or one that comes now would leave things as they are
+            handler.n_deferrals += 1  # a signal now would skip what follows
     finally:
         sys.unraisablehook = handler.hook
         _HANDLER.set(None)
-        for number in borrowed:  # last, for what is left here if a signal comes does no harm
+        for number in borrowed:  # last: if a signal prevents it, no harm is done
             if signal.getsignal(number) is _raise:
                 signal.signal(number, signal.default_int_handler)
-        if handler.waiting is not None and not handler.has_raised:
+        if handler.deferred is not None and not handler.has_raised:
             raise KeyboardInterrupt
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Let no signal interrupt the block; one that comes within is raised at its end."""
+def interrupts_deferred() -> Iterator[None]:
+    """Defer interrupts in the block: a signal that comes meanwhile is raised at its end."""
     handler = _HANDLER.get()
     if handler is None:
         yield
         return
-    handler.held += 1
+    handler.n_deferrals += 1
     try:
         yield
     finally:
@@ -154,8 +155,8 @@ def held_back() -> Iterator[None]:
 
 
 @contextmanager
-def raised_again() -> Iterator[None]:
-    """Let one more signal raise within the block, though one has been raised before."""
+def another_interrupt() -> Iterator[None]:
+    """Let one more signal raise in the block, although one has been raised before."""
     handler = _HANDLER.get()
     if handler is None:
         yield
@@ -167,7 +168,7 @@ def raised_again() -> Iterator[None]:
         handler.has_raised = True
 
 
-def was_asked() -> bool:
-    """Whether a signal has been raised in the block of :func:`raised_once`."""
+def interrupt_requested() -> bool:
+    """Whether a signal has been raised in the current block of :func:`single_interrupt`."""
     handler = _HANDLER.get()
     return handler is not None and handler.has_raised

@@ -13,7 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from deltaflow.commands.sharing import begin_second
-from deltaflow.system.environment import imported
+from deltaflow.system.environment import import_without_gc
 
 
 class StackLauncher(Launcher):
@@ -51,7 +51,7 @@ class StackLauncher(Launcher):
             What Hydra notes of each run, in their order.
         """
         second = begin_second(self.config, job_overrides) if self.launcher is None else None
-        stacks = imported("deltaflow.commands.stacks")
+        stacks = import_without_gc("deltaflow.commands.stacks")
         returned: Sequence[JobReturn] = stacks.launch(
             self.launcher,
             self.context,

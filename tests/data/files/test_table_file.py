@@ -191,7 +191,7 @@ def test_parquet_columns_may_have_names_that_look_like_patterns(tmp_path):
 @pytest.mark.usefixtures("in_this_process")
 def test_a_parquet_file_that_cannot_fit_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pl, "read_parquet", None)
-    monkeypatch.setattr(memory, "installed", lambda: 16 * 2 * 1_000_000 - 1)
+    monkeypatch.setattr(memory, "installed_memory", lambda: 16 * 2 * 1_000_000 - 1)
     pl.DataFrame({"a": [0], "b": [1], "c": [2]}).select(
         pl.all().repeat_by(1_000_000).explode()
     ).write_parquet(tmp_path / "t.parquet")
@@ -210,7 +210,7 @@ def test_more_rows_than_any_table_has_are_refused_before_they_are_read(tmp_path,
 
 def test_a_text_file_that_cannot_fit_is_refused_before_it_is_read(save, monkeypatch):
     file = open_table(save("a,b\n" + "1,2\n" * 100))
-    monkeypatch.setattr(memory, "installed", lambda: 400)
+    monkeypatch.setattr(memory, "installed_memory", lambda: 400)
     with pytest.raises(ValueError, match=r"fit into memory\. Found t\.csv, which needs at least"):
         file.read(["a"])
 

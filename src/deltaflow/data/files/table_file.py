@@ -26,7 +26,7 @@ from deltaflow.system import parquet
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 from deltaflow.system.isolation import FailedError
-from deltaflow.system.memory import require
+from deltaflow.system.memory import require_memory
 
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
@@ -101,7 +101,7 @@ def open_table(path: str) -> TableFile:
     with _damage_reported(path):
         _refuse_path(path, file)
         if file.suffix.lower() in PARQUET:
-            names, n_rows = parquet.look(file)
+            names, n_rows = parquet.describe(file)
             return TableFile(path, tuple(names), None, n_rows)
         return _open_text(path)
 
@@ -113,12 +113,12 @@ def _read_parquet(path: str, n_rows: int, places: Sequence[int]) -> list[pl.Seri
     if n_rows > MOST_ROWS:
         raise UserError(f"A table must have at most {MOST_ROWS:,} rows. Found {found}. Use fewer.")
     _require(_CELL * n_rows * len(places), found)
-    return parquet.read(file, places)
+    return parquet.read_columns(file, places)
 
 
 def _require(n_bytes: int, found: str) -> None:
     advice = "Use fewer rows, or fewer columns with `data.features`."
-    require(n_bytes, "The table", found, advice)
+    require_memory(n_bytes, "The table", found, advice)
 
 
 def _refuse_path(path: str, file: Path) -> None:

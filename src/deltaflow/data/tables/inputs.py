@@ -13,7 +13,7 @@ from deltaflow.data.tables.selection import Selection
 from deltaflow.data.tables.words import word
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
-from deltaflow.system.memory import require
+from deltaflow.system.memory import require_memory
 
 
 def complete_rows(read: Mapping[str, Found], selection: Selection, missing: str) -> Array | None:
@@ -79,7 +79,7 @@ def encode_inputs(
             f"{path} that is in use and has two values. Give it more of `data.features`."
         )
     advice = "Leave columns of many categories out with `data.drop`."
-    require(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {path}", advice)
+    require_memory(8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {path}", advice)
     contents = ((column, read.pop(column.name).content) for column in columns)
     return columns, encode(contents, n_rows, n_inputs)
 

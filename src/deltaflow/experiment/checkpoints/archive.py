@@ -21,7 +21,7 @@ from deltaflow.records import decode as decoded
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 from deltaflow.system.files import UnusableFileError, open_file
-from deltaflow.system.memory import require
+from deltaflow.system.memory import require_memory
 
 CHECKPOINT = "checkpoints/last.ckpt"
 _LARGEST = 2**40  # bytes of a file
@@ -55,7 +55,7 @@ def read_archive(directory: Path, decode: Callable[[Any, int], Read]) -> Read | 
     try:
         with open_file(directory, CHECKPOINT, _LARGEST) as file:
             size = os.fstat(file.fileno()).st_size
-            require(size, "A checkpoint", "one", "Leave the run out")
+            require_memory(size, "A checkpoint", "one", "Leave the run out")
             _check_content(file, size)
             file.seek(0)
             return decode(torch.load(file, map_location="cpu", weights_only=True), size)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
-from deltaflow.system.signals import held_back
+from deltaflow.system.signals import interrupts_deferred
 
 _MOMENT = 1.0  # seconds between two states that are held, at least
 _RARELY = 50  # the same, in multiples of the time that holding a state takes
@@ -70,7 +70,10 @@ class Checkpoints(Checkpoint):
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Write the held state, if the exception is a ``KeyboardInterrupt``."""
         if isinstance(exception, KeyboardInterrupt):
-            with held_back(), suppress(OSError):  # if the disk is full, an older one remains
+            with (
+                interrupts_deferred(),
+                suppress(OSError),
+            ):  # if the disk is full, an older one remains
                 self.flush(pl_module)
                 self.storage.write()
 
