@@ -241,6 +241,35 @@ def test_numbers_have_what_is_predicted_over_what_was_measured():
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 7]
 
 
+def test_pictures_drawn_on_the_same_axes_are_as_if_each_had_its_own():
+    """In one order and the other, so that each comes after another that is unlike it."""
+    keys = {"seed": [3, 3], "epoch": [0, 1], "split": ["train"] * 2}
+    losses = [
+        METRICS.frame(keys | {"loss": loss}) for loss in ([2.0, 1e-3], [0.5, -2], [np.inf] * 2)
+    ]
+    plane = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
+    matrix, large = np.array([[3, 1], [0, 8]]), np.eye(13, dtype=int)
+    values = np.array([[0.0, 5], [1, 7]])
+    judged = [
+        Classified("test", ["a", "b"], matrix), Classified("test", [*"abcdefghijklm"], large),
+        Classified("training", ["a", "b"], matrix, plane),
+        Fitted("test", ["y"], np.array([0.5]), np.array([1]), values[:, :1], values[::-1, :1]),
+        Fitted("test", ["y", "z"], np.ones(2), np.ones(2), 1e6 * values, values), None,
+    ]  # fmt: skip
+    tables = [
+        layers(falling), layers(lambda *_: 0.0), layers(scattered, seeds=(3,), n_layers=31),
+        layers(scattered, steps=(0,), seeds=range(5)), layers(lambda *_: math.nan), layers(falling),
+    ]  # fmt: skip
+    findings = ["Gradients vanish.", "", "Gradients vanish. " * 12]
+    drawn = [
+        (table, "relu · iris", findings[n % 3], losses[n % 3], judged[n % 6])
+        for n, table in enumerate(tables)
+    ] + [(tables[0], "tanh", "", None, one) for one in judged[1:3]]
+    alone = [looks.encoded(run_picture.draw(*one), "png") for one in drawn]
+    for n in [*range(len(drawn)), *reversed(range(len(drawn)))]:
+        assert run_picture.png(*drawn[n]) == alone[n], n
+
+
 def test_without_a_finding_the_title_says_what_was_run():
     figure = run_picture.draw(layers(scattered), "relu · iris")
     assert figure.texts[0].get_text() == "relu · iris"

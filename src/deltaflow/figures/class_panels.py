@@ -1,6 +1,6 @@
 """The panel of a classification: decisions in the plane of two inputs, or a confusion matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,15 +55,16 @@ class Classified:
     decisions: Decisions | None = None
 
 
-def draw_classified(axes: Axes, found: Classified) -> None:
-    """Draw the decisions if there are two inputs, otherwise the confusion matrix."""
-    if found.decisions is not None and len(found.classes) <= len(COLORS):
-        _draw_decisions(axes, found.decisions, found)
-    else:
-        _draw_confusion(axes, found)
+def panel_of(found: Classified) -> Callable[[Axes, Classified], None]:
+    """What draws the panel: the decisions of two inputs, otherwise the confusion matrix."""
+    has_plane = found.decisions is not None and len(found.classes) <= len(COLORS)
+    return draw_decisions if has_plane else draw_confusion
 
 
-def _draw_decisions(axes: Axes, decisions: Decisions, found: Classified) -> None:
+def draw_decisions(axes: Axes, found: Classified) -> None:
+    """Draw the decisions in the plane of two inputs, and the rows."""
+    decisions = found.decisions
+    assert decisions is not None
     k = len(found.classes)
     colors = ListedColormap(COLORS[:k])
     axes.imshow(
@@ -78,7 +79,8 @@ def _draw_decisions(axes: Axes, decisions: Decisions, found: Classified) -> None
     axes.set_title(f"Decisions, and {found.part} rows", loc="left", fontsize=11, y=1)
 
 
-def _draw_confusion(axes: Axes, found: Classified) -> None:
+def draw_confusion(axes: Axes, found: Classified) -> None:
+    """Draw the confusion matrix as shares of each class."""
     k = len(found.classes)
     rows = found.confusion.sum(1, keepdims=True)
     shares = found.confusion / np.maximum(rows, 1)

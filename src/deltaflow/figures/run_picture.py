@@ -1,6 +1,9 @@
 """The picture of a run: its finding, the flow of δ, the learning curves, and what it predicts."""
 
+import functools
 import itertools
+import threading
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from deltaflow.comparison.flow_numbers import flow_numbers, positive_log
 from deltaflow.comparison.statistics.intervals import FACTOR, interval
-from deltaflow.figures.class_panels import Classified, draw_classified
+from deltaflow.figures.class_panels import Classified, panel_of
 from deltaflow.figures.depth_panels import (
     draw_profile,
     draw_shares,
@@ -32,8 +35,11 @@ from deltaflow.figures.looks import (
     spread_handle,
 )
 from deltaflow.figures.number_panels import Fitted, draw_fitted
+from deltaflow.figures.run_axes import RunAxes
 
 _MOST_LETTERS = 118  # of the finding, in a line
+_drawing = threading.Lock()  # of axes that all threads draw on
+_axes = functools.cache(RunAxes)
 
 
 def draw(
@@ -42,6 +48,7 @@ def draw(
     finding: str = "",
     metrics: pl.DataFrame | None = None,
     judged: Classified | Fitted | None = None,
+    kept: RunAxes | None = None,
 ) -> Figure:
     """The picture of a run.
 
@@ -51,6 +58,7 @@ def draw(
         finding: what came out, in a sentence, above all else.
         metrics: the metrics table, of the same replicas.
         judged: what the network makes of rows whose class or numbers are known.
+        kept: empty axes to draw on; ``None`` for new ones.
 
     Returns:
         The figure. Above, log₁₀ of the δ norm by layer and step (the mean over seeds of the
@@ -58,37 +66,24 @@ def draw(
         update ratio and the shares of units, and what is predicted. Bands are 95 %
         intervals of the mean over seeds; fewer than four seeds are drawn one by one.
     """
-    # Fixed margins: a layout that measures its texts would take as long as all the drawing.
-    figure = Figure(figsize=(13, 8.2), dpi=100)
-    has_curves = metrics is not None and len(metrics) > 0
-    above = figure.add_gridspec(
-        1, 2 + has_curves, left=0.045, right=0.988, bottom=0.475, top=0.82, wspace=0.2,
-        width_ratios=[1.25, 1, 0.85][: 2 + has_curves],
-    )  # fmt: skip
-    below = figure.add_gridspec(
-        1, 3 + (judged is not None), left=0.045, right=0.988, bottom=0.07, top=0.36, wspace=0.24
-    )
-    heat, profile, *curves = above.subplots()  # type: ignore[misc]
-    gradient, update, shares, *classes = below.subplots()  # type: ignore[misc]
+    if kept is None:
+        kept = RunAxes(*_form(metrics, judged))
+    figure = kept.figure
     headline = wrapped(finding, _MOST_LETTERS, 2) or plain(title)
     figure.text(0.012, 0.982, headline, fontsize=13, fontweight="bold", va="top")
-    decay = _decay(layers)
-    _heatmap(figure, heat, layers)
-    draw_profile(profile, layers, "delta_norm", "δ norm over depth", decay)
-    draw_profile(gradient, layers, "weight_grad_norm", "Weight gradient norm")
-    draw_profile(update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
-    draw_shares(shares, layers)
-    for axes in curves:
-        _loss(axes, metrics)  # type: ignore[arg-type]
-    for axes in classes:
-        if isinstance(judged, Fitted):
-            draw_fitted(axes, judged)
-        elif judged is not None:
-            draw_classified(axes, judged)
+    _heatmap(kept, layers)
+    draw_profile(kept.profile, layers, "delta_norm", "δ norm over depth", _decay(layers))
+    draw_profile(kept.gradient, layers, "weight_grad_norm", "Weight gradient norm")
+    draw_profile(kept.update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
+    draw_shares(kept.shares, layers)
+    if kept.curves is not None and metrics is not None:
+        _loss(kept.curves, metrics)
+    if kept.judged is not None and kept.draw_judged is not None:
+        kept.draw_judged(kept.judged, judged)
     subtitle = plain(title) if finding else ""
     y = 0.945 - 0.028 * headline.count("\n")
     figure.text(0.012, y, subtitle, fontsize=10, va="top", color=QUIET)
-    _legend(figure, profile, y)
+    _legend(figure, kept.profile, y)
     return figure
 
 
@@ -100,7 +95,18 @@ def png(
     judged: Classified | Fitted | None = None,
 ) -> bytes:
     """The picture of a run, as :func:`draw` draws it, in a PNG file."""
-    return encoded(draw(layers, title, finding, metrics, judged), "png")
+    with _drawing:
+        kept = _axes(*_form(metrics, judged))
+        kept.clear()
+        return encoded(draw(layers, title, finding, metrics, judged, kept), "png")
+
+
+def _form(metrics: pl.DataFrame | None, judged: Classified | Fitted | None) -> tuple[Any, ...]:
+    """The arguments of the axes on which this is drawn."""
+    has_curves = metrics is not None and len(metrics) > 0
+    if isinstance(judged, Fitted):
+        return has_curves, draw_fitted
+    return has_curves, None if judged is None else panel_of(judged)
 
 
 def _legend(figure: Figure, profile: Axes, y: float) -> None:
@@ -155,7 +161,8 @@ def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
             )  # fmt: skip
 
 
-def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:
+def _heatmap(kept: RunAxes, layers: pl.DataFrame) -> None:
+    axes = kept.heat
     means = logarithms(layers, "delta_norm").group_by("layer", "step").agg(pl.col("log").mean())
     grid = means.pivot("step", index="layer", values="log").sort("layer")
     steps = sorted(int(name) for name in grid.columns if name != "layer")
@@ -171,7 +178,7 @@ def _heatmap(figure: Figure, axes: Axes, layers: pl.DataFrame) -> None:
     axes.xaxis.set_major_locator(whole_numbers(steps[0], steps[-1], most=6))
     grey = " (grey: 0 or not finite)" if not np.isfinite(values).all() else ""
     axes.set_title(f"Error signal δ: log₁₀ of its norm{grey}", loc="left", fontsize=11, y=1)
-    figure.colorbar(mesh, ax=axes, pad=0.02)
+    kept.draw_colorbar(mesh)
 
 
 def _decay(layers: pl.DataFrame) -> dict[str, float | None]:
