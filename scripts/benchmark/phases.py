@@ -49,7 +49,7 @@ TIMED = {
         "deltaflow.flow.rows:layer_rows",
         "deltaflow.training.callbacks.flow:log_layer_charts",
         "deltaflow.training.loggers:write", "deltaflow.records:TableWriter.append",
-        "deltaflow.records:TableWriter.close", "deltaflow.records.recording:claim",
+        "deltaflow.records:TableWriter.close", "deltaflow.records.recording:claim_directory",
         "deltaflow.records.recording:write_summary",
         "deltaflow.experiment.active_run:keep_settings",
         "deltaflow.experiment.active_run:read_table", "deltaflow.experiment.plan:first_summary",

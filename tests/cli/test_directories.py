@@ -16,7 +16,7 @@ import os, sys, time
 from pathlib import Path
 from deltaflow.config.names import unique_name
 from deltaflow.records import Summary
-from deltaflow.records.summary import claim
+from deltaflow.records.summary import claim_directory
 
 time.strftime = lambda _: "2026-11-23_100000"  # all in one second, however busy the machine is
 wait, go = os.pipe()
@@ -27,7 +27,7 @@ for _ in range(100):
         os.close(go)
         os.read(wait, 1)  # until all are there
         name = unique_name(*sys.argv[1:])
-        claim(Path("outputs") / name, Summary(status="running", process=os.getpid()))
+        claim_directory(Path("outputs") / name, Summary(status="running", process=os.getpid()))
         os._exit(0)
     children.append(child)
 os.close(go)

@@ -200,7 +200,7 @@ def test_a_failure_that_leaves_no_record_decides_the_exit_status(deltaflow, monk
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("deltaflow.records.recording.claim", full)
+    monkeypatch.setattr("deltaflow.records.recording.claim_directory", full)
     monkeypatch.setattr(
         "deltaflow.sweep.callbacks.RankingCallback.on_multirun_end", lambda *_, **__: None
     )

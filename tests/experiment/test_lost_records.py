@@ -124,7 +124,9 @@ def test_other_files_in_the_directory_do_not_matter(tmp_path):
 
 
 def test_a_run_that_is_interrupted_as_it_begins_says_so(monkeypatch, tmp_path):
-    monkeypatch.setattr("deltaflow.records.recording.claim", then_stop(recording.claim))
+    monkeypatch.setattr(
+        "deltaflow.records.recording.claim_directory", then_stop(recording.claim_directory)
+    )
     with pytest.raises(KeyboardInterrupt, match="kept in"):
         run(SHORT, tmp_path / "run")
     assert read_summary(tmp_path / "run").status == "interrupted"

@@ -9,7 +9,7 @@ import pytest
 
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_table
 from deltaflow.records.reading import read_columns, read_part
-from deltaflow.records.tables import parquet
+from deltaflow.records.tables import parquet_bytes
 from written import layers, metrics
 
 FEW = layers([0, 1])
@@ -153,7 +153,7 @@ def test_a_run_that_consolidates_meanwhile_loses_no_row(read, moment, tmp_path, 
 
 def test_a_flipped_bit_ends_neither_the_reader_nor_the_next_table(tmp_path):
     """At one of these Polars asks for 2 EiB of memory, and Rust ends the process."""
-    whole = parquet(metrics([0, 1], lambda _: 0.9))
+    whole = parquet_bytes(metrics([0, 1], lambda _: 0.9))
     refusals = set()
     for bit in range(400, 424):
         spoilt = bytearray(whole)

@@ -48,7 +48,7 @@ def test_what_is_noted_is_checked_and_written_in_the_end(recording):
 
 
 def test_an_error_of_any_length_can_be_read_again(recording):
-    recording.break_off("failed", "x" * 10**6)
+    recording.abort("failed", "x" * 10**6)
     assert read_summary(recording.directory).error == "x" * 100_000
 
 

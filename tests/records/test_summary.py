@@ -7,7 +7,7 @@ import pytest
 
 from deltaflow.records import Summary, read_summary, summary_of, write_summary
 from deltaflow.records.decoding import WrongFieldError
-from deltaflow.records.summary import DirectoryTakenError, claim
+from deltaflow.records.summary import DirectoryTakenError, claim_directory
 
 BEGUN = Summary(status="running")
 
@@ -45,9 +45,9 @@ def test_what_is_no_summary_is_refused(content, tmp_path):
 
 
 def test_a_directory_is_claimed_once(tmp_path):
-    claim(tmp_path / "run", BEGUN)
+    claim_directory(tmp_path / "run", BEGUN)
     with pytest.raises(DirectoryTakenError, match="needs a directory of its own"):
-        claim(tmp_path / "run", Summary(status="completed"))
+        claim_directory(tmp_path / "run", Summary(status="completed"))
     assert read_summary(tmp_path / "run").status == "running"
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["summary.json"]
 
@@ -63,7 +63,7 @@ def test_a_directory_is_claimed_once_where_files_cannot_be_linked_too(tmp_path, 
 def test_of_many_that_claim_a_directory_one_has_it(tmp_path):
     def attempt(number: int) -> bool:
         try:
-            claim(tmp_path, Summary(status="running", process=number))
+            claim_directory(tmp_path, Summary(status="running", process=number))
         except DirectoryTakenError:
             return False
         return True

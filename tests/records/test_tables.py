@@ -101,11 +101,11 @@ def test_closing_that_is_broken_off_may_be_repeated(step, error, monkeypatch, tm
     writer.flush()
     writer.append(_rows(1))
 
-    def break_off(*_, **__):
+    def abort(*_, **__):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"pathlib.Path.{step}", break_off)
+        patch.setattr(f"pathlib.Path.{step}", abort)
         with suppress(error):
             writer.close()
     writer.close()

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deltaflow.records import Summary, read_summary, write_summary
-from deltaflow.records.summary import claim
+from deltaflow.records.summary import claim_directory
 from deltaflow.sweep.directory import SHARED, has_failed, note_failure, open_sweep
 from deltaflow.sweep.lease import lease
 from deltaflow.system.files import UnusableFileError
@@ -68,7 +68,7 @@ def test_what_is_left_of_another_run_gives_way_and_its_number_stays(status, swee
         assert given.granted
         assert given.directory == there
         assert not there.exists()
-        claim(given.directory, Summary(status="running"))
+        claim_directory(given.directory, Summary(status="running"))
     assert not (sweep / "0_x").exists()
     assert not any(sweep.glob(f"{SHARED}/**/layers*"))
 
@@ -133,7 +133,7 @@ def test_runs_that_begin_at_once_get_numbers_of_their_own(sweep):
 
 def test_a_run_is_known_again_without_a_look_at_all_others(sweep, monkeypatch):
     with ask(sweep, "0_x", "a", resumed=False) as given:
-        claim(given.directory, Summary(identity="a", status="completed"))
+        claim_directory(given.directory, Summary(identity="a", status="completed"))
     monkeypatch.setattr("deltaflow.sweep.lease._runs_of", pytest.fail)
     with ask(sweep, "5_x", "a") as given:
         assert given.directory == sweep / "0_x"
@@ -154,12 +154,12 @@ import os, sys
 from pathlib import Path
 from deltaflow.records import Summary
 from deltaflow.system.files import UnusableFileError
-from deltaflow.records.summary import claim
+from deltaflow.records.summary import claim_directory
 from deltaflow.sweep.lease import lease
 sweep = Path(sys.argv[1])
 with lease(sweep, sweep / "7_x", "a", True, False) as given:
     own = Summary(identity="a", status="running", process=os.getpid(), host="here")
-    claim(given.directory, own)
+    claim_directory(given.directory, own)
     print("claimed", flush=True)
     input()
 """
@@ -250,7 +250,7 @@ def test_a_new_sweep_does_not_go_where_another_has_been(sweep):
         (lambda path: None, "which is no folder"),
         (lambda path: path.touch(), "which is no folder"),
         (lambda path: path.mkdir(), "which has no runs"),
-        (lambda path: claim(path, Summary(status="running")), "one run in "),
+        (lambda path: claim_directory(path, Summary(status="running")), "one run in "),
     ],
     ids=["nothing", "a file", "empty", "a run"],
 )
@@ -270,7 +270,7 @@ def test_a_sweep_that_was_killed_before_anything_was_there_goes_on(tmp_path):
 
 def test_a_lock_is_never_written_to(sweep):
     with ask(sweep, "0_x", "a") as given:
-        claim(given.directory, Summary(identity="a", status="completed"))
+        claim_directory(given.directory, Summary(identity="a", status="completed"))
     assert (sweep / SHARED / "a").read_bytes() == b""
     assert (sweep / SHARED / "a.place").read_text() == "0_x"
 

@@ -16,7 +16,7 @@ from hydra.core.utils import JobReturn, setup_globals
 from rich.console import Console
 from rich.text import Text
 
-from deltaflow.records import Mark, marks_of_written, trust
+from deltaflow.records import Fingerprint, trust_files, trusted_files
 from deltaflow.sweep.progress import show_progress, stop_progress
 from deltaflow.system.environment import import_without_gc
 from deltaflow.system.errors import UserError
@@ -61,7 +61,7 @@ class Trained:
     jobs: list[JobReturn]
     said: str
     warned: str
-    written: set[Mark]
+    written: set[Fingerprint]
 
 
 def can_share(task: Task, imports: Future[Any]) -> bool:
@@ -128,7 +128,7 @@ def _tell(found: Trained, n_runs: int, out: Console, bar: Progress | None) -> No
     if bar is not None:
         bar.add(n_runs)
         bar.wipe()
-    trust(found.written)
+    trust_files(found.written)
     for stream, text in ((out, found.said), (console(stderr=True), found.warned)):
         if text:
             stream.print(Text(text.rstrip("\n")), soft_wrap=True)
@@ -149,7 +149,7 @@ def train_there(task: Task, number: int, n_threads: int) -> Trained:
         jobs = task.train(number)
     for job in jobs:
         job.cfg = job.hydra_cfg = None  # nobody asks, and they take long to hand over
-    return Trained(jobs, said.getvalue(), warned.getvalue(), marks_of_written())
+    return Trained(jobs, said.getvalue(), warned.getvalue(), trusted_files())
 
 
 class SharedStacks:

@@ -164,7 +164,7 @@ def _tell_of_links(folders: Sequence[str]) -> None:
 
 def _ending(summary: Summary, directory: Path) -> tuple[str, str | None]:
     """The status of a run, and why it is not completed."""
-    if summary.status == "running" and not summary.is_going(directory):
+    if summary.status == "running" and not summary.is_alive(directory):
         return "interrupted", _gone(summary)
     return summary.status, {
         "running": f"not ended yet, on {summary.host}",

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.flow.profiles import Array, decay_rate, vanishing_index
-from deltaflow.records import Summary, told_apart
+from deltaflow.records import Summary, number_replicas
 
 FLOW_NUMBERS = ("vanishing_index", "decay_rate", "loss_gain", "vanishing_index_weight")
 FIT_NUMBERS = ("decay_rate", "vanishing_index", "theory_error", "band")
@@ -98,7 +98,7 @@ def without_diverged(table: pl.DataFrame, summary: Summary) -> pl.DataFrame:
     """
     n = summary.n_folds
     kept = [one.seed * n + one.fold for one in summary.replicas if not one.has_diverged]
-    table = told_apart(table, n)
+    table = number_replicas(table, n)
     return table.filter(pl.col("seed").is_in(kept)) if kept else table
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from deltaflow.comparison.flow_numbers import flow_numbers
 from deltaflow.comparison.statistics.intervals import interval, scale_of
 from deltaflow.comparison.statistics.repeats import ONCE, Repeats
-from deltaflow.records import METRICS, Interval, Summary, told_apart
+from deltaflow.records import METRICS, Interval, Summary, number_replicas
 
 HEADLINES = ("accuracy", "r2", "loss")
 """The metrics by which runs are judged; the first one that a run has is used."""
@@ -42,7 +42,7 @@ def results(
     """
     folds = folds or [0] * len(seeds)
     n_folds = len(set(folds))
-    layers, metrics = (told_apart(table, n_folds) for table in (layers, metrics))
+    layers, metrics = (number_replicas(table, n_folds) for table in (layers, metrics))
     flow = flow_numbers(layers)
     has_validation = bool((metrics["split"] == "validation").any())
     final = metric_values(metrics, "validation" if has_validation else "train")

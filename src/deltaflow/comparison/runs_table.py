@@ -11,7 +11,7 @@ import polars as pl
 from deltaflow.comparison.collection import CollectedRun, finite, seen_from
 from deltaflow.comparison.configuration import Configuration, Value, text
 from deltaflow.comparison.grouped_runs import GroupedRuns
-from deltaflow.records import Replica, Schema, parquet, runs_schema
+from deltaflow.records import Replica, Schema, parquet_bytes, runs_schema
 from deltaflow.system.files import replace_file
 
 _FORMULA = "=+-@\u2212"  # first characters of a formula (OWASP, CSV injection)
@@ -63,7 +63,7 @@ def write_runs(frame: pl.DataFrame, directory: Path) -> None:
         [_harmless(name) for name in frame.columns],
     )
     content = harmless.write_csv().encode()
-    replace_file(directory / "runs.parquet", parquet(frame))
+    replace_file(directory / "runs.parquet", parquet_bytes(frame))
     replace_file(directory / "runs.csv", content)
 
 

@@ -81,7 +81,7 @@ class RunUnderWay:
         except BaseException as caught:
             with interrupts_deferred():
                 ending = broken_off(self.plan.config, caught, self.records)
-                self.records.break_off(ending.status, ending.message)
+                self.records.abort(ending.status, ending.message)
             with suppress(Exception):  # which may be what failed
                 close(getattr(self, "loggers", ()), succeeded=False)
             if ending.status == "interrupted":

@@ -89,7 +89,7 @@ def run_together(
         finally:
             for one in found:  # a signal may have come between
                 if isinstance(one, RunUnderWay) and one.is_going:
-                    one.records.break_off("interrupted", None)
+                    one.records.abort("interrupted", None)
     outcomes = [one.outcome if isinstance(one, RunUnderWay) else one for one in found]
     return [outcome for outcome in outcomes if outcome is not None]
 

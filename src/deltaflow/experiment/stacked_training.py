@@ -125,7 +125,7 @@ def train_together(runs: Sequence[RunUnderWay], bar: Progress | None) -> None:
     trainer = make_trainer(config, data, first.plan.directory, callbacks, [])
     if first.progress is not None:
         start_from(trainer, first.progress)
-        stack.go_on(
+        stack.resume(
             [read_archive(run.plan.directory, lambda kept, _: dict(kept)) or {} for run in runs]
         )
     names = [run.plan.directory.name for run in runs]

@@ -15,7 +15,7 @@ from deltaflow.comparison.results import results
 from deltaflow.config.messages import explain
 from deltaflow.data import ReplicaData
 from deltaflow.experiment import builders
-from deltaflow.records import told_apart
+from deltaflow.records import number_replicas
 from deltaflow.theory import Theory
 from deltaflow.training.module import StackedModule
 
@@ -50,7 +50,7 @@ def summarize(
     seeds, folds = builders.seeds(config), builders.folds(config)
     diverged_at, stopped_at = module.diverged_at.tolist(), module.stopped_at.tolist()
     found = results(seeds, diverged_at, layers, metrics, rows, stopped_at, folds)
-    layers, metrics = (told_apart(table, data.n_folds) for table in (layers, metrics))
+    layers, metrics = (number_replicas(table, data.n_folds) for table in (layers, metrics))
     inputs = builders.input_second_moment(data)
     fields = theory.fields(inputs)
     found["theory"] = fields and fields | theory_fit(layers)

@@ -29,7 +29,7 @@ from deltaflow.records.fields import (
 from deltaflow.records.reading import read_columns, read_table
 from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.records.runs import RUNS, runs_schema
-from deltaflow.records.schema import LAYERS, METRICS, Column, Schema, told_apart
+from deltaflow.records.schema import LAYERS, METRICS, Column, Schema, number_replicas
 from deltaflow.records.search import SEARCH_FIELDS, SearchRecord, read_search, write_search
 from deltaflow.records.summary import (
     SUMMARY,
@@ -38,8 +38,8 @@ from deltaflow.records.summary import (
     summary_of,
     write_summary,
 )
-from deltaflow.records.tables import TableWriter, parquet
-from deltaflow.records.trust import Mark, marks_of_written, trust
+from deltaflow.records.tables import TableWriter, parquet_bytes
+from deltaflow.records.trust import Fingerprint, trust_files, trusted_files
 
 __all__ = [
     "LAYERS",
@@ -54,9 +54,9 @@ __all__ = [
     "Differences",
     "DirectoryLostError",
     "EmptySummaryError",
+    "Fingerprint",
     "Fit",
     "Interval",
-    "Mark",
     "Recording",
     "Replica",
     "Schema",
@@ -70,16 +70,16 @@ __all__ = [
     "WrongFieldError",
     "decode",
     "differences",
-    "marks_of_written",
-    "parquet",
+    "number_replicas",
+    "parquet_bytes",
     "read_columns",
     "read_search",
     "read_summary",
     "read_table",
     "runs_schema",
     "summary_of",
-    "told_apart",
-    "trust",
+    "trust_files",
+    "trusted_files",
     "write_search",
     "write_summary",
 ]

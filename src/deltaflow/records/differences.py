@@ -15,7 +15,7 @@ class Differences:
 
     Attributes:
         n_rows: number of rows whose key is in both tables.
-        n_alone: number of rows whose key is in one table only.
+        n_unmatched: number of rows whose key is in one table only.
         largest: for each column that differs, the largest |a − b| / max(|a|, |b|); infinite if
             one of the values is missing or not finite.
         time: name of the column ``step`` or ``epoch``.
@@ -23,19 +23,19 @@ class Differences:
     """
 
     n_rows: int
-    n_alone: int
+    n_unmatched: int
     largest: Mapping[str, float]
     time: str
     first: int | None
 
     @property
-    def most(self) -> float:
+    def maximum(self) -> float:
         """The largest relative difference in any column; infinite if a row is missing."""
-        return math.inf if self.n_alone else max(self.largest.values(), default=0.0)
+        return math.inf if self.n_unmatched else max(self.largest.values(), default=0.0)
 
 
 def differences(schema: Schema, one: pl.DataFrame, other: pl.DataFrame) -> Differences:
-    """Compare two tables row by row."""
+    """Compare two tables row by row; rows with the same key are compared."""
     both = one.join(other, on=list(schema.key), suffix=" of the other")
     distances = both.select(
         *schema.key,

@@ -80,7 +80,7 @@ class Replica:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What was run, how it ended, and its results. The annotations give the fields' meanings."""
+    """The content of ``summary.json``. The annotations give the fields' meanings."""
 
     status: Annotated[Status, "running, completed, diverged (every replica), failed or interrupted"]
     error: Annotated[str | None, "the message of a failed run, else null"] = None
@@ -219,8 +219,8 @@ class Summary:
         """Number of replicas that diverged."""
         return sum(replica.has_diverged for replica in self.replicas)
 
-    def is_going(self, directory: Path) -> bool:
-        """Whether the process of the run still seems to be at work."""
+    def is_alive(self, directory: Path) -> bool:
+        """Whether the run is training, as far as can be told; see :func:`is_process_alive`."""
         return self.status == "running" and is_process_alive(
             self.process, self.host, self.started, directory
         )

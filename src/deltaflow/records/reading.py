@@ -29,8 +29,8 @@ CHUNKS = "records"
 _LARGEST = 2**32  # bytes of a file
 _LONGEST_FOOTER = 2**24  # bytes of a file's metadata
 _MOST_COLUMNS = 1000
-_ROWS = 1_000_000  # that any file may have, because equal rows compress to almost nothing
-_ROWS_PER_BYTE = 100  # that a file may have in addition
+_ROWS = 1_000_000  # allowed in any file, because equal rows compress to almost nothing
+_ROWS_PER_BYTE = 100  # allowed in addition
 _CELL = 24  # bytes of memory per value: the value and two temporary copies
 _MOST = {"layer": 100_000}  # the largest value of a column
 _GREATEST = 2**62  # the largest value of other columns of whole numbers
@@ -47,7 +47,7 @@ def read_table(directory: Path, schema: Schema, *, is_own: bool = False) -> pl.D
         directory: the run directory.
         schema: the schema of the table.
         is_own: whether this process has written the table, so that it need not be read in a
-            separate process. A file passed to :func:`note_written` is recognised without this.
+            separate process. A file passed to :func:`trust_file` is recognised without this.
 
     Returns:
         The rows, sorted by the key; no rows if nothing was written.
@@ -164,7 +164,7 @@ def _read(
 def _decoded_by_name(
     directory: str, name: str, table: str, columns: Sequence[str], n_held: int
 ) -> pl.DataFrame:
-    """The same as :func:`_decoded`, with arguments that can be sent to another process."""
+    """Call :func:`_decoded` with arguments that JSON can hold, in another process."""
     schema = {schema.name: schema for schema in (LAYERS, METRICS)}[table]
     types = {column: schema.types[column] for column in columns}
     return _decoded(Path(directory), name, schema, types, n_held)

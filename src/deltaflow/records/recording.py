@@ -15,7 +15,13 @@ from typing import Any
 from deltaflow.records.decoding import LONGEST_TEXT
 from deltaflow.records.fields import Status, Summary
 from deltaflow.records.schema import Schema
-from deltaflow.records.summary import SUMMARY, claim, reclaim, summary_of, write_summary
+from deltaflow.records.summary import (
+    SUMMARY,
+    claim_directory,
+    reclaim_directory,
+    summary_of,
+    write_summary,
+)
 from deltaflow.records.tables import TableWriter
 from deltaflow.system.errors import UserError
 from deltaflow.system.signals import interrupts_deferred
@@ -45,9 +51,9 @@ class Recording:
     def __init__(self, directory: Path, summary: Summary, resumed: bool = False) -> None:
         self._seconds_before = 0.0  # of earlier processes
         if resumed:
-            self._seconds_before = reclaim(directory, summary).wall_seconds or 0.0
+            self._seconds_before = reclaim_directory(directory, summary).wall_seconds or 0.0
         else:
-            claim(directory, summary)
+            claim_directory(directory, summary)
         self.directory = directory
         self.summary = self._first = summary
         self.n_sharing = 1
@@ -122,7 +128,7 @@ class Recording:
             self.close_tables()
             self._end(self.summary)
 
-    def break_off(self, status: Status, error: str | None) -> None:
+    def abort(self, status: Status, error: str | None) -> None:
         """Record that the run failed or was interrupted, unless it has ended already.
 
         What cannot be written is left out. If the disk is full, the first summary or a shorter
@@ -133,7 +139,7 @@ class Recording:
             error: the error message of a failed run.
         """
         with interrupts_deferred():
-            if self._has_ended or not self.is_there:
+            if self._has_ended or not self.directory_exists:
                 return
             try:
                 self.close_tables()
@@ -149,7 +155,7 @@ class Recording:
                     break
 
     @property
-    def is_there(self) -> bool:
+    def directory_exists(self) -> bool:
         """Whether the directory still exists and is the same one."""
         return self._place == _place(self.directory)
 
@@ -164,7 +170,7 @@ class Recording:
         Raises:
             DirectoryLostError: if it was deleted or moved.
         """
-        if not self.is_there:
+        if not self.directory_exists:
             raise DirectoryLostError(
                 "A run's directory must stay where it is until the run ends. Found that "
                 f"{self.directory} was moved or deleted. Run again; what had been written until "

@@ -13,7 +13,7 @@ from deltaflow.records.schema import Column, Schema, index
 
 
 def _of_replica(moment: str, when: str) -> tuple[Column, ...]:
-    """The columns with the metrics of a replica at one moment."""
+    """The columns for the metrics of a replica at one moment."""
     return tuple(
         Column(f"{moment}_{name}", unit, f"{what} {when}")
         for name, unit, what in (

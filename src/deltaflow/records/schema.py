@@ -116,7 +116,7 @@ class Schema:
 
 
 def index(name: str, meaning: str, default: int | None = None) -> Column:
-    """A column of whole numbers that may not be null."""
+    """A column of whole numbers without nulls."""
     return Column(name, "–", meaning, pl.Int64(), nullable=False, default=default)
 
 
@@ -127,7 +127,7 @@ _FOLD = index(
 )  # fmt: skip
 
 
-def told_apart(frame: pl.DataFrame, n_folds: int) -> pl.DataFrame:
+def number_replicas(frame: pl.DataFrame, n_folds: int) -> pl.DataFrame:
     """Replace ``seed`` by a number that identifies a replica: ``seed · n_folds + fold``.
 
     Args:

@@ -38,7 +38,7 @@ class EmptySummaryError(UserError):
     """The summary is an empty file: the run has just taken its directory."""
 
 
-def claim(directory: Path, summary: Summary) -> None:
+def claim_directory(directory: Path, summary: Summary) -> None:
     """Take a directory for a new run by creating its summary, which only one run can do.
 
     The file appears with its whole content at once.
@@ -66,7 +66,7 @@ def claim(directory: Path, summary: Summary) -> None:
     )
 
 
-def reclaim(directory: Path, summary: Summary) -> Summary:
+def reclaim_directory(directory: Path, summary: Summary) -> Summary:
     """Take the directory of a stopped run again, in order to resume it.
 
     Args:
@@ -84,7 +84,7 @@ def reclaim(directory: Path, summary: Summary) -> Summary:
     found, where = read_summary(directory), literal(str(directory))
     if found.status in ("completed", "diverged"):
         reason = f"one that has {found.status} in {where}. Run it anew to train longer"
-    elif found.is_going(directory):
+    elif found.is_alive(directory):
         reason = f"that process {found.process} still works on {where}. Wait, or stop it first"
     elif found.identity != summary.identity:
         reason = (

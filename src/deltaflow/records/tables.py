@@ -15,7 +15,7 @@ from deltaflow.records.reading import (
     warn_of_loss,
 )
 from deltaflow.records.schema import Schema
-from deltaflow.records.trust import note_written
+from deltaflow.records.trust import trust_file
 from deltaflow.system.files import make_folder, replace_file
 
 
@@ -45,7 +45,7 @@ class TableWriter:
         self._n_named = 0  # number of the next chunk
         self._flushed_at = monotonic()
 
-    def go_on(self, kept: pl.Expr) -> None:
+    def resume(self, kept: pl.Expr) -> None:
         """Take over rows that an earlier process has written, and remove the others.
 
         Args:
@@ -86,7 +86,7 @@ class TableWriter:
             make_folder(self.directory / CHUNKS)
             name, rows = self._chunk(self._n_named), pl.concat(self._frames)
             self._n_named += 1
-            replace_file(self.directory / name, parquet(rows))
+            replace_file(self.directory / name, parquet_bytes(rows))
             self._chunks[name] = len(rows)
             self._frames = []
 
@@ -109,8 +109,8 @@ class TableWriter:
         rows = pl.concat([*before, *known, *self._frames, self.schema.frame({})])
         # After an interruption, rows may be both in the file and in a chunk.
         whole = rows.unique(self.schema.key, keep="first").sort(self.schema.key)
-        replace_file(path, parquet(whole))
-        note_written(path)
+        replace_file(path, parquet_bytes(whole))
+        trust_file(path)
         self._frames = []
         self.n_lost += sum(self._chunks[chunk] for chunk, frame in chunks.items() if frame is None)
         self._chunks = {}
@@ -132,10 +132,10 @@ class TableWriter:
             return None
 
 
-def parquet(frame: pl.DataFrame) -> bytes:
+def parquet_bytes(frame: pl.DataFrame) -> bytes:
     """The bytes of a Parquet file.
 
-    polars does not write the file itself, because it raises no ``OSError`` if the disk is full.
+    polars does not write the file itself, because it raises no ``OSError`` on a full disk.
     """
     buffer = io.BytesIO()
     frame.write_parquet(buffer)

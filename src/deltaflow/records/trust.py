@@ -1,43 +1,39 @@
-"""Files that this process, or one of its own, has written: it may read them itself.
+"""Files that this process or its second process has written, and so may read without isolation.
 
-A file of anybody else is read in a process apart, which a damaged one may end.
+Any other file is read in a separate process, because a damaged file can crash the reader.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
-Mark = tuple[int, ...]
-"""What tells a file from any other, and from what it is once it has been changed."""
+Fingerprint = tuple[int, ...]
+"""Device, inode, size and times of a file; it changes with the content."""
 
-_marks: set[Mark] = set()
+_trusted: set[Fingerprint] = set()
 
 
-def note_written(path: Path) -> None:
-    """Note that this process has written a file, until it is changed."""
-    if (mark := _mark(path)) is not None:
-        _marks.add(mark)
+def trust_file(path: Path) -> None:
+    """Trust a file that this process has written, until it is changed."""
+    if (fingerprint := _fingerprint(path)) is not None:
+        _trusted.add(fingerprint)
 
 
 def is_trusted(path: Path) -> bool:
-    """Whether a file is one of those that are noted, and as it was then."""
-    return _mark(path) in _marks
+    """Whether a file is trusted and unchanged."""
+    return _fingerprint(path) in _trusted
 
 
-def marks_of_written() -> set[Mark]:
-    """The marks of all files that are noted."""
-    return set(_marks)
+def trusted_files() -> set[Fingerprint]:
+    """The fingerprints of all trusted files."""
+    return set(_trusted)
 
 
-def trust(marks: Iterable[Mark]) -> None:
-    """Note files that a process of this one's own has written.
-
-    Args:
-        marks: by its :func:`marks_of_written`.
-    """
-    _marks.update(marks)
+def trust_files(fingerprints: Iterable[Fingerprint]) -> None:
+    """Trust the files that the second process has written; see :func:`trusted_files`."""
+    _trusted.update(fingerprints)
 
 
-def _mark(path: Path) -> Mark | None:
+def _fingerprint(path: Path) -> Fingerprint | None:
     try:
         found = path.lstat()
     except OSError:

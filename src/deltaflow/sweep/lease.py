@@ -107,7 +107,7 @@ def _lease(sweep: Path, wanted: Path, identity: str, mine: bool) -> Lease:
         if summary.status in _FINISHED:
             return Lease(directory, finished=summary)
     for directory, summary in runs:
-        if not mine or summary.is_going(directory):
+        if not mine or summary.is_alive(directory):
             return Lease(directory, running=summary)
     if not mine:  # it begins just now, in another process
         return Lease(wanted, running=Summary(status="running"))

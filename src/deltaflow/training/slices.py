@@ -112,9 +112,9 @@ class OptimizerOfSlices(Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from such a state."""
-        self.go_on([(self._every, State(state_dict, None))])
+        self.resume([(self._every, State(state_dict, None))])
 
-    def go_on(self, runs: Sequence[tuple[slice, State]]) -> None:
+    def resume(self, runs: Sequence[tuple[slice, State]]) -> None:
         """Go on from the states of runs, which together have all replicas."""
         restore(self.updates, runs)
         self.param_groups = [group for one in self.optimizers for group in one.param_groups]

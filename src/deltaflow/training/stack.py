@@ -73,10 +73,10 @@ class Stack(StackedModule):
         made = optimized_by_slices(self, list(zip(slices, runs, strict=True)))
         if self._states:
             together = cast(OptimizerOfSlices, made["optimizer"])
-            together.go_on(list(zip(self.slices, self._states, strict=True)))
+            together.resume(list(zip(self.slices, self._states, strict=True)))
         return made
 
-    def go_on(self, checkpoints: Sequence[Mapping[str, Any]]) -> None:
+    def resume(self, checkpoints: Sequence[Mapping[str, Any]]) -> None:
         """Go on from a checkpoint of each run, of the same epoch."""
         for run, own, found in zip(self.runs, self.slices, checkpoints, strict=True):
             run.load_state_dict(found["state_dict"])

@@ -83,7 +83,7 @@ def check(
             training.end_step(loss)
             layers, _ = training.conclude()
         except BaseException as error:
-            training.break_off(error)
+            training.abort(error)
             raise
     return Check(tuple(training.record.verdicts), layers, tuple(training.record.layers))
 

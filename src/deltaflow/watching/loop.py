@@ -40,7 +40,7 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         if error is not None:
-            self._training.break_off(error)
+            self._training.abort(error)
             return
         self.run = self._training.complete()
         require_none(self.run, self._fail_on)

@@ -115,7 +115,7 @@ class FlowMonitor(pl.Callback):
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Keep what was measured."""
         if self._training is not None:
-            self._training.break_off(exception)
+            self._training.abort(exception)
             self._training = None
 
 

@@ -195,14 +195,14 @@ class WatchedTraining:
         self._records.complete()
         return Run(self.directory, self.record, layers, metrics, None)
 
-    def break_off(self, error: BaseException) -> None:
+    def abort(self, error: BaseException) -> None:
         """Keep what was measured, and say that the training was stopped."""
         self._stop_listening()
         self._write()
         if isinstance(error, KeyboardInterrupt):
-            self._records.break_off("interrupted", None)
+            self._records.abort("interrupted", None)
         else:
-            self._records.break_off("failed", f"{type(error).__name__}: {error}")
+            self._records.abort("failed", f"{type(error).__name__}: {error}")
 
     def _keep(self, tape: StepTape) -> None:
         """The measured step, as a row for each layer of the first one that was measured."""

@@ -9,7 +9,7 @@ import pytest
 
 from deltaflow import run_sweep
 from deltaflow.commands.analysis import reproduce
-from deltaflow.records import LAYERS, METRICS, differences, parquet
+from deltaflow.records import LAYERS, METRICS, differences, parquet_bytes
 from running import run
 
 SHORT = ["data=moons", "trainer.max_epochs=2", "logger=none", "n_seeds=2", "network.depth=2"]
@@ -66,7 +66,7 @@ def test_one_value_that_differs_is_told_with_its_step(copied, said):
     last = table["step"].max()
     of_last = pl.when(pl.col("step") == last).then(pl.col("delta_norm") * 1.001)
     table = table.with_columns(of_last.otherwise(pl.col("delta_norm")).alias("delta_norm"))
-    (copied / "layers.parquet").write_bytes(parquet(table))
+    (copied / "layers.parquet").write_bytes(parquet_bytes(table))
     out, err, status = said(copied)
     assert status == 1
     assert f"different from step {last} on, by 0.001 of a value at most (delta_norm)" in out
@@ -76,7 +76,7 @@ def test_one_value_that_differs_is_told_with_its_step(copied, said):
 
 def test_a_row_that_is_missing_is_told(copied, said):
     table = pl.read_parquet(copied / "metrics.parquet")
-    (copied / "metrics.parquet").write_bytes(parquet(table[:-1]))
+    (copied / "metrics.parquet").write_bytes(parquet_bytes(table[:-1]))
     out, _, status = said(copied, "--tolerance", "10")
     assert (status, "1 that only one of the runs has" in out) == (1, True)
 
@@ -128,7 +128,7 @@ def test_differences_of_what_is_no_number():
     for value, first in ((math.nan, 0), (None, 0), (2.0, 0)):
         other = METRICS.frame(key | {"loss": [value, math.nan, math.inf, None]})
         found = differences(METRICS, one, other)
-        assert (found.most, found.first) == (0.5 if value == 2.0 else math.inf, first)
+        assert (found.maximum, found.first) == (0.5 if value == 2.0 else math.inf, first)
     other = METRICS.frame(key | {"loss": [1.0, math.nan, -math.inf, 0.0]})
     assert differences(METRICS, one, other).first == 2
     assert differences(LAYERS, LAYERS.frame({}), LAYERS.frame({})).most == 0

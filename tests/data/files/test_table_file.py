@@ -10,7 +10,7 @@ from deltaflow.data.files import delimited, table_file
 from deltaflow.data.files.delimited import Texts
 from deltaflow.data.files.table_file import open_table
 from deltaflow.data.tables.columns import read_column
-from deltaflow.records.tables import parquet
+from deltaflow.records.tables import parquet_bytes
 from deltaflow.system import memory
 from written import metrics
 
@@ -246,7 +246,7 @@ def test_a_file_that_may_not_be_read_is_refused(save):
 
 
 def test_a_parquet_file_that_would_end_the_process_is_refused(tmp_path):
-    whole = parquet(metrics([0, 1], lambda _: 0.9))
+    whole = parquet_bytes(metrics([0, 1], lambda _: 0.9))
     for bit in range(400, 404):  # at the first, Polars asks for 2 EiB of memory
         spoilt = bytearray(whole)
         spoilt[bit // 8] ^= 1 << bit % 8

@@ -114,16 +114,16 @@ def _compare(
         tables = [read_table(folder, schema) for folder in (settings.run, again)]
         found = differences(schema, *tables)
         said = f"{found.n_rows:,} rows, every value the same"
-        if found.n_alone:
-            said = f"{found.n_alone:,} that only one of the runs has"
-        elif found.most:
+        if found.n_unmatched:
+            said = f"{found.n_unmatched:,} that only one of the runs has"
+        elif found.maximum:
             column = max(found.largest, key=lambda name: found.largest[name])
             said = (
                 f"{found.n_rows:,} rows, different from {found.time} {found.first} on, by "
-                f"{found.most:.1g} of a value at most ({column})"
+                f"{found.maximum:.1g} of a value at most ({column})"
             )
         say(out, schema.name.capitalize(), said)
-        if found.most > settings.tolerance:
+        if found.maximum > settings.tolerance:
             apart.append(f"{schema.name}: {said}")
     reasons = [
         f"{name} was {then}, is {now}"

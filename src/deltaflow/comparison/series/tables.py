@@ -16,7 +16,7 @@ from deltaflow.comparison.flow_numbers import positive_log
 from deltaflow.comparison.series.bands import UNITS, Band, Curve, Heatmap, Profile, rounded
 from deltaflow.comparison.series.seed_lines import lines, values_by_seed
 from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, scale_of
-from deltaflow.records import LAYERS, METRICS, Schema, read_columns, told_apart
+from deltaflow.records import LAYERS, METRICS, Schema, number_replicas, read_columns
 
 MOST_STEPS, MOST_EPOCHS = 24, 40
 _AT_ONCE = 64  # configurations that are read at once
@@ -129,7 +129,7 @@ def _rows(one: Configuration, schema: Schema, columns: Sequence[str]) -> pl.Data
     frames, known = [], set(one.sources)
     for number, run in one.runs.items():
         frame = read_columns(run.directory, schema, ("fold", *columns))
-        frame = told_apart(frame, one.n_folds).drop("fold")
+        frame = number_replicas(frame, one.n_folds).drop("fold")
         own = [seed for seed, source in one.sources.items() if source == number]
         new = frame.filter(~pl.col("seed").is_in(list(known)))
         known |= set(new["seed"].unique())

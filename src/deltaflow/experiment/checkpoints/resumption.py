@@ -61,7 +61,7 @@ def keep_rows(
     of_layers = pl.col("step") < n_steps
     of_metrics = (pl.col("epoch") < n_epochs) & (pl.col("split") != "test")
     for table, kept in zip(tables, (of_layers, of_metrics), strict=True):
-        table.go_on(kept)
+        table.resume(kept)
     for board in tensorboards(loggers):
         forget_from(board, n_steps + 1)  # seeds are logged one step late
     for logger in loggers:
