@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from bokeh.models import Legend, LinearScale, LogScale
 
-from deltaflow.live_page.course import Course, Metrics
 from deltaflow.live_page.figures.display import Display
 from deltaflow.live_page.figures.looks import LAYER
 from deltaflow.live_page.figures.training_figures import CurvesFigure
 from deltaflow.live_page.forecast import SIGMA_B, SIGMA_W
+from deltaflow.live_page.history import Course, Metrics
 from deltaflow.records.schema import METRICS
 
 

@@ -8,7 +8,7 @@ from bokeh.models import Line, Scatter
 
 from deltaflow.live_page.figures.display import Display
 from deltaflow.live_page.figures.looks import DARK, LIGHT
-from deltaflow.live_page.figures.outcome_figure import _MARKERS
+from deltaflow.live_page.figures.predictions_figure import _MARKERS
 from seeing import SIGHTS, contrast, lab
 
 PAPERS = {"light": LIGHT, "dark": DARK}

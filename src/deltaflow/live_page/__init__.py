@@ -5,7 +5,7 @@ the bottom:
 
 ``settings``
     what can be set; a state of the page as a URL, as a command, as a configuration
-``course``, ``outcome``
+``history``, ``evaluation``
     what was recorded so far; what the networks make of their data
 ``training``
     a run whose updates are made when somebody asks for them

@@ -7,7 +7,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.experiment import assembly, builders
-from deltaflow.live_page.course import PROFILES
+from deltaflow.live_page.history import PROFILES
 from deltaflow.nn.task import Classification
 from deltaflow.theory import Array, PhaseDiagram, Theory, phase_diagram, phases
 from deltaflow.training.datamodule import ReplicaDataModule

@@ -20,8 +20,8 @@ from deltaflow.config.messages import explain
 from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.stacked_training import recorders
 from deltaflow.experiment.trainer import computed, make_trainer, quiet_lightning
-from deltaflow.live_page.course import Course, Metrics
-from deltaflow.live_page.outcome import Outcome, Watched, look
+from deltaflow.live_page.evaluation import Outcome, Watched, look
+from deltaflow.live_page.history import Course, Metrics
 from deltaflow.records import METRICS
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.datamodule import ReplicaDataModule

@@ -2,7 +2,7 @@
 
 ``looks``
     colours, axes and legends, on light and on dark paper
-``profile_figure``, ``training_figures``, ``phase_figure``, ``outcome_figure``
+``profile_figure``, ``training_figures``, ``phase_figure``, ``predictions_figure``
     a figure or a few each
 ``display``
     all figures, with the verdict and the status above them

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import panel as pn
 
-from deltaflow.live_page.course import PROFILES
 from deltaflow.live_page.figures.looks import DARK, LIGHT
-from deltaflow.live_page.figures.outcome_figure import OutcomeFigure
 from deltaflow.live_page.figures.phase_figure import PhaseFigure
+from deltaflow.live_page.figures.predictions_figure import OutcomeFigure
 from deltaflow.live_page.figures.profile_figure import ProfileFigure
 from deltaflow.live_page.figures.training_figures import CurvesFigure, HeatFigure, SharesFigure
 from deltaflow.live_page.forecast import Forecast
+from deltaflow.live_page.history import PROFILES
 from deltaflow.live_page.training import Training
 
 _SLOW = 0.25  # seconds between two pictures of what grows by little with each step

@@ -4,7 +4,6 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 
 from deltaflow.comparison.series.bands import FEW
-from deltaflow.live_page.course import LayerStep
 from deltaflow.live_page.figures.looks import (
     LAYER,
     Paper,
@@ -14,6 +13,7 @@ from deltaflow.live_page.figures.looks import (
     legend_above,
     restyle,
 )
+from deltaflow.live_page.history import LayerStep
 from deltaflow.theory import Array
 
 _QUANTITIES = {

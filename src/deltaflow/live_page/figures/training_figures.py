@@ -13,7 +13,6 @@ from bokeh.models import (
 )
 
 from deltaflow.figures.depth_panels import SHARES
-from deltaflow.live_page.course import Course, LayerStep
 from deltaflow.live_page.figures.looks import (
     FONT,
     LAYER,
@@ -26,6 +25,7 @@ from deltaflow.live_page.figures.looks import (
     legend_above,
     restyle,
 )
+from deltaflow.live_page.history import Course, LayerStep
 
 _MOST_COLUMNS = 240  # of the heatmap, and points of a curve
 _MOST_TICKS = 4  # beside a curve

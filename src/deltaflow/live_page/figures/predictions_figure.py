@@ -5,6 +5,7 @@ from bokeh.models import ColumnDataSource, FixedTicker
 
 from deltaflow.figures.class_panels import Classified
 from deltaflow.figures.number_panels import Fitted
+from deltaflow.live_page.evaluation import Curve, Plane, Shown
 from deltaflow.live_page.figures.looks import (
     Figure,
     Paper,
@@ -13,7 +14,6 @@ from deltaflow.live_page.figures.looks import (
     name_ticks,
     restyle,
 )
-from deltaflow.live_page.outcome import Curve, Plane, Shown
 from deltaflow.theory import Array
 
 _MARKERS = ("circle", "square", "triangle", "diamond", "x", "plus", "star", "inverted_triangle")

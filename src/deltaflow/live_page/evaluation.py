@@ -11,7 +11,7 @@ from deltaflow.experiment.summary import summarize
 from deltaflow.figures.class_panels import Classified
 from deltaflow.figures.looks import mean_with_band
 from deltaflow.figures.number_panels import Fitted
-from deltaflow.live_page.course import Course
+from deltaflow.live_page.history import Course
 from deltaflow.nn.task import Classification
 from deltaflow.theory import Array, Theory
 from deltaflow.training.datamodule import ReplicaDataModule
