@@ -15,7 +15,7 @@ def page():
     made = []
 
     def opened(*overrides, **options):
-        made.append(Page(Settings.of_overrides(overrides), **options))
+        made.append(Page(Settings.from_overrides(overrides), **options))
         return made[-1]
 
     yield opened
@@ -29,7 +29,7 @@ def served():
     from deltaflow.live_page.server import Pages
     from deltaflow.live_page.settings import Settings
 
-    pages = Pages(Settings.of_overrides(["n_seeds=2", "trainer.max_epochs=2"]), most=2)
+    pages = Pages(Settings.from_overrides(["n_seeds=2", "trainer.max_epochs=2"]), most=2)
     with listening(pages) as port:
         yield pages, f"http://127.0.0.1:{port}/"
 

@@ -162,5 +162,5 @@ def test_a_page_is_kept_as_an_ordinary_run(visit, served, tmp_path, monkeypatch)
     (directory,) = (tmp_path / "outputs").iterdir()
     saved = load_run(directory)
     assert saved.record.status == "completed"
-    rows = page.training.course.layers.rows
+    rows = page.training.history.layers.rows
     assert saved.layers.filter(step=3)["delta_norm"].equals(rows.filter(step=3)["delta_norm"])

@@ -24,8 +24,8 @@ def test_what_is_drawn_side_by_side_differs_for_every_eye(paper, sight):
 @pytest.mark.parametrize("paper", PAPERS.values(), ids=PAPERS)
 def test_every_colour_stands_out_from_the_paper(paper):
     for color in (*paper.colors, paper.ink, paper.quiet):
-        assert contrast(color, paper.ground) >= 3
-    assert min(contrast(color, paper.ground) for color in (paper.ink, paper.quiet)) >= 4.5
+        assert contrast(color, paper.background) >= 3
+    assert min(contrast(color, paper.background) for color in (paper.ink, paper.quiet)) >= 4.5
 
 
 def test_without_colour_lines_differ_by_dash_or_marker():

@@ -41,7 +41,7 @@ def test_theory_answers_before_anything_is_trained(page):
 
 def test_what_is_drawn_is_what_was_measured(page):
     one = settle(page(*SMALL, "network.depth=3"))
-    rows = one.training.course.layers.rows
+    rows = one.training.history.layers.rows
     assert lines(one)["now"]["y"] == pytest.approx(
         [np.exp(np.log(rows.filter(layer=n)["delta_norm"].to_numpy()).mean()) for n in range(1, 5)]
     )
@@ -54,7 +54,7 @@ def test_what_is_drawn_is_what_was_measured(page):
     one.training.play()
     one.training.wait()
     one.frame()
-    metrics = one.training.course.metrics.rows
+    metrics = one.training.history.metrics.rows
     for split, name in (("train", "train"), ("validation", "val")):
         expected = [metrics.filter(split=split, epoch=e)["loss"].mean() for e in (0, 1)]
         assert list(one.display.loss.sources[name].data["y"]) == pytest.approx(expected)
@@ -123,10 +123,10 @@ def test_numbers_ask_for_their_loss_and_classes_for_theirs(page):
     one = page(*SMALL)
     one.change("data", "sine")
     assert one.settings.chosen["loss"] == "mse"
-    assert type(settle(one).training.outcome.shown).__name__ == "Curve"
+    assert type(settle(one).training.evaluation.predictions).__name__ == "FittedCurve"
     one.change("data", "moons")
     assert one.settings.chosen["loss"] == "ce"
-    assert type(settle(one).training.outcome.shown).__name__ == "Plane"
+    assert type(settle(one).training.evaluation.predictions).__name__ == "DecisionRegions"
 
 
 def test_a_table_is_read_as_a_run_reads_it(page, tmp_path):
@@ -142,10 +142,10 @@ def test_a_table_is_read_as_a_run_reads_it(page, tmp_path):
 
 def test_one_seed_is_shown_when_asked_for(page):
     one = settle(page(*SMALL, "data=moons"))
-    ensemble = one.training.outcome.shown.agreement
-    one.shown.value = 2
+    ensemble = one.training.evaluation.predictions.agreement
+    one.replica.value = 2
     one.training.wait()
-    assert (one.training.outcome.shown.agreement == 1).all()
+    assert (one.training.evaluation.predictions.agreement == 1).all()
     assert (ensemble < 1).any()
 
 
@@ -166,7 +166,7 @@ def test_only_what_changed_is_sent(page):
     changed = {event.model.id for event in told if hasattr(event, "model")}
     assert one.display.profile.sources["theory"].id in changed
     assert one.display.phase.here.id in changed
-    figures = one.display.heat, one.display.loss, one.display.outcome, one.display.shares
+    figures = one.display.heat, one.display.loss, one.display.predictions, one.display.shares
     assert not changed & {part.id for fig in figures for part in fig.figure.references()}
     assert one.display.phase.image.id not in changed
     assert counts == []
@@ -182,18 +182,18 @@ def test_another_training_begins_when_settings_change(page):
     assert first._closed
 
 
-@pytest.mark.parametrize("act", ["toggle", "step"])
+@pytest.mark.parametrize("act", ["toggle_playing", "step"])
 def test_a_button_means_what_was_set_just_before(page, act):
     one = settle(page(*SMALL, "trainer.max_epochs=2000"))
     first = one.training
     one.change("activation", "tanh")
-    if act == "toggle":
-        one.toggle()
+    if act == "toggle_playing":
+        one.toggle_playing()
     else:
         one.step.clicks += 1
     assert one.training is not first
     assert one.training.config.activation == one.config.activation
-    assert one.training.is_playing == (act == "toggle")
+    assert one.training.is_playing == (act == "toggle_playing")
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
@@ -208,7 +208,7 @@ def test_a_lesson_shows_what_it_says(page, lesson):
         "softmax_twice": "doubled",
         "edge_of_chaos": "chaotic",
     }
-    assert one.training.outcome.kinds[0] == expected[lesson.name]
+    assert one.training.evaluation.kinds[0] == expected[lesson.name]
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch):

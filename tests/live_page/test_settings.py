@@ -28,9 +28,9 @@ def test_a_state_is_what_its_url_and_its_command_say(chosen):
     settings = Settings(chosen)
     program, script, *overrides = shlex.split(settings.command)
     assert (program, script) == ("python", "train.py")
-    assert Settings().of_query(f"?{settings.query}").chosen == chosen
+    assert Settings().from_query(f"?{settings.query}").chosen == chosen
     composed, choices = compose_run(overrides, Path())
-    config, chosen_options = settings.composed()
+    config, chosen_options = settings.compose()
     assert OmegaConf.to_container(config) == OmegaConf.to_container(composed)
     assert chosen_options == choices
 
@@ -56,29 +56,29 @@ def test_what_belonged_to_another_choice_is_forgotten():
 
 
 def test_overrides_without_a_control_stay():
-    settings = Settings.of_overrides(["activation=tanh", "network.dropout=0.1", "n_seeds=2"])
+    settings = Settings.from_overrides(["activation=tanh", "network.dropout=0.1", "n_seeds=2"])
     assert settings.chosen == {"activation": "tanh", "n_seeds": 2}
     assert settings.others == ("network.dropout=0.1",)
-    assert settings.composed()[0].network.dropout == 0.1
+    assert settings.compose()[0].network.dropout == 0.1
 
 
 def test_a_setting_that_the_choice_has_not_is_refused():
     with pytest.raises(UserError, match=r"init.sigma_w.*init=he"):
-        Settings({"init": "he", "init.sigma_w": 1.0}).composed()
+        Settings({"init": "he", "init.sigma_w": 1.0}).compose()
 
 
 def test_other_machines_are_shown_no_table_but_the_owners(monkeypatch):
     monkeypatch.setattr("panel.serve", lambda *_, **__: None)
-    pages = Pages(Settings.of_overrides(["data=table", "data.path=own.csv", "data.target=y"]))
+    pages = Pages(Settings.from_overrides(["data=table", "data.path=own.csv", "data.target=y"]))
     pages.serve(0, show=False)
-    asked = pages.settings.of_query("data=table&data.path=/etc/passwd&data.target=y")
-    assert asked.composed()[0].data.path == "/etc/passwd"
+    asked = pages.settings.from_query("data=table&data.path=/etc/passwd&data.target=y")
+    assert asked.compose()[0].data.path == "/etc/passwd"
     pages.serve(0, "0.0.0.0", show=False)
-    assert pages.settings.composed()[0].data.path == "own.csv"
-    asked = pages.settings.of_query("data=table&data.path=/etc/passwd&data.target=y")
+    assert pages.settings.compose()[0].data.path == "own.csv"
+    asked = pages.settings.from_query("data=table&data.path=/etc/passwd&data.target=y")
     for other in (asked, pages.settings.with_value("data.path", "/etc/passwd")):
         with pytest.raises(UserError, match="no table but its owner's"):
-            other.composed()
+            other.compose()
 
 
 def test_where_it_cannot_listen_it_says_so(monkeypatch):

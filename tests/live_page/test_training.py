@@ -40,13 +40,13 @@ def test_its_records_are_those_of_the_run(started, tmp_path):
     training.wait()
     assert training.error is None
     assert training.has_ended
-    rows = training.course.layers.rows.sort("seed", "step", "layer")
+    rows = training.history.layers.rows.sort("seed", "step", "layer")
     assert rows.equals(done.layers.sort("seed", "step", "layer"))
-    metrics = training.course.metrics.rows
+    metrics = training.history.metrics.rows
     key = ["seed", "epoch", "split"]
     assert metrics.sort(key).equals(done.metrics.sort(key))
-    assert list(training.outcome.verdicts) == [one.words for one in done.verdicts]
-    assert len(training.course.losses) == done.record.n_steps
+    assert list(training.evaluation.verdicts) == [one.words for one in done.verdicts]
+    assert len(training.history.losses) == done.record.n_steps
 
 
 CLOSED = """

@@ -1,24 +1,24 @@
-"""The live page: change one thing, and see the gradient answer.
+"""The live page: change one setting, and see how the gradient responds.
 
-A page for browsers and notebooks (Panel and Bokeh, the extra ``live``) on the engine of a run. From
-the bottom:
+The page runs in browsers and notebooks (Panel and Bokeh, the extra ``live``) and trains as a run
+does. Its modules, from the bottom:
 
 ``settings``
-    what can be set; a state of the page as a URL, as a command, as a configuration
+    the settings of the page, which convert to a URL, a command and a configuration
 ``history``, ``evaluation``
-    what was recorded so far; what the networks make of their data
+    the records so far; verdicts and predictions of the networks
 ``training``
-    a run whose updates are made when somebody asks for them
+    a run that makes its updates on demand
 ``forecast``
-    what theory answers before any training
+    what theory predicts before any training
 ``figures``, ``controls``
-    what is seen and set
+    figures, and input fields
 ``lessons``
-    guided states
+    prepared settings with an explanation
 ``saving``
-    what is shown, as an ordinary run
+    trains the settings as an ordinary run
 ``page``, ``server``
-    all of it for one visitor; a session for each
+    the page of one visitor; a session for each visitor
 
     page = live(["activation=tanh", "network.depth=20", "n_seeds=16"])
 """
@@ -38,28 +38,28 @@ __all__ = ["live", "serve"]
 
 
 def live(overrides: Iterable[str] = ()) -> "Page":
-    """The live page in a notebook, as ``python scripts/live.py`` opens it in a browser.
+    """Show the live page in a notebook, as ``python scripts/live.py`` shows it in a browser.
 
     Args:
-        overrides: such as ``["activation=tanh", "network.depth=10"]``.
+        overrides: overrides of a run, such as ``["activation=tanh", "network.depth=10"]``.
 
     Returns:
-        The page, which a notebook shows by itself; ``close()`` ends its training and frees it.
+        The page, which a notebook displays; ``close()`` ends its training and frees its memory.
 
     Raises:
-        ValueError: for settings that no run can have, with the command line's message, or where
-            the extra is not installed.
+        ValueError: for settings that no run can have, with the command line's message, or if the
+            extra is not installed.
     """
     _require_extra()
     import panel
 
     from deltaflow.live_page.page import PERIOD, Page
 
-    settings = Settings.of_overrides(list(overrides))
-    settings.composed()
+    settings = Settings.from_overrides(list(overrides))
+    settings.compose()
     panel.extension()
     page = Page(settings)
-    page.timer = panel.state.add_periodic_callback(page.beat, period=PERIOD)
+    page.timer = panel.state.add_periodic_callback(page.tick, period=PERIOD)
     return page
 
 
@@ -69,18 +69,18 @@ def serve(
     """Serve the page to browsers until the process is told to stop.
 
     Args:
-        overrides: to begin with.
-        port: to listen at; 0 for any that is free.
-        address: to listen at; this machine's own if ``None``.
+        overrides: overrides that the page starts with.
+        port: port to listen at; 0 for any that is free.
+        address: address to listen at; ``None`` for this machine only.
         show: whether to open a browser.
 
     Raises:
-        ValueError: for settings that no run can have, or where the extra is not installed.
+        ValueError: for settings that no run can have, or if the extra is not installed.
     """
     _require_extra()
     server = import_without_gc("deltaflow.live_page.server")
-    settings = Settings.of_overrides(list(overrides))
-    settings.composed()
+    settings = Settings.from_overrides(list(overrides))
+    settings.compose()
     server.Pages(settings).serve(port, address or server.HERE, show)
 
 

@@ -1,4 +1,4 @@
-"""The controls of the page: a field for each setting, with what is wrong with it beside it."""
+"""The controls of the page: an input field for each setting, with its error message."""
 
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
@@ -43,7 +43,7 @@ _LABELS = {
     "seed": "first seed",
     "trainer.max_epochs": "epochs",
 }
-_SOON = 5  # milliseconds
+_DEBOUNCE = 5  # milliseconds
 _SLIDERS = {"network.depth": 1, "init.sigma_w": 0.05, "init.sigma_b": 0.05, "n_seeds": 1}
 _ORDER = (
     ("data", "data.path", "data.target", "activation", "activation.negative_slope", "init",
@@ -54,16 +54,16 @@ _ORDER = (
 
 
 def styled(widget: Any, name: str = "") -> Any:
-    """A widget in the look of the page, which is answered soon."""
+    """Give a widget the style of the page, and let it report changes at once."""
     widget.stylesheets = [FIELD_STYLE]
-    widget._debounce = _SOON  # Panel lets 50 ms go by after each event, and has no setting for it
+    widget._debounce = _DEBOUNCE  # Panel waits 50 ms after each event, and has no setting for it
     if name:
         widget.css_classes = [name]
     return widget
 
 
 def button(name: str, act: Callable[[], None] = lambda: None, kind: str = "") -> Any:
-    """A button that does something."""
+    """Make a button that calls ``act``."""
     made = styled(pn.widgets.Button(label=name, margin=0), kind)
     made.on_click(lambda _: act())
     return made
@@ -72,7 +72,14 @@ def button(name: str, act: Callable[[], None] = lambda: None, kind: str = "") ->
 def selection(
     label: str, options: Mapping[str, Any], value: Any, act: Callable[[Any], None]
 ) -> Any:
-    """A choice, by the words that it shows; called with what was chosen."""
+    """Make a drop-down list.
+
+    Args:
+        label: text beside the list.
+        options: the values by the text that is shown for them.
+        value: the value that is selected at first.
+        act: called with each value that is selected.
+    """
     made = styled(pn.widgets.Select(
         label=label, options=dict(options), value=value, margin=0, width=130,
     ))  # fmt: skip
@@ -81,10 +88,10 @@ def selection(
 
 
 class Controls:
-    """A field for each setting.
+    """An input field for each setting.
 
     Args:
-        change: called with a key and the value that was set.
+        change: called with the key and the value of a setting that the user changes.
     """
 
     def __init__(self, change: Callable[[str, Value], None]) -> None:
@@ -104,7 +111,7 @@ class Controls:
         ]  # fmt: skip
 
     def fill(self, values: Mapping[str, Value]) -> None:
-        """Show the values of a state; a setting that is left out has none, and is hidden."""
+        """Show values in the fields, and hide the fields of settings without a value."""
         self._filling = True
         try:
             for key, field in self.fields.items():
@@ -121,8 +128,8 @@ class Controls:
         finally:
             self._filling = False
 
-    def blame(self, key: str | None, message: str = "") -> None:
-        """Say beside a field what is wrong with it; of ``None``, that nothing is."""
+    def show_error(self, key: str | None, message: str = "") -> None:
+        """Show a message beside one field and remove all others; ``None`` removes all."""
         for name, pane in self._errors.items():
             pane.visible = name == key
             pane.object = f'<p role="alert">{escape(message)}</p>' if name == key else ""
@@ -136,7 +143,7 @@ class Controls:
             try:
                 value = parse(key, value)
             except ValueError as error:
-                self.blame(key, str(error))
+                self.show_error(key, str(error))
                 return
         self._change(key, value)
 
@@ -162,5 +169,5 @@ def _field(key: str) -> Any:
 
 
 def keys() -> Iterable[str]:
-    """The settings that have a field."""
+    """The keys of the settings that have a field."""
     return (key for group in _ORDER for key in group)

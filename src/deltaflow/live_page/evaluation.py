@@ -1,4 +1,4 @@
-"""What networks make of their data while they train, and what a verdict says of them."""
+"""Evaluates networks while they train: their verdicts, and what they predict on their data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from deltaflow.experiment.summary import summarize
 from deltaflow.figures.class_panels import Classified
 from deltaflow.figures.looks import mean_with_band
 from deltaflow.figures.number_panels import Fitted
-from deltaflow.live_page.history import Course
+from deltaflow.live_page.history import History
 from deltaflow.nn.task import Classification
 from deltaflow.theory import Array, Theory
 from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.module import StackedModule
 from deltaflow.verdicts import copied_layers
 
-_CELLS = 40  # of the plane, on a side
-_PLACES = 120  # on a line
-_MARGIN = 0.1  # around the rows, of their extent
-_MOST_POINTS = 400
+_CELLS = 40  # cells along each side of the plane
+_PLACES = 120  # points of a fitted curve
+_MARGIN = 0.1  # margin around the rows, relative to their extent
+_MOST_POINTS = 400  # training rows that are shown
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A training that is looked at.
+class TrainingSetup:
+    """What a training works with.
 
     Attributes:
-        config: of the run.
-        data: that it trains on.
-        module: that it trains.
-        theory: of its network.
-        copies: hidden layers whose units started as copies.
+        config: the run's configuration.
+        data: the data that it trains on.
+        module: the LightningModule that it trains.
+        theory: the theory of its network.
+        copies: hidden layers whose units start as copies, as from ``copied_layers``.
     """
 
     config: DictConfig
@@ -45,21 +45,21 @@ class Watched:
     @classmethod
     def of(
         cls, config: DictConfig, data: ReplicaDataModule, module: StackedModule, theory: Theory
-    ) -> "Watched":
-        """A training that has not begun."""
+    ) -> "TrainingSetup":
+        """The setup of a training that has not begun."""
         return cls(config, data, module, theory, copied_layers(module.network))
 
 
 @dataclass(frozen=True)
-class Plane:
-    """Classes over two features, as the network sees them.
+class DecisionRegions:
+    """The predicted classes over the plane of two features.
 
     Attributes:
-        edges: of both features: least and greatest, and again.
-        chosen: the class by place, ``[n, n]``.
-        agreement: the share of the networks that choose it.
-        points: training rows, ``[n_points, 2]``.
-        classes: theirs.
+        edges: smallest and largest value of the first feature, then of the second.
+        chosen: the class that most networks predict in each cell, ``[n, n]``.
+        agreement: the share of networks that predict it, ``[n, n]``.
+        points: features of training rows, ``[n_points, 2]``.
+        classes: true classes of these rows, ``[n_points]``.
     """
 
     edges: tuple[float, float, float, float]
@@ -70,12 +70,14 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A number over one feature.
+class FittedCurve:
+    """The predicted number as a function of one feature.
 
     Attributes:
-        x: places, ``[n]``.
-        mean: what the networks say there, and the ends of its 95 % interval.
+        x: values of the feature, ``[n]``.
+        mean: the prediction there, the mean over networks, ``[n]``.
+        low: lower end of its 95 % interval, ``[n]``.
+        high: upper end of its 95 % interval, ``[n]``.
         points: features and targets of training rows, ``[2, n_points]``.
     """
 
@@ -86,53 +88,55 @@ class Curve:
     points: Array
 
 
-Shown = Plane | Curve | Classified | Fitted
+Predictions = DecisionRegions | FittedCurve | Classified | Fitted
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One look at the networks.
+class Evaluation:
+    """An evaluation of the networks at one moment of training.
 
     Attributes:
-        n_steps: updates that they had made.
-        verdicts: in words, the most important first.
-        kinds: of the verdicts.
-        shown: what the networks make of their data; ``None`` where all have diverged.
+        n_steps: number of updates before it.
+        verdicts: the verdicts in words, the most important first.
+        kinds: the kind of each verdict.
+        predictions: what the networks predict; ``None`` if all have diverged.
     """
 
     n_steps: int
     verdicts: Sequence[str]
     kinds: Sequence[str]
-    shown: Shown | None
+    predictions: Predictions | None
 
 
-def look(course: Course, watched: Watched, n_steps: int, replica: int | None) -> Outcome:
-    """Judge the networks as they are; they are in training mode again then.
+def evaluate(
+    history: History, setup: TrainingSetup, n_steps: int, replica: int | None
+) -> Evaluation:
+    """Judge the networks in their present state, and leave their mode unchanged.
 
     Args:
-        course: what was recorded of them.
-        watched: the training.
-        n_steps: updates that they have made.
-        replica: the one to show, or ``None`` for all.
+        history: the records so far.
+        setup: what the training works with.
+        n_steps: number of updates so far.
+        replica: the replica whose predictions are shown; ``None`` for all.
     """
-    module = watched.module
+    module = setup.module
     mode = module.network.training
     try:
         found = summarize(
-            watched.config, watched.data, module, watched.theory, watched.copies,
-            course.layers.rows, course.metrics.rows, n_steps,
+            setup.config, setup.data, module, setup.theory, setup.copies,
+            history.layers.rows, history.metrics.rows, n_steps,
         )["verdicts"]  # fmt: skip
         going = [r for r, broken in enumerate(module.diverged.tolist()) if not broken]
         own = going if replica is None else [r for r in going if r == replica]
-        shown = _shown(watched, own) if own else None
+        predictions = _predictions(setup, own) if own else None
     finally:
         module.network.train(mode)
-    return Outcome(n_steps, [v["words"] for v in found], [v["kind"] for v in found], shown)
+    return Evaluation(n_steps, [v["words"] for v in found], [v["kind"] for v in found], predictions)
 
 
 @torch.no_grad()
-def _shown(watched: Watched, own: Sequence[int]) -> Shown | None:
-    data, module = watched.data, watched.module
+def _predictions(setup: TrainingSetup, own: Sequence[int]) -> Predictions | None:
+    data, module = setup.data, setup.module
     network, objective = module.network.eval(), module.objective
     is_class = isinstance(objective.task, Classification)
     if data.n_folds > 1 or data.n_features != (2 if is_class else 1):
@@ -152,10 +156,10 @@ def _shown(watched: Watched, own: Sequence[int]) -> Shown | None:
     if not isinstance(objective.task, Classification):
         points = torch.cat([rows, targets[:, :1]], 1).double().T.numpy()
         band = mean_with_band(predicted.double()[..., 0].numpy())
-        return Curve(sides[0].numpy(), *band, points)
+        return FittedCurve(sides[0].numpy(), *band, points)
     votes = torch.nn.functional.one_hot(predicted.long(), objective.task.n_classes).sum(0)
     most, square = votes.max(-1), (n, n)
-    return Plane(
+    return DecisionRegions(
         (sides[0][0].item(), sides[0][-1].item(), sides[1][0].item(), sides[1][-1].item()),
         most.indices.reshape(square).numpy(),
         (most.values / len(predicted)).reshape(square).numpy(),

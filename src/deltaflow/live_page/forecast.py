@@ -1,4 +1,4 @@
-"""What theory answers to a change, before anything is trained."""
+"""What theory predicts for the settings of the page, before anything is trained."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from deltaflow.theory import Array, PhaseDiagram, Theory, phase_diagram, phases
 from deltaflow.training.datamodule import ReplicaDataModule
 
 SIGMA_W, SIGMA_B = np.linspace(0.0, 5.0, 81), np.linspace(0.0, 2.0, 41)
-"""The standard deviations that the diagram covers, as far as the sliders go."""
+"""The standard deviations of the phase diagram, over the range of the sliders."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is known of a network before it is trained.
+    """Theory's prediction for a network.
 
     Attributes:
-        theory: of the network.
-        profiles: of each quantity that is shown, the hidden layers relative to the last,
+        theory: the theory of the network.
+        profiles: predicted depth profiles of ``PROFILES``, relative to the last hidden layer,
             ``[depth]``.
-        words: what theory says of it.
-        point: σ_w and σ_b between its hidden layers; ``None`` without a place in the diagram.
-        is_class: whether the data have classes, and no numbers.
+        words: the prediction in a sentence.
+        point: σ_w and σ_b between hidden layers; ``None`` if the phase diagram does not apply.
+        is_class: whether the target is a class, not a number.
     """
 
     theory: Theory
@@ -37,7 +37,7 @@ class Forecast:
 
 
 class Forecaster:
-    """Predicts configurations one after another; data are read only when they change."""
+    """Makes forecasts for one configuration after another, and reads data only if they change."""
 
     def __init__(self) -> None:
         self._key: object = None
@@ -45,10 +45,10 @@ class Forecaster:
         self._diagrams: dict[tuple[str, float], PhaseDiagram] = {}
 
     def data(self, config: DictConfig) -> ReplicaDataModule:
-        """The data of a configuration, for nobody else to train on.
+        """The data of a configuration, in an object that one training may use.
 
         Raises:
-            ValueError: if the source refuses its settings, or the split its data.
+            ValueError: if the data source refuses its settings, or the data cannot be split.
         """
         key = OmegaConf.to_yaml(config.data), config.trainer.precision
         if key != self._key:
@@ -56,11 +56,11 @@ class Forecaster:
         return self._data.serving(builders.own_seeds(config), config.data.label_noise)
 
     def has_classes(self, config: DictConfig) -> bool:
-        """Whether the data of a configuration have classes, and no numbers."""
+        """Whether the target of a configuration is a class, not a number."""
         return isinstance(self.data(config).task, Classification)
 
     def predict(self, config: DictConfig) -> Forecast:
-        """What theory says of a configuration.
+        """Make a forecast for a configuration.
 
         Raises:
             ValueError: for settings that no run can have.
@@ -82,7 +82,7 @@ class Forecaster:
         return Forecast(theory, profiles, words, point, is_class)
 
     def diagram(self, theory: Theory) -> PhaseDiagram:
-        """The phase diagram of a network's activation."""
+        """The phase diagram for a network's activation and dropout rate."""
         key = repr(theory.moments.activation), theory.dropout
         if key not in self._diagrams:
             self._diagrams[key] = phase_diagram(

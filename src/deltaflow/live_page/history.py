@@ -1,4 +1,4 @@
-"""What a training has recorded so far, as rows of its tables and as what is drawn of them."""
+"""The records of a training so far: the rows of its tables, and the values that figures draw."""
 
 import math
 from collections.abc import Mapping
@@ -13,21 +13,22 @@ from deltaflow.theory import Array
 
 SHARES = ("saturated_fraction", "inactive_fraction", "dead_fraction")
 PROFILES = ("delta_norm", "sample_grad_rms")
-"""What is shown layer by layer: δ, and the gradient of a weight."""
-_MOST_KEPT = 128  # steps whose rows are kept, for verdicts
+"""Columns that are shown as depth profiles: δ, and the gradient of a weight."""
+_MOST_KEPT = 128  # steps whose rows are kept for verdicts
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A quantity by layer: logarithms to the base ten, but for theory's.
+    """The depth profile of a quantity. Measured values are log₁₀, predicted ones are not.
 
     Attributes:
-        mean: over seeds, ``[L]``.
-        low: the lower end of its 95 % interval.
-        high: the upper end.
-        seeds: each seed, ``[R, L]``.
-        predicted: by theory, of step 0, ``[L]``; ``None`` where there is no prediction.
-        spread: standard deviation of its logarithm over networks of this width, ``[L]``.
+        mean: mean over seeds, ``[L]``.
+        low: lower end of its 95 % interval, ``[L]``.
+        high: upper end of its 95 % interval, ``[L]``.
+        seeds: values of each seed, ``[R, L]``.
+        predicted: theory's prediction for step 0, ``[L]``; ``None`` if there is none.
+        spread: predicted standard deviation of the natural logarithm over networks of this width,
+            ``[L]``; ``None`` if there is none.
     """
 
     mean: Array
@@ -39,13 +40,13 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class LayerStep:
-    """What is shown of one measured step.
+class MeasuredStep:
+    """The values of one measured step that figures draw.
 
     Attributes:
-        step: its number.
-        profiles: by column of the layers table.
-        shares: of units, the mean over seeds by column of the layers table, ``[L]``.
+        step: number of the step.
+        profiles: depth profiles by column of the layers table.
+        shares: shares of units by column of the layers table, each a mean over seeds, ``[L]``.
     """
 
     step: int
@@ -53,45 +54,49 @@ class LayerStep:
     shares: Mapping[str, Array]
 
 
-class Layers:
-    """The layers table: the rows of some steps, and what is drawn of all.
+class LayerHistory:
+    """The layers table of a training.
 
-    Rows of the first and the last step are always kept, and of those between evenly many.
+    The rows of at most 128 steps are kept: the first, the last, and others evenly between them.
 
     Attributes:
-        is_due: whether rows are wanted at once.
-        steps: of every measured step its number, and the mean of log₁₀ δ by layer.
-        first: the first step; ``None`` before it.
-        last: the latest.
+        is_due: whether rows are to be written at once.
+        steps: number of every measured step, and log₁₀ δ by layer, the mean over seeds.
+        first: the first step; ``None`` before it is measured.
+        last: the latest step; ``None`` before the first is measured.
     """
 
     is_due = True
 
     def __init__(self) -> None:
         self.steps: list[tuple[int, Array]] = []
-        self.first: LayerStep | None = None
-        self.last: LayerStep | None = None
+        self.first: MeasuredStep | None = None
+        self.last: MeasuredStep | None = None
         self._kept: list[pl.DataFrame] = []
 
     def append(self, frame: pl.DataFrame) -> None:
         """Add the rows of one step or several."""
         for (_,), rows in frame.group_by("step", maintain_order=True):
-            shown = _shown(rows)
-            self.first = self.first or shown
-            self.last = shown
-            self.steps.append((shown.step, shown.profiles["delta_norm"].mean))
+            measured = _measured(rows)
+            self.first = self.first or measured
+            self.last = measured
+            self.steps.append((measured.step, measured.profiles["delta_norm"].mean))
             self._kept.append(rows)
             if len(self._kept) > _MOST_KEPT:
                 self._kept = [*self._kept[:-1:2], self._kept[-1]]
 
     @property
     def rows(self) -> pl.DataFrame:
-        """The rows that are kept."""
+        """The rows that were kept."""
         return pl.concat(self._kept, rechunk=True)
 
 
 class Metrics:
-    """The metrics table."""
+    """The metrics table of a training.
+
+    Args:
+        empty: a table without rows.
+    """
 
     is_due = True
 
@@ -100,11 +105,11 @@ class Metrics:
 
     def append(self, frame: pl.DataFrame) -> None:
         """Add rows."""
-        self._known = _Known([*self._known.rows, frame])  # at once, for who reads meanwhile
+        self._known = _Known([*self._known.rows, frame])  # in one step: another thread reads
 
     @property
-    def n_parts(self) -> int:
-        """How often rows have come."""
+    def n_appended(self) -> int:
+        """Number of frames so far, which grows with each call of `append`."""
         return len(self._known.rows)
 
     @property
@@ -113,46 +118,57 @@ class Metrics:
         return pl.concat(self._known.rows, rechunk=True)
 
     def by_epoch(self, split: str, name: str) -> tuple[Array, Array]:
-        """The epochs that were measured, and a column's mean over seeds in each."""
+        """The measured epochs, and a column's mean over seeds in each of them.
+
+        Args:
+            split: ``train``, ``validation`` or ``test``.
+            name: name of the column.
+        """
         known = self._known
         if (split, name) not in known.means:
             mean = pl.col(name).cast(pl.Float64).fill_nan(None).mean()
             rows = pl.concat(known.rows, rechunk=True).filter(split=split)
-            of = rows.group_by("epoch").agg(mean).sort("epoch")
-            known.means[split, name] = of["epoch"].to_numpy(), of[name].to_numpy()
+            means = rows.group_by("epoch").agg(mean).sort("epoch")
+            known.means[split, name] = means["epoch"].to_numpy(), means[name].to_numpy()
         return known.means[split, name]
 
 
 @dataclass(frozen=True)
 class _Known:
-    """The rows of a table so far, and the means that were asked for."""
+    """The frames of a table so far, and means that have been computed from them."""
 
     rows: list[pl.DataFrame]
     means: dict[tuple[str, str], tuple[Array, Array]] = field(default_factory=dict)
 
 
 @dataclass
-class Course:
-    """The records of a training under way.
+class History:
+    """The records of a training so far.
 
     Attributes:
-        layers: its layers table.
-        metrics: its metrics table.
-        losses: of every update, the mean over seeds of its batch's loss.
+        metrics: the metrics table.
+        layers: the layers table.
+        losses: the batch loss of every update, the mean over seeds.
     """
 
     metrics: Metrics
-    layers: Layers = field(default_factory=Layers)
+    layers: LayerHistory = field(default_factory=LayerHistory)
     losses: list[float] = field(default_factory=list)
 
-    def note(self, n_steps: int, losses: Tensor | None) -> None:
-        """Keep the loss of the update that was made, ``[R]``."""
+    def add_loss(self, n_steps: int, losses: Tensor | None) -> None:
+        """Record the loss of the latest update.
+
+        Args:
+            n_steps: number of updates so far.
+            losses: batch loss of each replica, ``[R]``; ``None`` if there was no update.
+        """
         if losses is not None and n_steps > len(self.losses):
             finite = losses[losses.isfinite()]
             self.losses.append(float(finite.mean()) if len(finite) else math.nan)
 
 
-def _shown(rows: pl.DataFrame) -> LayerStep:
+def _measured(rows: pl.DataFrame) -> MeasuredStep:
+    """The values of one step that figures draw."""
     depth = rows["layer"].n_unique()
 
     def by_seed(name: str) -> Array:
@@ -169,4 +185,4 @@ def _shown(rows: pl.DataFrame) -> LayerStep:
         return Profile(*mean_with_band(logs), logs, mean(f"predicted_{name}"), spread)
 
     shares = {name: share for name in SHARES if (share := mean(name)) is not None}
-    return LayerStep(rows["step"][0], {name: profile(name) for name in PROFILES}, shares)
+    return MeasuredStep(rows["step"][0], {name: profile(name) for name in PROFILES}, shares)

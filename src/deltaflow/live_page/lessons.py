@@ -1,4 +1,4 @@
-"""Guided states: a network that shows something, what to see in it, and one thing to try.
+"""Lessons: settings that show an effect, an explanation of it, and one thing to try.
 
 >>> lesson_named("dead_units").title
 'Dead units, and leaky'
@@ -13,12 +13,12 @@ from deltaflow.system.errors import UserError
 
 @dataclass(frozen=True)
 class Lesson:
-    """A guided state of the page.
+    """A lesson of the page.
 
     Attributes:
-        name: in the URL.
-        title: of its link.
-        chosen: the settings that it begins with.
+        name: name in the URL.
+        title: text of the link.
+        chosen: the settings that the lesson starts with.
         see: a paragraph on what to see.
         do: one thing to try.
     """
@@ -31,7 +31,7 @@ class Lesson:
 
     @property
     def markup(self) -> str:
-        """What the page says of it."""
+        """The text of the lesson as HTML."""
         return (
             f'<div class="lesson"><p><b>{self.title}.</b> {self.see}</p>'
             f"<p><b>Try.</b> {self.do}</p></div>"
@@ -99,10 +99,10 @@ LESSONS = (
 
 
 def lesson_named(name: str) -> Lesson:
-    """The lesson of a name.
+    """Find a lesson by name.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is no lesson of this name.
     """
     for lesson in LESSONS:
         if lesson.name == name:

@@ -1,4 +1,4 @@
-"""The page on its way to browsers: one session a visitor, and none beyond this machine."""
+"""Serves the page to browsers, with one session per visitor, by default on this machine only."""
 
 import logging
 from dataclasses import replace
@@ -17,8 +17,8 @@ from deltaflow.system.errors import UserError
 
 HERE = "127.0.0.1"
 MOST_PAGES = 8
-"""Pages that are open at once: each trains in a thread of its own."""
-_CHECKED_EVERY = 2_000  # milliseconds: tabs are let go of that were closed 15 seconds ago
+"""Largest number of open pages; each trains in a thread of its own."""
+_CHECKED_EVERY = 2_000  # milliseconds; sessions of tabs closed 15 seconds ago are discarded
 _FULL = (
     "A page must have a place to train in. Found {n} others open. Close one of them, wait some "
     "seconds, and load this page again."
@@ -26,11 +26,11 @@ _FULL = (
 
 
 class Pages:
-    """The pages that are open.
+    """The open pages.
 
     Args:
-        settings: that each begins with, unless its URL says others.
-        most: how many there may be at once.
+        settings: settings that each page starts with, unless its URL has others.
+        most: largest number of open pages.
     """
 
     def __init__(self, settings: Settings, most: int = MOST_PAGES) -> None:
@@ -39,7 +39,7 @@ class Pages:
         self.open: list[Page] = []
 
     def visit(self) -> Any:
-        """The document of one visitor."""
+        """Make the document of one visitor."""
         template = pn.Template(_asset("page.html"), nb_template=None, location=True)
         template.add_variable("style", _asset("page.css"))
         template.add_variable("lessons", [(lesson.name, lesson.title) for lesson in LESSONS])
@@ -52,16 +52,16 @@ class Pages:
         try:
             lesson = lesson_named(name) if name else None
             if query:
-                settings = settings.of_query(urlencode(query))
+                settings = settings.from_query(urlencode(query))
             elif lesson is not None:
                 settings = replace(settings, chosen=lesson.chosen)
-            settings.composed()
+            settings.compose()
         except ValueError as wrong:
             error, settings = str(wrong), self.settings
-        page = Page(settings, lesson, dark, _remember, error)
+        page = Page(settings, lesson, dark, _update_url, error)
         self.open.append(page)
-        pn.state.curdoc.on_session_destroyed(partial(self._left, page))
-        pn.state.add_periodic_callback(page.beat, period=PERIOD)
+        pn.state.curdoc.on_session_destroyed(partial(self._close, page))
+        pn.state.add_periodic_callback(page.tick, period=PERIOD)
         template.add_panel("page", page.view)
         return template
 
@@ -69,21 +69,23 @@ class Pages:
         """Serve until the process is told to stop.
 
         Args:
-            port: to listen at; 0 for any that is free.
-            address: to listen at.
+            port: port to listen at; 0 for any that is free.
+            address: address to listen at.
             show: whether to open a browser.
-            options: of ``panel.serve``.
+            options: further options of ``panel.serve``.
 
         Raises:
-            ValueError: if it cannot listen there.
+            ValueError: if the address and port cannot be used.
         """
         if not 0 <= port < 2**16:
             raise UserError(f"`--port` must be from 0 to 65535. Found {port}. Use 0 for any.")
         if address != HERE:
             own = (self.settings.chosen.get("data.path"),)
             self.settings = replace(self.settings, tables=own)
-        bokeh_settings.resources = "server"  # no library comes from elsewhere
-        logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # tabs do close
+        bokeh_settings.resources = "server"  # no library is loaded from elsewhere
+        logging.getLogger("bokeh.server.views.ws").setLevel(
+            logging.ERROR
+        )  # it warns of closed tabs
         try:
             return pn.serve(
                 {"/": self.visit}, port=port, address=address, show=show, title="deltaflow",
@@ -96,13 +98,13 @@ class Pages:
                 f"{error.strerror}. Use another `--port` or `--address`, or leave them out."
             ) from error
 
-    def _left(self, page: Page, _: Any) -> None:
+    def _close(self, page: Page, _: Any) -> None:
         page.close()
         self.open.remove(page)
 
 
-def _remember(page: Page) -> None:
-    """Write the state of a page into its URL."""
+def _update_url(page: Page) -> None:
+    """Write the settings of a page into its URL."""
     if (location := pn.state.location) is not None:
         parts = [] if page.lesson is None else [f"lesson={page.lesson.name}"]
         parts += ["theme=dark"] * page.dark + [page.settings.query] * bool(page.settings.chosen)

@@ -1,8 +1,7 @@
-"""What can be set on the page, and how a state of it is written: as a URL and as a command.
+"""The settings of the page, and their form as a URL and as a command.
 
-A setting goes by its key of the command line, and its value is one of a list, a number or a text.
-So a URL can say what a command can say of these keys, and nothing else: no class, no other file
-than the table.
+A setting has the key of the command line, and its value is one of a list, a number or a text. So a
+URL can set these keys and nothing else: it can name no class, and no file but the table.
 """
 
 import math
@@ -30,7 +29,7 @@ CHOICES: Mapping[str, Sequence[str | None]] = {
     "network.normalization": (None, "layer", "batch"),
     "network.output_activation": (None, "softmax", "sigmoid"),
 }
-NUMBERS: Mapping[str, tuple[float, float]] = {  # with the least and the greatest
+NUMBERS: Mapping[str, tuple[float, float]] = {  # smallest and largest value
     "network.depth": (0, 50),
     "network.width": (1, 256),
     "init.sigma_w": (0, 5),
@@ -43,18 +42,18 @@ NUMBERS: Mapping[str, tuple[float, float]] = {  # with the least and the greates
     "trainer.max_epochs": (1, 2000),
 }
 TEXTS = ("data.path", "data.target")
-_REFERRED_TO = ("activation.negative_slope",)  # by other settings, whose values follow
+_REFERENCED = ("activation.negative_slope",)  # other settings take their values from these
 KEYS = (*GROUPS, *CHOICES, *NUMBERS, *TEXTS)
 Value = str | int | float | None
-OF_PAGE = ("diagnostics.every_n_steps=1", "logger=none")
-"""What the page sets itself: all steps are measured, and no log is written."""
-_OF_DATA = ("data.path", "data.target", "data.batch_size")
+PAGE_OVERRIDES = ("diagnostics.every_n_steps=1", "logger=none")
+"""Overrides that the page adds: every step is measured, and no log is written."""
+_DATA_KEYS = ("data.path", "data.target", "data.batch_size")
 _PLAIN = re.compile(r"[\w./-]+")
 
 
 @cache
 def options(key: str) -> Sequence[str | None]:
-    """The values that a choice may have."""
+    """The options of a config group, or the values of a choice."""
     if key in GROUPS:
         return tuple(sorted(file.stem for file in (config_directory() / key).glob("*.yaml")))
     return CHOICES[key]
@@ -62,12 +61,12 @@ def options(key: str) -> Sequence[str | None]:
 
 @dataclass(frozen=True)
 class Settings:
-    """A state of the page.
+    """The settings of a page.
 
     Attributes:
-        chosen: values by key, of those that are not the default's.
-        others: overrides that the page has no control for, as its owner typed them.
-        tables: paths that may be read; ``None`` for any.
+        chosen: values by key; settings that are left out have their defaults.
+        others: overrides without a field on the page, as they were typed.
+        tables: paths of tables that may be read; ``None`` for any.
     """
 
     chosen: Mapping[str, Value] = field(default_factory=dict)
@@ -75,11 +74,11 @@ class Settings:
     tables: tuple[Value, ...] | None = None
 
     @classmethod
-    def of_overrides(cls, overrides: Sequence[str]) -> "Settings":
-        """The state that a command line describes.
+    def from_overrides(cls, overrides: Sequence[str]) -> "Settings":
+        """Read settings from overrides.
 
         Raises:
-            ValueError: for what is no override of a run.
+            ValueError: for an argument that is no override of a run.
         """
         try:
             parsed = OverridesParser.create().parse_overrides(list(overrides))
@@ -89,48 +88,48 @@ class Settings:
         chosen = {k: parse(k, own[k].partition("=")[2]) for k in own if k in KEYS}
         return cls(chosen, tuple(line for key, line in own.items() if key not in KEYS))
 
-    def of_query(self, query: str) -> "Settings":
-        """The state that the query of a URL describes, with these others.
+    def from_query(self, query: str) -> "Settings":
+        """Read settings from the query of a URL, and keep ``others`` and ``tables``.
 
         Raises:
-            ValueError: for a key that the page has not, or a value that it cannot have.
+            ValueError: for an unknown key, or a value that its setting cannot have.
         """
         pairs = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
         return replace(self, chosen={key: parse(key, text) for key, text in pairs.items()})
 
     def with_value(self, key: str, value: Value) -> "Settings":
-        """The state after one setting was changed, without what belonged to the old one."""
+        """Change one setting; a new option of a group removes the settings of the old one."""
         chosen = dict(self.chosen)
         if key in GROUPS:
-            other = _OF_DATA if key == "data" else [k for k in KEYS if k.startswith(f"{key}.")]
+            other = _DATA_KEYS if key == "data" else [k for k in KEYS if k.startswith(f"{key}.")]
             chosen = {k: v for k, v in chosen.items() if k not in other}
         return replace(self, chosen=chosen | {key: value})
 
     @property
     def query(self) -> str:
-        """The query of this state's URL."""
+        """The query of the URL with these settings."""
         return urlencode({key: as_typed(value) for key, value in self.chosen.items()})
 
     @property
     def overrides(self) -> list[str]:
-        """Those of a run that does what the page shows."""
+        """The overrides of a run with these settings."""
         own = [f"{key}={_quoted(value)}" for key, value in self.chosen.items()]
-        return [*self.others, *own, *self._of_page]
+        return [*self.others, *own, *self._page_overrides]
 
     @property
     def command(self) -> str:
-        """The command line that trains the same."""
+        """The command line of a run with these settings."""
         return shlex.join(["python", "train.py", *self.overrides])
 
     @property
-    def _of_page(self) -> list[str]:
+    def _page_overrides(self) -> list[str]:
         typed = {one.partition("=")[0] for one in self.others}
-        return [one for one in OF_PAGE if one.partition("=")[0] not in typed]
+        return [one for one in PAGE_OVERRIDES if one.partition("=")[0] not in typed]
 
-    def composed(self) -> tuple[DictConfig, Mapping[str, str | None]]:
-        """The configuration of that run, and the options chosen in each group.
+    def compose(self) -> tuple[DictConfig, Mapping[str, str | None]]:
+        """Compose the configuration, with the option chosen in each group.
 
-        Hydra composes the groups alone, and only when they change; it takes longer than theory.
+        Hydra composes the groups only, and only if they change, because it is slower than theory.
 
         Raises:
             ValueError: for settings that no run can have.
@@ -141,9 +140,9 @@ class Settings:
                 "A page that other machines reach reads no table but its owner's. Found "
                 f"`data.path={path}`. Give it to the command that opens the page."
             )
-        first = [key for key in (*GROUPS, *_REFERRED_TO) if key in self.chosen]
+        first = [key for key in (*GROUPS, *_REFERENCED) if key in self.chosen]
         typed = [f"{key}={self.chosen[key]}" for key in first]
-        config, choices = _composed((*self.others, *typed, *self._of_page))
+        config, choices = _composed((*self.others, *typed, *self._page_overrides))
         config = deepcopy(config)
         for key, value in self.chosen.items():
             if key in first:
@@ -160,10 +159,10 @@ class Settings:
 
 
 def parse(key: str, text: str) -> Value:
-    """The value of a setting, as a URL or a field has it.
+    """Read the value of a setting from the text of a URL or a field.
 
     Raises:
-        ValueError: if the page has no such setting, or it cannot have that value.
+        ValueError: if the page has no such setting, or the setting cannot have this value.
     """
     if key not in KEYS:
         raise UserError(
@@ -197,7 +196,7 @@ def parse(key: str, text: str) -> Value:
 
 
 def _quoted(value: Value) -> str:
-    """A value as Hydra reads it."""
+    """A value in Hydra's syntax."""
     if not isinstance(value, str) or _PLAIN.fullmatch(value):
         return as_typed(value)
     return "'" + value.replace("\\", "\\\\").replace("'", r"\'") + "'"

@@ -1,8 +1,8 @@
-"""One run under a Trainer that waits: an update is made when somebody asks for it.
+"""A run that makes its updates on demand.
 
-The Trainer, the callbacks that record and all that they measure are those of a run. They work in
-a thread of their own, which one more callback holds before each update; while it is held, and now
-and then while it runs, the networks are looked at there, where nothing changes them meanwhile.
+The Trainer and the callbacks that record are those of an ordinary run. They work in a thread of
+their own, and one more callback blocks it before each update until the update is allowed. The
+networks are evaluated in the same thread, so no update changes them meanwhile.
 """
 
 import atexit
@@ -20,67 +20,69 @@ from deltaflow.config.messages import explain
 from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.stacked_training import recorders
 from deltaflow.experiment.trainer import computed, make_trainer, quiet_lightning
-from deltaflow.live_page.evaluation import Outcome, Watched, look
-from deltaflow.live_page.history import Course, Metrics
+from deltaflow.live_page.evaluation import Evaluation, TrainingSetup, evaluate
+from deltaflow.live_page.history import History, Metrics
 from deltaflow.records import METRICS
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.datamodule import ReplicaDataModule
 
-_SHARE = 0.15  # of the time, at most, that looking at networks takes while they train
+_SHARE = 0.15  # largest share of the time that evaluations take during training
 
 
 class ClosedError(BaseException):
-    """Nobody watches this training any more; no `Exception`, for Lightning to pass on."""
+    """Ends a training that was closed; no `Exception`, so that Lightning does not handle it."""
 
 
 class Training:
     """A run that is trained update by update.
 
     Args:
-        config: of the run.
-        data: that it trains on, and nobody else.
+        config: the run's configuration.
+        data: the data to train on, which nothing else may use meanwhile.
 
     Attributes:
-        seeds: of its replicas.
-        course: what was measured so far.
-        outcome: the last look; ``None`` before the first.
-        error: the message of what broke the training off.
-        has_ended: whether it has made its last update.
+        seeds: seeds of the replicas.
+        history: the records so far.
+        evaluation: the last evaluation; ``None`` before the first.
+        error: the message of the error that ended the training; ``None`` if there was none.
+        has_ended: whether the last update has been made.
+        n_steps: number of updates so far.
+        epoch_steps: number of updates per epoch.
     """
 
     def __init__(self, config: DictConfig, data: ReplicaDataModule) -> None:
         self.config = config
         self.seeds = builders.seeds(config)
-        self.course = Course(Metrics(METRICS.frame({})))
-        self.outcome: Outcome | None = None
+        self.history = History(Metrics(METRICS.frame({})))
+        self.evaluation: Evaluation | None = None
         self.error: str | None = None
         self.has_ended = False
         self.n_steps = 0
         self.epoch_steps = 1
         self._data = data
-        self._turn = threading.Condition()
-        self._upto: float = 0  # updates that may be made
-        self._pause = 0.0  # seconds between two of them
-        self._shown: int | None = None  # the replica that is looked at
-        self._is_stale = False  # whether what is shown is not what was last looked at
+        self._condition = threading.Condition()
+        self._allowed: float = 0  # number of updates that may be made
+        self._pause = 0.0  # seconds between two updates
+        self._shown_replica: int | None = None
+        self._is_stale = False  # whether a new evaluation is needed
         self._closed = False
-        self._looked_at, self._look_took = -math.inf, 0.0
+        self._evaluated_at, self._evaluation_seconds = -math.inf, 0.0
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
         self._thread.start()
-        atexit.register(self.close, wait=True)  # PyTorch does not bear to be left in the middle
+        atexit.register(self.close, wait=True)  # PyTorch crashes if Python ends during an update
 
     @property
     def is_playing(self) -> bool:
-        """Whether it goes on by itself."""
-        return self._upto == math.inf and not self.has_ended and self.error is None
+        """Whether updates are made without further requests."""
+        return self._allowed == math.inf and not self.has_ended and self.error is None
 
     def play(self, steps_per_second: float = math.inf) -> None:
-        """Go on until it is paused, no faster than that."""
+        """Make updates until paused, at most ``steps_per_second``."""
         self._pause = 1 / steps_per_second
         self._allow(math.inf)
 
     def pause(self) -> None:
-        """Stop after the update that is being made."""
+        """Stop after the present update."""
         self._allow(0)
 
     def step(self) -> None:
@@ -89,58 +91,58 @@ class Training:
         self._allow(self.n_steps + 1)
 
     def epoch(self) -> None:
-        """Make the updates that are left of the epoch, with its validation."""
+        """Make the remaining updates of the epoch, with its validation."""
         self._pause = 0.0
         self._allow((self.n_steps // self.epoch_steps + 1) * self.epoch_steps)
 
     def show(self, replica: int | None) -> None:
-        """Look at one replica, or ``None`` for all."""
-        with self._turn:
-            self._shown, self._is_stale = replica, True
-            self._turn.notify_all()
+        """Show the predictions of one replica; ``None`` for all."""
+        with self._condition:
+            self._shown_replica, self._is_stale = replica, True
+            self._condition.notify_all()
 
     def close(self, wait: bool = False) -> None:
-        """Break off, and let go of the memory.
+        """End the training and free its memory.
 
         Args:
-            wait: until it has.
+            wait: whether to wait until the training has ended.
         """
-        with self._turn:
+        with self._condition:
             self._closed = True
-            self._turn.notify_all()
+            self._condition.notify_all()
         if wait:
             self._thread.join()
 
     def wait(self, seconds: float = 60.0) -> None:
-        """Wait until it has made what was asked for, and was looked at.
+        """Wait until the requested updates are made and evaluated.
 
         Raises:
-            TimeoutError: if it takes longer.
+            TimeoutError: if that takes longer than ``seconds``.
         """
-        with self._turn:
-            if not self._turn.wait_for(self._is_resting, seconds):
+        with self._condition:
+            if not self._condition.wait_for(self._is_resting, seconds):
                 raise TimeoutError(f"A step took longer than {seconds:g} s.")
 
     def _is_resting(self) -> bool:
-        is_made = self.n_steps >= self._upto or self.has_ended
+        is_made = self.n_steps >= self._allowed or self.has_ended
         return self.error is not None or (is_made and not self._is_stale)
 
     def _allow(self, n_steps: float) -> None:
-        with self._turn:
-            self._upto, self._is_stale = n_steps, True
-            self._turn.notify_all()
+        with self._condition:
+            self._allowed, self._is_stale = n_steps, True
+            self._condition.notify_all()
 
     def _run(self) -> None:
         try:
             with quiet_lightning(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # the verdict says it
+                warnings.simplefilter("ignore", UserWarning)  # the verdict says the same
                 self._train()
         except ClosedError:
             pass
-        except Exception as error:  # whatever a setting leads to
-            with self._turn:
+        except Exception as error:  # a user's class may raise anything
+            with self._condition:
                 self.error = explain(error)
-                self._turn.notify_all()
+                self._condition.notify_all()
         finally:
             atexit.unregister(self.close)
 
@@ -151,79 +153,80 @@ class Training:
         destination = Destination(
             seeds=self.seeds,
             folds=builders.folds(config),
-            layers=self.course.layers,
-            metrics=self.course.metrics,
+            layers=self.history.layers,
+            metrics=self.history.metrics,
             theory=theory,
         )
-        watched = Watched.of(config, data, module, theory)
-        gate = Gate(self, watched)
+        setup = TrainingSetup.of(config, data, module, theory)
+        gate = Gate(self, setup)
         callbacks = [gate, *recorders(config, [destination], [], None), *assembly.callbacks(config)]
         trainer = make_trainer(config, data, Path(), callbacks, [])
         with computed(config, module, data):
             trainer.fit(module, datamodule=data)
             if data.has_test:
                 trainer.test(module, datamodule=data, verbose=False)
-        self.course.note(trainer.global_step, module.losses)
-        with self._turn:
+        self.history.add_loss(trainer.global_step, module.losses)
+        with self._condition:
             self.has_ended = self._is_stale = True
         while True:
-            self.hold(watched, trainer.global_step)
+            self.hold(setup, trainer.global_step)
 
-    def hold(self, watched: Watched, n_steps: int) -> None:
-        """Wait, before an update or after the last, until the next one may be made.
+    def hold(self, setup: TrainingSetup, n_steps: int) -> None:
+        """Wait, before an update or after the last, until the next update is allowed.
 
         Raises:
-            ClosedError: if there will be none.
+            ClosedError: if the training was closed.
         """
-        with self._turn:
+        with self._condition:
             self._is_stale |= n_steps != self.n_steps
             self.n_steps = n_steps
             if self._pause:
-                self._turn.wait_for(lambda: self._closed or not self.is_playing, self._pause)
+                self._condition.wait_for(lambda: self._closed or not self.is_playing, self._pause)
             while not self._closed:
-                goes_on = n_steps < self._upto and not self.has_ended
-                if self._is_time() if goes_on else self._is_stale:
-                    self._look_at(watched)
+                goes_on = n_steps < self._allowed and not self.has_ended
+                if self._is_evaluation_due() if goes_on else self._is_stale:
+                    self._evaluate(setup)
                 if goes_on:
                     return
-                self._turn.notify_all()  # somebody may wait for this rest
-                self._turn.wait_for(lambda: self._closed or self._is_stale)
+                self._condition.notify_all()  # for `wait`
+                self._condition.wait_for(lambda: self._closed or self._is_stale)
         raise ClosedError
 
-    def _is_time(self) -> bool:
-        """Whether looking again takes no more than its share of the time."""
-        return time.perf_counter() - self._looked_at > max(0.25, self._look_took / _SHARE)
+    def _is_evaluation_due(self) -> bool:
+        """Whether another evaluation keeps to its share of the time."""
+        passed = time.perf_counter() - self._evaluated_at
+        return passed > max(0.25, self._evaluation_seconds / _SHARE)
 
-    def _look_at(self, watched: Watched) -> None:
-        shown, self._is_stale = self._shown, False
-        self._turn.release()  # buttons work meanwhile
+    def _evaluate(self, setup: TrainingSetup) -> None:
+        replica, self._is_stale = self._shown_replica, False
+        self._condition.release()  # so that buttons respond meanwhile
         try:
             began = time.perf_counter()
             if self.n_steps:
-                self.outcome = look(self.course, watched, self.n_steps, shown)
-            self._looked_at = time.perf_counter()
-            self._look_took = self._looked_at - began
+                self.evaluation = evaluate(self.history, setup, self.n_steps, replica)
+            self._evaluated_at = time.perf_counter()
+            self._evaluation_seconds = self._evaluated_at - began
         finally:
-            self._turn.acquire()
+            self._condition.acquire()
 
 
 class Gate(pl.Callback):
-    """Holds a training before each of its updates.
+    """Blocks a training before each update.
 
     Args:
-        training: that says when one may be made.
-        watched: what is looked at while it waits.
+        training: decides when an update may be made.
+        setup: what the training works with.
     """
 
-    def __init__(self, training: Training, watched: Watched) -> None:
+    def __init__(self, training: Training, setup: TrainingSetup) -> None:
         self.training = training
-        self.watched = watched
+        self.training_setup = setup
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Learn how many updates an epoch has."""
+        """Note the number of updates per epoch."""
         self.training.epoch_steps = int(trainer.num_training_batches)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *_: Any) -> None:
-        """Wait; all that came of earlier updates is recorded."""
-        self.training.course.note(trainer.global_step, getattr(pl_module, "losses", None))
-        self.training.hold(self.watched, trainer.global_step)
+        """Record the loss of the previous update, and wait until this one is allowed."""
+        self.training.history.add_loss(trainer.global_step, getattr(pl_module, "losses", None))
+        self.training.hold(self.training_setup, trainer.global_step)

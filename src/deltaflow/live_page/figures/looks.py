@@ -14,32 +14,32 @@ from deltaflow.figures.looks import COLORS, log_ticks
 
 VIRIDIS = Viridis256
 LAYER = "layer (input → output)"
-_COUNTS = (LAYER, "layer", "step")  # axes without ticks between whole numbers
+_COUNTS = (LAYER, "layer", "step")  # labels of axes without ticks between whole numbers
 FONT = "'Segoe UI', 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 Figure = Any  # Bokeh's own class takes any property as an attribute
 
 
 @dataclass(frozen=True)
-class Paper:
+class Theme:
     """The colours of one theme.
 
     Attributes:
         ink: colour of text and of theory's line.
         quiet: colour of axes.
         grid: colour of grid lines.
-        ground: background colour.
+        background: background colour.
         colors: colours of data, the same in all figures; lighter in the dark theme.
     """
 
     ink: str
     quiet: str
     grid: str
-    ground: str
+    background: str
     colors: tuple[str, ...]
 
 
-LIGHT = Paper("#1b1c1e", "#5a5e66", "#ececee", "#ffffff", COLORS)
-DARK = Paper(
+LIGHT = Theme("#1b1c1e", "#5a5e66", "#ececee", "#ffffff", COLORS)
+DARK = Theme(
     "#e4e4e2", "#a2a7b0", "#2b2f35", "#15171a",
     ("#5ab4f0", "#f0874b", "#d6f2b0", "#b05fa0", "#f2e65a", "#4f78e0", "#f6b6cf", "#2fae8e"),
 )  # fmt: skip  # the same as on a report's page
@@ -104,18 +104,18 @@ def legend_above(made: Figure) -> None:
     made.add_layout(Legend(orientation="horizontal", margin=0), "above")
 
 
-def restyle(made: Figure, paper: Paper) -> None:
+def restyle(made: Figure, theme: Theme) -> None:
     """Give a figure the colours of a theme."""
-    made.background_fill_color = made.border_fill_color = paper.ground
-    made.outline_line_color = paper.grid
-    made.title.text_color = paper.ink
+    made.background_fill_color = made.border_fill_color = theme.background
+    made.outline_line_color = theme.grid
+    made.title.text_color = theme.ink
     for axis in made.axis:
-        axis.axis_label_text_color = axis.major_label_text_color = paper.quiet
-        axis.axis_line_color = axis.major_tick_line_color = paper.quiet
-    made.grid.grid_line_color = paper.grid
+        axis.axis_label_text_color = axis.major_label_text_color = theme.quiet
+        axis.axis_line_color = axis.major_tick_line_color = theme.quiet
+    made.grid.grid_line_color = theme.grid
     for legend in made.legend:
-        legend.label_text_color = paper.ink
-        legend.background_fill_color, legend.background_fill_alpha = paper.ground, 0.8
+        legend.label_text_color = theme.ink
+        legend.background_fill_color, legend.background_fill_alpha = theme.background, 0.8
         legend.border_line_color = None
         legend.label_text_font_size, legend.label_text_font = "11px", FONT
         legend.padding, legend.label_height = 3, 14

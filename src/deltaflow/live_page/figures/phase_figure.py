@@ -13,7 +13,7 @@ from bokeh.models import (
     Title,
 )
 
-from deltaflow.live_page.figures.looks import FONT, VIRIDIS, Paper, empty_figure, restyle
+from deltaflow.live_page.figures.looks import FONT, VIRIDIS, Theme, empty_figure, restyle
 from deltaflow.live_page.forecast import SIGMA_B, SIGMA_W
 from deltaflow.theory import PHASES, PhaseDiagram
 
@@ -55,11 +55,11 @@ class PhaseFigure:
         fig.grid.visible = False
         self._shown: PhaseDiagram | None = None
 
-    def dress(self, paper: Paper) -> None:
+    def set_theme(self, theme: Theme) -> None:
         """Set the colours of a theme."""
-        restyle(self.figure, paper)
-        self.bar.background_fill_color = paper.ground
-        self.bar.major_label_text_color = self.meaning.text_color = paper.quiet
+        restyle(self.figure, theme)
+        self.bar.background_fill_color = theme.background
+        self.bar.major_label_text_color = self.meaning.text_color = theme.quiet
 
     def show(self, diagram: PhaseDiagram) -> None:
         """Show a diagram."""
@@ -85,5 +85,5 @@ class PhaseFigure:
 
 
 def _beyond(end: float) -> Range1d:
-    """From 0 to ``end`` and a little more on each side, so that a star at an edge is seen whole."""
+    """The range from 0 to ``end`` with a margin, so that a star at an edge is not cut off."""
     return Range1d(start=-0.04 * end, end=1.04 * end)

@@ -1,14 +1,14 @@
-"""What the networks make of their data: classes in the plane, a curve, or who is taken for whom."""
+"""What the networks predict: decision regions, a fitted curve, a confusion matrix or a scatter."""
 
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker
 
 from deltaflow.figures.class_panels import Classified
 from deltaflow.figures.number_panels import Fitted
-from deltaflow.live_page.evaluation import Curve, Plane, Shown
+from deltaflow.live_page.evaluation import DecisionRegions, FittedCurve, Predictions
 from deltaflow.live_page.figures.looks import (
     Figure,
-    Paper,
+    Theme,
     empty,
     empty_figure,
     name_ticks,
@@ -26,8 +26,8 @@ _EMPTY: dict[str, dict[str, list[object]]] = {
 }
 
 
-class OutcomeFigure:
-    """One figure for all kinds of data."""
+class PredictionsFigure:
+    """The predictions of the networks, in the form that suits the data."""
 
     def __init__(self) -> None:
         self.figure: Figure = empty_figure(
@@ -45,36 +45,36 @@ class OutcomeFigure:
         fig.grid.visible = False
         self._plain = [axis.ticker for axis in fig.axis]
         self._named = [FixedTicker() for _ in fig.axis]
-        self._paper: Paper
-        self._shown: Shown | None = None
+        self._theme: Theme
+        self._predictions: Predictions | None = None
 
-    def dress(self, paper: Paper) -> None:
+    def set_theme(self, theme: Theme) -> None:
         """Set the colours of a theme."""
-        self._paper = paper
-        restyle(self.figure, paper)
-        self._line.glyph.line_color = self._band.glyph.fill_color = paper.colors[1]
-        self._points.glyph.line_color = paper.ground
-        if self._shown is not None:
-            self.show(self._shown)
+        self._theme = theme
+        restyle(self.figure, theme)
+        self._line.glyph.line_color = self._band.glyph.fill_color = theme.colors[1]
+        self._points.glyph.line_color = theme.background
+        if self._predictions is not None:
+            self.show(self._predictions)
 
     def clear(self) -> None:
         """Show nothing."""
-        self._shown = None
+        self._predictions = None
         empty(*self.sources.values())
 
-    def show(self, shown: Shown) -> None:
-        """Show a look at the networks."""
-        if type(shown) is not type(self._shown):
+    def show(self, predictions: Predictions) -> None:
+        """Show predictions."""
+        if type(predictions) is not type(self._predictions):
             self.clear()
-        self._shown = shown
-        if isinstance(shown, Plane):
-            self._plane(shown)
-        elif isinstance(shown, Curve):
-            self._curve(shown)
-        elif isinstance(shown, Classified):
-            self._counts(shown)
+        self._predictions = predictions
+        if isinstance(predictions, DecisionRegions):
+            self._plane(predictions)
+        elif isinstance(predictions, FittedCurve):
+            self._curve(predictions)
+        elif isinstance(predictions, Classified):
+            self._counts(predictions)
         else:
-            self._pairs(shown)
+            self._pairs(predictions)
 
     def _frame(
         self, title: str, x: str, y: str, edges: tuple[float, ...], classes: tuple[str, ...] = ()
@@ -93,13 +93,13 @@ class OutcomeFigure:
             else:
                 axis.major_label_overrides = {}
 
-    def _plane(self, plane: Plane) -> None:
+    def _plane(self, plane: DecisionRegions) -> None:
         left, right, bottom, top = plane.edges
-        colors = np.array([_rgb(color) for color in self._paper.colors])
-        paper = _rgb(self._paper.ground)
+        colors = np.array([_rgb(color) for color in self._theme.colors])
+        theme = _rgb(self._theme.background)
         n = len(colors)
         share = (0.55 * plane.agreement**2)[..., None]  # faint where networks do not agree
-        mixed = share * colors[plane.chosen % n] + (1 - share) * paper
+        mixed = share * colors[plane.chosen % n] + (1 - share) * theme
         self.sources["image"].data = {
             "image": [_rgba(mixed)], "x": [left], "y": [bottom],
             "dw": [right - left], "dh": [top - bottom],
@@ -108,7 +108,7 @@ class OutcomeFigure:
         self._dots(plane.points[:, 0], plane.points[:, 1], which)
         self._frame("Decisions; faint where seeds differ", "feature 1", "feature 2", plane.edges)
 
-    def _curve(self, curve: Curve) -> None:
+    def _curve(self, curve: FittedCurve) -> None:
         x, y = curve.points
         self._dots(x, y, np.zeros(len(x), dtype=int))
         self.sources["line"].data = {"x": curve.x, "y": curve.mean}
@@ -120,17 +120,17 @@ class OutcomeFigure:
     def _counts(self, found: Classified) -> None:
         k = len(found.classes)
         shares = found.confusion / np.maximum(found.confusion.sum(1, keepdims=True), 1)
-        ground, color = _rgb(self._paper.ground), np.array(_rgb(self._paper.colors[0]))
+        background, color = _rgb(self._theme.background), np.array(_rgb(self._theme.colors[0]))
         strength = shares[..., None]
         self.sources["image"].data = {
-            "image": [_rgba(strength * color + (1 - strength) * ground)],
+            "image": [_rgba(strength * color + (1 - strength) * background)],
             "x": [-0.5], "y": [-0.5], "dw": [k], "dh": [k],
         }  # fmt: skip
         true, taken = (places.ravel() for places in np.indices((k, k)))
         flat = shares.ravel()
         self.sources["text"].data = {
             "x": taken, "y": true, "text": [f"{share:.0%}" for share in flat],
-            "color": [self._paper.ground if s > 0.5 else self._paper.ink for s in flat],
+            "color": [self._theme.background if s > 0.5 else self._theme.ink for s in flat],
         }  # fmt: skip
         edges = (-0.5, k - 0.5, k - 0.5, -0.5)
         title = f"Who is taken for whom ({found.part} rows)"
@@ -147,7 +147,7 @@ class OutcomeFigure:
 
     def _dots(self, x: Array, y: Array, which: Array) -> None:
         self.sources["points"].data = {
-            "x": x, "y": y, "fill": [self._paper.colors[k] for k in which],
+            "x": x, "y": y, "fill": [self._theme.colors[k] for k in which],
             "marker": [_MARKERS[k] for k in which],
         }  # fmt: skip
 
@@ -157,7 +157,7 @@ def _rgb(color: str) -> list[int]:
 
 
 def _rgba(colors: Array) -> np.typing.NDArray[np.uint32]:
-    """Colours ``[h, w, 3]`` as Bokeh has them, ``[h, w]``."""
+    """Convert colours ``[h, w, 3]`` from 0 to 255 to Bokeh's packed RGBA, ``[h, w]``."""
     out = np.full((*colors.shape[:2], 4), 255, dtype=np.uint8)
     out[..., :3] = colors.round()
     return out.view(np.uint32)[..., 0]

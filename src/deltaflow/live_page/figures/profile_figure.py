@@ -6,14 +6,14 @@ from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 from deltaflow.comparison.series.bands import FEW
 from deltaflow.live_page.figures.looks import (
     LAYER,
-    Paper,
+    Theme,
     empty,
     empty_figure,
     fit_powers,
     legend_above,
     restyle,
 )
-from deltaflow.live_page.history import LayerStep
+from deltaflow.live_page.history import MeasuredStep
 from deltaflow.theory import Array
 
 _QUANTITIES = {
@@ -49,15 +49,15 @@ class ProfileFigure:
         self._theory = fig.line("x", "y", source=self.sources["theory"], line_width=2.2,
                                 line_dash="dotted", legend_label="theory")  # fmt: skip
 
-    def dress(self, paper: Paper) -> None:
+    def set_theme(self, theme: Theme) -> None:
         """Set the colours of a theme."""
-        restyle(self.figure, paper)
-        now, start = paper.colors[0], paper.colors[1]
+        restyle(self.figure, theme)
+        now, start = theme.colors[0], theme.colors[1]
         self._band.glyph.fill_color = self._each.glyph.line_color = now
         self._now.glyph.line_color = self._dots.glyph.fill_color = now
         self._dots.glyph.line_color = now
         self._start.glyph.line_color = start
-        self._theory.glyph.line_color = self._reach.glyph.fill_color = paper.ink
+        self._theory.glyph.line_color = self._reach.glyph.fill_color = theme.ink
 
     def predict(self, name: str, line: Array) -> None:
         """Show theory alone.
@@ -71,7 +71,7 @@ class ProfileFigure:
         self._say(name, ", as theory predicts it")
         fit_powers(self.figure, (0.5, len(line) + 1.5), line)
 
-    def show(self, name: str, first: LayerStep, last: LayerStep) -> None:
+    def show(self, name: str, first: MeasuredStep, last: MeasuredStep) -> None:
         """Show the measured values of a quantity, with theory."""
         now, start = last.profiles[name], first.profiles[name]
         x = np.arange(1, len(now.mean) + 1)

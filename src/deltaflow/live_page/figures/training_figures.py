@@ -17,7 +17,7 @@ from deltaflow.live_page.figures.looks import (
     FONT,
     LAYER,
     VIRIDIS,
-    Paper,
+    Theme,
     empty,
     empty_figure,
     fit,
@@ -25,10 +25,10 @@ from deltaflow.live_page.figures.looks import (
     legend_above,
     restyle,
 )
-from deltaflow.live_page.history import Course, LayerStep
+from deltaflow.live_page.history import History, MeasuredStep
 
-_MOST_COLUMNS = 240  # of the heatmap, and points of a curve
-_MOST_TICKS = 4  # beside a curve
+_MOST_COLUMNS = 240  # columns of the heatmap, or points of a curve
+_MOST_TICKS = 4  # tick labels beside a curve
 
 
 class HeatFigure:
@@ -47,20 +47,20 @@ class HeatFigure:
         self.figure.add_layout(self.bar, "right")
         self.figure.grid.visible = False
 
-    def dress(self, paper: Paper) -> None:
+    def set_theme(self, theme: Theme) -> None:
         """Set the colours of a theme."""
-        restyle(self.figure, paper)
-        self.bar.background_fill_color = paper.ground
-        self.bar.major_label_text_color = paper.quiet
-        self.bar.bar_line_color = self.bar.major_tick_line_color = paper.quiet
+        restyle(self.figure, theme)
+        self.bar.background_fill_color = theme.background
+        self.bar.major_label_text_color = theme.quiet
+        self.bar.bar_line_color = self.bar.major_tick_line_color = theme.quiet
 
     def clear(self) -> None:
         """Show nothing."""
         empty(self.source)
 
-    def show(self, course: Course, epoch_steps: int) -> None:
+    def show(self, history: History, epoch_steps: int) -> None:
         """Show the steps so far, thinned if there are many; the axis ends with the epoch."""
-        steps = course.layers.steps
+        steps = history.layers.steps
         stride = -(-len(steps) // _MOST_COLUMNS)
         grid = np.stack([delta for _, delta in steps[::stride]], axis=1)
         last, depth = steps[-1][0] + 1, len(grid)
@@ -94,40 +94,40 @@ class CurvesFigure:
         self._linear[1].desired_num_ticks = 3
 
     def set_title(self, name: str) -> None:
-        """Name what is shown, and which line is which: a legend would cover one of them."""
+        """Set the title, which replaces a legend, because that would cover a line."""
         self.figure.title.text = f"{name} (dashed: validation)"
 
-    def dress(self, paper: Paper) -> None:
+    def set_theme(self, theme: Theme) -> None:
         """Set the colours of a theme."""
-        restyle(self.figure, paper)
-        self._step.glyph.line_color = self._train.glyph.line_color = paper.colors[0]
-        self._lone.glyph.update(fill_color=paper.colors[0], line_color=paper.colors[0])
-        self._val.glyph.line_color = self._dots.glyph.line_color = paper.colors[1]
-        self._dots.glyph.fill_color = paper.colors[1]
+        restyle(self.figure, theme)
+        self._step.glyph.line_color = self._train.glyph.line_color = theme.colors[0]
+        self._lone.glyph.update(fill_color=theme.colors[0], line_color=theme.colors[0])
+        self._val.glyph.line_color = self._dots.glyph.line_color = theme.colors[1]
+        self._dots.glyph.fill_color = theme.colors[1]
 
     def clear(self) -> None:
         """Show nothing."""
         empty(*self.sources.values())
 
-    def show(self, course: Course, name: str, epoch_steps: int) -> None:
+    def show(self, history: History, name: str, epoch_steps: int) -> None:
         """Show a column of the metrics table; for the loss also the loss of each update."""
         for split, source in (("train", "train"), ("validation", "val")):
-            epochs, means = course.metrics.by_epoch(split, name)
+            epochs, means = history.metrics.by_epoch(split, name)
             if len(epochs) != len(self.sources[source].data["x"]):
                 at = (epochs + 1) * epoch_steps
                 self.sources[source].data = {"x": at, "y": means}
         if name == "loss":
-            stride = -(-max(len(course.losses), 1) // _MOST_COLUMNS)
-            y = course.losses[::stride]
+            stride = -(-max(len(history.losses), 1) // _MOST_COLUMNS)
+            y = history.losses[::stride]
             self.sources["step"].data = {"x": np.arange(1, len(y) * stride + 1, stride), "y": y}
-            self._lone.visible = np.isfinite(y).sum() < 2  # of which a line would show nothing
+            self._lone.visible = np.isfinite(y).sum() < 2  # a line needs two points
         drawn = [source.data["y"] for source in self.sources.values()]
-        n_epochs = -(-max(len(course.losses), 1) // epoch_steps)
+        n_epochs = -(-max(len(history.losses), 1) // epoch_steps)
         x = (0, n_epochs * epoch_steps)
         if name == "accuracy":
-            drawn = [np.array([0.0, 1.0])]  # a network at chance should look like one
+            drawn = [np.array([0.0, 1.0])]  # the whole range, so that chance looks like chance
         elif name == "r2":
-            drawn = [np.maximum(y, -1.0) for y in drawn]  # of a network that diverges, −10³⁰
+            drawn = [np.maximum(y, -1.0) for y in drawn]  # networks that diverge may have −10³⁰
         is_log = name == "loss" and not any(np.any(np.asarray(y) < 0) for y in drawn)
         self._scale(self._log if is_log else self._linear)
         if is_log:
@@ -162,17 +162,17 @@ class SharesFigure:
                                        legend_label=label)  # fmt: skip
             self._drawn.append((line, dots))
 
-    def dress(self, paper: Paper) -> None:
+    def set_theme(self, theme: Theme) -> None:
         """Set the colours of a theme."""
-        restyle(self.figure, paper)
-        for (line, dots), color in zip(self._drawn, paper.colors[:3], strict=True):
+        restyle(self.figure, theme)
+        for (line, dots), color in zip(self._drawn, theme.colors[:3], strict=True):
             line.glyph.line_color = dots.glyph.line_color = dots.glyph.fill_color = color
 
     def clear(self) -> None:
         """Show nothing."""
         empty(*self.sources.values())
 
-    def show(self, last: LayerStep) -> None:
+    def show(self, last: MeasuredStep) -> None:
         """Show the shares of one step."""
         for (name, source), item in zip(
             self.sources.items(), self.figure.legend.items, strict=True
