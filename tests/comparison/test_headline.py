@@ -6,7 +6,7 @@ import pytest
 
 from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouped_runs import Metric
-from deltaflow.comparison.notes.headline import headline, in_words, title_in_words
+from deltaflow.comparison.notes.headline import headline, headline_sentences, sweep_title
 from deltaflow.comparison.ranked_configuration import Finding, RankedConfiguration
 from deltaflow.comparison.statistics.paired_tests import Difference
 from deltaflow.records import Interval
@@ -31,7 +31,7 @@ def one(
 
 
 def said(ranking, baseline=0, metric=ACCURACY):
-    return in_words(headline(ranking, metric, baseline), metric)
+    return headline_sentences(headline(ranking, metric, baseline), metric)
 
 
 def test_the_best_stands_with_its_interval_and_what_can_be_told_from_it():
@@ -89,7 +89,7 @@ def test_without_a_result_there_is_nothing_to_rank():
     ([], ["iris"], None),
 ])  # fmt: skip
 def test_a_title_asks_what_was_varied(names, data, title):
-    assert title_in_words([Axis(name, (1, 2)) for name in names], ACCURACY, data) == title
+    assert sweep_title([Axis(name, (1, 2)) for name in names], ACCURACY, data) == title
 
 
 def test_with_folds_a_mean_is_over_networks():

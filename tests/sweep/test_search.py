@@ -9,7 +9,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from deltaflow.comparison.grouped_runs import Metric
-from deltaflow.comparison.notes.search import search_in_words, search_notes
+from deltaflow.comparison.notes.search import search_headline, search_notes
 from deltaflow.records import Summary, read_search
 from deltaflow.records.fields import Replica
 from deltaflow.sweep.search.goal import Goal
@@ -216,7 +216,7 @@ def test_failed_trials_are_counted_and_a_search_without_results_ends(tmp_path):
     found = _search(tmp_path / "some", _Launches(failing="x")).record
     assert found.n_failed > 0
     assert found.n_failed + found.n_completed == 12
-    assert "failed" in search_in_words(found, Metric("accuracy", "test"))[0]
+    assert "failed" in search_headline(found, Metric("accuracy", "test"))[0]
     with pytest.raises(UserError, match="Found none among 4"):
         _search(tmp_path / "none", _Launches(failing=""))
 
@@ -257,7 +257,7 @@ def test_a_record_of_anybodys_is_read_with_caution(undisturbed, tmp_path):
 def test_a_report_says_what_was_searched_for(undisturbed):
     record = undisturbed[0].record
     test = Metric("accuracy", "test")
-    asked, best = search_in_words(record, test)
+    asked, best = search_headline(record, test)
     assert asked == (
         "A search for the highest accuracy/final, 12 trials of TPESampler over a (interval(-1,1)) "
         "and b (x,y)."
@@ -266,6 +266,6 @@ def test_a_report_says_what_was_searched_for(undisturbed):
     assert len(list(search_notes(record, test))) == 2
     assert len(list(search_notes(replace(record, metric="accuracy/test"), test))) == 1
     started = replace(record, n_completed=3, best_trial=None)
-    (said,) = search_in_words(started, test)
+    (said,) = search_headline(started, test)
     assert "3 of 12 trials" in said
     assert "No trial has a finite result." in said

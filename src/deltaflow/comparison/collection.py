@@ -137,9 +137,9 @@ def finite(value: object) -> float | None:
     return float(value) if abs(value) < _GREATEST else None
 
 
-def seen_from(place: Path, directory: Path) -> str:
-    """The path of ``directory`` relative to ``place``, with forward slashes, safe to encode."""
-    return encodable(Path(os.path.relpath(directory, place)).as_posix())
+def relative_path(directory: Path, start: Path) -> str:
+    """The path of ``directory`` relative to ``start``, with forward slashes, safe to encode."""
+    return encodable(Path(os.path.relpath(directory, start)).as_posix())
 
 
 def _runs_below(folder: Path) -> Iterable[Path]:

@@ -1,4 +1,4 @@
-"""Commands for the reader to copy, of one run and of the sweep.
+"""Commands for the reader to copy: that of one run, and that of the sweep.
 
 Records are not trusted: a command that is copied from them may only start a training.
 """

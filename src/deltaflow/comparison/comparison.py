@@ -1,4 +1,4 @@
-"""A comparison of runs, which is all the data that page, figures and terminal show.
+"""A comparison of runs: the data that page, figures and terminal show.
 
 Its strings come from users' configurations and must be escaped where they are shown.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 from deltaflow.comparison.command_lines import sweep_command
 from deltaflow.comparison.configuration import Axis, Configuration, find_configuration
 from deltaflow.comparison.grouped_runs import GroupedRuns, Metric
-from deltaflow.comparison.notes.headline import headline, in_words, title_in_words
-from deltaflow.comparison.notes.search import search_in_words, search_notes
+from deltaflow.comparison.notes.headline import headline, headline_sentences, sweep_title
+from deltaflow.comparison.notes.search import search_headline, search_notes
 from deltaflow.comparison.notes.sentences import notes, sentence
 from deltaflow.comparison.notes.wording import many
 from deltaflow.comparison.ranked_configuration import (
@@ -20,7 +20,7 @@ from deltaflow.comparison.ranked_configuration import (
     THEORY,
     TIME,
     RankedConfiguration,
-    rank_entry,
+    ranked_configuration,
 )
 from deltaflow.comparison.statistics.effects import AxisEffects, axis_effects
 from deltaflow.comparison.statistics.paired_tests import compare, least_seeds
@@ -54,7 +54,7 @@ class Comparison:
         title: title of the report.
         is_of_one_run: whether there is a single run and nothing to compare.
         heading: the question in words.
-        headline: the answer in a few sentences.
+        headline: the result in a few sentences.
         sentence: what was compared, in a sentence.
         command: the command that started all runs; ``None`` if there are several.
         versions: versions of the libraries that the results depend on.
@@ -127,13 +127,15 @@ def compare_runs(
         for axis in (grouped.axes if search is None else ())
     ]
     chief = {metric.name: (f"{metric.moment} {metric.name}", "")}
-    ranking = [rank_entry(grouped, one, against.get(one.number), directory) for one in ranked]
+    ranking = [
+        ranked_configuration(grouped, one, against.get(one.number), directory) for one in ranked
+    ]
     return Comparison(
         title=title,
         is_of_one_run=len(grouped.runs) == 1,
         heading=_heading(grouped, ranking) or title,
         headline=[
-            *(search_in_words(search, metric) if search else ()),
+            *(search_headline(search, metric) if search else ()),
             *_answer(grouped, ranking, other),
         ],
         sentence=sentence(grouped),
@@ -159,7 +161,7 @@ def _heading(grouped: GroupedRuns, ranking: Sequence[RankedConfiguration]) -> st
     """The question of several runs, or the label of a single run."""
     choices = [run.summary.choices for run in grouped.runs.values()]
     data = sorted({str(one["data"]) for one in choices if one.get("data")})
-    if asked := title_in_words(grouped.axes, grouped.metric, data):
+    if asked := sweep_title(grouped.axes, grouped.metric, data):
         return asked
     activations = {one.get("activation") for one in choices}
     if len(ranking) != 1 or len(data) != 1 or len(activations) != 1 or activations == {None}:
@@ -172,10 +174,10 @@ def _heading(grouped: GroupedRuns, ranking: Sequence[RankedConfiguration]) -> st
 def _answer(
     grouped: GroupedRuns, ranking: Sequence[RankedConfiguration], baseline: int | None
 ) -> list[str]:
-    """The headline: the verdicts of a single run, or the result of the comparison."""
+    """The headline: the verdicts on a single run, or the result of the comparison."""
     if len(grouped.runs) == 1 and ranking[0].findings:
         return [finding.words for finding in ranking[0].findings]
-    return in_words(headline(ranking, grouped.metric, baseline), grouped.metric)
+    return headline_sentences(headline(ranking, grouped.metric, baseline), grouped.metric)
 
 
 def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, float]]) -> int | None:

@@ -29,7 +29,7 @@ def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:
     """
     chosen: dict[str, CollectedRun] = {}
     for run in runs:
-        key = _what_decides(run)
+        key = _decisive_settings(run)
         if key not in chosen or _precedence(run) > _precedence(chosen[key]):
             chosen[key] = run
     kept = {id(run) for run in chosen.values()}
@@ -60,7 +60,7 @@ def configurations(
     without = (*SEEDS, *_ignored(list(runs.values())))
     groups: dict[str, dict[int, CollectedRun]] = {}
     for number, run in runs.items():
-        groups.setdefault(_what_decides(run, without), {})[number] = run
+        groups.setdefault(_decisive_settings(run, without), {})[number] = run
     firsts = [next(iter(group.values())) for group in groups.values()]
     settings = [_settings(run, without) for run in firsts]
     values = {
@@ -78,8 +78,8 @@ def configurations(
 
 def _ignored(runs: Sequence[CollectedRun]) -> tuple[str, ...]:
     """Names of settings of the device, unless some runs differ in nothing else."""
-    without = {_what_decides(run, _SELDOM_AXES) for run in runs}
-    return _SELDOM_AXES if len(without) == len({_what_decides(run) for run in runs}) else ()
+    without = {_decisive_settings(run, _SELDOM_AXES) for run in runs}
+    return _SELDOM_AXES if len(without) == len({_decisive_settings(run) for run in runs}) else ()
 
 
 def _varied(runs: Sequence[CollectedRun], settings: Sequence[Mapping[str, str]]) -> list[str]:
@@ -138,7 +138,7 @@ def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
         value = known[name]
         if finite(value) is not None:
             return value  # a whole number stays one
-        was_null = typed.get(name) == "null"  # whatever sizes then follow from a depth
+        was_null = typed.get(name) == "null"  # then sizes that follow from depth do not count
         return "null" if value is None or was_null else str(value)
     if name in typed:
         return read_value(typed[name])
@@ -151,7 +151,7 @@ def _ordered(values: Iterable[Value]) -> tuple[str | float, ...]:
     return (*numbers, *(value for value in some if isinstance(value, str)))
 
 
-def _what_decides(run: CollectedRun, without: Sequence[str] = ()) -> str:
+def _decisive_settings(run: CollectedRun, without: Sequence[str] = ()) -> str:
     """The text of a run's configuration without the settings that do not change the result."""
     if kept := _without(run.config, (*_NEVER_AXES, *without)):
         return kept

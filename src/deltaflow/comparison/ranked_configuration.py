@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deltaflow.comparison.collection import finite, seen_from
+from deltaflow.comparison.collection import finite, relative_path
 from deltaflow.comparison.command_lines import run_command
 from deltaflow.comparison.configuration import Configuration, Value
 from deltaflow.comparison.grouped_runs import GroupedRuns
@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class RankedConfiguration:
-    """All that is shown of a configuration.
+    """The data of a configuration that a report shows.
 
     Attributes:
         number: number of the first run.
@@ -96,7 +96,7 @@ class RankedConfiguration:
     results: Sequence[MetricRow]
 
 
-def rank_entry(
+def ranked_configuration(
     grouped: GroupedRuns, one: Configuration, difference: Difference | None, directory: Path
 ) -> RankedConfiguration:
     """Build a row of the ranking.
@@ -114,7 +114,7 @@ def rank_entry(
         number=one.number,
         name=one.first.name + more,
         label=one.label,
-        directory=seen_from(directory, one.first.directory),
+        directory=relative_path(one.first.directory, directory),
         axes=one.axes,
         status=one.status,
         reason="; ".join(filter(None, [grouped.missing_result(one), one.reason])) or None,

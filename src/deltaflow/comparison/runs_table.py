@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from deltaflow.comparison.collection import CollectedRun, finite, seen_from
+from deltaflow.comparison.collection import CollectedRun, finite, relative_path
 from deltaflow.comparison.configuration import Configuration, Value, text
 from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.records import Replica, Schema, parquet_bytes, runs_schema
@@ -90,7 +90,7 @@ def _rows(
     verdicts, theory = run.summary.verdicts, run.summary.theory
     shared = {
         "run": number,
-        "directory": seen_from(directory, run.directory),
+        "directory": relative_path(run.directory, directory),
         "status": run.status,
         "reason": run.reason,
         "overrides": shlex.join(run.summary.overrides),

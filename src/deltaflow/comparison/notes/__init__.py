@@ -1,1 +1,1 @@
-"""What a reader of a comparison must know, in words: what was compared, and what is left out."""
+"""The sentences of a report: its headline, what was compared, and warnings for the reader."""

@@ -1,4 +1,4 @@
-"""What the numbers of a report leave out, in words: nothing is missing without being named."""
+"""Sentences on everything that the numbers of a report leave out."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,11 @@ from deltaflow.comparison.statistics.effects import AxisEffects
 
 
 def exclusions(grouped: GroupedRuns, effects: Sequence[AxisEffects]) -> Iterator[str]:
-    """What is not ranked, not averaged, or not there.
+    """Sentences on what is not ranked, not averaged, or has no result.
 
     Args:
         grouped: the runs.
-        effects: of its axes.
+        effects: the effects of the axes.
     """
     yield from _unranked(grouped)
     yield from _lost_seeds(grouped)
@@ -64,7 +64,7 @@ def _effects(effects: Sequence[AxisEffects]) -> Iterator[str]:
 
 
 def _averaged(one: AxisEffects) -> str:
-    """Over which combinations an axis is averaged, and why not over the others."""
+    """The combinations that an axis is averaged over, and why the others are left out."""
     said, n_lacking = [], one.n_all - one.n_cells - one.n_few
     if n_lacking:
         values = [f"`{text(value)}`" + (f" ({n})" if len(one.lacking) > 1 else "")

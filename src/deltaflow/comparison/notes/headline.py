@@ -1,4 +1,4 @@
-"""The answer of a report in a title and a few sentences, never stronger than its statistics."""
+"""The title and the headline of a report, which claim no more than the statistics support."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,25 +11,26 @@ from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.statistics.paired_tests import FEW
 from deltaflow.records import Interval
 
-ALPHA = 0.05  # of tests
-_MOST_KINDS = 3  # of verdicts that are named
+ALPHA = 0.05  # significance level of the tests
+_MOST_KINDS = 3  # kinds of verdicts that are named
 _FINE = {"healthy", "partial", "overfitting"}
 
 
 @dataclass(frozen=True)
 class Headline:
-    """What there is to say first.
+    """The content of a headline.
 
     Attributes:
-        best: the label of the first of the ranking; ``None`` if no run has a result.
-        result: its metric.
-        each: what it is a mean over, such as ``seed``.
-        n_others: configurations with a result, but for the baseline.
-        n_alike: of them, those that a test cannot tell from the baseline.
-        n_tested: of them, those with a test of enough seeds.
-        baseline: the place of what they are compared with, from 1; ``None`` if none is.
-        n_lost: configurations that lost seeds.
-        findings: how many configurations have a verdict, by its kind, the most frequent first.
+        best: the label of the best configuration; ``None`` if no run has a result.
+        result: the metric of the best configuration.
+        each: what is averaged over, ``seed`` or ``network``.
+        n_others: number of configurations that are compared with the baseline.
+        n_alike: number of these that do not differ significantly from it.
+        n_tested: number of these with enough seeds for a test.
+        baseline: the rank of the baseline, from 1; ``None`` if there is none.
+        n_lost: number of configurations that lost seeds.
+        findings: kinds of verdicts, each with its number of configurations, the most frequent
+            first.
     """
 
     best: str | None
@@ -46,12 +47,12 @@ class Headline:
 def headline(
     ranking: Sequence[RankedConfiguration], metric: Metric, baseline: int | None
 ) -> Headline:
-    """Count what a headline says.
+    """Collect the content of the headline.
 
     Args:
-        ranking: the best first.
-        metric: that it is ranked by.
-        baseline: the number of the configuration that others are compared with.
+        ranking: the configurations, the best first.
+        metric: the metric of the ranking.
+        baseline: number of the configuration that the others are compared with.
     """
     known = [one for one in ranking if one.numbers[metric.name].mean is not None]
     against = [one.difference for one in known if one.difference]
@@ -73,12 +74,12 @@ def headline(
     )
 
 
-def title_in_words(axes: Sequence[Axis], metric: Metric, data: Sequence[str]) -> str | None:
-    """What a sweep asks; ``None`` if nothing varies.
+def sweep_title(axes: Sequence[Axis], metric: Metric, data: Sequence[str]) -> str | None:
+    """The title of a sweep's report; ``None`` if nothing varies.
 
     Args:
-        axes: what varies.
-        metric: that configurations are ranked by.
+        axes: the settings that vary.
+        metric: the metric of the ranking.
         data: names of the data sets.
     """
     names = [axis.name.removeprefix("network.") for axis in axes]
@@ -89,8 +90,8 @@ def title_in_words(axes: Sequence[Axis], metric: Metric, data: Sequence[str]) ->
     return f"What {listed(names, 'and')} {verb} in {metric.moment} {metric.name}{on}"
 
 
-def in_words(found: Headline, metric: Metric) -> list[str]:
-    """The sentences of a headline: the best, what can be told from it, and the main verdicts."""
+def headline_sentences(found: Headline, metric: Metric) -> list[str]:
+    """The sentences of a headline: best result, comparison with the others, frequent verdicts."""
     if found.best is None:
         return ["No run has a result yet."]
     most = "Highest" if metric.higher_is_better else "Lowest"

@@ -1,4 +1,4 @@
-"""What a report says of a search: what was tried, which trial was best, and how to take it."""
+"""Sentences on a search: what was tried, its best trial, and how to interpret the ranking."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,12 @@ from deltaflow.comparison.notes.wording import listed, many
 from deltaflow.records import SearchRecord
 
 
-def search_in_words(search: SearchRecord, metric: Metric) -> list[str]:
-    """That it was a search, and its best trial.
+def search_headline(search: SearchRecord, metric: Metric) -> list[str]:
+    """The headline of a search: its goal, its space and its best trial.
 
     Args:
-        search: as recorded.
-        metric: that runs are ranked by.
+        search: the record of the search.
+        metric: the metric of the ranking.
     """
     done = search.n_completed + search.n_failed
     count = (
@@ -30,11 +30,11 @@ def search_in_words(search: SearchRecord, metric: Metric) -> list[str]:
 
 
 def search_notes(search: SearchRecord, metric: Metric) -> Iterator[str]:
-    """What a reader must know of a search.
+    """Warnings on the results of a search.
 
     Args:
-        search: as recorded.
-        metric: that runs are ranked by.
+        search: the record of the search.
+        metric: the metric of the ranking.
     """
     goal = _goal(search, metric)
     if metric.moment == "test" and not goal.endswith("/test"):

@@ -1,4 +1,4 @@
-"""What was compared, in a sentence, and what a reader must know before believing the rest."""
+"""A sentence on what was compared, and the warnings that a reader needs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,14 +12,7 @@ from deltaflow.comparison.statistics.paired_tests import FEW, Difference, least_
 
 
 def sentence(grouped: GroupedRuns) -> str:
-    """What was compared.
-
-    Args:
-        grouped: the runs.
-
-    Returns:
-        One sentence: how many configurations and seeds, what varies, on which data.
-    """
+    """Describe what was compared: numbers of configurations and seeds, axes, data and loss."""
     found = grouped.configurations
     seeds = {one.n_seeds for one in found} or {0}
     low, high = min(seeds), max(seeds)
@@ -52,13 +45,13 @@ def notes(
     against: Mapping[int, Difference],
     named: str | None,
 ) -> list[str]:
-    """What a reader must know.
+    """The warnings that a reader needs.
 
     Args:
         grouped: the runs.
-        effects: of its axes.
+        effects: the effects of the axes.
         against: each configuration's difference from the baseline.
-        named: the label of the baseline if it was named; ``None`` if it is the best.
+        named: the label of the baseline if the user named it; ``None`` if it is the best.
 
     Returns:
         Sentences, the most general first.

@@ -1,8 +1,8 @@
-"""Counts and lists, as one says them."""
+"""Counts and lists in words."""
 
 from collections.abc import Sequence
 
-MOST_NAMED = 8  # of a list, one by one
+MOST_NAMED = 8  # items of a list that are named
 
 
 def many(n: int, noun: str) -> str:
@@ -15,12 +15,12 @@ def many(n: int, noun: str) -> str:
 
 
 def replica_word(n_folds: int) -> str:
-    """What a replica is called: a seed, unless each seed has one for each of several folds."""
+    """The word for a replica: ``seed``, or ``network`` if there are several folds per seed."""
     return "seed" if n_folds == 1 else "network"
 
 
 def listed(words: Sequence[str], last: str) -> str:
-    """Words with commas, and one before the last of them; of very many the first.
+    """Join words with commas, and with ``last`` before the last; a long list is shortened.
 
     >>> listed(["relu", "tanh", "elu"], "or"), listed(["relu"], "or")
     ('relu, tanh or elu', 'relu')

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 UNITS = ("dead_fraction", "saturated_fraction")
-"""Columns of the layers table with shares of units that are shown."""
+"""Columns of the layers table with the shares of units that reports show."""
 
 FEW = 4
 """The smallest number of seeds for a band; fewer seeds are drawn one by one."""

@@ -132,7 +132,7 @@ def bounds(
     Returns:
         The lower and upper ends, within the limits of the scale.
     """
-    from scipy.special import stdtrit  # which takes its time, and a command imports this module
+    from scipy.special import stdtrit  # here, because its import is slow
 
     mean, error, freedom, n = np.broadcast_arrays(
         *(np.asarray(a, float) for a in (mean, error, freedom, n))

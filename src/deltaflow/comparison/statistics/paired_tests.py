@@ -121,7 +121,7 @@ def difference(
     >>> round(found.mean, 3), round(found.p, 3), found.n
     (0.2, 0.074, 3)
     """
-    from scipy.special import stdtr  # which takes its time, and a command imports this module
+    from scipy.special import stdtr  # here, because its import is slow
 
     seeds = sorted(one.keys() & other.keys())
     pairs = np.array([(one[seed], other[seed]) for seed in seeds])
