@@ -14,11 +14,11 @@ from dataclasses import replace
 
 from deltaflow.comparison.collection import CollectedRun, finite
 from deltaflow.comparison.configuration import ENDED, Axis, Configuration, Value, read_value, text
-from deltaflow.config.indifferent import INDIFFERENT, RECORDING
+from deltaflow.config.neutral_settings import NEUTRAL, RECORDING
 
 SEEDS = ("seed", "n_seeds")
 _NEVER_AXES = tuple(name for name in RECORDING if "." not in name)
-_SELDOM_AXES = tuple(name for name in INDIFFERENT if name not in _NEVER_AXES)
+_SELDOM_AXES = tuple(name for name in NEUTRAL if name not in _NEVER_AXES)
 
 
 def distinct(runs: Sequence[CollectedRun]) -> list[CollectedRun]:

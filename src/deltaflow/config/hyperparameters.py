@@ -15,12 +15,12 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.config.indifferent import INDIFFERENT
+from deltaflow.config.neutral_settings import NEUTRAL
 
 Hyperparameters = dict[str, str | float | None]
 """Values by name: finite numbers, which sort, texts, or ``None`` for what is not in use."""
 
-_NO_PART = {*INDIFFERENT, "callbacks", "diagnostics", "local"}
+_NO_PART = {*NEUTRAL, "callbacks", "diagnostics", "local"}
 _TOLD_LAYERS = 1000  # more of them are told by depth and width alone
 _NO_CHOICE = _NO_PART | {"trainer", "debug"}  # their values say it all
 

@@ -24,7 +24,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from deltaflow.config.indifferent import INDIFFERENT
+from deltaflow.config.neutral_settings import NEUTRAL
 from deltaflow.config.options import starting_folder
 
 
@@ -37,7 +37,7 @@ def identity(config: DictConfig) -> str:
         The SHA-256 of all settings that decide the result, 64 hexadecimal characters.
     """
     tree = _settings(config)
-    for name in INDIFFERENT:
+    for name in NEUTRAL:
         _remove(tree, name.split("."))
     data = tree.get("data")
     if isinstance(data, dict) and isinstance(data.get("path"), str):
