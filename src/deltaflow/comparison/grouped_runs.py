@@ -7,7 +7,7 @@ from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configuration import Axis, Configuration
 from deltaflow.comparison.grouping import configurations, distinct, numbered
 from deltaflow.comparison.notes.wording import listed
-from deltaflow.comparison.results import HEADLINES
+from deltaflow.comparison.results import MAIN_METRICS
 from deltaflow.comparison.series.tables import Tables, read_tables
 from deltaflow.comparison.statistics.intervals import Scale, scale_of
 
@@ -101,13 +101,13 @@ def group_runs(runs: Sequence[CollectedRun]) -> GroupedRuns:
 def _metric(groups: Sequence[Configuration]) -> Metric:
     """Choose the metric of the ranking.
 
-    It is the first of ``HEADLINES`` that at least half as many configurations have as have the
+    It is the first of ``MAIN_METRICS`` that at least half as many configurations have as have the
     most frequent one. It is the loss instead if every configuration with a result has the loss,
     some lack that metric, and all use the same loss function.
     """
     having = {
         (name, moment): {one.number for one in groups if one.values(moment, name)}
-        for name in HEADLINES
+        for name in MAIN_METRICS
         for moment in ("test", "final")
     }
     half = max(map(len, having.values())) / 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from deltaflow.comparison.collection import collect
-from deltaflow.comparison.results import headline
+from deltaflow.comparison.results import main_result
 
 _GREATEST = 1e36  # variance that an initializer may have
 
@@ -51,7 +51,7 @@ def phase_points(
             continue
         weight, bias = theory.weight_variance, theory.bias_variance
         if _fits(weight) and _fits(bias):
-            label = f"depth {theory.depth}: {headline(run.summary)}"
+            label = f"depth {theory.depth}: {main_result(run.summary)}"
             placed.append(PhasePoint(weight, bias, label))
     return placed, len(runs) - len(placed)
 

@@ -11,7 +11,7 @@ from deltaflow.comparison.statistics.intervals import interval, scale_of
 from deltaflow.comparison.statistics.repeats import ONCE, Repeats
 from deltaflow.records import METRICS, Interval, Summary, number_replicas
 
-HEADLINES = ("accuracy", "r2", "loss")
+MAIN_METRICS = ("accuracy", "r2", "loss")
 """The metrics by which runs are judged; the first one that a run has is used."""
 
 
@@ -118,15 +118,15 @@ def repeats(rows: Mapping[str, int], moment: str, n_folds: int) -> Repeats:
     return Repeats(n_folds, judged / max(rows.get("train", 0), 1))
 
 
-def headline_metrics(summary: Summary) -> Mapping[str, Interval]:
+def main_metrics(summary: Summary) -> Mapping[str, Interval]:
     """The metrics of the test part or, without one, those after the last epoch."""
     return summary.metrics.get("test") or summary.metrics.get("final") or {}
 
 
-def headline(summary: Summary) -> str:
-    """The headline metric of a run, or how it ended if it did not complete."""
-    metrics = headline_metrics(summary)
-    name = next((name for name in HEADLINES if name in metrics), None)
+def main_result(summary: Summary) -> str:
+    """The main metric of a run with its value, or its status if it did not complete."""
+    metrics = main_metrics(summary)
+    name = next((name for name in MAIN_METRICS if name in metrics), None)
     value = metrics[name].mean if name else None
     if summary.status != "completed" or value is None:
         return summary.status

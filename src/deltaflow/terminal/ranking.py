@@ -11,7 +11,7 @@ from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.configuration import text
 from deltaflow.comparison.notes.wording import many, replica_word
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
-from deltaflow.comparison.results import headline_metrics
+from deltaflow.comparison.results import main_metrics
 from deltaflow.records import Summary
 from deltaflow.system.escaping import printable
 from deltaflow.terminal.numbers import spread
@@ -32,7 +32,7 @@ def describe_run(summary: Summary) -> str:
     """One line on a run of a sweep, as a terminal may show it."""
     if summary.status == "failed":
         return printable(f"failed: {summary.error}")
-    test, flow = headline_metrics(summary), summary.flow.get("vanishing_index_start")
+    test, flow = main_metrics(summary), summary.flow.get("vanishing_index_start")
     said = [_status(summary), *(f"{n} {spread(value)}" for n, value in test.items())]
     if flow:
         said.append(f"vanishing index {spread(flow)}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
-from deltaflow.comparison.results import HEADLINES
+from deltaflow.comparison.results import MAIN_METRICS
 from deltaflow.records import METRICS, Replica, Summary
 from deltaflow.system.errors import UserError
 
@@ -69,7 +69,7 @@ class Goal:
             ValueError: if it has no such number.
         """
         name = self.name or next(
-            name for name in HEADLINES if self.name or _has(summary, self.part, name)
+            name for name in MAIN_METRICS if self.name or _has(summary, self.part, name)
         )
         values = [self._of_seed(replica, name) for replica in summary.replicas]
         if any(value is None for value in values):
@@ -90,4 +90,4 @@ class Goal:
 
 
 def _has(summary: Summary, part: str, name: str) -> bool:
-    return name == HEADLINES[-1] or any(name in r.numbers(part) for r in summary.replicas)
+    return name == MAIN_METRICS[-1] or any(name in r.numbers(part) for r in summary.replicas)
