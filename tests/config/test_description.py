@@ -4,7 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from deltaflow.config import composition  # noqa: F401
-from deltaflow.config.description import described, watch_note
+from deltaflow.config.description import describe, watch_note
 from deltaflow.config.options import config_directory
 
 
@@ -32,7 +32,7 @@ def composed(*overrides):
      "2 × 32 relu · ce · sgd 0.05"),
 ])  # fmt: skip
 def test_a_line_says_what_is_trained_but_for_what_varies(overrides, varied, said):
-    assert described(*composed(*overrides), varied) == said
+    assert describe(*composed(*overrides), varied) == said
 
 
 def test_an_experiment_says_what_to_watch():

@@ -19,7 +19,7 @@ from deltaflow.commands.hydra_application import run_application
 from deltaflow.commands.process import prepare_process
 from deltaflow.commands.sharing import MAY_SHARE, is_own_program
 from deltaflow.config import limits
-from deltaflow.config.description import described, watch_note
+from deltaflow.config.description import describe, watch_note
 from deltaflow.config.messages import (
     INTERRUPTED,
     errors_as_messages,
@@ -127,7 +127,7 @@ def _announce(config: DictConfig) -> None:
     hydra: Any = HydraConfig.instance().cfg  # a DictConfig, whatever its type says
     choices = hydra.hydra.runtime.choices
     with suppress(OmegaConfBaseException):  # a reference leads nowhere: the run will say so
-        announce("Training", described(config, choices), watch_note(hydra, choices))
+        announce("Training", describe(config, choices), watch_note(hydra, choices))
 
 
 def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> float | None:

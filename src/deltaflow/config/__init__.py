@@ -1,5 +1,5 @@
-"""From what was typed to a checked configuration, or to one message that says why not.
+"""Turns a command line into a checked configuration, or into one error message.
 
-The schema of ``conf/``, its composition by Hydra, building what a ``_target_`` names, and the words
-for every mistake that can be made in it.
+The room holds the schema of ``conf/``, its composition by Hydra, the instantiation of each
+``_target_``, and the messages for mistakes in a configuration.
 """

@@ -1,8 +1,7 @@
-"""Do arguments fit what a class or function asks for?
+"""Checks arguments against the signature of a class or function.
 
-Groups with a ``_target_`` have no schema, but what they name has a signature. Its names and
-annotations are enough to refuse a misspelt argument, or a word where a number belongs,
-before Python does so in the middle of somebody else's code.
+Config groups with a ``_target_`` have no schema, but the target has a signature. A misspelt
+argument, or a word where a number belongs, is refused before the target is called.
 
 >>> def source(n_samples: int, noise: float = 0.1) -> None: ...
 >>> check_arguments(source, {"n_samples": 10, "noise": 0}, "data")
@@ -21,7 +20,7 @@ from typing import Any
 
 from deltaflow.system.errors import UserError
 
-_MOST_SHOWN = 200  # characters of a value
+_MOST_SHOWN = 200  # characters of a value in a message
 _WORDS = {
     int: "a whole number",
     float: "a number",
@@ -34,24 +33,25 @@ _WORDS = {
 def check_arguments(
     target: Callable[..., Any], arguments: Mapping[str, Any], where: str, n_later: int = 0
 ) -> None:
-    """Refuse arguments that a target does not take, or of another type than it says.
+    """Refuse arguments with a name or a type that a target does not accept.
+
+    The value of an argument is not checked if its annotation is missing or is no type of YAML.
 
     Args:
         target: a class or function.
-        arguments: its keyword arguments, in the types that YAML has.
-        where: how to name them, as on the command line.
-        n_later: how many of the target's first arguments it will be given by itself.
+        arguments: its keyword arguments, with values as from YAML.
+        where: the name of their config group on the command line.
+        n_later: number of leading arguments that the target is given later.
 
     Raises:
-        ValueError: for the first that does not fit. What has no annotation, or one that
-            YAML has no values of, is left to the target.
+        ValueError: for the first argument that does not fit.
     """
     names = argument_names(target)
     taken = None if names is None else names[n_later:]
     try:
         function = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
         hints = typing.get_type_hints(function)
-    except (NameError, TypeError):  # annotations that cannot be resolved say nothing
+    except (NameError, TypeError):  # annotations that cannot be resolved are not used
         hints = {}
     for name, value in arguments.items():
         if taken is not None and name not in taken:
@@ -73,10 +73,10 @@ def check_arguments(
 
 
 def argument_names(target: Callable[..., Any]) -> list[str] | None:
-    """The arguments that a target takes by name; ``None`` if any, or if it cannot be told."""
+    """The names of a target's keyword arguments; ``None`` if it takes any, or has no signature."""
     try:
         parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):  # some that are written in C do not say
+    except (TypeError, ValueError):  # as for some functions that are written in C
         return None
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
@@ -85,7 +85,7 @@ def argument_names(target: Callable[..., Any]) -> list[str] | None:
 
 
 def type_words(hint: Any) -> str | None:
-    """The types that an annotation allows, in words; ``None`` where YAML has no such value.
+    """The types that an annotation allows, in words; ``None`` if one of them is no type of YAML.
 
     >>> type_words(int | None), type_words(Sequence[int]), type_words(dict)
     ('a whole number or null', 'a list', None)
@@ -94,7 +94,7 @@ def type_words(hint: Any) -> str | None:
 
 
 def closest_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant: spelt alike, abbreviated or spelt out.
+    """The known name that is similar to a name, or is its abbreviation; ``None`` if there is none.
 
     >>> closest_name("weigth_decay", ["lr", "weight_decay"]), closest_name("learning_rate", ["lr"])
     ('weight_decay', 'lr')
@@ -109,7 +109,7 @@ def closest_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def as_typed(value: Any) -> str:
-    """A value as one would type it; in quotes where it would read as something else, cut if long.
+    """A value as on the command line, quoted if it would be read as another type, and truncated.
 
     >>> as_typed(None), as_typed(True), as_typed("ten"), as_typed("0.1"), as_typed("")
     ('null', 'true', 'ten', "'0.1'", "''")
@@ -121,12 +121,12 @@ def as_typed(value: Any) -> str:
 
 
 def truncated(text: str) -> str:
-    """A text that a message can hold: its first 200 characters."""
+    """The first 200 characters of a text."""
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _kinds(hint: Any) -> list[type]:
-    """The types of value that a hint allows; none if one of them is not YAML's."""
+    """The types that a hint allows; empty if one of them is no type of YAML."""
     is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     options = typing.get_args(hint) if is_union else (hint,)
     kinds = [typing.get_origin(option) or option for option in options]
@@ -141,4 +141,4 @@ def _is(value: Any, kind: type) -> bool:
         return isinstance(value, int | float)
     if kind in _WORDS:
         return isinstance(value, kind)
-    return isinstance(value, list | tuple)  # YAML has no tuples, and a word is no list
+    return isinstance(value, list | tuple)  # not any sequence, because a word is one

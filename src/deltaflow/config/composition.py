@@ -1,9 +1,7 @@
-"""Compose a run's configuration from Python, as Hydra does for the command line.
+"""Composes a run's configuration in Python, as Hydra does for the command line.
 
-Commands beside the training take a run's overrides too, with a few settings of their own.
-
-To import this module is to tell Hydra what it must know first: the schema, and the resolvers of
-conf/. Worker processes of a parallel launcher import it with the command, before they compose.
+Importing this module registers the schema and the resolvers of ``conf/`` with Hydra. Worker
+processes of a parallel launcher import it with the command, before they compose.
 
 >>> from pathlib import Path
 >>> config, choices = compose_run(["activation=tanh"], Path("somewhere"))
@@ -43,25 +41,25 @@ for _name, _resolver in (
 Own = TypeVar("Own")
 
 MOST_VALUES = 3000
-"""Values that an override may have: Hydra reads some six hundred a second, more than once."""
+"""Largest number of values in an override: Hydra parses about 600 per second, more than once."""
 
 
 def compose_run(
     overrides: Sequence[str], directory: Path, config_dir: Path | None = None
 ) -> tuple[DictConfig, dict[str, str | None]]:
-    """The configuration of one run, and the option chosen in each group.
+    """Compose the configuration of one run.
 
     Args:
-        overrides: as on the command line.
-        directory: where the run will leave its records.
-        config_dir: a folder that adds options of one's own.
+        overrides: overrides as on the command line.
+        directory: the run directory.
+        config_dir: a folder with the user's own options; ``None`` if there is none.
 
     Returns:
-        The configuration with all references resolved, and options by group.
+        The configuration with all references resolved, and the option chosen in each group.
 
     Raises:
         hydra.errors.HydraException: for overrides that the command line would refuse.
-        ValueError: for an override that is too long, or if the folder is none.
+        ValueError: for an override that is too long, or if ``config_dir`` is no folder.
     """
     refuse_long(overrides)
     given = overrides
@@ -99,12 +97,12 @@ def _compose(overrides: Sequence[str]) -> DictConfig:
 
 @lru_cache(128)
 def _compose_once(overrides: tuple[str, ...], state: Hashable) -> DictConfig:
-    """The same, for as long as all that Hydra reads is in one state."""
+    """Compose, or return an earlier result with the same overrides and the same ``state``."""
     return _compose(overrides)
 
 
 def _state(folders: Sequence[Path]) -> Hashable:
-    """What changes with what Hydra reads: files, registered options, and where it is started."""
+    """A value that changes with all that Hydra reads: files, registered options, and directory."""
     files = [path for folder in folders for path in folder.absolute().rglob("*.yaml")]
     changed = frozenset((str(path), *_written(path)) for path in files)
     return changed, repr(ConfigStore.instance().repo), os.getcwd()
@@ -113,16 +111,16 @@ def _state(folders: Sequence[Path]) -> Hashable:
 def _written(path: Path) -> tuple[int, ...]:
     try:
         status = path.stat()
-    except OSError:  # a link to nowhere, or gone in between
+    except OSError:  # a broken link, or a file that has just been removed
         return ()
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def refuse_long(overrides: Iterable[str]) -> None:
-    """Refuse an override that Hydra would not have read for many seconds.
+    """Refuse overrides with so many values that Hydra would parse them for many seconds.
 
     Raises:
-        ValueError: for the first that has more than ``MOST_VALUES`` values.
+        ValueError: for the first override with more than ``MOST_VALUES`` values.
     """
     for override in overrides:
         if (n_values := override.count(",") + 1) > MOST_VALUES:
@@ -135,18 +133,18 @@ def refuse_long(overrides: Iterable[str]) -> None:
 def split_settings(
     arguments: Sequence[str], kind: type[Own], command: str
 ) -> tuple[Own, list[str]]:
-    """A command's own settings, and the overrides that belong to the run.
+    """Separate a command's own settings from the overrides of a run.
 
     Args:
-        arguments: as on the command line, without flags.
+        arguments: arguments of the command line, without flags.
         kind: a dataclass with the command's settings and their defaults.
-        command: what to call it in a message.
+        command: name of the command, for messages.
 
     Returns:
-        The settings, of the types that the dataclass gives them, and the overrides.
+        The settings, and the overrides of the run.
 
     Raises:
-        ValueError: for several values of a setting, or one of another type.
+        ValueError: if a setting has several values, or a value of another type.
     """
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     parsed = OverridesParser.create().parse_overrides(list(arguments))

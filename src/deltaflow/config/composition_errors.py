@@ -1,16 +1,15 @@
-"""What Hydra and OmegaConf say about a configuration, as one message.
+"""Turns the errors of Hydra and OmegaConf into one message each.
 
-Most of their messages are clear, and stand in ours as what was found. Only where they do not say
-what to do, or name no setting, ours says more.
+Most of their messages are clear, and ours quote them. Ours add the name of the setting and the
+advice if theirs lack them.
 """
 
 import re
 import traceback
 import typing
-from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hydra
 import omegaconf
@@ -32,13 +31,14 @@ from omegaconf.errors import (
 )
 
 from deltaflow.config.arguments import argument_names, as_typed, closest_name, truncated, type_words
+from deltaflow.config.hyperparameters import leaves
 from deltaflow.config.schema import RunConfig
 
 _COMPOSING = {Path(str(library.__file__)).parent for library in (hydra, omegaconf, yaml)}
-_LEVELS = 100  # of calls, in which a library that calls itself without end shows up
+_LEVELS = 100  # calls at the end of an endless recursion, some of them in the library at fault
 _COMPOSABLE = "A command, and the files it names, must be such that Hydra can compose them."
-_EXTRAS = {"joblib": "parallel", "submitit": "slurm", "ray": "ray"}  # by plugin
-_CLEARER = {  # how Hydra's message begins: the whole of ours
+_EXTRAS = {"joblib": "parallel", "submitit": "slurm", "ray": "ray"}  # our extra by Hydra's plugin
+_CLEARER = {  # our message by the beginning of Hydra's
     r"Config group override must be|argument of type 'int' is not iterable": (
         "A config group must be given one of its options. Found null, a number or a list of "
         "numbers. Use a name, such as `logger=none`; --help lists them."
@@ -61,7 +61,7 @@ _CLEARER = {  # how Hydra's message begins: the whole of ours
 
 
 def explain_composition(error: BaseException) -> str | None:
-    """The message for what Hydra could not compose; ``None`` if that is not the trouble."""
+    """The message for an error of composition; ``None`` for any other error."""
     if not _is_about_composition(error):
         return None
     text = str(error)
@@ -101,12 +101,12 @@ def explain_composition(error: BaseException) -> str | None:
             return message.format(**match.groupdict())
     if isinstance(error, OmegaConfBaseException):
         return _explain_value(error)
-    said = " ".join(text.partition("\n\n")[0].split())  # what follows lists where Hydra looked
+    said = " ".join(text.partition("\n\n")[0].split())  # a list of search paths follows
     return f"{_COMPOSABLE} Found: {said[:400].rstrip('.')}. See --help, --hydra-help and --cfg job."
 
 
 def _explain_value(error: OmegaConfBaseException) -> str:
-    """The message for a setting that is not there, or that cannot have its value."""
+    """The message for a setting that does not exist, or that cannot have its value."""
     reason, key = str(error).splitlines()[0].rstrip("."), error.full_key
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
         name = str(key or error.key)
@@ -127,27 +127,28 @@ def _explain_value(error: OmegaConfBaseException) -> str:
 
 
 def _wanted(key: str) -> str | None:
-    """What the schema says of a setting's type, in words; ``None`` for what it does not know."""
+    """The type of a setting in the schema, in words; ``None`` if the schema does not have it."""
     hint: Any = RunConfig
     for name in re.findall(r"[^.\[\]]+", key):
         if is_dataclass(hint):
             hint = typing.get_type_hints(hint).get(name)
-        else:  # of a list, which may be null
+        else:  # the items of a list, which may be null
             items = [typing.get_args(kind) for kind in (hint, *typing.get_args(hint))]
             hint = next((item[0] for item in items if len(item) == 1), None)
     return type_words(hint)
 
 
 def _meant(name: str, parent: object) -> str | None:
-    """What to type instead of a setting that does not exist."""
+    """Advice on a setting that does not exist; ``None`` if no existing one is similar."""
     if not isinstance(parent, DictConfig):
         return None
     group, _, key = name.rpartition(".")
     prefix = f"{group}." if group else ""
     siblings = [str(sibling) for sibling in parent if not str(sibling).startswith("_")]
     # There is no public way from a node to the configuration that it is in.
-    whole = OmegaConf.to_container(parent._get_root())
-    elsewhere = {dotted.rpartition(".")[2]: dotted for dotted in _leaves(whole)}
+    whole = cast(dict[Any, Any], OmegaConf.to_container(parent._get_root()))
+    own = {name: value for name, value in whole.items() if name != "hydra"}
+    elsewhere = {dotted.rpartition(".")[2]: dotted for dotted, _ in leaves(own)}
     if key in elsewhere:
         return f"Did you mean `{elsewhere[key]}`?"
     taken = [name for name in _taken(parent) if name not in siblings]
@@ -159,28 +160,19 @@ def _meant(name: str, parent: object) -> str | None:
 
 
 def _taken(parent: DictConfig) -> list[str]:
-    """The arguments of what a group names as its ``_target_``, whether set there or not."""
+    """The names of the arguments of a group's ``_target_``."""
     try:
         return argument_names(get_object(parent["_target_"])) or []
     except Exception:
         return []
 
 
-def _leaves(tree: Any, prefix: str = "") -> Iterator[str]:
-    """The dotted names of all settings but Hydra's."""
-    for name, value in tree.items():
-        if isinstance(value, Mapping) and f"{prefix}{name}" != "hydra":
-            yield from _leaves(value, f"{prefix}{name}.")
-        elif not str(name).startswith("_"):
-            yield f"{prefix}{name}"
-
-
 def _is_about_composition(error: BaseException) -> bool:
-    """Whether Hydra, OmegaConf or YAML has raised an error, of whatever type."""
+    """Whether an error of any type was raised by Hydra, OmegaConf or PyYAML."""
     if isinstance(error, HydraException | OmegaConfBaseException | yaml.YAMLError):
         return True
-    if isinstance(error, OSError | MemoryError | UnicodeError):  # which say what it was about
+    if isinstance(error, OSError | MemoryError | UnicodeError):  # these name their cause
         return False
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
-    n_deepest = _LEVELS if isinstance(error, RecursionError) else 1  # `re` may be what is deepest
+    n_deepest = _LEVELS if isinstance(error, RecursionError) else 1
     return any(_COMPOSING & set(file.parents) for file in files[-n_deepest:])

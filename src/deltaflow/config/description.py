@@ -1,4 +1,4 @@
-"""What is about to be trained, in a line, and what its preset says to watch."""
+"""Describes a configuration in a line, and finds the hint of its preset on what to watch."""
 
 import re
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from deltaflow.config.options import option_names
 _SHAPE = ("network", "network.depth", "network.width", "network.hidden_sizes")
 
 
-def described(
+def describe(
     config: DictConfig, choices: Mapping[str, str | None], varied: Mapping[str, float] | None = None
 ) -> str:
-    """What a configuration trains, known before any library is loaded.
+    """Describe in a line what a configuration trains, without importing torch.
 
     Args:
-        config: of a run, or of what the runs of a sweep share.
+        config: the configuration of a run, or the common one of a sweep's runs.
         choices: the option chosen in each config group.
-        varied: how many values a sweep gives to each of its settings.
+        varied: the settings that a sweep varies, each with its number of values; they are left out.
     """
     varied, names = varied or {}, option_names(config, choices)
     get = partial(OmegaConf.select, config)
@@ -53,10 +53,10 @@ def described(
 
 
 def watch_note(config: DictConfig, choices: Mapping[str, str | None]) -> str | None:
-    """What the comment on top of the chosen experiment says to watch.
+    """The sentence of the chosen experiment's comment that begins with «Watch»; ``None`` if none.
 
     Args:
-        config: with Hydra's own settings in it.
+        config: the configuration, with Hydra's own settings.
         choices: the option chosen in each config group.
     """
     for source in OmegaConf.select(config, "hydra.runtime.config_sources") or []:

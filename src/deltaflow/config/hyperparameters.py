@@ -1,12 +1,11 @@
-"""The hyperparameters of a run: what one may vary to get another result.
+"""The hyperparameters of a run: the settings that affect its result.
 
-They are not listed anywhere. They are the option chosen in each config group and the values
-that the configuration gives to the parts of a run, whatever these are, by their names on the
-command line. What only watches a run or says where it is computed is none.
+They are the option chosen in each config group and all values of the configuration, by their names
+on the command line. Settings of recording, diagnostics and devices are left out.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -18,21 +17,21 @@ from omegaconf import DictConfig, OmegaConf
 from deltaflow.config.neutral_settings import NEUTRAL
 
 Hyperparameters = dict[str, str | float | None]
-"""Values by name: finite numbers, which sort, texts, or ``None`` for what is not in use."""
+"""Finite numbers and texts by name; ``None`` for a setting that has no value or no effect."""
 
 _NO_PART = {*NEUTRAL, "callbacks", "diagnostics", "local"}
-_TOLD_LAYERS = 1000  # more of them are told by depth and width alone
-_NO_CHOICE = _NO_PART | {"trainer", "debug"}  # their values say it all
+_MOST_SIZES = 1000  # hidden layers of one width whose sizes are listed
+_NO_CHOICE = _NO_PART | {"trainer", "debug"}  # groups whose values are enough
 
 
 def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hyperparameters:
-    """The hyperparameters of one run, options before values, as ``activation``, ``network.depth``.
+    """The hyperparameters of one run by name, such as ``network.depth``; options come first.
 
-    Hidden layers are given by their sizes and by depth and width. A group without an option is
-    «none», and a list is as on the command line.
+    Hidden layers are given by their sizes and by depth and width. The value of a group without an
+    option is ``none``, and a list is written as on the command line.
 
     Raises:
-        omegaconf.errors.OmegaConfBaseException: if a reference leads nowhere.
+        omegaconf.errors.OmegaConfBaseException: if a reference cannot be resolved.
     """
     options: Hyperparameters = {
         group: choices[group] or "none"
@@ -42,14 +41,18 @@ def hyperparameters(config: DictConfig, choices: Mapping[str, str | None]) -> Hy
     parts = OmegaConf.masked_copy(config, [str(key) for key in config if key not in _NO_PART])
     tree = cast(dict[str, Any], OmegaConf.to_container(parts, resolve=True))
     tree["network"] |= _hidden_layers(**tree["network"])
-    return options | {name: value for name, value in _leaves(tree) if name not in _NO_PART}
+    return options | {
+        name: _value(value)
+        for name, value in leaves(tree)
+        if name not in _NO_PART and not name.endswith(".path")  # paths depend on the machine
+    }
 
 
 def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:
-    """The groups and settings that set a run apart.
+    """The groups and settings that vary in the sweep of a run.
 
-    They are those that its command, the program first, gives several values; if there are none,
-    those that the run overrides.
+    They are those with several values in its command, whose first part is the program; if there
+    are none, all that the run overrides.
 
     >>> typed = ["train.py", "-m", "data=moons", "+data.tag=1", "network.depth=2,10"]
     >>> varied(["data=moons", "+data.tag=1", "network.depth=10"], typed)
@@ -62,12 +65,21 @@ def varied(overrides: Iterable[str], command: Sequence[str]) -> set[str]:
 
 
 def swept(arguments: Iterable[str]) -> list[str]:
-    """The groups and settings that are given several values, in arguments of any kind.
+    """The groups and settings with several values; arguments that are no overrides are ignored.
 
     >>> swept(["-m", "data=moons", "network.depth=2,10", "seed=range(3)"])
     ['network.depth', 'seed']
     """
     return [o.key_or_group for o in _parsed(arguments) if o.is_sweep_override()]
+
+
+def leaves(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted names and the values of all settings, except those of keys that begin with _."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{key}.")
+        elif not str(key).startswith("_"):
+            yield f"{prefix}{key}", value
 
 
 def _hidden_layers(
@@ -78,29 +90,18 @@ def _hidden_layers(
         return {"depth": len(hidden_sizes), "width": hidden_sizes[0] if alike else None}
     return {
         "width": width if depth > 0 else None,
-        "hidden_sizes": [width] * depth if depth <= _TOLD_LAYERS else None,
+        "hidden_sizes": [width] * depth if depth <= _MOST_SIZES else None,
     }
 
 
 def _parsed(arguments: Iterable[str]) -> list[Override]:
-    """Those of the arguments that are overrides."""
+    """The overrides among some arguments."""
     parser = OverridesParser.create()
     found = []
     for argument in arguments:
         with suppress(HydraException):
             found += parser.parse_overrides([argument])
     return found
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str | float | None]]:
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if str(key).startswith("_") or key == "path":
-            continue  # what makes a part, and where a machine keeps its data
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{name}.")
-        else:
-            yield name, _value(value)
 
 
 def _value(value: Any) -> str | float | None:

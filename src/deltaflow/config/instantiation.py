@@ -1,8 +1,8 @@
-"""Parts that a configuration names by ``_target_``: built, checked, and named where they fail.
+"""Builds the parts of a run that a configuration names by ``_target_``, and explains their errors.
 
-A part may be the user's own. Whatever goes wrong in one, while it is built or in the middle
-of training, becomes one message that says which part it was, and where in its file. Here,
-``config`` is the whole configuration and ``group`` a dotted name, as on the command line.
+A part may be a user's own class. An error in it, while it is built or during training, becomes one
+message with the name of the part and the place in its file. In this module, ``config`` is the whole
+configuration, and ``group`` is the dotted name of a part as on the command line.
 """
 
 import inspect
@@ -23,26 +23,32 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.memory import is_out_of_memory
 
 GROUPS = ("activation", "init", "loss", "data", "optimizer", "scheduler")
-NAMED_GROUPS = ("logger", "callbacks")  # of parts by name
+NAMED_GROUPS = ("logger", "callbacks")  # groups with several parts, each with a name
 _PACKAGE = Path(__file__).parents[1]
 
 
 def build_part(config: DictConfig, group: str, kind: type, without: Sequence[str] = ()) -> Any:
-    """Call a group's ``_target_`` with its arguments, but for the keys in ``without``.
+    """Call a group's ``_target_`` with its arguments.
+
+    Args:
+        config: the whole configuration.
+        group: name of the group.
+        kind: the type that the part must have.
+        without: keys of the group that are not passed to the target.
 
     Raises:
-        ValueError: if there is no such target, it refuses its arguments, or what it returns is
-            not of the kind.
+        ValueError: if there is no such target, it refuses its arguments, or the result is not of
+            the required type.
     """
     with errors_name_part(config, group):
         return _checked(_instantiated(config, group, without), group, kind)
 
 
 def part_factory(config: DictConfig, group: str, kind: type) -> Callable[[Any], Any]:
-    """A function that builds a part from the one argument that a configuration cannot hold.
+    """Make a function that builds a part from one argument that a configuration cannot hold.
 
     Raises:
-        ValueError: as :func:`build_part`, at once or when the function is called.
+        ValueError: as for :func:`build_part`, here or when the function is called.
     """
     with errors_name_part(config, group):
         target = _instantiated(config, group, partial=True)
@@ -56,10 +62,10 @@ def part_factory(config: DictConfig, group: str, kind: type) -> Callable[[Any], 
 
 @contextmanager
 def errors_name_part(config: DictConfig, group: str) -> Iterator[None]:
-    """Let errors within say that they came from building a group's part.
+    """Turn errors into messages that name the part of a group.
 
     Raises:
-        ValueError: in place of any error but those that name their cause themselves.
+        ValueError: instead of any error whose message does not name its cause.
     """
     try:
         yield
@@ -79,22 +85,23 @@ def errors_name_part(config: DictConfig, group: str) -> Iterator[None]:
 
 
 def error_with_part(config: DictConfig, error: Exception) -> Exception:
-    """The error that names the part whose file an error was raised in.
+    """Find the part whose code raised an error.
 
     Returns:
-        The error itself if that was in no part, or if it names its cause itself.
+        An error that names the part; the original error if it was raised in no part, or if its
+        message names its cause.
     """
     if _speaks_for_itself(error):
         return error
     parts = _files(config)
-    deeper: set[str] = set()  # the libraries that the error passed on its way
+    deeper: set[str] = set()  # libraries between the origin of the error and this frame
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if _PACKAGE in Path(frame.filename).parents:  # it was we who called for it
+        if _PACKAGE in Path(frame.filename).parents:  # called by this package, not by a part
             return error
         library = _library(frame.filename)
         deeper.add(library)
         if frame.filename not in parts or (library and deeper != {library}):
-            continue  # an optimizer only passes on what its closure raises
+            continue  # an optimizer passes on the errors of its closure
         group = parts[frame.filename]
         place = f"{frame.filename}, line {frame.lineno}, in {frame.name}"
         if library:
@@ -109,7 +116,7 @@ def error_with_part(config: DictConfig, error: Exception) -> Exception:
 
 
 def _library(file: str) -> str:
-    """The installed package that a file belongs to; empty for the user's own."""
+    """The installed package that a file belongs to; empty for a user's own file."""
     parts = Path(file).parts
     return parts[parts.index("site-packages") + 1] if "site-packages" in parts[:-1] else ""
 
@@ -132,10 +139,10 @@ def _instantiated(
         key: value
         for key, value in settings.items()
         if key not in without and (value is not None or taken is None or key in taken)
-    }  # null is how another option of the group says «not given»
+    }  # null is the value of an argument that only other options of the group have
     arguments = {key: value for key, value in given.items() if not str(key).startswith("_")}
     check_arguments(target, arguments, group, n_later=int(partial))
-    plain = {"_convert_": "all"}  # lists, which a part can take apart, and not OmegaConf's
+    plain = {"_convert_": "all"}  # plain lists and dictionaries instead of OmegaConf's
     return instantiate(plain | given, _partial_=partial)
 
 
@@ -149,14 +156,14 @@ def _checked(made: Any, group: str, kind: type) -> Any:
 
 
 def _speaks_for_itself(error: Exception) -> bool:
-    """Whether an error needs no part's name: our own three beats, the disk, the memory."""
+    """Whether an error's message names its cause: ours, and those about files and memory."""
     own = isinstance(error, UserError)
     elsewhere = is_about_a_file(error) or is_out_of_memory(error)
     return own or elsewhere or isinstance(error, OmegaConfBaseException)
 
 
 def _files(config: DictConfig) -> dict[str, str]:
-    """The file of each part's class or function, with the part's name in the configuration."""
+    """The names of the parts, by the file of their class or function."""
     names = [*GROUPS, *(f"{group}.{name}" for group in NAMED_GROUPS for name in config[group])]
     files = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""What the values of a configuration can be: one table of limits, and a check of all of them."""
+"""The limits of the values in a configuration: one table, and a check of all of them."""
 
 import math
 from collections.abc import Callable
@@ -12,20 +12,20 @@ from deltaflow.config.schema import RunConfig
 from deltaflow.system.errors import UserError
 
 MOST_LAYERS = 1000
-"""Hidden layers that a network may have: a step, and a prediction, take time for each of them."""
+"""Largest number of hidden layers; the time of a step and of a prediction grows with it."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What the value of one key must be.
+    """The limit of the values of one key.
 
     Attributes:
-        key: dotted, as on the command line.
-        holds: whether a value is possible.
-        rule: the same in words, after «must».
-        use: a value to use instead.
-        what_for: what that value is for.
-        null: whether it may be null as well.
+        key: dotted name, as on the command line.
+        holds: returns whether a value is allowed.
+        rule: the limit in words, to follow «must».
+        use: an allowed value, for the message.
+        what_for: the purpose of that value, to follow it in the message.
+        null: whether null is allowed as well.
     """
 
     key: str
@@ -136,11 +136,11 @@ LIMITS = (
 
 
 def check(config: DictConfig) -> None:
-    """Refuse values that no run can have.
+    """Check the whole configuration of a run.
 
     Raises:
-        ValueError: for a setting that nothing reads or that has no value, for a number that
-            nothing can count to, and for the first that breaks a limit.
+        ValueError: for an unknown setting, a setting without a value, a whole number of more than
+            64 bits, or the first value that breaks a limit.
     """
     _check_names(config, RunConfig, prefix="")
     _check_numbers(OmegaConf.to_container(config), prefix="")
@@ -148,20 +148,20 @@ def check(config: DictConfig) -> None:
 
 
 def check_values(config: DictConfig, prefix: str = "") -> None:
-    """Refuse values beyond their limits.
+    """Check values against their limits.
 
     Args:
-        config: of a run, or of a sweep.
-        prefix: of the keys to check.
+        config: the configuration of a run or a sweep.
+        prefix: only keys that start with it are checked.
 
     Raises:
-        ValueError: for the first that breaks a limit.
+        ValueError: for the first value that breaks a limit.
     """
     for limit in LIMITS:
         if not limit.key.startswith(prefix):
             continue
         value = OmegaConf.select(config, limit.key, default=limit)
-        if value is limit or (value is None and limit.null):  # what is not there breaks no limit
+        if value is limit or (value is None and limit.null):  # `limit` stands for a missing key
             continue
         try:
             holds = limit.holds(value)
@@ -175,7 +175,7 @@ def check_values(config: DictConfig, prefix: str = "") -> None:
 
 
 def _check_names(config: DictConfig, schema: type, prefix: str) -> None:
-    """Refuse what was added with a plus where nothing would read it, and what was removed."""
+    """Refuse unknown settings, which a plus can add, and missing ones."""
     known = {entry.name: entry.type for entry in fields(schema)}
     there = [str(name) for name in config if not OmegaConf.is_missing(config, name)]
     for name in there:
@@ -196,7 +196,7 @@ def _check_names(config: DictConfig, schema: type, prefix: str) -> None:
 
 
 def _check_numbers(value: Any, prefix: str) -> None:
-    """Refuse whole numbers of more than 64 bits, as a tensor, an array and a file count."""
+    """Refuse whole numbers of more than 64 bits, which no tensor can hold."""
     if isinstance(value, dict | list):
         entries = value.items() if isinstance(value, dict) else enumerate(value)
         for name, entry in entries:

@@ -1,4 +1,4 @@
-"""Any error as one message: what was expected, what was found, what to do."""
+"""Turns any error into one message: what was expected, what was found, what to do."""
 
 import os
 import sys
@@ -13,8 +13,8 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.memory import is_out_of_memory
 
 INTERRUPTED = 130
-"""The exit status after Ctrl-C, as shells give it."""
-_LOST_WORKERS = (  # most of plugins
+"""The exit status after Ctrl-C, 128 + SIGINT, as in shells."""
+_LOST_WORKERS = (  # names of error classes, most of them of plugins
     "TerminatedWorkerError", "BrokenProcessPool", "UncompletedJobError",
     "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError", "LostProcessError",
 )  # fmt: skip
@@ -64,34 +64,34 @@ def explain(error: BaseException) -> str:
 
 
 def _first_sentence(said: str) -> str:
-    """What a plugin said, without the log that follows it."""
+    """The first sentence of a plugin's message, without the log that follows it."""
     return f"{said.partition('. ')[0][:200].rstrip('.')}."
 
 
 def is_lost_worker(error: BaseException) -> bool:
-    """Whether an error says that a process of a parallel launcher has ended during a run."""
+    """Whether an error means that a process of a parallel launcher ended during a run."""
     return type(error).__name__ in _LOST_WORKERS
 
 
 @contextmanager
 def errors_as_messages(with_traceback: bool) -> Iterator[None]:
-    """Turn any error within into a message and exit status 1, or raise it ``with_traceback``."""
+    """Turn an error into a message and exit status 1; with ``with_traceback``, raise it."""
     try:
         yield
     except Exception as error:
         if with_traceback:
             raise
-        if not isinstance(error, BrokenPipeError):  # nobody reads any more
+        if not isinstance(error, BrokenPipeError):  # nobody reads the output any more
             print_error(explain(error))
         raise SystemExit(1) from error
 
 
 @contextmanager
 def in_one_message() -> Iterator[None]:
-    """Let a command end in one message, whatever ends it, and warnings be messages too.
+    """Turn an error or Ctrl-C into one message and an exit status, and warnings into messages.
 
-    ``HYDRA_FULL_ERROR=1`` lets errors through. The exit status is 1 after an error, and
-    ``INTERRUPTED`` after Ctrl-C.
+    The exit status is 1 after an error and ``INTERRUPTED`` after Ctrl-C. With
+    ``HYDRA_FULL_ERROR=1`` errors are raised unchanged.
     """
     with warnings.catch_warnings(), errors_as_messages(os.environ.get("HYDRA_FULL_ERROR") == "1"):
         print_warnings()
@@ -103,12 +103,16 @@ def in_one_message() -> Iterator[None]:
 
 
 def entry_point(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
-    """Make a function a command: with its module's docstring as help, ending in one message.
+    """Make a command of a function, with its module's docstring as help.
 
-    Classes of the user's own, which a `_target_` names, are found where the command is started.
+    Errors become one message. A ``_target_`` may name a class in the folder where the command is
+    started.
+
+    Args:
+        run: the function, which gets the arguments of the command.
 
     Returns:
-        A function that takes arguments, by default those of the command line.
+        A function whose arguments are by default those of the command line.
     """
 
     @wraps(run)
@@ -125,13 +129,13 @@ def entry_point(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
 
 
 def print_warnings() -> None:
-    """Let warnings be messages from now on, but for those that are meant for developers."""
-    for category in (DeprecationWarning, FutureWarning):  # of libraries
+    """Print warnings as messages from now on, except those that are meant for developers."""
+    for category in (DeprecationWarning, FutureWarning):  # these concern libraries
         warnings.simplefilter("ignore", category)
     warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
 
 
 def print_error(message: str) -> None:
-    """Say on standard error what went wrong, if anybody is there to read it."""
+    """Print a message to standard error; a closed terminal is ignored."""
     with suppress(OSError):  # a terminal that was closed
         print(f"deltaflow: {message}", file=sys.stderr, flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""The names of directories: what a person reads in them, and what keeps them apart."""
+"""The names of run and sweep directories, which are readable and unique."""
 
 import re
 import secrets
@@ -10,22 +10,27 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from deltaflow.config.hyperparameters import swept
 
-SLUG_BYTES = 80  # with all that stands around it well below the 255 of file systems
+SLUG_BYTES = 80  # file systems allow 255 bytes, and other parts of a name are added
 SLUG = re.compile(r"[0-9]{1,9}(_[A-Za-z0-9_.=,+-]{0,80})?")
-"""The names that `slug` gives, and a few more."""
+"""Matches the names that `slug` makes, and a few more."""
 _CLASS = re.compile(r"_target_\b|^[+~]*hydra\b")
 
 
 def axes(overrides: Sequence[str], params: Mapping[str, str] | None) -> list[str]:
-    """The names of what a sweep varies, by its overrides and by ``hydra.sweeper.params``."""
+    """The settings that a sweep varies, by its overrides and by ``hydra.sweeper.params``."""
     return list(dict.fromkeys([*(params or {}), *swept(overrides)]))
 
 
 def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> str:
-    """The name of a run within its sweep: its number, and those of its overrides that vary.
+    """The name of a run within its sweep: its number and its overrides.
 
-    Keys stand without their group, unless two are then alike. Where none of them varies, all stand
-    in the name. It has at most 80 bytes, which every file system takes.
+    Only overrides of varied settings are included, or all if none varies. The group of a key is
+    left out if the key is unique without it. The name is cut to 80 bytes.
+
+    Args:
+        varied: the settings that the sweep varies.
+        number: number of the run.
+        overrides: the run's overrides.
 
     >>> slug(["network.depth", "data.path"], 3, ["n_seeds=9", "network.depth=5", "data.path=/my t"])
     '3_depth=5,path=-my-t'
@@ -41,10 +46,10 @@ def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> 
 
 
 def unique_name(overrides: str = "", kind: str = "") -> str:
-    """The name of a new run or sweep directory: its kind, the time, its overrides, a random token.
+    """The name of a new run or sweep directory: kind, time, overrides and a random token.
 
-    Two names that are made in one second for the same overrides differ but for one case in 16
-    million, and then the second run is refused its directory.
+    Two names made in the same second for the same overrides are equal once in 16 million cases;
+    then the second run is refused.
 
     >>> unique_name("network.depth=5,activation=tanh")[17:-7]
     '_depth=5,activation=tanh'
@@ -55,9 +60,13 @@ def unique_name(overrides: str = "", kind: str = "") -> str:
 
 
 def sweep_directory(resumed: str | None, varied: Sequence[str]) -> str:
-    """The directory of a sweep: a new one, or that of the sweep that it resumes.
+    """The directory of a sweep: a new one, or that of the sweep that is resumed.
 
-    Its name holds no character that would need quotes in ``sweep.resume=…``.
+    A new name has no character that would need quotes in ``sweep.resume=…``.
+
+    Args:
+        resumed: directory of the sweep to resume; ``None`` for a new sweep.
+        varied: the settings that the sweep varies.
     """
     if resumed is not None:
         return resumed
@@ -65,12 +74,12 @@ def sweep_directory(resumed: str | None, varied: Sequence[str]) -> str:
 
 
 def resume_command(directory: str) -> str:
-    """What to type to go on with the run in a directory."""
+    """The command that resumes the run in a directory."""
     return f"python train.py {resume_override(directory, 'resume')}"
 
 
 def resume_override(sweep: str, key: str = "sweep.resume") -> str:
-    r"""The override that resumes the sweep in a directory, in quotes if the shell needs them.
+    r"""The override that resumes the sweep in a directory, quoted for a shell if necessary.
 
     >>> resume_override("outputs/sweep_2026"), resume_override("a, b")
     ('sweep.resume=outputs/sweep_2026', '\'sweep.resume="a, b"\'')
@@ -78,13 +87,13 @@ def resume_override(sweep: str, key: str = "sweep.resume") -> str:
     plain = f"{key}={sweep}"
     if re.fullmatch(r"[A-Za-z0-9_./+-]+", sweep):
         (override,) = OverridesParser.create().parse_overrides([plain])
-        if override.value() == sweep:  # not so for null, FALSE or 007
+        if override.value() == sweep:  # names such as null, FALSE or 007 need quotes
             return plain
     return shlex.quote(f"{key}={quoted(sweep)}")
 
 
 def quoted(text: str) -> str:
-    """A text in the quotes of an override."""
+    """A text in quotes that Hydra's override grammar accepts."""
     escaped = re.sub(r'(\\*)"', r"\1\1\"", text)
     return f'"{escaped}"'
 
@@ -102,5 +111,5 @@ def _cut(name: str) -> str:
 
 
 def named_classes(overrides: Sequence[str]) -> list[str]:
-    """The overrides that name a class or change Hydra, which no directory decides."""
+    """The overrides that name a class or change Hydra; they are not taken from a directory."""
     return [override for override in overrides if _CLASS.search(override)]

@@ -1,4 +1,4 @@
-"""Where options and the user's own files are, and by what name a part goes."""
+"""The folders of options and of the user's files, and the names of the chosen options."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,15 +12,15 @@ from deltaflow.config.instantiation import GROUPS
 
 
 def config_directory() -> Path:
-    """``conf/`` within the installed package, or of the checkout, where it has no copy."""
+    """The folder ``conf/`` in the installed package, or in the checkout if the package has none."""
     packaged = Path(__file__).parents[1] / "conf"
     return packaged if packaged.exists() else Path(__file__).parents[3] / "conf"
 
 
 def starting_folder() -> Path:
-    """The folder where the command runs, from which the user's own paths start.
+    """The folder where the command was started, which the user's relative paths refer to.
 
-    With ``hydra.job.chdir=true``, the working directory of a run is another one.
+    With ``hydra.job.chdir=true``, the working directory of a run is a different one.
     """
     hydra: Any = HydraConfig.instance().cfg  # a DictConfig, whatever its type says
     if hydra is None or not OmegaConf.select(hydra, "hydra.job.chdir"):
@@ -29,9 +29,11 @@ def starting_folder() -> Path:
 
 
 def option_names(config: DictConfig, choices: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The option of each group, by which its part is called.
+    """The name of the part in each group: its option, or its class if ``_target_`` was changed.
 
-    Where a ``_target_`` was put in place of the option's own, it is the class's short name.
+    Args:
+        config: the configuration of a run.
+        choices: the option chosen in each config group.
     """
     names = dict(choices)
     for group in GROUPS:

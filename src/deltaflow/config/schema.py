@@ -1,7 +1,7 @@
-"""The typed part of the configuration: its fields and their types.
+"""The schema of the configuration: its fields and their types.
 
-Every field is MISSING here: values have one home, the YAML files in ``conf/``. Groups with
-a ``_target_`` are open dictionaries, so that a user's own class brings its own keys.
+Every field is MISSING here, because the YAML files in ``conf/`` have the values. Groups with a
+``_target_`` are open dictionaries, because a user's class may have any arguments.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class NetworkConfig:
 
 @dataclass
 class EarlyStoppingConfig:
-    """When a replica stops by itself; a patience of null is never."""
+    """When a replica stops early; never if ``patience`` is null."""
 
     patience: int | None = MISSING
     metric: str = MISSING
@@ -33,7 +33,7 @@ class EarlyStoppingConfig:
 
 @dataclass
 class TrainerConfig:
-    """How long, on what, and in which precision to train."""
+    """How long, on which device, and in which precision to train."""
 
     accelerator: str = MISSING
     max_epochs: int = MISSING
@@ -48,7 +48,7 @@ class TrainerConfig:
 
 @dataclass
 class DiagnosticsConfig:
-    """How often the flow is measured and histograms are drawn; null is never."""
+    """How often the flow is measured and histograms are recorded; null means never."""
 
     every_n_steps: int | None = MISSING
     histogram_every_n_steps: int | None = MISSING
@@ -59,7 +59,7 @@ class DiagnosticsConfig:
 
 @dataclass
 class SweepConfig:
-    """How the runs of one multirun go on together."""
+    """How the runs of a multirun are resumed, stacked, ended and searched."""
 
     resume: str | None = MISSING
     fail_fast: bool = MISSING
@@ -70,7 +70,7 @@ class SweepConfig:
 
 @dataclass
 class RunConfig:
-    """Everything that a run is made of."""
+    """The configuration of a run."""
 
     seed: int = MISSING
     n_seeds: int = MISSING

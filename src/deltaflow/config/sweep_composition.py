@@ -1,8 +1,8 @@
-"""Compose the runs of a sweep as Hydra does, which is asked once for each option, not for each run.
+"""Composes the runs of a sweep as Hydra does, but calls Hydra once per option, not once per run.
 
-An option that changes nothing outside its group decides nothing but that, and whether it does is
-looked for. So a run with two such options has the one group of a run with the one option, and the
-other of a run with the other. The first one that is put together so is compared with Hydra's.
+If an option changes nothing outside its group, the configuration of a run with two such options can
+be combined from those of two runs with one each. Both conditions are checked: that nothing else
+changes, and that the first combined configuration equals Hydra's.
 """
 
 import copy
@@ -15,40 +15,40 @@ from omegaconf import DictConfig, OmegaConf
 from deltaflow.config.value_overrides import compose_by_choices
 
 _Choices = tuple[str, ...]
-_MOST = 200  # configurations that wait, of about a third of a megabyte each
+_MOST = 200  # configurations that are kept for `compose`, each about 0.3 MB
 
 
 class SweepComposer:
-    """Composes runs as ``load_sweep_config`` does.
+    """Composes runs as Hydra's ``load_sweep_config`` does.
 
     Args:
-        loader: Hydra's.
+        loader: Hydra's config loader.
         sweep: configuration of the sweep.
     """
 
     def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
         self.loader = loader
         self.sweep = sweep
-        self._composed: dict[_Choices, DictConfig] = {}  # by the overrides of choices
-        self._waiting: dict[_Choices, DictConfig] = {}  # that was looked at, by all overrides
-        self._combines: bool | None = None  # whether options can be put together, once it is known
+        self._composed: dict[_Choices, DictConfig] = {}  # by overrides that choose options
+        self._waiting: dict[_Choices, DictConfig] = {}  # results of `look`, by all overrides
+        self._combines: bool | None = None  # whether options can be combined; None if not known
 
     def __getstate__(self) -> dict[str, object]:
-        """What another process needs to compose: not what has been composed here."""
+        """The state for another process, without what has been composed here."""
         return vars(self) | {"_composed": {}, "_waiting": {}, "_combines": None}
 
     def look(self, overrides: Sequence[str]) -> DictConfig:
-        """The configuration of a run, to read; arguments and errors as of :meth:`compose`."""
+        """The configuration of a run, only to read; arguments and errors as in :meth:`compose`."""
         config = self.compose(overrides)
         if len(self._waiting) < _MOST:
             self._waiting[tuple(overrides)] = config
         return config
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """The configuration of a run, the caller's to change.
+        """Compose the configuration of a run, which the caller may change.
 
         Args:
-            overrides: of the run.
+            overrides: overrides of the run.
 
         Raises:
             hydra.errors.HydraException: for overrides that the command line would refuse.
@@ -72,7 +72,7 @@ class SweepComposer:
         if choices not in self._composed and self._composed and self._combines is not False:
             try:
                 combined = self._combined(choices, *next(iter(self._composed.items())))
-            except Exception:  # one of the others cannot be, and this one may
+            except Exception:  # a run with one of the options alone may be impossible
                 combined, self._combines = None, False
             if combined is not None:
                 self._composed[choices] = combined
@@ -81,12 +81,12 @@ class SweepComposer:
     def _combined(
         self, choices: _Choices, others: _Choices, composed: DictConfig
     ) -> DictConfig | None:
-        """A configuration with some groups of others; ``None`` if it may not be so.
+        """Combine a configuration from others; ``None`` if that is not possible.
 
         Args:
-            choices: to compose.
-            others: of the first run that was composed.
-            composed: what came of them.
+            choices: overrides that choose options, of the run to compose.
+            others: those of the first run that was composed.
+            composed: the configuration of that run.
         """
         changed = [k for k, (a, b) in enumerate(zip(choices, others, strict=False)) if a != b]
         if len(choices) != len(others) or len(changed) < 2:
@@ -111,12 +111,12 @@ class SweepComposer:
 
 
 def _names(choices: _Choices, group: str) -> int:
-    """How many overrides name a group, in whatever way."""
+    """Number of overrides that name a group in any form."""
     return sum(one.lstrip("+~").partition("=")[0].partition("@")[0] == group for one in choices)
 
 
 def _beside(config: DictConfig, group: str | None = None) -> dict[str, Any]:
-    """All of a configuration but a group, and what names its choices."""
+    """A configuration without one group, and without the fields that list overrides."""
     tree = cast(dict[str, Any], OmegaConf.to_container(config))
     if group is not None:
         tree.pop(group, None)

@@ -1,8 +1,8 @@
-"""Overrides that give a setting a value, applied to what Hydra has composed without them.
+"""Applies overrides that set a value to a configuration that Hydra composed without them.
 
-Hydra takes a tenth of a second to compose, which is most of what a small run needs. Values decide
-nothing but themselves: two runs with the same options differ in what the overrides give them. So
-it composes once for each choice of options.
+Hydra takes 0.1 s to compose, which is most of the time of a small run. Two runs with the same
+options differ only in the values of their overrides, so Hydra composes once for each choice of
+options.
 """
 
 import copy
@@ -20,12 +20,12 @@ Compose = Callable[[Sequence[str]], DictConfig]
 def compose_by_choices(
     overrides: Sequence[str], compose: Compose, by_choices: Compose
 ) -> DictConfig:
-    """The configuration that Hydra composes from overrides, the caller's to change.
+    """The configuration that Hydra composes from overrides; the caller may change it.
 
     Args:
-        overrides: as on the command line, of one run.
-        compose: asks Hydra.
-        by_choices: asks Hydra too, and may return what it has returned before.
+        overrides: overrides of one run, as on the command line.
+        compose: calls Hydra.
+        by_choices: calls Hydra, or returns an earlier result for the same overrides.
 
     Raises:
         hydra.errors.HydraException: for overrides that the command line would refuse.
@@ -39,7 +39,7 @@ def compose_by_choices(
         config = copy.deepcopy(by_choices([str(one.input_line) for one in rest]))
         for one in values:
             OmegaConf.update(config, one.key_or_group, one.value(), merge=True)
-    except Exception:  # Hydra says it better
+    except Exception:  # Hydra raises an error with a better message
         return compose(overrides)
     job, own = config.hydra.job, [one for one in parsed if not one.is_hydra_override()]
     config.hydra.overrides.task = [one.input_line for one in own]
@@ -54,7 +54,7 @@ def _parsed(override: str) -> Override:
 
 
 def _is_value(override: Override) -> bool:
-    """Whether an override gives a setting one value, and chooses no option of a group."""
+    """Whether an override sets a value, and does not choose an option of a group."""
     return (
         override.type == OverrideType.CHANGE
         and override.package is None
@@ -65,7 +65,7 @@ def _is_value(override: Override) -> bool:
 
 
 def _touches(other: Override, value: Override) -> bool:
-    """Whether the order of two overrides may matter."""
+    """Whether the order of two overrides may affect the result."""
     return f"{value.key_or_group}.".startswith(f"{other.key_or_group}.") and (
         "." in other.key_or_group or other.type != OverrideType.CHANGE
     )

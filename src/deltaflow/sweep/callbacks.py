@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
 from deltaflow.config import limits
-from deltaflow.config.description import described, watch_note
+from deltaflow.config.description import describe, watch_note
 from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
 from deltaflow.config.names import axes, resume_override
@@ -97,7 +97,7 @@ def _announce(config: DictConfig, varied: Mapping[str, float]) -> None:
     if math.inf in varied.values():  # of a search
         n_runs = f"{config.hydra.sweeper.n_trials} trials: {', '.join(varied)}"
     with suppress(OmegaConfBaseException):  # a reference leads nowhere: the runs will say so
-        said = " · ".join(filter(None, [n_runs, described(config, choices, varied)]))
+        said = " · ".join(filter(None, [n_runs, describe(config, choices, varied)]))
         announce("Sweep", said, watch_note(config, choices))
 
 
