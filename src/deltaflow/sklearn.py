@@ -30,7 +30,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from deltaflow.commands.training_on_samples import train_on
+from deltaflow.commands.training_on_samples import train_on_samples
 from deltaflow.data import Samples, number_columns
 from deltaflow.system.errors import UserError
 
@@ -115,12 +115,14 @@ class _FlowEstimator(BaseEstimator):  # type: ignore[misc]  # untyped there
         typed = [f"{key}={_typed(value)}" for key, value in given.items() if value is not None]
         all_of_it = [_ALL_ROWS, f"seed={_seed(self.random_state)}", *typed, *self.overrides]
         if self.directory is not None:
-            self.run_ = train_on(samples, all_of_it, Path(self.directory))
+            self.run_ = train_on_samples(samples, all_of_it, Path(self.directory))
             return
         if not any(one.startswith("logger=") for one in self.overrides):
             all_of_it.append("logger=none")
         with TemporaryDirectory() as folder:
-            self.run_ = train_on(samples, all_of_it, Path(folder) / "run", is_drawn=False)
+            self.run_ = train_on_samples(
+                samples, all_of_it, Path(folder) / "run", draws_picture=False
+            )
 
     def _values(self, X: Any) -> Tensor:
         """What the networks say of rows together, ``[n_rows, n_values]``."""

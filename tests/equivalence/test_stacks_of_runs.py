@@ -8,10 +8,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from deltaflow import load_run
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import stacked_training
+from deltaflow.experiment import compatibility
+from deltaflow.experiment.compatibility import stack_key
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_alone, run_together
-from deltaflow.experiment.stacked_training import shape
 from running import assert_alike
 
 SHARED = [
@@ -60,7 +60,7 @@ def both(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     settings = [[*SHARED, *request.param, *own] for own in RUNS]
     plans = [plan(own, folder / f"stack_{n}") for n, own in enumerate(settings)]
-    assert len({shape(one.config) for one in plans}) == 1
+    assert len({stack_key(one.config) for one in plans}) == 1
     together = run_together(plans)
     alone = [run_alone(plan(own, folder / f"alone_{n}")) for n, own in enumerate(settings)]
     return list(zip(together, alone, strict=True))
@@ -123,7 +123,7 @@ def test_a_run_that_raises_fails_alone_and_leaves_its_neighbours_bit_for_bit(tmp
     ["optimizer._target_=torch.optim.LBFGS", "~optimizer.momentum"],
 ], ids=["callback", "profiler", "closure"])  # fmt: skip
 def test_what_needs_a_trainer_of_its_own_shares_no_stack(own, tmp_path):
-    assert shape(compose_run(own, tmp_path)[0]) is None
+    assert stack_key(compose_run(own, tmp_path)[0]) is None
 
 
 @pytest.mark.parametrize("own", [
@@ -131,18 +131,20 @@ def test_what_needs_a_trainer_of_its_own_shares_no_stack(own, tmp_path):
     "network.normalization=layer", "diagnostics.every_n_steps=7",
 ])  # fmt: skip
 def test_runs_that_differ_in_what_a_stack_shares_are_apart(own, tmp_path):
-    assert shape(compose_run([own], tmp_path)[0]) != shape(compose_run([], tmp_path)[0])
+    assert stack_key(compose_run([own], tmp_path)[0]) != stack_key(compose_run([], tmp_path)[0])
 
 
 def test_an_optimizer_is_tried_once_whatever_its_step_size(tmp_path, monkeypatch):
-    tried, trial = [], stacked_training.shares_a_pass
+    tried, trial = [], compatibility.shares_a_pass
     monkeypatch.setattr(
-        stacked_training, "shares_a_pass", lambda made: tried.append(made) or trial(made)
+        compatibility, "shares_a_pass", lambda made: tried.append(made) or trial(made)
     )
-    stacked_training._shares_a_pass.cache_clear()
-    shapes = {shape(compose_run([f"optimizer.lr={lr}"], tmp_path)[0]) for lr in (0.3, 1e-9, 1e3)}
+    compatibility._shares_a_pass.cache_clear()
+    shapes = {
+        stack_key(compose_run([f"optimizer.lr={lr}"], tmp_path)[0]) for lr in (0.3, 1e-9, 1e3)
+    }
     assert len(shapes) == 1
     assert None not in shapes
     assert len(tried) == 1
-    shape(compose_run(["optimizer.lr=0.0"], tmp_path)[0])
+    stack_key(compose_run(["optimizer.lr=0.0"], tmp_path)[0])
     assert len(tried) == 2

@@ -7,7 +7,7 @@ import torch
 
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import completion
-from deltaflow.experiment.active_run import RunUnderWay
+from deltaflow.experiment.active_run import ActiveRun
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.run import run_together
 from deltaflow.figures import run_picture
@@ -54,7 +54,7 @@ def test_the_picture_is_the_one_that_would_be_drawn_here(kind, tmp_path, monkeyp
         plans.append(RunPlan(config, tmp_path / name, choices, settings))
     try:
         for run in run_together(plans):
-            expected = run_picture.png(*run.drawn)
+            expected = run_picture.png(*run.picture_arguments)
             assert (run.directory / "flow.png").read_bytes() == expected
             assert run.record.status == "completed"
     finally:
@@ -66,13 +66,13 @@ def test_one_thread_sums_up_while_another_process_draws(tmp_path, monkeypatch):
     monkeypatch.setattr(completion, "_ENOUGH", 2)
     monkeypatch.setattr(completion, "n_cores", lambda: 2)
     before, seen = torch.get_num_threads(), []
-    whole = RunUnderWay.sum_up
+    whole = ActiveRun.compute_result
 
     def watched(run, n_steps):
         seen.append(torch.get_num_threads())
         return whole(run, n_steps)
 
-    monkeypatch.setattr(RunUnderWay, "sum_up", watched)
+    monkeypatch.setattr(ActiveRun, "compute_result", watched)
     torch.set_num_threads(2)
     try:
         plans = []

@@ -153,7 +153,7 @@ def threads_of(overrides, directory, monkeypatch):
     (["n_seeds=300", "trainer.max_epochs=1", "network.width=64"], True, 1),  # in parts
 ])  # fmt: skip
 def test_pytorch_has_as_many_threads_as_help(settings, helps, inside, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "_helps", lambda *_: helps)
+    monkeypatch.setattr(trainer, "_threads_help", lambda *_: helps)
     assert threads_of(settings, tmp_path, monkeypatch) == [inside]
 
 
@@ -169,11 +169,11 @@ def test_what_small_networks_do_is_left_to_no_clock(width, is_tried, tmp_path, m
 @pytest.mark.parametrize("first", [True, False])
 def test_a_run_goes_on_with_the_threads_that_it_began_with(first, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer.os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(trainer, "_helps", lambda *_: first)
+    monkeypatch.setattr(trainer, "_threads_help", lambda *_: first)
     began = threads_of([], tmp_path / "run", monkeypatch)
     kept = read_summary(tmp_path / "run")
     write_summary(tmp_path / "run", replace(kept, status="interrupted"))
-    monkeypatch.setattr(trainer, "_helps", lambda *_: not first)
+    monkeypatch.setattr(trainer, "_threads_help", lambda *_: not first)
     goes_on = [f"resume='{tmp_path / 'run'}'"]
     assert threads_of(goes_on, tmp_path / "run", monkeypatch) == began == [3 if first else 1]
 

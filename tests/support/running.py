@@ -46,15 +46,15 @@ def run(overrides: list[str], directory: Path, command: Sequence[str] = (), **na
 
 def run_all(settings: Sequence[list[str]], directory: Path) -> list["Run"]:
     """Run many configurations; those of one shape are trained as one stack."""
+    from deltaflow.experiment.compatibility import stack_key
     from deltaflow.experiment.plan import RunPlan
     from deltaflow.experiment.run import run_together
-    from deltaflow.experiment.stacked_training import shape
 
     stacks, done = defaultdict(list), {}
     for number, overrides in enumerate(settings):
         config, choices = compose_run(overrides, directory / str(number))
         plan = RunPlan(config, directory / str(number), choices, overrides)
-        stacks[shape(config) or number].append((number, plan))
+        stacks[stack_key(config) or number].append((number, plan))
     for stack in stacks.values():
         numbers, plans = zip(*stack, strict=True)
         done |= dict(zip(numbers, run_together(plans), strict=True))

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from deltaflow.config.messages import errors_as_messages, explain, print_error
 from deltaflow.config.names import resume_override
-from deltaflow.experiment.failure import interrupted
+from deltaflow.experiment.failure import interruption
 from deltaflow.experiment.identity import identity
 from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
@@ -74,7 +74,7 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
         directory = Path(HydraConfig.get().runtime.output_dir)
         if stop.args or not (directory / SUMMARY).exists():
             raise
-        raise interrupted(directory) from None  # it came when the run had been ended
+        raise interruption(directory) from None  # it came when the run had been ended
 
 
 def _train_in_sweep(

@@ -23,7 +23,7 @@ from deltaflow.commands.hydra_job import STACK, Waiting, train_waiting
 from deltaflow.commands.shared_stacks import can_share, train_shared
 from deltaflow.config.sweep_composition import SweepComposer
 from deltaflow.experiment.builders import n_folds
-from deltaflow.experiment.stacked_training import most_networks, shape
+from deltaflow.experiment.compatibility import max_networks, stack_key
 from deltaflow.sweep.directory import SHARED
 from deltaflow.sweep.worker import ends_with_parent
 from deltaflow.system.processes import n_cores
@@ -197,13 +197,13 @@ def _stacks(
         job = config.hydra.job
         # The first two hold while a single run trains; the third asks for each run's end at once.
         alone = job.chdir or job.env_set or config.sweep.fail_fast
-        key = None if alone else shape(config)
+        key = None if alone else stack_key(config)
         if key is None:
             shapes[f"{run.number} alone"] = [(run, 1)]
             continue
         shapes.setdefault(key, []).append((run, int(config.n_seeds) * n_folds(config)))
         if key not in most:
-            most[key] = most_networks(config, n_processes)
+            most[key] = max_networks(config, n_processes)
     found = []
     n_pieces = 1 if len(shapes) >= 2 * n_processes else n_processes
     for key, members in shapes.items():

@@ -14,8 +14,8 @@ from deltaflow.system.errors import UserError
 SOURCE = "deltaflow.data.sources.arrays"
 
 
-def train_on(
-    samples: Samples, overrides: Iterable[str], directory: Path, is_drawn: bool = True
+def train_on_samples(
+    samples: Samples, overrides: Iterable[str], directory: Path, draws_picture: bool = True
 ) -> Run:
     """Train a network on samples, which take the place of ``data``.
 
@@ -23,7 +23,7 @@ def train_on(
         samples: all of them; ``data.split`` parts them.
         overrides: as on the command line; a batch larger than the samples is all of them.
         directory: where the run leaves its records.
-        is_drawn: whether it leaves its picture too.
+        draws_picture: whether it leaves its picture too.
 
     Raises:
         ValueError: for settings that no run can have, with the command line's message.
@@ -38,6 +38,6 @@ def train_on(
     return run_alone(
         RunPlan(
             config, folder, choices, settings, ["deltaflow.sklearn", *settings],
-            samples=samples, is_drawn=is_drawn,
+            samples=samples, draws_picture=draws_picture,
         )
     )  # fmt: skip

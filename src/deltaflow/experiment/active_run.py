@@ -1,4 +1,4 @@
-"""One run from its first record to its last, trained alone or in a stack."""
+"""A run from taking its directory to its last record, trained alone or in a stack."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -12,12 +12,12 @@ from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
 from deltaflow.config import limits
 from deltaflow.config.hyperparameters import varied
 from deltaflow.experiment import assembly, builders
-from deltaflow.experiment.checkpoint import kept_by
+from deltaflow.experiment.checkpoint import trained_networks
 from deltaflow.experiment.checkpoints.archive import Progress
 from deltaflow.experiment.checkpoints.resumption import keep_rows, take_directory
-from deltaflow.experiment.evaluation import judge
-from deltaflow.experiment.failure import broken_off
-from deltaflow.experiment.plan import RunPlan, keep_settings
+from deltaflow.experiment.evaluation import evaluate
+from deltaflow.experiment.failure import ending_of
+from deltaflow.experiment.plan import RunPlan, write_settings
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.summary import summarize
 from deltaflow.experiment.trainer import device_name
@@ -38,14 +38,19 @@ from deltaflow.verdicts import copied_layers
 
 
 @dataclass
-class RunUnderWay:
-    """A run that has taken its directory.
+class ActiveRun:
+    """A run that has taken its directory and is trained in this process.
+
+    :meth:`load_data` sets ``data``; :meth:`assemble` sets what follows it below.
 
     Attributes:
-        plan: what is to be trained.
-        records: of the run.
-        outcome: the run once it has ended, or what it failed by.
-        progress: how far it had come, if it goes on.
+        plan: the plan of the run.
+        records: the records of the run.
+        outcome: the result, or the error of a failed run; ``None`` until the run has ended.
+        theory: the mean-field theory of the network at initialisation.
+        tables: the writers of the layers table and of the metrics table.
+        copies: hidden layers with units that started as copies; see :func:`copied_layers`.
+        progress: the progress of the checkpoint that the run resumes from, if any.
     """
 
     plan: RunPlan
@@ -60,18 +65,18 @@ class RunUnderWay:
     progress: Progress | None = field(init=False, default=None)
 
     @classmethod
-    def begin(cls, plan: RunPlan) -> "RunUnderWay":
+    def begin(cls, plan: RunPlan) -> "ActiveRun":
         """Take the directory of a run; see :func:`take_directory`."""
         return cls(plan, take_directory(plan))
 
     @property
-    def is_going(self) -> bool:
-        """Whether it has not ended yet."""
+    def is_active(self) -> bool:
+        """Whether the run has not ended yet."""
         return self.outcome is None
 
     @contextmanager
-    def step(self) -> Iterator[None]:
-        """What is done for this run alone: an error in it ends this run and no other.
+    def errors_contained(self) -> Iterator[None]:
+        """Let an error in the block end this run, but no other run.
 
         Raises:
             KeyboardInterrupt: if interrupted.
@@ -80,9 +85,9 @@ class RunUnderWay:
             yield
         except BaseException as caught:
             with interrupts_deferred():
-                ending = broken_off(self.plan.config, caught, self.records)
+                ending = ending_of(self.plan.config, caught, self.records)
                 self.records.abort(ending.status, ending.message)
-            with suppress(Exception):  # which may be what failed
+            with suppress(Exception):  # the loggers may be what failed
                 close(getattr(self, "loggers", ()), succeeded=False)
             if ending.status == "interrupted":
                 raise ending.error from caught
@@ -90,16 +95,16 @@ class RunUnderWay:
             self.outcome = ending.error
 
     def load_data(self, shared: ReplicaDataModule | None = None) -> None:
-        """Load what it trains on.
+        """Check the settings and load the data.
 
         Args:
-            shared: data of another run that has the same.
+            shared: the data of another run with the same source.
 
         Raises:
-            ValueError: for settings that no run can have.
+            ValueError: if a setting is not valid.
         """
         config = self.plan.config
-        keep_settings(self.plan)
+        write_settings(self.plan)
         limits.check(config)
         builders.check_size(config)
         seeds = builders.own_seeds(config)
@@ -114,10 +119,10 @@ class RunUnderWay:
         self.records.note({"folds": self.data.n_folds, "table": table})
 
     def assemble(self) -> None:
-        """Make what it trains.
+        """Build the network and everything else that training needs.
 
         Raises:
-            ValueError: for settings that no run can have.
+            ValueError: if a setting is not valid.
         """
         config, flush_seconds = self.plan.config, self.plan.config.diagnostics.flush_seconds
         self.tables = [self.records.table(schema, flush_seconds) for schema in (LAYERS, METRICS)]
@@ -129,17 +134,17 @@ class RunUnderWay:
             self.progress = keep_rows(self.plan.directory, self.tables, self.loggers)
 
     def flush(self) -> None:
-        """Write all that was recorded."""
+        """Write all pending records."""
         self.records.flush()
         for logger in self.loggers:
             logger.save()
 
     def restart(self) -> None:
-        """Begin again: from the last checkpoint, if it went on, else with nothing recorded.
+        """Start again, from the checkpoint if the run was resumed, else without any records.
 
         Raises:
-            DirectoryLostError: if the directory is not there any more.
-            OSError: if something cannot be removed.
+            DirectoryLostError: if the directory was deleted or moved.
+            OSError: if a file cannot be removed.
         """
         for logger in self.loggers:
             logger.finalize("failed")
@@ -149,11 +154,11 @@ class RunUnderWay:
         self.assemble()
 
     def begin_training(self, device: torch.device, stack: Sequence[str]) -> None:
-        """Note, and tell the loggers before any number comes, what was set and what will come.
+        """Record the device and the stack, and log the hyperparameters before any metric.
 
         Args:
-            device: it trains on.
-            stack: names of the runs that it trains with.
+            device: the device that trains the run.
+            stack: names of all runs in the stack; empty if the run is trained alone.
         """
         module = self.module
         self.records.n_sharing = max(len(stack), 1)
@@ -178,11 +183,11 @@ class RunUnderWay:
         )
 
     def destination(self, start: int = 0, in_stack: bool = False) -> Destination:
-        """Where its records go.
+        """The tables and loggers to which the callbacks write this run's measurements.
 
         Args:
-            start: its first replica in the stack.
-            in_stack: whether other runs are in it, so that no Trainer knows its loggers.
+            start: index of the run's first replica in the stack.
+            in_stack: whether the run is trained with others, so that no Trainer has its loggers.
         """
         network, (layers, metrics) = self.module.network, self.tables
         return Destination(
@@ -196,53 +201,46 @@ class RunUnderWay:
             start=start,
         )
 
-    def conclude(self, n_steps: int) -> None:
-        """Say what came out, and end.
+    def compute_result(self, n_steps: int) -> Run:
+        """Evaluate the trained network, and add the result to the summary.
 
         Args:
-            n_steps: updates made.
-        """
-        self.end(self.sum_up(n_steps))
-
-    def sum_up(self, n_steps: int) -> Run:
-        """Say what came out.
-
-        Args:
-            n_steps: updates made.
+            n_steps: number of updates.
         """
         records, directory = self.records, self.plan.directory
         records.note({"n_steps": n_steps})
         records.close_tables()
         layers, metrics = (read_table(directory, t, is_own=True) for t in (LAYERS, METRICS))
-        # What is left of damaged tables would pass for what is gone.
-        known, heard = (layers.clear(), metrics.clear()) if records.n_lost else (layers, metrics)
+        # The rest of a damaged table would be taken for the whole.
+        intact = (layers.clear(), metrics.clear()) if records.n_lost else (layers, metrics)
         found = summarize(
-            self.plan.config, self.data, self.module, self.theory, self.copies, known, heard,
-            n_steps,
+            self.plan.config, self.data, self.module, self.theory, self.copies, *intact, n_steps,
         )  # fmt: skip
         records.note(found)
-        kept = kept_by(self.module, self.data.preprocessings)
-        going = [i for i, r in enumerate(records.summary.replicas) if not r.has_diverged]
-        judged, fields = judge(self.data, self.module.network.eval(), self.module.objective, going)
+        kept = trained_networks(self.module, self.data.preprocessings)
+        finite = [i for i, r in enumerate(records.summary.replicas) if not r.has_diverged]
+        network, objective = self.module.network.eval(), self.module.objective
+        judged, fields = evaluate(self.data, network, objective, finite)
         records.note(fields)
         return Run(directory, records.summary, layers, metrics, kept, judged)
 
-    def end(self, done: Run, drawn: Future[bytes] | None = None) -> None:
-        """Show what came out, and end.
+    def end(self, result: Run, drawn: Future[bytes] | None = None) -> None:
+        """Write the picture, log the result, and complete the records.
 
         Args:
-            done: what came out.
-            drawn: its picture, if another process draws it.
+            result: the result of the run.
+            drawn: the picture as a PNG, if another process draws it.
         """
-        n_steps = done.record.n_steps or 0
-        if len(done.layers) and self.plan.is_drawn:
-            picture = done.directory / "flow.png"
-            replace_file(picture, result_or_none(drawn) or run_picture.png(*done.drawn))
+        n_steps = result.record.n_steps or 0
+        if len(result.layers) and self.plan.draws_picture:
+            picture = result.directory / "flow.png"
+            png = result_or_none(drawn) or run_picture.png(*result.picture_arguments)
+            replace_file(picture, png)
             log_picture(self.loggers, "flow", picture, n_steps)
-        log_verdicts(self.loggers, done.record.verdicts, n_steps)
-        log_outcome(self.loggers, done.record, n_steps)
+        log_verdicts(self.loggers, result.record.verdicts, n_steps)
+        log_outcome(self.loggers, result.record, n_steps)
         for logger in self.loggers:
             logger.finalize("success")
         close(self.loggers, succeeded=True)
         self.records.complete()
-        self.outcome = replace(done, record=self.records.summary)
+        self.outcome = replace(result, record=self.records.summary)

@@ -134,8 +134,8 @@ def _patience(config: DictConfig, data: ReplicaDataModule, objective: Objective)
     Raises:
         ValueError: if there is no validation part, or the loss does not have the metric.
     """
-    asked = config.trainer.early_stopping
-    if asked.patience is None:
+    settings = config.trainer.early_stopping
+    if settings.patience is None:
         return None
     if not data.has_validation:
         raise UserError(
@@ -143,12 +143,12 @@ def _patience(config: DictConfig, data: ReplicaDataModule, objective: Objective)
             "Use `data.split=[0.6,0.2,0.2]`, or `trainer.early_stopping.patience=null`."
         )
     known = ["loss", *objective.metric_names]
-    if asked.metric not in known:
+    if settings.metric not in known:
         raise UserError(
             f"`trainer.early_stopping.metric` must be one of {', '.join(known)}. Found "
-            f"{asked.metric}. Use `trainer.early_stopping.metric=loss`."
+            f"{settings.metric}. Use `trainer.early_stopping.metric=loss`."
         )
-    return Patience(asked.patience, asked.metric, asked.min_delta)
+    return Patience(settings.patience, settings.metric, settings.min_delta)
 
 
 def _check_batches(config: DictConfig, data: ReplicaDataModule) -> None:

@@ -23,11 +23,11 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.memory import require_memory
 from deltaflow.theory import Array, Theory
 
-_LAYER_BYTES = 5_000  # of a layer's Python objects, at least
-_VALUE_BYTES = 8  # of a number in a table
-_ENOUGH_ROWS = 10_000  # to estimate mean(x²)
+_LAYER_BYTES = 5_000  # Python objects of a layer, at least
+_VALUE_BYTES = 8  # a number in a table
+_ENOUGH_ROWS = 10_000  # rows to estimate mean(x²)
 _MOST_IN_A_BATCH = 64  # samples; a larger batch has nearly the same statistics
-SERVING = (  # keys of `data` that are not arguments of the source
+SERVING = (  # keys of `data` that are arguments of ReplicaData, not of the source
     "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise", "folds",
     "split_seeds",
 )  # fmt: skip
@@ -103,18 +103,18 @@ def check_size(config: DictConfig) -> None:
         n_replicas * parameters * 3 * dtype(config).itemsize
         + _LAYER_BYTES * sum(times for *_, times in layers),
         "The network",
-        f"{asked} with `n_seeds={config.n_seeds}`{_in_words(config)}",
+        f"{asked} with `n_seeds={config.n_seeds}`{_folds_in_words(config)}",
         "Make one of them smaller.",
     )
 
 
-def _in_words(config: DictConfig) -> str:
+def _folds_in_words(config: DictConfig) -> str:
     n = n_folds(config)
     return f" on {n} folds" if n > 1 else ""
 
 
 def check_records(config: DictConfig, data: ReplicaData) -> None:
-    """Refuse a training whose tables do not fit into memory, where they are read at the end.
+    """Refuse a training whose tables do not fit into memory; they are read at the end.
 
     Raises:
         ValueError: if the tables would exceed the memory that is available.
@@ -156,9 +156,9 @@ def objective(config: DictConfig, data: ReplicaData) -> Objective:
     return made
 
 
-def layer_sizes(config: DictConfig, data: ReplicaData, goal: Objective) -> list[int]:
+def layer_sizes(config: DictConfig, data: ReplicaData, objective: Objective) -> list[int]:
     """Number of features, of units of each hidden layer, and of outputs."""
-    return [data.n_features, *hidden_sizes(config), goal.n_outputs]
+    return [data.n_features, *hidden_sizes(config), objective.n_outputs]
 
 
 def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
@@ -177,7 +177,7 @@ def initializer(config: DictConfig, sizes: Sequence[int]) -> Initializer:
     return made
 
 
-def theory(config: DictConfig, data: ReplicaData, goal: Objective) -> Theory:
+def theory(config: DictConfig, data: ReplicaData, objective: Objective) -> Theory:
     """Build the mean-field theory of the network at initialisation.
 
     Raises:
@@ -185,7 +185,7 @@ def theory(config: DictConfig, data: ReplicaData, goal: Objective) -> Theory:
     """
     activation = build_part(config, "activation", nn.Module)
     traits(activation)
-    sizes = layer_sizes(config, data, goal)
+    sizes = layer_sizes(config, data, objective)
     normalization, batch = config.network.normalization, None
     if normalization == "batch":
         some = data.probe(min(data.batch_size, _MOST_IN_A_BATCH))[0].double().cpu().numpy()

@@ -22,7 +22,7 @@ from deltaflow.nn.network import NORMALIZATIONS, OUTPUT_ACTIVATIONS, FullyConnec
 from deltaflow.records import WrongFieldError, decode
 from deltaflow.training.module import StackedModule
 
-_LAYER_BYTES = 128  # that a layer takes in the file, at least
+_LAYER_BYTES = 128  # smallest size of a layer in the file
 _MOST = 1_000_000  # layers, or replicas
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -54,7 +54,7 @@ class _Activation:
 
 
 @dataclass(frozen=True)
-class Kept:
+class TrainedNetworks:
     """The trained networks of a run, with what a prediction needs.
 
     Attributes:
@@ -78,7 +78,7 @@ class Kept:
         return self.preprocessings[0] if self.preprocessings else None
 
 
-def read_checkpoint(directory: Path, activation: nn.Module | None = None) -> Kept | None:
+def read_checkpoint(directory: Path, activation: nn.Module | None = None) -> TrainedNetworks | None:
     """Read the checkpoint of a run.
 
     Args:
@@ -94,10 +94,12 @@ def read_checkpoint(directory: Path, activation: nn.Module | None = None) -> Kep
     return read_archive(directory, partial(_kept, activation=activation))
 
 
-def kept_by(module: StackedModule, preprocessings: Sequence[Preprocessing]) -> Kept:
-    """The same for a run that has just been trained, without reading its file."""
+def trained_networks(
+    module: StackedModule, preprocessings: Sequence[Preprocessing]
+) -> TrainedNetworks:
+    """The networks of a run that has just been trained, without reading its checkpoint."""
     head = module.kept.get("head")
-    return Kept(
+    return TrainedNetworks(
         network=module.network.eval(),
         activation=str(module.kept["architecture"]["activation"]["_target_"]),
         preprocessings=preprocessings,
@@ -106,7 +108,7 @@ def kept_by(module: StackedModule, preprocessings: Sequence[Preprocessing]) -> K
     )
 
 
-def _kept(checkpoint: Any, size: int, activation: nn.Module | None) -> Kept:
+def _kept(checkpoint: Any, size: int, activation: nn.Module | None) -> TrainedNetworks:
     """Decode the content of a checkpoint.
 
     Args:
@@ -130,7 +132,7 @@ def _kept(checkpoint: Any, size: int, activation: nn.Module | None) -> Kept:
         head = decode(Head, kept["head"], "head")
         _check_head(head, preprocessing, own.sizes[-1])
     folded = _by_fold(preprocessing, kept.get("folds"), own)
-    return Kept(network, name, folded, head, _diverged(kept, len(own.seeds)))
+    return TrainedNetworks(network, name, folded, head, _diverged(kept, len(own.seeds)))
 
 
 def _activation(architecture: Any) -> tuple[str, nn.Module | None]:
@@ -150,7 +152,7 @@ def _by_fold(
     """The preprocessing of each fold.
 
     Args:
-        preprocessing: that of the first fold.
+        preprocessing: the preprocessing of the first fold.
         folds: moments of every fold, as the checkpoint stores them; ``None`` without folds.
         own: the architecture.
     """

@@ -1,4 +1,4 @@
-"""The ends of runs that were trained together: what came out, while others are drawn."""
+"""Completes runs that were trained together; a second process draws their pictures meanwhile."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -6,69 +6,73 @@ from contextlib import contextmanager
 
 import torch
 
-from deltaflow.experiment.active_run import RunUnderWay
+from deltaflow.experiment.active_run import ActiveRun
 from deltaflow.experiment.result import Run
 from deltaflow.figures import run_picture
 from deltaflow.system.processes import n_cores
 from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.training.callbacks import Progress
 
-_ENOUGH = 8  # runs whose pictures take longer than the second process needs to start
+_ENOUGH = 8  # runs whose pictures take longer than the start of the second process
 
 
 @contextmanager
-def drawing_beside(n_runs: int) -> Iterator[SecondProcess | None]:
-    """The process that draws, which starts while runs train; ``None`` where it would not pay.
+def picture_process(n_runs: int) -> Iterator[SecondProcess | None]:
+    """Start the process that draws pictures, while the runs train.
 
     Args:
-        n_runs: to be drawn.
+        n_runs: number of pictures to draw.
+
+    Yields:
+        The process; ``None`` if there are few pictures, only one core, or no process to be had.
     """
-    artist, before = None, running_process()
+    drawer, before = None, running_process()
     if n_runs >= _ENOUGH and n_cores() > 1:
         try:
-            artist = second_process()
-            artist.load(run_picture.__name__)
-        except OSError:  # no more processes: it draws here
-            artist = None
+            drawer = second_process()
+            drawer.load(run_picture.__name__)
+        except OSError:  # no more processes: the pictures are drawn here
+            drawer = None
     try:
-        yield artist
+        yield drawer
     except BaseException:
-        if artist is not None and artist is not before:
-            artist.end()  # nobody will look at what it draws
+        if drawer is not None and drawer is not before:
+            drawer.end()  # its pictures are not needed any more
         raise
 
 
-def conclude(
-    runs: Sequence[tuple[RunUnderWay, int]], artist: SecondProcess | None, bar: Progress | None
+def complete_runs(
+    runs: Sequence[tuple[ActiveRun, int]], drawer: SecondProcess | None, bar: Progress | None
 ) -> None:
-    """Bring runs to their ends.
+    """Evaluate, draw and end runs that have been trained.
 
     Args:
-        runs: with the updates that they made.
-        artist: draws while numbers are summed up; what it has not begun then is drawn here.
-        bar: of the whole command; ``None`` for none.
+        runs: each run with its number of updates.
+        drawer: the process that draws pictures while this one evaluates; a picture that it has not
+            begun by then is drawn here.
+        bar: the command's progress bar; ``None`` for none.
     """
-    waiting: list[tuple[RunUnderWay, Run, Future[bytes] | None]] = []
+    waiting: list[tuple[ActiveRun, Run, Future[bytes] | None]] = []
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if artist is not None else before)  # the artist has the other core
+    torch.set_num_threads(1 if drawer is not None else before)  # the drawer has the other core
     try:
         for run, n_steps in runs:
-            with run.step():
-                done = run.sum_up(n_steps)
-                drawn = None
-                if artist is not None and len(done.layers):
-                    drawn = artist.submit(run_picture.png, *done.drawn)
-                waiting.append((run, done, drawn))
+            with run.errors_contained():
+                result = run.compute_result(n_steps)
+                picture = None
+                if drawer is not None and len(result.layers):
+                    picture = drawer.submit(run_picture.png, *result.picture_arguments)
+                waiting.append((run, result, picture))
             while waiting and (waiting[0][2] is None or waiting[0][2].done()):
                 _end(*waiting.pop(0), bar)
         while waiting:
-            _end(*waiting.pop(), bar)  # the last one first, for the artist begins with the first
+            _end(*waiting.pop(), bar)  # the last first, because the drawer begins with the first
     finally:
         torch.set_num_threads(before)
 
 
-def _end(run: RunUnderWay, done: Run, drawn: Future[bytes] | None, bar: Progress | None) -> None:
-    with run.step():
-        run.end(done, drawn)
+def _end(run: ActiveRun, result: Run, picture: Future[bytes] | None, bar: Progress | None) -> None:
+    with run.errors_contained():
+        run.end(result, picture)
     if bar is not None:
-        bar.end(run.plan.directory.name.partition("_")[2])
+        bar.end(run.plan.label)

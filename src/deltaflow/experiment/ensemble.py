@@ -17,7 +17,7 @@ from deltaflow.nn.head import Head
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
 
-_ROWS = 10_000  # that are predicted at once
+_ROWS = 10_000  # rows per batch of predictions
 
 
 class Ensemble(nn.Module):
@@ -90,12 +90,12 @@ class Ensemble(nn.Module):
         return self.preprocessing.classes or self.preprocessing.targets
 
     def values(self, features: np.typing.NDArray[np.float64]) -> Tensor:
-        """The same as :meth:`forward`, computed in batches of rows to save memory."""
+        """Call :meth:`forward` in batches of rows, to save memory."""
         parts = torch.from_numpy(features).split(_ROWS)
         return torch.cat([self(part) for part in parts], dim=1)
 
     def predict(self, table: Table) -> pl.DataFrame:
-        """The joint prediction of the networks for each row of a table.
+        """The ensemble's prediction for each row of a table.
 
         Args:
             table: the path of a file, a polars frame, or a mapping from column names to values.
@@ -110,12 +110,12 @@ class Ensemble(nn.Module):
             spread of a single network is null.
 
         Raises:
-            ValueError: if a column is missing, or a value is not as in training, with its place.
+            ValueError: if a column is missing, or a value is not of the kind seen in training.
         """
         return self.summary(self.values(read_unseen(table, self.preprocessing).features))
 
     def summary(self, values: Tensor) -> pl.DataFrame:
-        """The joint prediction of the networks, with the columns of :meth:`predict`.
+        """The ensemble's prediction, with the columns of :meth:`predict`.
 
         Args:
             values: the result of :meth:`forward`, ``[R, n_rows, n_values]``.

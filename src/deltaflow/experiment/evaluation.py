@@ -1,4 +1,4 @@
-"""What a trained network makes of rows whose class or numbers are known."""
+"""Evaluates a trained network on rows with known targets, if possible on rows it has not seen."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,49 +18,50 @@ from deltaflow.nn.task import Classification, Regression
 from deltaflow.records import Confusion, Fit, TargetFit
 
 _MOST_CLASSES = 20
-_CELLS = 64  # of the plane, on a side
-_MOST_SEEDS = 32  # whose decisions are asked for
-_MARGIN = 0.08  # around the rows, of their extent
-_MOST_POINTS = 300
+_CELLS = 64  # grid points per side of the decision map
+_MOST_SEEDS = 32  # replicas that vote in the decision map
+_MARGIN = 0.08  # around the rows, as a share of their range
+_MOST_POINTS = 300  # rows in the scatter plot
 
 
-def judge(
-    data: ReplicaData, network: FullyConnected, objective: Objective, going: Sequence[int]
+def evaluate(
+    data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
 ) -> tuple[Classified | Fitted | None, dict[str, Any]]:
-    """What a network makes of the rows that it has not trained on, and the fields of the summary.
+    """Evaluate a network on the test part, else the validation part, else the training part.
 
     Args:
-        data: of the run.
-        network: as trained; left in evaluation mode.
-        objective: that turns outputs into predictions.
-        going: indices of the replicas that did not diverge.
+        data: the run's data.
+        network: the trained network; it is left in evaluation mode.
+        objective: the objective, which turns outputs into predictions.
+        replicas: indices of the replicas that did not diverge.
+
+    Returns:
+        The predictions for the picture, or ``None`` if there are none to show; and the field
+        ``confusion`` or ``fit`` of the summary.
     """
-    if (classes := classified(data, network, objective, going)) is not None:
+    if (classes := evaluate_classes(data, network, objective, replicas)) is not None:
         counted = Confusion(classes.part, classes.classes, classes.confusion.tolist())
         return classes, {"confusion": asdict(counted)}
-    if (numbers := fitted(data, network, objective, going)) is not None:
+    if (numbers := evaluate_numbers(data, network, objective, replicas)) is not None:
         scores = zip(numbers.targets, numbers.r2.tolist(), numbers.rmse.tolist(), strict=True)
         targets = [TargetFit(name, _finite(r2), _finite(rmse)) for name, r2, rmse in scores]
         return numbers, {"fit": asdict(Fit(numbers.part, targets))}
     return None, {}
 
 
-def classified(
-    data: ReplicaData, network: FullyConnected, objective: Objective, going: Sequence[int]
+def evaluate_classes(
+    data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
 ) -> Classified | None:
-    """Let a network judge the rows that it has not trained on, if there are any.
+    """The confusion matrix of a network, and its decision map for two features.
 
-    Args:
-        data: of the run.
-        network: as trained; left in evaluation mode.
-        objective: that turns outputs into predictions.
-        going: indices of the replicas that did not diverge.
+    The arguments are those of :func:`evaluate`.
 
     Returns:
-        ``None`` if there are no classes, too many, or no replica that has not diverged.
+        The counts, summed over replicas; ``None`` if the targets are numbers, there are more than
+        20 classes, every replica diverged, or there are folds and only a training part.
     """
     task = objective.task
-    if not isinstance(task, Classification) or task.n_classes > _MOST_CLASSES or not going:
+    if not isinstance(task, Classification) or task.n_classes > _MOST_CLASSES or not replicas:
         return None
     network.eval()
     k, part = task.n_classes, _part(data)
@@ -71,9 +72,9 @@ def classified(
     features, targets, seen = [], [], 0
     with torch.no_grad():
         for x, y in _batches(data, part):
-            taken = objective.predict(network(x))[list(going)].cpu().numpy()
-            true, place = y[list(going)].cpu().numpy(), seen + np.arange(y.shape[1])
-            limits = np.array(n_judged or [len(place) + seen] * len(y))[list(going), None]
+            taken = objective.predict(network(x))[list(replicas)].cpu().numpy()
+            true, place = y[list(replicas)].cpu().numpy(), seen + np.arange(y.shape[1])
+            limits = np.array(n_judged or [len(place) + seen] * len(y))[list(replicas), None]
             counted = place < limits
             np.add.at(counts, (true[counted], taken[counted]), 1)
             seen += y.shape[1]
@@ -82,23 +83,30 @@ def classified(
         decisions = None
         if data.n_features == 2 and data.n_folds == 1:  # folds standardise the plane differently
             rows = np.concatenate(features).astype(float), np.concatenate(targets)
-            decisions = _decisions(network, objective, *rows, going[:_MOST_SEEDS])
+            decisions = _decisions(network, objective, *rows, replicas[:_MOST_SEEDS])
     return Classified(part, task.classes, counts, decisions)
 
 
-def fitted(
-    data: ReplicaData, network: FullyConnected, objective: Objective, going: Sequence[int]
+def evaluate_numbers(
+    data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
 ) -> Fitted | None:
-    """The same of numbers: :func:`classified`; ``None`` if there are none to predict, or folds."""
+    """R² and RMSE of a network for each target, averaged over replicas.
+
+    The arguments are those of :func:`evaluate`.
+
+    Returns:
+        The scores and some points; ``None`` if the targets are classes, every replica diverged, or
+        there are folds.
+    """
     task, part = objective.task, _part(data)
-    if not isinstance(task, Regression) or not going or data.n_folds > 1:
-        return None  # folds have rows and units of their own
+    if not isinstance(task, Regression) or not replicas or data.n_folds > 1:
+        return None  # each fold has its own rows and units
     network.eval()
-    errors = torch.zeros(len(going), task.n_targets, dtype=torch.float64)
+    errors = torch.zeros(len(replicas), task.n_targets, dtype=torch.float64)
     targets, means = [], []
     with torch.no_grad():
         for x, y in _batches(data, part):
-            predicted = objective.predict(network(x))[list(going)].double().cpu()
+            predicted = objective.predict(network(x))[list(replicas)].double().cpu()
             targets.append(y[0].double().cpu())
             means.append(predicted[:, :_MOST_POINTS].mean(0))
             errors += (predicted - targets[-1]).square().sum(1)
@@ -115,7 +123,7 @@ def _decisions(
     objective: Objective,
     points: Array,
     targets: Array,
-    going: Sequence[int],
+    replicas: Sequence[int],
 ) -> Decisions:
     low, high = points.min(0), points.max(0)
     margin = _MARGIN * (high - low) + 1e-9
@@ -124,7 +132,7 @@ def _decisions(
     like = next(network.parameters())
     asked = torch.as_tensor(plane, dtype=like.dtype, device=like.device)
     taken = objective.predict(network(asked.expand(network.n_replicas, -1, -1)))
-    votes = torch.nn.functional.one_hot(taken[list(going)].long()).sum(0).argmax(-1)
+    votes = torch.nn.functional.one_hot(taken[list(replicas)].long()).sum(0).argmax(-1)
     chosen = votes.cpu().numpy().reshape(_CELLS, _CELLS)
     return Decisions((x[0], x[-1], y[0], y[-1]), chosen, points, targets)
 
@@ -140,7 +148,7 @@ def _part(data: ReplicaData) -> Part:
 
 
 def _batches(data: ReplicaData, part: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """The rows of a part, ``[R, n, n_features]``, and their classes, ``[R, n]``."""
+    """Batches of a part: features ``[R, n, n_features]``, and targets ``[R, n, …]``."""
     if part == "training":
         x, shape = data.probe(10_000), data.training_targets(10_000).shape
         return iter([(x, data.training_targets(10_000).expand(len(x), *shape))])

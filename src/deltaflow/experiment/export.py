@@ -24,7 +24,7 @@ from deltaflow.system.errors import UserError
 
 
 def export(ensemble: Ensemble, form: str) -> bytes:
-    """The content of a file with the networks.
+    """Serialise the networks of an ensemble.
 
     ``onnx``: the input is ``features [rows, n]`` in double precision, with NaN for a gap that is
     filled. If a column is a category or has an indicator, each column ``[rows]`` is an input under
@@ -48,8 +48,8 @@ def export(ensemble: Ensemble, form: str) -> bytes:
     return {"onnx": _onnx, "torchscript": _torchscript, "state_dict": _state_dict}[form](ensemble)
 
 
-class _Together(nn.Module):
-    """An ensemble that returns a tuple of tensors, as both formats need it."""
+class _TupleOutput(nn.Module):
+    """An ensemble that returns a tuple of tensors, as ONNX and TorchScript need it."""
 
     def __init__(self, ensemble: Ensemble) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def _torchscript(ensemble: Ensemble) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.jit is deprecated in favour of torch.export
-        traced = torch.jit.trace(_Together(ensemble), _example(ensemble))
+        traced = torch.jit.trace(_TupleOutput(ensemble), _example(ensemble))
         torch.jit.save(
             traced, buffer, _extra_files={"deltaflow.json": json.dumps(_notes(ensemble))}
         )
@@ -106,7 +106,7 @@ def _onnx(ensemble: Ensemble) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # internal deprecations of PyTorch
             program = torch.onnx.export(
-                _Together(ensemble),
+                _TupleOutput(ensemble),
                 (_example(ensemble),),
                 input_names=["features"],
                 output_names=outputs,

@@ -1,4 +1,4 @@
-"""The ending of a run that does not complete: an interruption or a failure."""
+"""How a run ends that does not complete: it is interrupted, or it fails."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +28,13 @@ class Ending:
     error: BaseException
 
 
-def broken_off(config: DictConfig, caught: BaseException, records: Recording) -> Ending:
-    """Decide whether a run was interrupted or has failed.
+def ending_of(config: DictConfig, caught: BaseException, records: Recording) -> Ending:
+    """Decide whether an error means that a run was interrupted or that it has failed.
 
-    After an interruption was asked for, any error counts as an interruption.
+    After a signal has asked for an interruption, every error counts as one.
     """
     if was_interrupted(caught):
-        return Ending("interrupted", None, interrupted(records.directory))
+        return Ending("interrupted", None, interruption(records.directory))
     if not isinstance(caught, Exception):  # sys.exit() in a part, or a panic of polars
         name = type(caught).__name__
         caught = RuntimeError(f"{name}: {caught}").with_traceback(caught.__traceback__)
@@ -46,7 +46,7 @@ def broken_off(config: DictConfig, caught: BaseException, records: Recording) ->
     return Ending("failed", explain(error), error)
 
 
-def interrupted(directory: Path) -> KeyboardInterrupt:
+def interruption(directory: Path) -> KeyboardInterrupt:
     """The exception whose message says where the records are, and how to resume the run."""
     where = short_path(directory)
     return KeyboardInterrupt(
@@ -55,7 +55,7 @@ def interrupted(directory: Path) -> KeyboardInterrupt:
 
 
 def was_interrupted(caught: BaseException) -> bool:
-    """Whether an interruption was asked for, or the error is one."""
+    """Whether a signal has asked for an interruption, or the error is one."""
     return interrupt_requested() or _is_interruption(caught)
 
 

@@ -48,38 +48,38 @@ def identity(config: DictConfig) -> str:
 def _settings(config: DictConfig) -> dict[str, Any]:
     """All settings; references are resolved, except those to Hydra's settings.
 
-    A run of a stack is noted once Hydra has been left, where none of these could be resolved.
+    A run of a stack is recorded after Hydra has been left, and then they cannot be resolved.
     """
-    typed = OmegaConf.to_container(config)
+    raw = OmegaConf.to_container(config)
     try:
-        found = OmegaConf.to_container(OmegaConf.create(_without_hydra(typed)), resolve=True)
+        found = OmegaConf.to_container(OmegaConf.create(_without_hydra(raw)), resolve=True)
     except OmegaConfBaseException:  # a reference cannot be resolved: the run will fail
-        found = typed
-    settings = _followed(typed, found)
+        found = raw
+    settings = _resolved(raw, found)
     assert isinstance(settings, dict)
     return settings
 
 
-def _without_hydra(typed: Any) -> Any:
-    if isinstance(typed, dict):
-        return {key: _without_hydra(value) for key, value in typed.items()}
-    if isinstance(typed, list):
-        return [_without_hydra(value) for value in typed]
-    return None if _leads_to_hydra(typed) else typed
+def _without_hydra(raw: Any) -> Any:
+    if isinstance(raw, dict):
+        return {key: _without_hydra(value) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [_without_hydra(value) for value in raw]
+    return None if _refers_to_hydra(raw) else raw
 
 
-def _followed(typed: Any, found: Any) -> Any:
-    if _leads_to_hydra(typed):
-        return typed
-    if isinstance(typed, dict):
-        return {str(key): _followed(typed[key], found[key]) for key in typed}
-    if isinstance(typed, list):
-        return [_followed(*pair) for pair in zip(typed, found, strict=True)]
+def _resolved(raw: Any, found: Any) -> Any:
+    if _refers_to_hydra(raw):
+        return raw
+    if isinstance(raw, dict):
+        return {str(key): _resolved(raw[key], found[key]) for key in raw}
+    if isinstance(raw, list):
+        return [_resolved(*pair) for pair in zip(raw, found, strict=True)]
     return found
 
 
-def _leads_to_hydra(typed: Any) -> bool:
-    return isinstance(typed, str) and "${hydra:" in typed
+def _refers_to_hydra(raw: Any) -> bool:
+    return isinstance(raw, str) and "${hydra:" in raw
 
 
 def _remove(tree: Any, path: list[str]) -> None:

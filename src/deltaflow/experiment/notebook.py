@@ -13,14 +13,14 @@ from deltaflow.records import Summary
 from deltaflow.terminal.numbers import spread
 from deltaflow.terminal.run import metric_cells
 
-_MOST = 20  # configurations that are shown
+_MOST = 20  # rows of the ranking
 
 
 def run_html(title: str, record: Summary, picture: Figure | None) -> str:
     """HTML with the verdicts, the metrics and the picture of a run.
 
     Args:
-        title: a line that names what was run.
+        title: title of the run.
         record: the run's summary.
         picture: the picture of the flow; ``None`` if no flow was recorded.
     """

@@ -17,7 +17,7 @@ from deltaflow.system.files import make_folder, replace_file
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run that is to be trained.
+    """A run before it is trained.
 
     Attributes:
         config: the configuration that was composed from ``conf/``.
@@ -30,7 +30,7 @@ class RunPlan:
             instead of ``config``; ``None`` if ``config`` has its references.
         sha: the run's :func:`identity`; ``None`` if it is not known yet.
         samples: samples in memory, which replace the source that ``data`` names.
-        is_drawn: whether the picture ``flow.png`` is written.
+        draws_picture: whether the picture ``flow.png`` is written.
     """
 
     config: DictConfig
@@ -42,19 +42,24 @@ class RunPlan:
     composed: DictConfig | None = None
     sha: str | None = None
     samples: Samples | None = None
-    is_drawn: bool = True
+    draws_picture: bool = True
+
+    @property
+    def label(self) -> str:
+        """The name of the run directory without its number."""
+        return self.directory.name.partition("_")[2]
 
 
-def summary_of_start(plan: RunPlan) -> Summary:
-    """The first summary of a run, before it trains."""
+def first_summary_of(plan: RunPlan) -> Summary:
+    """The summary that a run has before it trains."""
     choices = option_names(plan.config, plan.choices)
     values = _hyperparameters(plan.config, choices)
     sha = plan.sha or identity(plan.composed or plan.config)
     return first_summary(choices, plan.overrides, plan.command, values, sha)
 
 
-def keep_settings(plan: RunPlan) -> None:
-    """Write ``.hydra/`` as Hydra would, once the run has taken its directory."""
+def write_settings(plan: RunPlan) -> None:
+    """Write ``.hydra/`` as Hydra would, after the run has taken its directory."""
     kept = {
         "config.yaml": OmegaConf.to_yaml(plan.composed or plan.config),
         "overrides.yaml": OmegaConf.to_yaml(list(plan.overrides)),

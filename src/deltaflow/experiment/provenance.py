@@ -1,4 +1,4 @@
-"""What a run was made from: command, versions, commit, machine."""
+"""The origin of a run: command, settings, versions, commit and machine."""
 
 import importlib.metadata
 import os

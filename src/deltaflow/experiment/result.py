@@ -13,7 +13,7 @@ from torch import nn
 
 from deltaflow.comparison.flow_numbers import without_diverged
 from deltaflow.data import Table
-from deltaflow.experiment.checkpoint import Kept, read_checkpoint
+from deltaflow.experiment.checkpoint import TrainedNetworks, read_checkpoint
 from deltaflow.experiment.ensemble import Ensemble
 from deltaflow.experiment.notebook import run_html
 from deltaflow.figures import run_picture
@@ -35,14 +35,14 @@ class Run:
         layers: the layers table, a row per seed, step and layer.
         metrics: the metrics table, a row per seed, epoch and split.
         kept: the trained networks with what a prediction needs; ``None`` without a checkpoint.
-        judged: predictions for labelled rows, for the picture; ``None`` if there are none.
+        judged: predictions for rows with known targets, for the picture; ``None`` if it has none.
     """
 
     directory: Path
     record: Summary
     layers: pl.DataFrame
     metrics: pl.DataFrame
-    kept: Kept | None
+    kept: TrainedNetworks | None
     judged: Classified | Fitted | None = None
 
     @property
@@ -87,7 +87,7 @@ class Run:
         return Ensemble(kept.network, kept.preprocessings, kept.head, usable)
 
     def predict(self, table: Table) -> pl.DataFrame:
-        """The joint prediction of the networks; see :meth:`Ensemble.predict`."""
+        """The ensemble's prediction for each row; see :meth:`Ensemble.predict`."""
         return self.ensemble.predict(table)
 
     @cached_property
@@ -118,10 +118,12 @@ class Run:
                 f"A picture of the flow needs its records. Found none in {self.directory}. "
                 "Run with `diagnostics=default`."
             )
-        return run_picture.draw(*self.drawn)
+        return run_picture.draw(*self.picture_arguments)
 
     @property
-    def drawn(self) -> tuple[pl.DataFrame, str, str, pl.DataFrame, Classified | Fitted | None]:
+    def picture_arguments(
+        self,
+    ) -> tuple[pl.DataFrame, str, str, pl.DataFrame, Classified | Fitted | None]:
         """The arguments of ``run_picture.draw``."""
         record, verdicts = self.record, self.record.verdicts
         return (
@@ -134,7 +136,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        """A line that names what was run."""
+        """A line with the options, depth and seeds of the run."""
         choices, replicas = self.record.choices, self.record.replicas
         named = [choices.get(group) for group in ("activation", "init", "data", "loss")]
         depth = self.layers["layer"].max()
@@ -150,7 +152,7 @@ class Run:
 
 
 def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
-    """Read a run from its directory, also one that is still training or was stopped.
+    """Read a run from its directory, even if it is still training or was stopped.
 
     The directory need not be trusted: nothing is unpickled, only classes of PyTorch and deltaflow
     are built, no link is followed, and no file is read that does not fit into memory.

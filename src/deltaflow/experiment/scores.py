@@ -1,4 +1,4 @@
-"""Scores of a run's networks on labelled rows, for the ensemble and for single networks."""
+"""Scores of a run's networks on rows with known targets, as an ensemble and one by one."""
 
 from dataclasses import dataclass
 
@@ -19,18 +19,18 @@ class Score:
 
     Attributes:
         name: name of the score, such as ``accuracy``.
-        together: score of the networks' mean prediction.
-        alone: mean of the single networks' scores; ``None`` if the score needs several networks.
+        ensemble: score of the networks' mean prediction.
+        single: mean score of the single networks; ``None`` if the score needs several networks.
     """
 
     name: str
-    together: float
-    alone: float | None
+    ensemble: float
+    single: float | None
 
 
 @dataclass(frozen=True)
-class Assessment:
-    """The scores of a run's networks.
+class EnsembleScores:
+    """The scores of an ensemble.
 
     Attributes:
         n_rows: number of rows.
@@ -43,10 +43,10 @@ class Assessment:
     scores: tuple[Score, ...]
 
 
-def assess(
+def ensemble_scores(
     ensemble: Ensemble, values: Tensor, targets: np.typing.NDArray[np.generic]
-) -> Assessment:
-    """Compute the scores of predictions.
+) -> EnsembleScores:
+    """Score the predictions of an ensemble.
 
     Args:
         ensemble: the networks that made the predictions.
@@ -69,7 +69,7 @@ def assess(
         if n > 1:
             inside = (wanted - mean).abs() <= 2 * values.std(0)
             scores.append(Score("within_two_spreads", float(inside.double().mean()), None))
-    return Assessment(len(wanted), n, tuple(scores))
+    return EnsembleScores(len(wanted), n, tuple(scores))
 
 
 def _of_numbers(ensemble: Ensemble, values: Tensor, mean: Tensor, wanted: Tensor) -> list[Score]:

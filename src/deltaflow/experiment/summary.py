@@ -1,4 +1,4 @@
-"""What is concluded from a run that has trained: results, theory beside them, verdicts."""
+"""Summarises a trained run: results, comparison with theory, and verdicts."""
 
 import warnings
 from collections.abc import Mapping
@@ -30,17 +30,17 @@ def summarize(
     metrics: pl.DataFrame,
     n_steps: int,
 ) -> dict[str, Any]:
-    """The fields of the summary that say what came out, and what to think of it.
+    """The fields of the summary with the results and the verdicts.
 
     Args:
-        config: of the run.
-        data: that it trained on.
-        module: that it trained.
-        theory: of its network.
-        copies: hidden layers whose units started as copies.
-        layers: its layers table.
-        metrics: its metrics table.
-        n_steps: updates made.
+        config: the run's configuration.
+        data: the run's data.
+        module: the trained module.
+        theory: the mean-field theory of the network at initialisation.
+        copies: hidden layers with units that started as copies; see :func:`copied_layers`.
+        layers: the layers table.
+        metrics: the metrics table.
+        n_steps: number of updates.
 
     Returns:
         ``status``, ``rows``, ``replicas``, ``metrics``, ``flow``, ``theory``, ``largest_class``
@@ -82,10 +82,10 @@ def summarize(
 
 
 def _judge(evidence: verdicts.Evidence) -> list[dict[str, Any]]:
-    """The verdicts; none, and a warning, should judging fail: results shall not go with it."""
+    """The verdicts; none, with a warning, if judging fails, so that the results are kept."""
     try:
         return [verdicts.recorded(verdict) for verdict in verdicts.judge(evidence)]
-    except Exception as error:  # whatever is raised by a φ of the user's own, or by a mistake here
+    except Exception as error:  # from the user's own φ, or a fault in the verdicts
         warnings.warn(f"No verdicts: {explain(error)}", stacklevel=2)
         return []
 

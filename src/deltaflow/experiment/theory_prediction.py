@@ -15,10 +15,10 @@ _HUGE = np.array([1e24])  # a variance q so large that φ' takes only its limits
 
 
 def predict_network(title: str, theory: Theory, input_second_moment: Array) -> NetworkPrediction:
-    """Compute what theory predicts of a network.
+    """Compute the mean-field prediction for a network at initialisation.
 
     Args:
-        title: a line that names the network.
+        title: title of the prediction.
         theory: the network's theory.
         input_second_moment: mean of x² over the features of each sample, ``[n_samples]``.
 
@@ -45,7 +45,7 @@ def draw_phase_diagram(
     Args:
         forecast: the prediction for the network.
         input_second_moment: mean of x² over the features of each sample, ``[n_samples]``.
-        runs: runs that are shown as points.
+        runs: runs to show as points.
 
     Raises:
         ValueError: if the network has no hidden layer.
@@ -73,7 +73,7 @@ def draw_phase_diagram(
 def prediction_title(
     theory: Theory, choices: dict[str, str | None], overrides: Sequence[str]
 ) -> str:
-    """A line with the options, or the classes, that theory depends on."""
+    """The title of a prediction: the options or classes that theory depends on."""
     own = {"activation": theory.moments.activation, "init": theory.initializer}
     names = [
         type(own[group]).__name__

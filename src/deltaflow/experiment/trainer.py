@@ -1,4 +1,4 @@
-"""The Trainer: on what, how precisely, how long, and with how many threads."""
+"""Builds Lightning's Trainer, and sets the number of threads."""
 
 import copy
 import logging
@@ -28,8 +28,8 @@ from deltaflow.training.parts import number_of_parts
 from deltaflow.training.stack import Stack
 
 _LIBRARIES = r"(lightning|torch|tensorboard|mlflow)\b"
-_TRIALS = 3  # passes, of which the fastest counts
-_WORTH_IT = 0.8  # of the time with one thread
+_N_TIMED = 3  # passes that are timed; the fastest counts
+_WORTH_IT = 0.8  # share of the time with one thread that several threads may take
 _ENOUGH = 2**21  # multiplications of a forward pass; with fewer, threads wait longer than they work
 
 
@@ -41,10 +41,18 @@ def make_trainer(
     run_loggers: Sequence[Logger],
     storage: Storage | None = None,
 ) -> pl.Trainer:
-    """The Trainer: one device, checkpoints where a callback keeps them, no output of its own.
+    """Build a Trainer with one device, without output of its own.
+
+    Args:
+        config: the run's configuration.
+        data: the data.
+        directory: the run directory.
+        run_callbacks: the callbacks; checkpointing is on if one of them is a ``Checkpoint``.
+        run_loggers: the loggers.
+        storage: reads and writes checkpoints; ``None`` for the default.
 
     Raises:
-        ValueError: if the accelerator is not there, or cannot work in this precision.
+        ValueError: if the accelerator is missing, or does not support the precision.
     """
     accelerator = _accelerator(config)
     limit = config.trainer.max_batches
@@ -66,7 +74,7 @@ def make_trainer(
         limit_val_batches=limit if data.has_validation else 0,
         limit_test_batches=limit,
         profiler=_profiler(config, directory),
-        log_every_n_steps=1,  # what is logged is logged by epoch
+        log_every_n_steps=1,  # values are logged once per epoch
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
@@ -74,21 +82,21 @@ def make_trainer(
 
 
 @contextmanager
-def computed(
+def configured_threads(
     config: DictConfig, module: StackedModule, data: ReplicaData, threads: int | None = None
 ) -> Iterator[None]:
-    """Let the cores of the processor share the work, and leave PyTorch as it was.
+    """Set the number of threads for a training, and restore PyTorch's number at the end.
 
-    The parts of a large stack go to threads of ours, which meet once a step. Within one part
-    PyTorch's own threads meet in every product: whether that helps is tried, unless
-    ``trainer.threads`` says how many there are. A training that goes on takes as many as it began
-    with: others would add up in another order.
+    The parts of a large stack are computed by this package's own threads, which synchronise once
+    per step. Otherwise PyTorch's threads synchronise in every product; whether that helps is
+    measured, unless ``trainer.threads`` gives their number. A resumed training uses the same
+    number as before, because sums are rounded differently with another number.
 
     Args:
-        config: of the run, or of one of a stack.
-        module: that is trained.
-        data: that it is trained on.
-        threads: of the training that goes on; ``None`` if one begins.
+        config: the configuration of any run of the training.
+        module: the module to train.
+        data: the training data.
+        threads: number of threads of the resumed training; ``None`` for a new training.
     """
     before = torch.get_num_threads()
     number = config.trainer.threads or before
@@ -97,7 +105,7 @@ def computed(
     if not in_parts and config.trainer.threads is None:
         if threads is not None:
             number = max(1, min(threads, os.cpu_count() or 1))
-        elif not _helps(network, data, number):
+        elif not _threads_help(network, data, number):
             number = 1
     for one in module.runs if isinstance(module, Stack) else [module]:
         one.kept["threads"] = number
@@ -109,40 +117,40 @@ def computed(
         torch.set_num_threads(before)
 
 
-def _helps(network: FullyConnected, data: ReplicaData, number: int) -> bool:
-    """Whether a forward and backward pass takes less time with so many threads than with one.
+def _threads_help(network: FullyConnected, data: ReplicaData, number: int) -> bool:
+    """Whether a forward and backward pass is faster with ``number`` threads than with one.
 
-    Small networks are not tried, so that chance decides nothing: their records are the same again.
+    Small networks always use one thread, without a measurement, so their records are reproducible.
     """
     n_products = network.n_replicas * network.n_parameters * data.batch_size
     if number < 2 or n_products < _ENOUGH:
         return False
     seconds: dict[int, float] = {}
-    trial = copy.deepcopy(network)
-    x = torch.zeros(network.n_replicas, data.batch_size, data.n_features).to(trial.layers[0].weight)
+    timed = copy.deepcopy(network)
+    x = torch.zeros(network.n_replicas, data.batch_size, data.n_features).to(timed.layers[0].weight)
     try:
-        for n in (1, number) * _TRIALS:
+        for n in (1, number) * _N_TIMED:
             torch.set_num_threads(n)
             started = time.perf_counter()
-            trial(x).sum().backward()
+            timed(x).sum().backward()
             seconds[n] = min(seconds.get(n, math.inf), time.perf_counter() - started)
-    except Exception:  # of the user's own code, which will say so in training
+    except Exception:  # from the user's own code; training will report it
         return False
     return seconds[number] < _WORTH_IT * seconds[1]
 
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's remarks on devices and epochs out of the way; warnings still come."""
+    """Silence Lightning's messages on devices and epochs; warnings are still shown."""
     names = ("lightning.pytorch", "lightning.fabric")
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            # All schedules go by epoch here, the one-cycle too; Lightning would rather have steps.
-            for category in (DeprecationWarning, FutureWarning):  # of libraries among themselves
+            for category in (DeprecationWarning, FutureWarning):  # for authors of libraries
                 warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
+            # Lightning expects one-cycle schedules by step, but here all schedules go by epoch.
             warnings.filterwarnings("ignore", message=r".* scheduler is using 'interval': 'epoch'")
             yield
     finally:
@@ -151,7 +159,7 @@ def quiet_lightning() -> Iterator[None]:
 
 
 def device_name(device: torch.device) -> str:
-    """What a device is called in the records."""
+    """The name of a device in the records."""
     if device.type == "cuda":
         return f"{device.type} ({torch.cuda.get_device_name(device)})"
     return device.type

@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from deltaflow.config.messages import explain
 from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.stacked_training import recorders
-from deltaflow.experiment.trainer import computed, make_trainer, quiet_lightning
+from deltaflow.experiment.trainer import configured_threads, make_trainer, quiet_lightning
 from deltaflow.live_page.evaluation import Evaluation, TrainingSetup, evaluate
 from deltaflow.live_page.history import History, Metrics
 from deltaflow.records import METRICS
@@ -161,7 +161,7 @@ class Training:
         gate = Gate(self, setup)
         callbacks = [gate, *recorders(config, [destination], [], None), *assembly.callbacks(config)]
         trainer = make_trainer(config, data, Path(), callbacks, [])
-        with computed(config, module, data):
+        with configured_threads(config, module, data):
             trainer.fit(module, datamodule=data)
             if data.has_test:
                 trainer.test(module, datamodule=data, verbose=False)

@@ -124,11 +124,11 @@ def test_a_run_of_a_sweep_is_reproduced_to_rounding(said, tmp_path):
 def test_differences_of_what_is_no_number():
     key = {"seed": [0] * 4, "epoch": range(4), "split": ["train"] * 4}
     one = METRICS.frame(key | {"loss": [1.0, math.nan, math.inf, None]})
-    assert differences(METRICS, one, one).most == 0
+    assert differences(METRICS, one, one).maximum == 0
     for value, first in ((math.nan, 0), (None, 0), (2.0, 0)):
         other = METRICS.frame(key | {"loss": [value, math.nan, math.inf, None]})
         found = differences(METRICS, one, other)
         assert (found.maximum, found.first) == (0.5 if value == 2.0 else math.inf, first)
     other = METRICS.frame(key | {"loss": [1.0, math.nan, -math.inf, 0.0]})
     assert differences(METRICS, one, other).first == 2
-    assert differences(LAYERS, LAYERS.frame({}), LAYERS.frame({})).most == 0
+    assert differences(LAYERS, LAYERS.frame({}), LAYERS.frame({})).maximum == 0

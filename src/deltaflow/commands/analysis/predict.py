@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     _check(settings)
     from deltaflow.data import read_unseen  # torch takes its time
     from deltaflow.experiment.result import load_run
-    from deltaflow.experiment.scores import assess
+    from deltaflow.experiment.scores import ensemble_scores
     from deltaflow.terminal.new_rows import print_predictions, print_scores
 
     ensemble, out = load_run(settings.run).ensemble, console()
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str]) -> None:
     predictions = ensemble.summary(values)
     print_predictions(out, predictions, len(values), rows.extra)
     if rows.targets is not None:
-        found = assess(ensemble, values[:, rows.judged], rows.targets)
-        scores = {score.name: (score.together, score.alone) for score in found.scores}
+        found = ensemble_scores(ensemble, values[:, rows.judged], rows.targets)
+        scores = {score.name: (score.ensemble, score.single) for score in found.scores}
         print_scores(out, found.n_rows, scores)
     if settings.out is not None:
         write = (

@@ -13,7 +13,7 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from deltaflow.config.names import resume_command
 from deltaflow.experiment.checkpoints.archive import Progress, read_progress
-from deltaflow.experiment.plan import RunPlan, summary_of_start
+from deltaflow.experiment.plan import RunPlan, first_summary_of
 from deltaflow.records import Recording, TableWriter
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import read_file, replace_file
@@ -36,7 +36,7 @@ def take_directory(plan: RunPlan) -> Recording:
             f"A run goes on in its own directory, alone. Found `resume={resumed}` with the "
             f"directory {plan.directory}. Use `{resume_command(resumed)}`."
         )
-    return Recording(plan.directory, summary_of_start(plan), resumed is not None)
+    return Recording(plan.directory, first_summary_of(plan), resumed is not None)
 
 
 def keep_rows(
