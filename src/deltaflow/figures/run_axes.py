@@ -13,6 +13,8 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from deltaflow.figures.canvas import CanvasWithMemory
+
 
 class RunAxes:
     """A figure with empty axes.
@@ -39,6 +41,7 @@ class RunAxes:
     def __init__(self, has_curves: bool, draw_judged: Callable[[Axes, Any], None] | None) -> None:
         self.draw_judged = draw_judged
         self.figure = Figure(figsize=(13, 8.2), dpi=100)
+        CanvasWithMemory(self.figure)
         above = self.figure.add_gridspec(
             1, 2 + has_curves, left=0.045, right=0.988, bottom=0.475, top=0.82, wspace=0.2,
             width_ratios=[1.25, 1, 0.85][: 2 + has_curves],

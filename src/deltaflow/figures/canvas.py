@@ -1,0 +1,74 @@
+"""A canvas that copies the pixels of a text that it has drawn before.
+
+Fonts take half the time of a run's picture, and most texts of a sweep's pictures are the same at
+the same place. A copy is taken only of what stands on white, and put only where all is white, so
+the pixels are those that drawing would give.
+"""
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from matplotlib.backend_bases import GraphicsContextBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
+
+_MOST = 2000  # texts that are kept, of about 8 kB each
+_BORDER = 3  # pixels around a text that its letters may reach into
+_WHITE = 255
+Array = np.typing.NDArray[np.uint8]
+
+
+class CanvasWithMemory(FigureCanvasAgg):
+    """A canvas for a figure that is drawn again and again."""
+
+    def get_renderer(self) -> RendererAgg:
+        """The renderer, which stays."""
+        width, height = self.get_width_height(physical=True)
+        renderer: RendererAgg | None = getattr(self, "renderer", None)
+        size = width, height, self.figure.dpi
+        if renderer is None or (renderer.width, renderer.height, renderer.dpi) != size:
+            renderer = self.renderer = RendererWithMemory(*size)
+        return renderer
+
+
+class RendererWithMemory(RendererAgg):
+    """Draws a text, or copies the pixels that it had before."""
+
+    def __init__(self, width: float, height: float, dpi: float) -> None:
+        super().__init__(width, height, dpi)  # type: ignore[no-untyped-call]
+        self._kept: dict[Hashable, Array] = {}
+
+    def draw_text(
+        self, gc: GraphicsContextBase, x: float, y: float, s: str, prop: FontProperties,
+        angle: float, ismath: Any = False, mtext: Text | None = None,
+    ) -> None:  # fmt: skip
+        """Draw a text; the arguments are those of Matplotlib's renderers."""
+
+        def draw() -> None:
+            arguments = gc, x, y, s, prop, angle, ismath, mtext
+            super(RendererWithMemory, self).draw_text(*arguments)  # type: ignore[no-untyped-call]
+
+        pixels = None if mtext is None else self._pixels_of(mtext)
+        if pixels is None or gc.get_clip_rectangle() is not None or pixels.min() < _WHITE:
+            draw()
+            return
+        look = gc.get_rgb(), gc.get_alpha(), gc.get_antialiased()
+        key = s, x, y, hash(prop), angle, ismath, look, pixels.shape
+        if (kept := self._kept.get(key)) is not None:
+            pixels[...] = kept
+            return
+        draw()
+        if len(self._kept) >= _MOST:
+            self._kept.clear()
+        self._kept[key] = pixels.copy()
+
+    def _pixels_of(self, text: Text) -> Array | None:
+        """The pixels of a text and its border, ``[height, width, 4]``; ``None`` for no text."""
+        box = text.get_window_extent(self)
+        left, right = int(box.x0) - _BORDER, int(box.x1) + _BORDER + 1
+        top, bottom = int(self.height - box.y1) - _BORDER, int(self.height - box.y0) + _BORDER + 1
+        pixels = np.asarray(self.buffer_rgba())  # type: ignore[no-untyped-call]
+        found = pixels[max(top, 0) : bottom, max(left, 0) : right]
+        return found if found.size else None
