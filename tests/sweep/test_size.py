@@ -3,7 +3,7 @@
 import pytest
 from hydra import initialize_config_dir
 
-from deltaflow.sweep.size import MOST_RUNS, extent
+from deltaflow.sweep.size import MOST_RUNS, values_per_setting
 from running import CONF, options
 
 ALLOWED = [
@@ -28,25 +28,29 @@ REFUSED = {
 
 @pytest.mark.parametrize("overrides", ALLOWED, ids=str)
 def test_what_can_be_begun_passes(overrides):
-    extent(overrides, None)
+    values_per_setting(overrides, None)
 
 
 @pytest.mark.parametrize(("found", "overrides"), REFUSED.items(), ids=str)
 def test_what_cannot_is_counted(found, overrides):
     with pytest.raises(ValueError, match=rf"at most {MOST_RUNS:,} runs\. Found {found}, with "):
-        extent(overrides, None)
+        values_per_setting(overrides, None)
 
 
 def test_the_values_of_an_experiment_file_count():
     params = {"seed": "range(0,1000)", "activation": "relu,tanh"}
-    extent([], params)
+    values_per_setting([], params)
     with pytest.raises(ValueError, match=r"with 1,000 values of `seed`"):
-        extent(["network.depth=range(0,10)"], params)
-    extent(["network.depth=range(0,10)", "seed=3"], params)
+        values_per_setting(["network.depth=range(0,10)"], params)
+    values_per_setting(["network.depth=range(0,10)", "seed=3"], params)
 
 
 def test_a_pattern_has_as_many_values_as_options_that_it_fits():
     with initialize_config_dir(str(CONF), version_base=None):
-        assert extent(["activation=glob(*)"], None) == {"activation": len(options("activation"))}
-        assert extent(["activation=glob([s*,t*],exclude=si*)"], None) == {"activation": 3}
-        assert extent(["seed=glob(*)"], None) == {}  # which Hydra refuses
+        assert values_per_setting(["activation=glob(*)"], None) == {
+            "activation": len(options("activation"))
+        }
+        assert values_per_setting(["activation=glob([s*,t*],exclude=si*)"], None) == {
+            "activation": 3
+        }
+        assert values_per_setting(["seed=glob(*)"], None) == {}  # which Hydra refuses

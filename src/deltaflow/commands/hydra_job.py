@@ -137,7 +137,7 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
             name = given.directory.name
             if given.granted:
                 _write_to(given.directory)
-                if given.goes_on:
+                if given.resumes:
                     config.resume = str(given.directory)
                 outcome = yield _plan(config, command, sha)
                 if isinstance(outcome, BaseException):

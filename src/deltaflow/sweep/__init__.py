@@ -1,1 +1,1 @@
-"""The runs of a multirun: where each goes, which process trains it, and the report on all."""
+"""Sweeps, Hydra's multiruns: directories, locks between processes, progress, search, report."""

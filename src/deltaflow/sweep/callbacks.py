@@ -1,4 +1,4 @@
-"""What happens around the runs of a sweep: a directory of their own, and their report."""
+"""Hydra callbacks of a sweep: prepare its directory at the start, write its report at the end."""
 
 import math
 import shlex
@@ -20,40 +20,40 @@ from deltaflow.config.hyperparameters import swept
 from deltaflow.config.messages import explain, print_error
 from deltaflow.config.names import axes, resume_override
 from deltaflow.sweep.progress import show_progress, stop_progress
-from deltaflow.sweep.size import extent
+from deltaflow.sweep.size import values_per_setting
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import printable, short_path
 
-# The sweep that this process conducts: when it is stopped from outside, Hydra does not tell.
 CURRENT_SWEEP: ContextVar[DictConfig | None] = ContextVar("CURRENT_SWEEP", default=None)
+"""The sweep of this process; needed when it is interrupted, which calls no callback of Hydra."""
 
 
 class DirectoryCallback(Callback):
-    """Before any run of a sweep begins: where they all go, and at the end, whether they went."""
+    """Prepares the directory of a sweep, and reports failed runs by the exit status."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Make the sweep's directory ready.
+        """Check the sweep and prepare its directory.
 
         Raises:
-            SystemExit: with status 1, if the records of another are in it, or if there is no
-                sweep in it that could be resumed.
+            SystemExit: with status 1, if an override is not valid, the directory has other
+                records, or there is no sweep to resume.
         """
-        from deltaflow.sweep.directory import open_sweep  # a lone run does not wait for polars
+        from deltaflow.sweep.directory import open_sweep  # a single run does not wait for polars
 
         try:
             sweep, resumed = Path(config.hydra.sweep.dir), config.sweep.resume
-        except OmegaConfBaseException:  # Hydra will meet the same error, and say so
+        except OmegaConfBaseException:  # Hydra will report the same error
             return
         varied: dict[str, float] = {}
         try:
             _refuse_resume(config.hydra.overrides.task)
-            _refuse_several(config.hydra.overrides.task)
+            _refuse_several_values(config.hydra.overrides.task)
             limits.check_values(config, "sweep.")
             sweeper = str(OmegaConf.select(config, "hydra.sweeper._target_")).rpartition(".")[2]
             params = OmegaConf.select(config, "hydra.sweeper.params")
             if sweeper in ("BasicSweeper", "CombinationSweeper"):
-                with suppress(HydraException):  # which Hydra will meet, and say so
-                    varied = extent(config.hydra.overrides.task, params)
+                with suppress(HydraException):  # Hydra will report it
+                    varied = values_per_setting(config.hydra.overrides.task, params)
             elif sweeper == "SearchSweeper":
                 varied = dict.fromkeys(axes(config.hydra.overrides.task, params), math.inf)
             if resumed is not None and Path(resumed) != sweep:
@@ -63,23 +63,23 @@ class DirectoryCallback(Callback):
                     "out."
                 )
             open_sweep(sweep, resumed is not None)
-            # It has no number yet, but from now on it is known to all runs what varies.
+            # Resolving the name here lets all runs know which settings vary.
             with suppress(OmegaConfBaseException):
                 _ = config.hydra.sweep.subdir
             CURRENT_SWEEP.set(config)
             _announce(config, varied)
             launcher = str(OmegaConf.select(config, "hydra.launcher._target_"))
-            if not launcher.endswith("StackLauncher"):  # which has a bar of its own
+            if not launcher.endswith("StackLauncher"):  # it has its own progress bar
                 show_progress(sweep, round(math.prod(varied.values())) if varied else None)
         except (ValueError, OSError) as error:
             print_error(explain(error))
             raise SystemExit(1) from error  # Hydra swallows any other exception of a callback
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Tell by the exit status of failures that left no record.
+        """Exit with status 1 if a run has failed, even without a record of it.
 
         Raises:
-            SystemExit: with status 1 if there was one.
+            SystemExit: with status 1 if a run has failed.
         """
         from deltaflow.sweep.directory import has_failed
 
@@ -88,24 +88,24 @@ class DirectoryCallback(Callback):
 
 
 def _announce(config: DictConfig, varied: Mapping[str, float]) -> None:
-    """Say at once what a sweep will train, and what there is to watch."""
+    """Print what the sweep will train, and how to watch it."""
     from deltaflow.terminal.screen import announce
 
     choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
     counts = " × ".join(f"{name} ({n:g})" for name, n in varied.items())
     n_runs = f"{math.prod(varied.values()):g} runs: {counts}" if varied else ""
-    if math.inf in varied.values():  # of a search
+    if math.inf in varied.values():  # a search
         n_runs = f"{config.hydra.sweeper.n_trials} trials: {', '.join(varied)}"
-    with suppress(OmegaConfBaseException):  # a reference leads nowhere: the runs will say so
+    with suppress(OmegaConfBaseException):  # an unresolvable reference, which the runs will report
         said = " · ".join(filter(None, [n_runs, describe(config, choices, varied)]))
         announce("Sweep", said, watch_note(config, choices))
 
 
 def _refuse_resume(overrides: Sequence[str]) -> None:
-    """Refuse what goes on with one run.
+    """Refuse ``resume=…``, which resumes a single run.
 
     Raises:
-        ValueError: if it is there.
+        ValueError: if it is among the overrides.
     """
     for override in overrides:
         if override.lstrip("+").startswith("resume="):
@@ -115,11 +115,11 @@ def _refuse_resume(overrides: Sequence[str]) -> None:
             )
 
 
-def _refuse_several(overrides: Sequence[str]) -> None:
-    """Refuse several values of what is one for a sweep.
+def _refuse_several_values(overrides: Sequence[str]) -> None:
+    """Refuse several values for a setting of the sweep itself.
 
     Raises:
-        ValueError: for the first.
+        ValueError: for the first such setting.
     """
     for name in swept(overrides):
         if name.startswith("sweep."):
@@ -131,7 +131,7 @@ def _refuse_several(overrides: Sequence[str]) -> None:
 
 
 def resume_hint() -> str:
-    """What to type to go on with the sweep that this process conducts; empty if there is none."""
+    """How to resume the sweep of this process, as a sentence; empty if there is none."""
     config = CURRENT_SWEEP.get()
     if config is None:
         return ""
@@ -140,7 +140,7 @@ def resume_hint() -> str:
 
 
 def report_stopped_sweep() -> None:
-    """The end of a sweep that was stopped, or whose launcher broke: the report on what there is."""
+    """Report on the runs of a sweep that was interrupted or whose launcher failed."""
     from deltaflow.sweep.directory import has_runs
 
     stop_progress()
@@ -151,7 +151,7 @@ def report_stopped_sweep() -> None:
 
 
 class RankingCallback(Callback):
-    """At the end of a multirun: its ranking and its report, and the exit status."""
+    """Prints the ranking of a sweep, writes its report, and sets the exit status."""
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Print the ranking, and write the report into the sweep's directory.
@@ -163,11 +163,11 @@ class RankingCallback(Callback):
         stop_progress()
         directory = Path(config.hydra.sweep.dir)
         try:
-            failed = self._conclude(directory)
+            failed = self._report(directory)
         except KeyboardInterrupt:
             again = f"`python scripts/report.py {shlex.quote(str(directory))}`"
             raise KeyboardInterrupt(f"All runs are there. {again} reports on them.") from None
-        except Exception as error:  # which Hydra would swallow
+        except Exception as error:  # Hydra would swallow it
             print_error(f"The runs could not be compared. {explain(error)}")
             raise SystemExit(1) from error
         finally:
@@ -175,8 +175,8 @@ class RankingCallback(Callback):
         if failed:
             raise SystemExit(1)
 
-    def _conclude(self, directory: Path) -> bool:
-        """Show and write the report; return whether anything is amiss."""
+    def _report(self, directory: Path) -> bool:
+        """Print and write the report; return whether a run or the report has failed."""
         from deltaflow.comparison.collection import collect
         from deltaflow.sweep.report import (
             print_places,
@@ -222,7 +222,7 @@ class RankingCallback(Callback):
         for what, step in (("shown", show), ("written", write)):
             try:
                 step()
-            except Exception as error:  # one must not keep the other from happening
+            except Exception as error:  # the other step is still possible
                 print_error(f"The report could not be {what}. {explain(error)}")
                 failed = True
         return failed

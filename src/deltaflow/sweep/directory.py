@@ -1,4 +1,4 @@
-"""The directory of a sweep: new or going on, and what its processes tell each other there."""
+"""The directory of a sweep: it is prepared here, and holds the files that its processes share."""
 
 import os
 import re
@@ -17,26 +17,24 @@ from deltaflow.system.files import (
     replace_file,
 )
 
-SHARED = ".sweep"  # what the processes of a sweep tell each other
+SHARED = ".sweep"  # folder with the files that the processes of a sweep share
 _FAILED = "failed"
 REPLACED = "replaced-"
-_CONFIG = "multirun.yaml"  # Hydra writes it, links or not
+_CONFIG = "multirun.yaml"  # Hydra writes it, and would follow a link
 _LARGEST_CONFIG = 2**26  # bytes
 NUMBER = re.compile("[0-9]{1,9}")
 
 
 def open_sweep(sweep: Path, resumed: bool) -> None:
-    """Make a sweep's directory ready, before any run begins.
+    """Prepare the directory of a sweep before any run begins.
 
     Args:
-        sweep: its directory; made if it is new.
-        resumed: whether it is to go on; else it must be new.
+        sweep: the sweep's directory; it is created if it does not exist.
+        resumed: whether a sweep is resumed; else the directory must have no runs.
 
     Raises:
-        UnusableFileError: if a link, or something else that is not the sweep's own, is where
-            the sweep will write.
-        ValueError: if there are runs in a directory that should be new, or no sweep where one
-            should go on.
+        UnusableFileError: if a path to which the sweep writes is a link or not a regular file.
+        ValueError: if a new sweep's directory has runs, or there is no sweep to resume.
     """
     if not resumed and has_runs(sweep):
         raise UserError(
@@ -44,7 +42,7 @@ def open_sweep(sweep: Path, resumed: bool) -> None:
             f"{sweep}. Name a new one, delete that, or go on with it: "
             f"`{resume_override(str(sweep))}`."
         )
-    is_configured = _is_configured(sweep)  # or refused, whatever else is there
+    is_configured = _is_configured(sweep)  # first, because it refuses links
     has_begun = has_runs(sweep) or is_configured or os.path.lexists(sweep / SHARED)
     if resumed and not has_begun:
         if os.path.lexists(sweep / SUMMARY):
@@ -56,27 +54,27 @@ def open_sweep(sweep: Path, resumed: bool) -> None:
             "that the sweep printed, such as outputs/sweep_…; it starts where the command runs."
         )
     sweep.mkdir(parents=True, exist_ok=True)
-    make_folder(sweep / SHARED)  # from now on it can be resumed
+    make_folder(sweep / SHARED)  # from now on the sweep can be resumed
     remove_file(sweep / SHARED / _FAILED)
     if resumed:
-        _clear(sweep)
+        _clean_up(sweep)
 
 
-def _clear(sweep: Path) -> None:
-    """Remove what a sweep that was killed has left half made.
+def _clean_up(sweep: Path) -> None:
+    """Remove incomplete directories that a killed sweep has left.
 
     Raises:
-        UnusableFileError: if a link to nowhere is where a run of it would be.
+        UnusableFileError: if the directory of a run is a broken link.
     """
     for rest in folders(sweep / SHARED):
-        if rest.name.startswith(REPLACED):  # somebody was killed while deleting
+        if rest.name.startswith(REPLACED):  # the process was killed while deleting it
             shutil.rmtree(rest, ignore_errors=True)
     for name in os.listdir(sweep):
         if NUMBER.match(name) and (sweep / name).is_symlink() and not (sweep / name).exists():
-            make_folder(sweep / name)  # which refuses it
-    for directory in folders(sweep):  # or before there was a summary
+            make_folder(sweep / name)  # it refuses a link
+    for directory in folders(sweep):  # killed before the summary was written
         if SLUG.fullmatch(directory.name) and not os.path.lexists(directory / SUMMARY):
-            with suppress(OSError):  # there is more in it
+            with suppress(OSError):  # it has other files
                 for name in os.listdir(directory):
                     if name.startswith(f".{SUMMARY}."):
                         (directory / name).unlink()
@@ -84,26 +82,26 @@ def _clear(sweep: Path) -> None:
 
 
 def has_runs(sweep: Path) -> bool:
-    """Whether a run of a sweep has begun."""
+    """Whether the directory of a sweep has a run."""
     return any(os.path.lexists(folder / SUMMARY) for folder in folders(sweep))
 
 
 def note_failure(sweep: Path) -> None:
-    """Remember that a run has failed, whether or not it left a record of that."""
+    """Record that a run has failed, even if the run itself left no record."""
     make_folder(sweep / SHARED)
     replace_file(sweep / SHARED / _FAILED, b"")
 
 
 def has_failed(sweep: Path) -> bool:
-    """Whether a run has failed since the sweep began, or was resumed."""
+    """Whether a run has failed since the sweep was started or resumed."""
     return os.path.lexists(sweep / SHARED / _FAILED)
 
 
 def _is_configured(sweep: Path) -> bool:
-    """Whether Hydra has written the sweep's configuration, which it will write again.
+    """Whether Hydra has written the sweep's configuration; it will be written again.
 
     Raises:
-        UnusableFileError: if it would write somewhere else.
+        UnusableFileError: if the file is a link or not a regular file.
     """
     try:
         open_file(sweep, _CONFIG, _LARGEST_CONFIG).close()

@@ -1,17 +1,14 @@
-"""Going on with a sweep: what is there, who may train what, and where a run may go.
+"""Decides which process may train a run of a sweep, and in which directory.
 
-The runs of a sweep are told apart by their identity, whatever their number, so a sweep may
-be resumed with more values, in another order or with another launcher. Several processes can
-work on one sweep: the workers of a parallel launcher, those that a killed sweep left behind,
-a second resume. They agree by locks of the system on files in ``<sweep>/.sweep``, one for
-each identity, held as long as the run is going. A lock dies with its process, whatever kills
-that, so nothing stale can be left, and everything else is read from the records themselves.
-Those may be anybody's: links are not followed, and nothing is written but in files and folders
-that are the sweep's own.
+Runs are recognised by their identity, not by their number, so a sweep may be resumed with more
+values, in another order or with another launcher. Several processes can work on one sweep: the
+workers of a parallel launcher, those that a killed sweep left behind, a second resume. For each
+identity they lock a file in ``<sweep>/.sweep`` while the run is trained. The system releases a
+lock when its process ends, so no lock is stale. Everything else is read from the records, which
+are not trusted: links are not followed.
 
-A run that completed, or diverged, stays as it is. One that was interrupted or killed goes on from
-its checkpoint. What is left of one that failed, or has no checkpoint, gives way to the new run:
-that measures all of it again, and more.
+A completed or diverged run is kept. An interrupted or killed run is resumed from its checkpoint. A
+run that failed, or has no checkpoint, is replaced by the new run.
 """
 
 import itertools
@@ -36,30 +33,30 @@ from deltaflow.system.files import (
 from deltaflow.system.processes import locked
 
 _FINISHED = ("completed", "diverged")
-_PLACE = ".place"  # ends the name of a file that says where the run of an identity is
+_PLACE = ".place"  # suffix of the file that names the run directory of an identity
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to train one run of a sweep, which one process at a time can hold.
+    """The right to train one run of a sweep, which only one process at a time can hold.
 
     Attributes:
-        directory: where it goes; or of the run that makes it needless.
-        finished: the summary of a run that is there already, finished.
-        running: the summary of a run of the same identity that another process works on.
-        stopped: whether another run has failed, and that ends the sweep.
-        goes_on: whether the run is in the directory already, and goes on from its checkpoint.
+        directory: the run directory; if the lease is not granted, that of the existing run.
+        finished: the summary of a finished run with the same identity, if any.
+        running: the summary of a run with the same identity in another process, if any.
+        stopped: whether another run has failed, which ends the sweep.
+        resumes: whether a run in ``directory`` is resumed from its checkpoint.
     """
 
     directory: Path
     finished: Summary | None = None
     running: Summary | None = None
     stopped: bool = False
-    goes_on: bool = False
+    resumes: bool = False
 
     @property
     def granted(self) -> bool:
-        """Whether the run is to begin."""
+        """Whether the run may be trained."""
         return self.finished is None and self.running is None and not self.stopped
 
 
@@ -67,23 +64,23 @@ class Lease:
 def lease(
     sweep: Path, wanted: Path, identity: str, resumed: bool, fail_fast: bool
 ) -> Iterator[Lease]:
-    """Say, without waiting, whether a run may begin, and keep others from it meanwhile.
+    """Decide without waiting whether a run may be trained, and lock it during the block.
 
     Args:
         sweep: the sweep's directory.
-        wanted: the directory that the run would like, made already.
-        identity: of the run's configuration.
-        resumed: whether the sweep goes on. In a new one every run is granted, also two that
-            differ in nothing but where they compute.
-        fail_fast: whether the failure of another run is the end.
+        wanted: the directory proposed for the run; it exists already.
+        identity: the identity of the run's configuration.
+        resumed: whether the sweep is resumed. In a new sweep every run is granted, even two with
+            the same identity, which differ only in their device.
+        fail_fast: whether the failure of another run ends the sweep.
 
     Yields:
-        The lease. If it is not granted, ``wanted`` is gone, unless there is something in it or
-        the one who holds the lease may be about to write there.
+        The lease. If it is not granted, ``wanted`` is removed, unless it has files or the holder
+        of the lock may be about to write there.
 
     Raises:
-        UnusableFileError: if a link, or something else that is not the sweep's own, is where
-            the sweep or the run would write.
+        UnusableFileError: if a path to which the sweep or run writes is a link or not a regular
+            file.
     """
     make_folder(sweep / SHARED)
     with locked(sweep / SHARED / identity) as mine:
@@ -94,47 +91,47 @@ def lease(
         if found.granted and found.directory == wanted:
             make_folder(wanted)
         if found.granted and mine:
-            _note_place(sweep, identity, found.directory.name)
+            _note_directory(sweep, identity, found.directory.name)
         if found.directory != wanted or (mine and not found.granted):
-            with suppress(OSError):  # there is something in it
+            with suppress(OSError):  # it has files
                 wanted.rmdir()
         yield found
 
 
 def _lease(sweep: Path, wanted: Path, identity: str, mine: bool) -> Lease:
-    runs = _noted(sweep, identity) or _runs_of(sweep, identity)
+    runs = _noted_run(sweep, identity) or _runs_of(sweep, identity)
     for directory, summary in runs:
         if summary.status in _FINISHED:
             return Lease(directory, finished=summary)
     for directory, summary in runs:
         if not mine or summary.is_alive(directory):
             return Lease(directory, running=summary)
-    if not mine:  # it begins just now, in another process
+    if not mine:  # another process is just starting it
         return Lease(wanted, running=Summary(status="running"))
-    stopped = [found for found, summary in runs if _can_go_on(found, summary)]
+    resumable = [found for found, summary in runs if _is_resumable(found, summary)]
     for directory, _ in runs:
-        if directory not in stopped[:1]:
-            _replace(sweep, directory)
-    if stopped:
-        return Lease(stopped[0], goes_on=True)
-    return Lease(runs[0][0] if runs else _numbered(sweep, wanted))
+        if directory not in resumable[:1]:
+            _remove_run(sweep, directory)
+    if resumable:
+        return Lease(resumable[0], resumes=True)
+    return Lease(runs[0][0] if runs else _free_directory(sweep, wanted))
 
 
-def _can_go_on(directory: Path, summary: Summary) -> bool:
+def _is_resumable(directory: Path, summary: Summary) -> bool:
     return summary.status != "failed" and os.path.lexists(directory / CHECKPOINT)
 
 
-def _note_place(sweep: Path, identity: str, name: str) -> None:
-    """Leave a hint for the next who asks; it may be wrong.
+def _note_directory(sweep: Path, identity: str, name: str) -> None:
+    """Write the name of the run directory as a hint for later leases; it may become wrong.
 
-    A folder may come from anybody: no name of one is written but such as runs are given.
+    Only names that a run can have are written.
     """
     if SLUG.fullmatch(name):
         replace_file(sweep / SHARED / f"{identity}{_PLACE}", name.encode("ascii"))
 
 
-def _noted(sweep: Path, identity: str) -> list[tuple[Path, Summary]]:
-    """The finished run of an identity, found without looking at all runs."""
+def _noted_run(sweep: Path, identity: str) -> list[tuple[Path, Summary]]:
+    """The finished run of an identity by the hint, which avoids reading all runs."""
     with suppress(OSError, ValueError):
         noted = read_file(sweep / SHARED, f"{identity}{_PLACE}", limit=255).decode("ascii")
         if SLUG.fullmatch(noted) and not (sweep / noted).is_symlink():
@@ -147,22 +144,22 @@ def _noted(sweep: Path, identity: str) -> list[tuple[Path, Summary]]:
 def _runs_of(sweep: Path, identity: str) -> list[tuple[Path, Summary]]:
     found = []
     for directory in folders(sweep):
-        with suppress(ValueError):  # no summary: nobody's
+        with suppress(ValueError):  # not a run
             summary = read_summary(directory)
             if summary.identity == identity:
                 found.append((directory, summary))
     return found
 
 
-def _replace(sweep: Path, directory: Path) -> None:
-    """Remove what is left of a run, so that at no moment half of it could be taken for a run."""
+def _remove_run(sweep: Path, directory: Path) -> None:
+    """Remove a run directory; it is renamed first, so that no half of it is taken for a run."""
     gone = sweep / SHARED / f"{REPLACED}{secrets.token_hex(8)}"
     directory.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
 
 
-def _numbered(sweep: Path, wanted: Path) -> Path:
-    """The directory that was wanted, or one of another number if a run has that already."""
+def _free_directory(sweep: Path, wanted: Path) -> Path:
+    """The proposed directory, or one with the next free number if its number is taken."""
     with locked(sweep / SHARED / "numbers", wait=True):
         own, _, rest = wanted.name.partition("_")
         is_free = not wanted.is_symlink() and not any(wanted.iterdir())

@@ -1,4 +1,4 @@
-"""The progress of a sweep whose runs are trained elsewhere, as its directory tells of it."""
+"""Shows the progress of a sweep whose runs other processes train, by reading its directory."""
 
 import re
 import sys
@@ -14,37 +14,42 @@ from deltaflow.system.files import folders
 
 _CLEAR = "\r\x1b[2K"
 _INTERVAL = 0.5  # seconds
-_LONGEST = 60  # letters of a run's name
+_LONGEST = 60  # characters of a run's name
 _SHOWN: ContextVar["SweepProgress | None"] = ContextVar("_SHOWN", default=None)
 
 
 def show_progress(sweep: Path, n_runs: int | None) -> None:
-    """Say on a terminal, and nowhere else, how far a sweep is, until ``stop_progress``."""
+    """Show the progress on a terminal until :func:`stop_progress`; nothing if output is redirected.
+
+    Args:
+        sweep: the sweep's directory.
+        n_runs: number of runs in the sweep; ``None`` if it is not known.
+    """
     if sys.stdout.isatty():
         _SHOWN.set(SweepProgress(sweep, n_runs))
 
 
 def stop_progress() -> None:
-    """Take away what ``show_progress`` shows, if it does."""
+    """Remove the line that :func:`show_progress` shows, if any."""
     if shown := _SHOWN.get():
         shown.stop()
         _SHOWN.set(None)
 
 
 class SweepProgress:
-    """Says in the last line of a terminal how many runs have ended, until it is stopped.
+    """Shows in the last line of a terminal how many runs have ended, until it is stopped.
 
-    The cursor stays at the line's start, so what any process prints takes its place, and the next
-    look at the directory writes it again below.
+    The cursor stays at the start of the line, so output of any process overwrites it, and the next
+    update writes it again below.
 
     Args:
-        sweep: its directory.
-        n_runs: that it will have; ``None`` if that is not known.
+        sweep: the sweep's directory.
+        n_runs: number of runs in the sweep; ``None`` if it is not known.
     """
 
     def __init__(self, sweep: Path, n_runs: int | None) -> None:
         self._sweep, self._n_runs = sweep, n_runs
-        self._known = _ended(sweep, set())  # of a sweep that goes on
+        self._known = _ended(sweep, set())  # not empty if the sweep is resumed
         self._n_before = len(self._known)
         self._label = ""
         self._began = time.monotonic()
@@ -53,13 +58,13 @@ class SweepProgress:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take the line away."""
+        """Stop updating and remove the line."""
         self._stopped.set()
         self._thread.join()
         _write(_CLEAR)
 
     def line(self) -> str:
-        """What there is to say now: «5/16 · tanh, xavier · 1:10 left»."""
+        """The current text, such as «5/16 · tanh, xavier · 1:10 left»."""
         new = _ended(self._sweep, self._known)
         self._known |= new
         if new:
@@ -79,19 +84,19 @@ class SweepProgress:
 
 
 def _ended(sweep: Path, known: set[str]) -> set[str]:
-    """The names of the runs that have ended, but for those that are known to have."""
-    from deltaflow.records import read_summary  # the first line of a run does not wait for polars
+    """The names of runs that have ended, without those in ``known``."""
+    from deltaflow.records import read_summary  # imported late, because polars is slow to import
 
     found = set()
     for folder in folders(sweep):
         if folder.name not in known and SLUG.fullmatch(folder.name):
-            with suppress(ValueError, OSError):  # it is being written
+            with suppress(ValueError, OSError):  # the summary is being written
                 if read_summary(folder).status != "running":
                     found.add(folder.name)
     return found
 
 
 def _write(text: str) -> None:
-    with suppress(OSError, ValueError):  # a terminal that was closed meanwhile
+    with suppress(OSError, ValueError):  # the terminal was closed
         sys.stdout.write(text)
         sys.stdout.flush()

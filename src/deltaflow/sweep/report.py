@@ -1,4 +1,4 @@
-"""A report on runs: gathered once, ranked in the terminal, written as tables, page and figures."""
+"""A report on runs: their comparison, written as a table, a page and figures."""
 
 import os
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ PAGE, FIGURES = "report.html", "figures"
 
 @dataclass(frozen=True)
 class Report:
-    """A report that is ready to be shown and written.
+    """The content of a report.
 
     Attributes:
-        directory: where it goes.
-        grouped: the runs.
-        comparison: what it says of them.
+        directory: the directory into which it is written.
+        grouped: the runs, grouped by configuration.
+        comparison: the comparison of the groups.
     """
 
     directory: Path
@@ -36,7 +36,7 @@ class Report:
 
     @property
     def has_failures(self) -> bool:
-        """Whether a run failed or was stopped."""
+        """Whether a run failed or was interrupted."""
         statuses = {run.status for run in self.grouped.runs.values()}
         return bool(statuses & {"failed", "interrupted"})
 
@@ -48,27 +48,24 @@ def report_on(
     baseline: str | None = None,
     search: SearchRecord | None = None,
 ) -> Report:
-    """Gather and compare runs.
+    """Group and compare runs; nothing is written yet.
 
     Args:
-        runs: as collected.
-        directory: where the report will go.
-        title: of the report.
+        runs: the collected runs.
+        directory: the directory into which the report is written.
+        title: title of the report.
         baseline: the configuration to compare with; ``None`` for the best.
-        search: whose trials the runs are; ``None`` if they are not one's.
-
-    Returns:
-        The report; nothing is written yet.
+        search: the search whose trials the runs are; ``None`` if they are not from a search.
 
     Raises:
-        ValueError: for a baseline that is none.
+        ValueError: if the baseline is not one of the configurations.
     """
     grouped = group_runs(runs)
     return Report(directory, grouped, compare_runs(grouped, title, directory, baseline, search))
 
 
 def title_of(directories: Sequence[Path]) -> str:
-    """What a report on these folders is called."""
+    """The title of a report on runs in these folders."""
     names = [encodable(path.resolve().name) for path in directories]
     if len(names) > 1:
         return f"{len(names)} folders: {', '.join(names)}"
@@ -77,7 +74,7 @@ def title_of(directories: Sequence[Path]) -> str:
 
 
 def search_of(directories: Sequence[Path]) -> SearchRecord | None:
-    """The search whose trials the runs in these folders are, if they are one's."""
+    """The search whose trials are the runs in these folders; ``None`` if there is none."""
     return read_search(directories[0]) if len(directories) == 1 else None
 
 
@@ -85,25 +82,25 @@ def write_report(report: Report, kind: str = "png") -> None:
     """Write ``runs.parquet``, ``runs.csv``, ``report.html`` and ``figures/``.
 
     Args:
-        report: to write.
-        kind: of the figures, one of ``FORMATS``.
+        report: the report.
+        kind: file format of the figures, one of ``FORMATS``.
 
     Raises:
-        OSError: if there is no room, or no permission. What can be written is.
+        OSError: if a file cannot be written. The other files are written nevertheless.
     """
     report.directory.mkdir(parents=True, exist_ok=True)
     errors = []
     for write in (_write_runs, _write_page, partial(_write_figures, kind=kind)):
         try:
             write(report)
-        except Exception as error:  # a fault of one part must not cost the others
+        except Exception as error:  # the other files are still possible
             errors.append(error)
     if errors:
         raise errors[0]
 
 
 def print_places(out: Console, directory: Path) -> None:
-    """Say where a report is."""
+    """Print the paths of a report."""
     for label, name in (("Report", PAGE), ("Figures", FIGURES), ("Table", "runs.csv")):
         out.print(Text(f"{label:<13}{short_path(directory.absolute() / name)}"), soft_wrap=True)
 
@@ -113,12 +110,12 @@ def _write_runs(report: Report) -> None:
 
 
 def _write_page(report: Report) -> None:
-    from deltaflow.page import write_page  # plotly takes its time
+    from deltaflow.page import write_page  # plotly is slow to import
 
     write_page(report.comparison, report.directory / PAGE)
 
 
 def _write_figures(report: Report, kind: str) -> None:
-    from deltaflow.figures.sweep_figures import write_figures  # matplotlib takes its time
+    from deltaflow.figures.sweep_figures import write_figures  # matplotlib is slow to import
 
     write_figures(report.comparison, report.directory / FIGURES, kind, running_process())

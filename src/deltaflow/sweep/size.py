@@ -1,4 +1,4 @@
-"""How many runs a sweep asks for, counted before Hydra writes them all down."""
+"""Counts the runs of a sweep before Hydra lists them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,24 +10,26 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeS
 from deltaflow.system.errors import UserError
 
 MOST_RUNS = 10_000
-"""Runs that a sweep may have. Hydra composes them all, a few a second, before the first begins."""
+"""Largest number of runs. Hydra composes all, a few per second, before the first begins."""
 
 
-def extent(overrides: Sequence[str], params: Mapping[str, object] | None) -> dict[str, float]:
-    """How many values a sweep gives to each setting that varies.
+def values_per_setting(
+    overrides: Sequence[str], params: Mapping[str, object] | None
+) -> dict[str, float]:
+    """Number of values of each setting that varies in a sweep.
 
     Args:
-        overrides: as typed, with all their values.
-        params: values to sweep over by name, from an experiment file.
+        overrides: the overrides as typed.
+        params: values to sweep over by setting, from ``hydra.sweeper.params``.
 
     Raises:
-        ValueError: if its combinations are more than ``MOST_RUNS``.
+        ValueError: if there are more than ``MOST_RUNS`` combinations.
     """
     typed = [*(f"{name}={values}" for name, values in (params or {}).items()), *overrides]
     counts = {
         override.get_key_element(): n_values(override)
         for override in OverridesParser.create().parse_overrides(typed)
-    }  # of two overrides of one setting the last counts
+    }  # the last override of a setting counts
     n_runs = math.prod(counts.values())
     if n_runs > MOST_RUNS:
         most = max(counts, key=lambda key: counts[key])
@@ -40,12 +42,14 @@ def extent(overrides: Sequence[str], params: Mapping[str, object] | None) -> dic
 
 
 def n_values(override: Override) -> float:
-    """How many values an override gives to its setting; infinite where a range has no end."""
-    value: object = override.value()  # which Hydra types without Glob
+    """Number of values in an override; infinite for a range without end."""
+    value: object = override.value()  # Hydra's annotation lacks Glob
     running = GlobalHydra.instance()
     if isinstance(value, Glob) and running.is_initialized():
         options = running.config_loader().get_group_options(override.key_or_group)
-        return len(value.filter(options)) or 1  # what is no group has none, and will be refused
+        return (
+            len(value.filter(options)) or 1
+        )  # no options if it is not a group, which Hydra refuses
     if isinstance(value, ChoiceSweep):
         return len(value.list)
     if not isinstance(value, RangeSweep) or value.start is None or value.stop is None:

@@ -1,7 +1,6 @@
-"""A worker process of a parallel launcher: it ends when the sweep that it works for is gone.
+"""Ends the worker processes of a parallel launcher when their parent is gone.
 
-Joblib's workers wait for more work from a process that was killed, for minutes, with all the
-memory that they hold.
+Otherwise joblib's workers would wait minutes for work from a killed process, and keep their memory.
 """
 
 import multiprocessing
@@ -12,19 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-_BUSY = threading.RLock()  # a run of a stack is at work within its stack
-_SECONDS = 1  # between two looks
+_BUSY = threading.RLock()  # reentrant, because a run is trained within its stack
+_SECONDS = 1  # between two checks
 
 
 @contextmanager
 def ends_with_parent(parent: int) -> Iterator[None]:
-    """Keep this process until what it does within has ended, whatever becomes of the parent.
+    """End this process once its parent is gone, but not during the block.
+
+    A worker of joblib that has lost its parent ends at once: nobody would take its results, and it
+    would wait for ever.
 
     Args:
-        parent: number of the process that conducts the sweep. If that is this one's parent,
-            this one ends when the parent is gone, between two stacks. A worker of joblib whose
-            parent is another one has lost it, and begins nothing more: it would wait for ever
-            for somebody to take what it gives back.
+        parent: process id of the command that started the sweep. Nothing happens in that process
+            itself.
     """
     if os.getppid() == parent:
         _end_with(parent)
@@ -34,7 +34,7 @@ def ends_with_parent(parent: int) -> Iterator[None]:
         yield
 
 
-@cache  # once for all that a worker does
+@cache  # one thread per worker
 def _end_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:

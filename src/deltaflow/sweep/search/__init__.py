@@ -1,1 +1,1 @@
-"""A search: a sampler proposes trials, each a run, by what earlier trials came to."""
+"""Hyperparameter search: a sampler proposes trials, which are runs, from earlier results."""

@@ -1,4 +1,4 @@
-"""What a search makes large or small: one number of a run, which it returns to Hydra's sweepers."""
+"""The objective of a search: a number of a run, which Hydra's sweepers get as its result."""
 
 import math
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from deltaflow.records import METRICS, Replica, Summary
 from deltaflow.system.errors import UserError
 
 MOMENTS = ("final", "best", "test")
-_SMALL = ("loss", "rmse")  # of these, less is better
-_SHARES = ("accuracy", "macro_f1")  # 0 is the worst that they can be
+_SMALL = ("loss", "rmse")  # less is better
+_SHARES = ("accuracy", "macro_f1")  # the worst value is 0
 _FLOW = [f"flow/{name}_{end}" for name in FLOW_NUMBERS for end in ("start", "end")]
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A number of a run, and whether more of it is better.
+    """A number of a run, and whether a larger value is better.
 
     Attributes:
-        name: of the metric or flow number; ``None`` for the first metric that a run has.
-        part: of a replica's record: ``final``, ``best``, ``test`` or ``flow``.
-        maximize: whether more is better.
+        name: name of the metric or flow number; ``None`` for the first metric that a run has.
+        part: part of a replica's record: ``final``, ``best``, ``test`` or ``flow``.
+        maximize: whether a larger value is better.
     """
 
     name: str | None
@@ -32,10 +32,10 @@ class Goal:
 
     @classmethod
     def of(cls, sweep: DictConfig) -> "Goal":
-        """What ``sweep.optimized_metric`` and ``sweep.direction`` ask for.
+        """Read ``sweep.optimized_metric`` and ``sweep.direction``.
 
         Raises:
-            ValueError: for a name that no run has, or a flow number without a direction.
+            ValueError: if no run has the number, or a flow number has no direction.
         """
         wanted, direction = sweep.optimized_metric, sweep.direction
         if wanted is None:
@@ -58,15 +58,15 @@ class Goal:
         return cls(last, "flow", maximize) if is_flow else cls(first, last, maximize)
 
     def value(self, summary: Summary) -> float:
-        """The mean over seeds, of which a diverged one counts as the worst that there is.
+        """The mean over replicas; a diverged replica counts with the worst value.
 
-        That is 0 for an accuracy to be maximized, and infinity for what has no bound.
+        The worst value is 0 for an accuracy, and ±∞ for a number without a bound.
 
         Args:
-            summary: of a run that ended.
+            summary: the summary of a run that ended.
 
         Raises:
-            ValueError: if it has no such number.
+            ValueError: if a replica does not have the number.
         """
         name = self.name or next(
             name for name in MAIN_METRICS if self.name or _has(summary, self.part, name)

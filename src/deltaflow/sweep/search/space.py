@@ -1,4 +1,4 @@
-"""What a search may vary, from overrides: values to choose from, ranges and intervals."""
+"""The search space from overrides: lists of values, ranges and intervals."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from deltaflow.sweep.size import n_values
 from deltaflow.system.errors import UserError
 
-_DIGITS = 4  # of a number that is tried
+_DIGITS = 4  # significant digits of a proposed number
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class Dimension:
     """One setting that varies.
 
     Attributes:
-        name: as in an override, with its plus if it has one.
-        typed: its values, as typed.
-        choices: the texts to choose from; none for numbers between two ends.
-        low: the least number.
-        high: the greatest number, itself included.
-        step: between two numbers; ``None`` for any in between.
-        log: whether numbers are drawn by their logarithm.
-        whole: whether they are whole.
+        name: name of the setting, as in an override, with its plus if it has one.
+        typed: the values as typed.
+        choices: the texts to choose from; empty for numbers.
+        low: smallest number.
+        high: largest number, inclusive.
+        step: distance between numbers; ``None`` for continuous values.
+        log: whether numbers are sampled on a logarithmic scale.
+        whole: whether numbers are integers.
     """
 
     name: str
@@ -40,22 +40,22 @@ class Dimension:
     whole: bool = False
 
     def override(self, value: str | float) -> str:
-        """The override that gives it one of its values."""
+        """The override that sets the setting to a value."""
         return f"{self.name}={value if isinstance(value, str) else f'{value:.{_DIGITS}g}'}"
 
 
 def search_space(
     overrides: Sequence[str], config: DictConfig, loader: ConfigLoader | None = None
 ) -> tuple[list[Dimension], list[str]]:
-    """What varies, and the other overrides.
+    """The settings that vary, and the other overrides.
 
     Args:
-        overrides: as typed, with all their values.
-        config: of the sweep, whose defaults say which settings take whole numbers.
-        loader: Hydra's, which knows the options that ``glob(*)`` stands for.
+        overrides: the overrides as typed.
+        config: the sweep's configuration; its defaults tell which settings are integers.
+        loader: Hydra's config loader, which lists the options for ``glob(*)``.
 
     Raises:
-        ValueError: if nothing varies, or a range or interval makes no sense.
+        ValueError: if no setting varies, or a range or interval is not valid.
     """
     parser = OverridesParser.create(loader)
     parsed = {o.get_key_element(): o for o in parser.parse_overrides(list(overrides))}

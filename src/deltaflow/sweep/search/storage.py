@@ -1,4 +1,4 @@
-"""Where a search keeps its study: a file of the sweep, unless another storage is named."""
+"""Opens the Optuna study of a search: a file in the sweep's directory, or another storage."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 Direction = Literal["maximize", "minimize"]
 STUDY = "study.db"
-_LARGEST = 2**40  # bytes of a study
-_GOAL = "optimized_metric"  # noted in a study
+_LARGEST = 2**40  # bytes of a study's file
+_GOAL = "optimized_metric"  # attribute of a study
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What ``hydra.sweeper`` says of a search.
+    """The settings of a search, from ``hydra.sweeper``.
 
     Attributes:
-        n_trials: in the study, those of earlier commands included.
-        batch_size: trials that are proposed and trained together.
-        sampler: Optuna's, by ``_target_``.
-        storage: URL of the study; ``None`` for a file of the sweep.
-        study_name: within the storage.
+        n_trials: number of trials in the study, including those of earlier commands.
+        batch_size: number of trials that are proposed and trained together.
+        sampler: Optuna's sampler, as a ``_target_`` with arguments.
+        storage: URL of the storage; ``None`` for a file in the sweep's directory.
+        study_name: name of the study within the storage.
     """
 
     n_trials: int
@@ -38,7 +38,11 @@ class SearchSettings:
     study_name: str
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no search can have."""
+        """Check the numbers.
+
+        Raises:
+            ValueError: if one is not a whole number of at least 1.
+        """
         for name in ("n_trials", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -51,16 +55,16 @@ class SearchSettings:
 def opened_study(
     settings: SearchSettings, sweep: Path, goal: tuple[str | None, Direction]
 ) -> "Study":
-    """The study of a search, new or going on.
+    """Create a study, or load the one that exists.
 
     Args:
-        settings: of the search.
-        sweep: its directory.
+        settings: the settings of the search.
+        sweep: the sweep's directory.
         goal: metric and direction.
 
     Raises:
-        ValueError: if Optuna is not installed, or the study cannot be read, or has another goal.
-        UnusableFileError: if a link is where the study would be.
+        ValueError: if Optuna is not installed, or the study cannot be read or has another goal.
+        UnusableFileError: if the study's file is a link.
     """
     _require_optuna()
     import optuna
@@ -70,7 +74,7 @@ def opened_study(
     storage = settings.storage
     if storage is None:
         with suppress(FileNotFoundError):
-            open_file(sweep, STUDY, _LARGEST).close()  # which refuses links
+            open_file(sweep, STUDY, _LARGEST).close()  # it refuses a link
         storage = f"sqlite:///{sweep / STUDY}"
     try:
         study = optuna.create_study(

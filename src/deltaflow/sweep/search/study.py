@@ -1,7 +1,7 @@
-"""Optuna's study, a batch of trials at a time: each batch is one launch, and so a stack.
+"""Trains the trials of an Optuna study in batches; each batch is one launch of Hydra.
 
-A study lies in a storage, which is a file of the sweep unless another one is named. Whatever stops
-a search, its trials are there: those under way are trained first when it goes on.
+The study is in a storage, by default a file in the sweep's directory, so a search can be resumed at
+any time. The trials that were interrupted are then trained first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 Launch = Callable[[Sequence[Sequence[str]], int], Sequence[JobReturn]]
-"""Trains runs, given their overrides and the number of the first."""
+"""A function that trains runs, given their overrides and the number of the first run."""
 
 
 class Search:
     """A search in the directory of a sweep.
 
     Args:
-        settings: of the search.
-        space: what varies.
-        sweep: configuration of the sweep.
+        settings: the settings of the search.
+        space: the settings that vary.
+        sweep: the configuration of the sweep.
 
     Raises:
-        ValueError: if Optuna is not installed, or the study cannot be read, or has another goal.
+        ValueError: if Optuna is not installed, or the study cannot be read or has another goal.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Search:
         self.distributions = {one.name: _distribution(one) for one in space}
 
     def batches(self) -> Iterator[Sequence["Trial | FrozenTrial"]]:
-        """The trials to train: those that an earlier command left behind, and new ones."""
+        """Batches of trials to train: first those that an earlier command has not finished."""
         from optuna.trial import TrialState
 
         waiting = []
         for trial in self.study.get_trials(states=[TrialState.RUNNING, TrialState.WAITING]):
             if trial.params.keys() == self.space.keys():
                 waiting.append(trial)
-            else:  # it was being proposed
+            else:  # the command ended while proposing it
                 self.study.tell(trial.number, state=TrialState.FAIL)
         size = self.settings.batch_size
         yield from (waiting[first : first + size] for first in range(0, len(waiting), size))
@@ -69,15 +69,17 @@ class Search:
     def train(
         self, batch: Sequence["Trial | FrozenTrial"], fixed: list[str], launch: Launch
     ) -> None:
-        """Train trials, each once that differs from all before, and note what they came to.
+        """Train a batch of trials and store their results.
+
+        Trials with equal settings are trained once.
 
         Args:
-            batch: of trials.
-            fixed: overrides that they share.
-            launch: trains runs.
+            batch: the trials.
+            fixed: overrides that all trials share.
+            launch: a function that trains runs.
 
         Raises:
-            ValueError: if none of them has a result.
+            ValueError: if no trial of the batch has a result.
         """
         from optuna.trial import TrialState
 
@@ -101,18 +103,18 @@ class Search:
 
     @property
     def has_stopped(self) -> bool:
-        """Whether a failed run ends it, as ``sweep.fail_fast`` asks."""
+        """Whether a run has failed and ``sweep.fail_fast`` ends the search."""
         return self.fail_fast and has_failed(self.directory)
 
     @property
     def trials(self) -> list["FrozenTrial"]:
-        """Those that were proposed as a whole."""
+        """All trials of the study whose settings are complete."""
         found = self.study.get_trials(deepcopy=False)
         return [trial for trial in found if trial.params.keys() == self.space.keys()]
 
     @property
     def record(self) -> SearchRecord:
-        """What is known of it."""
+        """The state of the search."""
         from optuna.trial import TrialState
 
         done = [trial for trial in self.trials if trial.state == TrialState.COMPLETE]
@@ -135,7 +137,7 @@ class Search:
         )  # fmt: skip
 
     def _proposed(self, n: int) -> list["Trial"]:
-        """New trials; what the sampler draws is a function of its seed and of their number."""
+        """New trials; they depend only on the sampler's seed and on the earlier trials."""
         from optuna.samplers import BaseSampler
 
         settings: Any = OmegaConf.to_container(self.settings.sampler, resolve=True)
