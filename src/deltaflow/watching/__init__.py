@@ -21,7 +21,7 @@
 from typing import TYPE_CHECKING, Any
 
 from deltaflow.watching.checking import Check, check
-from deltaflow.watching.judgement.failing import FindingError
+from deltaflow.watching.judgement.fail_on import FindingError
 from deltaflow.watching.loop import Watch, watch
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from deltaflow.watching.judgement.failing import require_none
+from deltaflow.watching.judgement.fail_on import require_none
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.loss_graph import facts
 from deltaflow.watching.recorder import WatchedTraining

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deltaflow.experiment.result import Run
 from deltaflow.records import METRICS
-from deltaflow.watching.judgement.failing import require_none
+from deltaflow.watching.judgement.fail_on import require_none
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.loss_graph import facts
 from deltaflow.watching.recorder import WatchedTraining

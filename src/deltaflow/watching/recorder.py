@@ -19,10 +19,10 @@ from deltaflow.verdicts import Verdict, recorded
 from deltaflow.watching.judgement.findings import judge
 from deltaflow.watching.judgement.words import words
 from deltaflow.watching.measuring.cadence import Cadence
-from deltaflow.watching.measuring.forecast import Forecast
 from deltaflow.watching.measuring.functions import Kinds
 from deltaflow.watching.measuring.layers import WatchedLayer, watched_layers
 from deltaflow.watching.measuring.losses import Losses
+from deltaflow.watching.measuring.model_theory import Forecast
 from deltaflow.watching.measuring.observations import Observations
 from deltaflow.watching.measuring.tape import StepTape
 

@@ -6,6 +6,6 @@
     what is wrong, most important first
 ``words``
     that in words
-``failing``
+``fail_on``
     findings that end a program
 """

@@ -6,13 +6,13 @@
     which steps are measured
 ``reductions``
     numbers made of tensors
-``functions``, ``following``
+``functions``, ``output_tracking``
     what function follows a layer, found by following its output
-``heard``, ``tape``
+``layer_calls``, ``tape``
     what is heard of a layer in a measured step, and the hooks that hear it
 ``loss_graph``, ``losses``
     what a loss was made of, and the losses of all steps
-``forecast``
+``model_theory``
     what theory says of the first step
 ``observations``
     what is noted of step after step

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
-from deltaflow.watching.measuring.following import Followed, Follower, Heard
 from deltaflow.watching.measuring.functions import Kinds
-from deltaflow.watching.measuring.heard import (
+from deltaflow.watching.measuring.layer_calls import (
     Call,
     LayerStep,
     call_of,
@@ -22,6 +21,7 @@ from deltaflow.watching.measuring.heard import (
     response_of,
 )
 from deltaflow.watching.measuring.layers import WatchedLayer, by_sample, watched_layers
+from deltaflow.watching.measuring.output_tracking import Followed, Follower, Heard
 from deltaflow.watching.measuring.reductions import (
     fetched,
     length,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from deltaflow.watching.measuring.functions import Given, Kind, Kinds, kind_of
-from deltaflow.watching.measuring.heard import Call
+from deltaflow.watching.measuring.layer_calls import Call
 from deltaflow.watching.measuring.reductions import Values
 
 _KEEPS = ("contiguous", "clone", "float", "to", "type_as", "requires_grad_")
