@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from deltaflow.flow import kernels
 from deltaflow.watching.measuring import reductions
-from deltaflow.watching.measuring.functions import Given, kind_of
+from deltaflow.watching.measuring.functions import BoundFunction, scalar_function
 from deltaflow.watching.measuring.layers import WatchedLayer
 
 
@@ -52,7 +52,7 @@ def test_the_fast_way_is_that_of_accelerators(function, monkeypatch):
     u[:, 0] = -u[:, 0].abs() - 50
     u[0, 1] = 0
     layer = WatchedLayer("layer", nn.Linear(8, 8))
-    kind = kind_of(Given(function), "cpu")
+    kind = scalar_function(BoundFunction(function), "cpu")
     h = kind.phi(u)
     fast, off = kind.measure(u, h, layer)
     monkeypatch.setattr("deltaflow.watching.measuring.functions.is_fast", lambda x: False)

@@ -1,4 +1,4 @@
-"""The same instrument on anybody's model: a training loop, or a LightningModule.
+"""Measures the gradient flow of any PyTorch model, in a training loop or under Lightning.
 
     with deltaflow.watch(model, "outputs/mine") as flow:
         for x, y in loader:
@@ -9,13 +9,13 @@
             flow.step(loss)
 
 ``measuring``
-    what is measured of a model, and when
+    what is measured in a model, and at which steps
 ``judgement``
-    what is wrong, and what to do about it in PyTorch's words
+    verdicts, with remedies for PyTorch code
 ``recorder``
-    the run directory that a training ends in
+    the records of a training, in a run directory
 ``loop``, ``monitor``, ``checking``
-    for a loop of one's own, for Lightning, and before any training
+    entry points: for a user's training loop, for Lightning, and for one step before training
 """
 
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ __all__ = ["Check", "FindingError", "FlowMonitor", "Watch", "check", "watch"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the monitor on first use: the others do not wait for Lightning."""
+    """Import the monitor on first use, because it imports Lightning."""
     if name == "FlowMonitor":
         from deltaflow.watching.monitor import FlowMonitor
 

@@ -1,4 +1,4 @@
-"""What the first step says of a model, before any training."""
+"""Checks a model by one forward and backward pass, before any training."""
 
 import copy
 import math
@@ -14,18 +14,18 @@ from torch import Tensor, nn
 
 from deltaflow.records import VerdictRecord
 from deltaflow.system.errors import UserError
-from deltaflow.watching.measuring.loss_graph import facts
+from deltaflow.watching.measuring.loss_graph import loss_facts
 from deltaflow.watching.recorder import WatchedTraining
 
 
 @dataclass(frozen=True)
 class Check:
-    """What one step says of a model.
+    """The result of a check.
 
     Attributes:
-        verdicts: findings, most important first, or ``healthy``.
+        verdicts: the findings, most important first, or ``healthy``.
         layers: the layers table of the step.
-        names: of the layers, in the order of the table.
+        names: names of the layers, in the order of the table.
     """
 
     verdicts: tuple[VerdictRecord, ...]
@@ -33,7 +33,7 @@ class Check:
     names: tuple[str, ...]
 
     def record(self) -> dict[str, Any]:
-        """All of it as JSON has it: verdicts, and a row for each layer."""
+        """The result as a JSON object: the verdicts, and a row for each layer."""
         rows = zip(self.names, self.layers.to_dicts(), strict=True)
         return {
             "verdicts": [asdict(verdict) for verdict in self.verdicts],
@@ -47,18 +47,19 @@ class Check:
 def check(
     model: nn.Module, batch: Any, loss_fn: Callable[[Any, Any], Tensor] | None = None
 ) -> Check:
-    """Say what one forward and backward pass tells of a model, before any training.
+    """Judge a model by one forward and backward pass, before any training.
 
-    The pass is made through a copy: weights, gradients and buffers of the model stay as they are.
+    The pass uses a copy, so the model's weights, gradients and buffers do not change.
 
     Args:
-        model: to look at.
+        model: the model.
         batch: ``(inputs, targets)``; ``inputs`` may be a tuple of arguments.
-        loss_fn: of the outputs and the targets, the mean over samples.
+        loss_fn: the loss as a function of outputs and targets, a mean over samples; ``None`` if
+            the model returns its loss.
 
     Raises:
-        ValueError: for a batch that is no pair; for a model without a layer to watch, or a
-            compiled one.
+        ValueError: if the batch is no pair, or the model is compiled or has no layer that can be
+            measured.
     """
     if not (isinstance(batch, tuple | list) and len(batch) == 2):
         raise UserError(
@@ -76,12 +77,12 @@ def check(
             with torch.enable_grad():
                 training.begin_step()
                 outputs = twin(*arguments)
-                training.forward_is_over()
+                training.end_forward()
                 loss = loss_fn(outputs, targets) if loss_fn else outputs
-                training.observations.loss = facts(loss)
+                training.observations.loss = loss_facts(loss)
                 loss.backward()
             training.end_step(loss)
-            layers, _ = training.conclude()
+            layers, _ = training.finish()
         except BaseException as error:
             training.abort(error)
             raise
@@ -89,7 +90,7 @@ def check(
 
 
 def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without what JSON has no word for."""
+    """A row with ``None`` instead of NaN and infinity, which JSON does not have."""
     return {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in row.items()

@@ -1,4 +1,4 @@
-"""Watching a training loop of one's own."""
+"""Watches a training loop that the user writes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from deltaflow.watching.judgement.fail_on import require_none
+from deltaflow.watching.judgement.fail_on import raise_for_findings
 from deltaflow.watching.measuring.cadence import Cadence
-from deltaflow.watching.measuring.loss_graph import facts
+from deltaflow.watching.measuring.loss_graph import loss_facts
 from deltaflow.watching.recorder import WatchedTraining
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """A watched training loop; made by :func:`watch`.
+    """A watched training loop, from :func:`watch`.
 
     Attributes:
-        run: the run, once the loop is over.
+        run: the run; ``None`` before the loop has ended.
     """
 
     def __init__(self, training: WatchedTraining, fail_on: Sequence[str]) -> None:
@@ -43,28 +43,28 @@ class Watch:
             self._training.abort(error)
             return
         self.run = self._training.complete()
-        require_none(self.run, self._fail_on)
+        raise_for_findings(self.run, self._fail_on)
 
     def step(self, loss: Tensor | float | None = None) -> None:
-        """Say that a step is done; called once after each ``optimizer.step()``.
+        """Record a step; call it once after each ``optimizer.step()``.
 
         Args:
-            loss: of the step, one number, as it was differentiated.
+            loss: the loss of the step, a scalar, as it was differentiated.
 
         Raises:
-            ValueError: if it is not one number.
+            ValueError: if the loss is not one number.
         """
         training = self._training
         if training.step == 0 and isinstance(loss, Tensor):
-            training.observations.loss = facts(loss)
+            training.observations.loss = loss_facts(loss)
         training.end_step(loss)
         training.begin_step()
 
     def end_epoch(self, **validation: float) -> None:
-        """Say that an epoch is over, with metrics of the validation part if there are any.
+        """Record the end of an epoch, with validation metrics if there are any.
 
         Args:
-            validation: ``loss``, ``accuracy``, ``macro_f1``, ``r2``, ``rmse``.
+            validation: any of ``loss``, ``accuracy``, ``macro_f1``, ``r2`` and ``rmse``.
         """
         self._training.end_epoch(validation)
 
@@ -80,10 +80,10 @@ def watch(
     scaler: torch.amp.GradScaler | None = None,
     fail_on: Sequence[str] = (),
 ) -> Watch:
-    """Watch how gradients flow through a model in a training loop of one's own.
+    """Watch how gradients flow through a model in a user's training loop.
 
-    Training goes on as it would without, with the same weights bit for bit. The directory
-    becomes a run directory like any other: summary, layers table, metrics, picture, verdicts.
+    The trained weights are the same bit for bit as without watching. The directory becomes a run
+    directory with summary, layers table, metrics, picture and verdicts.
 
     >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -97,22 +97,22 @@ def watch(
     ...         flow.step(loss)
 
     Args:
-        model: that is trained.
-        directory: where the records go; made if it is not there.
-        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for 0 to 8, 10,
-            12, 15, 18, …, ever fewer, which cost next to nothing in a long training.
-        n_steps: of the loop, if it is known; the last one is measured then.
-        seed: by which a report tells repetitions from each other.
-        settings: what a report shall compare, by name.
-        scaler: that scales the loss in mixed precision, if one does.
-        fail_on: kinds of findings that shall end the program.
+        model: the model that is trained.
+        directory: directory of the records; it is made if it does not exist.
+        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for steps 0 to 8, 10, 12, 15,
+            18, … with growing distances, which cost little in a long training.
+        n_steps: number of steps of the loop, so that the last is measured; ``None`` if unknown.
+        seed: the seed, which distinguishes repetitions in a report.
+        settings: settings by name that a report compares.
+        scaler: the gradient scaler of mixed precision; ``None`` if there is none.
+        fail_on: kinds of findings that raise an error at the end.
 
     Returns:
         A context manager, whose ``step(loss)`` is called after each update.
 
     Raises:
-        ValueError: for a model without a layer to watch, or a compiled one; for n below 1; at the
-            end, for a finding of a kind in ``fail_on``.
+        ValueError: if the model is compiled or has no layer that can be measured, if n is below 1,
+            or at the end for a finding of a kind in ``fail_on``.
         DirectoryTakenError: if the directory holds the records of another run.
     """
     scale = scaler.get_scale if scaler is not None else lambda: 1.0

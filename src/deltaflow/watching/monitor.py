@@ -1,4 +1,4 @@
-"""Watching a training by Lightning."""
+"""Watches a training under Lightning."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from torch import Tensor
 
 from deltaflow.experiment.result import Run
 from deltaflow.records import METRICS
-from deltaflow.watching.judgement.fail_on import require_none
+from deltaflow.watching.judgement.fail_on import raise_for_findings
 from deltaflow.watching.measuring.cadence import Cadence
-from deltaflow.watching.measuring.loss_graph import facts
+from deltaflow.watching.measuring.loss_graph import loss_facts
 from deltaflow.watching.recorder import WatchedTraining
 
 _NAMES = {"acc": "accuracy", "f1": "macro_f1"}
@@ -21,21 +21,22 @@ _NAMES = {"acc": "accuracy", "f1": "macro_f1"}
 class FlowMonitor(pl.Callback):
     """Watches how gradients flow through any LightningModule.
 
-    Works with automatic and manual optimization, several optimizers, accumulation, clipping and
-    mixed precision, on one device. The records are those of a run like any other; the Trainer's
-    own TensorBoard gets the charts.
+    It works with automatic and manual optimization, several optimizers, accumulation, clipping and
+    mixed precision, on one device. It writes a run directory, and charts to the Trainer's
+    TensorBoard logger.
 
     Args:
-        directory: where the records go; ``None`` for ``deltaflow`` in the Trainer's log directory.
-        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for ever fewer, as of
-            `watch`. The last one is measured too, under automatic optimization.
-        seed: by which a report tells repetitions from each other; ``None`` for that of
+        directory: directory of the records; ``None`` for ``deltaflow`` in the Trainer's log
+            directory.
+        every_n_steps: n, to measure steps 0, n, 2n, …; ``None`` for growing distances, as in
+            `watch`. With automatic optimization the last step is measured too.
+        seed: the seed, which distinguishes repetitions in a report; ``None`` for that of
             ``seed_everything``, or 0.
-        settings: what a report shall compare, by name; ``None`` for the module's ``hparams``.
-        fail_on: kinds of findings that shall end the program.
+        settings: settings by name that a report compares; ``None`` for the module's ``hparams``.
+        fail_on: kinds of findings that raise an error at the end.
 
     Attributes:
-        run: the run, once training is over.
+        run: the run; ``None`` before the training has ended.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class FlowMonitor(pl.Callback):
         self._loss: Tensor | None = None
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Take the directory."""
+        """Create the records."""
         seed = int(os.environ.get("PL_GLOBAL_SEED", 0)) if self.seed is None else self.seed
         scaler = getattr(trainer.precision_plugin, "scaler", None)
         parts = trainer.accumulate_grad_batches
@@ -79,41 +80,41 @@ class FlowMonitor(pl.Callback):
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Begin to listen, if the step is due."""
+        """Attach hooks to the model if the step is to be measured."""
         assert self._training is not None
         self._updates = trainer.global_step
         self._training.begin_step()
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Tensor) -> None:
-        """The forward pass is over."""
+        """End the measurement of the forward pass."""
         assert self._training is not None
-        self._training.forward_is_over()
+        self._training.end_forward()
         if self._training.step == 0:
-            self._training.observations.loss = facts(loss)
+            self._training.observations.loss = loss_facts(loss)
         self._loss = loss.detach() * trainer.accumulate_grad_batches
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Measure the update, if one was taken; gradients may be accumulated first."""
+        """Measure the update if there was one; with accumulation, some batches have none."""
         assert self._training is not None
         if trainer.global_step > self._updates:
             self._training.end_step(self._loss)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Note the epoch's metrics."""
+        """Record the metrics of the epoch."""
         assert self._training is not None
         self._training.end_epoch(_validation(trainer.callback_metrics))
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Write everything, judge, and draw."""
+        """Write the records, with verdicts and the picture."""
         assert self._training is not None
         self.run = self._training.complete()
         self._training = None
-        require_none(self.run, self.fail_on)
+        raise_for_findings(self.run, self.fail_on)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Keep what was measured."""
+        """Write what was measured so far."""
         if self._training is not None:
             self._training.abort(exception)
             self._training = None
@@ -129,7 +130,7 @@ def _settings(hparams: Mapping[str, Any]) -> dict[str, str | float | None]:
 
 
 def _validation(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Those of a Trainer's metrics that are of the validation part, by the names of the table."""
+    """The validation metrics among a Trainer's metrics, by their names in the metrics table."""
     found = {}
     for key, value in metrics.items():
         part, _, name = key.replace("/", "_").partition("_")

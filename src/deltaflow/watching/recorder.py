@@ -1,4 +1,4 @@
-"""The records of a watched training: which steps are measured, and what is made of them."""
+"""Measures the chosen steps of a watched training, and writes its records."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ from deltaflow.verdicts import Verdict, recorded
 from deltaflow.watching.judgement.findings import judge
 from deltaflow.watching.judgement.words import words
 from deltaflow.watching.measuring.cadence import Cadence
-from deltaflow.watching.measuring.functions import Kinds
+from deltaflow.watching.measuring.functions import ScalarFunctions
 from deltaflow.watching.measuring.layers import WatchedLayer, watched_layers
-from deltaflow.watching.measuring.losses import Losses
-from deltaflow.watching.measuring.model_theory import Forecast
+from deltaflow.watching.measuring.losses import StepLosses
+from deltaflow.watching.measuring.model_theory import ModelTheory
 from deltaflow.watching.measuring.observations import Observations
 from deltaflow.watching.measuring.tape import StepTape
 
@@ -35,20 +35,20 @@ _FLUSH_SECONDS = 30.0
 
 
 class WatchedTraining:
-    """Measures single steps of somebody's training, and keeps the records of all.
+    """A training whose steps are measured and recorded.
 
     Args:
-        model: that is trained.
-        directory: where the records go; made if it is not there.
-        cadence: which steps are measured.
-        seed: by which a report tells repetitions from each other.
-        settings: what a report shall compare, by name.
-        loss_scale: what the loss is multiplied with before it is differentiated.
-        loggers: Lightning's; those for TensorBoard get the charts.
-        follows_all: as of `StepTape`.
+        model: the model that is trained.
+        directory: directory of the records; it is made if it does not exist.
+        cadence: chooses the steps that are measured; ``None`` for logarithmic distances.
+        seed: the seed, which distinguishes repetitions in a report.
+        settings: settings by name that a report compares.
+        loss_scale: returns the factor that the loss is multiplied by before the backward pass.
+        loggers: Lightning's loggers; those for TensorBoard get the charts.
+        tracks_all: whether functions are tracked outside the model's ``forward``, as in `StepTape`.
 
     Raises:
-        ValueError: for a model without a layer to watch, or a compiled one.
+        ValueError: if the model is compiled or has no layer that can be measured.
         DirectoryTakenError: if the directory holds the records of another run.
     """
 
@@ -61,7 +61,7 @@ class WatchedTraining:
         settings: Mapping[str, str | float | None] | None = None,
         loss_scale: Callable[[], float] = lambda: 1.0,
         loggers: "Sequence[Logger]" = (),
-        follows_all: bool = False,
+        tracks_all: bool = False,
     ) -> None:
         self.model = model
         self.layers = watched_layers(model)
@@ -72,7 +72,7 @@ class WatchedTraining:
                     f"`{name}`. Leave it out, or write it as text."
                 )
         self.cadence, self.seed = cadence or Cadence(), seed
-        self.loss_scale, self.loggers, self.follows_all = loss_scale, loggers, follows_all
+        self.loss_scale, self.loggers, self.tracks_all = loss_scale, loggers, tracks_all
         self.step = 0
         self.verdicts: list[Verdict] = []
         own = dict(settings or {}) | {"seed": seed}
@@ -82,11 +82,11 @@ class WatchedTraining:
         )
         self._tables = [self._records.table(schema, _FLUSH_SECONDS) for schema in (LAYERS, METRICS)]
         self._tape: StepTape | None = None
-        self._forecast: Forecast | None = None
-        self._kinds: Kinds = {}
+        self._theory: ModelTheory | None = None
+        self._functions: ScalarFunctions = {}
         self._steps: list[MeasuredStep] = []
-        self._known: list[WatchedLayer] = []  # those of the first measured step, in its order
-        self._losses = Losses()
+        self._known: list[WatchedLayer] = []  # layers of the first measured step, in their order
+        self._losses = StepLosses()
         self._epoch = self._epoch_began = 0
         self.observations = Observations()
 
@@ -97,33 +97,33 @@ class WatchedTraining:
 
     @property
     def record(self) -> Summary:
-        """What is known of the run."""
+        """The summary of the run."""
         return self._records.summary
 
     def begin_step(self) -> None:
-        """Begin to listen, if the step is due."""
+        """Attach hooks to the model if the step is to be measured."""
         if self._tape is None and self.cadence.is_due(self.step):
             if self.step == 0:
-                self._forecast = Forecast(self.model, self.layers)
+                self._theory = ModelTheory(self.model, self.layers)
             last = self._known[-1] if self._known else None
             self._tape = StepTape(
-                self.layers, self.model, self.loss_scale, self.follows_all, self._kinds, last
+                self.layers, self.model, self.loss_scale, self.tracks_all, self._functions, last
             )
             self._tape.__enter__()
 
-    def forward_is_over(self) -> None:
-        """What is computed from here on is no part of the model."""
+    def end_forward(self) -> None:
+        """Stop tracking: what is computed from here on is not part of the model."""
         if self._tape is not None:
-            self._tape.stop_following()
+            self._tape.stop_tracking()
 
     def end_step(self, loss: Tensor | float | None) -> None:
-        """Measure the update that was taken.
+        """Measure the update.
 
         Args:
-            loss: of the step, one number.
+            loss: the loss of the step, one number; ``None`` if it is not known.
         """
         if loss is not None:
-            self._losses.note(loss)
+            self._losses.append(loss)
         if (tape := self._tape) is not None:
             self._tape = None
             tape.__exit__()
@@ -134,10 +134,10 @@ class WatchedTraining:
         self.step += 1
 
     def end_epoch(self, validation: Mapping[str, float] | None = None) -> None:
-        """Note the mean training loss since the last time, and metrics of the validation part.
+        """Record the mean training loss since the last epoch, and validation metrics.
 
         Args:
-            validation: by name, of those that the metrics table has.
+            validation: metrics by name; those that the metrics table lacks are ignored.
         """
         losses = self._losses.numbers()[self._epoch_began :]
         rows = [("train", {"loss": float(np.mean(losses))})] if losses else []
@@ -149,13 +149,13 @@ class WatchedTraining:
         self._epoch += 1
         self._epoch_began = len(self._losses.numbers())
 
-    def conclude(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Write the rows that are left, and judge.
+    def finish(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Write the remaining rows and the summary with its verdicts.
 
         Returns:
-            The layers and the metrics table.
+            The layers table and the metrics table.
         """
-        self._stop_listening()
+        self._remove_hooks()
         if self._epoch_began < len(self._losses.numbers()) or not self._epoch:
             self.end_epoch()
         self._write()
@@ -173,19 +173,19 @@ class WatchedTraining:
                 "layers": [layer.name for layer in self._known],
                 "n_parameters": sum(p.numel() for p in parameters),
                 "device": parameters[0].device.type if parameters else None,
-                "theory": None if self._forecast is None else self._forecast.record(layers),
+                "theory": None if self._theory is None else self._theory.record(layers),
                 "verdicts": [recorded(v, words(v, evidence.names)) for v in self.verdicts],
             }
         )
         return layers, metrics
 
     def complete(self) -> "Run":
-        """Write everything, judge, and draw."""
+        """Finish the records, draw the picture, and return the run."""
         from deltaflow.experiment.result import Run  # which loads Lightning
         from deltaflow.figures import looks
         from deltaflow.training.callbacks.tensorboard import log_picture, log_verdicts
 
-        layers, metrics = self.conclude()
+        layers, metrics = self.finish()
         run = Run(self.directory, self.record, layers, metrics, None)
         if len(layers):
             picture = self.directory / "flow.png"
@@ -196,8 +196,8 @@ class WatchedTraining:
         return Run(self.directory, self.record, layers, metrics, None)
 
     def abort(self, error: BaseException) -> None:
-        """Keep what was measured, and say that the training was stopped."""
-        self._stop_listening()
+        """Write the rows so far, and record that the training failed or was interrupted."""
+        self._remove_hooks()
         self._write()
         if isinstance(error, KeyboardInterrupt):
             self._records.abort("interrupted", None)
@@ -205,14 +205,14 @@ class WatchedTraining:
             self._records.abort("failed", f"{type(error).__name__}: {error}")
 
     def _keep(self, tape: StepTape) -> None:
-        """The measured step, as a row for each layer of the first one that was measured."""
+        """Keep a measured step, with a row for each layer of the first measured step."""
         if not self._known:
             self._known = list(tape.steps)
-            self.observations.note_start(tape)
-        self.observations.note(tape, self._known, self.step)
+            self.observations.add_first_step(tape)
+        self.observations.add_step(tape, self._known, self.step)
         values = [tape.numbers.get(layer, {}) for layer in self._known]
-        if self._forecast is not None and self.step == 0:
-            predicted = self._forecast.predict(self._known, values)
+        if self._theory is not None and self.step == 0:
+            predicted = self._theory.predict(self._known, values)
             values = [one | more for one, more in zip(values, predicted, strict=True)]
         names = [name for name in LAYERS.quantities if any(name in one for one in values)]
         if not names:
@@ -228,9 +228,9 @@ class WatchedTraining:
         if self._tables[0].is_due:
             self._write()
 
-    def _stop_listening(self) -> None:
-        if self._forecast is not None:
-            self._forecast.end()
+    def _remove_hooks(self) -> None:
+        if self._theory is not None:
+            self._theory.end()
         if self._tape is not None:
             self._tape.__exit__()
             self._tape = None

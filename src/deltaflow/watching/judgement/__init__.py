@@ -1,11 +1,11 @@
-"""What is wrong with a watched training, and what to do about it in PyTorch's words.
+"""Verdicts on a watched training, with remedies for PyTorch code.
 
 ``evidence``
-    what a training is judged by
+    the records of a training, and quantities derived from them
 ``findings``
-    what is wrong, most important first
+    the findings, most important first
 ``words``
-    that in words
+    the findings in words
 ``fail_on``
-    findings that end a program
+    an error for findings of chosen kinds
 """

@@ -1,4 +1,4 @@
-"""What a watched training is judged by."""
+"""The records of a watched training, and the quantities that findings derive from them."""
 
 import math
 from collections.abc import Mapping
@@ -12,26 +12,27 @@ from deltaflow.theory import Array
 from deltaflow.verdicts.evidence.columns import numbers, pace, update_lengths
 from deltaflow.verdicts.thresholds import FEWEST_STEPS, KEPT, MAJORITY
 
-_PARTS = 10  # the loss at the end is its mean over the last tenth of the steps
+_PARTS = 10  # the final loss is the mean over the last tenth of the steps
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What there is to know of a watched training.
+    """The records of a watched training.
 
     Attributes:
         layers: the layers table, of one seed.
-        names: of the layers, in the order of the table.
-        losses: of all steps.
-        responses: at each measured step, how much the outputs of the last layer depend on the
-            sample: the RMS of their deviation from the mean, as a share of their RMS.
-        activation: the function that follows most layers, as Python names it, and whether it has a
+        names: names of the layers, in the order of the table.
+        losses: the loss of each step.
+        responses: for each measured step, how much the outputs of the last layer depend on the
+            sample: the RMS of their deviation from the mean, relative to their RMS.
+        activation: the Python name of the function that follows most layers, and whether it has a
             flat part; ``None`` if none was found.
-        copies: layers whose units are copies, and how many of them differ.
-        without_gradient: layers that want a gradient and got none.
-        accumulated: the first step at which gradients of earlier steps were still there.
-        doubled: ``softmax`` or ``sigmoid``, where it stands in front of a loss that has its own.
-        uninformed: the loss of outputs that are 0 whatever the input; NaN if that is not known.
+        copies: number of distinct units, by number of the layer, if at least half are copies.
+        without_gradient: numbers of layers with ``requires_grad`` that got no gradient.
+        accumulated: the first step with gradients left from earlier steps; ``None`` if there is
+            none.
+        doubled: ``softmax`` or ``sigmoid`` if it precedes a loss that includes it; else ``None``.
+        zero_output_loss: the loss if all outputs are 0; NaN if it is not known.
     """
 
     layers: pl.DataFrame
@@ -43,23 +44,23 @@ class Evidence:
     without_gradient: tuple[int, ...]
     accumulated: int | None
     doubled: str | None
-    uninformed: float
+    zero_output_loss: float
 
     @property
     def n_steps(self) -> int:
-        """Updates made."""
+        """Number of updates."""
         return len(self.losses)
 
     @property
     def is_decided(self) -> bool:
-        """Whether there were steps enough to see whether something is learnt."""
+        """Whether there were enough steps to judge whether the model learns."""
         return self.n_steps >= FEWEST_STEPS
 
     @cached_property
     def first_loss(self) -> float:
-        """Of the first steps, a twentieth of the losses or one; NaN if there is none.
+        """Mean loss of the first twentieth of the steps; NaN if there is no step.
 
-        Twice the very first, if these steps have driven it further up.
+        It is at most twice the loss of the first step.
         """
         mean = _mean(self.losses[: max(1, len(self.losses) // (2 * _PARTS))])
         first = float(self.losses[0]) if len(self.losses) else math.nan
@@ -67,7 +68,7 @@ class Evidence:
 
     @cached_property
     def last_loss(self) -> float:
-        """Of the last tenth of the steps."""
+        """Mean loss of the last tenth of the steps."""
         return _mean(self.losses[-max(1, len(self.losses) // _PARTS) :])
 
     @cached_property
@@ -78,13 +79,13 @@ class Evidence:
 
     @cached_property
     def has_learnt(self) -> bool:
-        """Whether the loss has gone down by more than outputs that ignore the input explain.
+        """Whether the loss has fallen by more than outputs that ignore the input can explain.
 
-        A network that has found the best constant alone has a lower loss than at the start, but
-        outputs that do not depend on the sample. One whose loss began above that of outputs of 0,
-        for it was sure of what it could not know, has learnt what it has gone below that.
+        A network that has only found the best constant has a lower loss than at the start, but its
+        outputs do not depend on the sample. If the first loss is above that of zero outputs, only
+        the fall below the latter counts.
         """
-        before = float(np.fmin(self.first_loss, self.uninformed))
+        before = float(np.fmin(self.first_loss, self.zero_output_loss))
         gone = (before - self.last_loss) / max(abs(before), 1e-300)
         if not gone > KEPT:
             return False
@@ -93,7 +94,7 @@ class Evidence:
 
     @property
     def fails(self) -> bool:
-        """Whether nothing was learnt, or it is too early to say."""
+        """Whether nothing was learnt, or there were too few steps to judge."""
         return not self.is_decided or not self.has_learnt
 
     @cached_property
@@ -102,15 +103,15 @@ class Evidence:
         return sorted(self.layers["step"].unique().to_list())
 
     def column(self, name: str, step: int) -> Array:
-        """A column over the layers at a step; NaN where it does not apply."""
+        """The values of a column at a step, by layer; NaN where the column does not apply."""
         rows = self.layers.filter(pl.col("step") == step).sort("layer")
         return numbers(rows, name)
 
     @cached_property
     def profile(self) -> Array:
-        """δ norm of the layers before the last, at the first step where most have one.
+        """δ norm of the layers before the last, at the first step where most of them have a δ.
 
-        Where the last layers of residual branches start at zero, δ needs an update to pass them.
+        If the last layers of residual branches start at zero, δ passes them only after an update.
         """
         for step in self.steps:
             profile = self.column("delta_norm", step)[:-1]
@@ -120,24 +121,24 @@ class Evidence:
 
     @cached_property
     def rate(self) -> float:
-        """By what δ changes per layer going back; NaN if fewer than two layers have any.
+        """Factor by which δ changes per layer going back; NaN if fewer than two layers have a δ.
 
-        exp of the median slope of ln δ between pairs of layers (Theil 1950, Sen 1968), which
-        branches with a scale of their own do not move.
+        It is exp of the median slope of ln δ over pairs of layers (Theil 1950, Sen 1968), which is
+        robust against branches with another scale.
         """
         return _rate(self.profile)
 
     @cached_property
     def predicted_rate(self) -> float:
-        """The same of theory's profile; NaN where it says nothing."""
+        """The same factor in theory's profile; NaN if there is no prediction."""
         first = self.steps[0] if self.steps else 0
         return _rate(self.column("predicted_delta_norm", first)[:-1])
 
     @cached_property
     def decades(self) -> float:
-        """Decades that δ loses on its way back through the layers before the last.
+        """Decades that δ loses going back through the layers before the last.
 
-        Infinite where most have none though the last layer does; NaN where nothing is known.
+        Infinite if δ is 0 in most layers but not in the last; NaN if it is not known.
         """
         if not len(self.profile):
             return math.nan
@@ -148,18 +149,18 @@ class Evidence:
 
     @cached_property
     def updates(self) -> pl.DataFrame:
-        """The ``length`` of updates by layer and step."""
+        """The ``length`` of updates by layer and step, as from ``update_lengths``."""
         first = self.layers.filter(pl.col("step") == self.steps[0]) if self.steps else self.layers
         lengths = update_lengths(self.layers, first, ["layer"])
         return lengths.select("step", "layer", "length").sort("step", "layer")
 
     @cached_property
     def pace(self) -> float:
-        """Mean length of the updates of the layer that moves most; NaN if unknown."""
+        """Largest mean length of the updates of a layer; NaN if it is not known."""
         return pace(self.updates)
 
     def worst(self, column: str, step: int) -> tuple[int, float]:
-        """The layer before the last with the largest value, and that value; 0 and NaN for none."""
+        """Number and value of the layer before the last with the largest value; else 0 and NaN."""
         values = self.column(column, step)[:-1]
         if not np.isfinite(values).any():
             return 0, math.nan
@@ -171,7 +172,7 @@ def _rate(profile: Array) -> float:
     at = np.flatnonzero(np.isfinite(profile) & (profile > 0))
     if len(at) < 2:
         return math.nan
-    from scipy.stats import theilslopes  # which takes its time
+    from scipy.stats import theilslopes  # here, because its import is slow
 
     return math.exp(-theilslopes(np.log(profile[at]), at).slope)
 

@@ -1,4 +1,4 @@
-"""Findings that shall end a program, for a test that holds a model to a standard."""
+"""Raises an error for findings of chosen kinds, as for a test of a model."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class FindingError(UserError):
-    """A watched training has a finding of a kind that was to end the program."""
+    """A watched training has a finding of a kind in ``fail_on``."""
 
 
-def require_none(run: "Run", kinds: Sequence[str]) -> None:
-    """Raise if a run has a finding of one of the kinds.
+def raise_for_findings(run: "Run", kinds: Sequence[str]) -> None:
+    """Raise an error if a run has a finding of one of the kinds.
 
     Raises:
-        FindingError: for the first of them.
+        FindingError: for the first such finding.
     """
     for verdict in run.record.verdicts:
         if verdict.kind in kinds:

@@ -1,8 +1,7 @@
-"""What is wrong with a watched training, most important first.
+"""The findings on a watched training, most important first.
 
-The limits are those of :mod:`deltaflow.verdicts.thresholds`. What a model may do and still learn,
-as a network whose δ vanishes at the start and which training mends, is no finding once it has
-learnt.
+The limits are those of :mod:`deltaflow.verdicts.thresholds`. Effects that need not keep a model
+from learning, such as a δ that vanishes at the start, are no findings if the model has learnt.
 """
 
 import math
@@ -18,12 +17,12 @@ from deltaflow.verdicts.thresholds import DECADES, KEPT, MAJORITY, USUAL_UPDATE,
 from deltaflow.verdicts.verdict import Verdict
 from deltaflow.watching.judgement.evidence import Evidence
 
-Check = Callable[[Evidence], Verdict | None]
-_LOST_IN_ROUNDING = 1e-6  # of the weights' length: some units of the last place of a float32
+Finder = Callable[[Evidence], Verdict | None]
+_LOST_IN_ROUNDING = 1e-6  # relative length of an update that float32 weights may not show
 
 
 def judge(evidence: Evidence) -> list[Verdict]:
-    """The findings on a watched training; or ``healthy``; or nothing, if nothing was measured."""
+    """The findings on a watched training, or ``healthy``; empty if nothing was measured."""
     found: list[Verdict] = []
     for check, hides in _FINDINGS:
         if any(check in _HIDDEN.get(v.kind, ()) for v in found):
@@ -38,20 +37,20 @@ def judge(evidence: Evidence) -> list[Verdict]:
 
 
 def detached(evidence: Evidence) -> Verdict | None:
-    """Layers that want a gradient, and get none."""
+    """Some layers have ``requires_grad`` and get no gradient."""
     if not evidence.without_gradient:
         return None
     return Verdict("detached", "start", layers=evidence.without_gradient)
 
 
 def unoptimized(evidence: Evidence) -> Verdict | None:
-    """Layers with a gradient that no step has ever moved.
+    """Some layers have a gradient, and no step moves them.
 
-    A gradient so small that its update is lost in rounding moves nothing either; how long the
-    update would be is told by those of the other layers.
+    Layers whose update would be lost in rounding are left out. Its length is estimated from the
+    ratio of update and gradient in other layers.
     """
     entries = (pl.col("fan_in") * pl.col("fan_out")).sqrt()
-    share = pl.col("weight_grad_norm") / (pl.col("weight_rms") * entries)  # of the weights' length
+    share = pl.col("weight_grad_norm") / (pl.col("weight_rms") * entries)  # gradient over weights
     rows = evidence.layers.filter(pl.col("weight_grad_norm") > 0).with_columns(share=share)
     layers = rows.group_by("layer").agg(
         n=pl.len(),
@@ -68,14 +67,14 @@ def unoptimized(evidence: Evidence) -> Verdict | None:
 
 
 def accumulated(evidence: Evidence) -> Verdict | None:
-    """Gradients of earlier steps that were not removed."""
+    """Gradients of earlier steps were not cleared."""
     if evidence.accumulated is None:
         return None
     return Verdict("accumulated", "training", {"step": evidence.accumulated})
 
 
 def symmetric(evidence: Evidence) -> Verdict | None:
-    """Units that start as copies, get the same gradient, and so stay copies."""
+    """Units start as copies, get the same gradient, and so stay copies."""
     layers = tuple(layer for layer in evidence.copies if layer < len(evidence.names))
     if not layers:
         return None
@@ -83,7 +82,7 @@ def symmetric(evidence: Evidence) -> Verdict | None:
 
 
 def divergence(evidence: Evidence) -> Verdict | None:
-    """A loss that is not finite."""
+    """A loss is not finite."""
     if evidence.diverged_at < 0:
         return None
     numbers: dict[str, Any] = {"step": evidence.diverged_at}
@@ -94,14 +93,14 @@ def divergence(evidence: Evidence) -> Verdict | None:
 
 
 def exploding(evidence: Evidence) -> Verdict | None:
-    """δ grows by more than e³ on its way back."""
+    """δ grows by more than e³ going back, and nothing is learnt."""
     if not (evidence.fails and evidence.decades < -DECADES):
         return None
     return Verdict("exploding", "start", _change(evidence))
 
 
 def doubled(evidence: Evidence) -> Verdict | None:
-    """A softmax or sigmoid in front of a loss that has its own."""
+    """A softmax or sigmoid precedes a loss that includes it."""
     if evidence.doubled is None:
         return None
     return Verdict("doubled", "start", {"output_activation": evidence.doubled})
@@ -114,10 +113,9 @@ _LIMITS = {
 
 
 def flat(evidence: Evidence, kind: str, when: str) -> Verdict | None:
-    """Pre-activations where φ' is lost: most of a layer, or nearly all on a flat part of φ.
+    """Most pre-activations of a layer saturate, or nearly all lie on a flat part of φ.
 
-    They are found where they do harm: where nothing is learnt, and where a layer that starts on
-    the flat part stays there.
+    This is a finding if nothing is learnt, or if a layer starts on the flat part and stays there.
     """
     if not evidence.steps:
         return None
@@ -130,21 +128,21 @@ def flat(evidence: Evidence, kind: str, when: str) -> Verdict | None:
 
 
 def vanishing(evidence: Evidence) -> Verdict | None:
-    """δ in the first layer is e⁻³ of that in the last but one, or less."""
+    """δ shrinks by more than e³ going back, and nothing is learnt."""
     if not (evidence.fails and evidence.decades > DECADES):
         return None
     return Verdict("vanishing", "start", _change(evidence))
 
 
 def violent(evidence: Evidence) -> Verdict | None:
-    """Steps as long as the weights, or a loss that only got worse, of a model that learns nothing.
+    """Updates are as long as the weights, or the loss rises, and nothing is learnt.
 
-    A loss that rises is no matter of the step where the steps are short.
+    A rising loss counts only if updates are not short, because otherwise it has another cause.
     """
     if not evidence.is_decided or evidence.has_learnt or not len(evidence.updates):
         return None
     row = evidence.updates.row(evidence.updates["length"].arg_max(), named=True)
-    before = float(np.fmin(evidence.first_loss, evidence.uninformed))
+    before = float(np.fmin(evidence.first_loss, evidence.zero_output_loss))
     rises = evidence.last_loss > before + KEPT * abs(before)
     if not (row["length"] >= 1 or (rises and row["length"] > KEPT)):
         return None
@@ -167,7 +165,7 @@ def dead(evidence: Evidence) -> Verdict | None:
 
 
 def stalled(evidence: Evidence) -> Verdict | None:
-    """Nothing was learnt, and no weight can have moved far."""
+    """Nothing is learnt, and updates are too short to have moved any weight far."""
     if not evidence.is_decided or evidence.has_learnt or math.isnan(evidence.pace):
         return None
     reach = evidence.pace * evidence.n_steps
@@ -188,8 +186,8 @@ def plateau(evidence: Evidence) -> Verdict | None:
     return Verdict("plateau", "end", numbers)
 
 
-_FINDINGS: tuple[tuple[Check, bool], ...] = (
-    # causes before effects; and whether what comes behind is but an effect
+_FINDINGS: tuple[tuple[Finder, bool], ...] = (
+    # causes before effects; the flag says whether later findings would only be effects
     (detached, False),
     (unoptimized, False),
     (accumulated, True),
@@ -207,7 +205,7 @@ _FINDINGS: tuple[tuple[Check, bool], ...] = (
     (stalled, True),
     (plateau, False),
 )
-_HIDDEN: Mapping[str, tuple[Check, ...]] = {  # findings that are but the effect of another
+_HIDDEN: Mapping[str, tuple[Finder, ...]] = {  # findings that are only effects of another
     **dict.fromkeys(
         ("detached", "unoptimized", "doubled"),
         (accumulated, violent, stalled, plateau, vanishing, exploding),

@@ -1,4 +1,4 @@
-"""Verdicts on a watched model in words, with remedies in PyTorch's."""
+"""Verdicts on a watched model in words, with remedies for PyTorch code."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,11 +11,11 @@ _MOST_NAMES = 3
 
 
 def words(verdict: Verdict, names: Sequence[str]) -> str:
-    """A verdict as a few sentences, with what to do in the model's code.
+    """A verdict in a few sentences, with a remedy.
 
     Args:
-        verdict: the finding.
-        names: of all layers, in the order of the table.
+        verdict: the verdict.
+        names: names of all layers, in the order of the table.
     """
     n: dict[str, Any] = {**verdict.numbers, "where": _named(verdict.layers, names)}
     if "depth" in n:
@@ -86,7 +86,7 @@ def _healthy(n: Numbers) -> str:
 
 
 def _change(n: Numbers, names: Sequence[str]) -> str:
-    """How δ changes on its way back at the start."""
+    """How δ changes going back at the start, in words."""
     if n["depth"] < 2 or "decades" not in n:
         return "δ has no layers to cross" if n["depth"] < 2 else "δ is 0 or not known"
     ends = f"from `{names[n['depth'] - 1]}` back to `{names[0]}`"
@@ -101,7 +101,7 @@ def _change(n: Numbers, names: Sequence[str]) -> str:
 
 
 def _initialise(n: Numbers) -> str:
-    """What keeps the size of δ for the activation that most layers have."""
+    """The initialisation that keeps the size of δ for the most frequent activation, in words."""
     name, flat = n.get("activation", ""), n.get("has_flat_part", False)
     if flat:
         way = "`torch.nn.init.kaiming_normal_(layer.weight)` and biases of 0 keep its size"
@@ -117,7 +117,7 @@ def _loss(n: Numbers) -> str:
     return f"the loss goes from {n['first_loss']:.3g} to {n['last_loss']:.3g}"
 
 
-_SENTENCES: Mapping[str, str | Callable[[Numbers], str]] = {  # templates, or what makes them
+_SENTENCES: Mapping[str, str | Callable[[Numbers], str]] = {  # templates, or functions
     "detached": "No gradient reaches {where}, though the weights ask for one: what comes after is "
     "cut off by `detach()`, `no_grad()`, `.item()` or NumPy, or does not enter the loss. Let the "
     "loss depend on it, or set `requires_grad_(False)` if that is meant.",

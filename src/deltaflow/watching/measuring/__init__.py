@@ -1,19 +1,19 @@
-"""What is measured of a model of others, and when.
+"""The measurements of a watched model.
 
 ``layers``
-    which modules are watched, and what of them is exact
+    the layers that are measured, and their per-sample gradients
 ``cadence``
     which steps are measured
 ``reductions``
-    numbers made of tensors
+    reductions of tensors to numbers
 ``functions``, ``output_tracking``
-    what function follows a layer, found by following its output
+    the activation function behind each layer, found by tracking the layer's output
 ``layer_calls``, ``tape``
-    what is heard of a layer in a measured step, and the hooks that hear it
+    the measurements of a layer in one step, and the hooks that make them
 ``loss_graph``, ``losses``
-    what a loss was made of, and the losses of all steps
+    the composition of the loss, and the losses of all steps
 ``model_theory``
-    what theory says of the first step
+    theory's prediction for the first step
 ``observations``
-    what is noted of step after step
+    further facts for verdicts, collected over the measured steps
 """

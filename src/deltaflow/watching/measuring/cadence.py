@@ -6,23 +6,23 @@ from itertools import takewhile
 from deltaflow.system.errors import UserError
 
 _GROWTH, _LATER = 1.25, 1.6
-_LATE = 100  # steps from which on measured ones lie half as dense
-_LONGEST = 10**12  # steps
+_LATE = 100  # from this step on, measured steps are half as dense
+_LONGEST = 10**12  # steps of the longest training
 
 
 class Cadence:
-    """Steps 0, n, 2n, …; without n, steps that lie evenly on a logarithmic scale.
+    """Chooses steps 0, n, 2n, …, or without n, steps at even distances on a logarithmic scale.
 
-    Ten to a decade before step 100, five after it. They are the same for all trainings, so that
-    repetitions are compared step by step, show the start, where most happens, in full, and are
-    few: 31 of 10,000.
+    Without n there are ten steps per decade before step 100 and five after it. They are the same in
+    all trainings, so that repetitions can be compared step by step. They cover the start densely,
+    and they are few: 31 of 10,000.
 
     >>> [step for step in range(700) if Cadence().is_due(step)][9:]
     [10, 12, 15, 18, 22, 27, 33, 41, 51, 63, 78, 97, 121, 193, 308, 492]
 
     Args:
-        every_n_steps: n.
-        last_step: of the training, which is measured too; ``None`` if it is not known.
+        every_n_steps: n; ``None`` for logarithmic distances.
+        last_step: number of the last step, which is measured too; ``None`` if it is not known.
 
     Raises:
         ValueError: for n below 1.

@@ -1,4 +1,4 @@
-"""The functions that follow layers: what kind they are, and what is measured of them."""
+"""Functions of one number, such as activations: their properties, and their measurements."""
 
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import nullcontext
@@ -19,18 +19,18 @@ from deltaflow.watching.measuring.reductions import (
     share,
 )
 
-_POINTS = 200  # from −3 to 3, where a function of constant slope passes for linear
+_POINTS = 200  # points from −3 to 3 at which the slope of a linear function must be constant
 
 
 @dataclass(frozen=True)
-class Given:
-    """A function, and what it was given besides one tensor.
+class BoundFunction:
+    """A function with all its arguments but one tensor.
 
     Attributes:
-        function: of the tensor and the rest.
-        args: the rest, with ``None`` in place of the tensor.
-        kwargs: the same by name.
-        at: the place or the name of the tensor.
+        function: the function.
+        args: positional arguments, with ``None`` in place of the tensor.
+        kwargs: keyword arguments.
+        at: position or name of the tensor.
     """
 
     function: Callable[..., Any]
@@ -39,37 +39,37 @@ class Given:
     at: int | str = 0
 
     def __call__(self, z: Tensor) -> Any:
-        """What it makes of another tensor, which it may write over."""
+        """Call the function with a tensor, which it may overwrite."""
         if isinstance(self.at, str):
             return self.function(*self.args, **{**self.kwargs, self.at: z})
         return self.function(*self.args[: self.at], z, *self.args[self.at + 1 :], **self.kwargs)
 
 
-class Phi(nn.Module):
-    """A function of one tensor, as an activation."""
+class BoundActivation(nn.Module):
+    """A bound function as an activation module."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: BoundFunction) -> None:
         super().__init__()
         self.given = given
 
     def forward(self, z: Tensor) -> Any:
-        """φ(z), whatever the function does to its argument."""
+        """φ(z); ``z`` is not overwritten."""
         return self.given(z.clone())
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A function of one number.
+class ScalarFunction:
+    """A function φ of one number, which is applied entry by entry.
 
     Attributes:
         phi: φ.
-        traits: of φ.
-        is_linear: whether its slope is the same everywhere.
-        overwrites: whether it writes over its argument.
-        has_dip: whether |φ'| falls below a twentieth of the steepest and rises again.
+        traits: the traits of φ.
+        is_linear: whether the slope is constant.
+        overwrites: whether φ overwrites its argument.
+        has_dip: whether |φ'| falls below a twentieth of its maximum and rises again.
     """
 
-    phi: Phi
+    phi: BoundActivation
     traits: Traits
     is_linear: bool
     overwrites: bool
@@ -78,16 +78,16 @@ class Kind:
     def slope(self, u: Tensor) -> Tensor:
         """φ'(u), at least in single precision.
 
-        Where φ is a single function of PyTorch's, its formula is asked without a backward pass.
+        If φ is a single operation of PyTorch, its derivative is called without a backward pass.
         """
         u = plain(u)
         device = u.device.type
         is_mixed = torch.is_autocast_enabled(device)
         with torch.autocast(device, enabled=False) if is_mixed else nullcontext():
             if self.overwrites or not is_fast(u):
-                with _saving_as_ever():
+                with _own_saved_tensors():
                     return derivative(self.phi, u)
-            with _saving_as_ever(), torch.enable_grad():
+            with _own_saved_tensors(), torch.enable_grad():
                 point = u.detach().requires_grad_()
                 node: Any = self.phi.given(point).grad_fn
                 before = node.next_functions
@@ -98,16 +98,16 @@ class Kind:
                 return slope
 
     def measure(self, u: Tensor, h: Tensor, layer: WatchedLayer) -> tuple[Values, Tensor | None]:
-        """What is measured where it follows a layer, and which units are off.
+        """Measure φ behind a layer.
 
         Args:
-            u: what φ was given.
+            u: input of φ.
             h: φ(u).
-            layer: that it follows.
+            layer: the layer before φ.
 
         Returns:
-            Columns of the layers table; and for each unit whether φ' is 0 at all positions of all
-            samples, ``None`` where φ has no flat part.
+            Columns of the layers table, and for each unit whether φ' is 0 at all positions of all
+            samples, ``[units]``; ``None`` if φ has no flat part.
         """
         mean, std, _ = moments(h)
         values: Values = {"activation_mean": mean, "activation_std": std}
@@ -135,28 +135,33 @@ class Kind:
         return share(low)
 
 
-Kinds = dict[Hashable, Kind | None]
-"""By function and whatever it is given beside; ``None`` for no function of one number."""
+ScalarFunctions = dict[Hashable, ScalarFunction | None]
+"""By function and arguments; ``None`` for other functions than those of one number."""
 
 
-def kind_of(given: Given, device: str) -> Kind | None:
-    """What kind of function it is; ``None`` for no function of one number."""
-    phi = Phi(given)
+def scalar_function(given: BoundFunction, device: str) -> ScalarFunction | None:
+    """Examine a function by calling it; ``None`` if it is not a function of one number.
+
+    Args:
+        given: the function.
+        device: device type of the model, such as ``cpu``.
+    """
+    phi = BoundActivation(given)
     try:
-        with torch.autocast(device, enabled=False), _saving_as_ever():
+        with torch.autocast(device, enabled=False), _own_saved_tensors():
             own = traits(phi)
             near = torch.linspace(*own.live, 10_001, dtype=torch.float64)
             has_dip = bool((derivative(phi, near).abs() < SATURATED * own.steepest).any())
             z = torch.zeros(2)
             with torch.no_grad():
                 given(z)
-            return Kind(phi, own, _is_linear(phi), z._version > 0, has_dip)
-    except Exception:  # no function of one number: whatever it makes of others, it may raise
+            return ScalarFunction(phi, own, _is_linear(phi), z._version > 0, has_dip)
+    except Exception:  # any other function may raise anything
         return None
 
 
-def _saving_as_ever() -> torch.autograd.graph.saved_tensors_hooks:
-    """What is saved for a backward pass of ours is none that activation checkpointing counts."""
+def _own_saved_tensors() -> torch.autograd.graph.saved_tensors_hooks:
+    """Keep tensors of our own backward passes away from the hooks of activation checkpointing."""
     return torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x)
 
 

@@ -1,4 +1,4 @@
-"""What was heard of a layer in a measured step, and of each of its calls."""
+"""The measurements of a layer in one step, and of each of its calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,16 +12,17 @@ from deltaflow.watching.measuring.reductions import Number, Values, length, mome
 
 
 @dataclass(eq=False)
-class Call:
-    """What was heard of one call of a layer.
+class LayerCall:
+    """The measurements of one call of a layer.
 
     Attributes:
         layer: the layer.
         values: columns of the layers table.
-        n_samples: B of the pass.
-        off: which units were off at all positions of all samples.
-        response: RMS over units of the deviation over samples, as a share of the RMS.
-        was_differentiated: whether the loss asked what its output does to it.
+        n_samples: number of samples in the forward pass.
+        off: whether each unit was off at all positions of all samples, ``[units]``; ``None`` if
+            it is not known.
+        response: RMS deviation of the output over samples, relative to its RMS.
+        was_differentiated: whether a backward pass has reached the output.
     """
 
     layer: WatchedLayer
@@ -34,40 +35,41 @@ class Call:
 
 @dataclass(eq=False)
 class LayerStep:
-    """What was heard of one layer in a step.
+    """The measurements of one layer in a step.
 
     Attributes:
-        before: its weight before the step.
-        calls: before the first backward pass was over.
+        before: the weight before the step.
+        calls: the calls before the end of the first backward pass.
         values: columns of the layers table.
-        n_backward: backward passes that brought a gradient.
-        earlier: norm of the gradient that was there before.
-        gradient: what was there after the last one, a row for each unit; at the first step alone.
+        n_backward: number of backward passes that gave a gradient.
+        earlier: norm of the gradient before the first of these.
+        gradient: the gradient after the last of these, ``[units, fan_in]``; ``None`` except at the
+            first step.
     """
 
     before: Tensor
-    calls: list[Call] = field(default_factory=list)
+    calls: list[LayerCall] = field(default_factory=list)
     values: Values = field(default_factory=dict)
     n_backward: int = 0
     earlier: Number = 0.0
     gradient: Tensor | None = None
 
     @property
-    def call(self) -> Call | None:
-        """The one that the loss depends on; ``None`` if there are several, as of a shared layer.
+    def call(self) -> LayerCall | None:
+        """The call that the loss depends on; ``None`` if there are several, as in a shared layer.
 
-        A pass of which no loss was made, as one that evaluates, does not count.
+        Calls in a forward pass without a loss, as for an evaluation, do not count.
         """
         counted = [call for call in self.calls if call.was_differentiated] or self.calls
         return counted[0] if len(counted) == 1 else None
 
-    def note_gradients(self, layer: WatchedLayer, loss_scale: float, is_kept: bool) -> None:
-        """Note what a backward pass left in ``grad``.
+    def record_gradients(self, layer: WatchedLayer, loss_scale: float, is_kept: bool) -> None:
+        """Measure the gradients after a backward pass.
 
         Args:
             layer: the layer.
-            loss_scale: what the loss was multiplied with.
-            is_kept: whether the gradient is needed entry by entry.
+            loss_scale: factor that the loss was multiplied by.
+            is_kept: whether to keep the whole gradient.
         """
         self.n_backward += 1
         weight, bias = layer.weight, layer.bias
@@ -83,7 +85,12 @@ class LayerStep:
             self.gradient = layer.units(weight.grad.detach().clone())
 
     def noise(self, layer: WatchedLayer, values: Mapping[str, float]) -> dict[str, float]:
-        """The gradient's noise, where its single samples are known."""
+        """The columns of gradient noise; empty if per-sample gradients are not known.
+
+        Args:
+            layer: the layer.
+            values: the layer's other columns.
+        """
         if not {"weight_grad_norm", "sample_grad_rms"} <= {*values} or self.n_backward != 1:
             return {}
         n, rms = self.calls[0].n_samples, values["sample_grad_rms"]
@@ -95,17 +102,17 @@ class LayerStep:
 
 
 def is_trained(parameter: Tensor) -> bool:
-    """Whether a gradient is gathered in it."""
+    """Whether PyTorch accumulates a gradient in a parameter."""
     return parameter.requires_grad and parameter.is_leaf
 
 
-def call_of(layer: WatchedLayer, z: Tensor, n_samples: int) -> Call:
-    """What a layer's output says by itself.
+def layer_call(layer: WatchedLayer, z: Tensor, n_samples: int) -> LayerCall:
+    """Measure the output of a layer.
 
     Args:
-        layer: that it is of.
-        z: samples first.
-        n_samples: B.
+        layer: the layer.
+        z: its output, ``[B, …]``.
+        n_samples: number of samples, B.
     """
     mean, std, second_moment = moments(z)
     values: Values = {
@@ -113,18 +120,18 @@ def call_of(layer: WatchedLayer, z: Tensor, n_samples: int) -> Call:
         "preactivation_std": std,
         "preactivation_second_moment": second_moment,
     }
-    return Call(layer, values, n_samples)
+    return LayerCall(layer, values, n_samples)
 
 
-def response_of(z: Tensor, n_samples: int) -> Number | None:
-    """RMS over units of the deviation over samples, as a share of the RMS.
+def response(z: Tensor, n_samples: int) -> Number | None:
+    """RMS deviation of a layer's output from its mean over samples, relative to its RMS.
 
     Args:
-        z: samples first.
-        n_samples: B.
+        z: the output, ``[B, …]``.
+        n_samples: number of samples, B.
 
     Returns:
-        ``None`` for one sample, or where it is not known which entry is of which.
+        The ratio; ``None`` for one sample, or if entries cannot be assigned to samples.
     """
     samples = by_sample(z, n_samples)
     if samples is None or len(samples) < 2:

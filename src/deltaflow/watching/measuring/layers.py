@@ -1,4 +1,4 @@
-"""The layers of a model that are watched: linear maps, convolutions and their transposes."""
+"""The layers of a model that are measured: linear layers, convolutions and their transposes."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -15,11 +15,11 @@ _KINDS = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED)
 
 @dataclass(frozen=True, eq=False)
 class WatchedLayer:
-    """A layer of somebody's model.
+    """A layer of a watched model.
 
     Attributes:
-        name: its name in the model, as in ``model.named_modules()``.
-        module: itself.
+        name: name of the module, as in ``model.named_modules()``.
+        module: the module.
     """
 
     name: str
@@ -27,32 +27,32 @@ class WatchedLayer:
 
     @property
     def weight(self) -> Tensor:
-        """Its weight, as PyTorch shapes it."""
+        """The weight, in PyTorch's shape."""
         return cast(Tensor, self.module.weight)
 
     @property
     def bias(self) -> Tensor | None:
-        """Its bias, if it has one."""
+        """The bias; ``None`` if there is none."""
         return cast(Tensor | None, self.module.bias)
 
     @property
     def fan_in(self) -> int:
-        """Entries of the weight that one unit sums over."""
+        """Number of weights of one unit."""
         return self.weight.numel() // self.fan_out
 
     @property
     def fan_out(self) -> int:
-        """Units: outputs of a linear layer, channels of a convolution."""
+        """Number of units: the outputs of a linear layer, the channels of a convolution."""
         module = self.module
         return cast(int, getattr(module, "out_features", None) or module.out_channels)
 
     def by_unit(self, x: Tensor) -> Tensor:
-        """What leaves the layer, ``[entries, units]``, over samples and positions."""
+        """The layer's output as ``[entries, units]``, where entries are samples and positions."""
         axis = -1 if isinstance(self.module, nn.Linear) else 1
         return x.movedim(axis, -1).flatten(0, -2)
 
     def units(self, parameter: Tensor) -> Tensor:
-        """The weight or its gradient, a row of ``fan_in`` entries for each unit."""
+        """The weight or its gradient as ``[units, fan_in]``."""
         if isinstance(self.module, _TRANSPOSED):
             groups = self.module.groups
             parts = parameter.reshape(groups, -1, *parameter.shape[1:])  # [groups, in, units, …]
@@ -60,19 +60,19 @@ class WatchedLayer:
         return parameter.flatten(1)
 
     def sample_gradients(self, fed: Tensor, delta: Tensor) -> Tensor | None:
-        """‖g_b‖ of each sample, g_b the gradient of its loss alone by the weight.
+        """‖g_b‖ of each sample, where g_b is the gradient of its loss with respect to the weight.
 
-        A sample meets the weight at T positions, so that g_b = Σ_t δ_bt h_btᵀ. Exact; by the
-        product of Gram matrices where that is the smaller one (Li et al. 2022, arXiv:2110.05679,
-        section 4).
+        The weight is applied at T positions of a sample, so g_b = Σ_t δ_bt h_btᵀ. The norm is
+        exact; it is computed from Gram matrices if these are smaller (Li et al. 2022,
+        arXiv:2110.05679, section 4).
 
         Args:
-            fed: what the layer was fed, ``[B, …]``.
+            fed: input of the layer, ``[B, …]``.
             delta: ∂(sample loss)/∂z, ``[B, …]``.
 
         Returns:
-            ``[B]``, loss per unit of weight; ``None`` for a convolution of another kind than one
-            group in one or two dimensions with zeros around.
+            ``[B]``, loss per unit of weight; ``None`` unless the layer is linear or a convolution
+            in one or two dimensions with one group and zero padding.
         """
         positions = self._positions(fed, delta)
         if positions is None:
@@ -85,7 +85,7 @@ class WatchedLayer:
         return row_lengths(d.mT @ h)
 
     def _positions(self, fed: Tensor, delta: Tensor) -> tuple[Tensor, Tensor] | None:
-        """What is multiplied with the weight, ``[B, T, fan_in]``, and δ, ``[B, T, fan_out]``."""
+        """The inputs at each position, ``[B, T, fan_in]``, and δ there, ``[B, T, fan_out]``."""
         module, n = self.module, len(delta)
         if isinstance(module, nn.Linear):
             return fed.reshape(n, -1, module.in_features), delta.reshape(n, -1, module.out_features)
@@ -106,10 +106,10 @@ class WatchedLayer:
 
 
 def watched_layers(model: nn.Module) -> list[WatchedLayer]:
-    """The layers of a model that can be watched, each once, in the order of its definition.
+    """The layers of a model that can be measured, each once, in the order of definition.
 
     Raises:
-        ValueError: if there is none, or the model is a compiled one.
+        ValueError: if there is none, or the model is compiled.
     """
     if any(hasattr(module, "_orig_mod") for module in model.modules()):
         raise UserError(
@@ -131,12 +131,12 @@ def watched_layers(model: nn.Module) -> list[WatchedLayer]:
 
 
 def by_sample(x: Tensor, n_samples: int) -> Tensor | None:
-    """A tensor with its leading axis split by samples, ``[B, entries]``; ``None`` if it cannot be.
+    """Reshape a tensor to ``[B, entries]``; ``None`` if its leading axis cannot be divided by B.
 
     Args:
-        x: of B samples; its leading axis may hold several positions of each, one sample after the
-            other.
-        n_samples: B.
+        x: a tensor of B samples; its leading axis may hold several positions of each sample, one
+            sample after the other.
+        n_samples: number of samples, B.
     """
     leading = x.shape[0] if x.dim() > 1 else 1
     return x.reshape(n_samples, -1) if leading % n_samples == 0 else None

@@ -1,4 +1,4 @@
-"""What a loss was made of, as its autograd graph tells, also after it was differentiated."""
+"""Finds out what a loss consists of, from its autograd graph, even after the backward pass."""
 
 import math
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-_OWN_LINK = {  # of a loss: the function in front of it that makes it the second, and its word
+_OWN_LINK = {  # node of a loss: the node of a function that the loss includes, and its name
     "LogSoftmax": ("Softmax", "softmax"),
     "BinaryCrossEntropyWithLogits": ("Sigmoid", "sigmoid"),
 }
@@ -15,31 +15,31 @@ _SAME_NUMBERS = (
     "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Transpose", "Permute", "T",
     "ToCopy", "Slice", "Alias", "Clone",
 )  # fmt: skip
-_MEAN = 1  # PyTorch's number for a loss that is a mean
+_MEAN = 1  # PyTorch's code for the reduction «mean»
 _MOST_NODES = 10_000
 
 
 @dataclass(frozen=True)
 class LossFacts:
-    """What is known of a loss.
+    """What is known about a loss.
 
     Attributes:
-        doubled: ``softmax`` or ``sigmoid``, where it stands in front of a loss that has its own.
-        is_entropy_of: ``softmax`` or ``sigmoid``, for the mean cross-entropy of logits and nothing
-            else; ``None`` for another loss.
+        doubled: ``softmax`` or ``sigmoid`` if it precedes a loss that includes it; else ``None``.
+        is_entropy_of: ``softmax`` or ``sigmoid`` if the loss is the mean cross-entropy of logits
+            alone; else ``None``.
     """
 
     doubled: str | None = None
     is_entropy_of: str | None = None
 
-    def uninformed(self, n_outputs: int) -> float:
-        """The loss of outputs that are 0 whatever the input; NaN if that is not known."""
+    def zero_output_loss(self, n_outputs: int) -> float:
+        """The loss if all outputs are 0; NaN if it is not known."""
         known = {"softmax": math.log(max(n_outputs, 1)), "sigmoid": math.log(2)}
         return known.get(self.is_entropy_of or "", math.nan)
 
 
-def facts(loss: Tensor) -> LossFacts:
-    """What the graph of a loss tells."""
+def loss_facts(loss: Tensor) -> LossFacts:
+    """Read the graph of a loss."""
     for node in _nodes(loss.grad_fn):
         if (own := _OWN_LINK.get(_kind(node))) is not None:
             name, word = own
@@ -49,7 +49,7 @@ def facts(loss: Tensor) -> LossFacts:
 
 
 def _is_mean_of(loss: Tensor, node: Any) -> bool:
-    """Whether the loss is the mean of what a node gives, divided by a number at most."""
+    """Whether the loss is the mean of a node's output, possibly divided by numbers."""
     top: Any = loss.grad_fn
     while _kind(top) == "Div":
         top = top.next_functions[0][0]
@@ -60,7 +60,7 @@ def _is_mean_of(loss: Tensor, node: Any) -> bool:
 
 
 def _nodes(first: Any) -> Iterator[Any]:
-    """The nodes of a graph, from the loss on, each once."""
+    """The nodes of a graph, each once, starting at the loss."""
     waiting, seen = [first], set[object]()
     while waiting and len(seen) < _MOST_NODES:
         node = waiting.pop()
@@ -71,7 +71,7 @@ def _nodes(first: Any) -> Iterator[Any]:
 
 
 def _before(node: Any, passing: tuple[str, ...]) -> Any:
-    """What was computed before a node, but for functions that do not count."""
+    """The node before a node; those named in ``passing`` are skipped."""
     before = node.next_functions[0][0]
     while _kind(before) in passing:
         before = before.next_functions[0][0]

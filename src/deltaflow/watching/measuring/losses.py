@@ -1,4 +1,4 @@
-"""The losses of all steps, which an accelerator is not waited for."""
+"""The losses of all steps, collected without waiting for an accelerator."""
 
 import torch
 from torch import Tensor
@@ -8,18 +8,18 @@ from deltaflow.system.errors import UserError
 _MOST_WAITING = 1000
 
 
-class Losses:
-    """What every step was told to have lost."""
+class StepLosses:
+    """The losses of all steps."""
 
     def __init__(self) -> None:
         self._known: list[float] = []
         self._waiting: list[Tensor] = []
 
-    def note(self, loss: Tensor | float) -> None:
-        """Note the loss of the next step.
+    def append(self, loss: Tensor | float) -> None:
+        """Add the loss of the next step.
 
         Raises:
-            ValueError: if it is not one number.
+            ValueError: if the loss is not one number.
         """
         loss = torch.as_tensor(loss)
         if loss.numel() != 1:

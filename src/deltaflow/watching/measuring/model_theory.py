@@ -1,4 +1,4 @@
-"""What theory says of the first step of a model, from what it is fed and from its weights."""
+"""Theory's prediction for the first step of a model, from its inputs and its weights."""
 
 import copy
 import sys
@@ -16,13 +16,17 @@ from deltaflow.theory import Array, Graph, NoTheoryError, propagate, read, symbo
 from deltaflow.watching.measuring.layers import WatchedLayer
 
 
-class Forecast:
-    """Reads the graph of a model before its first step, and its weights when that begins.
+class ModelTheory:
+    """Traces a model before its first step, and predicts the step when the model is first called.
 
-    What is traced is a copy that shares the weights, so that nothing of the model changes.
+    A copy that shares the weights is traced, so the model does not change.
+
+    Args:
+        model: the model.
+        layers: its measured layers.
 
     Attributes:
-        nothing: why theory says nothing; ``None`` if it does.
+        nothing: why there is no prediction; ``None`` if there is one.
     """
 
     def __init__(self, model: nn.Module, layers: Sequence[WatchedLayer]) -> None:
@@ -34,7 +38,7 @@ class Forecast:
         self._twin: nn.Module | None = None
         self._traced: fx.Graph | None = None
         self._hook: Any = None
-        if _is_lightning_module(self._core):  # a copy would be one of its Trainer too
+        if _is_lightning_module(self._core):  # a copy would copy its Trainer
             self.nothing = (
                 "Theory needs a module that holds all layers and nothing else. Found layers of the "
                 "LightningModule itself. Put them into one of their own, as `self.model`."
@@ -47,16 +51,16 @@ class Forecast:
                 self._traced = symbolic(self._twin)
         except NoTheoryError as error:
             self.nothing = str(error)
-        except Exception as error:  # whatever is raised by a model that cannot be copied
+        except Exception as error:  # a model that cannot be copied may raise anything
             self.nothing = f"Theory needs a model that can be copied. Found: {error}"
-        self._hook = self._core.register_forward_pre_hook(self._called, with_kwargs=True)
+        self._hook = self._core.register_forward_pre_hook(self._on_call, with_kwargs=True)
 
     def end(self) -> None:
-        """Listen no more."""
+        """Remove the hook."""
         if self._hook is not None:
             self._hook.remove()
 
-    def _called(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+    def _on_call(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         self._hook.remove()
         if self._twin is None or self._traced is None:
             return
@@ -67,23 +71,30 @@ class Forecast:
             try:
                 self._graph = read(self._traced, self._twin, args[0])
                 self.nothing, self._is_flat = None, args[0].dim() == 2
-            except Exception as error:  # of what is no plain graph, or of a mistake here
+            except Exception as error:  # a graph that theory does not know may raise anything
                 self.nothing = str(error)
         self._twin = self._traced = None
 
     def record(self, table: pl.DataFrame) -> dict[str, Any]:
-        """The summary's field ``theory``."""
+        """The field ``theory`` of the summary.
+
+        Args:
+            table: the layers table.
+        """
         unknown: dict[str, Any] = {field.name: None for field in fields(TheorySummary)}
         return unknown | theory_fit(table) | {"nothing": self.nothing}
 
     def predict(
         self, layers: Sequence[WatchedLayer], measured: Sequence[Mapping[str, float]]
     ) -> list[dict[str, float]]:
-        """The columns ``predicted_…``, aligned with what was measured at the last layer but one.
+        """The columns ``predicted_…``, scaled to the measurement at the last layer but one.
 
         Args:
-            layers: in the order of the table.
-            measured: columns of each.
+            layers: the layers, in the order of the table.
+            measured: the measured columns of each layer.
+
+        Returns:
+            The predicted columns of each layer; empty for a layer without a prediction.
         """
         predicted: list[dict[str, float]] = [{} for _ in layers]
         if self._graph is None:
@@ -117,7 +128,7 @@ class Forecast:
 def _scale(
     profile: Array, rows: Sequence[int | None], measured: Sequence[float | None]
 ) -> float | None:
-    """What was measured over what is predicted, at one layer; ``None`` if either is not known."""
+    """The ratio of measurement and prediction at one layer; ``None`` if either is not known."""
     for row, value in zip(rows, measured, strict=True):
         if row is not None and value is not None and profile[row] > 0:
             return value / float(profile[row])
@@ -125,7 +136,7 @@ def _scale(
 
 
 def _core(model: nn.Module, watched: Sequence[nn.Module]) -> nn.Module:
-    """The innermost module that has all watched layers."""
+    """The innermost module that contains all measured layers."""
     for child in model.children():
         inner = set(child.modules())
         if child not in watched and all(module in inner for module in watched):
@@ -134,5 +145,5 @@ def _core(model: nn.Module, watched: Sequence[nn.Module]) -> nn.Module:
 
 
 def _is_lightning_module(module: nn.Module) -> bool:
-    lightning = sys.modules.get("lightning.pytorch")  # loaded by whoever made such a module
+    lightning = sys.modules.get("lightning.pytorch")  # imported, if there is such a module
     return lightning is not None and isinstance(module, lightning.LightningModule)

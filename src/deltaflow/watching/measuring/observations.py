@@ -1,4 +1,4 @@
-"""What a training is judged by besides its tables, as far as the measured steps tell."""
+"""Collects the facts for verdicts that the tables do not hold, over the measured steps."""
 
 import math
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from deltaflow.watching.measuring.loss_graph import LossFacts
 from deltaflow.watching.measuring.reductions import share
 from deltaflow.watching.measuring.tape import StepTape
 
-_ENOUGH_ROWS = 256  # of the batches on which a unit must be off to count as dead
-_STALE = 1e-3  # share of a gradient that may have been there before
+_ENOUGH_ROWS = 256  # rows on which a unit must be off to count as dead
+_STALE = 1e-3  # largest share of a gradient that may be left from earlier steps
 
 
 class Observations:
-    """What is noted of one measured step after the other.
+    """The facts from the measured steps so far.
 
     Attributes:
-        loss: what is known of the loss.
+        loss: what is known about the loss.
     """
 
     def __init__(self) -> None:
         self.loss = LossFacts()
         self._responses: list[float] = []
-        # by layer: rows of the batches seen one after the other, and of the last, on which each
-        # unit was off
+        # by layer: number of rows so far, and for each unit the number of latest rows without
+        # interruption on which it was off
         self._rows_off: dict[WatchedLayer, tuple[int, Tensor]] = {}
         self._activations: list[tuple[str, bool]] = []
         self._copies: dict[int, int] = {}
@@ -40,7 +40,13 @@ class Observations:
     def evidence(
         self, table: pl.DataFrame, layers: Sequence[WatchedLayer], losses: Array
     ) -> Evidence:
-        """What the training is judged by."""
+        """The evidence for verdicts.
+
+        Args:
+            table: the layers table.
+            layers: the layers, in the order of the table.
+            losses: the losses of all steps.
+        """
         common = max(set(self._activations), key=self._activations.count, default=None)
         return Evidence(
             layers=table,
@@ -52,16 +58,16 @@ class Observations:
             without_gradient=self._without_gradient,
             accumulated=self._accumulated,
             doubled=self.loss.doubled,
-            uninformed=self.loss.uninformed(layers[-1].fan_out) if layers else math.nan,
+            zero_output_loss=self.loss.zero_output_loss(layers[-1].fan_out) if layers else math.nan,
         )
 
-    def note(self, tape: StepTape, layers: Sequence[WatchedLayer], number: int) -> None:
-        """Note a measured step, and give its layers the share of dead units.
+    def add_step(self, tape: StepTape, layers: Sequence[WatchedLayer], number: int) -> None:
+        """Add a measured step, and write the share of dead units into its columns.
 
         Args:
-            tape: of the step.
-            layers: of the first measured step, the last of which gives the outputs.
-            number: of the step.
+            tape: the measurements of the step.
+            layers: the layers of the first measured step; the last gives the outputs.
+            number: number of the step.
         """
         last = tape.steps[layers[-1]].call if layers[-1] in tape.steps else None
         if last is not None and last.response is not None:
@@ -71,8 +77,8 @@ class Observations:
         if self._accumulated is None and number and self._is_stale(tape):
             self._accumulated = number
 
-    def note_start(self, tape: StepTape) -> None:
-        """What is to be known of the first measured step alone."""
+    def add_first_step(self, tape: StepTape) -> None:
+        """Add the facts that only the first measured step has."""
         self._activations = [*tape.activations]
         got = {layer for layer, step in tape.steps.items() if step.n_backward}
         for number, layer in enumerate(tape.steps, start=1):
@@ -87,7 +93,7 @@ class Observations:
                     self._copies[number] = distinct
 
     def _is_stale(self, tape: StepTape) -> bool:
-        """Whether the gradients are more than those of this step's backward pass."""
+        """Whether the gradients include those of an earlier step."""
         return any(
             step.n_backward == 1
             and float(step.earlier) > _STALE * tape.numbers[layer].get("weight_grad_norm", math.inf)
@@ -95,7 +101,7 @@ class Observations:
         )
 
     def _dead(self, tape: StepTape) -> dict[WatchedLayer, float]:
-        """Share of units that were off in the last measured batches, once they are enough."""
+        """Share of units that were off on the latest rows, for layers with enough rows."""
         before, self._rows_off, shares = self._rows_off, {}, {}
         for layer, step in tape.steps.items():
             if step.call is None or step.call.off is None:

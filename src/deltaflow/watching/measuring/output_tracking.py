@@ -1,9 +1,8 @@
-"""Which function follows a layer, found by following its output through the forward pass.
+"""Finds the function that follows a layer by tracking its output through the forward pass.
 
-Every function of PyTorch that is handed a tensor passes through a
-:class:`torch.overrides.TorchFunctionMode`, whether a module calls it or the model's own code. What
-is taken for φ is the first function of the layer's output alone that is not linear; normalisation
-and pooling may stand in between. Its traits are found as those of any φ, by trying it.
+A :class:`torch.overrides.TorchFunctionMode` sees every call of a PyTorch function, whether a module
+or the model's own code makes it. φ is the first nonlinear function whose only tensor is the layer's
+output; normalisation and pooling may come before it. Its traits are found by calling it.
 """
 
 from collections.abc import Hashable, Iterator
@@ -15,8 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from deltaflow.watching.measuring.functions import Given, Kind, Kinds, kind_of
-from deltaflow.watching.measuring.layer_calls import Call
+from deltaflow.watching.measuring.functions import (
+    BoundFunction,
+    ScalarFunction,
+    ScalarFunctions,
+    scalar_function,
+)
+from deltaflow.watching.measuring.layer_calls import LayerCall
 from deltaflow.watching.measuring.reductions import Values
 
 _KEEPS = ("contiguous", "clone", "float", "to", "type_as", "requires_grad_")
@@ -24,18 +28,18 @@ _NORMALIZES = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_n
 
 
 @dataclass
-class Followed:
-    """What follows a layer.
+class FollowingFunction:
+    """The function φ that follows a layer.
 
     Attributes:
-        kind: of φ.
-        name: as Python names it.
+        function: the properties of φ.
+        name: the Python name of φ.
         values: columns of the layers table.
-        off: which units are off; ``None`` where φ has no flat part.
-        is_used_twice: whether u went elsewhere too, so that φ is not all that follows.
+        off: whether each unit is off, ``[units]``; ``None`` if φ has no flat part.
+        is_used_twice: whether other functions use the output as well.
     """
 
-    kind: Kind
+    function: ScalarFunction
     name: str
     values: Values
     off: Tensor | None
@@ -43,85 +47,86 @@ class Followed:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a function is about to be given.
+class PendingCall:
+    """A call of a function that may overwrite its argument.
 
     Attributes:
-        x: the tensor itself.
-        before: what is in it, also once the function has written over it.
-        version: how often it has been written over.
-        key: the function, and whatever else it is given.
-        given: the same to be called again.
-        name: of the function.
+        x: the argument.
+        before: its values before the call.
+        version: its version counter before the call, which grows when it is overwritten.
+        key: identifies the function and its other arguments.
+        given: the function with its other arguments.
+        name: name of the function.
     """
 
     x: Tensor
     before: Tensor
     version: int
     key: Hashable
-    given: Given
+    given: BoundFunction
     name: str
 
 
-class Follower(TorchFunctionMode):
-    """Follows the outputs of layers while it is entered.
+class OutputTracker(TorchFunctionMode):
+    """Tracks the outputs of layers while it is entered.
 
     Args:
-        kinds: what was found of functions before, which is added to.
+        functions: functions that were examined before; new ones are added.
 
     Attributes:
-        found: what follows each output for which something was found.
+        found: the function that follows each call of a layer, if one was found.
         mixes_samples: whether a batch was normalised by its own statistics.
     """
 
-    def __init__(self, kinds: Kinds) -> None:
+    def __init__(self, functions: ScalarFunctions) -> None:
         super().__init__()
-        self.kinds = kinds
-        self.found: dict[Call, Followed] = {}
+        self.functions = functions
+        self.found: dict[LayerCall, FollowingFunction] = {}
         self.mixes_samples = False
-        self._on_the_way: dict[int, tuple[Call, Tensor]] = {}  # by id; kept, so that it
-        self._is_deaf = 0  # is not given to another tensor
+        self._n_pauses = 0
+        # by id of the tensor, which is kept so that no other tensor gets the same id
+        self._tracked: dict[int, tuple[LayerCall, Tensor]] = {}
 
-    def follow(self, call: Call, z: Tensor) -> None:
-        """Begin to follow the output of a call of a layer."""
-        self._on_the_way[id(z)] = (call, z)
+    def track(self, call: LayerCall, z: Tensor) -> None:
+        """Track the output ``z`` of a call of a layer."""
+        self._tracked[id(z)] = (call, z)
 
     def begin(self) -> None:
-        """Begin to follow."""
+        """Enter the mode."""
         self.__enter__()  # type: ignore[no-untyped-call]
 
     def end(self) -> None:
-        """Follow no more."""
+        """Leave the mode."""
         self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def pause(self) -> None:
-        """Hear nothing until :meth:`go_on` was called as often."""
-        self._is_deaf += 1
+        """Ignore calls until :meth:`resume` is called; pauses may be nested."""
+        self._n_pauses += 1
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """End a pause."""
-        self._is_deaf -= 1
+        self._n_pauses -= 1
 
     def stop(self) -> None:
-        """Hear nothing any more, and let go of what was followed."""
+        """Ignore all further calls, and release the tracked tensors."""
         self.pause()
-        self._on_the_way.clear()
+        self._tracked.clear()
 
     @contextmanager
-    def deaf(self) -> Iterator[None]:
-        """Hear nothing meanwhile: what is computed here is no part of the model."""
+    def disabled(self) -> Iterator[None]:
+        """Ignore computations within the context, which are not part of the model."""
         with torch._C.DisableTorchFunction():
             yield
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Call the function, and look at it if it was given what is followed."""
+        """Call a function, and examine it if an argument is tracked."""
         kwargs = kwargs or {}
-        if self._is_deaf or not self._on_the_way:
+        if self._n_pauses or not self._tracked:
             return func(*args, **kwargs)
         given = [x for x in _flat((*args, *kwargs.values())) if isinstance(x, Tensor)]
-        followed = [x for x in given if id(x) in self._on_the_way]
+        followed = [x for x in given if id(x) in self._tracked]
         name = getattr(func, "__name__", "")
         if not followed or name == "__get__":
             return func(*args, **kwargs)
@@ -129,84 +134,90 @@ class Follower(TorchFunctionMode):
         if name in _NORMALIZES and x is given[0]:
             is_training = kwargs.get("training", kwargs.get("use_input_stats", False))
             self.mixes_samples |= name == "batch_norm" and bool(is_training or True in args[5:6])
-            return self._pass_on(x, func(*args, **kwargs))
+            return self._track_instead(x, func(*args, **kwargs))
         if len(given) > 1:
-            self._used_elsewhere(followed)
+            self._note_other_use(followed)
             return func(*args, **kwargs)
         if name in _KEEPS or "pool" in name:
-            return self._pass_on(x, func(*args, **kwargs))
+            return self._track_instead(x, func(*args, **kwargs))
         one = _without(x, func, args, kwargs)
         if one is None:
             return func(*args, **kwargs)
-        heard = self._about_to_call(x, (func, repr(one.args), repr(one.kwargs)), one, name)
+        pending = self._pending_call(x, (func, repr(one.args), repr(one.kwargs)), one, name)
         result = func(*args, **kwargs)
-        with self.deaf():
-            self._judge(heard, result)
+        with self.disabled():
+            self._examine(pending, result)
         return result
 
-    def of_module(self, module: nn.Module, x: Tensor) -> "Heard | None":
-        """What to keep before a module without parameters is called; ``None`` if nothing."""
-        if self._is_deaf or id(x) not in self._on_the_way or "Norm" in type(module).__name__:
+    def before_module(self, module: nn.Module, x: Tensor) -> "PendingCall | None":
+        """Prepare the call of a module without parameters; ``None`` if its input is not tracked."""
+        if self._n_pauses or id(x) not in self._tracked or "Norm" in type(module).__name__:
             return None
-        return self._about_to_call(x, module, Given(module.forward), type(module).__name__)
+        return self._pending_call(x, module, BoundFunction(module.forward), type(module).__name__)
 
-    def of_result(self, heard: "Heard", result: Any) -> None:
-        """Look at what a module without parameters made of what is followed."""
-        if "Pool" in heard.name:
-            self._pass_on(heard.x, result)
+    def after_module(self, pending: "PendingCall", result: Any) -> None:
+        """Examine the result of a module without parameters."""
+        if "Pool" in pending.name:
+            self._track_instead(pending.x, result)
         else:
-            self._judge(heard, result)
+            self._examine(pending, result)
 
-    def _about_to_call(self, x: Tensor, key: Hashable, given: Given, name: str) -> "Heard":
-        """What is kept before a function is called that may write over its argument."""
+    def _pending_call(
+        self, x: Tensor, key: Hashable, given: BoundFunction, name: str
+    ) -> "PendingCall":
+        """Copy the argument of a function before the call, unless it is known not to overwrite."""
         before = x.detach()
-        is_kept = key in self.kinds and not getattr(self.kinds[key], "overwrites", False)
-        return Heard(x, before if is_kept else before.clone(), x._version, key, given, name)
+        is_kept = key in self.functions and not getattr(self.functions[key], "overwrites", False)
+        return PendingCall(x, before if is_kept else before.clone(), x._version, key, given, name)
 
-    def _pass_on(self, x: Tensor, result: Any) -> Any:
-        """Follow what became of it instead; pooling may give the places of maxima as well."""
-        call, _ = self._on_the_way[id(x)]
+    def _track_instead(self, x: Tensor, result: Any) -> Any:
+        """Track the result instead of ``x``; pooling may return indices as well."""
+        call, _ = self._tracked[id(x)]
         first = result[0] if isinstance(result, tuple) else result
         if isinstance(first, Tensor) and call not in self.found:
-            self._on_the_way[id(first)] = (call, first)
+            self._tracked[id(first)] = (call, first)
         return result
 
-    def _judge(self, heard: "Heard", result: Any) -> None:
-        if not isinstance(result, Tensor) or result.shape != heard.before.shape:
+    def _examine(self, pending: "PendingCall", result: Any) -> None:
+        if not isinstance(result, Tensor) or result.shape != pending.before.shape:
             return
-        call, _ = self._on_the_way[id(heard.x)]
+        call, _ = self._tracked[id(pending.x)]
         if call in self.found:
             self.found[call].is_used_twice = True
             return
-        if heard.key not in self.kinds:
-            self.kinds[heard.key] = kind_of(heard.given, result.device.type)
-        if (kind := self.kinds[heard.key]) is None:
+        if pending.key not in self.functions:
+            self.functions[pending.key] = scalar_function(pending.given, result.device.type)
+        if (function := self.functions[pending.key]) is None:
             return
-        if kind.is_linear:
-            self._pass_on(heard.x, result)
+        if function.is_linear:
+            self._track_instead(pending.x, result)
             return
-        values, off = kind.measure(heard.before, result.detach(), call.layer)
-        self.found[call] = Followed(kind, heard.name, values, off)
-        if heard.x._version != heard.version:  # overwritten: from here on it is h
-            del self._on_the_way[id(heard.x)]
+        values, off = function.measure(pending.before, result.detach(), call.layer)
+        self.found[call] = FollowingFunction(function, pending.name, values, off)
+        if pending.x._version != pending.version:  # overwritten: x is φ(u) now
+            del self._tracked[id(pending.x)]
 
-    def _used_elsewhere(self, followed: list[Tensor]) -> None:
+    def _note_other_use(self, followed: list[Tensor]) -> None:
         for x in followed:
-            call, _ = self._on_the_way[id(x)]
+            call, _ = self._tracked[id(x)]
             if call in self.found:
                 self.found[call].is_used_twice = True
             else:
-                del self._on_the_way[id(x)]
+                del self._tracked[id(x)]
 
 
-def _without(x: Tensor, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
-    """The function for other tensors in the place of this one; ``None`` if it is in a list."""
+def _without(
+    x: Tensor, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> BoundFunction | None:
+    """Bind all arguments but the tensor ``x``; ``None`` if it is in a list."""
     for at, value in enumerate(args):
         if value is x:
-            return Given(func, (*args[:at], None, *args[at + 1 :]), kwargs, at)
+            return BoundFunction(func, (*args[:at], None, *args[at + 1 :]), kwargs, at)
     for name, value in kwargs.items():
         if value is x:
-            return Given(func, args, {key: v for key, v in kwargs.items() if key != name}, name)
+            return BoundFunction(
+                func, args, {key: v for key, v in kwargs.items() if key != name}, name
+            )
     return None
 
 

@@ -1,8 +1,8 @@
-"""Numbers made of tensors, as fast as a processor allows for small ones.
+"""Reductions of tensors to numbers, fast for small tensors.
 
-On a processor, where calls take longer than small tensors do, they are numbers at once, and lengths
-are taken in single precision: again in double where squares might underflow or overflow. On an
-accelerator all are tensors in double precision, which nobody waits for before :func:`fetched`.
+On a CPU the results are numbers. Norms are computed in single precision, and again in double if
+squares might underflow or overflow. On an accelerator the results are tensors in double precision,
+so that nothing waits for it before :func:`fetched`.
 """
 
 import math
@@ -19,24 +19,24 @@ Number = float | Tensor
 Values = dict[str, Number]
 """Columns of the layers table, of one layer; those that do not apply are left out."""
 
-_SAFE = 1e-12, 1e15  # lengths such that single precision holds the squares of all that counts
-_LONG = 2**16  # entries whose squares single precision sums to 1e-6
-_CONSTANT = 1e-9  # share of the mean square below which rounding would hide the variance
+_SAFE = 1e-12, 1e15  # range of norms whose squares single precision can hold
+_LONG = 2**16  # entries whose squares single precision sums with a relative error of 1e-6
+_CONSTANT = 1e-9  # share of the mean square below which the variance is computed in two passes
 
 
 def plain(x: Tensor) -> Tensor:
-    """``x`` outside any graph, in single precision if it had less."""
+    """Detach ``x``, and convert it to single precision if its precision is lower."""
     x = x.detach()
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def is_fast(x: Tensor) -> bool:
-    """Whether the numbers of a tensor are to be had at once."""
+    """Whether the numbers of a tensor can be read without waiting for an accelerator."""
     return x.is_cpu
 
 
 def row_lengths(x: Tensor) -> Tensor:
-    """Euclidean norm of each row, which is what the first axis counts."""
+    """Euclidean norm of each row, ``[rows]``; the first axis counts rows."""
     rows = x.flatten(1) if x.dim() > 1 else x[:, None]
     dtype = torch.float64 if rows.shape[1] > _LONG else None
     lengths: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=dtype)
@@ -53,7 +53,7 @@ def length(x: Tensor) -> Number:
 
 
 def precise_enough(x: Tensor) -> Tensor:
-    """``x`` in a precision that holds the squares of all that counts."""
+    """Convert ``x`` to a precision that holds the squares of its entries."""
     if not is_fast(x):
         return exact(x)
     x = plain(x)
@@ -62,7 +62,7 @@ def precise_enough(x: Tensor) -> Tensor:
 
 
 def moments(x: Tensor) -> tuple[Number, Number, Number]:
-    """Mean, standard deviation (of the entries, not an estimate) and mean square."""
+    """Mean, standard deviation (without Bessel's correction) and mean square of all entries."""
     x = exact(x)
     if not is_fast(x):
         one, two, three = kernels.moments(x[None])
@@ -80,7 +80,7 @@ def moments(x: Tensor) -> tuple[Number, Number, Number]:
 
 
 def ratio(part: Number, whole: Number) -> Number:
-    """Their quotient; NaN where the whole is 0."""
+    """The quotient; NaN if ``whole`` is 0."""
     return part / whole if isinstance(whole, Tensor) or whole else math.nan
 
 
@@ -91,7 +91,7 @@ def share(hits: Tensor) -> Number:
 
 
 def fetched(layers: Sequence[Values]) -> list[dict[str, float]]:
-    """The same as numbers, with what is on an accelerator brought over in one piece."""
+    """Convert values to numbers, with a single transfer from an accelerator."""
     waiting = [value for values in layers for value in values.values() if isinstance(value, Tensor)]
     if not waiting:
         return [*layers]  # type: ignore[list-item]

@@ -1,7 +1,7 @@
-"""One measured step of a model: hooks that listen to its forward and backward pass.
+"""Measures one step of a model by hooks on its forward and backward pass.
 
-A tape changes nothing that is computed. It reduces what it hears at once, so that no activation
-lives longer than the model itself keeps it.
+The hooks do not change what is computed. Tensors are reduced to numbers at once, so that no
+activation is kept longer than by the model itself.
 """
 
 from collections.abc import Callable
@@ -12,16 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
-from deltaflow.watching.measuring.functions import Kinds
+from deltaflow.watching.measuring.functions import ScalarFunctions
 from deltaflow.watching.measuring.layer_calls import (
-    Call,
+    LayerCall,
     LayerStep,
-    call_of,
     is_trained,
-    response_of,
+    layer_call,
+    response,
 )
 from deltaflow.watching.measuring.layers import WatchedLayer, by_sample, watched_layers
-from deltaflow.watching.measuring.output_tracking import Followed, Follower, Heard
+from deltaflow.watching.measuring.output_tracking import (
+    FollowingFunction,
+    OutputTracker,
+    PendingCall,
+)
 from deltaflow.watching.measuring.reductions import (
     fetched,
     length,
@@ -32,24 +36,24 @@ from deltaflow.watching.measuring.reductions import (
 
 
 class StepTape:
-    """Listens to the layers of a model while it is entered.
+    """Measures the layers of a model while the context is entered.
 
     Args:
-        layers: to listen to.
-        model: the model that they are in.
-        loss_scale: what the loss is multiplied with before it is differentiated.
-        follows_all: whether functions are followed wherever they are called while the tape is
-            entered, and not in the model's own ``forward`` alone.
-        kinds: what was found of functions before, which is added to.
-        last: the layer that gives the outputs; ``None`` at the first step, where it is not known,
+        layers: the layers to measure; layers that the model has added are appended.
+        model: the model.
+        loss_scale: returns the factor that the loss is multiplied by before the backward pass.
+        tracks_all: whether all functions called within the context are tracked, instead of those in
+            the model's ``forward`` only.
+        functions: functions that were examined before; new ones are added.
+        last: the layer that gives the outputs; ``None`` at the first step, when it is not known
             and gradients are kept.
 
     Attributes:
-        steps: of each layer that was called, in the order of the calls.
-        numbers: columns of the layers table of each, once the step is over.
-        follower: what follows each layer.
-        activations: the function that follows each layer for which one was found: its name, and
-            whether it has a flat part.
+        steps: the measurements of each layer that was called, in the order of the calls.
+        numbers: columns of the layers table of each layer; empty before the end of the step.
+        tracker: finds the function behind each layer.
+        activations: name of each function that was found behind a layer, and whether it has a flat
+            part.
     """
 
     def __init__(
@@ -57,35 +61,35 @@ class StepTape:
         layers: list[WatchedLayer],
         model: nn.Module,
         loss_scale: Callable[[], float] = lambda: 1.0,
-        follows_all: bool = False,
-        kinds: Kinds | None = None,
+        tracks_all: bool = False,
+        functions: ScalarFunctions | None = None,
         last: WatchedLayer | None = None,
     ) -> None:
         self.layers = layers
         self.model = model
         self.loss_scale = loss_scale
-        self.follows_all = follows_all
+        self.tracks_all = tracks_all
         self.last = last
         self.steps: dict[WatchedLayer, LayerStep] = {}
         self.numbers: dict[WatchedLayer, dict[str, float]] = {}
         self._n_samples = 0
-        self.follower = Follower({} if kinds is None else kinds)
+        self.tracker = OutputTracker({} if functions is None else functions)
         self.activations: list[tuple[str, bool]] = []
         self._hooks: list[Any] = []
         self._is_forward_over = self._is_backward_begun = False
-        self._heard: list[Heard | None] = []
-        self._reached: list[WatchedLayer] = []  # by the backward pass under way
+        self._pending: list[PendingCall | None] = []
+        self._reached: list[WatchedLayer] = []  # by the present backward pass
 
     def __enter__(self) -> "StepTape":
         for layer in self.layers:
-            self._listen_to(layer)
+            self._add_hook(layer)
         watched = {layer.module for layer in self.layers}
         for module in self.model.modules():
             if module not in watched and _is_function(module):
                 self._hooks.append(module.register_forward_pre_hook(self._before_function))
                 self._hooks.append(module.register_forward_hook(self._after_function))
-        if self.follows_all:
-            self.follower.begin()
+        if self.tracks_all:
+            self.tracker.begin()
         else:
             self._hooks.append(self.model.register_forward_pre_hook(self._model_begins))
             ends = self.model.register_forward_hook(self._model_ends, always_call=True)
@@ -93,25 +97,25 @@ class StepTape:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.stop_following()
-        if self.follows_all:
-            self.follower.end()
+        self.stop_tracking()
+        if self.tracks_all:
+            self.tracker.end()
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
 
-    def stop_following(self) -> None:
-        """Note what follows the layers; called when the forward pass is over."""
+    def stop_tracking(self) -> None:
+        """End the measurement of the forward pass."""
         if self._is_forward_over:
             return
         self._is_forward_over = True
-        self.follower.stop()
-        for call, followed in self.follower.found.items():
+        self.tracker.stop()
+        for call, followed in self.tracker.found.items():
             if not followed.is_used_twice:
                 self._note_phi(call, followed)
 
     def end(self) -> None:
-        """Measure the update that was taken; called after it."""
+        """Measure the update; call it after the optimizer's step."""
         for layer, step in self.steps.items():
             values, call = step.values, step.call
             if call is not None:
@@ -125,56 +129,56 @@ class StepTape:
         for layer, columns in self.numbers.items():
             columns |= self.steps[layer].noise(layer, columns)
 
-    def _listen_to(self, layer: WatchedLayer) -> None:
-        self._hooks.append(layer.module.register_forward_hook(partial(self._called, layer)))
+    def _add_hook(self, layer: WatchedLayer) -> None:
+        self._hooks.append(layer.module.register_forward_hook(partial(self._on_call, layer)))
 
     def _model_begins(self, module: nn.Module, inputs: Any) -> None:
         known = {layer.module for layer in self.layers}
         for layer in watched_layers(self.model):
-            if layer.module not in known:  # put in since, as a new head
+            if layer.module not in known:  # added since the start, such as a new head
                 self.layers.append(layer)
-                self._listen_to(layer)
-        self.follower.begin()
+                self._add_hook(layer)
+        self.tracker.begin()
 
     def _model_ends(self, module: nn.Module, inputs: Any, outputs: Any) -> None:
-        self.follower.end()
+        self.tracker.end()
 
-    def _called(self, layer: WatchedLayer, module: nn.Module, inputs: Any, z: Any) -> None:
-        """A watched layer was called."""
+    def _on_call(self, layer: WatchedLayer, module: nn.Module, inputs: Any, z: Any) -> None:
+        """Measure a call of a layer."""
         usable = isinstance(z, Tensor) and inputs and isinstance(inputs[0], Tensor)
         if self._is_forward_over or not usable:
             return
-        with self.follower.deaf():
+        with self.tracker.disabled():
             fed = inputs[0].detach()
             if layer not in self.steps:
                 self.steps[layer] = LayerStep(layer.weight.detach().clone())
-                self._listen_to_parameters(layer)
+                self._add_gradient_hook(layer)
             if not torch.is_grad_enabled():
                 return
             if layer is next((one for one, step in self.steps.items() if step.calls), layer):
                 # a pass begins
                 self._n_samples = fed.shape[0] if fed.dim() > 1 else 1
-            call = call_of(layer, z, self._n_samples)
+            call = layer_call(layer, z, self._n_samples)
             if self.last in (None, layer):
-                call.response = response_of(z, self._n_samples)
+                call.response = response(z, self._n_samples)
             self.steps[layer].calls.append(call)
             if z.requires_grad:
                 z.register_hook(partial(self._delta, call, fed))
-        self.follower.follow(call, z)
+        self.tracker.track(call, z)
 
-    def _listen_to_parameters(self, layer: WatchedLayer) -> None:
+    def _add_gradient_hook(self, layer: WatchedLayer) -> None:
         for parameter in (layer.weight, layer.bias):
             if parameter is not None and is_trained(parameter):
                 hook = partial(self._gradient, layer)
                 self._hooks.append(parameter.register_post_accumulate_grad_hook(hook))
                 return
 
-    def _note_phi(self, call: Call, followed: Followed) -> None:
+    def _note_phi(self, call: LayerCall, followed: FollowingFunction) -> None:
         call.values |= followed.values
         call.off = followed.off
-        self.activations.append((followed.name, followed.kind.traits.has_flat_part))
+        self.activations.append((followed.name, followed.function.traits.has_flat_part))
 
-    def _delta(self, call: Call, fed: Tensor, grad: Tensor) -> None:
+    def _delta(self, call: LayerCall, fed: Tensor, grad: Tensor) -> None:
         if not self._is_backward_begun:
             self._begin_backward()
         if call.was_differentiated:
@@ -187,7 +191,7 @@ class StepTape:
         scale, entries = n / self.loss_scale(), max(samples.numel(), 1)
         whole = scale * length(samples)
         call.values |= {"delta_rms": whole / entries**0.5, "delta_norm": whole / n**0.5}
-        if self.follower.mixes_samples or len(grad) != n:
+        if self.tracker.mixes_samples or len(grad) != n:
             return
         lengths = layer.sample_gradients(plain(fed).to(samples), samples.reshape(grad.shape))
         if lengths is not None:
@@ -196,13 +200,13 @@ class StepTape:
 
     def _begin_backward(self) -> None:
         self._is_backward_begun = True
-        self.stop_following()
+        self.stop_tracking()
         for layer, step in self.steps.items():
             if is_trained(layer.weight) and layer.weight.grad is not None:
                 step.earlier = length(layer.weight.grad)
 
     def _gradient(self, layer: WatchedLayer, parameter: Tensor) -> None:
-        """A backward pass has reached a layer, whose gradients are read when it is over."""
+        """Note that a backward pass has reached a layer; gradients are read at its end."""
         if not self._reached:
             Variable._execution_engine.queue_callback(self._backward_is_over)
         self._reached.append(layer)
@@ -210,26 +214,26 @@ class StepTape:
     def _backward_is_over(self) -> None:
         scale = self.loss_scale()
         for layer in self._reached:
-            self.steps[layer].note_gradients(layer, scale, is_kept=self.last is None)
+            self.steps[layer].record_gradients(layer, scale, is_kept=self.last is None)
         self._reached = []
 
     def _before_function(self, module: nn.Module, inputs: Any) -> None:
-        heard = None
+        pending = None
         if not self._is_forward_over and len(inputs) == 1 and isinstance(inputs[0], Tensor):
-            heard = self.follower.of_module(module, inputs[0])
-        self._heard.append(heard)
-        if heard is not None:
-            self.follower.pause()
+            pending = self.tracker.before_module(module, inputs[0])
+        self._pending.append(pending)
+        if pending is not None:
+            self.tracker.pause()
 
     def _after_function(self, module: nn.Module, inputs: Any, result: Any) -> None:
-        heard = self._heard.pop() if self._heard else None
-        if heard is not None:
-            with self.follower.deaf():
-                self.follower.of_result(heard, result)
-            self.follower.go_on()
+        pending = self._pending.pop() if self._pending else None
+        if pending is not None:
+            with self.tracker.disabled():
+                self.tracker.after_module(pending, result)
+            self.tracker.resume()
 
 
 def _is_function(module: nn.Module) -> bool:
-    """Whether it is somebody's own function; PyTorch's modules call one of PyTorch's each."""
+    """Whether a module is a user's function; PyTorch's own call a function that is tracked."""
     is_own = not type(module).__module__.startswith("torch.nn.modules.")
     return is_own and not [*module.children(), *module.parameters()]
