@@ -12,7 +12,7 @@ from deltaflow.verdicts.evidence import Constants
 from deltaflow.verdicts.findings.settings import decay_pull
 from evidence import BEST_CONSTANT, N_STEPS, evidence, found, kinds, sizes
 
-KEPT = math.exp(-3)
+NEGLIGIBLE = math.exp(-3)
 LITTLE = (0.9, 0.7, 0.7)  # less than half of the best constant's loss is gone
 
 
@@ -110,7 +110,9 @@ def test_decay_explains_that_training_diverged():
 
 
 @pytest.mark.parametrize(("share", "length", "kind"), [
-    (0.99 * KEPT, 9e-4, "clipping"), (1.01 * KEPT, 9e-4, "partial"), (1e-6, 1.1e-3, "partial"),
+    (0.99 * NEGLIGIBLE, 9e-4, "clipping"),
+    (1.01 * NEGLIGIBLE, 9e-4, "partial"),
+    (1e-6, 1.1e-3, "partial"),
 ])  # fmt: skip
 def test_clipping_is_to_blame_where_little_is_left_and_steps_are_short(share, length, kind):
     norm = math.sqrt(7 * (3.0**2 + 4.0**2))  # of weights and of biases, in seven layers
@@ -140,7 +142,7 @@ def test_clipping_is_no_fault_of_a_network_that_learns():
 def test_dropout_is_to_blame_where_its_noise_is_more_than_a_twentieth(dropout, width, kind):
     judged = evidence((32, width, width, 3), nn.ReLU(), He(), dropout=dropout, losses=LITTLE)
     signal = (1 / (1 + dropout / (1 - dropout) / width)) ** 2
-    assert (signal < 1 - KEPT) is (kind == "dropout")
+    assert (signal < 1 - NEGLIGIBLE) is (kind == "dropout")
     first, *_ = judge(judged)
     assert first.kind == kind
     if kind == "dropout":

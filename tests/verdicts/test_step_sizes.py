@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from deltaflow.verdicts.advice import further, smaller_step
+from deltaflow.verdicts.advice import longer_training, smaller_step
 from deltaflow.verdicts.words import advice_words
 from evidence import evidence
 
@@ -63,7 +63,7 @@ def test_inputs_of_an_odd_size_come_before_the_step(inputs, standardized, inputs
     (1e-2, 1e9, ["trainer.max_epochs=10000"]),
 ])  # fmt: skip
 def test_it_takes_a_longer_step_then_more_epochs_to_get_further(length, times, advised):
-    found = further(evidence(update_ratio=length, lr=0.1, max_epochs=100), times)
+    found = longer_training(evidence(update_ratio=length, lr=0.1, max_epochs=100), times)
     assert list(found.overrides) == advised
     if "optimizer.lr" in str(advised):
         assert found.predicted["update"] == pytest.approx(length * float(advised[0][13:]) / 0.1)
@@ -71,4 +71,4 @@ def test_it_takes_a_longer_step_then_more_epochs_to_get_further(length, times, a
 
 @pytest.mark.parametrize("but", [{"lr": None}, {"update_ratio": 0.0}, {"recorded": False}])
 def test_what_is_unknown_or_stands_still_is_no_advice(but):
-    assert not further(evidence(**but), 10.0).overrides
+    assert not longer_training(evidence(**but), 10.0).overrides

@@ -23,7 +23,7 @@ from evidence import (
     sizes,
 )
 
-KEPT = math.exp(-3)
+NEGLIGIBLE = math.exp(-3)
 FLAT = (1.0, 1.0, 1.0)
 DOUBLE = Constants(loss=BEST_CONSTANT, delta=0.16, delta_alone=0.47, floor=0.5514, has_link=True)
 
@@ -233,7 +233,7 @@ def test_what_vanishes_from_the_start_does_not_come_to_vanish():
 
 @pytest.mark.parametrize(("travelled", "kind"), [(0.99, "stalled"), (1.01, "plateau")])
 def test_updates_stall_where_they_cannot_add_up_to_a_twentieth_of_the_weights(travelled, kind):
-    length = travelled * KEPT / N_STEPS
+    length = travelled * NEGLIGIBLE / N_STEPS
     words = found(slow(length))
     assert list(words) == [kind]
     if kind == "stalled":
@@ -247,7 +247,7 @@ def test_updates_stall_where_they_cannot_add_up_to_a_twentieth_of_the_weights(tr
     (False, 1.01, False),  # gradients became small, not the step size
 ])  # fmt: skip
 def test_a_schedule_is_told_that_ends_steps_which_would_have_led_on(scheduled, first, is_told):
-    length = first * KEPT / N_STEPS
+    length = first * NEGLIGIBLE / N_STEPS
     judged = evidence(
         update_ratio=by_step(start=length, end=1e-9), losses=FLAT, scheduled=scheduled
     )

@@ -1,20 +1,20 @@
-"""What is wrong with a run, most important first, in words that quote what was measured.
+"""Verdicts on runs: findings, most important first, in words that quote the measurements.
 
-A finding is a departure from a definition, not from a habit: limits follow from what quantities
-mean, and none was fitted to runs. A run without a finding gets a line that says so.
+The limits of findings follow from the definitions of the quantities; none was fitted to runs. A run
+without a finding gets a verdict that says so.
 
 ``evidence``
-    what a run is judged by: its records, what theory says of its network
+    the records of a run, with theory and settings, and quantities derived from them
 ``thresholds``
-    from where on a quantity is a finding, and why
+    the limits of findings, with reasons
 ``findings``
-    what can be wrong, of gradients, units, settings, steps and of what came out
+    the checks of gradients, units, settings, updates and results
 ``advice``
-    what network and what step size to try instead, and what is predicted of it
+    another network or step size to try, with predictions
 ``judging``
-    the findings in their order, causes before effects
+    runs the checks in order, causes before effects
 ``verdict``, ``words``
-    what a finding holds, and the one place that puts it into words
+    the type of a verdict, and its words
 """
 
 from deltaflow.verdicts.evidence import (

@@ -1,4 +1,4 @@
-"""Which findings there are, in which order, and what is left out as the effect of another."""
+"""Runs all checks in order, and leaves out findings that are effects of others."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,8 +10,8 @@ from deltaflow.verdicts.findings import flow, outcome, settings, training, units
 from deltaflow.verdicts.thresholds import FEWEST_STEPS, MAJORITY
 from deltaflow.verdicts.verdict import Verdict
 
-Check = Callable[[Evidence], Verdict | None]
-_FINDINGS: tuple[Check, ...] = (  # causes before effects
+Finder = Callable[[Evidence], Verdict | None]
+_FINDINGS: tuple[Finder, ...] = (  # causes before effects
     units.symmetric,
     flow.chaotic,
     flow.exploding,
@@ -37,7 +37,7 @@ _FINDINGS: tuple[Check, ...] = (  # causes before effects
     training.vanished,
     training.stalled,
 )
-_OUTCOMES: tuple[Check, ...] = (  # of a run without any of these, the first that holds
+_OUTCOMES: tuple[Finder, ...] = (  # the first that holds, for a run without any of the findings
     outcome.undertrained,
     outcome.unlike_rows,
     outcome.overfitted,
@@ -45,20 +45,20 @@ _OUTCOMES: tuple[Check, ...] = (  # of a run without any of these, the first tha
     outcome.plateau,
     outcome.missed_class,
 )
-_SATURATED: set[Check] = {units.saturated_at_start, units.saturated_at_end}
-_OFF: set[Check] = {units.inactive_at_start, units.inactive_at_end}
-_DEAD: set[Check] = {units.dead_at_start, units.dead_at_end}
-_AT_START: set[Check] = {flow.hidden_vanishing, flow.vanishing, flow.unexpected_start}
-_STEPS: set[Check] = {training.most_diverged, training.some_diverged, training.violent}
-_SLOW: set[Check] = {training.vanished, training.stalled}
-_AT_END: set[Check] = {
+_SATURATED: set[Finder] = {units.saturated_at_start, units.saturated_at_end}
+_OFF: set[Finder] = {units.inactive_at_start, units.inactive_at_end}
+_DEAD: set[Finder] = {units.dead_at_start, units.dead_at_end}
+_AT_START: set[Finder] = {flow.hidden_vanishing, flow.vanishing, flow.unexpected_start}
+_STEPS: set[Finder] = {training.most_diverged, training.some_diverged, training.violent}
+_SLOW: set[Finder] = {training.vanished, training.stalled}
+_AT_END: set[Finder] = {
     units.dead_at_end,
     units.saturated_at_end,
     units.inactive_at_end,
     *_STEPS,
     *_SLOW,
 }
-_EXPLAINS: Mapping[str, set[Check]] = {  # findings that are but the effects of another
+_EXPLAINS: Mapping[str, set[Finder]] = {  # findings that are only effects of another
     "symmetric": {settings.bottleneck, *_OFF, *_DEAD, *_AT_START, *_SLOW},
     "chaotic": {flow.unexpected_start, *_SATURATED, *_DEAD, *_STEPS},
     "exploding": {flow.unexpected_start, *_SATURATED, *_DEAD, *_STEPS},
@@ -78,12 +78,12 @@ _EXPLAINS: Mapping[str, set[Check]] = {  # findings that are but the effects of 
 
 
 def judge(evidence: Evidence) -> list[Verdict]:
-    """The findings on a run.
+    """Judge a run.
 
     Returns:
-        Findings, most important first; or, of a run without one, ``healthy`` or ``partial``,
-        with ``overfitting`` behind it where the validation loss turned; or nothing, where there
-        is nothing to judge by.
+        The findings, most important first. A run without a finding gets ``healthy`` or
+        ``partial``, and ``overfitting`` if its validation loss rises. The list is empty if the
+        flow was not measured.
     """
     found = _findings(evidence)
     if found:
@@ -96,7 +96,7 @@ def judge(evidence: Evidence) -> list[Verdict]:
 
 def _findings(evidence: Evidence) -> list[Verdict]:
     found: dict[str, Verdict] = {}
-    explained: set[Check] = set()
+    explained: set[Finder] = set()
     for check in _FINDINGS:
         if check not in explained and (verdict := check(evidence)) and verdict.kind not in found:
             found[verdict.kind] = verdict
@@ -106,19 +106,19 @@ def _findings(evidence: Evidence) -> list[Verdict]:
 
 
 def _failed_seeds(evidence: Evidence) -> Verdict | None:
-    """Seeds that explain less than half of what the best does, judged as a run of their own.
+    """Judge the seeds that explain less than half as much as the best, as a run of their own.
 
-    One whose descent goes on has not failed, but is late.
+    Seeds whose loss still falls are left out.
     """
     shares = evidence.explained
-    if len(shares) < len(evidence.surviving):  # rows were lost
+    if len(shares) < len(evidence.surviving):  # rows are missing
         return None
     best = float(np.nanmax(shares, initial=-1.0))
     pairs = zip(evidence.surviving, shares, strict=True)
     failed = [s for s, share in pairs if share <= MAJORITY * best and not _is_late(evidence, s)]
     if not failed or evidence.n_steps < FEWEST_STEPS or not best > MAJORITY:
         return None
-    cause = next(iter(_findings(evidence.of(failed))), None)
+    cause = next(iter(_findings(evidence.for_seeds(failed))), None)
     numbers: dict[str, Any] = {"n_failed": len(failed), **evidence.counts, "best": best}
     if cause is None:
         return Verdict("failed_seeds", "end", numbers)
@@ -128,5 +128,5 @@ def _failed_seeds(evidence: Evidence) -> Verdict | None:
 
 
 def _is_late(evidence: Evidence, seed: int) -> bool:
-    _, goes_on = fall(evidence.of([seed]).losses)
+    _, goes_on = fall(evidence.for_seeds([seed]).losses)
     return goes_on

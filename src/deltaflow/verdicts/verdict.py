@@ -1,11 +1,11 @@
-"""A verdict: what kind of finding, the numbers it rests on, and what to try."""
+"""The type of a verdict: its kind, its numbers, and advice."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Numbers = Mapping[str, Any]
-"""Values of JSON by quantity; those that are unknown are left out."""
+"""JSON values by quantity; quantities that are not known are left out."""
 
 
 @dataclass(frozen=True)
@@ -13,10 +13,10 @@ class Advice:
     """Changes of the configuration that are predicted to help.
 
     Attributes:
-        overrides: to add to the command line; empty where none can be named.
-        predicted: what they are predicted to lead to, by quantity.
+        overrides: overrides to add to the command line; empty if there are none.
+        predicted: predicted numbers with these overrides, by quantity.
         basis: numbers that explain the choice, by quantity.
-        leave_out: overrides of the run that must not be given any more.
+        leave_out: overrides of the run to leave out.
         alternatives: other overrides that help as well.
     """
 
@@ -29,14 +29,14 @@ class Advice:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One finding, or what is said of a run without one.
+    """A finding, or the verdict on a run without one.
 
     Attributes:
-        kind: its name.
-        when: ``start``, ``end`` or ``training``: what it was seen at.
-        numbers: what it rests on, by quantity.
-        layers: the layers concerned, from 1.
-        advice: what to try.
+        kind: name of the kind, such as ``vanishing``.
+        when: ``start``, ``training`` or ``end``: the time that it is about.
+        numbers: the numbers that it is based on, by quantity.
+        layers: numbers of the layers that it is about, from 1.
+        advice: what to try; ``None`` if there is no advice.
     """
 
     kind: str
@@ -47,4 +47,4 @@ class Verdict:
 
 
 Sentence = str | Callable[[Verdict], str]
-"""What a kind of verdict says: a template that its numbers fill, or what makes it of a verdict."""
+"""The words of a kind of verdict: a template for its numbers, or a function of the verdict."""

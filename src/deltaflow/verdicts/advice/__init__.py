@@ -1,24 +1,24 @@
-"""What to try instead, and what is predicted of it.
+"""Advice on what to try instead, with predictions.
 
 ``better_networks``
-    another start, activation, depth or width, by theory
+    another initialisation, activation, depth or width, by theory
 ``step_sizes``
-    a shorter step, or longer ones and more of them, by what updates were measured
+    another step size or more epochs, by the measured updates
 """
 
 from deltaflow.verdicts.advice.better_networks import (
-    bent_network,
     better_network,
+    nonlinear_network,
     shape,
     wider_network,
     wider_or_better,
 )
-from deltaflow.verdicts.advice.step_sizes import further, smaller_step, unusual_inputs
+from deltaflow.verdicts.advice.step_sizes import longer_training, smaller_step, unusual_inputs
 
 __all__ = [
-    "bent_network",
     "better_network",
-    "further",
+    "longer_training",
+    "nonlinear_network",
     "shape",
     "smaller_step",
     "unusual_inputs",

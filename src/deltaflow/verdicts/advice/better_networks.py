@@ -1,4 +1,4 @@
-"""What network to try instead, and what theory predicts of it."""
+"""Finds a network to try instead, with theory's prediction for it."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -20,13 +20,13 @@ _SAME = 0.05  # decades; predictions that differ by less are equally good
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network to try instead, and what theory says of it.
+    """A network to try instead, with theory's prediction for it.
 
     Attributes:
-        overrides: that lead to it.
-        rate: by what δ changes per layer going back; NaN below two hidden layers.
-        decades: that δ loses in all.
-        saturated: the largest share of saturated pre-activations of a hidden layer.
+        overrides: the overrides that change the run's network to it.
+        rate: factor by which δ changes per layer going back; NaN below two hidden layers.
+        decades: decades that δ loses from the last hidden layer to the first.
+        saturated: the largest share of saturated pre-activations in a hidden layer.
     """
 
     overrides: tuple[str, ...]
@@ -36,39 +36,41 @@ class Candidate:
 
     @property
     def is_sound(self) -> bool:
-        """Whether δ stays well within its limits, and units are not saturated."""
+        """Whether δ changes by less than half of the limit, and no layer is saturated."""
         return abs(self.decades) <= DECADES / 2 and self.saturated <= MAJORITY
 
     @property
     def predicted(self) -> dict[str, float]:
-        """The rate of δ, or what there is where δ has no two layers to cross."""
+        """The predicted rate of δ, or the saturated share below two hidden layers."""
         return {"saturated": self.saturated} if math.isnan(self.rate) else {"rate": self.rate}
 
 
 def better_network(evidence: Evidence) -> Advice:
-    """The first of ``ways`` that theory predicts to help; if none does, one hidden layer."""
+    """The first kind of change that theory predicts to help; if none does, one hidden layer."""
     ways = (_inputs, _without_dropout, _initializations, _activations, _shallower)
     for candidates in (list(way(evidence)) for way in ways):
-        best = _least(candidates)
+        best = _smallest_change(candidates)
         if best is not None and best.is_sound:
-            return Advice(best.overrides, best.predicted, leave_out=_own_start(evidence, best))
+            return Advice(
+                best.overrides, best.predicted, leave_out=_own_initializer(evidence, best)
+            )
     return Advice((shape(evidence, evidence.theory.sizes[1:2]),), {"layers_to_cross": 1})
 
 
-def bent_network(evidence: Evidence) -> Advice:
-    """ReLU in place of a linear φ, with another start if its own would not do."""
-    kept = _with(evidence, "activation=relu", nn.ReLU(), evidence.theory.initializer)
+def nonlinear_network(evidence: Evidence) -> Advice:
+    """ReLU instead of a linear φ, with another initialisation if necessary."""
+    kept = _changed(evidence, "activation=relu", nn.ReLU(), evidence.theory.initializer)
     other = () if evidence.normalization else (*kept, *_activations(evidence))
     return Advice(next((c.overrides for c in other if c.is_sound), ("activation=relu",)))
 
 
 def wider_or_better(evidence: Evidence) -> Advice:
-    """More units where chance alone is at fault, else the smallest change that helps."""
+    """More units if only chance is the cause, else the first change that helps."""
     return wider_network(evidence) or better_network(evidence)
 
 
-def _own_start(evidence: Evidence, best: Candidate) -> tuple[str, ...]:
-    """What to leave out with it: an option does not replace a ``_target_`` that is typed."""
+def _own_initializer(evidence: Evidence, best: Candidate) -> tuple[str, ...]:
+    """The override of a user's initializer to leave out, because no option would replace it."""
     changed = any(override.startswith("init=") for override in best.overrides)
     if not changed or not _is_own(evidence.theory):
         return ()
@@ -77,21 +79,22 @@ def _own_start(evidence: Evidence, best: Candidate) -> tuple[str, ...]:
 
 
 def _is_own(theory: Theory) -> bool:
-    """Whether the initializer is the user's own."""
+    """Whether the initializer is a user's class."""
     return type(theory.initializer).__module__ not in (Normal.__module__, Critical.__module__)
 
 
 def wider_network(evidence: Evidence) -> Advice | None:
-    """More units where theory finds no fault, so that few units per layer are the cause.
+    """More units per layer, if theory finds no fault and the scatter explains the finding.
 
-    Two deviations of what δ loses are called its scatter; four explain what is beyond limits.
+    The scatter is two standard deviations of the decades that δ loses; advice is given if twice
+    the scatter exceeds the limit.
     """
     old = evidence.theory
     if evidence.normalization is not None or not evidence.depth:
         return None
     scatter, lost = _scatter(evidence, old)
     if not (abs(lost) <= DECADES <= 2 * scatter):
-        return None  # so for NaN too: no δ is left to lose decades or to scatter
+        return None  # also for NaN, which means that δ is 0
     times = 2 ** math.ceil(math.log2(max((scatter / DECADES) ** 2, 2.0)))
     hidden = [times * size for size in old.sizes[1:-1]]
     wide = old.sizes[0], *hidden, old.sizes[-1]
@@ -104,12 +107,12 @@ def wider_network(evidence: Evidence) -> Advice | None:
 
 
 def shape(evidence: Evidence, hidden: Sequence[int], of_equal: str = "depth") -> str:
-    """The override that gives hidden layers other sizes.
+    """The override that sets the sizes of hidden layers.
 
     Args:
         evidence: the run.
-        hidden: units of each hidden layer.
-        of_equal: what to change where sizes are not listed, and so all equal: depth or width.
+        hidden: number of units of each hidden layer.
+        of_equal: setting to change if the run has no list of sizes: ``depth`` or ``width``.
     """
     if evidence.settings.sizes_listed:
         return f"network.hidden_sizes=[{','.join(map(str, hidden))}]"
@@ -118,16 +121,16 @@ def shape(evidence: Evidence, hidden: Sequence[int], of_equal: str = "depth") ->
 
 def _inputs(evidence: Evidence) -> Iterator[Candidate]:
     if unusual_inputs(evidence):
-        yield _predicted(evidence, "", evidence.theory)
+        yield _candidate(evidence, "", evidence.theory)
 
 
 def _initializations(evidence: Evidence) -> Iterator[Candidate]:
-    for overrides, initializer in _own(evidence.theory):
-        yield from _with(evidence, overrides, evidence.theory.moments.activation, initializer)
+    for overrides, initializer in _initializers(evidence.theory):
+        yield from _changed(evidence, overrides, evidence.theory.moments.activation, initializer)
 
 
-def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
-    """Initialisations for the network's own φ; of its own family, if that has a scale."""
+def _initializers(theory: Theory) -> Iterator[tuple[str, Initializer]]:
+    """Initialisations for the network's φ, with the present initializer if that has a scale."""
     activation, own = theory.moments.activation, theory.initializer
     shifts = (own.sigma_b, 0.0) if isinstance(own, Normal) else (0.0,)
     edges = [(_edge(theory, shift), shift) for shift in dict.fromkeys(shifts)]
@@ -141,11 +144,11 @@ def _own(theory: Theory) -> Iterator[tuple[str, Initializer]]:
 
 
 def _scaled(own: Initializer, edge: float, shift: float = 0.0) -> tuple[str, Initializer] | None:
-    """An initialisation of the same family with another scale, if that has one, and how to ask."""
+    """The same initializer with another scale, and its overrides; ``None`` if it has no scale."""
     if isinstance(own, Normal):
         without = "" if shift == own.sigma_b else " init.sigma_b=0"
         return f"init.sigma_w={edge:g}{without}", Normal(edge, shift)
-    if isinstance(own, Critical) and own.sigma_b:  # a setting that other options lack
+    if isinstance(own, Critical) and own.sigma_b:  # no other option has this setting
         return "init.sigma_b=0", Normal(edge, 0.0)
     return (f"init.gain={edge:g}", Orthogonal(edge)) if isinstance(own, Orthogonal) else None
 
@@ -159,47 +162,47 @@ def _without_dropout(evidence: Evidence) -> Iterator[Candidate]:
     old = evidence.theory
     if old.dropout:
         theory = Theory(old.sizes, old.moments.activation, old.initializer)
-        yield _predicted(evidence, "network.dropout=0", theory)
+        yield _candidate(evidence, "network.dropout=0", theory)
 
 
 def _activations(evidence: Evidence) -> Iterator[Candidate]:
-    """Those with a usual initialisation on their edge of chaos, whatever the present one."""
+    """Tanh and ReLU, each with an initialisation on its edge of chaos."""
     usual: tuple[tuple[str, nn.Module, str, Initializer, float], ...] = (
         ("tanh", nn.Tanh(), "xavier", Xavier(), 1.0),
         ("relu", nn.ReLU(), "he", He(), _stated(math.sqrt(2))),
     )
     for name, activation, init, start, edge in usual:
         own = _scaled(evidence.theory.initializer, edge) or (f"init={init}", start)
-        yield from _with(evidence, f"activation={name} {own[0]}", activation, own[1])
+        yield from _changed(evidence, f"activation={name} {own[0]}", activation, own[1])
 
 
 def _shallower(evidence: Evidence) -> Iterator[Candidate]:
-    """The deepest network like this one that theory finds nothing wrong with."""
+    """The deepest shallower network that is sound by theory."""
     old = evidence.theory
     for depth in range(evidence.depth - 1, 0, -1):
         sizes = *old.sizes[: depth + 1], old.sizes[-1]
         theory = Theory(sizes, old.moments.activation, old.initializer, old.dropout)
-        found = _predicted(evidence, shape(evidence, sizes[1:-1]), theory)
+        found = _candidate(evidence, shape(evidence, sizes[1:-1]), theory)
         if found.is_sound:
             yield found
             return
 
 
-def _with(
+def _changed(
     evidence: Evidence, overrides: str, activation: nn.Module, initializer: Initializer
 ) -> Iterator[Candidate]:
-    """The network with another φ and start, if that is not what it has."""
+    """The network with another φ and initialisation, unless both are equal to the present ones."""
     old = evidence.theory
     theory = Theory(old.sizes, activation, initializer, old.dropout)
     same = repr(activation) == repr(old.moments.activation) and np.allclose(
         variances(old.sizes, initializer), variances(old.sizes, old.initializer), rtol=1e-3
     )
     if not same or evidence.normalization is not None or evidence.copies or _is_own(old):
-        yield _predicted(evidence, overrides, theory)
+        yield _candidate(evidence, overrides, theory)
 
 
-def _predicted(evidence: Evidence, overrides: str, theory: Theory) -> Candidate:
-    """What theory says of a network; inputs of an odd size are standardised in any evidence."""
+def _candidate(evidence: Evidence, overrides: str, theory: Theory) -> Candidate:
+    """The prediction for a network; inputs of an unusual size are standardised."""
     odd = unusual_inputs(evidence)
     found = theory.predict(np.ones(1) if odd else evidence.inputs)
     given = (
@@ -218,8 +221,8 @@ def _predicted(evidence: Evidence, overrides: str, theory: Theory) -> Candidate:
     )
 
 
-def _least(candidates: list[Candidate]) -> Candidate | None:
-    """The one that changes δ least; of those about as good, the first."""
+def _smallest_change(candidates: list[Candidate]) -> Candidate | None:
+    """The first of the candidates that change δ least, up to ``_SAME``."""
     if not candidates:
         return None
     least = min(abs(candidate.decades) for candidate in candidates)
@@ -227,7 +230,7 @@ def _least(candidates: list[Candidate]) -> Candidate | None:
 
 
 def _scatter(evidence: Evidence, theory: Theory) -> tuple[float, float]:
-    """Two deviations of the decades that δ loses by theory, and these decades."""
+    """Two standard deviations of the decades that δ loses by theory, and these decades."""
     found = theory.predict(evidence.inputs)
     alike = np.full((1, 1), evidence.inputs.mean())
     deviation = float(theory.finite_width(alike).deviation[0])
@@ -235,5 +238,5 @@ def _scatter(evidence: Evidence, theory: Theory) -> tuple[float, float]:
 
 
 def _stated(value: float) -> float:
-    """As it is written in a sentence, so that what is predicted is what would be run."""
+    """Round to the four digits of the advice, so that the prediction is for the advised value."""
     return float(f"{value:.4g}")

@@ -1,18 +1,18 @@
-"""How long a step should be: another step size, or inputs of another size."""
+"""Advice on the length of updates: another step size, or standardised inputs."""
 
 import math
 
 import numpy as np
 
 from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.thresholds import LONG_UPDATE, MOST_EPOCHS, MOST_OFF, ORDINARY_SQUARE
+from deltaflow.verdicts.thresholds import LONG_UPDATE, MAX_SHORTFALL, MOST_EPOCHS, ORDINARY_SQUARE
 from deltaflow.verdicts.verdict import Advice
 
 
 def smaller_step(evidence: Evidence) -> Advice:
-    """Inputs, or else a step size, with which the first update has a length that trains well.
+    """A step size with which the first update trains well, or standardised inputs.
 
-    It is proportional to the step size, with any optimizer.
+    The length of the first update is proportional to the step size with any optimizer.
     """
     if unusual_inputs(evidence):
         size = float(evidence.data.input_second_moment.mean())
@@ -28,37 +28,37 @@ def smaller_step(evidence: Evidence) -> Advice:
     return Advice((f"optimizer.lr={lr:g}",), predicted)
 
 
-def further(evidence: Evidence, times: float) -> Advice:
-    """A step size that leads so many times as far, and epochs for what it cannot.
+def longer_training(evidence: Evidence, times: float) -> Advice:
+    """A larger step size that multiplies the sum of all updates, and more epochs if necessary.
 
-    No step is to be longer than the longest that trains well.
+    Updates stay at most as long as the longest that train well.
 
     Args:
         evidence: the run.
-        times: what the sum of the updates is to be multiplied by.
+        times: factor by which the sum of the updates is to grow.
     """
-    lr, pace = evidence.settings.lr, evidence.pace
-    if lr is None or not pace > 0 or not math.isfinite(times):
+    lr, mean_update = evidence.settings.lr, evidence.mean_update
+    if lr is None or not mean_update > 0 or not math.isfinite(times):
         return Advice()
-    by_step = max(min(times, LONG_UPDATE / pace), 1.0)
+    by_step = max(min(times, LONG_UPDATE / mean_update), 1.0)
     overrides, predicted = [], {}
     if (larger := _round(lr * by_step)) > lr:
-        overrides, predicted = [f"optimizer.lr={larger:g}"], {"update": pace * larger / lr}
+        overrides, predicted = [f"optimizer.lr={larger:g}"], {"update": mean_update * larger / lr}
     else:
         by_step = 1.0
-    if times / by_step > MOST_OFF:
+    if times / by_step > MAX_SHORTFALL:
         epochs = evidence.settings.max_epochs * min(times / by_step, MOST_EPOCHS)
         overrides.append(f"trainer.max_epochs={round(epochs)}")
     return Advice(tuple(overrides), predicted)
 
 
 def unusual_inputs(evidence: Evidence) -> bool:
-    """Whether inputs are of a size that standardising would change much."""
+    """Whether inputs are not standardised and their mean square is far from 1."""
     low, high = ORDINARY_SQUARE
     size = float(np.mean(evidence.data.input_second_moment))
     return not evidence.settings.standardized and not low <= size <= high
 
 
 def _round(value: float) -> float:
-    """To one significant digit."""
+    """Round to one significant digit."""
     return float(f"{value:.0e}")

@@ -1,17 +1,17 @@
-"""What a run is judged by: its records, what theory says of its network, and its settings.
+"""The evidence for verdicts on a run: its records, theory, settings and data.
 
 ``evidence``
-    a run, and the numbers that several findings look at
+    a run, and the quantities that several findings use
 ``recorded_step``
-    one step of it: profiles of δ, shares of units
+    one recorded step: profiles of δ, shares of units
 ``facts``
-    how the run was set up, and on which data
+    the settings of the run, and its training data
 ``columns``
-    numbers of the layers table, and how long updates are
+    columns of the layers table, and the lengths of updates
 ``constant_outputs``
-    what a loss can be without looking at the inputs
+    the best loss of outputs that ignore the inputs
 ``fit``
-    how much of the target is explained, and whether more is to come
+    how much of the target is explained, and whether the loss still falls
 """
 
 from deltaflow.verdicts.evidence.constant_outputs import Constants, constants

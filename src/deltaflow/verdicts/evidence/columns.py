@@ -1,4 +1,4 @@
-"""What is read off the layers table: numbers of a column, and how long updates are."""
+"""Columns of the layers table, and the lengths of updates."""
 
 import math
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from deltaflow.theory import Array
 
 
 def numbers(rows: pl.DataFrame, column: str) -> Array:
-    """The numbers of a column; NaN where there is none."""
+    """The numbers of a column; NaN instead of null."""
     return rows[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
 
 
 def update_lengths(layers: pl.DataFrame, first: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """The layers table with the ``length`` of updates, where it is finite.
+    """Add a column with the ``length`` of updates, and leave out rows where it is not finite.
 
-    It is relative to the weights then or at the start, or to weights that keep signals' size, of
-    RMS 1/√fan_in, whichever are longest: weights that start or have become small say nothing of
-    the step.
+    The length is relative to the largest of three: the weights at that step, those at the start,
+    and weights of RMS 1/√fan_in, which keep the size of signals. Otherwise an update of small
+    weights would seem long.
 
     Args:
-        layers: the table.
+        layers: the layers table.
         first: its rows of the first step.
-        keys: columns that tell layers apart.
+        keys: columns that identify a layer.
     """
     size = pl.col("weight_rms")
     longest = pl.max_horizontal(size, "first", 1 / pl.col("fan_in").sqrt())
@@ -34,7 +34,7 @@ def update_lengths(layers: pl.DataFrame, first: pl.DataFrame, keys: Sequence[str
     )
 
 
-def pace(lengths: pl.DataFrame) -> float:
-    """Mean ``length`` of the updates of the layer that moves most; NaN if unknown."""
+def mean_update(lengths: pl.DataFrame) -> float:
+    """The largest mean ``length`` of a layer's updates; NaN if it is not known."""
     means = lengths.group_by("layer").agg(pl.col("length").mean())["length"]
     return float(means.max()) if len(means) else math.nan  # type: ignore[arg-type]

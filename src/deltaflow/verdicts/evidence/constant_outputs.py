@@ -1,4 +1,4 @@
-"""What a loss can be for outputs that do not look at their inputs.
+"""The best loss of outputs that ignore their inputs, and related numbers.
 
 >>> from deltaflow.nn.objectives import CrossEntropy
 >>> from deltaflow.nn.task import Classification
@@ -19,22 +19,22 @@ from torch.nn import functional
 from deltaflow.flow.kernels import rms
 from deltaflow.nn.objectives import Objective
 
-_SURE = 30.0  # a logit at which softmax and sigmoid have reached their ends
-_ROUNDS = 50
-_SEARCHED = 1_000  # rows that tell what outputs can reach
+_SURE = 30.0  # a logit at which softmax and sigmoid are 0 or 1 up to rounding
+_ROUNDS = 50  # iterations of the search
+_SEARCHED = 1_000  # rows for the search of the best outputs
 
 
 @dataclass(frozen=True)
 class Constants:
-    """What outputs give that do not look at inputs.
+    """Numbers for outputs that ignore the inputs.
 
     Attributes:
-        loss: the mean over samples for the best constant output; NaN if it cannot be found.
-        delta: RMS of δ at the output where all outputs are 0, loss per unit of output.
-        delta_alone: the same without what stands on the output layer.
-        floor: the loss where every sample has the best outputs that there are; NaN where
-            nothing stands on the output layer and the loss makes no probabilities of classes.
-        has_link: whether the loss makes probabilities of outputs.
+        loss: mean loss of the best constant output; NaN if it cannot be found.
+        delta: RMS of δ at the output if all outputs are 0, loss per unit of output.
+        delta_alone: the same without the output activation.
+        floor: mean loss if each sample has its best possible output; NaN if there is no output
+            activation and the loss does not turn outputs into class probabilities.
+        has_link: whether the loss turns outputs into probabilities.
     """
 
     loss: float
@@ -50,25 +50,24 @@ def constants(
     output_activation: nn.Module | None = None,
     dtype: torch.dtype = torch.float64,
 ) -> Constants:
-    """Find them, for the targets of some samples.
+    """Compute the numbers for the targets of some samples.
 
     Args:
-        objective: whose loss.
-        target: as the data give it, without the axis of replicas.
-        output_activation: what stands on the output layer.
-        dtype: of the network's outputs, for a loss of one's own that holds tensors and takes no
-            others; float64 for all else, as squares of large targets need it.
+        objective: the objective with the loss.
+        target: targets as in the data, without the axis of replicas.
+        output_activation: the output activation; ``None`` if there is none.
+        dtype: type of the network's outputs, for a user's loss that accepts no other; float64 is
+            tried first, because squares of large targets need it.
 
     Returns:
-        The numbers, in the unit of the loss; all NaN for a loss of one's own that refuses such
-        outputs, since a run that has trained shall not fail for it.
+        The numbers, in the unit of the loss; all NaN if a user's loss raises an error.
     """
     squash = output_activation or nn.Identity()
     for kind in (torch.float64, dtype):
         typed = target.to(kind) if target.is_floating_point() else target
         try:
             return _found(objective, typed, squash, kind)
-        except Exception:  # whatever is raised by code of the user's own
+        except Exception:  # a user's loss may raise anything
             continue
     return Constants(math.nan, math.nan, math.nan, math.nan)
 
@@ -86,14 +85,14 @@ def _found(
 
 
 def _losses(objective: Objective, output: Tensor, target: Tensor) -> Tensor:
-    own = output.expand(1, len(target), -1).clone()  # a loss of one's own may write into it
+    own = output.expand(1, len(target), -1).clone()  # a user's loss may overwrite it
     return objective.sample_loss(own, target[None])
 
 
 def _best(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
-    """By search: the losses that are shipped are convex in a constant logit.
+    """The loss of the best constant output, by search; shipped losses are convex in it.
 
-    Numbers are searched from their mean, in units of their standard deviation.
+    For numeric targets the search starts at their mean, in units of their standard deviation.
     """
     center, unit = torch.zeros(objective.n_outputs, dtype=dtype), 1.0
     if target.is_floating_point() and isinstance(squash, nn.Identity):
@@ -114,7 +113,7 @@ def _delta(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch
 
 
 def _floor(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch.dtype) -> float:
-    """The loss of the best outputs: sure ones of a loss that has a link, else searched for."""
+    """The loss of the best outputs: extreme logits if the loss has a link, else by search."""
     sure = _sure(objective, target, dtype)
     if sure is not None:
         return float(_losses(objective, squash(sure), target).mean())
@@ -128,7 +127,7 @@ def _floor(objective: Objective, target: Tensor, squash: nn.Module, dtype: torch
 
 
 def _lowest(loss: Callable[[], Tensor], variable: Tensor) -> Tensor:
-    """The lowest value of a loss, by a quasi-Newton method that changes one variable in place."""
+    """The minimum of a loss by L-BFGS, which changes ``variable`` in place."""
     search = torch.optim.LBFGS([variable], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
 
     def step() -> Tensor:
@@ -143,7 +142,7 @@ def _lowest(loss: Callable[[], Tensor], variable: Tensor) -> Tensor:
 
 
 def _sure(objective: Objective, target: Tensor, dtype: torch.dtype) -> Tensor | None:
-    """Logits that say of each sample's class, as firmly as can be, that it is right."""
+    """Extreme logits for the true class of each sample; ``None`` for numeric targets."""
     if objective.link is None or target.is_floating_point():
         return None
     if objective.n_outputs == 1:

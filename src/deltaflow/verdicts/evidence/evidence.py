@@ -1,4 +1,4 @@
-"""What a run is judged by, and the numbers that several findings look at."""
+"""The evidence for verdicts on a run, and the quantities that several findings use."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -10,32 +10,34 @@ import numpy as np
 import polars as pl
 
 from deltaflow.theory import Array, Theory
-from deltaflow.verdicts.evidence.columns import pace, update_lengths
+from deltaflow.verdicts.evidence.columns import mean_update, update_lengths
 from deltaflow.verdicts.evidence.constant_outputs import Constants
 from deltaflow.verdicts.evidence.facts import Settings, TrainingData
 from deltaflow.verdicts.evidence.fit import Fit, median
 from deltaflow.verdicts.evidence.recorded_step import RecordedStep
-from deltaflow.verdicts.thresholds import ANOTHER_ORDER, FEWEST_STEPS, KEPT, MAJORITY
+from deltaflow.verdicts.thresholds import FEWEST_STEPS, MAJORITY, NEGLIGIBLE, ORDER_OF_MAGNITUDE
 
-_GROUPS = 128
+_GROUPS = 128  # groups of samples with similar inputs, each with one prediction
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What there is to know of a run that is to be judged.
+    """The evidence for verdicts on a run.
 
     Attributes:
-        layers: its layers table.
-        metrics: its metrics table.
-        replicas: as in its summary: at least ``seed``, ``status``, ``diverged_at_step``.
-        theory: of its network, normalisation left out.
-        fields: what the summary says of it; ``None`` where theory does not apply.
-        normalization: of the network, if any.
-        copies: hidden layers, from 1, whose units start as copies, and how many of them differ.
-        constants: what the loss is for outputs that do not look at inputs.
-        n_steps: updates made.
-        settings: that may be at fault.
-        data: that it was trained on.
+        layers: the layers table.
+        metrics: the metrics table.
+        replicas: the summary's replicas, with at least ``seed``, ``status`` and
+            ``diverged_at_step``.
+        theory: the theory of the network without its normalisation.
+        fields: the summary's field ``theory``; ``None`` if theory does not apply.
+        normalization: the network's normalisation; ``None`` if there is none.
+        copies: number of distinct units, by number of the hidden layer, if its units start as
+            copies.
+        constants: numbers for outputs that ignore the inputs.
+        n_steps: number of updates.
+        settings: settings that may be at fault.
+        data: facts about the training data.
     """
 
     layers: pl.DataFrame
@@ -52,10 +54,10 @@ class Evidence:
 
     @cached_property
     def inputs(self) -> Array:
-        """``data.input_second_moment`` for predictions: of many samples, means of like ones.
+        """``data.input_second_moment``, averaged in at most 128 groups of similar samples.
 
-        Theory averages over samples what changes smoothly with them, so a few stand for all, and
-        judging takes no longer for more data.
+        Predictions change smoothly with it, so the groups are enough, and the time of a verdict
+        does not grow with the data.
         """
         ordered = np.sort(self.data.input_second_moment)
         groups = np.array_split(ordered, min(len(ordered), _GROUPS))
@@ -63,7 +65,7 @@ class Evidence:
 
     @property
     def depth(self) -> int:
-        """How many hidden layers there are."""
+        """Number of hidden layers."""
         return self.theory.depth
 
     @cached_property
@@ -73,12 +75,12 @@ class Evidence:
 
     @cached_property
     def start(self) -> RecordedStep:
-        """The first step, of all seeds."""
+        """The first step of all seeds."""
         return RecordedStep(self.layers.filter(pl.col("step") == 0))
 
     @cached_property
     def end(self) -> RecordedStep:
-        """The last recorded step, of the seeds that did not diverge."""
+        """The last recorded step of the seeds that did not diverge."""
         rows = self.layers.filter(pl.col("seed").is_in(self.surviving))
         return RecordedStep(rows.filter(pl.col("step") == pl.col("step").max().over("seed")))
 
@@ -89,40 +91,40 @@ class Evidence:
 
     @cached_property
     def updates(self) -> pl.DataFrame:
-        """Their mean ``length`` over seeds that did not diverge, by layer and step."""
+        """Mean ``length`` of updates by layer and step, over the seeds that did not diverge."""
         rows = self._lengths.filter(pl.col("seed").is_in(self.surviving))
         means = rows.group_by("layer", "step").agg(pl.col("length").mean())
         return means.sort("step", "layer")
 
     @cached_property
-    def pace(self) -> float:
-        """Mean length of the updates of the layer that moves most; NaN if unknown."""
-        return pace(self.updates)
+    def mean_update(self) -> float:
+        """The largest mean length of a layer's updates; NaN if it is not known."""
+        return mean_update(self.updates)
 
     @property
     def first_length(self) -> float:
-        """The mean update of the first step, of the layer that moves most; 0 if unknown."""
+        """The largest mean length of a layer's first update; 0 if it is not known."""
         first = self.updates.filter(pl.col("step") == 0)["length"]
         return float(first.to_numpy().max(initial=0.0))
 
     @cached_property
     def first_update(self) -> float:
-        """The longest update of the first step, of all seeds; NaN if unknown."""
+        """The length of the longest first update of any seed; NaN if it is not known."""
         first = self._lengths.filter(pl.col("step") == 0)
         return float(first["length"].to_numpy().max(initial=0.0)) or math.nan
 
     @cached_property
     def fit(self) -> Fit:
-        """What losses and metrics say of the seeds that did not diverge."""
+        """Losses and metrics of the seeds that did not diverge."""
         rows = self.metrics.filter(pl.col("seed").is_in(self.surviving))
         return Fit(rows, self.constants, self.data)
 
     @cached_property
     def explained(self) -> Array:
-        """The share of the training targets that each surviving seed explains; NaN if unknown.
+        """The explained share of the training target, for each seed that did not diverge.
 
-        With dropout, which is noise as long as the network trains, that of the validation part if
-        it is more.
+        With dropout, which adds noise during training, it is that of the validation part if that
+        is larger. NaN if it is not known.
         """
         shares = self.fit.explained("train")
         if self.theory.dropout and len(own := self.fit.explained("validation")) == len(shares):
@@ -130,36 +132,36 @@ class Evidence:
         return shares
 
     @cached_property
-    def typical(self) -> float:
-        """The same of the median seed."""
+    def median_explained(self) -> float:
+        """The median of ``explained`` over seeds."""
         return median(self.explained)
 
     @property
-    def loss_gone(self) -> float:
-        """The share of the best constant output's loss that is gone of the median seed; or NaN.
+    def median_loss_fall(self) -> float:
+        """The fall of the loss below the best constant's, relative to it; median over seeds.
 
-        With dropout that of the validation part if it is more.
+        With dropout it is that of the validation part if that is larger. NaN if it is not known.
         """
         gone = median(self.fit.learnt("train"))
         return max(gone, median(self.fit.learnt("validation"))) if self.theory.dropout else gone
 
     @property
     def mostly_diverged(self) -> bool:
-        """Whether most seeds diverged, on training rows too."""
+        """Whether most seeds diverged, and not only on rows outside the training part."""
         n_left = len(self.surviving)
         return n_left < (1 - MAJORITY) * len(self.replicas) and not self.overflows_elsewhere
 
     @property
     def overflows_elsewhere(self) -> bool:
-        """Whether all that diverged does well on training rows: it is lost on other rows alone."""
+        """Whether all diverged seeds have a normal loss on training rows."""
         lost, losses = [r["status"] == "diverged" for r in self.replicas], self.data.final_losses
         if losses is None or not any(lost):
             return False
-        return bool((losses[lost] <= ANOTHER_ORDER * self.constants.loss).all())
+        return bool((losses[lost] <= ORDER_OF_MAGNITUDE * self.constants.loss).all())
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many replicas there are, ``n_seeds``, and of how many folds if of several."""
+        """Number of replicas, ``n_seeds``, and number of folds if there are several."""
         n_folds = len({r.get("fold", 0) for r in self.replicas})
         return {"n_seeds": len(self.replicas)} | ({"n_folds": n_folds} if n_folds > 1 else {})
 
@@ -170,25 +172,25 @@ class Evidence:
 
     @property
     def explains_little(self) -> bool:
-        """Whether most of the target is left unexplained after steps enough.
+        """Whether after enough steps most of the target is unexplained, or the loss has not fallen.
 
-        Or the loss is what a constant has: classes may be told apart by outputs near a constant.
+        The second is checked because outputs near a constant may still classify well.
         """
-        little = self.typical < MAJORITY or not self.has_learnt
+        little = self.median_explained < MAJORITY or not self.has_learnt
         return self.n_steps >= FEWEST_STEPS and little
 
     @property
     def has_learnt(self) -> bool:
-        """Whether more of the loss has gone than would count as nothing, or nobody knows."""
-        return not median(self.fit.learnt("train")) <= KEPT
+        """Whether the loss has fallen by more than a negligible share, or it is not known."""
+        return not median(self.fit.learnt("train")) <= NEGLIGIBLE
 
     @cached_property
     def losses(self) -> Array:
-        """Training loss after each epoch, the mean over seeds that did not diverge."""
+        """Training loss after each epoch, the mean over the seeds that did not diverge."""
         return self.fit.losses("train")
 
-    def of(self, seeds: Collection[int]) -> "Evidence":
-        """The same run, had it no other seeds than these."""
+    def for_seeds(self, seeds: Collection[int]) -> "Evidence":
+        """The evidence of some seeds of the run."""
         chosen = [r["seed"] in seeds for r in self.replicas]
         own: dict[str, Any] = {
             name: None if (values := getattr(self.data, name)) is None else values[chosen]

@@ -1,4 +1,4 @@
-"""What is known of a run besides its records: how it was set up, and on which data."""
+"""Facts about a run besides its records: its settings and its training data."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from deltaflow.theory import Array
 Counts = NDArray[np.integer[Any]]
 
 ENOUGH_ROWS = 10_000
-"""Training rows that tell what there is to know of all."""
+"""Number of training rows that are enough for a verdict."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,17 @@ class Settings:
     """Settings that may keep a network from learning.
 
     Attributes:
-        lr: the optimizer's step size, if it has one.
-        scheduled: whether it changes with the epochs.
-        weight_decay: the optimizer's.
-        decoupled_decay: whether the decay is no part of the gradient.
-        clip_norm: what gradients are cut to; ``None`` leaves them.
-        output_activation: the name of what stands on the output layer, if anything.
+        lr: step size of the optimizer; ``None`` if it has none.
+        scheduled: whether the step size changes with the epochs.
+        weight_decay: weight decay of the optimizer.
+        decoupled_decay: whether the decay is not added to the gradient, as in AdamW.
+        clip_norm: norm that gradients are clipped to; ``None`` for no clipping.
+        output_activation: name of the output activation; ``None`` if there is none.
         standardized: whether features and numeric targets were standardised.
         label_noise: share of the training labels that were replaced.
         rows_left_out: whether only some of the training rows are used.
-        max_epochs: for how long it was to train.
-        sizes_listed: whether hidden sizes are listed one by one, so that depth and width alone
-            change nothing.
+        max_epochs: number of epochs.
+        sizes_listed: whether ``hidden_sizes`` is set, so that depth and width have no effect.
     """
 
     lr: float | None = 0.1
@@ -53,15 +52,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the network was trained on, and what it made of it.
+    """Facts about the training data, and about the predictions on it at the end.
 
     Attributes:
-        input_second_moment: mean(x²) over the features of each row.
-        n_rows: of the training part.
+        input_second_moment: mean(x²) over the features of each row, ``[n_rows]``.
+        n_rows: number of rows in the training part.
         target_second_moment: mean(y²) of numeric targets; ``None`` for classes.
-        class_counts: rows of each class; ``None`` for numbers.
-        predicted_counts: rows that each replica takes for each class at the end, ``[R, k]``.
-        final_losses: of each replica at the end, ``[R]``, mean over the training rows.
+        class_counts: number of rows of each class, ``[k]``; ``None`` for numbers.
+        predicted_counts: number of rows that each replica assigns to each class, ``[R, k]``;
+            ``None`` for numbers.
+        final_losses: loss of each replica, the mean over training rows, ``[R]``.
     """
 
     input_second_moment: Array
@@ -75,19 +75,19 @@ class TrainingData:
 def training_data(
     data: ReplicaData, network: FullyConnected, objective: Objective, inputs: Array
 ) -> TrainingData:
-    """Look at the training rows, and at what a trained network makes of them.
+    """Collect facts about the training data, with the predictions of a trained network.
 
     Args:
-        data: of the run.
-        network: as trained; left in evaluation mode.
-        objective: that turns outputs into predictions.
+        data: the run's data.
+        network: the trained network, which is left in evaluation mode.
+        objective: the objective, with the loss and the task.
         inputs: mean(x²) over the features of each row.
     """
     target = data.training_targets(ENOUGH_ROWS)
     with torch.no_grad():
         output = network.eval()(data.probe(ENOUGH_ROWS))
         predicted = objective.predict(output).cpu().numpy()
-        loss = objective.sample_loss(output, data.probe_targets(ENOUGH_ROWS))  # may write into it
+        loss = objective.sample_loss(output, data.probe_targets(ENOUGH_ROWS))  # may overwrite it
     losses = loss.double().mean(1).cpu().numpy()
     n_rows = data.n_rows[0]
     if not isinstance(objective.task, Classification):

@@ -1,4 +1,4 @@
-"""How much of the target a network explains, and whether more was to come."""
+"""How much of the target a network explains, and whether its loss still falls."""
 
 import math
 
@@ -13,17 +13,20 @@ from deltaflow.verdicts.thresholds import SURELY_FALLING
 
 
 class Fit:
-    """What losses and metrics say of some seeds.
+    """The fit of some seeds, from their losses and metrics.
 
     Args:
         metrics: the metrics table of these seeds.
-        constants: what the loss is for outputs that do not look at inputs.
-        data: that the network was trained on.
+        constants: numbers for outputs that ignore the inputs.
+        data: facts about the training data.
+
+    Attributes:
+        majority: share of the largest class; ``None`` for numbers.
     """
 
     def __init__(self, metrics: pl.DataFrame, constants: Constants, data: TrainingData) -> None:
         self._metrics = metrics
-        self._rows: dict[tuple[str, bool], pl.DataFrame] = {}  # by split, and if the best
+        self._rows: dict[tuple[str, bool], pl.DataFrame] = {}  # by split and `at_best_epoch`
         self._best = constants.loss
         counts = data.class_counts
         self.majority = None if counts is None else float(counts.max() / counts.sum())
@@ -31,15 +34,15 @@ class Fit:
     def explained(self, split: str, at_best_epoch: bool = False) -> Array:
         """The share of the target that each seed explains.
 
-        It is the share of the best constant output's loss that is gone; or that of the errors
-        of always naming the largest class, or R², if they say more.
+        It is the largest of three: the relative fall of the loss below the best constant's, the
+        relative fall of errors below those of the largest class, and R².
 
         Args:
-            split: train, validation or test.
-            at_best_epoch: with the lowest validation loss, not the last.
+            split: ``train``, ``validation`` or ``test``.
+            at_best_epoch: whether to use the epoch with the lowest loss instead of the last.
 
         Returns:
-            ``[seeds]``, at most 1, below 0 where a constant is better; NaN if unknown.
+            ``[seeds]``, at most 1, negative if a constant is better; NaN if it is not known.
         """
         rows = self._last(split, at_best_epoch)
         shares = [self._learnt(rows), numbers(rows, "r2")]
@@ -48,14 +51,14 @@ class Fit:
         return np.asarray(np.fmax.reduce(shares))
 
     def learnt(self, split: str, at_best_epoch: bool = False) -> Array:
-        """The share of the best constant output's loss that each seed took away, alone.
+        """The relative fall of each seed's loss below the best constant's, ``[seeds]``.
 
-        Of a loss that goes below 0, as one's own may, there is no share: NaN.
+        NaN if losses are negative, as those of a user's class may be.
         """
         return self._learnt(self._last(split, at_best_epoch))
 
     def metric(self, split: str) -> tuple[str, float] | None:
-        """Name and mean over seeds of the last accuracy or R², if there is one."""
+        """Name and mean over seeds of the last accuracy or R²; ``None`` if there is neither."""
         rows = self._metrics.filter(pl.col("split") == split)
         rows = rows.filter(pl.col("epoch") == pl.col("epoch").max().over("seed"))
         for name in ("accuracy", "r2"):
@@ -70,7 +73,7 @@ class Fit:
         return rows.group_by("epoch").agg(pl.col("loss").mean()).sort("epoch")["loss"].to_numpy()
 
     def _last(self, split: str, at_best_epoch: bool) -> pl.DataFrame:
-        """A row of each seed: the last, or that with the lowest loss."""
+        """One row per seed: the last, or that with the lowest loss."""
         if (split, at_best_epoch) not in self._rows:
             rows = self._metrics.filter(pl.col("split") == split)
             if at_best_epoch:
@@ -89,32 +92,32 @@ class Fit:
 
 
 def median(shares: Array) -> float:
-    """The median of what is known; NaN if nothing is."""
+    """The median of the values that are not NaN; NaN if there are none."""
     known = shares[~np.isnan(shares)]
     return float(np.median(known)) if len(known) else math.nan
 
 
 def fall(losses: Array) -> tuple[float, bool]:
-    """How much a loss falls in the second half of training, and whether the descent goes on.
+    """The fall of a loss in the second half of training, and whether it has not yet settled.
 
-    One that settles exponentially has more than a quarter of its way to go where its second half
-    takes away at least half of what the first did: r = e^{−T/2τ} ≥ ½, and r² is left.
+    If the loss falls exponentially, the ratio of the falls in the second and the first half is
+    r = e^{−T/2τ}, and a share r² of the fall remains. It has not settled if r ≥ ½.
 
     Args:
-        losses: after each epoch.
+        losses: loss after each epoch.
 
     Returns:
-        The fall of the line through the second half, in the unit of the loss; 0 if there is none or
-        if it may be chance. And whether it has not settled.
+        The fall of a line through the second half, in the unit of the loss, 0 if it is not
+        significant; and whether the loss has not settled.
     """
     half = len(losses) // 2
     if len(losses) < 3 or not np.isfinite(losses).all():
         return 0.0, False
     first = float(losses[0] - losses[half])
-    if half <= 2:  # too few points for a line to be wrong about
+    if half <= 2:  # too few points for the error of a line
         falls = float(losses[-half - 1] - losses[-1])
         return max(falls, 0.0), falls >= first / 2 > 0
-    from scipy.stats import linregress  # which takes its time
+    from scipy.stats import linregress  # here, because its import is slow
 
     line = linregress(np.arange(half), losses[-half:])
     if not line.slope < -SURELY_FALLING * line.stderr:

@@ -1,4 +1,4 @@
-"""One recorded step of a run, and what several findings ask of it."""
+"""One recorded step of a run, and the quantities that several findings use."""
 
 import math
 from functools import cached_property
@@ -15,7 +15,7 @@ class RecordedStep:
     """One recorded step.
 
     Args:
-        rows: of the layers table, all layers of some seeds.
+        rows: rows of the layers table: all layers of some seeds.
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
@@ -31,10 +31,9 @@ class RecordedStep:
 
     @cached_property
     def decades(self) -> float:
-        """Decades lost from the last hidden layer back to the first, the median over seeds.
+        """Decades that δ loses from the last hidden layer back to the first, median over seeds.
 
-        Infinite where nothing is left, were it behind the output layer already; NaN where the
-        output has no δ to lose.
+        Infinite if δ is 0 in the first layer but not at the output; NaN if it is 0 at the output.
         """
         if not self.profiles.size:
             return math.nan
@@ -47,18 +46,18 @@ class RecordedStep:
 
     @cached_property
     def weight_decades(self) -> float:
-        """Decades that a weight's per-sample gradient loses, RMS, the mean over seeds."""
+        """Decades that the RMS per-sample gradient of a weight loses, the mean over seeds."""
         return _mean(vanishing_index(self._profiles("sample_grad_rms")))
 
     @cached_property
     def rate(self) -> float:
-        """By what δ changes per layer going back, the geometric mean over seeds; NaN if unknown."""
+        """Factor of δ per layer going back, geometric mean over seeds; NaN if it is not known."""
         return (
             math.exp(_mean(np.log(decay_rate(self.profiles)))) if self.profiles.size else math.nan
         )
 
     def worst(self, column: str) -> tuple[int, float]:
-        """The hidden layer with the largest mean over seeds, and that; 0 and NaN for none."""
+        """Number and value of the hidden layer with the largest mean over seeds; else 0 and NaN."""
         rows = self.hidden.filter(pl.col(column).is_finite()).group_by("layer")
         means = rows.agg(pl.col(column).mean()).sort(column, "layer", descending=[True, False])
         return (means["layer"][0], means[column][0]) if len(means) else (0, math.nan)

@@ -1,4 +1,4 @@
-"""Departures from a definition, each a function of the evidence that finds it or nothing.
+"""The checks for findings; each takes the evidence and returns a verdict or ``None``.
 
 ``flow``
     gradients at the start: vanishing, exploding, chaotic
@@ -7,7 +7,7 @@
 ``settings``
     settings that keep a network from learning: weight decay, clipping, dropout, scales, shapes
 ``training``
-    what training did: divergence, updates too large or too small
+    divergence, and updates that are too large or too small
 ``outcome``
-    networks that learnt too little, too long, by heart; and sound ones
+    results: undertrained, overfitted, memorised, partial, healthy
 """

@@ -1,19 +1,19 @@
-"""Gradients at the start of training: do they vanish, explode, or flow?"""
+"""Findings on gradients at the start of training: whether they vanish or explode."""
 
 import math
 from typing import Any
 
 from deltaflow.verdicts.advice import better_network, wider_or_better
 from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.thresholds import APART, DECADES, OFF_THEORY
+from deltaflow.verdicts.thresholds import DECADES, DECORRELATED, OFF_THEORY
 from deltaflow.verdicts.verdict import Verdict
 
 
 def chaotic(evidence: Evidence) -> Verdict | None:
-    """Weights so wide that inputs part, and δ grows on its way back.
+    """The network is in the chaotic phase: inputs decorrelate, and δ grows going back.
 
-    Beyond the trainable depth nothing is left of how alike two inputs were (Schoenholz et al.
-    2017); a δ that is measured to explode is enough as well.
+    It must be deeper than the trainable depth, beyond which the correlation of inputs is lost
+    (Schoenholz et al. 2017), or its measured δ must explode.
     """
     fields = evidence.fields
     if fields is None or not _is_chaotic(evidence) or math.isnan(evidence.start.decades):
@@ -24,17 +24,17 @@ def chaotic(evidence: Evidence) -> Verdict | None:
 
 
 def exploding(evidence: Evidence) -> Verdict | None:
-    """δ is e³ times as long in the first hidden layer as in the last, or more."""
+    """δ in the first hidden layer is more than e³ times that in the last."""
     if _is_chaotic(evidence) or not evidence.start.decades < -DECADES:
         return None
     return Verdict("exploding", "start", change(evidence), advice=wider_or_better(evidence))
 
 
 def hidden_vanishing(evidence: Evidence) -> Verdict | None:
-    """δ vanishes and weight gradients do not show it.
+    """δ vanishes, and weight gradients do not show it.
 
-    Where biases are 0, the signals that a rectifier loses going forward cancel what δ loses
-    going back. Seen is less than half of it, in decades.
+    With biases of 0, the loss of signals going forward in a rectifier network cancels the loss of
+    δ going back. Weight gradients must lose less than half of the decades of δ.
     """
     if not (_vanishes(evidence) and _is_hidden(evidence)):
         return None
@@ -43,16 +43,16 @@ def hidden_vanishing(evidence: Evidence) -> Verdict | None:
 
 
 def vanishing(evidence: Evidence) -> Verdict | None:
-    """δ in the first hidden layer is e⁻³ of that in the last, or less."""
+    """δ in the first hidden layer is less than e⁻³ times that in the last."""
     if not _vanishes(evidence) or _is_hidden(evidence):
         return None
     return Verdict("vanishing", "start", change(evidence), advice=wider_or_better(evidence))
 
 
 def unexpected_start(evidence: Evidence) -> Verdict | None:
-    """δ changes per layer by another factor than theory says, beyond chance.
+    """δ changes per layer by another factor than theory predicts, beyond chance.
 
-    Theory is that of networks of this width, whose ln‖δ‖ is centred below its limit of wide ones.
+    The prediction is for networks of this width, whose mean ln‖δ‖ is below the limit of wide ones.
     """
     fields, rate = evidence.fields, evidence.start.rate
     if fields is None or not fields["decay_rate"] or not rate > 0:
@@ -70,13 +70,13 @@ def unexpected_start(evidence: Evidence) -> Verdict | None:
 
 
 def change(evidence: Evidence) -> dict[str, Any]:
-    """How δ changes on its way back at the start, as measured and as predicted.
+    """How δ changes going back at the start, as measured and as predicted.
 
     Returns:
-        ``depth``; ``rate`` per layer and ``predicted_rate``, ``decades`` lost, infinite where δ
-        goes out, and ``decades_made_up``, those lost at the end where training mended it;
-        ``n_zero`` of ``n_networks`` without any δ in some layer, which have no rate; what is
-        unknown is left out.
+        ``depth``; the factor per layer, ``rate`` and ``predicted_rate``; ``decades`` lost,
+        infinite if δ becomes 0; ``decades_made_up``, the decades lost at the end if training has
+        restored δ; ``n_zero`` of ``n_networks`` where δ is 0 in some layer, which have no rate.
+        Numbers that are not known are left out.
     """
     start = evidence.start
     known: dict[str, Any] = {"depth": evidence.depth}
@@ -88,7 +88,7 @@ def change(evidence: Evidence) -> dict[str, Any]:
             known |= {"n_zero": n_zero, "n_networks": len(start.profiles)}
     if evidence.fields and evidence.fields["decay_rate"]:
         known["predicted_rate"] = evidence.fields["decay_rate"]
-    if start.decades > DECADES and _is_mended(evidence):
+    if start.decades > DECADES and _is_restored(evidence):
         known["decades_made_up"] = max(evidence.end.decades, 0.0)
     return known
 
@@ -97,19 +97,19 @@ def _is_chaotic(evidence: Evidence) -> bool:
     fields = evidence.fields
     if fields is None or fields["phase"] != "chaotic":
         return False
-    if fields["q"] is None or fields["c"] is None or fields["c"] > APART:
-        return False  # nothing parts: signals only grow
+    if fields["q"] is None or fields["c"] is None or fields["c"] > DECORRELATED:
+        return False  # inputs stay correlated: signals only grow
     return evidence.depth > fields["trainable_depth"] or evidence.start.decades < -DECADES
 
 
 def _vanishes(evidence: Evidence) -> bool:
-    """Whether it does; an output layer of zeros only delays δ, if it flows after an update."""
-    if not evidence.start.profiles.any() and _is_mended(evidence):
+    """Whether δ vanishes; zeros in the output layer do not count if δ flows at the end."""
+    if not evidence.start.profiles.any() and _is_restored(evidence):
         return False
     return evidence.start.decades > DECADES
 
 
-def _is_mended(evidence: Evidence) -> bool:
+def _is_restored(evidence: Evidence) -> bool:
     """Whether δ flows at the end, and something was learnt."""
     if not evidence.surviving or not evidence.has_learnt:
         return False

@@ -1,56 +1,57 @@
-"""What came out: networks that learnt too little, too long, or by heart; and the sound ones."""
+"""Findings on the result of a run: undertrained, overfitted, memorised, partial, healthy."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from deltaflow.verdicts.advice import bent_network, further, shape
+from deltaflow.verdicts.advice import longer_training, nonlinear_network, shape
 from deltaflow.verdicts.evidence import Evidence, fall, median
 from deltaflow.verdicts.findings.flow import change
 from deltaflow.verdicts.thresholds import (
-    ANOTHER_ORDER,
     DEFAULT_WIDTH,
     FEWEST_STEPS,
-    KEPT,
     LONG_UPDATE,
     MAJORITY,
+    NEGLIGIBLE,
+    ORDER_OF_MAGNITUDE,
 )
 from deltaflow.verdicts.verdict import Advice, Verdict
 
-_BY_HEART = 16  # rows of debug=overfit
+_BY_HEART = 16  # number of rows of debug=overfit
 
 
 def undertrained(evidence: Evidence) -> Verdict | None:
-    """The loss still falls at the end, by much or because most of it is left.
+    """The loss still falls at the end, and training was too short.
 
-    Its descent goes on, or no layer can have moved by the length of its weights yet. Where most of
-    the loss is gone already, both must hold, the fall be worth something, and more be left. Other
-    rows must share in it, since rows that are learnt by heart take long.
+    Either the fall has not settled, or no layer can have moved by the length of its weights. If
+    most of the loss is gone already, both must hold, and the fall must be neither negligible nor
+    enough to end in as many steps. The validation loss must fall as well, because memorising rows
+    takes long.
     """
     losses, best = evidence.losses, evidence.constants.loss
     falls, goes_on = fall(losses)
-    is_near = evidence.pace * evidence.n_steps < 1
-    matters = KEPT * best < falls < losses[-1:].sum()  # as long again does not take away the rest
-    if evidence.loss_gone >= MAJORITY:
+    is_near = evidence.mean_update * evidence.n_steps < 1
+    matters = NEGLIGIBLE * best < falls < losses[-1:].sum()  # as many steps again leave some
+    if evidence.median_loss_fall >= MAJORITY:
         is_early = goes_on and is_near and matters
     else:
         is_early = goes_on or is_near
-    if not falls or not is_early or not _is_shared(evidence, falls):
+    if not falls or not is_early or not _validation_falls_too(evidence, falls):
         return None
     numbers = {"fall": falls, "last_loss": float(losses[-1]), "n_steps": evidence.n_steps}
-    if not math.isnan(evidence.pace):
-        numbers["update"] = evidence.pace
-    return Verdict("undertrained", "end", numbers, advice=_onwards(evidence, falls))
+    if not math.isnan(evidence.mean_update):
+        numbers["update"] = evidence.mean_update
+    return Verdict("undertrained", "end", numbers, advice=_longer_training(evidence, falls))
 
 
 def by_heart(evidence: Evidence) -> Verdict | None:
-    """The network explains training rows, and never other rows better than a constant."""
+    """The network has memorised training rows, and never beats a constant on other rows."""
     learnt = median(evidence.fit.learnt("train"))
     held_out = median(evidence.fit.learnt("validation", at_best_epoch=True))
     if math.isnan(held_out):
         held_out = median(evidence.fit.learnt("test"))
-    if evidence.n_steps < FEWEST_STEPS or not (learnt > KEPT and held_out <= KEPT):
+    if evidence.n_steps < FEWEST_STEPS or not (learnt > NEGLIGIBLE and held_out <= NEGLIGIBLE):
         return None
     settings, numbers = evidence.settings, {"explained": learnt, "explained_elsewhere": held_out}
     advice = None
@@ -63,39 +64,40 @@ def by_heart(evidence: Evidence) -> Verdict | None:
 
 
 def overfitted(evidence: Evidence) -> Verdict | None:
-    """Training went on until a constant would have done better on other rows.
+    """The validation loss was good, and is worse than a constant's at the end.
 
-    What has learnt nothing of its own rows has not learnt them by heart: such validation losses
-    go up and down by chance.
+    The training loss must have fallen; otherwise the validation loss changes by chance.
     """
     if not evidence.has_learnt:
         return None
     final = median(evidence.fit.explained("validation"))
     best = median(evidence.fit.explained("validation", at_best_epoch=True))
-    if not (final <= 0 and best > KEPT):
+    if not (final <= 0 and best > NEGLIGIBLE):
         return None
     return _overfitting(evidence, {"explained_at_best": best, "explained_at_end": final})
 
 
 def overfitting(evidence: Evidence) -> Verdict | None:
-    """The validation loss turned upwards, by a part of the best constant output's."""
+    """The validation loss rises again by more than a negligible share of the best constant's."""
     losses, best = evidence.fit.losses("validation"), evidence.constants.loss
     if len(losses) < 2 or not np.isfinite(losses).all():
         return None
-    return _overfitting(evidence, {}) if losses[-1] - losses.min() > KEPT * abs(best) else None
+    return (
+        _overfitting(evidence, {}) if losses[-1] - losses.min() > NEGLIGIBLE * abs(best) else None
+    )
 
 
 def unlike_rows(evidence: Evidence) -> Verdict | None:
-    """Test rows that the network does not explain, or is lost on, unlike validation rows; or so.
+    """One of the validation and test parts is not explained, and the other is.
 
-    Lost is one whose loss is of another order than the best constant output's there, and below it
-    on the other rows.
+    Or the loss of the one is another order of magnitude than the best constant's, while the other's
+    is below it.
     """
     fit, parts = evidence.fit, ("validation", "test")
     explained, learnt = ({part: median(share(part)) for part in parts}
                          for share in (fit.explained, fit.learnt))  # fmt: skip
     for other, part in (parts, parts[::-1]):
-        is_lost = learnt[other] > 0 and 1 - learnt[part] > ANOTHER_ORDER
+        is_lost = learnt[other] > 0 and 1 - learnt[part] > ORDER_OF_MAGNITUDE
         if is_lost or (explained[other] > MAJORITY and explained[part] <= 0):
             losses = {f"{name}_loss": float(fit.losses(name)[-1]) for name in parts}
             return Verdict(f"unlike_{part}_rows", "end", {"part": part} | losses)
@@ -103,20 +105,20 @@ def unlike_rows(evidence: Evidence) -> Verdict | None:
 
 
 def plateau(evidence: Evidence) -> Verdict | None:
-    """Nothing was learnt and nothing is on the way, though gradients flow."""
+    """The loss has not fallen and does not fall, though gradients flow."""
     if evidence.has_learnt or evidence.n_steps < FEWEST_STEPS or not len(evidence.layers):
         return None
     losses, best = evidence.losses, evidence.constants.loss
     on_its_way = losses[(len(losses) - 1) // 2] - losses[-1] if len(losses) > 1 else 0.0
-    if on_its_way > KEPT * abs(best) and _is_shared(evidence, on_its_way):
+    if on_its_way > NEGLIGIBLE * abs(best) and _validation_falls_too(evidence, on_its_way):
         return None
     numbers = change(evidence) | {"last_loss": float(losses[-1]), "best_constant": best}
-    cause, advice = _elsewhere(evidence)
+    cause, advice = _other_cause(evidence)
     return Verdict("plateau", "end", numbers | {"cause": cause}, advice=advice)
 
 
 def missed_class(evidence: Evidence) -> Verdict | None:
-    """A class with less than half of an equal share of the rows, which most seeds never predict."""
+    """Most seeds never predict a class that has less than half of an equal share of the rows."""
     counts, predicted = evidence.data.class_counts, evidence.data.predicted_counts
     if counts is None or predicted is None or evidence.n_steps < FEWEST_STEPS:
         return None
@@ -136,37 +138,37 @@ def missed_class(evidence: Evidence) -> Verdict | None:
 
 
 def partial(evidence: Evidence) -> Verdict | None:
-    """Gradients flow, and most of the target is left unexplained; the loss may still fall."""
+    """Gradients flow, and most of the target is unexplained; the loss may still fall."""
     if not evidence.explains_little or not _has_flow(evidence):
         return None
     numbers, (falls, _) = change(evidence) | _result(evidence), fall(evidence.losses)
-    if not falls or not _is_shared(evidence, falls):
+    if not falls or not _validation_falls_too(evidence, falls):
         return Verdict("partial", "end", numbers)
     numbers["fall"] = falls
-    return Verdict("partial", "end", numbers, advice=_onwards(evidence, falls))
+    return Verdict("partial", "end", numbers, advice=_longer_training(evidence, falls))
 
 
 def healthy(evidence: Evidence) -> Verdict | None:
-    """What to say of a run without a finding; nothing if there was no flow, or none measured."""
+    """Gradients flow, and there is no finding; ``None`` if the flow was not measured or is 0."""
     if not _has_flow(evidence):
         return None
     return Verdict("healthy", "end", change(evidence) | _result(evidence))
 
 
-def _onwards(evidence: Evidence, falls: float) -> Advice:
-    """Steps and epochs that lead to the end, and layers by the length of their weights at least.
+def _longer_training(evidence: Evidence, falls: float) -> Advice:
+    """Step size and epochs with which training reaches its end.
 
-    A loss falls in proportion to what is left of it; but what it loses at first, by one constant
-    output in place of another, says nothing of what it must learn then.
+    The loss is assumed to fall in proportion to what is left of it, at the rate of the second half
+    of training. Layers must move at least by the length of their weights.
     """
-    left = float(evidence.losses[-1]) / (2 * falls)  # trainings as long as this one
-    times = 1 + math.log(1 / KEPT) * left
-    moved = evidence.pace * evidence.n_steps
-    return further(evidence, max(times, 1 / moved) if moved > 0 else times)
+    left = float(evidence.losses[-1]) / (2 * falls)  # in units of this training's length
+    times = 1 + math.log(1 / NEGLIGIBLE) * left
+    moved = evidence.mean_update * evidence.n_steps
+    return longer_training(evidence, max(times, 1 / moved) if moved > 0 else times)
 
 
-def _is_shared(evidence: Evidence, falls: float) -> bool:
-    """Whether validation rows have at least half of a fall of the training loss, or are none."""
+def _validation_falls_too(evidence: Evidence, falls: float) -> bool:
+    """Whether the validation loss falls at least half as much, or there is no validation part."""
     others = evidence.fit.losses("validation")
     return not len(others) or fall(others)[0] >= MAJORITY * falls
 
@@ -182,8 +184,8 @@ def _overfitting(evidence: Evidence, numbers: dict[str, Any]) -> Verdict:
 
 def _result(evidence: Evidence) -> dict[str, Any]:
     numbers: dict[str, Any] = {"n_steps": evidence.n_steps}
-    if not math.isnan(evidence.typical):
-        numbers["explained"] = evidence.typical
+    if not math.isnan(evidence.median_explained):
+        numbers["explained"] = evidence.median_explained
     if found := evidence.fit.metric("train"):
         name, value = found
         numbers[name] = value
@@ -198,8 +200,8 @@ def _has_flow(evidence: Evidence) -> bool:
     )
 
 
-def _elsewhere(evidence: Evidence) -> tuple[str, Advice | None]:
-    """What else may keep a network from learning, and what to try."""
+def _other_cause(evidence: Evidence) -> tuple[str, Advice | None]:
+    """Another cause that keeps a network from learning, and advice."""
     if not evidence.depth:
         return "no_hidden_layer", Advice((shape(evidence, [DEFAULT_WIDTH] * 2),))
     moments = evidence.theory.moments
@@ -207,13 +209,13 @@ def _elsewhere(evidence: Evidence) -> tuple[str, Advice | None]:
         bent = hasattr(moments.activation, "negative_slope")
         if bent:
             return "linear_activation", Advice(("activation.negative_slope=0.01",))
-        return "linear_activation", bent_network(evidence)
+        return "linear_activation", nonlinear_network(evidence)
     if evidence.settings.label_noise >= MAJORITY:
         return "label_noise", Advice(("data.label_noise=0",))
     if evidence.data.n_rows <= _BY_HEART:
         return "few_rows", None
-    if evidence.settings.scheduled and evidence.pace < MAJORITY * evidence.first_length:
+    if evidence.settings.scheduled and evidence.mean_update < MAJORITY * evidence.first_length:
         return "schedule", Advice(("scheduler=constant",), {"update": evidence.first_length})
-    if evidence.pace < LONG_UPDATE / 2 and evidence.settings.lr is not None:
-        return "short_steps", further(evidence, LONG_UPDATE / evidence.pace)
+    if evidence.mean_update < LONG_UPDATE / 2 and evidence.settings.lr is not None:
+        return "short_steps", longer_training(evidence, LONG_UPDATE / evidence.mean_update)
     return "unknown", Advice(("debug=overfit",))

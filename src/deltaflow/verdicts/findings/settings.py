@@ -1,7 +1,6 @@
-"""Settings that keep a network from learning: what they do, by closed form or by measurement.
+"""Findings on settings that keep a network from learning, by closed form or by measurement.
 
-Each is suspected of a network that explains little, but for an output that cannot reach the
-targets, which costs whatever is learnt.
+Most are findings only if the network explains little.
 """
 
 import math
@@ -14,11 +13,11 @@ from deltaflow.verdicts.advice import shape, unusual_inputs
 from deltaflow.verdicts.evidence import Evidence, median
 from deltaflow.verdicts.findings.units import saturated_at_start
 from deltaflow.verdicts.thresholds import (
+    BOTTLENECK_UNITS,
     DEFAULT_WIDTH,
-    FEWEST_NUMBERS,
     FEWEST_STEPS,
-    KEPT,
     MAJORITY,
+    NEGLIGIBLE,
     ORDINARY_SQUARE,
     USUAL_UPDATE,
 )
@@ -28,7 +27,7 @@ _WITHOUT_OUTPUT_ACTIVATION = "network.output_activation=null"
 
 
 def doubled(evidence: Evidence) -> Verdict | None:
-    """A softmax or sigmoid in front of a loss that has its own."""
+    """A softmax or sigmoid on the output precedes a loss that includes one."""
     found, own = evidence.constants, evidence.settings.output_activation
     if own not in ("softmax", "sigmoid") or not found.has_link:
         return None
@@ -47,11 +46,11 @@ def doubled(evidence: Evidence) -> Verdict | None:
 
 
 def unreachable(evidence: Evidence) -> Verdict | None:
-    """An activation on the output that keeps it from the targets, whatever the weights."""
+    """The output activation cannot reach the targets with any weights."""
     found, own = evidence.constants, evidence.settings.output_activation
     if own is None or (found.has_link and own in ("softmax", "sigmoid")):
         return None
-    if not found.floor > KEPT * found.loss:
+    if not found.floor > NEGLIGIBLE * found.loss:
         return None
     numbers = {"output_activation": own, "floor": found.floor, "best_constant": found.loss}
     advice = Advice((_WITHOUT_OUTPUT_ACTIVATION,), {"floor": 0.0})
@@ -59,7 +58,7 @@ def unreachable(evidence: Evidence) -> Verdict | None:
 
 
 def unscaled(evidence: Evidence) -> Verdict | None:
-    """Inputs or numeric targets of a size that no initialisation reckons with."""
+    """The mean square of inputs or numeric targets is far from 1, which initialisations assume."""
     if evidence.settings.standardized or not evidence.fails or saturated_at_start(evidence):
         return None
     low, high = ORDINARY_SQUARE
@@ -76,7 +75,7 @@ def unscaled(evidence: Evidence) -> Verdict | None:
 
 
 def decayed(evidence: Evidence) -> Verdict | None:
-    """A weight decay that pulls harder than the loss does, and has had the time to."""
+    """Weight decay is stronger than the loss, and had enough steps to shrink the weights."""
     settings = evidence.settings
     if not settings.weight_decay or settings.lr is None or not evidence.fails:
         return None
@@ -89,10 +88,11 @@ def decayed(evidence: Evidence) -> Verdict | None:
 
 
 def decay_pull(evidence: Evidence) -> float:
-    """What weight decay adds to the first update, relative to what the loss adds.
+    """The part of weight decay in the first update, relative to that of the loss.
 
-    For decay in the gradient that is λ‖W‖ / ‖G‖. Decoupled from it (Loshchilov & Hutter 2019), it
-    is ηλ‖W‖ / ‖ΔW‖, the update without the decay. The mean over seeds; NaN if unknown.
+    It is λ‖W‖ / ‖G‖ if the decay is added to the gradient, and ηλ‖W‖ / ‖ΔW‖ if it is decoupled
+    (Loshchilov & Hutter 2019), with ΔW the update without decay. The mean over seeds; NaN if it
+    is not known.
     """
     settings, rows = evidence.settings, evidence.start.rows
     entries = pl.col("fan_in") * pl.col("fan_out")
@@ -109,27 +109,27 @@ def decay_pull(evidence: Evidence) -> float:
 
 
 def clipped(evidence: Evidence) -> Verdict | None:
-    """Gradients cut to so little that updates are too short for want of it."""
+    """Gradients are clipped to a negligible share, and updates are too short."""
     clip_norm = evidence.settings.clip_norm
     if clip_norm is None or not evidence.explains_little or not len(evidence.updates):
         return None
     square = pl.col("weight_grad_norm") ** 2 + pl.col("bias_grad_rms") ** 2 * pl.col("fan_out")
     norms = evidence.start.rows.group_by("seed").agg(norm=square.sum().sqrt())["norm"]
     norm = float(norms.drop_nans().mean() or 0.0)  # type: ignore[arg-type]
-    if not clip_norm < KEPT * norm or evidence.pace > USUAL_UPDATE:
+    if not clip_norm < NEGLIGIBLE * norm or evidence.mean_update > USUAL_UPDATE:
         return None
-    numbers = {"clip_norm": clip_norm, "gradient_norm": norm, "update": evidence.pace}
+    numbers = {"clip_norm": clip_norm, "gradient_norm": norm, "update": evidence.mean_update}
     advice = Advice(("trainer.gradient_clip_norm=null",))
     return Verdict("clipping", "training", numbers, advice=advice)
 
 
 def dropped(evidence: Evidence) -> Verdict | None:
-    """Dropout that leaves so few units that their sum is noise.
+    """Dropout leaves so few units that their sum is mostly noise.
 
-    Where a share p of N units is left out and the rest divided by 1 − p, a sum over them has noise
-    of p / ((1−p) N) of its power even if all units agree, so that what is left of the signal after
-    the layers is at most the product of 1 / (1 + p / ((1−p) N)). Less than half is too little even
-    for a network that does well without the noise.
+    If a share p of N units is dropped and the rest is divided by 1 − p, a sum over them has noise
+    of p / ((1−p) N) relative to its power even if all units are equal. So the share of the signal
+    behind all layers is at most the product of 1 / (1 + p / ((1−p) N)). Less than half is a finding
+    even if the network does well without dropout.
     """
     p = evidence.theory.dropout
     in_training = median(evidence.fit.explained("train"))
@@ -138,24 +138,26 @@ def dropped(evidence: Evidence) -> Verdict | None:
         return None
     units = np.array(evidence.theory.sizes[1:-1], dtype=np.float64)
     signal = float(np.prod(1 / (1 + p / ((1 - p) * units)))) if p < 1 else 0.0
-    works = median(evidence.fit.learnt("validation")) >= MAJORITY  # where there is no noise
-    if 1 - signal <= KEPT or (works and signal > MAJORITY):
+    works = median(evidence.fit.learnt("validation")) >= MAJORITY  # measured without dropout
+    if 1 - signal <= NEGLIGIBLE or (works and signal > MAJORITY):
         return None
     numbers = {"dropout": p, "units_left": (1 - p) * units.min(), "signal": signal}
     return Verdict("dropout", "start", numbers, advice=Advice(("network.dropout=0",)))
 
 
 def bottleneck(evidence: Evidence) -> Verdict | None:
-    """A layer of one or two units, fewer than the network needs to be able to learn anything.
+    """A layer has one or two units, fewer than a universal approximator needs.
 
-    Networks of width max(n_inputs + 1, n_outputs) approximate any function, and narrower ones do
-    not (Park et al. 2021, arXiv:2006.08859). Such a network may have the training rows by heart,
-    so little is explained too if at no epoch half of the loss of other rows is gone.
+    Networks of width max(n_inputs + 1, n_outputs) can approximate any function, and narrower ones
+    cannot (Park et al. 2021, arXiv:2006.08859). Little must be explained, of the training part or,
+    because the network may memorise it, of the validation part at every epoch.
     """
     sizes = evidence.theory.sizes
     needed = max(sizes[0] + 1, sizes[-1])
     narrow = tuple(
-        layer for layer, n in enumerate(sizes[1:-1], start=1) if n <= FEWEST_NUMBERS and n < needed
+        layer
+        for layer, n in enumerate(sizes[1:-1], start=1)
+        if n <= BOTTLENECK_UNITS and n < needed
     )
     elsewhere = median(evidence.fit.learnt("validation", at_best_epoch=True))
     is_little = evidence.n_steps >= FEWEST_STEPS and elsewhere < MAJORITY

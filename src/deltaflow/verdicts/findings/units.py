@@ -1,4 +1,4 @@
-"""Units that do nothing: copies of one another, saturated, off, or dead."""
+"""Findings on units: copies of one another, saturated, off, or dead."""
 
 import itertools
 import math
@@ -18,20 +18,20 @@ from deltaflow.verdicts.thresholds import DECADES, MAJORITY, dead_by_chance
 from deltaflow.verdicts.verdict import Verdict
 
 _ALL = 1 - SATURATED
-_SMALL = 1e-6  # variance of signals that leave φ's own shape out, but for a kink at 0
+_SMALL = 1e-6  # variance of signals so small that only a kink at 0 matters
 
 
 def copied_layers(network: FullyConnected) -> dict[int, int]:
-    """Hidden layers at least half of whose units are copies of others, in some replica.
+    """Find hidden layers where at least half of the units of some replica are copies of others.
 
-    Units with the same weights in and out get the same gradient, and so stay copies (Goodfellow
-    et al. 2016, section 8.4).
+    Units with the same incoming and outgoing weights get the same gradient, so they stay copies
+    (Goodfellow et al. 2016, section 8.4).
 
     Args:
-        network: as initialized.
+        network: the network at initialisation.
 
     Returns:
-        By layer, from 1, how many of its units differ.
+        The number of distinct units, by number of the layer, from 1.
     """
     pairs = enumerate(itertools.pairwise(network.layers), start=1)
     distinct = {
@@ -43,7 +43,7 @@ def copied_layers(network: FullyConnected) -> dict[int, int]:
 
 
 def symmetric(evidence: Evidence) -> Verdict | None:
-    """Zero or constant weights, or repeated ones: a layer works as a smaller one."""
+    """Units are copies of each other, so that a layer works as a smaller one."""
     if not evidence.copies:
         return None
     layers = tuple(evidence.copies)
@@ -52,9 +52,9 @@ def symmetric(evidence: Evidence) -> Verdict | None:
 
 
 def saturated_at_start(evidence: Evidence) -> Verdict | None:
-    """Most pre-activations of a layer lie where φ' is below a twentieth of its maximum."""
+    """Most pre-activations of a layer are saturated: φ' is below a twentieth of its maximum."""
     layer, share = evidence.start.worst("saturated_fraction")
-    if not share > _most(evidence):
+    if not share > _saturation_limit(evidence):
         return None
     moments = evidence.theory.moments
     numbers: dict[str, Any] = {"share": share}
@@ -65,13 +65,13 @@ def saturated_at_start(evidence: Evidence) -> Verdict | None:
 
 
 def saturated_at_end(evidence: Evidence) -> Verdict | None:
-    """Training drove most of a layer there, and δ vanishes now as it did not before."""
+    """Most pre-activations of a layer become saturated in training, and δ vanishes at the end."""
     layer, share = evidence.end.worst("saturated_fraction")
     before = evidence.start.worst("saturated_fraction")[1]
     lost = evidence.end.decades
-    most = _most(evidence)
+    most = _saturation_limit(evidence)
     if not share > most or before > most or lost <= DECADES:
-        return None  # not so where nothing is left of δ to lose decades: NaN is beyond them
+        return None  # NaN, where δ is 0 at the output, passes the comparison
     numbers: dict[str, Any] = {"share": share, "share_at_start": before}
     if math.isfinite(lost):
         numbers["decades"] = lost
@@ -79,17 +79,17 @@ def saturated_at_end(evidence: Evidence) -> Verdict | None:
 
 
 def inactive_at_start(evidence: Evidence) -> Verdict | None:
-    """A layer where nearly all pre-activations lie on a flat part of φ."""
-    return _off(evidence, evidence.start, "start")
+    """Nearly all pre-activations of a layer lie on a flat part of φ at the start."""
+    return _inactive(evidence, evidence.start, "start")
 
 
 def inactive_at_end(evidence: Evidence) -> Verdict | None:
-    """Training drove a layer there."""
-    return _off(evidence, evidence.end, "end")
+    """Nearly all pre-activations of a layer lie on a flat part of φ at the end."""
+    return _inactive(evidence, evidence.end, "end")
 
 
 def dead_at_start(evidence: Evidence) -> Verdict | None:
-    """More than half of a layer's units are off for every sample, beyond chance."""
+    """More than half of a layer's units are off for every sample at the start, beyond chance."""
     layer, share = evidence.start.worst("dead_fraction")
     chance = _chance(evidence, layer)
     if not share > chance:
@@ -99,7 +99,7 @@ def dead_at_start(evidence: Evidence) -> Verdict | None:
 
 
 def dead_at_end(evidence: Evidence) -> Verdict | None:
-    """Training killed them."""
+    """More than half of a layer's units are off for every sample at the end, beyond chance."""
     layer, share = evidence.end.worst("dead_fraction")
     chance = _chance(evidence, layer)
     if not share > chance:
@@ -110,7 +110,7 @@ def dead_at_end(evidence: Evidence) -> Verdict | None:
     return Verdict("dead", "end", numbers, (layer,), advice)
 
 
-def _off(evidence: Evidence, step: RecordedStep, when: str) -> Verdict | None:
+def _inactive(evidence: Evidence, step: RecordedStep, when: str) -> Verdict | None:
     layer, share = step.worst("inactive_fraction")
     if not share > _ALL:
         return None
@@ -119,21 +119,21 @@ def _off(evidence: Evidence, step: RecordedStep, when: str) -> Verdict | None:
     return Verdict("inactive", when, numbers, (layer,), advice)
 
 
-def _most(evidence: Evidence) -> float:
-    """The majority of what can saturate: a bounded φ that is flat for z < 0 passes half at best."""
+def _saturation_limit(evidence: Evidence) -> float:
+    """The limit of the saturated share; it is higher for a φ that is flat on one side of 0."""
     always = float(evidence.theory.moments.saturated_fraction(np.array([_SMALL]))[0])
     return always + MAJORITY * (1 - always)
 
 
 def _chance(evidence: Evidence, layer: int) -> float:
-    """The largest dead share that the layer has by chance."""
+    """The largest share of dead units that chance explains in a layer."""
     rows = evidence.start.hidden.filter(layer=layer)
     units = int(rows["fan_out"].sum() or 0)
     return dead_by_chance(units, evidence.depth) if units else math.inf
 
 
 def _predicted(evidence: Evidence, layer: int, share: Callable[[Array], Array]) -> dict[str, Any]:
-    """The share that theory predicts for a layer at the start, if there is a theory."""
+    """The share that theory predicts for a layer at the start; empty under normalisation."""
     if evidence.normalization is not None:
         return {}
     q = evidence.theory.predict(evidence.inputs).preactivation_second_moment

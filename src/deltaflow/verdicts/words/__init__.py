@@ -1,4 +1,4 @@
-"""The one place that puts verdicts into words.
+"""Puts verdicts and advice into words.
 
 >>> advice_words(Advice(("init=he",), {"rate": 1}))
 'Try init=he, predicted ×1 per layer.'
@@ -13,18 +13,18 @@ from deltaflow.verdicts.words import network, outcome, settings, training
 
 
 def words(verdict: Verdict) -> str:
-    """A verdict as a sentence or a few."""
+    """A verdict in one or a few sentences."""
     said = _SENTENCES[verdict.kind]
     found = said.format_map(verdict.numbers) if isinstance(said, str) else said(verdict)
     return found if verdict.advice is None else f"{found} {advice_words(verdict.advice)}"
 
 
 def recorded(verdict: Verdict, said: str | None = None) -> dict[str, Any]:
-    """A verdict as it stands in the summary.
+    """A verdict as a JSON object for the summary.
 
     Args:
-        verdict: the finding.
-        said: the same in other words than these, as of a watched model.
+        verdict: the verdict.
+        said: its words; ``None`` for those of this module.
     """
     advice = verdict.advice or Advice()
     return {
@@ -56,7 +56,7 @@ _WHY = {"activation=leaky": ", whose units cannot die"}
 
 
 def advice_words(advice: Advice) -> str:
-    """What to try, and what is predicted of it."""
+    """Advice in a sentence, with its prediction."""
     basis = advice.basis
     if "step_divided_by" in basis:
         return f"Try a step size {basis['step_divided_by']:g} times smaller."

@@ -121,13 +121,13 @@ def _lost(n: Numbers) -> str:
 
 
 def _made_up(n: Numbers) -> str:
-    """Whether δ flows at the end all the same."""
+    """A remark if δ flows at the end nevertheless."""
     made_up = "decades_made_up" in n
     return f" (training made up for it: {n['decades_made_up']:.1f} at the end)" if made_up else ""
 
 
 def _in_theory(n: Numbers, when: str = "") -> str:
-    """The share that theory predicts."""
+    """The predicted share in words, if there is one."""
     return f" (theory {n['predicted_share']:.0%}{when})" if "predicted_share" in n else ""
 
 

@@ -1,4 +1,4 @@
-"""Sentences on what came out."""
+"""Sentences on the result of a run."""
 
 import math
 from collections.abc import Mapping
@@ -130,7 +130,7 @@ def _crossing(n: Numbers) -> str:
 
 
 def _result(n: Numbers) -> str:
-    """How much is explained, by the metric and beside its constant if there is one."""
+    """How much is explained, by the metric and in comparison with a constant."""
     if "accuracy" in n:
         beside = f" (the largest class has {n['majority']:.3g})" if "majority" in n else ""
         return f"training accuracy {n['accuracy']:.3g}{beside}"

@@ -1,4 +1,4 @@
-"""Sentences on what training did."""
+"""Sentences on the updates of training."""
 
 from collections.abc import Mapping
 

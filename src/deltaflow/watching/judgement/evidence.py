@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from deltaflow.theory import Array
-from deltaflow.verdicts.evidence.columns import numbers, pace, update_lengths
-from deltaflow.verdicts.thresholds import FEWEST_STEPS, KEPT, MAJORITY
+from deltaflow.verdicts.evidence.columns import mean_update, numbers, update_lengths
+from deltaflow.verdicts.thresholds import FEWEST_STEPS, MAJORITY, NEGLIGIBLE
 
 _PARTS = 10  # the final loss is the mean over the last tenth of the steps
 
@@ -87,10 +87,10 @@ class Evidence:
         """
         before = float(np.fmin(self.first_loss, self.zero_output_loss))
         gone = (before - self.last_loss) / max(abs(before), 1e-300)
-        if not gone > KEPT:
+        if not gone > NEGLIGIBLE:
             return False
         known = self.responses[np.isfinite(self.responses)]
-        return gone > MAJORITY or not len(known) or bool(known[-1] > KEPT)
+        return gone > MAJORITY or not len(known) or bool(known[-1] > NEGLIGIBLE)
 
     @property
     def fails(self) -> bool:
@@ -155,9 +155,9 @@ class Evidence:
         return lengths.select("step", "layer", "length").sort("step", "layer")
 
     @cached_property
-    def pace(self) -> float:
+    def mean_update(self) -> float:
         """Largest mean length of the updates of a layer; NaN if it is not known."""
-        return pace(self.updates)
+        return mean_update(self.updates)
 
     def worst(self, column: str, step: int) -> tuple[int, float]:
         """Number and value of the layer before the last with the largest value; else 0 and NaN."""

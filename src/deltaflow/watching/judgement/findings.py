@@ -13,7 +13,13 @@ import numpy as np
 import polars as pl
 
 from deltaflow.nn.activations import SATURATED
-from deltaflow.verdicts.thresholds import DECADES, KEPT, MAJORITY, USUAL_UPDATE, dead_by_chance
+from deltaflow.verdicts.thresholds import (
+    DECADES,
+    MAJORITY,
+    NEGLIGIBLE,
+    USUAL_UPDATE,
+    dead_by_chance,
+)
 from deltaflow.verdicts.verdict import Verdict
 from deltaflow.watching.judgement.evidence import Evidence
 
@@ -143,8 +149,8 @@ def violent(evidence: Evidence) -> Verdict | None:
         return None
     row = evidence.updates.row(evidence.updates["length"].arg_max(), named=True)
     before = float(np.fmin(evidence.first_loss, evidence.zero_output_loss))
-    rises = evidence.last_loss > before + KEPT * abs(before)
-    if not (row["length"] >= 1 or (rises and row["length"] > KEPT)):
+    rises = evidence.last_loss > before + NEGLIGIBLE * abs(before)
+    if not (row["length"] >= 1 or (rises and row["length"] > NEGLIGIBLE)):
         return None
     numbers = {"update": row["length"], "step": row["step"]} | _losses(evidence)
     return Verdict("violent", "training", numbers, (row["layer"],))
@@ -166,13 +172,13 @@ def dead(evidence: Evidence) -> Verdict | None:
 
 def stalled(evidence: Evidence) -> Verdict | None:
     """Nothing is learnt, and updates are too short to have moved any weight far."""
-    if not evidence.is_decided or evidence.has_learnt or math.isnan(evidence.pace):
+    if not evidence.is_decided or evidence.has_learnt or math.isnan(evidence.mean_update):
         return None
-    reach = evidence.pace * evidence.n_steps
-    if reach > KEPT or evidence.pace > USUAL_UPDATE:
+    reach = evidence.mean_update * evidence.n_steps
+    if reach > NEGLIGIBLE or evidence.mean_update > USUAL_UPDATE:
         return None
     factor = 1 / reach if reach else math.inf
-    numbers = {"update": evidence.pace, "n_steps": evidence.n_steps, "factor": factor}
+    numbers = {"update": evidence.mean_update, "n_steps": evidence.n_steps, "factor": factor}
     return Verdict("stalled", "training", numbers | _losses(evidence))
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deltaflow.verdicts.thresholds import KEPT
+from deltaflow.verdicts.thresholds import NEGLIGIBLE
 from deltaflow.verdicts.verdict import Numbers, Verdict
 
 _MOST_NAMES = 3
@@ -72,7 +72,9 @@ def _stalled(n: Numbers) -> str:
 
 
 def _plateau(n: Numbers) -> str:
-    ignores = " The outputs do not depend on the sample." if n.get("response", 1.0) < KEPT else ""
+    ignores = (
+        " The outputs do not depend on the sample." if n.get("response", 1.0) < NEGLIGIBLE else ""
+    )
     return (
         f"Nothing is learnt though gradients flow ({n['change']}): {_loss(n)}.{ignores} Try "
         "to learn ten samples by heart; if that works, look at data and labels, and if not, at the "
