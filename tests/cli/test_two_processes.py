@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from deltaflow.commands import shared_stacks, sharing
 from deltaflow.commands.shared_stacks import LostProcessError, SharedStacks, can_share
-from deltaflow.commands.sharing import begin_second
+from deltaflow.commands.sharing import start_second_process
 from deltaflow.config.composition import compose_run
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import alike
@@ -169,7 +169,7 @@ def asked(overrides, n_runs=8):
     for one in hydra:
         name, _, value = one.lstrip("+").partition("=")
         OmegaConf.update(config, name, value, force_add=True)
-    return begin_second(config, [[f"seed={n}", *overrides] for n in range(n_runs)])
+    return start_second_process(config, [[f"seed={n}", *overrides] for n in range(n_runs)])
 
 
 @pytest.mark.parametrize(
@@ -232,11 +232,11 @@ def test_a_lost_process_is_one_message(error):
     shared = SharedStacks(Silent(error), Tried(), 2, 1)
     assert shared.next() == 0
     with pytest.raises(LostProcessError, match=r"`trainer\.threads=1`"):
-        shared.ended(wait=True)
+        shared.results(wait=True)
 
 
 def test_what_is_raised_there_is_raised_here():
     shared = SharedStacks(Silent(MemoryError("all")), Tried(), 1, 1)
     assert shared.next() is None
     with pytest.raises(MemoryError, match="all"):
-        shared.ended(wait=True)
+        shared.results(wait=True)

@@ -1,11 +1,13 @@
-"""The commands: from what was typed to a call, and from its end to an exit status.
+"""The Python functions and the commands that users call.
 
-``api``, ``in_memory``
+``api``, ``training_on_samples``
     training from Python
 ``train``, ``hydra_application``, ``process``, ``resume``
-    the command line of training, which Hydra reads
-``job``, ``stacks``, ``search``
+    the command line of training, which Hydra parses
+``hydra_job``, ``stacks``, ``search``
     what Hydra calls: a run, the runs of a sweep, the trials of a search
+``sharing``, ``shared_stacks``
+    a second process that trains half of a sweep's stacks
 ``analysis``
-    the commands beside training
+    the other commands
 """

@@ -48,41 +48,41 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.files import open_to_append
 
 LOG = "sweep.log"
-"""The file in a sweep's directory that holds what the command line would have said."""
+"""The file in a sweep's directory with the output that the command line would have printed."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep gave.
+    """The result of a sweep.
 
     Attributes:
-        directory: where its runs, its report and its figures are.
-        runs: a row per run and seed, as in ``runs.parquet``; ``directory`` is a run's, as seen
-            from the sweep's.
+        directory: the directory with the runs, the report and the figures.
+        runs: a row per run and seed, as in ``runs.parquet``; its column ``directory`` is relative
+            to the sweep's directory.
     """
 
     directory: Path
     runs: pl.DataFrame
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """HTML for notebooks."""
         return compare([self])._repr_html_()
 
     def load(self, directory: str) -> Run:
-        """One of its runs, by its directory in ``runs``.
+        """Load a run by its ``directory`` in ``runs``.
 
         Raises:
-            ValueError: if its records cannot be read.
+            ValueError: if the records cannot be read.
         """
         return load_run(self.directory / directory)
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Runs that stand beside each other.
+    """A comparison of runs.
 
     Attributes:
-        comparison: their ranking, tests and effects.
+        comparison: the ranking, tests and effects.
         runs: a row per run and seed, as in ``runs.parquet``.
     """
 
@@ -90,12 +90,12 @@ class Compared:
     runs: pl.DataFrame
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """HTML for notebooks."""
         return comparison_html(self.comparison)
 
 
 def compare(runs: Iterable[Run | Sweep | str | Path], baseline: str | None = None) -> Compared:
-    """Rank runs and compare them with one.
+    """Rank runs and compare them with a baseline.
 
     Args:
         runs: runs and sweeps, or their directories.
@@ -103,7 +103,7 @@ def compare(runs: Iterable[Run | Sweep | str | Path], baseline: str | None = Non
             ``None``.
 
     Raises:
-        ValueError: if there is no run, or the baseline is none of them.
+        ValueError: if there is no run, or the baseline is not one of the configurations.
     """
     folders = [Path(one) if isinstance(one, str | Path) else one.directory for one in runs]
     grouped = group_runs(collect(folders))
@@ -117,13 +117,13 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
 
     Args:
         overrides: such as ``["activation=tanh", "network.depth=10"]``.
-        directory: where the run leaves its records; a new one in ``outputs/`` if ``None``.
+        directory: the run directory; a new one in ``outputs/`` if ``None``.
 
     Returns:
-        The run: its tables as polars frames, its summary, its network, its picture.
+        The run with its tables, summary, networks and picture.
 
     Raises:
-        ValueError: for settings that no run can have, with the command line's message.
+        ValueError: if a setting is not valid, with the command line's message.
     """
     settings = _settings("train", overrides)
     folder = _folder(directory, ",".join(settings))
@@ -132,13 +132,16 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
 
 
 def assemble(overrides: Iterable[str] = ()) -> tuple[ReplicaData, FullyConnected]:
-    """What :func:`train` begins with, for the same overrides.
+    """Build the data and the networks that :func:`train` starts with.
+
+    Args:
+        overrides: such as ``["activation=tanh", "network.depth=10"]``.
 
     Returns:
         The data, split and standardised, and R networks before training, in evaluation mode.
 
     Raises:
-        ValueError: for settings that no run can have, with the command line's message.
+        ValueError: if a setting is not valid, with the command line's message.
     """
     config, _ = _composed("assemble", _settings("assemble", overrides), Path())
     limits.check(config)
@@ -154,16 +157,16 @@ def run_sweep(
 
     Args:
         overrides: such as ``["activation=relu,tanh", "network.depth=2,10"]``.
-        directory: of the sweep; a new one in ``outputs/`` if ``None``.
-        resume: go on with the sweep in that directory, and keep what is finished there.
+        directory: the sweep's directory; a new one in ``outputs/`` if ``None``.
+        resume: whether to resume the sweep in that directory; finished runs are kept.
 
     Returns:
-        The sweep, with its failed runs; what this process said is in ``sweep.log``, workers of a
-        parallel launcher speak for themselves.
+        The sweep, including failed runs. The output of this process is in ``sweep.log``; workers of
+        a parallel launcher print to the terminal.
 
     Raises:
-        ValueError: if there is no run to show, with the command line's message.
-        KeyboardInterrupt: if interrupted; what was measured is kept.
+        ValueError: if no run was trained, with the command line's message.
+        KeyboardInterrupt: if interrupted; the measurements so far are kept.
     """
     settings = _settings("run_sweep", overrides)
     folder = _folder(directory, None)
@@ -190,18 +193,18 @@ def _composed(
     function: str, settings: list[str], folder: Path
 ) -> tuple[DictConfig, dict[str, str | None]]:
     if any(setting.startswith("hydra.") for setting in settings):
-        raise _no_settings(function, settings)
+        raise _wrong_overrides(function, settings)
     try:
         return compose_run(settings, folder)
-    except Exception as error:  # Hydra raises any
+    except Exception as error:  # Hydra raises errors of many types
         raise UserError(explain(error)) from error
 
 
 def _status_of(typed: list[str]) -> int:
-    """The exit status of a command.
+    """Run a command and return its exit status.
 
     Raises:
-        ValueError: for what it was refused for, or broke off for.
+        ValueError: if the command ends with an error.
     """
     try:
         run_command_line(typed)
@@ -215,11 +218,11 @@ def _status_of(typed: list[str]) -> int:
 def _settings(function: str, overrides: Iterable[str]) -> list[str]:
     settings = [overrides] if isinstance(overrides, str) else list(overrides)
     if isinstance(overrides, str) or not all(isinstance(one, str) for one in settings):
-        raise _no_settings(function, settings)
+        raise _wrong_overrides(function, settings)
     return settings
 
 
-def _no_settings(function: str, found: list[str]) -> UserError:
+def _wrong_overrides(function: str, found: list[str]) -> UserError:
     return UserError(
         f"`{function}` must be given a list of a run's settings, and where its records go as "
         f'`directory`. Found {found!r}. Use `{function}(["activation=tanh"], "a/folder")`.'

@@ -1,7 +1,7 @@
-"""Hydra's command line, for arguments that may come from anywhere.
+"""Runs Hydra with given arguments instead of ``sys.argv``.
 
-`hydra.main` reads ``sys.argv`` alone, and lets its parser say more than what is wrong. So its
-parser, and what runs an application, are called here and nowhere else: there is no public way.
+`hydra.main` reads only ``sys.argv``, and its parser prints more than the error. There is no public
+alternative, so this module, and no other, calls private functions of Hydra.
 """
 
 import string
@@ -20,11 +20,15 @@ from deltaflow.system.errors import UserError
 def run_application(
     application: Callable[[DictConfig], float | None], arguments: Sequence[str]
 ) -> None:
-    """Let Hydra compose a configuration, or one for each run of a sweep, and call an application.
+    """Let Hydra compose the configuration of a run, or of each run of a sweep, and train it.
+
+    Args:
+        application: the function to call with each configuration.
+        arguments: flags and overrides, without the program.
 
     Raises:
-        ValueError: for a flag that does not exist, is used wrongly, or stands between overrides,
-            and for an argument that is not text.
+        ValueError: if a flag does not exist, is used wrongly or stands between overrides, or an
+            argument is not UTF-8.
     """
     if list(arguments) in (["--help"], ["-h"]):
         print(help_text())  # noqa: T201
@@ -37,7 +41,7 @@ def run_application(
 
 
 def help_text() -> str:
-    """What Hydra prints for ``--help``, in a tenth of its two seconds: with our own groups only."""
+    """The text of ``--help``, without the groups of Hydra's plugins, which take two seconds."""
     conf = config_directory()
     groups: dict[str, list[str]] = {}
     for file in sorted(path.relative_to(conf) for path in conf.rglob("*/*.yaml")):
@@ -45,20 +49,22 @@ def help_text() -> str:
             groups.setdefault(file.parent.as_posix(), []).append(file.stem)
     listed = "".join(f"{group}: {', '.join(groups[group])}\n" for group in sorted(groups))
     ours = OmegaConf.load(conf / "hydra" / "help" / "deltaflow.yaml")
-    config = OmegaConf.create({"hydra": {"help": ours}})  # where its references look
+    config = OmegaConf.create({"hydra": {"help": ours}})  # the template refers to it
     return string.Template(config.hydra.help.template).substitute(APP_CONFIG_GROUPS=listed)
 
 
 def _parsed(arguments: Sequence[str]) -> Namespace:
     refuse_long(arguments)
     for argument in arguments:
-        if any("\ud800" <= character <= "\udfff" for character in argument):  # not decoded
+        if any(
+            "\ud800" <= character <= "\udfff" for character in argument
+        ):  # a byte that is not UTF-8
             raise UserError(
                 f"What is typed must be text in UTF-8. Found {argument!r}, with other bytes. "
                 "Rename the file or folder that is called so."
             )
     parser = get_args_parser()
-    parser.exit_on_error = False  # it would say more than what is wrong
+    parser.exit_on_error = False  # it would print the usage as well
     try:
         known, stray = parser.parse_known_args(list(arguments))
     except ArgumentError as error:

@@ -1,4 +1,4 @@
-"""One job that Hydra has composed: a run on its own, or a run of a sweep."""
+"""A job of Hydra: a single run, or a run of a sweep."""
 
 import re
 import traceback
@@ -32,30 +32,35 @@ from deltaflow.terminal.run import print_run
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 
-Steps = Generator[RunPlan, Run | BaseException, float | None]
-"""A run of a sweep: it yields its plan, is sent the run, or the error that it failed by, and
-returns its ``sweep.optimized_metric``."""
-Waiting = tuple[Steps, RunPlan]
+RunCoroutine = Generator[RunPlan, Run | BaseException, float | None]
+"""A run of a sweep as a coroutine: it yields its plan, is sent the result or the error, and returns
+its ``sweep.optimized_metric``."""
+PendingRun = tuple[RunCoroutine, RunPlan]
 
-STACK: ContextVar[list[Waiting] | None] = ContextVar("STACK", default=None)
-"""Where the runs of a stack wait to be trained together; ``None`` where each trains alone."""
+STACK: ContextVar[list[PendingRun] | None] = ContextVar("STACK", default=None)
+"""The pending runs of the stack that is being assembled; ``None`` if each is trained alone."""
 
-_OF_SWEEP = re.compile(r"[+~]*(sweep|resume)\b")  # overrides that are not a run's own
+_OF_SWEEP = re.compile(r"[+~]*(sweep|resume)\b")  # overrides that are not recorded with a run
 
 
 def train(
     config: DictConfig, command: Sequence[str] = (), with_traceback: bool = False
 ) -> float | None:
-    """Train one run, alone or as part of a sweep.
+    """Train a single run, or a run of a sweep.
 
-    A run of a sweep never raises: the sweep goes on, and its end reports.
+    A failed run of a sweep raises no error; the sweep continues and reports it at the end.
+
+    Args:
+        config: the configuration that Hydra has composed.
+        command: the command line.
+        with_traceback: whether errors are printed with a traceback.
 
     Returns:
         The ``sweep.optimized_metric`` of a run of a sweep, for Hydra's sweepers; ``None`` if it has
-        none, or not yet.
+        none, or is still pending.
 
     Raises:
-        SystemExit: with status 1, if a run on its own fails.
+        SystemExit: with status 1, if a single run fails.
     """
     if HydraConfig.get().mode == RunMode.RUN:
         _train_alone(config, command, with_traceback)
@@ -74,57 +79,59 @@ def _train_alone(config: DictConfig, command: Sequence[str], with_traceback: boo
         directory = Path(HydraConfig.get().runtime.output_dir)
         if stop.args or not (directory / SUMMARY).exists():
             raise
-        raise interruption(directory) from None  # it came when the run had been ended
+        raise interruption(directory) from None  # the signal came after the end of the run
 
 
 def _train_in_sweep(
     config: DictConfig, command: Sequence[str], with_traceback: bool
 ) -> float | None:
-    """Train a run of a sweep; or, if a stack is being gathered, have it wait there."""
-    steps = _steps(config, command, with_traceback)
+    """Train a run of a sweep, or add it to the stack that is being assembled."""
+    run = _run_coroutine(config, command, with_traceback)
     try:
-        plan = next(steps)
-    except StopIteration as end:  # it is not this run's turn, or it failed before it began
+        plan = next(run)
+    except StopIteration as end:  # the lease was not granted, or the run failed before it began
         return cast(float | None, end.value)
     if (stack := STACK.get()) is not None:
-        stack.append((steps, plan))
+        stack.append((run, plan))
         return None
-    first = HydraConfig.get().job.num == 0  # how a table was read is said once for a sweep
-    (value,) = train_waiting([(steps, plan)], console() if first else None)
+    first = HydraConfig.get().job.num == 0  # once per sweep: how the table was read
+    (value,) = train_pending([(run, plan)], console() if first else None)
     return value
 
 
-def train_waiting(
-    waiting: Sequence[Waiting], console: Console | None = None, bar: Progress | None = None
+def train_pending(
+    pending: Sequence[PendingRun], console: Console | None = None, bar: Progress | None = None
 ) -> list[float | None]:
-    """Train runs that wait, as one stack, and bring each to its end.
+    """Train pending runs as one stack.
 
     Args:
-        waiting: of one shape.
-        console: where to say how a table was read; ``None`` for silence.
-        bar: of the sweep; ``None`` for none.
+        pending: runs with the same :func:`deltaflow.experiment.compatibility.stack_key`.
+        console: console for how the table was read; ``None`` for silence.
+        bar: the sweep's progress bar; ``None`` for none.
 
     Returns:
-        The ``sweep.optimized_metric`` of each; ``None`` for one that has none.
+        The ``sweep.optimized_metric`` of each run; ``None`` for a run without one.
     """
     values: list[float | None] = []
     try:
-        outcomes = run_together([plan for _, plan in waiting], console, bar)
+        outcomes = run_together([plan for _, plan in pending], console, bar)
         if bar is not None:
             bar.wipe()
-        for (steps, _), outcome in zip(waiting, outcomes, strict=True):
+        for (run, _), outcome in zip(pending, outcomes, strict=True):
             try:
-                steps.send(outcome)
+                run.send(outcome)
             except StopIteration as end:
                 values.append(end.value)
     finally:
-        for steps, _ in waiting:
-            steps.close()
+        for run, _ in pending:
+            run.close()
     return values
 
 
-def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> Steps:
-    """A run of a sweep from its turn to what is said of it, all but its training."""
+def _run_coroutine(
+    config: DictConfig, command: Sequence[str], with_traceback: bool
+) -> RunCoroutine:
+    """Take the lease of a run, yield its plan, and print the result that is sent back."""
     out, settings = console(), HydraConfig.get()
     wanted = Path(settings.runtime.output_dir)
     sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
@@ -136,7 +143,7 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
         with lease(sweep, wanted, sha, resumed, fail_fast) as given:
             name = given.directory.name
             if given.granted:
-                _write_to(given.directory)
+                _use_directory(given.directory)
                 if given.resumes:
                     config.resume = str(given.directory)
                 outcome = yield _plan(config, command, sha)
@@ -145,29 +152,29 @@ def _steps(config: DictConfig, command: Sequence[str], with_traceback: bool) -> 
                 said = ranking.describe_run(outcome.record)
                 value = goal.value(outcome.record)
             else:
-                said = _why_not(given)
+                said = _refusal(given)
                 if given.finished is not None:
                     value = goal.value(given.finished)
     except Exception as error:
         print_error(printable(f"{name}: {explain(error)}"))
         if with_traceback:
             traceback.print_exc()
-        with suppress(OSError):  # the disk may be what failed
+        with suppress(OSError):  # the disk may be full
             note_failure(sweep)
         if fail_fast:
             go_on = f"Go on with the same command and `{resume_override(settings.sweep.dir)}`."
             print_error(f"stopped at the first failure, as `sweep.fail_fast` asks. {go_on}")
     if said:
-        with suppress(OSError):  # the run is there all the same; the sweep's end will say so
+        with suppress(OSError):  # the records are complete, and the report will show them
             out.print(printable(f"{name}: {said}"), soft_wrap=True, markup=False)
     return value
 
 
 def _plan(config: DictConfig, command: Sequence[str], sha: str | None = None) -> RunPlan:
-    """What is to be trained, by what Hydra knows of the job."""
+    """The plan of the run that Hydra has composed."""
     settings, composed, resolved = HydraConfig.get(), config, config.copy()
-    with suppress(OmegaConfBaseException):  # a reference leads nowhere: the run will say so
-        OmegaConf.resolve(resolved)  # while it is known what leads to Hydra
+    with suppress(OmegaConfBaseException):  # an unresolvable reference, which the run will report
+        OmegaConf.resolve(resolved)  # while references to Hydra's settings can be resolved
         config = resolved
     return RunPlan(
         config,
@@ -181,17 +188,17 @@ def _plan(config: DictConfig, command: Sequence[str], sha: str | None = None) ->
     )
 
 
-def _write_to(directory: Path) -> None:
-    """Let Hydra, and what refers to it, know of another directory than the one it chose."""
-    settings: Any = HydraConfig.get()  # a DictConfig, whatever its type says
+def _use_directory(directory: Path) -> None:
+    """Set Hydra's output directory, if it is not the one that Hydra chose."""
+    settings: Any = HydraConfig.get()  # a DictConfig, despite its annotation
     if Path(settings.runtime.output_dir) != directory:
         with read_write(settings), open_dict(settings):
             settings.runtime.output_dir = str(directory)
         configure_log(settings.job_logging, settings.verbose)
 
 
-def _why_not(given: Lease) -> str | None:
-    """Why a run does not begin; nothing if the whole sweep has stopped."""
+def _refusal(given: Lease) -> str | None:
+    """Why a lease was not granted; ``None`` if the whole sweep has stopped."""
     if given.finished is not None:
         return f"{ranking.describe_run(given.finished)} (kept)"
     if given.running is not None:

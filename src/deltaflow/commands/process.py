@@ -1,4 +1,4 @@
-"""The process that a command has for itself: how it speaks and ends, and how it was before."""
+"""Configures the process of a command: warnings, errors of threads, signals; and restores it."""
 
 import logging
 import os
@@ -17,17 +17,17 @@ from deltaflow.system.signals import STOP_SIGNALS, raise_on_stop_signals
 
 
 def prepare_process() -> None:
-    """Make this process, be it the first or a worker, speak and end as all do."""
+    """Set how this process, the first or a worker, prints warnings and reacts to signals."""
     print_warnings()
-    _ignore_names_of_plugins()
-    threading.excepthook = _tell_of_thread
+    _ignore_plugin_names()
+    threading.excepthook = _report_thread_error
     raise_on_stop_signals()
 
 
-def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
-    """Say what ended a thread, unless it keeps that to raise it where the thread is used.
+def _report_thread_error(failed: threading.ExceptHookArgs) -> None:
+    """Print the error of a thread, unless the thread keeps it and raises it where it is used.
 
-    TensorBoard's writer does: what it could not write is told once, by the run.
+    TensorBoard's writer does so, and the run reports the error once.
     """
     if (
         failed.exc_value is None
@@ -36,23 +36,23 @@ def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
         print_error(explain(failed.exc_value or SystemExit()))
 
 
-def _ignore_names_of_plugins() -> None:
-    """A launcher of a plugin and our settings for it go by one name, which Hydra warns of."""
+def _ignore_plugin_names() -> None:
+    """Ignore Hydra's warning that a plugin and the settings for it have the same name."""
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")
 
 
-_ignore_names_of_plugins()  # for workers too, which import this module before they compose
+_ignore_plugin_names()  # also in workers, which import this module first
 
 
 @contextmanager
 def process_restored() -> Iterator[None]:
-    """Let a command take the process for its own, and leave it as it was."""
+    """Let a command change this process, and restore the process at the end of the block."""
     path, environment = list(sys.path), os.environ.get("HYDRA_FULL_ERROR")
     hooks = warnings.showwarning, threading.excepthook
     hydra, log = HydraConfig.instance(), logging.getLogger()
     config, level, receivers = hydra.cfg, log.level, list(log.handlers)
     opened, named = list(logging._handlerList), dict(logging._handlers)  # type: ignore[attr-defined]
-    logging._handlerList.clear()  # type: ignore[attr-defined]  # or Hydra closes them all
+    logging._handlerList.clear()  # type: ignore[attr-defined]  # Hydra would close them all
     applications = GlobalHydra.instance()
     application, applications.hydra = applications.hydra, None
     handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
@@ -68,7 +68,7 @@ def process_restored() -> Iterator[None]:
         logging._handlerList[:] = opened  # type: ignore[attr-defined]
         logging._handlers.update(named)  # type: ignore[attr-defined]
         log.setLevel(level)
-        log.handlers[:] = receivers  # Hydra's write to what was standard output
+        log.handlers[:] = receivers  # Hydra's handlers write to the redirected stream
         os.environ.pop("HYDRA_FULL_ERROR", None)
         if environment is not None:
             os.environ["HYDRA_FULL_ERROR"] = environment

@@ -1,4 +1,4 @@
-"""Going on with a run that was stopped: what was typed then is typed again."""
+"""Resumes a stopped run with the overrides that it was started with."""
 
 import re
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from deltaflow.config.names import named_classes, quoted
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 
-_OWN = re.compile(r"resume=.")
+_RESUME = re.compile(r"resume=.")
 
 
 def with_settings_of_run(arguments: Sequence[str]) -> list[str]:
-    """The arguments of a run that goes on, with the overrides that it began with.
+    """Add the recorded overrides of a run to the arguments that resume it.
 
-    Classes that a directory names are never built: those must be typed again.
+    Classes that a directory names are never built, so they must be typed again.
 
     Args:
-        arguments: flags and overrides; without ``resume=…`` they stay as they are.
+        arguments: flags and overrides; without ``resume=…`` they are returned unchanged.
 
     Raises:
-        ValueError: if there is no run, or it takes a class of the user's own that is not typed.
+        ValueError: if there is no run, or it needs a class of the user that is not typed.
     """
-    places = [k for k, argument in enumerate(arguments) if _OWN.match(argument)]
+    places = [k for k, argument in enumerate(arguments) if _RESUME.match(argument)]
     if len(places) != 1 or {"-m", "--multirun"} & set(arguments):
         return list(arguments)
     (parsed,) = OverridesParser.create().parse_overrides([arguments[places[0]]])
     if parsed.is_sweep_override() or not isinstance(parsed.value(), str):
         return list(arguments)
     directory = Path(str(parsed.value()))
-    from deltaflow.records import read_summary  # polars takes its time
+    from deltaflow.records import read_summary  # polars is slow to import
 
     typed = {argument.partition("=")[0] for argument in arguments}
     recorded = [o for o in read_summary(directory).overrides if o.partition("=")[0] not in typed]

@@ -1,4 +1,4 @@
-"""A search, from what was typed to its last trial."""
+"""Runs a hyperparameter search."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,28 +20,28 @@ def search(
     loader: ConfigLoader,
     launch: Launch,
 ) -> None:
-    """Train as many trials as were asked for, and say after each batch which is best.
+    """Train the trials of a search, and print the best one after each batch.
 
     Args:
-        settings: of ``hydra.sweeper``.
-        overrides: as typed, with all their values.
-        sweep: configuration of the sweep.
-        loader: Hydra's.
-        launch: trains runs.
+        settings: the settings of ``hydra.sweeper``.
+        overrides: the overrides as typed.
+        sweep: the configuration of the sweep.
+        loader: Hydra's config loader.
+        launch: a function that trains runs.
 
     Raises:
-        ValueError: for settings that no search can have, or if no trial of a batch has a result.
+        ValueError: if a setting is not valid, or no trial of a batch has a result.
     """
     space, fixed = search_space(overrides, sweep, loader)
-    going = Search(SearchSettings(**settings), space, sweep)
+    current = Search(SearchSettings(**settings), space, sweep)
     out = console()
-    for batch in going.batches():
-        going.train(batch, fixed, launch)
-        record = going.record
+    for batch in current.batches():
+        current.train(batch, fixed, launch)
+        record = current.record
         said = f"{record.n_completed + record.n_failed} of {record.n_trials} trials"
         if record.best_trial is not None:
             own = " ".join(f"{name}={value}" for name, value in record.best_overrides.items())
             said += f"; best {record.best_value:.4g}, trial {record.best_trial}: {own}"
         say(out, "Search", printable(said))
-        if going.has_stopped:
+        if current.has_stopped:
             return

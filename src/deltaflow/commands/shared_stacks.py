@@ -1,4 +1,4 @@
-"""Stacks of a sweep in two processes: this one takes the first that is left, the other the last."""
+"""Trains the stacks of a sweep in two processes, from the first and from the last on."""
 
 import io
 import pickle
@@ -33,7 +33,7 @@ class LostProcessError(UserError):
 
 
 class Task(Protocol):
-    """Trains one of several stacks, and can be pickled."""
+    """A task that can train any of several stacks, and can be pickled."""
 
     @property
     def stacks(self) -> Sequence[Sequence[Any]]:
@@ -41,26 +41,26 @@ class Task(Protocol):
 
     @property
     def directory(self) -> Path:
-        """The sweep's."""
+        """The sweep's directory."""
 
     def train(self, number: int, bar: Any = None) -> list[JobReturn]:
         """Train a stack."""
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What came of a stack in the other process.
+class TrainedStack:
+    """The result of a stack that the second process has trained.
 
     Attributes:
-        jobs: what Hydra notes of each run, without its configuration.
-        said: what the process had to say.
-        warned: what it had to say of errors.
-        written: marks of the files that it has written.
+        jobs: Hydra's result of each run, without its configuration.
+        output: text that the process printed to standard output.
+        errors: text that it printed to standard error.
+        written: fingerprints of the files that it has written.
     """
 
     jobs: list[JobReturn]
-    said: str
-    warned: str
+    output: str
+    errors: str
     written: set[Fingerprint]
 
 
@@ -68,8 +68,8 @@ def can_share(task: Task, imports: Future[Any]) -> bool:
     """Whether the second process can train stacks.
 
     Args:
-        task: trains a stack.
-        imports: their end there.
+        task: the task, which must be picklable.
+        imports: the future end of the imports in the second process.
     """
     wait([imports], _PATIENCE)
     if not imports.done() or imports.exception() is not None:
@@ -78,21 +78,21 @@ def can_share(task: Task, imports: Future[Any]) -> bool:
         return False
     try:
         pickle.dumps(task)
-    except Exception:  # whatever is raised by what the user has added to Hydra
+    except Exception:  # from an extension that the user has added to Hydra
         return False
     return True
 
 
 def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[JobReturn]]:
-    """Train stacks here and in the second process.
+    """Train stacks in this process and in the second one.
 
     Args:
-        task: trains a stack.
-        out: where it is said what came of the runs.
-        bar: of the sweep.
+        task: the task that trains a stack.
+        out: console for the results of runs.
+        bar: the sweep's progress bar; ``None`` for none.
 
     Returns:
-        What Hydra notes of each stack's runs.
+        Hydra's results of the runs of each stack.
     """
     before, n_stacks = torch.get_num_threads(), len(task.stacks)
     n_threads = max(1, before // 2)
@@ -110,10 +110,10 @@ def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[Jo
                     is_waiting = True
                     if out.is_terminal:
                         show_progress(task.directory, sum(map(len, task.stacks)))
-                    import_without_gc("deltaflow.sweep.report")  # which comes next
-                for there, found in shared.ended(wait=number is None).items():
+                    import_without_gc("deltaflow.sweep.report")  # it is needed next
+                for there, found in shared.results(wait=number is None).items():
                     jobs[there] = found.jobs
-                    _tell(found, len(task.stacks[there]), out, bar)
+                    _take_over(found, len(task.stacks[there]), out, bar)
         except BaseException:
             shared.interrupt()
             raise
@@ -123,72 +123,72 @@ def train_shared(task: Task, out: Console, bar: Progress | None) -> list[list[Jo
     return [jobs[number] for number in range(n_stacks)]
 
 
-def _tell(found: Trained, n_runs: int, out: Console, bar: Progress | None) -> None:
-    """Say what the other process had to say, and take over what it knows."""
+def _take_over(found: TrainedStack, n_runs: int, out: Console, bar: Progress | None) -> None:
+    """Print the output of the second process, and trust the files that it has written."""
     if bar is not None:
         bar.add(n_runs)
         bar.wipe()
     trust_files(found.written)
-    for stream, text in ((out, found.said), (console(stderr=True), found.warned)):
+    for stream, text in ((out, found.output), (console(stderr=True), found.errors)):
         if text:
             stream.print(Text(text.rstrip("\n")), soft_wrap=True)
 
 
-def train_there(task: Task, number: int, n_threads: int) -> Trained:
-    """Train a stack in this process, for another one.
+def train_in_second_process(task: Task, number: int, n_threads: int) -> TrainedStack:
+    """Train a stack; this runs in the second process.
 
     Args:
-        task: trains it.
-        number: of the stack.
-        n_threads: that PyTorch may use.
+        task: the task that trains the stack.
+        number: index of the stack.
+        n_threads: number of PyTorch's threads.
     """
     torch.set_num_threads(n_threads)
     setup_globals()
-    said, warned = io.StringIO(), io.StringIO()
-    with redirect_stdout(said), redirect_stderr(warned):
+    output, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(errors):
         jobs = task.train(number)
     for job in jobs:
-        job.cfg = job.hydra_cfg = None  # nobody asks, and they take long to hand over
-    return Trained(jobs, said.getvalue(), warned.getvalue(), trusted_files())
+        job.cfg = job.hydra_cfg = None  # not needed, and slow to pickle
+    return TrainedStack(jobs, output.getvalue(), errors.getvalue(), trusted_files())
 
 
 class SharedStacks:
-    """Stacks of which this process takes the first that is left, and the second one the last.
+    """A queue of stacks: this process takes the first, the second process the last.
 
     Args:
-        second: the other process.
-        task: trains a stack, and can be pickled.
-        n_stacks: how many there are.
-        n_threads: that PyTorch may use there.
+        second: the second process.
+        task: the task that trains a stack.
+        n_stacks: number of stacks.
+        n_threads: number of PyTorch's threads in the second process.
     """
 
     def __init__(self, second: SecondProcess, task: Task, n_stacks: int, n_threads: int) -> None:
         self.second = second
-        self._asking = task, n_threads
-        self._left = deque(range(n_stacks))
-        self._ended: queue.SimpleQueue[tuple[int, Future[Trained]]] = queue.SimpleQueue()
-        self._under_way: Future[Trained] | None = None
+        self._request = task, n_threads
+        self._remaining = deque(range(n_stacks))
+        self._ended: queue.SimpleQueue[tuple[int, Future[TrainedStack]]] = queue.SimpleQueue()
+        self._current: Future[TrainedStack] | None = None
         self._ask()
 
     def next(self) -> int | None:
-        """The number of the stack that this process trains next; ``None`` if none is left."""
+        """The index of the next stack for this process; ``None`` if none is left."""
         try:
-            return self._left.popleft()
+            return self._remaining.popleft()
         except IndexError:
             return None
 
-    def ended(self, wait: bool = False) -> dict[int, Trained]:
-        """What has been trained there since the last time, by number.
+    def results(self, wait: bool = False) -> dict[int, TrainedStack]:
+        """New results of the second process, by index of the stack.
 
         Args:
-            wait: until something has.
+            wait: whether to wait for a result if there is none.
 
         Raises:
             LostProcessError: if the second process has ended.
-            Exception: what was raised there.
-            KeyboardInterrupt: if it was asked to stop.
+            Exception: any error that was raised in the second process.
+            KeyboardInterrupt: if the second process was interrupted.
         """
-        found: dict[int, Trained] = {}
+        found: dict[int, TrainedStack] = {}
         while True:
             try:
                 number, future = self._ended.get(timeout=_MOMENT if wait and not found else 0)
@@ -205,23 +205,25 @@ class SharedStacks:
                 ) from error
 
     def interrupt(self) -> None:
-        """Begin no more there, and interrupt the stack that is trained there."""
-        self._left.clear()
-        if self._under_way is not None:
-            self.second.interrupt(self._under_way)
+        """Interrupt the second process, and give it no more stacks."""
+        self._remaining.clear()
+        if self._current is not None:
+            self.second.interrupt(self._current)
 
     def _ask(self) -> None:
-        """Have the second process train the last stack that is left."""
+        """Submit the last remaining stack to the second process."""
         try:
-            number = self._left.pop()
+            number = self._remaining.pop()
         except IndexError:
             return
-        task, n_threads = self._asking
-        self._under_way = future = self.second.submit(train_there, task, number, n_threads)
+        task, n_threads = self._request
+        self._current = future = self.second.submit(
+            train_in_second_process, task, number, n_threads
+        )
         future.add_done_callback(lambda done: self._note(number, done))
 
-    def _note(self, number: int, done: Future[Trained]) -> None:
-        """Take an answer, in the thread that waits for it."""
+    def _note(self, number: int, done: Future[TrainedStack]) -> None:
+        """Store a result and submit the next stack; called in the thread of the second process."""
         self._ended.put((number, done))
         if not done.cancelled() and done.exception() is None:
             self._ask()

@@ -1,8 +1,8 @@
-"""Whether a sweep begins a second process, which trains some of its stacks.
+"""Decides whether a sweep starts a second process, which trains some of its stacks.
 
-A stack uses several cores in its products alone. What comes before and after them, and the
-pictures, keeps one core busy. Two processes with a thread each train two stacks in less time than
-one process with two threads.
+A stack uses several cores only in its matrix products. The other work and the pictures use one
+core. So two processes with one thread each train two stacks faster than one process with two
+threads.
 """
 
 import sys
@@ -21,17 +21,17 @@ from deltaflow.system.processes import n_cores
 from deltaflow.system.second_process import second_process
 
 MAY_SHARE: ContextVar[bool] = ContextVar("MAY_SHARE", default=False)
-"""Whether this process is a command's own: what a notebook or a script defines is nowhere else."""
+"""Whether this process only runs a command. Classes of a notebook or script exist only there."""
 
-_ENOUGH = 8  # runs that take longer than the second process needs to start
+_ENOUGH = 8  # runs that take longer than the start of the second process
 _NOT_SHARED = ("accelerator", "trainer.accelerator", "trainer.threads", "hydra.job")
-"""Settings that, where runs have their own, leave the sweep to one process."""
+"""Settings that rule out a second process if runs override them."""
 _ALONE = ("trainer.threads", "sweep.fail_fast", "hydra.job.chdir", "hydra.job.env_set")
-"""Settings that, where they have a value, do so."""
+"""Settings that rule out a second process if they have a value."""
 
 
 def is_own_program() -> bool:
-    """Whether the program that runs is this project's, and no script or notebook of the user's."""
+    """Whether the running program is this project's, not a script or notebook of the user."""
     file = Path(getattr(sys.modules["__main__"], "__file__", None) or "nowhere").resolve()
     installed = Path(sysconfig.get_path("scripts"), "deltaflow-train")
     package = Path(__file__).parents[1] / "__main__.py"
@@ -39,15 +39,17 @@ def is_own_program() -> bool:
     return file in [path.resolve() for path in known]
 
 
-def begin_second(sweep: DictConfig, job_overrides: Sequence[Sequence[str]]) -> Future[Any] | None:
-    """Start the second process, which imports while this one does.
+def start_second_process(
+    sweep: DictConfig, job_overrides: Sequence[Sequence[str]]
+) -> Future[Any] | None:
+    """Start the second process, which imports libraries while this process does, too.
 
     Args:
-        sweep: configuration of the sweep.
-        job_overrides: of each run.
+        sweep: the configuration of the sweep.
+        job_overrides: the overrides of each run.
 
     Returns:
-        The end of its imports; ``None`` if the sweep is left to this process.
+        The future end of its imports; ``None`` if this process trains the sweep alone.
     """
     typed = {
         override.lstrip("+").partition("=")[0]
@@ -71,7 +73,7 @@ def begin_second(sweep: DictConfig, job_overrides: Sequence[Sequence[str]]) -> F
     try:
         process = second_process()
         imports = process.load("deltaflow.commands.stacks")
-        process.load("deltaflow.figures.run_picture")  # while this one composes
+        process.load("deltaflow.figures.run_picture")  # while this process composes the runs
         return imports
     except OSError:  # no more processes
         return None

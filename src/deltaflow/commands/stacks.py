@@ -1,7 +1,6 @@
-"""The runs of a sweep as stacks: all are composed, sorted by shape, and trained together.
+"""Trains the runs of a sweep as stacks: runs that fit together are trained at once.
 
-A stack is one job, whatever starts it: this process, or any launcher of Hydra's, which sees no
-more than a list of jobs and a function to call for each.
+A stack is one job, trained in this process or by any launcher of Hydra.
 """
 
 import math
@@ -19,7 +18,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from deltaflow.commands.hydra_job import STACK, Waiting, train_waiting
+from deltaflow.commands.hydra_job import STACK, PendingRun, train_pending
 from deltaflow.commands.shared_stacks import can_share, train_shared
 from deltaflow.config.sweep_composition import SweepComposer
 from deltaflow.experiment.builders import n_folds
@@ -31,14 +30,14 @@ from deltaflow.system.signals import single_interrupt
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 
-_MOST_RUNS = 100  # of a stack: each has files open
+_MOST_RUNS = 100  # runs in a stack, because each has open files
 _JOB = (f"hydra.sweep.subdir={SHARED}", "hydra.output_subdir=null", "hydra.job.chdir=false")
-"""Overrides of a job that is a stack: it has no directory of its own, its runs have."""
+"""Overrides of a stack's job, which has no directory of its own."""
 
 
 @dataclass(frozen=True)
 class SweptRun:
-    """A run of a sweep, before it is composed: its number, and its overrides."""
+    """The number and the overrides of a run in a sweep."""
 
     number: int
     overrides: tuple[str, ...]
@@ -46,29 +45,29 @@ class SweptRun:
 
 @dataclass(frozen=True)
 class StackTask:
-    """Trains one of several stacks, in this process or in one that a launcher started.
+    """A task that can train any stack of a sweep, in this process or in a launcher's.
 
     Attributes:
-        context: Hydra's, with the callbacks.
-        task: trains a run, or has it wait in the stack that is gathered.
-        composer: of the sweep's runs.
-        stacks: the runs of each.
-        conductor: number of the process that conducts the sweep.
+        context: Hydra's context, with the callbacks.
+        task: the function that trains a run, or adds it to the stack that is being assembled.
+        composer: composes the configurations of runs.
+        stacks: the runs of each stack.
+        parent: process id of the command that started the sweep.
     """
 
     context: HydraContext
     task: TaskFunction
     composer: SweepComposer
     stacks: Sequence[Sequence[SweptRun]]
-    conductor: int
+    parent: int
 
     @property
     def directory(self) -> Path:
-        """The sweep's."""
+        """The sweep's directory."""
         return Path(str(self.composer.sweep.hydra.sweep.dir))
 
     def __call__(self, _config: DictConfig) -> list[JobReturn]:
-        """Train the stack whose number is that of Hydra's job."""
+        """Train the stack whose index is the number of Hydra's job."""
         setup_globals()
         return self.train(HydraConfig.get().job.num)
 
@@ -76,26 +75,26 @@ class StackTask:
         """Train a stack.
 
         Args:
-            number: which of them.
-            bar: of the sweep.
+            number: index of the stack.
+            bar: the sweep's progress bar; ``None`` for none.
 
         Returns:
-            What Hydra notes of each of its runs.
+            Hydra's result of each run.
         """
         stack, hydra = self.stacks[number], self.composer.sweep.hydra
-        waiting: list[Waiting] = []
-        with single_interrupt(), ends_with_parent(self.conductor):
-            token = STACK.set(waiting)
+        pending: list[PendingRun] = []
+        with single_interrupt(), ends_with_parent(self.parent):
+            token = STACK.set(pending)
             returned, begun = [], []
             try:
                 for run in stack:
-                    n_waiting = len(waiting)
+                    n_pending = len(pending)
                     returned.append(self._begin(run))
-                    begun += returned[-1:] * (len(waiting) - n_waiting)
+                    begun += returned[-1:] * (len(pending) - n_pending)
             finally:
                 STACK.reset(token)
-            is_first = stack[0].number == 0  # how a table was read is said once for a sweep
-            values = train_waiting(waiting, console() if is_first else None, bar)
+            is_first = stack[0].number == 0  # once per sweep: how the table was read
+            values = train_pending(pending, console() if is_first else None, bar)
             for job, value in zip(begun, values, strict=True):
                 job.return_value = value
         configure_log(hydra.hydra_logging, hydra.verbose)
@@ -123,19 +122,19 @@ def launch(
     first_number: int,
     second: Future[Any] | None = None,
 ) -> list[JobReturn]:
-    """Train the runs of a sweep, those of one shape together.
+    """Train the runs of a sweep as stacks.
 
     Args:
-        launcher: starts the stacks; ``None`` for this process, one after another.
-        context: Hydra's, which composes.
-        task: trains a run, or has it wait in the stack that is gathered.
-        sweep: configuration of the sweep.
-        job_overrides: of each run.
-        first_number: of the first run.
-        second: the end of the second process's imports, if it trains some of the stacks.
+        launcher: Hydra's launcher, which gets a job per stack; ``None`` for this process.
+        context: Hydra's context, with the callbacks.
+        task: the function that trains a run, or adds it to the stack that is being assembled.
+        sweep: the configuration of the sweep.
+        job_overrides: the overrides of each run.
+        first_number: number of the first run.
+        second: the future end of the second process's imports; ``None`` without a second process.
 
     Returns:
-        What Hydra notes of each run, in their order.
+        Hydra's result of each run, in the order of ``job_overrides``.
     """
     setup_globals()
     configure_log(sweep.hydra.hydra_logging, sweep.hydra.verbose)
@@ -154,9 +153,11 @@ def launch(
         else:
             jobs = [stack_task.train(number, bar) for number in numbers]
     else:
-        quiet = HydraContext(context.config_loader, Callbacks())  # which hear of runs, not stacks
+        quiet = HydraContext(
+            context.config_loader, Callbacks()
+        )  # the callbacks are called for runs, not for stacks
         launcher.setup(hydra_context=quiet, task_function=stack_task, config=sweep)
-        # Submitit on one machine begins all that it gets at the same time, each in a process.
+        # Submitit's local launcher starts all its jobs at once, each in a process.
         size = n_processes if type(launcher).__name__ == "LocalLauncher" else len(stacks)
         batches = [numbers[first : first + size] for first in range(0, len(stacks), size)]
         jobs = [
@@ -173,7 +174,7 @@ def launch(
 
 
 def _n_processes(launcher: Launcher | None) -> int:
-    """How many stacks train side by side on this machine, as far as it is known."""
+    """Number of stacks that are trained at the same time on this machine, as far as it is known."""
     kind = type(launcher).__name__
     if kind == "JoblibLauncher":
         from joblib import effective_n_jobs
@@ -185,28 +186,28 @@ def _n_processes(launcher: Launcher | None) -> int:
 def _stacks(
     composer: SweepComposer, runs: Sequence[SweptRun], n_processes: int
 ) -> list[list[SweptRun]]:
-    """The runs of each stack, those of the first run first; enough to give each process one.
+    """Divide the runs into stacks, at least one per process if possible.
 
-    A shape stays whole where there are others enough for all processes: a stack of twice the runs
-    takes less than twice the time.
+    Runs with the same key stay together if there are enough other keys for all processes, because
+    a stack of twice the runs takes less than twice the time.
     """
-    shapes: dict[str, list[tuple[SweptRun, int]]] = {}
+    groups: dict[str, list[tuple[SweptRun, int]]] = {}
     most: dict[str, int] = {}
     for run in runs:
         config = composer.look(run.overrides)
         job = config.hydra.job
-        # The first two hold while a single run trains; the third asks for each run's end at once.
+        # The first two are set per process; the third needs the end of each run before the next.
         alone = job.chdir or job.env_set or config.sweep.fail_fast
         key = None if alone else stack_key(config)
         if key is None:
-            shapes[f"{run.number} alone"] = [(run, 1)]
+            groups[f"{run.number} alone"] = [(run, 1)]
             continue
-        shapes.setdefault(key, []).append((run, int(config.n_seeds) * n_folds(config)))
+        groups.setdefault(key, []).append((run, int(config.n_seeds) * n_folds(config)))
         if key not in most:
             most[key] = max_networks(config, n_processes)
     found = []
-    n_pieces = 1 if len(shapes) >= 2 * n_processes else n_processes
-    for key, members in shapes.items():
+    n_pieces = 1 if len(groups) >= 2 * n_processes else n_processes
+    for key, members in groups.items():
         share = math.ceil(sum(n_seeds for _, n_seeds in members) / n_pieces)
         limit = min(most.get(key, 1), share)
         taken: list[SweptRun] = []

@@ -1,6 +1,6 @@
-"""The command line: from what was typed to a run, and from any error to one message.
+"""The command line of training; every error ends in one message.
 
-Libraries that take their time are imported once a run can begin, so help and mistakes are quick.
+Slow libraries are imported only when a run begins, so help and error messages are quick.
 """
 
 import os
@@ -35,27 +35,30 @@ from deltaflow.system.signals import another_interrupt, single_interrupt
 from deltaflow.terminal.screen import announce
 
 _RAY = {
-    "RAY_DEDUP_LOGS": "0",  # lines of two runs that differ in numbers alone are two lines
-    "RAY_COLOR_PREFIX": "0",  # which would be there in files too
+    "RAY_DEDUP_LOGS": "0",  # do not merge lines that differ only in numbers
+    "RAY_COLOR_PREFIX": "0",  # Ray would write colours to files as well
 }
 
 
 def main() -> None:
-    """Run the command line; the exit status is 0 only if everything went well."""
+    """Run the command line; the exit status is 0 only if there was no error."""
     if is_own_program():
         MAY_SHARE.set(True)
     run_command_line(sys.argv)
 
 
 def run_command_line(typed: Sequence[str]) -> None:
-    """Run a program with its arguments in this process, which is then no longer as it was.
+    """Run a command line in this process, which it changes for good.
+
+    Args:
+        typed: the program and its arguments.
 
     Raises:
-        SystemExit: with another status than 0, if anything went wrong.
+        SystemExit: with a status other than 0, if there was an error.
     """
     with_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises, where it would print for itself
-    sys.path.append(os.getcwd())  # classes of the user's own, named by `_target_`
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
+    sys.path.append(os.getcwd())  # for the user's classes, named by `_target_`
     for name, value in _RAY.items():  # must be there before Ray is imported
         os.environ.setdefault(name, value)
     CURRENT_SWEEP.set(None)
@@ -64,18 +67,18 @@ def run_command_line(typed: Sequence[str]) -> None:
     with single_interrupt():
         try:
             _in_one_message(application, typed[1:], with_traceback)
-        except KeyboardInterrupt:  # while something else was being said
+        except KeyboardInterrupt:  # during another message
             raise SystemExit(INTERRUPTED) from None
 
 
 @dataclass(frozen=True)
 class Application:
-    """What Hydra calls for each run, in whatever process.
+    """The function that Hydra calls for each run, in this process or in a worker.
 
     Attributes:
-        command: the command line, the program first.
-        with_traceback: whether errors come with one.
-        parent: number of the process that conducts.
+        command: the command line, including the program.
+        with_traceback: whether errors are printed with a traceback.
+        parent: process id of the command.
     """
 
     command: Sequence[str]
@@ -83,7 +86,7 @@ class Application:
     parent: int
 
     def __call__(self, config: DictConfig) -> float | None:
-        """Train a run, or have it wait in a stack."""
+        """Train a run, or add it to the stack that is being assembled."""
         prepare_process()
         with single_interrupt(), ends_with_parent(self.parent):
             return _train(config, self.command, self.with_traceback)
@@ -94,7 +97,7 @@ def _in_one_message(
     arguments: Sequence[str],
     with_traceback: bool,
 ) -> None:
-    """Let Hydra run an application, and end in one message whatever ends it."""
+    """Let Hydra run an application, and print one message for any error."""
     try:
         from deltaflow.commands.resume import with_settings_of_run
 
@@ -103,15 +106,15 @@ def _in_one_message(
     except KeyboardInterrupt as stop:
         kept = resume_hint() or str(stop)
         print_error(f"interrupted. {kept}".strip())
-        with suppress(KeyboardInterrupt), another_interrupt():  # once more, and nothing is reported
+        with suppress(KeyboardInterrupt), another_interrupt():  # a second Ctrl-C skips the report
             report_stopped_sweep()
         raise SystemExit(INTERRUPTED) from None
-    except BrokenPipeError:  # nobody reads any more, as after `--help | head`
+    except BrokenPipeError:  # the reader has gone, as after `--help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except SystemExit:
         raise
-    except BaseException as error:  # polars' panics are no Exception
+    except BaseException as error:  # a panic of polars is not an Exception
         if with_traceback:
             raise
         print_error(explain(error))
@@ -123,15 +126,15 @@ def _in_one_message(
 
 
 def _announce(config: DictConfig) -> None:
-    """Say at once what will be trained."""
-    hydra: Any = HydraConfig.instance().cfg  # a DictConfig, whatever its type says
+    """Print what will be trained."""
+    hydra: Any = HydraConfig.instance().cfg  # a DictConfig, despite its annotation
     choices = hydra.hydra.runtime.choices
-    with suppress(OmegaConfBaseException):  # a reference leads nowhere: the run will say so
+    with suppress(OmegaConfBaseException):  # an unresolvable reference, which the run will report
         announce("Training", describe(config, choices), watch_note(hydra, choices))
 
 
 def _train(config: DictConfig, command: Sequence[str], with_traceback: bool) -> float | None:
-    """Train what Hydra has composed, once it can be: a mistake need not wait for torch."""
+    """Check the configuration, which is quick, then import torch and train."""
     if HydraConfig.get().mode == RunMode.RUN:
         with errors_as_messages(with_traceback):
             if OmegaConf.select(config, "sweep.resume") is not None:

@@ -1,4 +1,4 @@
-"""A training on samples that are in memory."""
+"""Trains a network on samples in memory."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,21 +17,22 @@ SOURCE = "deltaflow.data.sources.arrays"
 def train_on_samples(
     samples: Samples, overrides: Iterable[str], directory: Path, draws_picture: bool = True
 ) -> Run:
-    """Train a network on samples, which take the place of ``data``.
+    """Train a network on samples, which replace the source that ``data`` names.
 
     Args:
-        samples: all of them; ``data.split`` parts them.
-        overrides: as on the command line; a batch larger than the samples is all of them.
-        directory: where the run leaves its records.
-        draws_picture: whether it leaves its picture too.
+        samples: all samples; ``data.split`` splits them.
+        overrides: overrides as on the command line; if ``data.batch_size`` exceeds the number of
+            samples, a batch has all samples.
+        directory: the run directory.
+        draws_picture: whether the picture ``flow.png`` is written.
 
     Raises:
-        ValueError: for settings that no run can have, with the command line's message.
+        ValueError: if a setting is not valid, with the command line's message.
     """
     settings, folder = [*overrides, f"data._target_={SOURCE}"], directory.absolute()
     try:
         config, choices = compose_run(settings, folder)
-    except Exception as error:  # Hydra raises any
+    except Exception as error:  # Hydra raises errors of many types
         raise UserError(explain(error)) from error
     if config.data.batch_size is not None and config.data.batch_size > len(samples):
         config.data.batch_size = None

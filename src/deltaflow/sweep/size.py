@@ -47,9 +47,7 @@ def n_values(override: Override) -> float:
     running = GlobalHydra.instance()
     if isinstance(value, Glob) and running.is_initialized():
         options = running.config_loader().get_group_options(override.key_or_group)
-        return (
-            len(value.filter(options)) or 1
-        )  # no options if it is not a group, which Hydra refuses
+        return len(value.filter(options)) or 1  # a setting has no options; Hydra refuses it
     if isinstance(value, ChoiceSweep):
         return len(value.list)
     if not isinstance(value, RangeSweep) or value.start is None or value.stop is None:

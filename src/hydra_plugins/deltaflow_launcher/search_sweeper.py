@@ -1,4 +1,4 @@
-"""A Hydra sweeper that searches: Optuna proposes trials, a batch at a time, each batch a stack."""
+"""A Hydra sweeper that searches: Optuna proposes batches of trials, and each batch is a launch."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig
 
-from hydra_plugins.deltaflow_launcher.stack_launcher import stacking
+from hydra_plugins.deltaflow_launcher.stack_launcher import as_stack_launcher
 
 
 class SearchSweeper(Sweeper):
-    """Trials of a search, by what earlier trials came to.
+    """Trains the trials of a search.
 
     Args:
-        params: what varies, by name, for experiment files.
-        settings: of :class:`deltaflow.sweep.search.storage.SearchSettings`.
+        params: values to search by setting, from experiment files.
+        settings: arguments of :class:`deltaflow.sweep.search.storage.SearchSettings`.
     """
 
     def __init__(self, params: DictConfig | None = None, **settings: Any) -> None:
@@ -22,15 +22,15 @@ class SearchSweeper(Sweeper):
         self.settings = settings
 
     def setup(self, **given: Any) -> None:
-        """Take what Hydra gives to every sweeper."""
-        launcher = stacking(Plugins.instance().instantiate_launcher(**given), **given)
+        """Store the arguments that Hydra gives to every sweeper."""
+        launcher = as_stack_launcher(Plugins.instance().instantiate_launcher(**given), **given)
         self.search = (given["config"], given["hydra_context"].config_loader, launcher.launch)
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Search.
+        """Run the search.
 
         Args:
-            arguments: overrides, with all their values.
+            arguments: the overrides as typed.
         """
         from deltaflow.commands.search import search
 

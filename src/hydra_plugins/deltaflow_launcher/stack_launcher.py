@@ -1,6 +1,6 @@
 """A Hydra launcher whose jobs are stacks: runs of a sweep that are trained together.
 
-Hydra finds its plugins in this namespace package. What they do is in ``deltaflow``, which is
+Hydra finds its plugins in this namespace package. The implementation is in ``deltaflow``, which is
 imported when a sweep begins.
 """
 
@@ -12,15 +12,15 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from deltaflow.commands.sharing import begin_second
+from deltaflow.commands.sharing import start_second_process
 from deltaflow.system.environment import import_without_gc
 
 
 class StackLauncher(Launcher):
-    """Runs that share a shape are trained as one stack.
+    """Trains runs as stacks if they fit together.
 
     Args:
-        launcher: starts the stacks, each as one job; ``None`` for this process, one after another.
+        launcher: the launcher that starts each stack as a job; ``None`` for this process.
     """
 
     def __init__(self, launcher: Launcher | None = None) -> None:
@@ -29,12 +29,12 @@ class StackLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra gives to every launcher.
+        """Store the arguments that Hydra gives to every launcher.
 
         Args:
-            hydra_context: composes, and has the callbacks.
-            task_function: trains a run.
-            config: of the sweep.
+            hydra_context: Hydra's context, with the config loader and the callbacks.
+            task_function: the function that trains a run.
+            config: the configuration of the sweep.
         """
         self.context, self.task, self.config = hydra_context, task_function, config
 
@@ -44,13 +44,13 @@ class StackLauncher(Launcher):
         """Train the runs of a sweep.
 
         Args:
-            job_overrides: of each run.
-            initial_job_idx: number of the first.
+            job_overrides: the overrides of each run.
+            initial_job_idx: number of the first run.
 
         Returns:
-            What Hydra notes of each run, in their order.
+            Hydra's result of each run, in the order of ``job_overrides``.
         """
-        second = begin_second(self.config, job_overrides) if self.launcher is None else None
+        second = start_second_process(self.config, job_overrides) if self.launcher is None else None
         stacks = import_without_gc("deltaflow.commands.stacks")
         returned: Sequence[JobReturn] = stacks.launch(
             self.launcher,
@@ -64,14 +64,14 @@ class StackLauncher(Launcher):
         return returned
 
 
-def stacking(launcher: Launcher, **given: Any) -> Launcher:
-    """A launcher that gets stacks for jobs; Hydra's basic one alone gets single runs.
+def as_stack_launcher(launcher: Launcher, **given: Any) -> Launcher:
+    """Wrap a launcher so that its jobs are stacks; Hydra's basic launcher still gets single runs.
 
     Args:
-        launcher: that was chosen.
-        given: what Hydra gives to every launcher.
+        launcher: the chosen launcher.
+        given: the arguments that Hydra gives to every launcher.
     """
-    # Hydra loads plugins as modules of their own: their classes are told apart by name.
+    # Hydra imports plugins a second time, so classes are compared by name.
     if type(launcher).__name__ in ("BasicLauncher", StackLauncher.__name__):
         return launcher
     outer = StackLauncher(launcher)

@@ -1,4 +1,4 @@
-"""The commands beside training: what is asked of models, settings, runs and sweeps.
+"""The other commands, which examine models, configurations, runs and sweeps.
 
-Each is a function of its arguments, which argparse reads, with the module's docstring as help.
+Each is a function of its arguments, which argparse parses; the module's docstring is its help.
 """

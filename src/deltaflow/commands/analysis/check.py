@@ -1,12 +1,12 @@
-"""Say what the first step tells of a model, before any training.
+"""Check the gradient flow of a model in its first step, before any training.
 
     deltaflow-check my_package.models:example --fail-on vanishing exploding
 
-The function is called without arguments, and gives the model, a batch `(inputs, targets)` and the
-loss function. Each finding is a line; the exit status is 1 for one of a kind in --fail-on.
+The function is called without arguments and returns the model, a batch `(inputs, targets)` and the
+loss function. Each finding is printed on a line. Options:
 
-    --json       the findings and the layers as JSON
-    --fail-on    kinds of findings that shall fail, or `any`
+    --json       print the findings and the layers as JSON
+    --fail-on    kinds of findings, or `any`, that set the exit status to 1
 """
 
 import json
@@ -21,13 +21,13 @@ from deltaflow.system.errors import UserError
 
 @entry_point
 def main(arguments: Sequence[str]) -> None:
-    """Check and print; the exit status is 0 only if nothing of --fail-on was found."""
+    """Check the model and print the findings; the exit status is 1 for a kind in --fail-on."""
     parser = Parser("A check takes `module:function`, --json and --fail-on.")
     parser.add_argument("example")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--fail-on", nargs="+", default=[])
     typed = parser.parse_intermixed_args(arguments)
-    from deltaflow.watching import check  # torch takes its time
+    from deltaflow.watching import check  # torch is slow to import
 
     found = check(*_example(typed.example))
     print(json.dumps(found.record(), indent=2) if typed.json else found)  # noqa: T201
@@ -40,7 +40,11 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _example(name: str) -> Any:
-    """What a function of the user's gives, by its module and name."""
+    """Import and call the function that is named ``module:function``.
+
+    Raises:
+        ValueError: if there is no such function, or its result is not as expected.
+    """
     module, _, function = name.partition(":")
     if not (module and function):
         raise UserError(

@@ -1,12 +1,12 @@
-"""Open a page where one thing is changed and the gradient answers, in a browser on this machine.
+"""Open a page in the browser that shows at once how a setting changes the gradient flow.
 
     python scripts/live.py activation=sigmoid network.depth=10
 
-It takes the overrides of train.py to begin with, and needs `pip install "deltaflow[live]"`.
+It takes overrides of train.py as initial settings, and needs `pip install "deltaflow[live]"`.
 
-    --port 0            to listen at; 0 takes any that is free
-    --address 127.0.0.1 to listen at; another lets other machines in
-    --no-browser        open none
+    --port 0            port of the server; 0 takes any free port
+    --address 127.0.0.1 address of the server; with another address other machines have access
+    --no-browser        do not open a browser
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,6 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--address")
     parser.add_argument("--no-browser", action="store_true")
     typed = parser.parse_intermixed_args(arguments)
-    from deltaflow.live_page import serve  # Panel takes its time
+    from deltaflow.live_page import serve  # Panel is slow to import
 
     serve(typed.overrides, typed.port, typed.address, not typed.no_browser)

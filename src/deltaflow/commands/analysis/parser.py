@@ -1,4 +1,4 @@
-"""How the commands that are not Hydra's read what was typed."""
+"""The argument parser of the commands that do not use Hydra."""
 
 from argparse import ArgumentParser
 from typing import NoReturn
@@ -7,10 +7,10 @@ from deltaflow.system.errors import UserError
 
 
 class Parser(ArgumentParser):
-    """An `ArgumentParser` that raises a `UserError`; help is the module's docstring.
+    """An `ArgumentParser` that raises a `UserError`; the help is the module's docstring.
 
     Args:
-        takes: a sentence on what the command takes, for its messages.
+        takes: a sentence for error messages that lists the arguments.
     """
 
     def __init__(self, takes: str) -> None:
@@ -18,5 +18,5 @@ class Parser(ArgumentParser):
         self.takes = takes
 
     def error(self, message: str) -> NoReturn:
-        """Raise what is wrong with the arguments."""
+        """Raise a :class:`UserError` with the message."""
         raise UserError(f"{self.takes} Found: {message}. See --help.")

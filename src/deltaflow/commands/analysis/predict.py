@@ -1,15 +1,15 @@
-"""What the networks of a run predict of new rows.
+"""Predict new rows with the networks of a run.
 
     python scripts/predict.py outputs/RUN new.csv --out predictions.parquet
 
-It takes the directory of a run and a CSV, TSV or Parquet file with the columns that the run was
-trained on, in any order. A row of the predictions holds the class and its probabilities, or the
-numbers, as the mean over the networks of the run, and how far these differ. If the file has the
-target as well, it says how good they are, together and alone. Settings:
+It takes a run directory and a CSV, TSV or Parquet file with the columns of the training data in
+any order. A row of the predictions has the class and its probabilities, or the numbers, as the mean
+over the networks of the run, and the spread over the networks. If the file has the target as well,
+the scores of the ensemble and of single networks are printed. Settings:
 
     --out FILE       write the predictions into this .parquet or .csv file
-    --export FORMAT  instead, write the networks into the file of --out, for use without deltaflow:
-                     onnx (with all that is done to a table), torchscript or state_dict
+    --export FORMAT  write the networks into the file of --out instead, for use without deltaflow:
+                     onnx (including the preprocessing of a table), torchscript or state_dict
 """
 
 from argparse import Namespace
@@ -31,7 +31,7 @@ _ENDS = {"onnx": ".onnx", "torchscript": ".pt", "state_dict": ".pt"}
 
 @entry_point
 def main(arguments: Sequence[str]) -> None:
-    """Predict; the exit status is 0 only if everything was written."""
+    """Predict and write; the exit status is 0 only if there was no error."""
     parser = Parser("A prediction takes a run directory, a table, --out and --export.")
     parser.add_argument("run", type=Path)
     parser.add_argument("table", nargs="?")
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--export", choices=tuple(_ENDS))
     settings = parser.parse_intermixed_args(arguments)
     _check(settings)
-    from deltaflow.data import read_unseen  # torch takes its time
+    from deltaflow.data import read_unseen  # torch is slow to import
     from deltaflow.experiment.result import load_run
     from deltaflow.experiment.scores import ensemble_scores
     from deltaflow.terminal.new_rows import print_predictions, print_scores
@@ -74,10 +74,10 @@ def _write(out: Console, path: Path, content: bytes) -> None:
 
 
 def _check(settings: Namespace) -> None:
-    """Refuse what is typed before anything is computed.
+    """Check the arguments before anything is computed.
 
     Raises:
-        ValueError: for a file of no kind that can be written, or one that is missing or too many.
+        ValueError: if a file is missing or not allowed, or --out has an unknown suffix.
     """
     path = settings.out
     if settings.export is not None:

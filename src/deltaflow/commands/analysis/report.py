@@ -1,13 +1,14 @@
-"""A report on runs, at any time: of a sweep that is going or was stopped, of several, of one run.
+"""Report on runs: of one or more sweeps, even running or stopped ones, or a single run.
 
     python scripts/report.py outputs/sweep_A outputs/sweep_B format=svg
 
 It takes folders that hold runs, prints the ranking, and writes report.html, runs.parquet,
-runs.csv and figures/. Nothing but records is read. Settings, with their defaults; --format svg
-is format=svg, and so on:
+runs.csv and figures/. Only records are read. Settings, with their defaults (--format svg is the
+same as format=svg):
 
-    output=DIR       where to: the folder itself if one is given, else outputs/report_<unique>
-    format=png       of the figures: png, svg or pdf
+    output=DIR       directory of the report: the given folder if it is one, else
+                     outputs/report_<unique>
+    format=png       file format of the figures: png, svg or pdf
     baseline=best    the configuration that others are compared with, by its label or a part of
                      it, such as "activation=relu init=he"
 """
@@ -26,9 +27,9 @@ _SETTINGS = ("output", "format", "baseline")
 
 @entry_point
 def main(arguments: Sequence[str]) -> None:
-    """Report; the exit status is 0 only if everything was written."""
+    """Print and write the report; the exit status is 0 only if there was no error."""
     settings = read_settings(arguments)
-    from deltaflow.comparison.collection import collect  # polars takes its time
+    from deltaflow.comparison.collection import collect  # polars is slow to import
     from deltaflow.sweep.report import print_places, report_on, search_of, title_of, write_report
     from deltaflow.terminal.ranking import print_ranking
     from deltaflow.terminal.screen import console
@@ -42,15 +43,15 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def read_settings(arguments: Sequence[str]) -> Namespace:
-    """Tell folders and settings apart.
+    """Parse folders and settings.
 
-    Names of run directories hold equals signs too, so only those of the settings are settings.
+    Names of run directories have equals signs, too, so only known names are settings.
 
     Returns:
         ``directories``, ``output``, ``format`` and ``baseline``, which is ``None`` for the best.
 
     Raises:
-        ValueError: for a setting that does not exist or has no value, or without a folder.
+        ValueError: if a setting does not exist or has no value, or no folder is given.
 
     >>> read_settings(["outputs/0_activation=relu", "--format", "svg"]).format
     'svg'
@@ -71,17 +72,17 @@ def read_settings(arguments: Sequence[str]) -> Namespace:
 
 
 def _output(settings: Namespace) -> Path:
-    """Where the report goes.
+    """The directory of the report.
 
     Raises:
-        ValueError: if there is a file.
+        ValueError: if it is a file.
     """
     if settings.output is not None:
         directory = Path(settings.output)
     elif len(settings.directories) == 1:
         directory = settings.directories[0]
     else:
-        from deltaflow.config.names import unique_name  # Hydra takes its time
+        from deltaflow.config.names import unique_name  # Hydra is slow to import
 
         directory = Path("outputs") / unique_name(kind="report")
     if directory.exists() and not directory.is_dir():

@@ -1,13 +1,13 @@
-"""Train a run again by what its directory says, and compare the records.
+"""Train a run again with its recorded settings, and compare the records.
 
     python scripts/reproduce.py outputs/RUN
 
-The settings must still be the same: if a default, an option or the table has changed, it says so
-and trains nothing. The exit status is 0 if every row of both tables is there again and no value
-differs by more than the tolerance. Settings:
+If a default, an option or the table has changed since, it says so and trains nothing. The exit
+status is 0 if both runs have the same rows and no value differs by more than the tolerance.
+Settings:
 
-    --tolerance SHARE  of a value that may differ; 0 by default: bit for bit
-    --out DIRECTORY    where the second run stays; it is deleted otherwise
+    --tolerance SHARE  largest relative difference of a value; the default 0 means bit for bit
+    --out DIRECTORY    directory of the second run; without it the run is deleted
     --trust            build classes of your own that the directory names
 """
 
@@ -45,10 +45,10 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _recorded(settings: Namespace) -> Summary:
-    """What the directory says, if that can be done again.
+    """The summary of the run, if the run can be reproduced.
 
     Raises:
-        ValueError: for a run that has not ended, or a class that is not trusted.
+        ValueError: if the run has not ended, or it needs a class that is not trusted.
     """
     where = literal(str(settings.run))
     if not settings.tolerance >= 0:
@@ -71,12 +71,14 @@ def _recorded(settings: Namespace) -> Summary:
 
 
 def _train(recorded: Summary, original: Path, directory: Path) -> Summary:
-    """Train the run again, with as many threads: others would add up in another order.
+    """Train the run again, with the same number of threads, on which rounding depends.
 
     Raises:
-        ValueError: if the settings do not give the same run any more.
+        ValueError: if the settings have another identity now.
     """
-    from deltaflow.config.composition import compose_run  # Hydra, Lightning and torch take theirs
+    from deltaflow.config.composition import (
+        compose_run,
+    )  # Hydra, Lightning and torch are slow to import
     from deltaflow.experiment.checkpoints.archive import read_progress
     from deltaflow.experiment.identity import identity
     from deltaflow.experiment.plan import RunPlan
@@ -84,7 +86,7 @@ def _train(recorded: Summary, original: Path, directory: Path) -> Summary:
 
     try:
         config, choices = compose_run(recorded.overrides, directory)
-    except Exception as error:  # Hydra raises any
+    except Exception as error:  # Hydra raises errors of many types
         raise UserError(explain(error)) from error
     if identity(config) != recorded.identity:
         versions = ", ".join(f"{name} {version}" for name, version in recorded.versions.items())
@@ -104,7 +106,7 @@ def _train(recorded: Summary, original: Path, directory: Path) -> Summary:
 def _compare(
     settings: Namespace, again: Path, recorded: Summary, made: Summary, out: Console
 ) -> None:
-    """Say how far the records agree.
+    """Print how far the records agree.
 
     Raises:
         ValueError: if they differ by more than the tolerance.

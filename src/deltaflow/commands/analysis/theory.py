@@ -1,12 +1,12 @@
-"""What mean-field theory predicts of a configuration, before any training.
+"""Predict the gradient flow of a configuration by mean-field theory, before any training.
 
     python scripts/theory.py activation=tanh init=normal init.sigma_w=1.2 network.depth=30
 
-It takes the overrides of train.py, --config-dir among them, prints the prediction layer by
-layer and in words, and writes no records. PredictionSettings of its own, with their defaults:
+It takes overrides of train.py and --config-dir, prints the prediction layer by layer and in
+words, and writes no records. Settings of its own, with their defaults:
 
-    picture=null     draw the phase diagram into this PNG, SVG or PDF
-    runs=[]          put the runs of these directories into it; a sweep's folder has many
+    picture=null     draw the phase diagram into this PNG, SVG or PDF file
+    runs=[]          directories of runs or sweeps whose runs are drawn into it as points
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class PredictionSettings:
 
 @entry_point
 def main(arguments: Sequence[str]) -> None:
-    """Predict and print; the exit status is 0 only if everything went well."""
+    """Predict and print; the exit status is 0 only if there was no error."""
     parser = Parser("A prediction is of one configuration, and takes overrides and --config-dir.")
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--config-dir", "-cd", type=Path)
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
             f"`network.normalization={config.network.normalization}`. "
             "Leave `picture` out, or use `network.normalization=null`."
         )
-    from deltaflow.comparison.phase_points import phase_points  # torch takes its time
+    from deltaflow.comparison.phase_points import phase_points  # torch is slow to import
     from deltaflow.config.instantiation import error_with_part
     from deltaflow.data import ReplicaData
     from deltaflow.experiment import builders
@@ -85,10 +85,10 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _check(settings: PredictionSettings) -> None:
-    """Refuse settings before anything is computed.
+    """Check the settings before anything is computed.
 
     Raises:
-        ValueError: for a picture of an unknown kind, or runs without a picture.
+        ValueError: if the picture has an unknown suffix, or there are runs without a picture.
     """
     if settings.picture is None and settings.runs:
         raise UserError(
