@@ -65,26 +65,28 @@ def run_together(
     Raises:
         KeyboardInterrupt: if interrupted; the measurements so far are kept.
     """
-    found: list[ActiveRun | BaseException] = []
+    runs: list[ActiveRun] = []
+    found: list[ActiveRun | Exception] = []
     with single_interrupt():
         try:
             for plan in plans:
                 try:
                     with interrupts_deferred():  # or nobody would end a run that has just begun
-                        found.append(ActiveRun.begin(plan))
+                        runs.append(ActiveRun.begin(plan))
+                        found.append(runs[-1])
                 except Exception as error:  # the run has not taken the directory
                     found.append(error)
             with quiet_lightning():
-                _train([one for one in found if isinstance(one, ActiveRun)], console, bar, is_alone)
+                _train(runs, console, bar, is_alone)
         except BaseException as caught:
-            going = [one for one in found if isinstance(one, ActiveRun) and one.is_active]
-            if going and was_interrupted(caught) and not caught.args:
-                raise interruption(going[0].plan.directory) from caught
+            active = [run for run in runs if run.is_active]
+            if active and was_interrupted(caught) and not caught.args:
+                raise interruption(active[0].plan.directory) from caught
             raise
         finally:
-            for one in found:  # a signal may have come outside of `errors_contained`
-                if isinstance(one, ActiveRun) and one.is_active:
-                    one.records.abort("interrupted", None)
+            for run in runs:  # a signal may have come outside of `errors_contained`
+                if run.is_active:
+                    run.records.abort("interrupted", None)
     outcomes = [one.outcome if isinstance(one, ActiveRun) else one for one in found]
     return [outcome for outcome in outcomes if outcome is not None]
 
@@ -94,30 +96,30 @@ def _train(
 ) -> None:
     """Load the data, build the networks, and train."""
     data = None
-    for one in runs:
-        with one.errors_contained():
-            one.load_data(shared=data)
+    for run in runs:
+        with run.errors_contained():
+            run.load_data(shared=data)
             if data is None:
-                data = one.data
+                data = run.data
                 if console is not None and data.reading is not None:
-                    print_reading(console, data.reading, one.plan.config.data.standardize)
-            one.assemble()
+                    print_reading(console, data.reading, run.plan.config.data.standardize)
+            run.assemble()
             if console is not None and is_alone:
-                network = one.module.network
-                print_network(console, network.sizes, network.n_parameters, one.data.n_rows)
-    _train_assembled([one for one in runs if one.is_active], bar)
+                network = run.module.network
+                print_network(console, network.sizes, network.n_parameters, run.data.n_rows)
+    _train_assembled([run for run in runs if run.is_active], bar)
 
 
 def _train_assembled(runs: Sequence[ActiveRun], bar: Progress | None) -> None:
-    groups: dict[Hashable, list[ActiveRun]] = {}
     """Group the runs that can be trained as one stack, and train each group.
 
     Losses may need different numbers of outputs, and resumed runs may have different progress.
     """
-    for one in runs:
-        has_ended = one.progress is not None and one.progress.has_ended
-        key = one.module.network.sizes, one.progress, id(one) if has_ended else None
-        groups.setdefault(key, []).append(one)
+    groups: dict[Hashable, list[ActiveRun]] = {}
+    for run in runs:
+        has_ended = run.progress is not None and run.progress.has_ended
+        key = run.module.network.sizes, run.progress, id(run) if has_ended else None
+        groups.setdefault(key, []).append(run)
     for group in groups.values():
         _train_group(group, bar)
 
@@ -136,32 +138,32 @@ def _train_group(runs: Sequence[ActiveRun], bar: Progress | None) -> None:
             raise KeyboardInterrupt(*error.args) from error
         middle = len(runs) // 2  # one of them failed; it is found by halving
         for half in (runs[:middle], runs[middle:]):
-            for one in half:
-                if one.is_active:
-                    with one.errors_contained():
-                        one.restart()
-            _train_assembled([one for one in half if one.is_active], bar)
+            for run in half:
+                if run.is_active:
+                    with run.errors_contained():
+                        run.restart()
+            _train_assembled([run for run in half if run.is_active], bar)
 
 
-def _train_alone(one: ActiveRun, bar: Progress | None) -> None:
-    config, directory = one.plan.config, one.plan.directory
-    callbacks = [*recorders(config, [one.destination()], one.loggers, bar),
+def _train_alone(run: ActiveRun, bar: Progress | None) -> None:
+    config, directory = run.plan.config, run.plan.directory
+    callbacks = [*recorders(config, [run.destination()], run.loggers, bar),
                  *assembly.callbacks(config)]  # fmt: skip
     storage, path = Storage(directory), directory / CHECKPOINT
-    callbacks.append(checkpoints(config, storage, callbacks, [one.flush]))
-    trainer = make_trainer(config, one.data, directory, callbacks, one.loggers, storage)
-    if one.progress is not None:
-        start_from(trainer, one.progress)
-    one.begin_training(trainer.strategy.root_device, [])
-    threads = None if one.progress is None else one.progress.threads
-    with configured_threads(config, one.module, one.data, threads):
-        state = None if one.progress is None else str(path)
-        trainer.fit(one.module, datamodule=one.data, ckpt_path=state, weights_only=True)
+    callbacks.append(checkpoints(config, storage, callbacks, [run.flush]))
+    trainer = make_trainer(config, run.data, directory, callbacks, run.loggers, storage)
+    if run.progress is not None:
+        start_from(trainer, run.progress)
+    run.begin_training(trainer.strategy.root_device, [])
+    threads = None if run.progress is None else run.progress.threads
+    with configured_threads(config, run.module, run.data, threads):
+        state = None if run.progress is None else str(path)
+        trainer.fit(run.module, datamodule=run.data, ckpt_path=state, weights_only=True)
         require_complete_training(trainer)
-        one.flush()
+        run.flush()
         trainer.save_checkpoint(path)
-        if one.data.has_test:
-            trainer.test(one.module, datamodule=one.data, verbose=False)
-    one.end(one.compute_result(trainer.global_step))
+        if run.data.has_test:
+            trainer.test(run.module, datamodule=run.data, verbose=False)
+    run.end(run.compute_result(trainer.global_step))
     if bar is not None:
-        bar.end(one.plan.label)
+        bar.end(run.plan.label)

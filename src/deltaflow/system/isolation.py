@@ -6,7 +6,6 @@ is started when it is first needed, kept for the next file, replaced if it has c
 when this process ends.
 """
 
-import atexit
 import contextlib
 import os
 import signal
@@ -15,11 +14,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Any
 
 import polars as pl
 
+from deltaflow.system.child_process import ChildProcess
 from deltaflow.system.errors import UserError
 from deltaflow.system.isolation_server import Answer, receive, send
 
@@ -29,10 +29,6 @@ _SECONDS = 8  # processor time for a small file
 _RATE = 10_000_000  # bytes per second, the slowest reading
 _MEMORY = 4_000_000_000  # bytes of address space for a small file, libraries included
 _EXPANSION = 100  # bytes of memory per byte of the file, at most
-_START = (
-    "import sys; sys.path[:] = {path!r}; "
-    "from deltaflow.system.isolation_server import serve; serve()"
-)
 _lock = threading.Lock()
 
 
@@ -94,35 +90,24 @@ def _working_directory() -> str | None:
     return None
 
 
-class _Server:
-    """The server process, as its client sees it."""
+class _Server(ChildProcess):
+    """The server process."""
 
     def __init__(self) -> None:
-        self.owner = os.getpid()
         try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _START.format(path=sys.path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+            super().__init__(
+                "deltaflow.system.isolation_server",
+                sys.path,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "POLARS_MAX_THREADS": "1"},
                 process_group=0 if os.name == "posix" else None,  # Ctrl-C does not reach it
             )
         except OSError as error:
             raise _unavailable(str(error)) from error
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.questions, self.answers = self.process.stdin, self.process.stdout
-        self.thread = ThreadPoolExecutor(1)
-        atexit.register(self.end)
         try:
             self._wait(self.thread.submit(receive, self.answers), _PATIENCE)  # it is ready
         except EndedError:
             raise _unavailable(f"one that ended at once, with {self._exit_reason()}") from None
-
-    @property
-    def is_usable(self) -> bool:
-        return self.owner == os.getpid() and self.process.poll() is None
 
     def ask(self, question: dict[str, Any], limits: dict[str, int]) -> Answer:
         """Send a question, and wait for the answer.
@@ -159,18 +144,6 @@ class _Server:
         with contextlib.suppress(ValueError):
             return signal.Signals(-status).name
         return f"status {status}"
-
-    def end(self) -> None:
-        """Kill the server, if this process has started it."""
-        atexit.unregister(self.end)
-        if self.owner != os.getpid():
-            return
-        self.process.kill()
-        self.process.wait()
-        self.thread.shutdown()
-        with contextlib.suppress(OSError):  # the rest of a question cannot be written
-            self.questions.close()
-        self.answers.close()
 
 
 _servers: list[_Server] = []

@@ -8,12 +8,12 @@ import importlib
 import io
 import json
 import os
-import sys
 from collections.abc import Sequence
 from typing import IO, Any
 
 import polars as pl
 
+from deltaflow.system.child_process import pipes
 from deltaflow.system.memory import installed_memory
 
 Answer = tuple[dict[str, Any], IO[bytes]]
@@ -21,8 +21,7 @@ Answer = tuple[dict[str, Any], IO[bytes]]
 
 def serve() -> None:
     """Answer questions from standard input until it is closed."""
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # prints of libraries must not mix with answers
+    questions, answers = pipes()
     send(answers, {"ready": True})
     while True:
         try:

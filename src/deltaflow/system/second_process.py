@@ -4,18 +4,17 @@ It is started when it is first needed, and kept until this process ends. Only th
 functions, so they and their results can be pickled.
 """
 
-import atexit
 import contextlib
 import ctypes
 import os
 import pickle
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
+from deltaflow.system.child_process import ChildProcess, pipes
 from deltaflow.system.environment import import_without_gc
 from deltaflow.system.signals import raise_on_stop_signals
 
@@ -24,12 +23,9 @@ _MOMENT = 0.1  # seconds
 _PATIENCE = 60.0  # seconds to record an interruption
 _PR_SET_PDEATHSIG = 1  # Linux: send a signal to this process when its parent dies
 _is_second: list[bool] = []  # not empty in a second process
-_START = (
-    "import sys; sys.path[:] = {path!r}; from deltaflow.system.second_process import serve; serve()"
-)
 
 
-class SecondProcess:
+class SecondProcess(ChildProcess):
     """Calls functions in the order in which they are submitted.
 
     Attributes:
@@ -40,20 +36,8 @@ class SecondProcess:
     """
 
     def __init__(self) -> None:
-        self.owner = os.getpid()
         self.place = _place()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _START.format(path=self.place[1])],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self.thread = ThreadPoolExecutor(1)
-        atexit.register(self.end)
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether it is running and was started by this process."""
-        return self.owner == os.getpid() and self.process.poll() is None
+        super().__init__("deltaflow.system.second_process", self.place[1])
 
     def submit(self, function: Callable[..., Value], *arguments: Any) -> Future[Value]:
         """Submit a function.
@@ -85,22 +69,10 @@ class SecondProcess:
             self.process.send_signal(signal.SIGTERM)
         wait([answer], _PATIENCE)
 
-    def end(self) -> None:
-        """Kill the process, if this one has started it; pending results are cancelled or fail."""
-        atexit.unregister(self.end)
-        if self.owner != os.getpid():
-            return
-        self.process.kill()
-        self.process.wait()
-        self.thread.shutdown(cancel_futures=True)
-        for pipe in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(OSError):  # the rest of a question cannot be written
-                pipe.close()  # type: ignore[union-attr]
-
     def _ask(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        self.process.stdin.write(pickle.dumps((function, arguments)))  # type: ignore[union-attr]
-        self.process.stdin.flush()  # type: ignore[union-attr]
-        value, error = pickle.load(self.process.stdout)  # type: ignore[arg-type]
+        self.questions.write(pickle.dumps((function, arguments)))
+        self.questions.flush()
+        value, error = pickle.load(self.answers)
         if error is not None:
             raise error
         return value
@@ -159,8 +131,7 @@ def serve() -> None:
     raise_on_stop_signals()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # prints of libraries must not mix with answers
+    questions, answers = pipes()
     with contextlib.suppress(
         EOFError, KeyboardInterrupt, BrokenPipeError
     ):  # the first process has ended
