@@ -16,13 +16,13 @@ from deltaflow.flow.measurement import Quantities, exact
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import Shipped
 from deltaflow.nn.initializers import Initializer
+from deltaflow.theory.caching import cached_by_key
 from deltaflow.theory.finite_width import FiniteWidth, finite_width
 from deltaflow.theory.fixed_points import FixedPoint, basins, fixed_point
 from deltaflow.theory.gaussian import Array
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.normalized import normalized_fixed_point, predict_normalized
 from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
-from deltaflow.theory.remembering import remembered
 
 _SAMPLES = 64  # of a batch, whose correlations stand for all
 
@@ -78,7 +78,7 @@ class Theory:
         """How many hidden layers there are."""
         return len(self.sizes) - 2
 
-    @remembered
+    @cached_by_key
     def predict(self, input_second_moment: Array) -> Prediction:
         """The prediction layer by layer.
 
@@ -96,7 +96,7 @@ class Theory:
         batches = input_second_moment.shape[:-1]
         return Prediction(*(np.tile(v, (*batches, 1)) for v in vars(found).values()))
 
-    @remembered
+    @cached_by_key
     def finite_width(self, products: Array) -> FiniteWidth:
         """How networks of this width scatter around the prediction, and where their centre lies.
 

@@ -26,10 +26,10 @@ class _Question:
     fed: np.typing.NDArray[Any] = field(compare=False)
 
 
-def remembered(
+def cached_by_key(
     method: Callable[[Any, np.typing.NDArray[Any]], Found],
 ) -> Callable[[Any, np.typing.NDArray[Any]], Found]:
-    """A method of an object with a ``key``, which is ``None`` where nothing may be remembered.
+    """A method of an object with a ``key``, which is ``None`` where nothing may be cached_by_key.
 
     Args:
         method: of the object and an array, which decide its answer alone.

@@ -1,4 +1,4 @@
-"""What is remembered is what would be found again."""
+"""What is cached_by_key is what would be found again."""
 
 import numpy as np
 import pytest
