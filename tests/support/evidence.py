@@ -132,7 +132,7 @@ def _of(kind: type, but: dict) -> dict:
 def _theory(shape, phi, initializer, dropout, inputs):
     """What there is to know of a network, its fields in the summary and its profile of δ."""
     theory, square = Theory(shape, phi, initializer, dropout), np.array(inputs)
-    return theory, theory.fields(square), [*theory.predict(square).delta_norm, None]
+    return theory, theory.summary_fields(square), [*theory.predict(square).delta_norm, None]
 
 
 def layers(shape: Sequence[int], n_seeds: int, columns: Mapping[str, Value]) -> pl.DataFrame:

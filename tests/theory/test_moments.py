@@ -140,9 +140,9 @@ def test_the_slope_of_a_covariance_counts_jumps(c):
 def test_moments_of_many_samples_are_those_of_each(phi, spread):
     q = 0.05 * np.geomspace(1, spread, 200)
     moments = Moments(phi)
-    together, n = moments.of_layer(q), 7
+    together, n = moments.layer_moments(q), 7
     for name in together.__dataclass_fields__:
-        each = [getattr(moments.of_layer(q[i : i + 1]), name)[0] for i in range(0, 200, n)]
+        each = [getattr(moments.layer_moments(q[i : i + 1]), name)[0] for i in range(0, 200, n)]
         np.testing.assert_allclose(getattr(together, name)[::n], each, rtol=1e-6, atol=1e-9)
 
 

@@ -52,7 +52,7 @@ def summarize(
     found = results(seeds, diverged_at, layers, metrics, rows, stopped_at, folds)
     layers, metrics = (number_replicas(table, data.n_folds) for table in (layers, metrics))
     inputs = builders.input_second_moment(data)
-    fields = theory.fields(inputs)
+    fields = theory.summary_fields(inputs)
     found["theory"] = fields and fields | theory_fit(layers)
     looked_at = verdicts.training_data(data, module.network, module.objective, inputs)
     counts = looked_at.class_counts
@@ -63,7 +63,7 @@ def summarize(
         replicas=[
             one | {"seed": one["seed"] * data.n_folds + one["fold"]} for one in found["replicas"]
         ],
-        theory=theory.plain,
+        theory=theory.without_normalization,
         fields=found["theory"],
         normalization=module.network.normalization,
         copies=copies,

@@ -1,32 +1,32 @@
-"""Mean-field theory of signal propagation: what a network's gradients should do, and why.
+"""Mean-field theory of signal propagation: predicts how signals and gradients change with depth.
 
-Where layers are wide, pre-activations of random networks are Gaussian, so a layer is known
-by one number, their second moment q, and two inputs by one more, their correlation c. From
-the activation and the variances of weights and biases follow how q, c and the error signal
-δ change from layer to layer, and how deep a network can be before nothing gets through.
+In random networks with wide layers, pre-activations are Gaussian. So a layer is described by their
+second moment q, and two inputs by one more number, their correlation c. The activation and the
+variances of weights and biases determine how q, c and the error signal δ change from layer to
+layer, and how deep a network can be trained.
 
 ``gaussian``
-    expectations by quadrature, kinks and all
+    Gaussian expectations by quadrature, exact for functions with kinks
 ``moments``
-    what theory asks of an activation
+    Gaussian moments of an activation
 ``recursion``
-    layer by layer, for a network as it is configured
+    the prediction layer by layer for a given network
 ``finite_width``
-    how networks of so many units scatter around it
+    the scatter of networks of finite width around the prediction
 ``fixed_points``
-    where it ends in a deep one: phase, depth scales
+    the limit of deep networks: phase and depth scales
 ``edge``, ``phase_diagram``
-    where the phases meet; the whole plane of variances
+    the edge of chaos; the phases over the plane of variances
 ``critical``
     initialisation on the edge of chaos
 ``phases``
-    what theory found, in words
+    results in words
 ``graphs``
     residual connections, normalisation, the graph of any module
 ``normalized``
     fully connected networks with a normalisation
 ``network``
-    all of it for one network, beside what is measured of its first step
+    all predictions for one network, and for its first step
 
 >>> from torch import nn
 >>> from deltaflow.nn.initializers import Xavier
@@ -42,7 +42,15 @@ from deltaflow.theory.edge import Edge, edge_of_chaos
 from deltaflow.theory.finite_width import FiniteWidth, finite_width
 from deltaflow.theory.fixed_points import TRAINABLE, FixedPoint, basins, fixed_point
 from deltaflow.theory.gaussian import Array
-from deltaflow.theory.graphs import Graph, NoTheoryError, Profile, propagate, read, symbolic, trace
+from deltaflow.theory.graphs import (
+    Graph,
+    NoTheoryError,
+    Profile,
+    propagate,
+    read_graph,
+    symbolic_trace,
+    trace,
+)
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.network import Theory
 from deltaflow.theory.phase_diagram import PhaseDiagram, phase_diagram
@@ -72,8 +80,8 @@ __all__ = [
     "phases",
     "predict",
     "propagate",
-    "read",
-    "symbolic",
+    "read_graph",
+    "symbolic_trace",
     "trace",
     "typical_variances",
     "variances",

@@ -1,7 +1,7 @@
-"""What theory has found once, it does not work out again for an equal network.
+"""Caches the predictions for a network.
 
-The runs of a sweep often differ in what theory does not ask for, and the networks that a verdict
-advises are the same for many runs.
+The runs of a sweep often differ in settings that theory does not depend on, and verdicts advise the
+same networks for many runs.
 """
 
 import copy
@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-Found = TypeVar("Found")
-_MOST = 256  # answers of a method, of a few kilobytes each
+Result = TypeVar("Result")
+_MOST = 256  # results per method, each a few kilobytes
 
 
 @dataclass(frozen=True)
-class _Question:
-    """A network and a batch, equal to another by their values."""
+class _Arguments:
+    """The arguments of a call, which are compared by their values."""
 
     key: Hashable
     theory: Any = field(compare=False)
@@ -27,24 +27,24 @@ class _Question:
 
 
 def cached_by_key(
-    method: Callable[[Any, np.typing.NDArray[Any]], Found],
-) -> Callable[[Any, np.typing.NDArray[Any]], Found]:
-    """A method of an object with a ``key``, which is ``None`` where nothing may be cached_by_key.
+    method: Callable[[Any, np.typing.NDArray[Any]], Result],
+) -> Callable[[Any, np.typing.NDArray[Any]], Result]:
+    """Cache the results of a method by the object's ``key``; ``None`` as a key means no caching.
 
     Args:
-        method: of the object and an array, which decide its answer alone.
+        method: a method of one array, whose result depends on the key and the array only.
     """
 
     @lru_cache(maxsize=_MOST)
-    def answer(question: _Question) -> Found:
-        return method(question.theory, question.fed)
+    def result(arguments: _Arguments) -> Result:
+        return method(arguments.theory, arguments.fed)
 
     @wraps(method)
-    def asked(theory: Any, fed: np.typing.NDArray[Any]) -> Found:
+    def cached(theory: Any, fed: np.typing.NDArray[Any]) -> Result:
         if theory.key is None:
             return method(theory, fed)
         digest = hashlib.blake2b(np.ascontiguousarray(fed).tobytes()).digest()
         key = theory.key, fed.shape, fed.dtype.str, digest
-        return copy.deepcopy(answer(_Question(key, theory, fed)))  # the caller's to change
+        return copy.deepcopy(result(_Arguments(key, theory, fed)))  # the caller may change it
 
-    return asked
+    return cached

@@ -1,4 +1,4 @@
-"""The initialisation at which gradients neither vanish nor explode.
+"""The initialisation on the edge of chaos, where gradients neither vanish nor explode.
 
 >>> from torch import nn
 >>> critical = Critical(nn.ReLU(), sigma_b=0.0)
@@ -21,17 +21,18 @@ from deltaflow.theory.moments import Moments
 
 
 class Critical(Initializer):
-    """Normal, with σ_w on the activation's edge of chaos for a σ_b (Schoenholz et al. 2017).
+    """Normal weights with σ_w on the activation's edge of chaos (Schoenholz et al. 2017).
 
     Args:
         activation: φ.
         sigma_b: σ_b, at least 0.
 
     Attributes:
-        edge: where it is.
+        edge: the edge of chaos.
+        sigma_b: σ_b.
 
     Raises:
-        ValueError: if there is no such σ_w, or σ_b is impossible.
+        ValueError: if there is no such σ_w, or σ_b is negative or not finite.
     """
 
     def __init__(self, activation: nn.Module, sigma_b: float) -> None:
@@ -57,7 +58,7 @@ class Critical(Initializer):
         return self.edge.sigma_w**2 / fan_in
 
     def bias_variance(self, fan_in: int) -> float:
-        """σ_b², whatever the layer's size."""
+        """σ_b² for layers of any size."""
         return self.sigma_b**2
 
 

@@ -18,19 +18,19 @@ from scipy.optimize import brentq
 from deltaflow.theory.fixed_points import EQUAL, LOG_Q, growth
 from deltaflow.theory.moments import Moments
 
-_MANY = 0.3  # of the units; where so many are saturated, training does not begin
+_MANY = 0.3  # share of saturated units from which on a network does not start to train
 
 
 @dataclass(frozen=True)
 class Edge:
-    """Where χ₁ = 1.
+    """A point of the edge of chaos, where χ₁ = 1.
 
     Attributes:
-        sigma_w: on it.
-        q: the variance that pre-activations end up with there.
-        attracting: whether signals of another q are drawn to it, or else driven away.
-        saturated_fraction: share of pre-activations there with |φ'| < 0.05 max |φ'|; 0 if φ
-            does not saturate.
+        sigma_w: σ_w.
+        q: fixed point q* of the variance of pre-activations.
+        attracting: whether the fixed point is stable, so that other q converge to it.
+        saturated_fraction: share of pre-activations with |φ'| < 0.05 max |φ'| there; 0 if φ does
+            not saturate.
     """
 
     sigma_w: float
@@ -40,24 +40,24 @@ class Edge:
 
     @property
     def saturated(self) -> bool:
-        """Whether so many units are saturated there that training does not begin."""
+        """Whether too many units are saturated for training to start."""
         return self.saturated_fraction > _MANY
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
+@np.errstate(over="ignore", invalid="ignore")  # a user's φ may grow exponentially
 def edge_of_chaos(moments: Moments, sigma_b: float) -> Edge | None:
-    """The σ_w at which gradients neither vanish nor explode, for a σ_b.
+    """Find the edge of chaos for a given σ_b.
 
-    At a fixed point with χ₁ = 1, σ_w² = 1/E φ'² and so σ_b² = q − E φ²/E φ'²: one equation
-    in q (Hayou et al. 2019, section 3).
+    At a fixed point with χ₁ = 1, σ_w² = 1/E φ'² and so σ_b² = q − E φ²/E φ'², which is one
+    equation in q (Hayou et al. 2019, section 3).
 
     Args:
-        moments: of φ.
+        moments: moments of φ.
         sigma_b: σ_b, at least 0.
 
     Returns:
-        The attracting edge with the smallest q, where units are least saturated; else the
-        repelling one with the smallest q; ``None`` if there is none with a finite q.
+        The attracting edge with the smallest q, where the fewest units are saturated; if none is
+        attracting, the repelling one with the smallest q; ``None`` if none has a finite q.
     """
     q = np.exp(LOG_Q)
     slope = moments.slope_second_moment(q)
@@ -65,7 +65,7 @@ def edge_of_chaos(moments: Moments, sigma_b: float) -> Edge | None:
         excess = q - moments.second_moment(q) / slope - sigma_b**2
     settled = np.abs(excess) <= EQUAL * q
     edges = []
-    if settled[:8].all():  # already for the smallest of signals, as for tanh without a bias
+    if settled[:8].all():  # from the smallest signals on, as for tanh without a bias
         neutral = bool(settled.all())
         edges.append(_edge(moments, 1.0 if neutral else 0.0, float(slope[0])))
     signs = np.sign(np.where(settled, 0, excess))
@@ -77,7 +77,7 @@ def edge_of_chaos(moments: Moments, sigma_b: float) -> Edge | None:
 
 
 def _excess(q: float, moments: Moments, sigma_b: float) -> float:
-    """By how much q is larger than the map makes it where χ₁ = 1."""
+    """The difference between q and its image under the variance map with χ₁ = 1."""
     at = np.array([q])
     return float(q - moments.second_moment(at)[0] / moments.slope_second_moment(at)[0]) - sigma_b**2
 

@@ -1,10 +1,10 @@
-"""How networks of finite width scatter around mean-field theory, and where their centre lies.
+"""The scatter of networks of finite width around mean-field theory, and its centre.
 
-A layer of N units takes means over N numbers, so that ln q and ln ‖δ‖² of one network fluctuate by
-O(1/N) in variance, layer after layer, and the mean of a logarithm lies below the logarithm of a
-mean: E ln‖δ_l‖ below ½ ln E‖δ_l‖², for ReLU by ¼ Σ 5/N over the layers between. What is said here
-is the first order in depth over width (Hanin & Nica 2020, arXiv:1812.05994; Roberts, Yaida & Hanin
-2022, arXiv:2106.10165) of ln S_l, S the mean of ‖δ‖² over the samples of a batch.
+A layer of N units takes means over N numbers, so ln q and ln ‖δ‖² of one network fluctuate with a
+variance of O(1/N) per layer. The mean of a logarithm is below the logarithm of a mean: E ln‖δ_l‖ is
+below ½ ln E‖δ_l‖², for ReLU by ¼ Σ 5/N over the layers between. This module computes the first
+order in depth over width (Hanin & Nica 2020, arXiv:1812.05994; Roberts, Yaida & Hanin 2022,
+arXiv:2106.10165) of ln S_l, where S is the mean of ‖δ‖² over the samples of a batch.
 
 Going forward, with f(ln q) the variance map and η the noise of one layer,
 
@@ -14,9 +14,9 @@ and going back, with ζ the noise of N units,
 
     ln S_l − ln S_{l+1} = ln χ_l(q_l) + ζ_l,           N Var ζ = E φ'⁴ (1 + 2ρ²) / (E φ'²)² − 1.
 
-Of two samples, all moments are those of Gaussians of correlation c, and ρ is that of their δ: both
-come from Hermite series, and so does what is left for orthogonal weights. They keep the length of
-what they multiply, which takes its fluctuation, a term of order 2, out of every series.
+For two samples, the moments are those of Gaussians with correlation c, and ρ is the correlation of
+their δ. Both are computed from Hermite series. Orthogonal weights preserve lengths, which removes
+the fluctuation of lengths, a term of order 2, from every series.
 """
 
 import math
@@ -32,16 +32,16 @@ from deltaflow.theory.hermite import HermiteSeries
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.recursion import variances
 
-_LEAST = 1e-12  # variance of a layer that scatters not at all
+_LEAST = 1e-12  # variance that stands for 0
 
 
 @dataclass(frozen=True)
 class FiniteWidth:
-    """Of ln(δ norm of a hidden layer / that of the last one), over networks; ``[depth]`` each.
+    """The distribution over networks of ln(δ norm of a hidden layer / that of the last one).
 
     Attributes:
-        shift: the mean, less the logarithm of the mean-field profile.
-        deviation: the standard deviation.
+        shift: mean, minus the logarithm of the mean-field profile, ``[depth]``.
+        deviation: standard deviation, ``[depth]``.
     """
 
     shift: Array
@@ -50,24 +50,24 @@ class FiniteWidth:
 
 @dataclass(frozen=True)
 class _Layer:
-    """What one hidden layer adds. Matrices are over pairs of samples.
+    """The terms of one hidden layer. Matrices are over pairs of samples, ``[n, n]``.
 
     Attributes:
-        units: N.
-        growth: f', by which ln q of the next layer follows this one's.
+        units: number of units, N.
+        growth: f', the derivative of the next layer's ln q with respect to this one's.
         bend: f''.
         slope: d ln χ / d ln q.
         curve: χ⁻¹ d²χ / (d ln q)².
         noise: Cov η.
         cross: Cov(η, ζ).
         fourth: E φ'²φ'² / (E φ'²)².
-        free: the same without what orthogonal weights keep from fluctuating.
-        kept: E φ'φ' / E φ'², by which E δ·δ changes relative to E‖δ‖².
-        loose: share of the fluctuation of a random matrix's ‖Wᵀδ‖² that this one has.
-        tilt: mean shift of ln χ where signals lie on a sphere; 0 for independent weights.
-        turn: what this layer adds to E (z·δ)² / (q ‖δ‖²) − 1.
-        turned: the share that it takes over from the next layer, whose weights have made z of h.
-        lean: N times the change of ln χ for each unit of the next layer's.
+        free: the same without the part that orthogonal weights keep from fluctuating.
+        kept: E φ'φ' / E φ'², the factor by which E δ·δ changes relative to E‖δ‖².
+        loose: variance of ‖Wᵀδ‖² relative to that for independent weights; 0 if lengths are kept.
+        tilt: mean shift of ln χ if signals lie on a sphere; 0 for independent weights.
+        turn: this layer's term in E (z·δ)² / (q ‖δ‖²) − 1.
+        turned: share of the next layer's term that carries over to this layer.
+        lean: N times the change of ln χ per unit of the next layer's term.
         correlation: c.
         q_noise: Cov δln q.
         q_shift: E δln q.
@@ -103,20 +103,20 @@ def finite_width(
 ) -> FiniteWidth:
     """The scatter of networks around the mean-field profile, and its centre.
 
-    Samples count as of one size, their mean. δ at the output is taken to be that of a softmax
-    that is undecided: ρ² = 1/(k − 1) for two samples out of k classes, and z·δ by chance. Where
-    fluctuations of q grow from layer to layer, as of GELU near its edge of chaos, or depth comes
-    near the width, the centre is known to about a tenth, or to its sign.
+    All samples are assumed to have the mean size. δ at the output is assumed to be that of an
+    undecided softmax: ρ² = 1/(k − 1) for two samples out of k classes, and z·δ is random. If
+    fluctuations of q grow from layer to layer, as for GELU near its edge of chaos, or if the depth
+    is near the width, the centre is accurate to about 10 %, or only in its sign.
 
     Args:
         sizes: units of the input, of each hidden layer and of the output.
-        moments: of φ.
-        initializer: of the weights; of another kind than orthogonal they count as independent.
+        moments: moments of φ.
+        initializer: initializer of the weights, which are independent unless it is orthogonal.
         products: x·x' / n_features of the samples of a batch, ``[n, n]``.
         dropout: share of hidden units dropped.
 
     Returns:
-        The scatter; NaN where no signal or no δ gets through.
+        The scatter; NaN where the signal or δ is 0.
     """
     layers = _forwards(sizes, moments, initializer, products, dropout)
     depth, n = len(layers), len(products)
@@ -139,7 +139,7 @@ def finite_width(
             return float(share @ np.diag(m))
 
         added, after, alike_after = _back(layer, weights, alike)
-        shape = 1 / max(added, _LEAST)  # of a gamma distribution, as of a sum of squares
+        shape = 1 / max(added, _LEAST)  # of the gamma distribution of a sum of squares
         apart = single(layer.q_noise) - common(layer.q_noise)
         second = layer.curve * single(layer.q_noise) - layer.slope**2 * common(layer.q_noise)
         mean += layer.slope * layer.q_shift + layer.tilt + layer.lean * turn / layer.units
@@ -148,7 +148,7 @@ def finite_width(
         mean -= np.log(shape) - digamma(shape)
         spread += polygamma(1, shape) + 2 * response * common(layer.cross)
         spread += response**2 * common(layer.noise)
-        if layer.loose < 1:  # then lengths are kept, and so is z·δ
+        if layer.loose < 1:  # orthogonal weights keep lengths, and so z·δ
             pull = layer.lean / layer.units
             angle = 2 * (1 + turn) ** 2 * float((alike * layers[at + 1].correlation ** 2).sum())
             spread += 2 * pull * memory + pull**2 * angle
@@ -167,13 +167,13 @@ def _forwards(
     products: Array,
     dropout: float,
 ) -> list[_Layer]:
-    """What each hidden layer adds, input to output."""
+    """The terms of each hidden layer, input to output."""
     weight, bias = variances(sizes, initializer)
     own = np.eye(len(products), dtype=bool)
     square = weight[0] * np.diag(products) + bias[0]
     correlation = (weight[0] * products + bias[0]) / np.sqrt(np.outer(square, square))
     q, q_noise, q_shift = float(square.mean()), np.zeros(own.shape), 0.0
-    masked = np.where(own, 1 / (1 - dropout), 1.0)  # samples lose different units
+    masked = np.where(own, 1 / (1 - dropout), 1.0)  # dropout drops different units per sample
     layers = []
     for before, units, after, sigma, shift in zip(
         sizes, sizes[1:], sizes[2:], weight[1:], bias[1:], strict=False
@@ -229,11 +229,11 @@ def _second(series: Array) -> float:
 
 
 def _back(layer: _Layer, weights: Array, alike: Array) -> tuple[float, Array, Array]:
-    """One layer back: Var ζ of the mean over samples, and what becomes of two matrices.
+    """Go back one layer: Var ζ of the mean over samples, and the two matrices behind it.
 
     Args:
-        layer: to cross.
-        weights: E ‖δ‖²‖δ'‖² for each pair of samples, adding up to 1.
+        layer: the layer.
+        weights: E ‖δ‖²‖δ'‖² for each pair of samples, normalised to sum 1.
         alike: E (δ·δ')², in the same unit.
     """
     four, kept = layer.fourth, layer.kept**2

@@ -1,8 +1,8 @@
-"""Where signals end up in a deep network, and on what depth scale they get there.
+"""Fixed points of signals in deep networks, and the depth scales of the convergence to them.
 
-Symbols are the papers': q the variance of pre-activations, σ_w² the weight variance times
-fan_in, σ_b² the bias variance, χ₁ the factor by which E‖δ‖² changes per layer at the fixed
-point, c* the correlation that two inputs end up with, ξ depth scales in layers.
+Symbols are those of the papers: q is the variance of pre-activations, σ_w² the weight variance
+times fan_in, σ_b² the bias variance, χ₁ the factor by which E‖δ‖² changes per layer at the fixed
+point, c* the fixed point of the correlation of two inputs, ξ depth scales in layers.
 
 Poole et al. 2016 (arXiv:1606.05340), Schoenholz et al. 2017 (arXiv:1611.01232), Hayou et
 al. 2019 (arXiv:1902.06853).
@@ -25,31 +25,31 @@ from deltaflow.theory.gaussian import Array
 from deltaflow.theory.moments import Moments
 
 LOG_Q = np.linspace(math.log(1e-24), math.log(1e24), 385)
-"""Ln of all q that are looked at, eight points a decade."""
+"""The grid of ln q, eight points per decade."""
 EQUAL = 1e-10
-"""Relative difference of what counts as equal; quadrature is better than this."""
+"""Relative difference below which numbers count as equal; quadrature is more exact."""
 _ENDS = {0.0: np.exp(LOG_Q[[24, 0]]), math.inf: np.exp(LOG_Q[[-25, -1]])}
 _SETTLED = 1e-3  # relative change over three decades of q
-_LEAST = math.log(1e-16)  # of 1 − c
-_NOTHING = 1e-14  # a factor per layer that is rounding
+_LEAST = math.log(1e-16)  # smallest ln(1 − c)
+_NOTHING = 1e-14  # factors per layer below this are rounding errors
 TRAINABLE = 6.0
-"""How many ξ_c deep a network can be trained (Schoenholz et al. 2017, section 5)."""
+"""Trainable depth in units of ξ_c (Schoenholz et al. 2017, section 5)."""
 
 
 @dataclass(frozen=True)
 class FixedPoint:
-    """Where signals end up.
+    """The limit of signals in a deep network.
 
     Attributes:
-        q: the variance that pre-activations end up with; 0 or inf if it runs there, and
-            then the other numbers are the limits.
-        neutral: whether every q stays what it is, so that ``q`` is where it began.
+        q: fixed point q* of the variance; 0 or inf if q goes there, and then the other numbers are
+            limits.
+        neutral: whether every q is a fixed point, so that ``q`` is the start.
         chi: χ₁.
-        c: c*, the correlation that two inputs end up with; NaN where q runs to 0 or inf, and
-            where every correlation stays what it is.
-        xi_q: in how many layers q's distance to q* falls by e; NaN where it has none.
-        xi_c: in how many layers the correlation's distance to c* falls by e, inf at criticality;
-            where q runs to 0 or inf, in how many E‖δ‖² changes by e.
+        c: fixed point c* of the correlation; NaN if q goes to 0 or inf, or if every correlation is
+            a fixed point.
+        xi_q: number of layers in which the distance of q to q* falls by e; NaN if there is none.
+        xi_c: number of layers in which the distance of the correlation to c* falls by e, inf at
+            criticality; if q goes to 0 or inf, number of layers in which E‖δ‖² changes by e.
     """
 
     q: float
@@ -68,19 +68,19 @@ class FixedPoint:
 
     @property
     def delta_ratio(self) -> float:
-        """By what ‖δ‖ is multiplied per layer, going back: √χ₁."""
+        """Factor of ‖δ‖ per layer going back, √χ₁."""
         return math.sqrt(self.chi)
 
     @property
     def layers_per_decade(self) -> float:
-        """How many layers cost ‖δ‖ a factor of 10; negative where it grows."""
+        """Number of layers in which ‖δ‖ falls by a factor of 10; negative if it grows."""
         if self.phase == "critical":
             return math.inf
         return -2 / math.log10(self.chi) if self.chi > 0 else 0.0
 
     @property
     def trainable_depth(self) -> float:
-        """In layers: 6 ξ_c."""
+        """The trainable depth 6 ξ_c, in layers."""
         return TRAINABLE * self.xi_c
 
 
@@ -88,13 +88,13 @@ class FixedPoint:
 def fixed_point(
     moments: Moments, sigma_w: float, sigma_b: float, start: float = 1.0, dropout: float = 0.0
 ) -> FixedPoint:
-    """Follow the variance map q ← σ_w² E φ² + σ_b² to its end.
+    """Find the limit of the variance map q ← σ_w² E φ² + σ_b².
 
-    The map's crossings with the diagonal are bracketed and solved for, so what comes out
-    is where iteration ends, however slowly it would.
+    Fixed points are bracketed and solved for, so the result is exact even if the iteration
+    converges slowly.
 
     Args:
-        moments: of φ.
+        moments: moments of φ.
         sigma_w: σ_w, at least 0.
         sigma_b: σ_b, at least 0.
         start: the variance to start from, above 0.
@@ -102,7 +102,7 @@ def fixed_point(
             lose different units, keep their covariance (Schoenholz et al. 2017, section 3.2).
     """
     weight, bias = sigma_w**2, sigma_b**2
-    own = weight / (1 - dropout)  # of one input: dropout scales up what it keeps
+    own = weight / (1 - dropout)  # for one input: dropout scales the remaining units up
     q, neutral = _end(moments, own, bias, start)
     if not 0 < q < math.inf:
         chi = own * slope_limit(moments, q)
@@ -114,14 +114,14 @@ def fixed_point(
 def fixed_point_at(
     moments: Moments, weight: float, q: float, dropout: float = 0.0, neutral: bool = False
 ) -> FixedPoint:
-    """What holds at a fixed point of the variance.
+    """The properties of a fixed point of the variance.
 
     Args:
-        moments: of φ.
+        moments: moments of φ.
         weight: σ_w².
         q: the fixed point, above 0 and finite.
         dropout: share of units dropped.
-        neutral: whether every q stays what it is.
+        neutral: whether every q is a fixed point.
     """
     own = weight / (1 - dropout)
     at = np.array([q])
@@ -129,9 +129,9 @@ def fixed_point_at(
     lost = (own - weight) * float(moments.second_moment(at)[0]) if dropout else 0.0
 
     def parted(log_t: float) -> float:
-        """Ln of the factor by which a layer changes the distance t to a correlation of 1."""
+        """Ln of the factor by which a layer changes t = 1 − c."""
         t = math.exp(log_t)
-        after = (lost + weight * float(moments.parting(q, np.array(t)))) / q
+        after = (lost + weight * float(moments.decorrelation(q, np.array(t)))) / q
         return math.log(after / t) if after > 0 else -math.inf
 
     if neutral and not dropout and abs(parted(math.log(0.5))) < EQUAL:
@@ -148,17 +148,17 @@ def fixed_point_at(
 def basins(
     moments: Moments, sigma_w: float, sigma_b: float, starts: Array, dropout: float = 0.0
 ) -> NDArray[np.intp]:
-    """Which starts lead to the same end: those with no repelling fixed point between them.
+    """Group starts by their limit; different limits have a repelling fixed point between them.
 
     Args:
-        moments: of φ.
+        moments: moments of φ.
         sigma_w: σ_w, at least 0.
         sigma_b: σ_b, at least 0.
         starts: variances above 0, ``[n]``.
         dropout: share of units dropped.
 
     Returns:
-        A number for each start, ``[n]``, that grows with q from end to end.
+        The number of the limit of each start, ``[n]``, in the order of q.
     """
     begin = np.log(starts)
     inside = LOG_Q[(begin.min() < LOG_Q) & (begin.max() > LOG_Q)]
@@ -175,7 +175,7 @@ def basins(
 
 
 def slope_limit(moments: Moments, q: float) -> float:
-    """What E φ'² tends to as q runs to 0 or to infinity: 0 or inf if it settles nowhere."""
+    """The limit of E φ'² as q goes to 0 or inf; 0 or inf if it does not converge."""
     before, last = map(float, moments.slope_second_moment(_ENDS[q]))
     if abs(last - before) <= _SETTLED * last:
         return last
@@ -189,7 +189,7 @@ def growth(moments: Moments, weight: float, bias: float, q: Array) -> Array:
 
 
 def _end(moments: Moments, weight: float, bias: float, start: float) -> tuple[float, bool]:
-    """Where q ends, and whether it would have stayed anywhere."""
+    """The limit of q, and whether every q is a fixed point."""
 
     def grown(log_q: Array | float) -> Array:
         return growth(moments, weight, bias, np.exp(np.atleast_1d(log_q)))
@@ -213,20 +213,20 @@ def _end(moments: Moments, weight: float, bias: float, start: float) -> tuple[fl
     inner = begin if first == 0 else float(ahead[first - 1])
     outer = float(ahead[first])
     if abs(values[first]) < EQUAL and abs(values[-1]) < EQUAL:
-        return beyond, False  # levels off: the smallest signals neither grow nor shrink
+        return beyond, False  # the growth itself goes to 0 with q
     root = brentq(lambda x: float(grown(x)[0]), inner, outer, xtol=1e-14, rtol=1e-14)
     return math.exp(root), False
 
 
 def _root(parted: Callable[[float], float]) -> float:
-    """Ln(1 − c*) below 1, where two inputs part; the least that is looked at if it is less."""
+    """Ln(1 − c*) of the fixed point below c = 1; at least ``_LEAST``."""
     if parted(_LEAST) <= 0:
         return _LEAST
     return 0.0 if parted(0.0) > -EQUAL else float(brentq(parted, _LEAST, 0.0, xtol=1e-12))
 
 
 def _scale(slope: float) -> float:
-    """In how many layers a distance falls by e that each multiplies by ``slope``; inf if none."""
+    """Number of layers in which a distance falls by e if each multiplies it by ``slope``."""
     if slope < _NOTHING:
         return 0.0
     return math.inf if slope > 1 - EQUAL else -1 / math.log(slope)

@@ -1,4 +1,4 @@
-"""Expectations over pairs of Gaussian numbers, for all correlations at once, by Hermite series.
+"""Expectations over pairs of Gaussian numbers by Hermite series, for all correlations at once.
 
     E f(u₁) g(u₂) = Σ f_n g_n cⁿ,  f_n = E f(√q z) He_n(z)/√n!
 
@@ -17,12 +17,12 @@ from deltaflow.theory.gaussian import Array, rule
 from deltaflow.theory.moments import Moments
 
 _ORDERS = 128
-_ANGLES = np.linspace(0, math.pi, 65)  # in which a function with kinks is smooth
+_ANGLES = np.linspace(0, math.pi, 65)  # arccos c, in which expectations are smooth despite kinks
 _LEAST = 1e-12
 
 
 def hermite_polynomials(z: Array, n_orders: int) -> Iterator[Array]:
-    """He_n(z)/√n! of n = 0, 1, …, orthonormal under the standard Gaussian."""
+    """He_n(z)/√n! for n = 0, 1, …, which are orthonormal under the standard Gaussian."""
     before, polynomial = np.zeros_like(z), np.ones_like(z)
     for n in range(n_orders):
         yield polynomial
@@ -31,9 +31,9 @@ def hermite_polynomials(z: Array, n_orders: int) -> Iterator[Array]:
 
 
 def jump_remainder(y: Array) -> Array:
-    """What lies beyond N orders of the series of a function that jumps, over that at c = 1.
+    """The remainder of the series of a function with jumps after N orders, relative to c = 1.
 
-    Its terms fall as n^(−3/2), and their sum is put as an integral.
+    The terms fall as n^(−3/2), and their sum is approximated by an integral.
 
     Args:
         y: −N ln c, at least 0.
@@ -41,15 +41,15 @@ def jump_remainder(y: Array) -> Array:
     return np.asarray(np.exp(-y) - np.sqrt(np.pi * y) * erfc(np.sqrt(y)))
 
 
-def paired(moments: Moments, covariance: Array) -> tuple[Array, Array]:
-    """E φ(u_a)φ(u_b) and E φ'(u_a)φ'(u_b) of Gaussian u_a, u_b, each of its own variance.
+def pair_moments(moments: Moments, covariance: Array) -> tuple[Array, Array]:
+    """E φ(u_a)φ(u_b) and E φ'(u_a)φ'(u_b) of Gaussian u_a, u_b with different variances.
 
     Args:
-        moments: of φ.
-        covariance: of the u, ``[n, n]``.
+        moments: moments of φ.
+        covariance: covariance of u, ``[n, n]``.
 
     Returns:
-        ``[n, n]`` each, exact on the diagonal.
+        Both expectations, ``[n, n]`` each, exact on the diagonal.
     """
     q = np.diag(covariance).copy()
     nodes, weights = rule(np.zeros_like(q), q, moments.kinks)
@@ -71,12 +71,12 @@ def paired(moments: Moments, covariance: Array) -> tuple[Array, Array]:
 
 
 class HermiteSeries:
-    """Series of φ², φ'², φ and φ', for u of variance q.
+    """Hermite series of φ², φ'², φ and φ', for u of variance q.
 
     Args:
-        moments: of φ.
-        q: above 0.
-        correlation: c of all pairs, any shape.
+        moments: moments of φ.
+        q: variance, above 0.
+        correlation: correlation c of each pair, of any shape.
 
     Attributes:
         square: coefficients of φ².
@@ -100,7 +100,12 @@ class HermiteSeries:
         self.both = self._whole["φ²", "φ'²"]
 
     def pairs(self, f: str, g: str) -> Array:
-        """E f(u₁) g(u₂) of all pairs; what lies beyond the series as of a function with a jump."""
+        """E f(u₁) g(u₂) of all pairs; the remainder of the series is that of a jump.
+
+        Args:
+            f: ``φ²``, ``φ'²``, ``φ`` or ``φ'``.
+            g: the same for u₂.
+        """
         powers = self._coefficients[f] * self._coefficients[g]
         if not self._angle.any():
             return np.full(self._angle.shape, self._whole[f, g])
@@ -109,6 +114,6 @@ class HermiteSeries:
         beyond = np.where(c > 0, jump_remainder(y), 0)
         total = np.polynomial.polynomial.polyval(c, powers)
         total += max(self._whole[f, g] - powers.sum(), 0) * beyond
-        if not np.isfinite(total).all():  # of signals that have run away
+        if not np.isfinite(total).all():  # signals have diverged
             return np.full(self._angle.shape, np.nan)
         return np.asarray(CubicSpline(_ANGLES, total)(self._angle))

@@ -1,6 +1,6 @@
-"""What mean-field theory asks of an activation φ: Gaussian moments of φ and φ'.
+"""Gaussian moments of an activation φ and its derivative φ'.
 
-Any φ will do. φ' comes from autograd, and kinks are found by looking for them.
+φ may be any activation. φ' is computed by autograd, and kinks are found by a search.
 
 >>> relu = Moments(nn.ReLU())
 >>> relu.second_moment(np.array([3.0]))  # q / 2
@@ -23,21 +23,21 @@ from torch import Tensor, nn
 from deltaflow.nn.activations import SATURATED, Shipped, derivative, traits
 from deltaflow.theory.gaussian import Array, expectation, rule
 
-_POINTS = 33
-_WIDEST = 1e3  # range of q within which so many points do
+_POINTS = 33  # Chebyshev points of the interpolation
+_WIDEST = 1e3  # range of q for which they are enough
 _SAME = 1e-10
-_NEAR, _STEP = 64.0, 1 / 64  # kinks are looked for in equal steps, and then in equal ratios
-_OCTAVES, _IN_AN_OCTAVE = 38, 512  # as far as any q that is looked at reaches
+_NEAR, _STEP = 64.0, 1 / 64  # kinks are searched in equal steps up to 64, then in equal ratios
+_OCTAVES, _IN_AN_OCTAVE = 38, 512  # range of that search, which covers all q
 _CROSSING = np.array([-8.0, -4, -2, -1, 0, 1, 2, 4, 8])  # standard deviations around a kink
-_SLIGHT = 1e-8  # share of the largest value near 0; changes below it may be rounding
+_SLIGHT = 1e-8  # changes below this share of the largest value near 0 may be rounding errors
 _HALVINGS = 40
-_BESIDE = 1e-7  # relative distance from a jump at which its sides are read
+_BESIDE = 1e-7  # relative distance from a jump at which φ is evaluated for its height
 Kinks = tuple[tuple[tuple[float, float], ...], tuple[float, ...]]  # jumps with heights, and kinks
 
 
 @dataclass(frozen=True)
 class LayerMoments:
-    """All that one layer's recursion takes, at variances q of any shape.
+    """The moments for one layer of the recursion, at variances q of any shape.
 
     Attributes:
         second_moment: E φ².
@@ -52,11 +52,12 @@ class Moments:
     """Gaussian moments of one activation.
 
     Args:
-        activation: φ, entry by entry and without parameters.
+        activation: φ, which is applied entry by entry and has no parameters.
 
     Attributes:
-        jumps: where φ jumps, and by how much.
-        kinks: where φ or φ' jumps.
+        activation: φ.
+        jumps: the points where φ jumps, each with the height of the jump.
+        kinks: the points where φ or φ' jumps.
     """
 
     def __init__(self, activation: nn.Module) -> None:
@@ -87,7 +88,7 @@ class Moments:
         return self._of(lambda u: self.slope(u) ** 2, q)
 
     def second_moment_slope(self, q: Array) -> Array:
-        """D E φ(u)² / dq, by parts: E[(u²/q − 1) φ(u)²] / (2q), which asks for no φ''."""
+        """D E φ(u)² / dq, as E[(u²/q − 1) φ(u)²] / (2q), which needs no φ''."""
         variance = np.asarray(q)[..., None]
         with np.errstate(divide="ignore", invalid="ignore"):
             return self._of(
@@ -95,7 +96,7 @@ class Moments:
             )
 
     def saturated_fraction(self, q: Array) -> Array:
-        """Share of u of variance q far out, with |φ'| < 0.05 max |φ'|; 0 if φ does not saturate."""
+        """Share of u of variance q in a tail with |φ'| < 0.05 max |φ'|; 0 if there is none."""
         true = traits(self.activation)
         if not true.saturates:
             return np.zeros_like(q)
@@ -112,11 +113,11 @@ class Moments:
         """Share of u of variance q with φ' = 0."""
         return self._of(lambda u: (self.slope(u) == 0).astype(np.float64), q)
 
-    def of_layer(self, q: Array) -> LayerMoments:
-        """All moments at once, for many variances q, of any shape.
+    def layer_moments(self, q: Array) -> LayerMoments:
+        """The moments of one layer, for variances q of any shape.
 
-        Between the samples of one batch they change smoothly with ln q, so of many samples
-        they are computed at Chebyshev's points and interpolated (relative error 10⁻⁹).
+        They are smooth functions of ln q, so for many samples they are computed at Chebyshev points
+        and interpolated, with a relative error of 10⁻⁹.
         """
         least, most = q.min(), q.max()
         if q.size <= _POINTS or not 0 < most <= _WIDEST * least:
@@ -141,18 +142,18 @@ class Moments:
         """E φ(u₁)φ(u₂) for u of variance q and correlation c."""
         return self._of_pairs(lambda u, v: self.value(u) * self.value(v), q, 1 - c)
 
-    def parting(self, q: float, t: Array) -> Array:
-        """E φ² − E φ(u₁)φ(u₂) for u of variance q and correlation 1 − t, exact for the least t.
+    def decorrelation(self, q: float, t: Array) -> Array:
+        """E φ² − E φ(u₁)φ(u₂) for u of variance q and correlation 1 − t, exact for small t.
 
-        It is E (φ(u₁) − φ(u₂))² / 2, of which no digits cancel.
+        It is computed as E (φ(u₁) − φ(u₂))² / 2, without cancellation.
         """
         return self._of_pairs(lambda u, v: (self.value(u) - self.value(v)) ** 2 / 2, q, t)
 
     def slope_covariance(self, q: float, c: Array) -> Array:
-        """E φ'(u₁)φ'(u₂), where a jump of φ is a delta function in φ'.
+        """E φ'(u₁)φ'(u₂), with a delta function in φ' for each jump of φ.
 
-        It is the derivative of the covariance by q·c. With jumps it is infinite at c = 1. The δ
-        of back-propagation sees no jumps: its factor is :meth:`slope_second_moment`.
+        It is the derivative of the covariance with respect to q·c, and infinite at c = 1 if φ has
+        jumps. The δ of back-propagation ignores jumps; its factor is :meth:`slope_second_moment`.
         """
         smooth = self._of_pairs(lambda u, v: self.slope(u) * self.slope(v), q, 1 - c)
         if not self.jumps:
@@ -173,7 +174,10 @@ class Moments:
         return np.reshape(pairs, np.shape(t))
 
     def _of_pair(self, f: Callable[[Array, Array], Array], q: float, t: float) -> float:
-        """u₂ given u₁ is Gaussian around c·u₁; what it crosses a kink with, u₁ sees as well."""
+        """Integrate over u₂ given u₁, a Gaussian with mean c·u₁, and then over u₁.
+
+        The inner integral changes quickly where u₂ crosses a kink, so nodes of u₁ lie there too.
+        """
         c, variance = 1 - t, q * t * (2 - t)
         crossed = [k / c + np.sqrt(variance) / c * _CROSSING for k in self.kinks if c]
         around = [*self.kinks, *np.ravel(crossed)]
@@ -207,7 +211,7 @@ def _slope(activation: nn.Module, u: Array) -> Array:
 
 
 def _density(u: Array, variance: Array | float) -> Array:
-    """A Gaussian's, around 0."""
+    """The density of a Gaussian with mean 0."""
     return np.asarray(np.exp(-np.square(u) / (2 * variance)) / np.sqrt(2 * np.pi * variance))
 
 
@@ -218,12 +222,12 @@ def _numbers(f: Callable[[Tensor], Tensor], u: Array) -> Array:
 
 @np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
 def _jumps(f: Callable[[Array], Array]) -> tuple[float, ...]:
-    """Where a function that is smooth elsewhere jumps.
+    """Find the points where a function jumps that is smooth elsewhere.
 
-    Each step of a grid is halved towards the half with the larger change. A jump keeps its
-    height; where there is none, the change goes to 0 with the step.
+    Each step of a grid is bisected towards the half with the larger change. At a jump the change
+    keeps its size; elsewhere it goes to 0 with the step.
     """
-    near = np.arange(-_NEAR, _NEAR, _STEP) - _STEP / 3  # such that simple numbers are inside
+    near = np.arange(-_NEAR, _NEAR, _STEP) - _STEP / 3  # so that simple numbers are inside a step
     far = near[-1] * 2 ** (np.arange(1, _OCTAVES * _IN_AN_OCTAVE) / _IN_AN_OCTAVE)
     grid = np.concatenate([-far[::-1], near, far])
     values = f(grid)
@@ -240,6 +244,6 @@ def _jumps(f: Callable[[Array], Array]) -> tuple[float, ...]:
 
 
 def _simple(x: float) -> float:
-    """The short number that a found one stands for, if there is one."""
+    """Round a number to nine digits if that changes it by rounding errors only."""
     short = float(f"{x:.9g}") if abs(x) > 1 else round(float(x), 9)
     return short if abs(x - short) < 1e-11 * max(1, abs(x)) else float(x)

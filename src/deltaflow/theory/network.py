@@ -1,8 +1,8 @@
-"""What theory says of one network as it is configured, and of its first step as it is measured.
+"""All predictions for one network, and for the measurements of its first step.
 
-Only the first step can be predicted, when weights are what the initializer drew. δ and the
-weight gradient of a sample are predicted up to their scale, which the loss sets, so they are
-aligned with what was measured at the last hidden layer.
+Only the first step can be predicted, when weights are as initialized. The predictions of δ and of a
+sample's weight gradient have no scale, which depends on the loss, so they are scaled to the
+measurement at the last hidden layer.
 """
 
 import math
@@ -24,21 +24,21 @@ from deltaflow.theory.moments import Moments
 from deltaflow.theory.normalized import normalized_fixed_point, predict_normalized
 from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
 
-_SAMPLES = 64  # of a batch, whose correlations stand for all
+_SAMPLES = 64  # samples whose correlations represent a batch
 
 
 class Theory:
-    """What mean-field theory says of a network that has not been trained.
+    """Mean-field theory of an untrained network.
 
-    A deep network's end, its phase and its scales are those of σ_w² and σ_b² that are
-    typical of it: :func:`deltaflow.theory.typical_variances`.
+    The fixed point, the phase and the depth scales are those for the network's typical σ_w² and
+    σ_b², from :func:`deltaflow.theory.typical_variances`.
 
     Args:
         sizes: units of the input, of each hidden layer and of the output.
         activation: φ.
-        initializer: of weights and biases.
+        initializer: initializer of weights and biases.
         dropout: share of hidden units dropped.
-        normalization: in front of each φ: ``layer``, ``batch`` or ``None``.
+        normalization: normalisation before each φ: ``layer``, ``batch`` or ``None``.
         batch: for batch normalisation, x·x' / n_features of the samples of a batch, ``[n, n]``.
     """
 
@@ -60,7 +60,7 @@ class Theory:
 
     @property
     def key(self) -> Hashable | None:
-        """Equal for networks that are the same to theory; ``None`` with parts of the user's own."""
+        """A key that is equal for networks with equal predictions; ``None`` with a user's class."""
         phi = Shipped.of(self.moments.activation)
         if phi is None or not type(self.initializer).__module__.startswith("deltaflow."):
             return None
@@ -69,13 +69,13 @@ class Theory:
         return self.sizes, phi, *own
 
     @property
-    def plain(self) -> "Theory":
-        """The same of the network without its normalisation."""
+    def without_normalization(self) -> "Theory":
+        """The theory of the network without its normalisation."""
         return Theory(self.sizes, self.moments.activation, self.initializer, self.dropout)
 
     @property
     def depth(self) -> int:
-        """How many hidden layers there are."""
+        """Number of hidden layers."""
         return len(self.sizes) - 2
 
     @cached_by_key
@@ -83,8 +83,8 @@ class Theory:
         """The prediction layer by layer.
 
         Args:
-            input_second_moment: mean(x²) over each sample's features, ``[..., n_samples]``. Under
-                batch normalisation the prediction is of ``batch``, the same for all.
+            input_second_moment: mean(x²) over each sample's features, ``[..., n_samples]``. With
+                batch normalisation ``batch`` is used instead.
         """
         of = self.sizes, self.moments, self.initializer
         if self.normalization is None:
@@ -98,7 +98,7 @@ class Theory:
 
     @cached_by_key
     def finite_width(self, products: Array) -> FiniteWidth:
-        """How networks of this width scatter around the prediction, and where their centre lies.
+        """The scatter of networks of this width around the prediction, and its centre.
 
         Args:
             products: x·x' / n_features of the samples of a batch, ``[n, n]``.
@@ -106,20 +106,19 @@ class Theory:
         return finite_width(self.sizes, self.moments, self.initializer, products, self.dropout)
 
     def typical_variances(self) -> tuple[float, float]:
-        """σ_w² and σ_b² that stand for all layers between hidden layers."""
+        """σ_w² and σ_b² of a typical layer between hidden layers."""
         return typical_variances(self.sizes, self.initializer)
 
     def starts(self, input_second_moment: Array) -> list[tuple[float, float]]:
-        """Where the variance of pre-activations begins in layer 1, and for what share of samples.
+        """The variance of pre-activations in layer 1, for groups of samples with the same limit.
 
-        Samples that end differently count apart, the largest group first. A q of 0, as with
-        all weights 0, counts as 1.
+        A q of 0, as for weights of 0, is replaced by 1.
 
         Args:
             input_second_moment: mean(x²) over each sample's features.
 
         Returns:
-            Pairs of a share and the mean q of layer 1 of these samples.
+            For each group its share of the samples and its mean q, the largest group first.
         """
         (first,), (shift,) = variances(self.sizes[:2], self.initializer)
         q = first * np.ravel(input_second_moment) + shift
@@ -130,14 +129,14 @@ class Theory:
         return sorted(groups, reverse=True)
 
     def limits(self, input_second_moment: Array) -> list[tuple[float, FixedPoint]]:
-        """Where signals would end, were there more and more layers like the typical one.
+        """The limits of signals in an infinitely deep network of typical layers.
 
         Args:
             input_second_moment: mean(x²) over each sample's features.
 
         Returns:
-            The ends, each with its share of the samples, the largest first; only for a network
-            with a hidden layer.
+            The limits, each with its share of the samples, the largest first. The network must have
+            a hidden layer.
         """
         weight, bias = map(math.sqrt, self.typical_variances())
         if self.normalization is not None:
@@ -149,15 +148,14 @@ class Theory:
             for share, start in self.starts(input_second_moment)
         ]
 
-    def fields(self, input_second_moment: Array) -> dict[str, float | str | None] | None:
-        """What a run's summary says of it; ``None`` for a network without a hidden layer.
+    def summary_fields(self, input_second_moment: Array) -> dict[str, float | str | None] | None:
+        """The fields of ``theory`` in a run's summary; ``None`` without a hidden layer.
 
         Args:
             input_second_moment: mean(x²) over each sample's features.
 
         Returns:
-            As in the summary's field ``theory``, of the end of most samples; ``None`` for what
-            is not a finite number.
+            The fields for the limit of most samples; ``None`` for numbers that are not finite.
         """
         if not self.depth:
             return None
@@ -178,17 +176,17 @@ class Theory:
         }
 
     def predict_step(self, tape: Tape, measured: Quantities, rows: Tensor) -> Quantities:
-        """Predictions for the samples of a step, aligned with what was measured.
+        """Predict a step, scaled to its measurement at the last hidden layer.
 
         Args:
-            tape: of the step's forward pass, with the batch of each replica.
-            measured: of the same step.
-            rows: training samples, ``[n, n_features]``, the same whatever the replica: how the
-                samples of a batch resemble each other is taken from as many of them.
+            tape: tape of the step's forward pass, with the batch of each replica.
+            measured: the measured quantities of the step.
+            rows: training samples, ``[n, n_features]``, whose correlations represent those of all
+                replicas' batches.
 
         Returns:
-            The columns ``predicted_…``, ``[R]`` for each layer; ``None`` for the output
-            layer where it has no prediction.
+            The columns ``predicted_…``, ``[R]`` for each layer; ``None`` for the output layer if it
+            has no prediction.
         """
         fed = exact(tape.layers[0].fed)
         found = self.predict(fed.square().mean(-1).cpu().numpy())
@@ -217,7 +215,7 @@ class Theory:
 
 
 def _aligned(profile: list[Tensor], measured: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """A profile relative to the last hidden layer, times what was measured there."""
+    """Multiply a profile relative to the last hidden layer by the measurement there."""
     if not profile or (last := measured[len(profile) - 1]) is None:
         return [None] * (len(profile) + 1)
     return [*(ratio * last for ratio in profile), None]

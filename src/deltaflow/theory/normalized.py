@@ -1,12 +1,12 @@
-"""Theory of fully connected networks with a normalisation in front of each φ.
+"""Theory of fully connected networks with a normalisation before each φ.
 
     z_l = W_l h_{l−1} + b_l,  h_l = φ(normalised z_l)
 
-Under layer normalisation φ is given variance 1 in every layer, so that a network is at its fixed
-point from the second layer on: q* = σ_w² E φ(z)² + σ_b² and χ = σ_w² E φ'(z)² / q*, z standard
-Gaussian. That is a network without normalisation of σ_w² / q* and σ_b² / q* at q = 1.
+With layer normalisation the input of φ has variance 1 in every layer, so a network is at its fixed
+point from the second layer on: q* = σ_w² E φ(z)² + σ_b² and χ = σ_w² E φ'(z)² / q*, where z is
+standard Gaussian. It equals a network without normalisation with σ_w² / q* and σ_b² / q* at q = 1.
 
-Under batch normalisation gradients explode whatever σ_w (Yang et al. 2019, arXiv:1902.08129): χ
+With batch normalisation gradients explode for any σ_w (Yang et al. 2019, arXiv:1902.08129); χ
 depends on φ and on the size of the batch.
 
 >>> from torch import nn
@@ -30,7 +30,7 @@ from deltaflow.theory.moments import Moments
 from deltaflow.theory.recursion import Prediction, variances
 
 _NORMALIZATIONS = {"layer": operations.LayerNorm, "batch": operations.BatchNorm}
-_DEEP = 16  # layers, after which a batch has forgotten what it was
+_DEEP = 16  # layers after which a batch has reached its fixed point
 
 
 def chain(
@@ -41,14 +41,14 @@ def chain(
     fed: Array,
     dropout: float = 0.0,
 ) -> Graph:
-    """A fully connected network with a normalisation in front of each φ.
+    """Build the graph of a fully connected network with a normalisation before each φ.
 
     Args:
         normalization: ``layer`` or ``batch``.
         sizes: units of the input, of each hidden layer and of the output.
-        moments: of φ.
+        moments: moments of φ.
         layers: σ_w² and σ_b² of each layer.
-        fed: as ``products`` of `Source`.
+        fed: the input, as ``products`` of `Source`.
         dropout: share of hidden units dropped.
     """
     made: list[Operation] = [operations.Source(fed, np.zeros(len(fed)))]
@@ -80,9 +80,9 @@ def predict_normalized(
     Args:
         normalization: ``layer`` or ``batch``.
         sizes: units of the input, of each hidden layer and of the output.
-        moments: of φ.
-        initializer: whose variances are taken at each layer's own size.
-        fed: mean(x²) over a sample's features, ``[..., n_samples]``; under batch normalisation
+        moments: moments of φ.
+        initializer: initializer, whose variances depend on each layer's size.
+        fed: mean(x²) over a sample's features, ``[..., n_samples]``; with batch normalisation
             x·x' / n_features of one batch, ``[n_samples, n_samples]``.
         dropout: share of hidden units dropped.
 
@@ -117,19 +117,19 @@ def normalized_fixed_point(
     dropout: float = 0.0,
     n_samples: int = 1,
 ) -> FixedPoint:
-    """Where signals end up in a deep network.
+    """The limit of signals in a deep network.
 
     Args:
         normalization: ``layer`` or ``batch``.
-        moments: of φ.
+        moments: moments of φ.
         sigma_w: σ_w.
         sigma_b: σ_b.
         dropout: share of units dropped.
-        n_samples: of a batch, for batch normalisation.
+        n_samples: number of samples of a batch, for batch normalisation.
 
     Returns:
-        The end. Under batch normalisation c is NaN, as samples of one batch have no fate of their
-        own, and ξ_c is in how many layers E‖δ‖² changes by e.
+        The fixed point. With batch normalisation c is NaN, because the samples of a batch depend on
+        each other, and ξ_c is the number of layers in which E‖δ‖² changes by e.
     """
     own, bias = sigma_w**2 / (1 - dropout), sigma_b**2
     if normalization == "layer":

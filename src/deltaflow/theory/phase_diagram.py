@@ -1,13 +1,14 @@
-"""The plane of σ_w² and σ_b²: where a network ends up, for many of them at once.
+"""The phase diagram: the limits of deep networks over the plane of σ_w² and σ_b².
 
-Symbols are those of :mod:`deltaflow.theory.fixed_points`, which says the same of a single
-point, exactly. Here moments are tabulated over ln q and interpolated. The correlation c* comes
-from the Hermite series of φ (Daniely et al. 2016, arXiv:1602.05897, section 4):
+Symbols are those of :mod:`deltaflow.theory.fixed_points`, which computes a single point exactly.
+Here moments are tabulated over ln q and interpolated. The correlation c* is computed from the
+Hermite series of φ (Daniely et al. 2016, arXiv:1602.05897, section 4):
 
     E φ(u₁)φ(u₂) = Σ a_n² cⁿ,  a_n = E φ(√q z) He_n(z)/√n!
 
-cut off where the rest is put at one order more, chosen such that the series and its slope,
-which is χ₁, are exact at c = 1; where φ jumps, at all orders more.
+The remainder of the truncated series is replaced by one term, whose order is chosen so that the
+series and its slope, which is χ₁, are exact at c = 1. If φ has jumps, it is an integral over all
+further orders.
 
 >>> from torch import nn
 >>> diagram = phase_diagram(Moments(nn.Tanh()), np.array([0.5, 1.5]), np.array([0.0]))
@@ -27,24 +28,24 @@ from deltaflow.theory.gaussian import Array, rule
 from deltaflow.theory.hermite import hermite_polynomials, jump_remainder
 from deltaflow.theory.moments import Moments
 
-_ORDERS = 512  # of the Hermite series: kinks show down to 1 − c of a few parts in a thousand
+_ORDERS = 512  # orders of the Hermite series, enough for kinks down to 1 − c of about 0.003
 _APART = np.linspace(math.log(1e-6), 0.0, 61)  # ln(1 − c)
 _POINTS = 80  # over ln q*
 _HALVINGS = 45
-_LEAST = -690.0  # ln of what is as good as 0
-_AT_ONCE = 4096  # pairs, so that memory does not grow with the picture
+_LEAST = -690.0  # logarithm that stands for 0
+_AT_ONCE = 4096  # pairs of variances that are computed at once, which limits the memory
 
 
 @dataclass(frozen=True)
 class PhaseDiagram:
-    """What every pair of variances leads to; ``[n_bias, n_weight]`` each.
+    """The limits for all pairs of variances.
 
     Attributes:
         weight_variance: σ_w², ``[n_weight]``, increasing.
         bias_variance: σ_b², ``[n_bias]``, increasing.
-        q: the variance that pre-activations end up with; 0 or inf if it runs there.
-        chi: χ₁, or its limit.
-        trainable_depth: 6 ξ_c; inf at criticality.
+        q: fixed point q* of the variance, ``[n_bias, n_weight]``; 0 or inf if q goes there.
+        chi: χ₁, or its limit, ``[n_bias, n_weight]``.
+        trainable_depth: 6 ξ_c in layers, ``[n_bias, n_weight]``; inf at criticality.
     """
 
     weight_variance: Array
@@ -54,7 +55,7 @@ class PhaseDiagram:
     trainable_depth: Array
 
     def edge(self) -> Array:
-        """The smallest σ_w² of each σ_b² from which gradients do not vanish; NaN if none."""
+        """The smallest σ_w² with χ₁ ≥ 1 for each σ_b², ``[n_bias]``; NaN if there is none."""
         excess = self.chi - 1
         excess[np.abs(excess) < EQUAL] = 0
         first = np.argmax(excess >= 0, axis=1)
@@ -75,21 +76,21 @@ def phase_diagram(
     start: float = 1.0,
     dropout: float = 0.0,
 ) -> PhaseDiagram:
-    """Find the end of every pair of variances.
+    """Compute the limits for all pairs of variances.
 
     Args:
-        moments: of φ.
+        moments: moments of φ.
         weight_variance: σ_w², at least 0, increasing.
         bias_variance: σ_b², at least 0, increasing.
         start: the variance to start from, above 0.
         dropout: share of units dropped, as in ``fixed_point``.
 
     Returns:
-        The diagram. χ₁ is within 10⁻⁶ of ``fixed_point``'s, the trainable depth mostly within
-        1 % of it.
+        The diagram. χ₁ differs from that of ``fixed_point`` by at most 10⁻⁶, and the trainable
+        depth mostly by less than 1 %.
     """
     weight, bias = (v.ravel() for v in np.meshgrid(weight_variance, bias_variance))
-    own = weight / (1 - dropout)  # of one input: dropout scales up what it keeps
+    own = weight / (1 - dropout)  # for one input: dropout scales the remaining units up
     log_q, square, slope = _table(moments, math.log(start))
     some = np.array_split(np.arange(len(own)), len(own) // _AT_ONCE + 1)
     end = np.concatenate([_ends(log_q, square, own[i], bias[i], math.log(start)) for i in some])
@@ -111,7 +112,7 @@ def phase_diagram(
 
 
 def _table(moments: Moments, start: float) -> tuple[Array, Array, Array]:
-    """Ln q, ln E φ² and ln E φ'², as far as they are finite."""
+    """The grid of ln q with ln E φ² and ln E φ'², up to the largest q where both are finite."""
     log_q = np.unique(np.append(LOG_Q, start))
     q = np.exp(log_q)
     with np.errstate(divide="ignore"):
@@ -123,7 +124,7 @@ def _table(moments: Moments, start: float) -> tuple[Array, Array, Array]:
 
 
 def _ends(log_q: Array, square: Array, weight: Array, bias: Array, start: float) -> Array:
-    """Ln q at the end of each pair; ±inf where it runs away. ``start`` is on the grid."""
+    """The limit of ln q for each pair, or ±inf; ``start`` is on the grid."""
     with np.errstate(divide="ignore"):
         growth = np.log(np.outer(weight, np.exp(square)) + bias[:, None]) - log_q
     first = min(int(np.searchsorted(log_q, start)), len(log_q) - 1)
@@ -147,7 +148,7 @@ def _ends(log_q: Array, square: Array, weight: Array, bias: Array, start: float)
 def _root(
     log_q: Array, square: Array, weight: Array, bias: Array, inner: Array, outer: Array
 ) -> Array:
-    """Where growth, which has the same sign from the start to ``inner``, turns."""
+    """The zero of the growth of q between ``inner`` and ``outer``, by bisection."""
     logarithm = CubicSpline(log_q, square)
     sign = np.sign(outer - inner)
     for _ in range(_HALVINGS):
@@ -158,18 +159,18 @@ def _root(
 
 
 def _contraction(moments: Moments, log_q: Array, kept: Array, lost: Array) -> Array:
-    """By what each layer multiplies a distance to c*.
+    """The factor by which each layer multiplies the distance of a correlation to c*.
 
     With t = 1 − c, the map's fixed point has 1 = kept · (E φ² − E φφ)/(t E φ²) + lost/t.
 
     Args:
         moments: of φ.
         log_q: ln q*, ``[n]``.
-        kept: the share of q* that two equal inputs have in common through the weights.
-        lost: the share that dropout parts.
+        kept: share of q* that two equal inputs have in common, ``[n]``.
+        lost: share of q* in which they differ because of dropout, ``[n]``.
 
     Returns:
-        ``[n]``.
+        The factors, ``[n]``.
     """
     chord, slope = _series(moments, np.linspace(log_q.min() - 0.1, log_q.max() + 0.1, _POINTS))
     least, most = np.full_like(log_q, _APART[0]), np.full_like(log_q, _APART[-1])
@@ -181,10 +182,10 @@ def _contraction(moments: Moments, log_q: Array, kept: Array, lost: Array) -> Ar
 
 
 def _series(moments: Moments, log_q: Array) -> tuple[RectBivariateSpline, RectBivariateSpline]:
-    """From Hermite's series, over ln q and ln(1 − c), both relative to E φ².
+    """Interpolate the Hermite series over ln q and ln(1 − c).
 
     Returns:
-        The chord (E φ² − E φφ)/(1 − c), and the slope dE φφ/dc.
+        The chord (E φ² − E φφ)/(1 − c) and the slope dE φφ/dc, both relative to E φ².
     """
     q = np.exp(log_q)
     nodes, weights = rule(np.zeros_like(q), q, moments.kinks)
@@ -208,7 +209,7 @@ def _series(moments: Moments, log_q: Array) -> tuple[RectBivariateSpline, RectBi
 def _rest(
     moments: Moments, q: Array, rest: Array, steepness: Array, log_c: Array
 ) -> tuple[Array, Array]:
-    """What lies beyond the series: its part of E φφ, and of the slope dE φφ/dc."""
+    """The remainder of the truncated series in E φφ, and in the slope dE φφ/dc."""
     if moments.jumps:
         y = -_ORDERS * log_c
         steeper = _ORDERS / 2 * np.sqrt(np.pi / y) * erfc(np.sqrt(y)) * np.exp(-log_c)

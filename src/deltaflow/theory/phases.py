@@ -1,4 +1,4 @@
-"""What theory found, in words: the phase of a network, where its signals go, and its edge.
+"""Theory's results in words: the phase of a network, its limits and its edge of chaos.
 
 >>> phase("ordered")
 'ordered: gradients vanish'
@@ -23,15 +23,15 @@ PHASES = {
 
 
 LIMIT = 3 / math.log(10)
-"""Decades that δ loses over the trainable depth of an ordered network, ‖δ‖ by e⁻³."""
+"""Decades that ‖δ‖ loses over the trainable depth of an ordered network, a factor of e⁻³."""
 
 
 def summary(ends: Sequence[tuple[float, FixedPoint]], delta_norm: Array) -> str:
-    """One sentence: whether a network of this depth can be trained.
+    """A sentence on whether a network of this depth can be trained.
 
     Args:
-        ends: where signals end, each with its share of the samples.
-        delta_norm: the predicted profile over the hidden layers.
+        ends: the limits of signals, each with its share of the samples.
+        delta_norm: predicted δ norm of the hidden layers, ``[depth]``.
     """
     if len(ends) > 1:
         shares = ", ".join(f"{share:.0%} in the {point.phase} phase" for share, point in ends)
@@ -50,12 +50,12 @@ def summary(ends: Sequence[tuple[float, FixedPoint]], delta_norm: Array) -> str:
 
 
 def phase(name: str) -> str:
-    """A phase, and what it does to gradients."""
+    """A phase and its effect on gradients."""
     return f"{name}: {PHASES[name]}"
 
 
 def delta(point: FixedPoint) -> str:
-    """How δ changes in a deep network, per layer, and in how many layers by a decade."""
+    """The change of δ in a deep network, per layer and per decade."""
     if point.chi == 0:
         return "×0: nothing goes back"
     if point.chi == math.inf:
@@ -68,7 +68,7 @@ def delta(point: FixedPoint) -> str:
 
 
 def signals(point: FixedPoint) -> str:
-    """Where the variance of pre-activations goes, and how fast."""
+    """The limit of the variance of pre-activations, and the depth scale."""
     if point.neutral:
         return f"every q stays what it is: q = {point.q:.4g}"
     if point.q == 0:
@@ -80,7 +80,7 @@ def signals(point: FixedPoint) -> str:
 
 
 def chi(point: FixedPoint) -> str:
-    """χ₁, or the limit of χ_l where q runs away."""
+    """χ₁, or the limit of χ_l if q goes to 0 or infinity."""
     runs = point.q in (0, math.inf)
     if point.chi == math.inf:
         return "χ_l grows without bound"
@@ -88,7 +88,7 @@ def chi(point: FixedPoint) -> str:
 
 
 def correlation(point: FixedPoint) -> str:
-    """What two inputs end up with, and how fast."""
+    """The limit of the correlation of two inputs, and the depth scale."""
     if math.isnan(point.c):
         if point.neutral:
             return "every correlation stays what it is"
@@ -105,14 +105,14 @@ def trainable(point: FixedPoint) -> str:
 
 
 def edge(found: Edge | None, sigma_b: float, limit: float | None, scale: float = 1.0) -> str:
-    """Where the edge of chaos is, and whether one can train on it.
+    """The edge of chaos, and whether a network can be trained on it.
 
     Args:
-        found: for this σ_b.
+        found: the edge for this σ_b; ``None`` if there is none.
         sigma_b: σ_b.
-        limit: where there is none, the σ_w at which χ₁ tends to 1 with a q that runs to
-            infinity, if any.
-        scale: what dropout multiplies the edge's σ_w by.
+        limit: without an edge, the σ_w for which χ₁ goes to 1 while q goes to infinity; ``None`` if
+            there is none.
+        scale: factor of σ_w because of dropout.
     """
     at = f"at σ_b = {sigma_b:.4g}"
     if found is None and limit is None:
@@ -131,10 +131,10 @@ def edge(found: Edge | None, sigma_b: float, limit: float | None, scale: float =
 
 
 def normalization(batch: Array | None) -> str:
-    """What becomes of the edge of chaos.
+    """The effect of a normalisation on the edge of chaos.
 
     Args:
-        batch: products of the samples of a batch, under batch normalisation.
+        batch: products of the samples of a batch, for batch normalisation; else ``None``.
     """
     if batch is None:
         return "q* is reached in the second layer; χ₁ depends on φ and σ_b²/σ_w²"
@@ -142,7 +142,7 @@ def normalization(batch: Array | None) -> str:
 
 
 def lost(delta_norm: Array) -> str:
-    """What becomes of δ in one network, from its last hidden layer back to the first."""
+    """The change of δ in one network from its last hidden layer back to the first."""
     back = f"from hidden layer {len(delta_norm)} back to layer 1"
     if delta_norm[0] == 0:
         return f"vanishes altogether {back}"
@@ -153,12 +153,12 @@ def lost(delta_norm: Array) -> str:
 
 
 def layers(value: float) -> str:
-    """A number of layers."""
+    """A number of layers with its unit."""
     if math.isnan(value):
         return "none"
     return "∞" if value == math.inf else f"{number(value)} layers"
 
 
 def number(value: float) -> str:
-    """Whole from 100 on, else to a tenth."""
+    """A number with no decimals from 100 on, one below, and two digits below 1."""
     return f"{value:.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"

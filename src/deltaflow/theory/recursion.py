@@ -1,7 +1,7 @@
-"""What theory predicts for a network as it is: layer by layer, before any training.
+"""The prediction for a given network at initialisation, layer by layer.
 
-Symbols are the papers': q_l the second moment of pre-activations, σ_w² = fan_in · Var W and
-σ_b² = Var b of a layer, χ_l the factor from E‖δ_{l+1}‖² to E‖δ_l‖². Each sample has its own
+Symbols are those of the papers: q_l is the second moment of pre-activations, σ_w² = fan_in · Var W
+and σ_b² = Var b of a layer, χ_l the factor from E‖δ_{l+1}‖² to E‖δ_l‖². Each sample has its own
 q_1 = σ_w² mean(x²) + σ_b², and so its own profile; profiles are averaged at the end.
 
     q_{l+1} = σ_w² E φ(√q_l z)² + σ_b²              Poole et al. 2016 (arXiv:1606.05340), eq. 3
@@ -28,11 +28,12 @@ class Prediction:
     """Profiles of a network at initialisation; the last axis is the layer, input to output.
 
     Attributes:
-        preactivation_second_moment: q_l, the mean over samples, of layers 1 to L.
-        delta_norm: of the hidden layers, over that of the last one.
-        sample_grad_rms: of the hidden layers, over that of the last one; NaN if that is 0.
-        chi: χ_l of the hidden layers, the mean over samples; that of the last one carries
-            δ from the output layer.
+        preactivation_second_moment: q_l of layers 1 to L, the mean over samples, ``[..., L]``.
+        delta_norm: δ norm of the hidden layers, relative to the last, ``[..., depth]``.
+        sample_grad_rms: RMS weight gradient of a sample in the hidden layers, relative to the last,
+            ``[..., depth]``; NaN if that is 0.
+        chi: χ_l of the hidden layers, the mean over samples, ``[..., depth]``; that of the last
+            is the factor from the output layer.
     """
 
     preactivation_second_moment: Array
@@ -53,8 +54,8 @@ def predict(
 
     Args:
         sizes: units of the input, of each hidden layer and of the output.
-        moments: of φ.
-        initializer: whose variances are taken at each layer's own size.
+        moments: moments of φ.
+        initializer: initializer, whose variances depend on each layer's size.
         input_second_moment: mean(x²) over a sample's features, ``[..., n_samples]``.
         dropout: share of hidden units dropped; the others are scaled up, which multiplies
             second moments of h and δ alike (Schoenholz et al. 2017, section 3.2).
@@ -67,7 +68,7 @@ def predict(
     q = [weight[0] * fed[0] + bias[0]]
     chi = []
     for sigma, shift in zip(weight[1:], bias[1:], strict=True):
-        layer = moments.of_layer(q[-1])
+        layer = moments.layer_moments(q[-1])
         sigma /= 1 - dropout
         fed.append(layer.second_moment / (1 - dropout))
         q.append(sigma * layer.second_moment + shift)
@@ -82,22 +83,22 @@ def predict(
 
 
 def variances(sizes: Sequence[int], initializer: Initializer) -> tuple[list[float], list[float]]:
-    """σ_w² and σ_b² of each layer: fan_in times a weight's variance, and a bias's."""
+    """σ_w² and σ_b² of each layer: fan_in times the variance of a weight, and that of a bias."""
     layers = list(itertools.pairwise(sizes))
     weight = [fan_in * initializer.weight_variance(fan_in, fan_out) for fan_in, fan_out in layers]
     return weight, [initializer.bias_variance(fan_in) for fan_in, _ in layers]
 
 
 def typical_variances(sizes: Sequence[int], initializer: Initializer) -> tuple[float, float]:
-    """σ_w² and σ_b² that stand for all layers between hidden layers.
+    """σ_w² and σ_b² of a typical layer between hidden layers.
 
     Args:
         sizes: units of the input, of each hidden layer and of the output; at least one hidden.
-        initializer: of the layers.
+        initializer: initializer of the layers.
 
     Returns:
-        The geometric mean of σ_w², whose product over layers is what δ feels, and the mean
-        of σ_b². With one hidden layer: those of another one of its size behind it.
+        The geometric mean of σ_w², because δ depends on its product over layers, and the mean of
+        σ_b². With one hidden layer, those of a second hidden layer of the same size.
     """
     hidden = list(sizes[1:-1])
     weight, bias = variances(hidden if len(hidden) > 1 else hidden * 2, initializer)
@@ -108,7 +109,7 @@ def typical_variances(sizes: Sequence[int], initializer: Initializer) -> tuple[f
 def _backwards(
     sizes: Sequence[int], chi: Sequence[Array], fed: Sequence[Array]
 ) -> tuple[Array, Array]:
-    """δ norm and per-sample gradient RMS of the hidden layers, over those of the last one."""
+    """δ norm and per-sample gradient RMS of the hidden layers, relative to the last."""
     batches, depth = fed[0].shape[:-1], len(chi)
     square = np.ones_like(fed[0])
     delta, gradient = np.empty((2, *batches, depth))

@@ -1,24 +1,32 @@
-"""Theory of networks that are no plain chains: residual blocks, normalisation, any module graph.
+"""Theory of networks with residual connections and normalisation, from the graph of a module.
 
-What leaves a layer with weights of its own is a field: in the limit of wide layers its units are
-independent draws, known by how alike they are for the samples of a batch. What residual
-connections and layer normalisation make of fields is linear: a signal is a sum of independent
-fields, each times a number per sample. δ goes the same way back.
+The output of a layer with weights is a field: in the limit of wide layers its units are independent
+draws of one distribution, which is given by its covariance between the samples of a batch. Residual
+connections and layer normalisation act linearly, so a signal is a sum of independent fields, each
+with a factor per sample. δ takes the same way back.
 
 ``operations``
-    what a graph is made of
+    the operations of a graph
 ``signals``
-    fields, and sums of them
+    fields, and sums of fields
 ``batches``
     batch normalisation, which couples the samples
 ``propagation``
-    forward and back through a graph
+    forward and backward through a graph
 ``functions``, ``tracing``
     the graph of a module, with the variances of its weights
 """
 
 from deltaflow.theory.graphs.operations import Graph, NoTheoryError
 from deltaflow.theory.graphs.propagation import Profile, propagate
-from deltaflow.theory.graphs.tracing import read, symbolic, trace
+from deltaflow.theory.graphs.tracing import read_graph, symbolic_trace, trace
 
-__all__ = ["Graph", "NoTheoryError", "Profile", "propagate", "read", "symbolic", "trace"]
+__all__ = [
+    "Graph",
+    "NoTheoryError",
+    "Profile",
+    "propagate",
+    "read_graph",
+    "symbolic_trace",
+    "trace",
+]

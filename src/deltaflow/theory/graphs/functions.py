@@ -1,4 +1,4 @@
-"""Functions in a traced graph, as activations."""
+"""Wraps functions in a traced graph as activation modules."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 
-class Called(nn.Module):
-    """A function as it is called in a model, of its one tensor alone."""
+class CalledFunction(nn.Module):
+    """A function call of a traced graph, as a function of its only tensor."""
 
     def __init__(self, node: fx.Node) -> None:
         super().__init__()
@@ -28,8 +28,8 @@ class Called(nn.Module):
         return f"{name_of(self.node)}{tuple(given)}"
 
 
-class Copying(nn.Module):
-    """A module that overwrites what it is given, without doing so."""
+class OutOfPlace(nn.Module):
+    """An in-place module that works on a copy of its argument."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -46,5 +46,5 @@ class Copying(nn.Module):
 
 
 def name_of(node: fx.Node) -> str:
-    """As Python names what a node calls."""
+    """The Python name of the function that a node calls."""
     return node.target if isinstance(node.target, str) else str(node.target.__name__)

@@ -1,4 +1,4 @@
-"""What a graph is made of. An operation takes what earlier ones gave, by their numbers."""
+"""The operations of a graph. An operation refers to earlier ones by their numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from deltaflow.theory.moments import Moments
 
 
 class NoTheoryError(UserError):
-    """A graph of which theory says nothing, and why."""
+    """There is no theory for a graph; the message says why."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is known beforehand, such as a batch.
+    """A known input, such as a batch.
 
     Attributes:
-        products: x·x' / n_features of its samples, ``[n, n]``; or of each with itself, ``[n]``.
-        mean: of each sample over its features, ``[n]``.
+        products: x·x' / n_features of the samples, ``[n, n]``; or its diagonal, ``[n]``.
+        mean: mean of each sample over its features, ``[n]``.
     """
 
     products: Array
@@ -27,14 +27,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Linear:
-    """Weights and biases that are independent draws around 0.
+    """A linear layer whose weights and biases are independent draws with mean 0.
 
     Attributes:
-        fed: what it is given.
+        fed: number of the operation that gives its input.
         weight: σ_w², fan_in times the variance of a weight.
         bias: σ_b².
-        units: fan_out.
-        name: of the layer.
+        units: number of units, fan_out.
+        name: name of the layer.
     """
 
     fed: int
@@ -46,7 +46,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Elementwise:
-    """φ, entry by entry."""
+    """φ, applied entry by entry."""
 
     fed: int
     moments: Moments
@@ -54,7 +54,7 @@ class Elementwise:
 
 @dataclass(frozen=True)
 class Sum:
-    """A sum of signals, each times a factor."""
+    """A sum of signals, each multiplied by a factor."""
 
     fed: Sequence[int]
     factors: Sequence[float]
@@ -62,13 +62,13 @@ class Sum:
 
 @dataclass(frozen=True)
 class LayerNorm:
-    """A sample's units scaled to variance 1, and to mean 0 but for RMS normalisation.
+    """Layer normalisation, or RMS normalisation if the mean is kept.
 
     Attributes:
-        fed: what it is given.
-        eps: added to the variance.
+        fed: number of the operation that gives its input.
+        eps: ε, which is added to the variance.
         scale: γ, the same for all units.
-        is_centred: whether the mean is taken away.
+        is_centred: whether the mean is subtracted.
     """
 
     fed: int
@@ -79,11 +79,11 @@ class LayerNorm:
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """A unit's samples shifted and scaled to mean 0 and variance 1.
+    """Batch normalisation in training mode.
 
     Attributes:
-        fed: what it is given.
-        eps: added to the variance.
+        fed: number of the operation that gives its input.
+        eps: ε, which is added to the variance.
         scale: γ, the same for all units.
     """
 
@@ -94,7 +94,7 @@ class BatchNorm:
 
 @dataclass(frozen=True)
 class Dropout:
-    """A share of the units set to 0, the others scaled up."""
+    """Dropout: a share ``rate`` of the units is set to 0, and the others are scaled up."""
 
     fed: int
     rate: float
@@ -105,10 +105,10 @@ Operation = Source | Linear | Elementwise | Sum | LayerNorm | BatchNorm | Dropou
 
 @dataclass(frozen=True)
 class Graph:
-    """Operations in order; the last one gives the output, and each is used before it is done.
+    """A network as a list of operations.
 
     Attributes:
-        operations: in order.
+        operations: the operations in order of execution; the last gives the output.
     """
 
     operations: Sequence[Operation]

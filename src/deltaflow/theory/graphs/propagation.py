@@ -1,15 +1,14 @@
-"""Forward and back through a graph, in the limit of wide layers.
+"""Propagates signals forward and gradients back through a graph, in the limit of wide layers.
 
     z = W h + b             E z z' = σ_w² E h h' + σ_b²,    E g g' = σ_w² E δ δ'  for g = Wᵀ δ
     u → φ(u)                E φ(u) φ(u'),                   E φ'(u) φ'(u') times that of g
-    h + f(h)                fields add up, and so do the gradients of those who use them
+    h + f(h)                fields add up, and so do the gradients of their users
     (z − mean) / deviation  a factor per sample, 1/√(q + ε), forward and back
 
 Poole et al. 2016 (arXiv:1606.05340), eq. 3 to 5; Schoenholz et al. 2017 (arXiv:1611.01232), eq. 14
 and 16; Yang & Schoenholz 2017 (arXiv:1712.08969) for residual blocks; Yang et al. 2019
-(arXiv:1902.08129) for batch normalisation. Of the derivative
-of layer normalisation, (1 − 1/N − u uᵀ/N) / deviation, the projection takes 2/N of ‖δ‖² and is
-left out.
+(arXiv:1902.08129) for batch normalisation. The projection in the derivative of layer normalisation,
+(1 − 1/N − u uᵀ/N) / deviation, removes 2/N of ‖δ‖² and is neglected.
 """
 
 from dataclasses import dataclass
@@ -23,20 +22,20 @@ from deltaflow.theory.graphs import operations
 from deltaflow.theory.graphs.batches import NormalizedBatch
 from deltaflow.theory.graphs.operations import Graph, NoTheoryError, Operation
 from deltaflow.theory.graphs.signals import Field, Signal, diagonal, outer
-from deltaflow.theory.hermite import paired
+from deltaflow.theory.hermite import pair_moments
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What theory says of the linear layers of a graph, in order; ``[layer, n]`` each.
+    """The prediction for the linear layers of a graph, in order.
 
     Attributes:
-        names: of the layers.
-        units: fan_out of each.
-        preactivation_second_moment: q of each sample.
-        fed_second_moment: E h² of what the layer is given.
-        delta_square: E‖δ‖², over that at the graph's output, which is 1 for each sample and
-            unrelated between them.
+        names: names of the layers.
+        units: fan_out of each layer.
+        preactivation_second_moment: q of each sample, ``[layer, n]``.
+        fed_second_moment: E h² of the layer's input, ``[layer, n]``.
+        delta_square: E‖δ‖² relative to the graph's output, where it is 1 for each sample and
+            uncorrelated between samples, ``[layer, n]``.
     """
 
     names: tuple[str, ...]
@@ -52,27 +51,27 @@ class Profile:
 
     @property
     def sample_grad_rms(self) -> Array:
-        """Of the weight gradients of single samples, ``[layer]``."""
+        """RMS of the weight gradients of single samples, ``[layer]``."""
         square = (self.delta_square * self.fed_second_moment).mean(-1)
         return np.asarray(np.sqrt(square / np.array(self.units)))
 
 
-@np.errstate(over="ignore", invalid="ignore")  # signals may run away
+@np.errstate(over="ignore", invalid="ignore")  # signals may diverge
 def propagate(graph: Graph) -> Profile:
-    """What theory says of a graph.
+    """Predict the profile of a graph.
 
     Raises:
-        NoTheoryError: for one of which it says nothing.
+        NoTheoryError: if there is no theory for the graph.
     """
     fields: dict[int, Field] = {}
     signals: list[Signal] = []
-    slopes: dict[int, Array] = {}  # of φ: E φ'φ' between samples, or φ' for the draws of a batch
+    slopes: dict[int, Array] = {}  # E φ'φ' between samples, or φ' of the draws of a batch
     for number, operation in enumerate(graph.operations):
         signals.append(_forward(operation, number, signals, fields, slopes))
     gradients = {number: np.zeros_like(found.covariance) for number, found in fields.items()}
 
     def arrive(signal: Signal, gradient: Array) -> None:
-        """Hand a gradient by a signal to the fields that it is made of."""
+        """Add the gradient with respect to a signal to those of its fields."""
         for k, a in signal.parts.items():
             gradients[k] += outer(a, a, gradient) * gradient
 
@@ -122,7 +121,7 @@ def _forward(
     fields: dict[int, Field],
     slopes: dict[int, Array],
 ) -> Signal:
-    """What an operation gives; a field of its own is put beside the others."""
+    """The output of an operation; a new field is added to ``fields``."""
     match operation:
         case operations.Sum(fed=fed, factors=factors):
             return reduce(add, (signals[k].scaled(f) for k, f in zip(fed, factors, strict=True)))
@@ -163,7 +162,7 @@ def _forward(
 def _activated(
     operation: operations.Elementwise, number: int, given: Signal
 ) -> tuple[Field, Array]:
-    """What φ gives, and its slopes as they are needed on the way back."""
+    """The output of φ, and its slopes for the way back."""
     moments, origins = operation.moments, _origins(given) | {number}
     if (batch := _batch_behind(given)) is not None:
         (factor,) = given.parts.values()
@@ -180,14 +179,14 @@ def _activated(
     q = diagonal(given.covariance)
     mean = moments.mean(q)
     if given.covariance.ndim == 1:
-        layer = moments.of_layer(q)
+        layer = moments.layer_moments(q)
         return Field(layer.second_moment - mean**2, mean, origins), layer.slope_second_moment
-    second_moment, slope = paired(moments, given.covariance)
+    second_moment, slope = pair_moments(moments, given.covariance)
     return Field(second_moment - np.outer(mean, mean), mean, origins), slope
 
 
 def _batch_behind(signal: Signal) -> NormalizedBatch | None:
-    """The draws of a signal that is what a batch normalisation gave, and nothing else."""
+    """The draws of a signal that is the output of a batch normalisation; else ``None``."""
     if len(signal.parts) != 1 or signal.shift.any():
         return None
     ((behind, factor),) = signal.parts.items()
@@ -199,7 +198,7 @@ def _origins(signal: Signal) -> frozenset[int]:
 
 
 def _without(second_moment: Array, rate: float) -> Array:
-    """Second moments between samples that lose units, each its own."""
+    """Second moments between samples after dropout, which drops different units per sample."""
     kept = 1 / (1 - rate)
     if second_moment.ndim == 1:
         return second_moment * kept

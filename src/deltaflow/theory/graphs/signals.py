@@ -1,7 +1,7 @@
-"""Fields and sums of them.
+"""Fields, and signals as sums of fields.
 
-Matrices between samples are ``[n, n]``; where no operation couples samples their diagonals do,
-``[n]``, and all formulas hold entry by entry.
+Matrices between samples are ``[n, n]``. If no operation couples the samples, their diagonals
+``[n]`` are used instead, and all formulas hold entry by entry.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from deltaflow.theory.graphs.operations import NoTheoryError
 
 
 def outer(a: Array, b: Array, like: Array) -> Array:
-    """Products of numbers per sample, a matrix or its diagonal as another one is."""
+    """The outer product of two vectors, ``[n, n]``, or its diagonal if ``like`` is a diagonal."""
     return a * b if like.ndim == 1 else np.multiply.outer(a, b)
 
 
 def diagonal(matrix: Array) -> Array:
-    """Of a matrix, or itself if it is one already."""
+    """The diagonal of a matrix; a diagonal is returned unchanged."""
     return matrix if matrix.ndim == 1 else np.diag(matrix)
 
 
@@ -29,11 +29,11 @@ class Field:
     """Units that are independent draws of one distribution over the samples of a batch.
 
     Attributes:
-        covariance: of a unit between samples.
-        mean: of a unit, ``[n]``.
-        origins: fields that the same unit of this one is computed from, itself included.
-        is_gaussian: whether a unit is Gaussian over the draws.
-        batch: of a field that a batch normalisation gives: draws of it.
+        covariance: covariance of a unit between samples, ``[n, n]`` or ``[n]``.
+        mean: mean of a unit, ``[n]``.
+        origins: numbers of the fields that this one is computed from unit by unit, with its own.
+        is_gaussian: whether the distribution is Gaussian.
+        batch: draws of the field if it is the output of a batch normalisation; else ``None``.
     """
 
     covariance: Array
@@ -45,12 +45,12 @@ class Field:
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """A sum of fields, each times a number per sample, and a number per sample.
+    """A sum of fields, each with a factor per sample, plus a shift per sample.
 
     Attributes:
-        parts: fields with their factors ``[n]``, by number.
+        parts: factors ``[n]``, by number of the field.
         fields: all fields, by number.
-        shift: ``[n]``.
+        shift: shift of each sample, ``[n]``.
     """
 
     parts: Mapping[int, Array]
@@ -59,16 +59,16 @@ class Signal:
 
     @property
     def mean(self) -> Array:
-        """Over units, ``[n]``."""
+        """Mean over units, ``[n]``."""
         terms = [a * self.fields[k].mean for k, a in self.parts.items()]
         return np.asarray(np.sum([self.shift, *terms], axis=0))
 
     @property
     def covariance(self) -> Array:
-        """Over units, between samples: those of independent fields add up.
+        """Covariance over units between samples, the sum of those of its independent fields.
 
         Raises:
-            NoTheoryError: if fields depend on one another unit by unit, as h and φ(h) do.
+            NoTheoryError: if fields depend on each other unit by unit, as h and φ(h) do.
         """
         seen = set[int]()
         for k in self.parts:
@@ -84,17 +84,17 @@ class Signal:
 
     @property
     def second_moment(self) -> Array:
-        """Over units, between samples."""
+        """Second moment over units between samples."""
         covariance = self.covariance
         return covariance + outer(self.mean, self.mean, covariance)
 
     @property
     def is_gaussian(self) -> bool:
-        """Whether it is, around 0."""
+        """Whether the signal is Gaussian with mean 0."""
         return not self.shift.any() and all(self.fields[k].is_gaussian for k in self.parts)
 
     def scaled(self, factor: Array | float, shift: Array | float = 0.0) -> "Signal":
-        """Times a number per sample, plus one."""
+        """Multiply by a factor per sample, and add a shift per sample."""
         parts = {k: factor * a for k, a in self.parts.items()}
         return Signal(parts, self.fields, factor * self.shift + shift)
 

@@ -1,4 +1,4 @@
-"""The graph of a module, by torch.fx, with the variances that its weights have."""
+"""Builds the graph of a module by torch.fx, with the measured variances of its weights."""
 
 import math
 import operator
@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from deltaflow.nn.activations import traits
 from deltaflow.system.errors import UserError
 from deltaflow.theory.graphs import operations
-from deltaflow.theory.graphs.functions import Called, Copying, name_of
+from deltaflow.theory.graphs.functions import CalledFunction, OutOfPlace, name_of
 from deltaflow.theory.graphs.operations import Graph, NoTheoryError, Operation
 from deltaflow.theory.moments import Moments
 
@@ -19,53 +19,55 @@ _LAYER_NORMS = (nn.LayerNorm, nn.RMSNorm)
 _ADDS = (operator.add, operator.iadd, torch.add, "add", "add_")
 _TIMES = (operator.mul, operator.imul, torch.mul, "mul", "mul_")
 _SAME = ("contiguous", "clone", "float", "double", "to")
-_CHANCE = 6.0  # standard errors of a mean that is 0
-_MOST_SAMPLES = 64  # of a normalised batch, whose matrices stand for a larger one
+_CHANCE = 6.0  # standard errors that the mean of weights may be away from 0
+_MOST_SAMPLES = 64  # samples that represent a batch with batch normalisation
 
 
 def trace(model: nn.Module, inputs: Tensor) -> Graph:
-    """The graph of a module in the mode that it is in.
+    """Build the graph of a module in its present mode.
 
     Args:
-        model: whose ``forward`` takes one tensor.
-        inputs: a batch, samples first, features last.
+        model: a module whose ``forward`` takes one tensor.
+        inputs: a batch, ``[n, …, features]``.
 
     Raises:
-        NoTheoryError: if it cannot be traced, or does what theory knows nothing of.
+        NoTheoryError: if the module cannot be traced, or has an operation without theory.
     """
-    return read(symbolic(model), model, inputs)
+    return read_graph(symbolic_trace(model), model, inputs)
 
 
-def symbolic(model: nn.Module) -> fx.Graph:
-    """What a module calls, as torch.fx finds by running its own code.
+def symbolic_trace(model: nn.Module) -> fx.Graph:
+    """Trace a module by torch.fx.
 
     Raises:
-        NoTheoryError: if it cannot be traced.
+        NoTheoryError: if the module cannot be traced.
     """
     try:
         with torch.no_grad():
             return fx.Tracer().trace(model)
-    except Exception as error:  # whatever a model's own code raises when it is fed with proxies
+    except Exception as error:  # the model's code may raise anything for proxies
         raise NoTheoryError(
             "Theory needs a model that torch.fx can trace, which takes the same way whatever it is "
             f"fed. Found {type(model).__name__}, which raises: {str(error).splitlines()[0]}"
         ) from error
 
 
-def read(graph: fx.Graph, model: nn.Module, inputs: Tensor) -> Graph:
-    """What a traced graph computes, with the variances that the weights have now.
+def read_graph(graph: fx.Graph, model: nn.Module, inputs: Tensor) -> Graph:
+    """Convert a traced graph to operations, with the present variances of the weights.
 
-    Returns:
-        Operations on the samples of the batch, and on the positions of each if it has several.
+    Args:
+        graph: the traced graph of the model.
+        model: the model.
+        inputs: a batch, ``[n, …, features]``; positions count as samples.
 
     Raises:
-        NoTheoryError: if it does what theory knows nothing of.
+        NoTheoryError: if the graph has an operation without theory.
     """
     return _Reader(model, inputs).read(graph)
 
 
 class _Reader:
-    """Reads a traced graph node by node; what depends on no layer is computed as it is."""
+    """Converts a traced graph node by node; tensors before the first layer are computed."""
 
     def __init__(self, model: nn.Module, inputs: Tensor) -> None:
         self.modules = dict(model.named_modules())
@@ -75,7 +77,7 @@ class _Reader:
         self.known: dict[fx.Node, Tensor] = {}
         self.numbers: dict[fx.Node, int] = {}
         self.seen = set[str]()
-        self.moments: dict[str, Moments] = {}  # of functions, by what is called
+        self.moments: dict[str, Moments] = {}  # by representation of the function
 
     def read(self, graph: fx.Graph) -> Graph:
         for node in graph.nodes:
@@ -139,15 +141,15 @@ class _Reader:
         elif (factor := _factor(node)) is not None:
             self._give(node, operations.Sum([self._number(tensors[0])], (factor,)))
         else:
-            self._elementwise(node, tensors[0], Called(node), f"`{name_of(node)}`")
+            self._elementwise(node, tensors[0], CalledFunction(node), f"`{name_of(node)}`")
 
     def _elementwise(self, node: fx.Node, given: fx.Node, phi: nn.Module, name: str) -> None:
         key = f"{phi!r} {phi.training}" if not phi.state_dict() else node.name
         if key not in self.moments:
-            quiet = phi if not getattr(phi, "inplace", False) else Copying(phi)
+            quiet = phi if not getattr(phi, "inplace", False) else OutOfPlace(phi)
             try:
                 traits(quiet)
-            except Exception as error:  # whatever a function that is no φ raises
+            except Exception as error:  # any other function may raise anything
                 raise _nothing(f"{name}, which is no function of one number") from error
             self.moments[key] = Moments(quiet)
         self._give(node, operations.Elementwise(self._number(given), self.moments[key]))
@@ -165,7 +167,7 @@ class _Reader:
         return found
 
     def _number(self, node: fx.Node) -> int:
-        """Of the operation that gives what a node does."""
+        """The number of the operation that gives a node's output."""
         if node not in self.numbers:
             x = self.known[node].double().cpu().flatten(0, -2).numpy()
             if self.couples:
@@ -190,7 +192,7 @@ def _linear(fed: int, name: str, module: nn.Linear) -> operations.Linear:
 
 
 def _scale(name: str, module: Any) -> float:
-    """γ, if it is one for all units and β is 0, as at the start."""
+    """γ, which must be the same for all units; β must be 0, as at the start."""
     if module.weight is None:
         return 1.0
     scale = float(module.weight.detach()[0])
@@ -205,7 +207,7 @@ def _drops_nothing(module: nn.Module) -> bool:
 
 
 def _factor(node: fx.Node) -> float | None:
-    """By what a product or quotient with a number changes its tensor."""
+    """The factor of a product or quotient with a number; ``None`` for other calls."""
     numbers = [x for x in node.args if isinstance(x, int | float)]
     if len(numbers) != 1 or len(node.args) != 2:
         return None

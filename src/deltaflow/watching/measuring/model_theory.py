@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from deltaflow.comparison.flow_numbers import theory_fit
 from deltaflow.records import TheorySummary
-from deltaflow.theory import Array, Graph, NoTheoryError, propagate, read, symbolic
+from deltaflow.theory import Array, Graph, NoTheoryError, propagate, read_graph, symbolic_trace
 from deltaflow.watching.measuring.layers import WatchedLayer
 
 
@@ -48,7 +48,7 @@ class ModelTheory:
             shared = {id(x): x for x in (*self._core.parameters(), *self._core.buffers())}
             with torch.random.fork_rng(devices=[]):
                 self._twin = copy.deepcopy(self._core, shared)
-                self._traced = symbolic(self._twin)
+                self._traced = symbolic_trace(self._twin)
         except NoTheoryError as error:
             self.nothing = str(error)
         except Exception as error:  # a model that cannot be copied may raise anything
@@ -69,7 +69,7 @@ class ModelTheory:
             return
         with torch._C.DisableTorchFunction(), torch.random.fork_rng(devices=[]):
             try:
-                self._graph = read(self._traced, self._twin, args[0])
+                self._graph = read_graph(self._traced, self._twin, args[0])
                 self.nothing, self._is_flat = None, args[0].dim() == 2
             except Exception as error:  # a graph that theory does not know may raise anything
                 self.nothing = str(error)
