@@ -1,4 +1,4 @@
-"""The content of a page: JSON for its scripts, made from a comparison, with rounded numbers."""
+"""Builds the content of a page from a comparison: JSON for its scripts, with rounded numbers."""
 
 from dataclasses import asdict
 from typing import Any

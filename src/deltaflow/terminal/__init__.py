@@ -1,1 +1,1 @@
-"""What the terminal shows: a run's table, a ranking, a prediction. Nothing is computed here."""
+"""Shows runs, rankings and predictions in the terminal. Nothing is computed here."""

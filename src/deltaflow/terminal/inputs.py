@@ -1,4 +1,4 @@
-"""What a table was taken for, said before a run trains on it."""
+"""Shows how a table was read, before a run trains on it."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -10,11 +10,17 @@ from deltaflow.data import Column, Kind, Reading
 from deltaflow.system.escaping import brief, literal
 from deltaflow.terminal.screen import say, titled_table
 
-_MOST = 24  # columns or classes that are named one by one
+_MOST = 24  # columns or classes that are listed
 
 
 def print_reading(out: Console, reading: Reading, standardize: bool) -> None:
-    """Say what is to be predicted, and what becomes of each column."""
+    """Show the target of a table, and how each column is encoded.
+
+    Args:
+        out: the console.
+        reading: how the table was read.
+        standardize: whether numbers are standardised.
+    """
     n_inputs = sum(column.n_inputs for column in reading.columns)
     n_used = sum(column.n_inputs > 0 for column in reading.columns)
     gone = f", {reading.n_rows_left_out} left out for a gap" if reading.n_rows_left_out else ""
@@ -39,13 +45,13 @@ def print_reading(out: Console, reading: Reading, standardize: bool) -> None:
 def print_network(
     out: Console, sizes: Sequence[int], n_parameters: int, rows: Sequence[int]
 ) -> None:
-    """Say what a run turned out to train.
+    """Show the shape of a network and the sizes of the parts of the data.
 
     Args:
-        out: where to.
-        sizes: units of each layer, inputs first.
-        n_parameters: of one replica.
-        rows: of the parts for training, validation and test.
+        out: the console.
+        sizes: number of units of each layer, inputs first.
+        n_parameters: number of parameters of one replica.
+        rows: number of rows in the training, validation and test part.
     """
     layers = " → ".join(
         f"{n} × {size}" if (n := len([*group])) > 1 else str(size) for size, group in groupby(sizes)
@@ -68,7 +74,7 @@ def _goal(reading: Reading) -> str:
 
 
 def _rows(columns: Sequence[Column], standardize: bool) -> list[tuple[str, str, str]]:
-    """A row for each column; of a wide table, one for neighbours that are treated alike."""
+    """A row for each column; in a wide table, one for neighbours that are treated the same."""
     rows = [(brief(c.name) or "(no name)", *_treatment(c, standardize)) for c in columns]
     if len(rows) <= _MOST:
         return rows

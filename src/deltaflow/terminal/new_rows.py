@@ -1,4 +1,4 @@
-"""What the networks of a run predict, and how good that is, on the terminal."""
+"""Shows the predictions of networks for new rows, and their scores."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from deltaflow.comparison.notes.wording import many
 from deltaflow.system.escaping import brief, listing
 from deltaflow.terminal.screen import say, titled_table
 
-_MOST = 10  # rows, and columns, that are shown
+_MOST = 10  # largest number of rows, and of columns, that are shown
 
 
 def print_predictions(
@@ -19,10 +19,10 @@ def print_predictions(
     """Show the first predictions.
 
     Args:
-        out: where to.
-        predictions: a row for each of the table.
-        n_networks: that were asked.
-        extra: columns of the table that had no use.
+        out: the console.
+        predictions: one row for each row of the table.
+        n_networks: number of networks that made the predictions.
+        extra: columns of the table that were not used.
     """
     say(out, "Rows", f"{len(predictions)}, by {many(n_networks, 'network')}")
     if extra:
@@ -43,12 +43,12 @@ def print_predictions(
 def print_scores(
     out: Console, n_rows: int, scores: Mapping[str, tuple[float, float | None]]
 ) -> None:
-    """Show how good predictions are on rows whose target is known.
+    """Show the scores of predictions on rows whose target is known.
 
     Args:
-        out: where to.
-        n_rows: judged.
-        scores: of all networks together, and the mean of each alone, by name.
+        out: the console.
+        n_rows: number of these rows.
+        scores: by name, the score of all networks together, and the mean of their single scores.
     """
     table = titled_table(out, f"On these {n_rows} rows, whose target is known")
     for name in ("", "together", "each alone"):

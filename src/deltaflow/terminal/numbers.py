@@ -1,4 +1,4 @@
-"""Numbers as cells of a table: with the digits that their intervals leave, or as powers of ten."""
+"""Formats numbers for tables: with the digits that their intervals justify, or as powers of ten."""
 
 import math
 
@@ -6,13 +6,13 @@ from deltaflow.records import Interval
 
 
 def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = " ") -> str:
-    """A mean and its interval, to the digits that this leaves of it.
+    """A mean and its interval, with the digits that the interval justifies.
 
     Args:
-        value: over seeds.
-        factor: that all numbers are multiplied by, 100 for percent.
-        unit: written after them.
-        join: what comes before words on seeds that are all alike.
+        value: mean and interval over seeds.
+        factor: factor that all numbers are multiplied by, 100 for percent.
+        unit: unit, written after the numbers.
+        join: text before the remark that all seeds are alike.
 
     >>> spread(Interval(0.99583, 0.98963, 1.00203, 8)), spread(Interval(2.5, None, None, 1))
     ('0.996 ± 0.006', '2.5')
@@ -30,7 +30,8 @@ def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = " "
     if half < 1e-6 * max(1.0, abs(mean)):
         return f"{mean:.4g}{'' if alike else ' ± 0'}{unit}{alike}"
     first = math.floor(math.log10(half))
-    digits = max(min(1 - first, max(3, -first)), 0)  # two of the half, but no more than fit
+    # Two digits of the half width, with at most three decimals unless it is smaller.
+    digits = max(min(1 - first, max(3, -first)), 0)
     if digits > 6 or abs(mean) >= 1e6:
         return f"{mean:.4g} ± {half:.2g}{unit}"
     if abs(high + low - 2 * mean) < 0.02 * half:
@@ -39,10 +40,10 @@ def spread(value: Interval, factor: float = 1.0, unit: str = "", join: str = " "
 
 
 def scientific(value: float | None) -> str:
-    """As 1.2e-03."""
+    """Format a number as 1.2e-03."""
     return "–" if value is None or not math.isfinite(value) else f"{value:.1e}"
 
 
 def percent(value: float | None) -> str:
-    """A share, as 12%."""
+    """Format a share as 12%."""
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.0f}%"

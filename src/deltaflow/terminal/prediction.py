@@ -1,4 +1,4 @@
-"""What theory says of a network, for the terminal: a sentence, a table by layer, the details."""
+"""Shows theory's prediction for a network: a sentence, a table by layer, and details."""
 
 import itertools
 import math
@@ -13,22 +13,23 @@ from rich.text import Text
 from deltaflow.terminal.screen import say, titled_table
 from deltaflow.theory import Edge, FixedPoint, Prediction, Theory, phases, variances
 
-_MOST = 60  # rows
-_FOLDED = 3  # so many rows that say the same become one
+_MOST = 60  # rows of the table
+_FOLDED = 3  # as many equal rows or more become one
 
 
 @dataclass(frozen=True)
 class NetworkPrediction:
-    """All that theory says of one network.
+    """The prediction for one network.
 
     Attributes:
-        title: what was asked for.
-        theory: of the network.
-        profile: layer by layer.
-        ends: where a deep network ends, each with its share of the samples, the largest
-            first; none without a hidden layer.
-        edge: the edge of chaos at the typical σ_b, if there is one.
-        limit: else the σ_w at which χ₁ tends to 1 while q runs to infinity, if any.
+        title: the overrides of the network.
+        theory: the theory of the network.
+        profile: the prediction layer by layer.
+        ends: the limits of a deep network, each with its share of the samples, the largest first;
+            empty without a hidden layer.
+        edge: the edge of chaos at the typical σ_b; ``None`` if there is none.
+        limit: without an edge, the σ_w for which χ₁ goes to 1 while q goes to infinity; ``None`` if
+            there is none.
     """
 
     title: str
@@ -40,7 +41,7 @@ class NetworkPrediction:
 
 
 def print_prediction(out: Console, forecast: NetworkPrediction) -> None:
-    """Say what theory says."""
+    """Show a prediction."""
     if forecast.ends:
         said = phases.summary(forecast.ends, forecast.profile.delta_norm)
         out.print(Text(said), soft_wrap=True)
@@ -67,7 +68,7 @@ def _table(out: Console, forecast: NetworkPrediction) -> Table:
 
 
 def _rows(forecast: NetworkPrediction) -> Iterator[Sequence[str]]:
-    """A row a layer; layers in a row that have the same shape, q and χ share one."""
+    """One row per layer; consecutive layers with the same shape, q and χ share a row."""
     profile, theory = forecast.profile, forecast.theory
     columns = (profile.chi, profile.delta_norm, profile.sample_grad_rms)
     cells = [
@@ -124,7 +125,7 @@ def _details(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
 
 
 def _variances(theory: Theory) -> str:
-    """σ_w² and σ_b² of the layers between hidden layers, and of the first where it differs."""
+    """σ_w² and σ_b² between hidden layers, and those of the first layer if they differ."""
     weight, bias = variances(theory.sizes, theory.initializer)
     typical, first = theory.typical_variances(), (weight[0], bias[0])
     if theory.depth == 1:

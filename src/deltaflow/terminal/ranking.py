@@ -1,4 +1,4 @@
-"""What a sweep says in the terminal: a line per run, and the ranking of all."""
+"""Shows the runs of a sweep: a line per run, and the ranking of all configurations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,10 +18,10 @@ from deltaflow.terminal.numbers import spread
 from deltaflow.terminal.screen import needed, titled_table
 
 VERDICT = "verdict"
-MOST = 50  # configurations that are shown one by one
-_LAST = 5  # of these, from the end
-_WHOLE_WORD = 12  # characters of a word that is not broken
-_WIDE = 110  # columns from which on one table holds all
+MOST = 50  # configurations that are listed
+_LAST = 5  # number of these from the end of the ranking
+_WHOLE_WORD = 12  # words of up to this length are not broken
+_WIDE = 110  # smallest width of a terminal for all columns, in characters
 _LEAST_FIRST = ("time", "dead or\nsaturated", "decay rate\nand theory's", "vanishing index")
 _AT_START = ("vanishing_index_start", "decay_rate_start")
 _Run = RankedConfiguration
@@ -29,7 +29,7 @@ _Columns = dict[str, Callable[[_Run], str]]
 
 
 def describe_run(summary: Summary) -> str:
-    """One line on a run of a sweep, as a terminal may show it."""
+    """Describe a run of a sweep in one line, without control characters."""
     if summary.status == "failed":
         return printable(f"failed: {summary.error}")
     test, flow = main_metrics(summary), summary.flow.get("vanishing_index_start")
@@ -40,11 +40,11 @@ def describe_run(summary: Summary) -> str:
 
 
 def print_ranking(out: Console, comparison: Comparison) -> None:
-    """Rank configurations by their metric; those without a result come last, with the reason.
+    """Show the ranking of configurations; those without a result come last, with the reason.
 
     Args:
-        out: where to; a narrow one gets fewer columns.
-        comparison: of the runs.
+        out: the console; a narrow one gets fewer columns.
+        comparison: the comparison of the runs.
     """
     name, moment = comparison.metric.name, comparison.metric.moment
     flow: _Columns = {
@@ -54,7 +54,7 @@ def print_ranking(out: Console, comparison: Comparison) -> None:
     shown: _Columns = {f"{moment}\n{name}": lambda run: _result(run, name)}
     if out.width >= _WIDE:
         shown |= flow | {"dead or\nsaturated": _units, "time": _seconds}
-    else:  # a line for each
+    else:  # one line per configuration
         shown = {f"{moment} {name}": lambda run: _brief_result(run, name)}
         shown["vanishing index"] = lambda run: _brief_result(run, "vanishing_index_start")
     for said in comparison.headline:
@@ -74,7 +74,7 @@ def print_ranking(out: Console, comparison: Comparison) -> None:
 
 
 def _short(names: Sequence[str]) -> list[str]:
-    """Names without the group before them, unless they are then alike.
+    """Names without their group, unless they would not be unique.
 
     >>> _short(["init", "network.depth"]), _short(["data.seed", "seed"])
     (['init', 'depth'], ['data.seed', 'seed'])
@@ -100,7 +100,7 @@ def _print_table(
 def _table(
     out: Console, title: str, comparison: Comparison, runs: Sequence[_Run], columns: _Columns
 ) -> Table:
-    """All of it, with no number and no word of up to `_WHOLE_WORD` characters broken."""
+    """The table, in which no number and no word of up to `_WHOLE_WORD` characters is broken."""
     table = titled_table(out, title)
     axes = [axis.name for axis in comparison.axes]
     has_rank = "why" not in columns
@@ -129,7 +129,7 @@ def _table(
 
 
 def _longest(words: Sequence[str]) -> int:
-    """The length of the longest word, as far as it is not broken."""
+    """The length of the longest word, at most `_WHOLE_WORD`."""
     return min(_WHOLE_WORD, max(map(len, words)))
 
 
@@ -141,21 +141,21 @@ def _title(comparison: Comparison) -> str:
 
 
 def _named(run: _Run, axes: Sequence[str]) -> str:
-    """A configuration by its values, in the order of the axes, or by its label."""
+    """The name of a configuration: its values in the order of the axes, or its label."""
     known = [run.axes[axis] for axis in axes]
     told_apart = axes and " [" not in run.label
     return " · ".join("?" if v is None else text(v) for v in known) if told_apart else run.label
 
 
 def _result(run: _Run, name: str) -> str:
-    """A number, and of how many seeds it is, if some have none."""
+    """A number, with its number of seeds if some seeds have none."""
     number, n = run.numbers[name], run.n_seeds
     some = f"\n{number.n} of {many(n, run.each)}" if 0 < number.n < n else ""
     return spread(number, join="\n") + some
 
 
 def _brief_result(run: _Run, name: str) -> str:
-    """The same in one line, without whether all seeds are alike."""
+    """The same in one line, without the remark that all seeds are alike."""
     number, n = run.numbers[name], run.n_seeds
     return spread(replace(number, alike=False)) + (f" ({number.n}/{n})" if number.n < n else "")
 
@@ -179,7 +179,7 @@ def _decay(run: _Run) -> str:
 
 
 def _units(run: _Run) -> str:
-    """The shares of units in the worst hidden layer at the end, where that means a thing."""
+    """The shares of dead and saturated units in the worst hidden layer at the end, if known."""
     lines = []
     for word, name in (("dead", "dead_fraction_end"), ("sat.", "saturated_fraction_end")):
         share = run.numbers[name]
@@ -194,12 +194,12 @@ def _seconds(run: _Run) -> str:
 
 
 def _why(run: _Run) -> str:
-    """Why it has no place in the ranking."""
+    """Why a configuration is not ranked."""
     return str(run.reason) if run.status == "completed" else _verdict(run)
 
 
 def _verdict(run: _Run) -> str:
-    """The first verdict and what was lost, or how it ended and why."""
+    """The first verdict with the number of diverged seeds, or the status with its reason."""
     if run.status != "completed":
         said = [] if run.status == "diverged" and run.reason else [run.status]
         return ": ".join([*said, *filter(None, [run.reason])])

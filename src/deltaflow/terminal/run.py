@@ -1,4 +1,4 @@
-"""What a run says in the terminal, from its records."""
+"""Shows the results of a run from its records."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ _COLUMNS = {  # quantity: heading, whether it is a share
     "dead_fraction": ("dead", True),
 }
 
-_LEAST_FIRST = (  # in which order columns go where a terminal is narrow
+_LEAST_FIRST = (  # order in which columns are left out on a narrow terminal
     "update_ratio", "inactive_fraction", "weight_grad_norm", "saturated_fraction",
 )  # fmt: skip
 
@@ -42,7 +42,14 @@ _STYLES = {"healthy": "green", "partial": "cyan", "overfitting": "cyan"}
 
 
 def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFrame) -> None:
-    """Say how gradients flowed, how good the network is, and where the records are."""
+    """Show the gradient flow, the metrics, the verdicts and the paths of a run.
+
+    Args:
+        out: the console.
+        directory: the run directory.
+        summary: the run's summary.
+        layers: the layers table.
+    """
     if len(layers):
         out.print(_flow_table(out, without_diverged(layers, summary)))
         if said := _theory(summary):
@@ -68,7 +75,7 @@ def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFr
     if (profile := directory / "fit-profile.txt").exists():
         places["Profile"] = short_path(profile)
     if (directory / "tensorboard").is_dir():
-        parent = directory.parent  # of our own making it shows all runs, else who knows what
+        parent = directory.parent  # shows all runs if it is the default folder
         logs = short_path(parent if parent.name == "outputs" else directory)
         places["TensorBoard"] = f"tensorboard --logdir {shlex.quote(logs)}"
     out.print()
@@ -77,7 +84,7 @@ def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFr
 
 
 def _flow_table(out: Console, layers: pl.DataFrame) -> Table:
-    """A row for each layer; where not all quantities have room, the most important ones."""
+    """The table of the gradient flow by layer, with the most important columns that fit."""
     shown = [name for name in _COLUMNS if layers[name].count()]
     layers = with_common_end(layers)
     first, last = first_and_last(layers)
@@ -122,14 +129,14 @@ def _flow_columns(
 
 
 def _mean(name: str) -> pl.Expr:
-    """Over seeds: of shares the arithmetic mean, of what spans decades the geometric one."""
+    """The mean over seeds: arithmetic for shares, geometric for other quantities."""
     if _COLUMNS[name][1]:
         return pl.col(name).filter(pl.col(name).is_finite()).mean()
     return (10 ** positive_log(name).mean()).alias(name)
 
 
 def _cell(name: str, ends: Sequence[pl.DataFrame]) -> str:
-    if name.startswith("predicted"):  # of the start alone
+    if name.startswith("predicted"):  # only the start is predicted
         return scientific(ends[0][name][0])
     rows = [end.row(0, named=True) for end in ends]
     said = [percent(row[name]) if _COLUMNS[name][1] else _positive(name, row) for row in rows]
@@ -137,7 +144,7 @@ def _cell(name: str, ends: Sequence[pl.DataFrame]) -> str:
 
 
 def _positive(name: str, row: Mapping[str, Any]) -> str:
-    """A geometric mean over seeds; those where it is 0 have no logarithm, and are counted."""
+    """A geometric mean over seeds; seeds with a value of 0 are left out and counted."""
     mean, n_zero, n = row[name], row[f"{name}_zeros"], row["n"]
     if n_zero and mean is None:
         return "0"
@@ -145,7 +152,7 @@ def _positive(name: str, row: Mapping[str, Any]) -> str:
 
 
 def _theory(summary: Summary) -> str | None:
-    """What theory made of the first step, in a sentence."""
+    """A sentence that compares theory with the measurement of the first step."""
     theory, start = summary.theory, summary.flow.get("decay_rate_start")
     if theory is None or theory.decay_rate is None:
         return None
@@ -165,7 +172,7 @@ def _theory(summary: Summary) -> str | None:
 
 
 def _metric_table(out: Console, summary: Summary) -> Table:
-    """The metrics at three moments, and what they would be of a network that looks at no input."""
+    """The table of metrics at three moments, with those of the best constant prediction."""
     names = list(dict.fromkeys(name for m in summary.metrics.values() for name in m))
     table = _metric_columns(out, summary, names)
     while len(names) > 2 and needed(out, table).maximum > out.width:

@@ -1,4 +1,4 @@
-"""The console and its tables, for a terminal, a pipe or a file."""
+"""The console and its tables, for terminals, pipes and files."""
 
 import io
 import os
@@ -12,13 +12,13 @@ from rich.text import Text
 
 from deltaflow.system.escaping import printable
 
-_PLAIN_WIDTH = 120  # of a file or a pipe
+_PLAIN_WIDTH = 120  # width for a file or a pipe, in characters
 
 
 def console(stderr: bool = False) -> Console:
-    """A console that wraps at the terminal's width, and writes plain wide text elsewhere."""
+    """Make a console that wraps at the terminal's width, and writes plain text elsewhere."""
     stream = sys.stderr if stderr else sys.stdout
-    if isinstance(stream, io.TextIOWrapper):  # one that knows no δ shows a question mark
+    if isinstance(stream, io.TextIOWrapper):  # unknown characters become question marks
         stream.reconfigure(errors="replace")
     made = _PatientConsole(stderr=stderr, highlight=False)
     if not made.is_terminal:
@@ -27,7 +27,7 @@ def console(stderr: bool = False) -> Console:
 
 
 class _PatientConsole(Console):
-    """Goes on in silence when nobody reads any more, as after ``| head``."""
+    """A console that ignores a closed pipe, as after ``| head``."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -35,7 +35,13 @@ class _PatientConsole(Console):
 
 
 def announce(label: str, said: str, watch: str | None) -> None:
-    """Say what will be trained, and what to watch, before anything is loaded."""
+    """Show what will be trained, and what to watch, before libraries are imported.
+
+    Args:
+        label: label of the line.
+        said: what will be trained.
+        watch: what to watch; ``None`` if the preset does not say.
+    """
     out = console()
     say(out, label, printable(said))
     if watch:
@@ -43,12 +49,12 @@ def announce(label: str, said: str, watch: str | None) -> None:
 
 
 def say(out: Console, label: str, said: str, width: int = 13) -> None:
-    """Print a line behind a label of so many columns, whole in a pipe or a file."""
+    """Print a line after a label that is padded to ``width`` characters."""
     out.print(Text(f"{label:<{width}}{said}"), soft_wrap=True)
 
 
 def needed(out: Console, table: Table) -> Measurement:
-    """The width that a table needs with rows of several lines, and with a line a row."""
+    """The smallest width of a table, and its width if no cell is wrapped, in characters."""
     return Measurement.get(out, out.options.update(max_width=1000), table)
 
 
