@@ -18,7 +18,7 @@ from deltaflow.experiment.result import Run
 from deltaflow.experiment.stacked_training import recorders, require_complete_training, train_stack
 from deltaflow.experiment.trainer import configured_threads, make_trainer, quiet_lightning
 from deltaflow.system.signals import interrupts_deferred, single_interrupt
-from deltaflow.terminal.inputs import print_network, print_reading
+from deltaflow.terminal.table_reading import print_network, print_reading
 from deltaflow.training.callbacks import Progress
 from deltaflow.training.callbacks.checkpoints import start_from
 

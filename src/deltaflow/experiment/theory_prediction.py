@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from deltaflow.comparison.phase_points import PhasePoint
 from deltaflow.figures.phase_picture import phase_picture
 from deltaflow.system.errors import UserError
-from deltaflow.terminal.prediction import NetworkPrediction
+from deltaflow.terminal.theory import NetworkPrediction
 from deltaflow.theory import Array, Theory, edge_of_chaos, fixed_point, phase_diagram
 
 _HUGE = np.array([1e24])  # a variance q so large that φ' takes only its limits at ±∞

@@ -18,7 +18,7 @@ from deltaflow.experiment import assembly
 from deltaflow.experiment.theory_prediction import draw_phase_diagram, predict_network
 from deltaflow.nn.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.records import read_summary
-from deltaflow.terminal.prediction import print_prediction
+from deltaflow.terminal.theory import print_prediction
 from deltaflow.theory import Moments, edge_of_chaos, fixed_point, predict, typical_variances
 from deltaflow.theory.network import Theory
 from running import CONF, TABLE, composed, options, run

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
     from deltaflow.data import read_unseen  # torch is slow to import
     from deltaflow.experiment.result import load_run
     from deltaflow.experiment.scores import ensemble_scores
-    from deltaflow.terminal.new_rows import print_predictions, print_scores
+    from deltaflow.terminal.predictions import print_predictions, print_scores
 
     ensemble, out = load_run(settings.run).ensemble, console()
     if settings.export is not None:

@@ -57,8 +57,8 @@ def main(arguments: Sequence[str]) -> None:
         prediction_title,
     )
     from deltaflow.figures.looks import save
-    from deltaflow.terminal.prediction import print_prediction
     from deltaflow.terminal.screen import console, say
+    from deltaflow.terminal.theory import print_prediction
 
     try:
         data = builders.data(config, ReplicaData)

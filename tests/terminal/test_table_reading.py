@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from deltaflow.data.columns import Column, Kind, Reading
-from deltaflow.terminal.inputs import print_reading
+from deltaflow.terminal.table_reading import print_reading
 
 COLUMNS = (
     Column("size", Kind.NUMBER, 1),
