@@ -40,23 +40,23 @@ class NetworkPrediction:
     limit: float | None
 
 
-def print_prediction(out: Console, forecast: NetworkPrediction) -> None:
+def print_theory(out: Console, prediction: NetworkPrediction) -> None:
     """Show a prediction."""
-    if forecast.ends:
-        said = phases.summary(forecast.ends, forecast.profile.delta_norm)
+    if prediction.ends:
+        said = phases.summary(prediction.ends, prediction.profile.delta_norm)
         out.print(Text(said), soft_wrap=True)
-    out.print(_table(out, forecast))
-    for label, said in _details(forecast):
+    out.print(_table(out, prediction))
+    for label, said in _details(prediction):
         say(out, label, said, width=15)
 
 
-def _table(out: Console, forecast: NetworkPrediction) -> Table:
-    table = titled_table(out, f"Prediction for {forecast.title}")
+def _table(out: Console, prediction: NetworkPrediction) -> Table:
+    table = titled_table(out, f"Prediction for {prediction.title}")
     table.add_column("layer", justify="right")
     table.add_column("shape")
     for name in ("q", "χ", "δ norm / last hidden", "sample gradient / last hidden"):
         table.add_column(name, justify="right")
-    rows = list(_rows(forecast))
+    rows = list(_rows(prediction))
     hidden = len(rows) - _MOST
     for row in rows if hidden <= 0 else rows[: _MOST // 2]:
         table.add_row(*row)
@@ -67,9 +67,9 @@ def _table(out: Console, forecast: NetworkPrediction) -> Table:
     return table
 
 
-def _rows(forecast: NetworkPrediction) -> Iterator[Sequence[str]]:
+def _rows(prediction: NetworkPrediction) -> Iterator[Sequence[str]]:
     """One row per layer; consecutive layers with the same shape, q and χ share a row."""
-    profile, theory = forecast.profile, forecast.theory
+    profile, theory = prediction.profile, prediction.theory
     columns = (profile.chi, profile.delta_norm, profile.sample_grad_rms)
     cells = [
         (f"{fan_in} → {fan_out}", _number(profile.preactivation_second_moment[layer]),
@@ -89,12 +89,12 @@ def _arrow(first: str, last: str) -> str:
     return first if first == last else f"{first} → {last}"
 
 
-def _details(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
-    theory = forecast.theory
-    if not forecast.ends:
+def _details(prediction: NetworkPrediction) -> Iterator[tuple[str, str]]:
+    theory = prediction.theory
+    if not prediction.ends:
         yield "Phase", "none: without a hidden layer there is nothing for δ to go back through"
         return
-    (share, point), *others = forecast.ends
+    (share, point), *others = prediction.ends
     weight, bias = theory.typical_variances()
     kept = 1 - theory.dropout
     yield "Phase", f"{phases.phase(point.phase)}, {phases.chi(point)}"
@@ -107,7 +107,7 @@ def _details(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
         yield "Correlations", phases.correlation(point)
     yield "δ when deep", phases.delta(point)
     if theory.depth > 1:
-        yield "δ here", phases.lost(forecast.profile.delta_norm)
+        yield "δ here", phases.lost(prediction.profile.delta_norm)
     if theory.moments.jumps:
         yield "Jumps", "φ has jumps, which part inputs and which δ, a derivative, does not see"
     meaning = ". Deeper, the output hardly depends on how alike inputs were"
@@ -117,7 +117,7 @@ def _details(forecast: NetworkPrediction) -> Iterator[tuple[str, str]]:
     if theory.normalization:
         yield "Normalisation", phases.normalization(theory.batch)
         return
-    edge = phases.edge(forecast.edge, math.sqrt(bias), forecast.limit, math.sqrt(kept))
+    edge = phases.edge(prediction.edge, math.sqrt(bias), prediction.limit, math.sqrt(kept))
     yield "Edge of chaos", f"{edge}; here σ_w = {math.sqrt(weight):.4g}"
     if theory.dropout:
         grow = f"multiplies χ and E h² by {1 / kept:.3g}"

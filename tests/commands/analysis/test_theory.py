@@ -18,7 +18,7 @@ from deltaflow.experiment import assembly
 from deltaflow.experiment.theory_prediction import draw_phase_diagram, predict_network
 from deltaflow.nn.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.records import read_summary
-from deltaflow.terminal.theory import print_prediction
+from deltaflow.terminal.theory import print_theory
 from deltaflow.theory import Moments, edge_of_chaos, fixed_point, predict, typical_variances
 from deltaflow.theory.network import Theory
 from running import CONF, TABLE, composed, options, run
@@ -75,7 +75,7 @@ def printed(activation, initializer, sizes=(4, 32, 32, 32, 3), dropout=0.0) -> S
     """The same, without a configuration."""
     out = Console(file=io.StringIO(), width=200)
     of = Theory(sizes, activation, initializer, dropout)
-    print_prediction(out, predict_network("it", of, np.array([0.7, 1.0, 1.3])))
+    print_theory(out, predict_network("it", of, np.array([0.7, 1.0, 1.3])))
     return Said(0, out.file.getvalue(), "")
 
 
@@ -230,7 +230,7 @@ def test_samples_that_end_apart_are_told_apart():
     assert (to_0.q, to_0.chi, to_0.phase) == (0, 0, "ordered")
     assert (away.q, away.chi, away.phase) == (math.inf, math.inf, "chaotic")
     out = Console(file=io.StringIO(), width=200)
-    print_prediction(out, predict_network("it", of, x))
+    print_theory(out, predict_network("it", of, x))
     found = Said(0, out.file.getvalue(), "")
     assert found.out.startswith("Samples end apart: 60% in the ordered phase, 40% in the chaotic")
     assert found["Two ends"].endswith("of 40%, q runs to infinity: signals grow without bound")

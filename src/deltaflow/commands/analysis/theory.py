@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     from deltaflow.figures.looks import save
     from deltaflow.terminal.screen import console, say
-    from deltaflow.terminal.theory import print_prediction
+    from deltaflow.terminal.theory import print_theory
 
     try:
         data = builders.data(config, ReplicaData)
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
     except Exception as error:
         raise error_with_part(config, error) from error
     out = console()
-    print_prediction(out, found)
+    print_theory(out, found)
     if n_others:
         others = "Of another activation or dropout, or without a prediction in their records"
         say(out, "Runs", f"{len(runs)} in the picture. {others}: {n_others}.", width=15)
