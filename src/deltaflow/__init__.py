@@ -6,31 +6,30 @@ records δ and its companions layer by layer, and keeps them as tables.
 
     from deltaflow import load_run, run_sweep, train
 
-The house has a dozen rooms. Imports point down only. From the bottom:
+A package imports only from packages above it in this list:
 
 ``system``
-    the machine around a program: files, memory, processes, signals, foreign text
+    files, memory, processes, signals, errors
 ``nn``, ``config``, ``records``
-    networks as a tensor axis, what was asked for, what a run leaves behind
+    networks with a replica axis; configurations; the tables and the summary of a run
 ``flow``, ``data``
-    what is measured of a training step, and where samples come from
+    the measurements of a training step; the data sets
 ``theory``
-    what mean-field theory predicts, and how it lies beside a measurement
+    mean-field theory of networks at initialisation
 ``training``
-    Lightning's shells around it all
+    the LightningModule, the data module and the callbacks
 ``verdicts``, ``comparison``
-    what is wrong with a run and what to try; what many runs say together
+    what is wrong with a run and what to try; statistics over many runs
 ``terminal``, ``figures``, ``page``
-    three ways to show it
+    output as text, as figures and as an HTML page
 ``experiment``
-    from a configuration to a result, from the command line or from Python
+    training one run from its configuration to its result
 ``sweep``, ``watching``, ``live_page``
-    the runs of a multirun, and the report on them; the same instrument on anybody's model; a page
-    where one changes one thing and sees the gradient answer
+    sweeps and their reports; measurements of any PyTorch model; an interactive page
 ``commands``, ``sklearn``
-    from what was typed to a call; estimators of scikit-learn
+    the Python functions and commands that users call; estimators for scikit-learn
 
-What is measured and taught with it is in ``scripts/``.
+Benchmarks, claims and lessons are in ``scripts/``.
 """
 
 from importlib import import_module

@@ -40,8 +40,8 @@ def enter(module: str) -> None:
                 terminate_on_signals()
                 _flush()
     except KeyboardInterrupt:
-        raise SystemExit(130) from None  # as shells give it
-    except BrokenPipeError:  # nobody reads any more, as after `--help | head`
+        raise SystemExit(130) from None  # the status that shells use for Ctrl-C
+    except BrokenPipeError:  # the reader has gone, as after `--help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(1) from None
     except (ValueError, ImportError, OSError, MemoryError) as error:

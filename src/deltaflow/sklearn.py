@@ -1,4 +1,4 @@
-"""The networks as estimators of scikit-learn, for its pipelines, searches and cross-validation.
+"""Estimators for scikit-learn's pipelines, searches and cross-validation.
 
 >>> from sklearn.datasets import load_iris
 >>> from deltaflow.sklearn import FlowClassifier
@@ -6,11 +6,11 @@
 >>> flow = FlowClassifier(activation="tanh", max_epochs=2, n_seeds=3, random_state=0).fit(X, y)
 >>> flow.predict_proba(X).shape
 (150, 3)
->>> flow.run_.verdicts[0].kind  # and its records, picture and network
+>>> flow.run_.verdicts[0].kind  # run_ also has the records, picture and networks
 'healthy'
 
-An estimator trains a run, as ``train.py`` does, on all rows that it is given. It leaves no file
-behind unless it is told a directory.
+An estimator trains a run, as ``train.py`` does, on all rows that it is given. It writes no files
+unless ``directory`` is set.
 """
 
 # ruff: noqa: N803, N806  # X is what scikit-learn calls it
@@ -55,37 +55,38 @@ _SETTINGS = {
     "max_epochs": "trainer.max_epochs",
     "n_seeds": "n_seeds",
 }
-"""Parameters, and the settings of a run that they are; ``None`` leaves a setting as it is there."""
+"""The setting of a run for each parameter; ``None`` keeps the default of the setting."""
 
 
-@dataclass(kw_only=True, eq=False, repr=False)  # whose signature scikit-learn reads
+@dataclass(kw_only=True, eq=False, repr=False)  # scikit-learn reads the signature
 class _FlowEstimator(BaseEstimator):  # type: ignore[misc]  # untyped there
-    """What estimators share: from parameters to a run.
+    """The parameters that both estimators share, and their training.
+
+    A parameter that is ``None`` has the default of ``train.py``.
 
     Args:
-        activation: an option of the group, such as ``relu``, as ``init``, ``loss``, ``optimizer``
-            and ``scheduler`` are of theirs; ``None`` is what ``train.py`` takes, here and below.
-        init: how weights start.
-        depth: hidden layers.
-        width: units of each.
-        hidden_sizes: units of each, in place of both.
+        activation: option of the config group ``activation``, such as ``relu``.
+        init: option of the config group ``init``, the distribution of the initial weights.
+        depth: number of hidden layers.
+        width: number of units in each hidden layer.
+        hidden_sizes: number of units in each hidden layer, instead of ``depth`` and ``width``.
         normalization: ``layer`` or ``batch``.
-        dropout: share of the units that is left out in training.
-        loss: what is minimised.
-        optimizer: what minimises it.
-        lr: its step size.
-        scheduler: how the step size goes on.
-        batch_size: rows a step; all of them if there are not so many.
-        max_epochs: times that each row is seen.
-        n_seeds: networks, which predict together.
-        random_state: seed of the first network; the next one has the next seed.
+        dropout: probability that a hidden unit is dropped in training.
+        loss: option of the config group ``loss``.
+        optimizer: option of the config group ``optimizer``.
+        lr: learning rate.
+        scheduler: option of the config group ``scheduler``, the learning-rate schedule.
+        batch_size: number of rows per step; all rows if there are fewer.
+        max_epochs: number of epochs.
+        n_seeds: number of networks in the ensemble.
+        random_state: seed of the first network; the others have the following seeds.
         overrides: other settings of a run, such as ``["trainer.gradient_clip_norm=1"]``.
-        directory: a new one, where the run leaves its records; ``None`` for no files.
+        directory: a new run directory; ``None`` to write no files.
 
     Attributes:
         run_: the run, with its ``verdicts``, ``layers``, ``metrics``, ``network`` and ``draw()``.
-        n_features_in_: columns of the features.
-        feature_names_in_: their names, if they had any.
+        n_features_in_: number of features.
+        feature_names_in_: names of the features, if ``X`` had any.
     """
 
     activation: str | None = None
@@ -107,25 +108,25 @@ class _FlowEstimator(BaseEstimator):  # type: ignore[misc]  # untyped there
     directory: str | Path | None = None
 
     def _train(self, samples: Samples, **settings: Any) -> None:
-        """Train a run on all of the samples."""
+        """Train a run on all samples; ``settings`` are further settings of the run."""
         names = getattr(self, "feature_names_in_", None)
         if names is not None:
             samples = replace(samples, columns=number_columns(map(str, names)))
-        given = {key: getattr(self, name) for name, key in _SETTINGS.items()} | settings
-        typed = [f"{key}={_typed(value)}" for key, value in given.items() if value is not None]
-        all_of_it = [_ALL_ROWS, f"seed={_seed(self.random_state)}", *typed, *self.overrides]
+        values = {key: getattr(self, name) for name, key in _SETTINGS.items()} | settings
+        typed = [f"{key}={_typed(value)}" for key, value in values.items() if value is not None]
+        overrides = [_ALL_ROWS, f"seed={_seed(self.random_state)}", *typed, *self.overrides]
         if self.directory is not None:
-            self.run_ = train_on_samples(samples, all_of_it, Path(self.directory))
+            self.run_ = train_on_samples(samples, overrides, Path(self.directory))
             return
         if not any(one.startswith("logger=") for one in self.overrides):
-            all_of_it.append("logger=none")
+            overrides.append("logger=none")
         with TemporaryDirectory() as folder:
             self.run_ = train_on_samples(
-                samples, all_of_it, Path(folder) / "run", draws_picture=False
+                samples, overrides, Path(folder) / "run", draws_picture=False
             )
 
     def _values(self, X: Any) -> Tensor:
-        """What the networks say of rows together, ``[n_rows, n_values]``."""
+        """The mean over networks of :meth:`Ensemble.forward`, ``[n_rows, n_values]``."""
         check_is_fitted(self)
         features = np.array(validate_data(self, X, dtype=np.float64, reset=False))
         return self.run_.ensemble.values(features).mean(0)
@@ -139,13 +140,13 @@ def _has_probabilities(estimator: "FlowClassifier") -> bool:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class FlowClassifier(ClassifierMixin, _FlowEstimator):  # type: ignore[misc]  # untyped there
-    """Networks that tell classes apart: the mean of what ``n_seeds`` of them say.
+    """A classifier: an ensemble of ``n_seeds`` networks, whose predictions are averaged.
 
-    It takes the parameters of :class:`_FlowEstimator`, and
+    It has the parameters of :class:`_FlowEstimator` and one more.
 
     Args:
-        class_weight: how much a row of each class counts: ``balanced``, numbers in the order of
-            ``classes_``, or by class in a dictionary, 1 for the others.
+        class_weight: weight of a row of each class: ``balanced``, a list in the order of
+            ``classes_``, or a mapping from classes to weights, with 1 for missing classes.
 
     Attributes:
         classes_: the classes, sorted.
@@ -154,14 +155,14 @@ class FlowClassifier(ClassifierMixin, _FlowEstimator):  # type: ignore[misc]  # 
     class_weight: str | Sequence[float] | Mapping[Any, float] | None = None
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train on all rows.
+        """Train the networks on all rows.
 
         Args:
             X: numbers, ``[n_rows, n_features]``.
             y: classes of any kind, ``[n_rows]``.
 
         Raises:
-            ValueError: for rows that cannot be learnt from, or settings that no run can have.
+            ValueError: if the rows cannot be used for training, or a setting is not valid.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
@@ -195,20 +196,20 @@ class FlowClassifier(ClassifierMixin, _FlowEstimator):  # type: ignore[misc]  # 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class FlowRegressor(RegressorMixin, _FlowEstimator):  # type: ignore[misc]  # untyped there
-    """Networks that predict one number or several: the mean of what ``n_seeds`` of them say.
+    """A regressor: an ensemble of ``n_seeds`` networks, whose predictions are averaged.
 
-    It takes the parameters of :class:`_FlowEstimator`.
+    It has the parameters of :class:`_FlowEstimator`.
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train on all rows.
+        """Train the networks on all rows.
 
         Args:
             X: numbers, ``[n_rows, n_features]``.
             y: numbers, ``[n_rows]`` or ``[n_rows, n_targets]``.
 
         Raises:
-            ValueError: for rows that cannot be learnt from, or settings that no run can have.
+            ValueError: if the rows cannot be used for training, or a setting is not valid.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         if y.ndim == 2 and y.shape[1] == 1:
@@ -219,12 +220,12 @@ class FlowRegressor(RegressorMixin, _FlowEstimator):  # type: ignore[misc]  # un
         return self
 
     def predict(self, X: Any) -> Array:
-        """The numbers of each row, ``[n_rows]`` or ``[n_rows, n_targets]``, as in training."""
+        """The predicted numbers, ``[n_rows]`` or ``[n_rows, n_targets]`` as ``y`` in training."""
         values = self._values(X).numpy()
         return values[:, 0] if self._n_axes == 1 else values
 
     def __sklearn_tags__(self) -> Any:
-        """What it can do, for scikit-learn."""
+        """Tell scikit-learn that several targets are supported."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags

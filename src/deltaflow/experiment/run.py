@@ -155,8 +155,7 @@ def _train_alone(run: ActiveRun, bar: Progress | None) -> None:
     if run.progress is not None:
         start_from(trainer, run.progress)
     run.begin_training(trainer.strategy.root_device, [])
-    threads = None if run.progress is None else run.progress.threads
-    with configured_threads(config, run.module, run.data, threads):
+    with configured_threads(config, run.module, run.data, run.progress):
         state = None if run.progress is None else str(path)
         trainer.fit(run.module, datamodule=run.data, ckpt_path=state, weights_only=True)
         require_complete_training(trainer)

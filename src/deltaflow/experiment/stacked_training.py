@@ -56,8 +56,7 @@ def train_stack(runs: Sequence[ActiveRun], bar: Progress | None) -> None:
     for run in runs:
         run.begin_training(trainer.strategy.root_device, names)
     with picture_process(len(runs)) as drawer:
-        threads = None if first.progress is None else first.progress.threads
-        with configured_threads(config, stack, data, threads):
+        with configured_threads(config, stack, data, first.progress):
             trainer.fit(stack, datamodule=data)
             require_complete_training(trainer)
             for index, run in enumerate(runs):

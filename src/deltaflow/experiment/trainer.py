@@ -20,6 +20,7 @@ from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfil
 from omegaconf import DictConfig
 
 from deltaflow.data import ReplicaData
+from deltaflow.experiment.checkpoints.archive import Progress
 from deltaflow.experiment.checkpoints.storage import Storage
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
@@ -83,7 +84,10 @@ def make_trainer(
 
 @contextmanager
 def configured_threads(
-    config: DictConfig, module: StackedModule, data: ReplicaData, threads: int | None = None
+    config: DictConfig,
+    module: StackedModule,
+    data: ReplicaData,
+    progress: Progress | None = None,
 ) -> Iterator[None]:
     """Set the number of threads for a training, and restore PyTorch's number at the end.
 
@@ -96,15 +100,15 @@ def configured_threads(
         config: the configuration of any run of the training.
         module: the module to train.
         data: the training data.
-        threads: number of threads of the resumed training; ``None`` for a new training.
+        progress: the progress of the resumed training; ``None`` for a new training.
     """
     before = torch.get_num_threads()
     number = config.trainer.threads or before
     network = module.network
     in_parts = number_of_parts(network, data.batch_size) > 1
     if not in_parts and config.trainer.threads is None:
-        if threads is not None:
-            number = max(1, min(threads, os.cpu_count() or 1))
+        if progress is not None and progress.threads is not None:
+            number = max(1, min(progress.threads, os.cpu_count() or 1))
         elif not _threads_help(network, data, number):
             number = 1
     for one in module.runs if isinstance(module, Stack) else [module]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deltaflow.commands.analysis.parser import Parser
-from deltaflow.config.messages import entry_point, explain
+from deltaflow.config.messages import entry_point
 from deltaflow.config.names import named_classes
 from deltaflow.records import LAYERS, METRICS, Summary, differences, read_summary, read_table
 from deltaflow.system.errors import UserError
@@ -84,10 +84,7 @@ def _train(recorded: Summary, original: Path, directory: Path) -> Summary:
     from deltaflow.experiment.plan import RunPlan
     from deltaflow.experiment.run import run_alone
 
-    try:
-        config, choices = compose_run(recorded.overrides, directory)
-    except Exception as error:  # Hydra raises errors of many types
-        raise UserError(explain(error)) from error
+    config, choices = compose_run(recorded.overrides, directory)
     if identity(config) != recorded.identity:
         versions = ", ".join(f"{name} {version}" for name, version in recorded.versions.items())
         raise UserError(
