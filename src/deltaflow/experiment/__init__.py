@@ -1,1 +1,1 @@
-"""From a configuration to a result: objects are assembled, trained, judged and recorded."""
+"""Trains runs from their configurations: assembly, training, checkpoints, evaluation, results."""

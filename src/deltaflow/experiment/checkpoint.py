@@ -91,7 +91,7 @@ def read_checkpoint(directory: Path, activation: nn.Module | None = None) -> Tra
     Raises:
         ValueError: if the file is not a valid checkpoint.
     """
-    return read_archive(directory, partial(_kept, activation=activation))
+    return read_archive(directory, partial(_decoded, activation=activation))
 
 
 def trained_networks(
@@ -108,11 +108,11 @@ def trained_networks(
     )
 
 
-def _kept(checkpoint: Any, size: int, activation: nn.Module | None) -> TrainedNetworks:
+def _decoded(checkpoint: Any, size: int, activation: nn.Module | None) -> TrainedNetworks:
     """Decode the content of a checkpoint.
 
     Args:
-        checkpoint: what PyTorch has read.
+        checkpoint: the content that PyTorch has read.
         size: bytes of the file.
         activation: the activation, if it is a class of the user.
 

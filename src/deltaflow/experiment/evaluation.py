@@ -1,6 +1,5 @@
 """Evaluates a trained network on rows with known targets, if possible on rows it has not seen."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -44,7 +43,7 @@ def evaluate(
         return classes, {"confusion": asdict(counted)}
     if (numbers := evaluate_numbers(data, network, objective, replicas)) is not None:
         scores = zip(numbers.targets, numbers.r2.tolist(), numbers.rmse.tolist(), strict=True)
-        targets = [TargetFit(name, _finite(r2), _finite(rmse)) for name, r2, rmse in scores]
+        targets = [TargetFit(name, r2, rmse) for name, r2, rmse in scores]
         return numbers, {"fit": asdict(Fit(numbers.part, targets))}
     return None, {}
 
@@ -135,10 +134,6 @@ def _decisions(
     votes = torch.nn.functional.one_hot(taken[list(replicas)].long()).sum(0).argmax(-1)
     chosen = votes.cpu().numpy().reshape(_CELLS, _CELLS)
     return Decisions((x[0], x[-1], y[0], y[-1]), chosen, points, targets)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _part(data: ReplicaData) -> Part:

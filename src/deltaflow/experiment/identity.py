@@ -96,12 +96,12 @@ def _content(path: str) -> str:
         seen = file.stat()
         if not stat.S_ISREG(seen.st_mode):  # a pipe can be read only once
             return path
-        return _digest(file, seen.st_size, seen.st_mtime_ns)
+        return _file_sha256(file, seen.st_size, seen.st_mtime_ns)
     except (OSError, ValueError):
         return path
 
 
 @cache  # the runs of a sweep usually share a table
-def _digest(path: Path, _size: int, _changed: int) -> str:
+def _file_sha256(path: Path, _size: int, _changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

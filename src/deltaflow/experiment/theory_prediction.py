@@ -38,26 +38,30 @@ def predict_network(title: str, theory: Theory, input_second_moment: Array) -> N
 
 
 def draw_phase_diagram(
-    forecast: NetworkPrediction, input_second_moment: Array, runs: Sequence[PhasePoint]
+    prediction: NetworkPrediction, input_second_moment: Array, runs: Sequence[PhasePoint]
 ) -> Figure:
     """Draw the phase diagram of a network's activation, with the network in it.
 
     Args:
-        forecast: the prediction for the network.
+        prediction: the prediction for the network.
         input_second_moment: mean of x² over the features of each sample, ``[n_samples]``.
         runs: runs to show as points.
 
     Raises:
         ValueError: if the network has no hidden layer.
     """
-    theory = forecast.theory
+    theory = prediction.theory
     if not theory.depth:
         raise UserError(
             "A phase diagram is of layers between hidden layers. Found `network.depth=0`. "
             "Use `network.depth=1` or more."
         )
     here = theory.typical_variances()
-    edge = forecast.edge.sigma_w * (1 - theory.dropout) ** 0.5 if forecast.edge else forecast.limit
+    edge = (
+        prediction.edge.sigma_w * (1 - theory.dropout) ** 0.5
+        if prediction.edge
+        else prediction.limit
+    )
     weights = [here[0], *(run.weight_variance for run in runs)]
     biases = [here[1], *(run.bias_variance for run in runs)]
     diagram = phase_diagram(
@@ -67,7 +71,7 @@ def draw_phase_diagram(
         theory.starts(input_second_moment)[0][1],
         theory.dropout,
     )
-    return phase_picture(diagram, forecast.title, here, forecast.edge, runs)
+    return phase_picture(diagram, prediction.title, here, prediction.edge, runs)
 
 
 def prediction_title(

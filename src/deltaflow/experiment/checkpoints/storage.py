@@ -1,4 +1,4 @@
-"""Holds and writes checkpoints, of a lone run or of the runs of a stack."""
+"""Holds and writes checkpoints, of a single run or of the runs of a stack."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from deltaflow.training.stack import Stack
 
 
 class Storage(TorchCheckpointIO):
-    """Lightning's checkpoint IO for a lone run, with atomic writes.
+    """Lightning's checkpoint IO for a single run, with atomic writes.
 
     A new checkpoint is written beside the old one and then renamed. Lightning would write it into
     the system's temporary folder and move it, which is a copy, and not atomic, if the folder is
