@@ -32,9 +32,9 @@ from deltaflow.data.files.table_file import TableFile, open_table
 from deltaflow.data.samples import Samples
 from deltaflow.data.tables.columns import read_column, refuse_identifiers
 from deltaflow.data.tables.contents import Found
-from deltaflow.data.tables.doubts import outliers, row_numbers, spellings
 from deltaflow.data.tables.inputs import complete_rows, encode_inputs
-from deltaflow.data.tables.known import read_categories
+from deltaflow.data.tables.known_columns import read_categories
+from deltaflow.data.tables.parsing import word
 from deltaflow.data.tables.problems import (
     MANY,
     Problem,
@@ -43,8 +43,8 @@ from deltaflow.data.tables.problems import (
     describe,
 )
 from deltaflow.data.tables.selection import Selection, select
+from deltaflow.data.tables.suspicious_values import outliers, row_numbers, spellings
 from deltaflow.data.tables.targets import Goal, goal
-from deltaflow.data.tables.words import word
 from deltaflow.nn.task import Classification
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing

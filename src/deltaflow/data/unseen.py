@@ -14,9 +14,9 @@ from deltaflow.data.files.table_file import open_table
 from deltaflow.data.preprocessing import Preprocessing, encode
 from deltaflow.data.tables.columns import classes, read_column
 from deltaflow.data.tables.contents import Content
-from deltaflow.data.tables.known import read_as, refuse_new
+from deltaflow.data.tables.known_columns import read_as, refuse_new
+from deltaflow.data.tables.parsing import word
 from deltaflow.data.tables.problems import MANY, Problem, ProblemKind, UnusableColumnError, listed
-from deltaflow.data.tables.words import word
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 from deltaflow.system.memory import require_memory

@@ -27,19 +27,19 @@ from deltaflow.data.tables.contents import (
     unusable,
 )
 from deltaflow.data.tables.dates import FORMS, TIMES, days, form_of, typed_days
+from deltaflow.data.tables.parsing import (
+    MISSING_AMONG_NUMBERS,
+    MISSING_WORDS,
+    is_date,
+    is_numeric,
+    number,
+)
 from deltaflow.data.tables.problems import (
     GREATEST,
     MAX_CATEGORIES,
     Problem,
     ProblemKind,
     UnusableColumnError,
-)
-from deltaflow.data.tables.words import (
-    MISSING_AMONG_NUMBERS,
-    MISSING_WORDS,
-    is_date,
-    is_numeric,
-    number,
 )
 from deltaflow.system.escaping import brief
 

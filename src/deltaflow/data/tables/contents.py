@@ -8,8 +8,8 @@ import polars as pl
 
 from deltaflow.data.columns import Array, Kind
 from deltaflow.data.files.delimited import Texts
+from deltaflow.data.tables.parsing import MISSING_WORDS, word
 from deltaflow.data.tables.problems import Problem, ProblemKind, UnusableColumnError
-from deltaflow.data.tables.words import MISSING_WORDS, word
 from deltaflow.system.escaping import brief
 
 Content = Array | Texts

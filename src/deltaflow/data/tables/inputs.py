@@ -8,9 +8,9 @@ from deltaflow.data.columns import Array, Column, Kind
 from deltaflow.data.files.delimited import Texts
 from deltaflow.data.preprocessing import encode
 from deltaflow.data.tables.contents import Found
+from deltaflow.data.tables.parsing import word
 from deltaflow.data.tables.problems import cell
 from deltaflow.data.tables.selection import Selection
-from deltaflow.data.tables.words import word
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 from deltaflow.system.memory import require_memory

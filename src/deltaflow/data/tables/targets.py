@@ -8,9 +8,9 @@ import numpy as np
 from deltaflow.data.columns import Array, Kind
 from deltaflow.data.tables.columns import classes, refuse_identifiers
 from deltaflow.data.tables.contents import Found
+from deltaflow.data.tables.parsing import word
 from deltaflow.data.tables.problems import UnusableColumnError, cell, describe
 from deltaflow.data.tables.selection import Selection
-from deltaflow.data.tables.words import word
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal

@@ -22,8 +22,8 @@ from deltaflow.data.tables.contents import (
     unusable,
 )
 from deltaflow.data.tables.dates import days
+from deltaflow.data.tables.parsing import number, word
 from deltaflow.data.tables.problems import ProblemKind
-from deltaflow.data.tables.words import number, word
 from deltaflow.system.escaping import brief, listing
 
 _TRAINED_ON = {
