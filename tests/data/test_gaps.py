@@ -69,8 +69,8 @@ def test_the_preprocessing_outlives_its_file(tmp_path):
     frame.write_csv(tmp_path / "t.csv")
     rules = {"missing": "median", "dates": "days", "order": {"grade": GRADES}}
     samples = table(str(tmp_path / "t.csv"), "kind", **rules)
-    learnt = Preprocessing.learnt(samples, np.arange(60), standardize=True)
-    assert learnt.primitives()["fill"] == learnt.fill
+    learnt = Preprocessing.fit(samples, np.arange(60), standardize=True)
+    assert learnt.to_primitives()["fill"] == learnt.fill
     assert len(learnt.fill) == samples.features.shape[1] == len(learnt.center)
 
 
@@ -142,12 +142,12 @@ def test_a_gap_may_say_more_than_the_value(read):
 def test_gaps_are_filled_by_the_training_part_alone(read):
     numbers = [1.0, 2.0, 4.0, None, 100.0, None, *[7.0] * (N - 6)]
     samples = read({"n": numbers}, missing="median")
-    learnt = Preprocessing.learnt(samples, np.array([0, 1, 2, 3]), standardize=False)
+    learnt = Preprocessing.fit(samples, np.array([0, 1, 2, 3]), standardize=False)
     found = learnt.inputs(samples.features)
     place = [c.name for c in samples.columns].index("n")
     assert found[3:6, place].tolist() == [2, 100, 2]
     with pytest.raises(ValueError, match=r"none of `n` in its 2 rows\. Use `data\.drop=\[n\]`"):
-        Preprocessing.learnt(samples, np.array([3, 5]), standardize=True)
+        Preprocessing.fit(samples, np.array([3, 5]), standardize=True)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_dates_in_one_form_are_days(texts, days, read):
     made, found = column(samples, "day")
     assert made.kind is Kind.DATE
     np.testing.assert_allclose(found[:2, 0], days)
-    learnt = Preprocessing.learnt(samples, np.arange(N), standardize=True)
+    learnt = Preprocessing.fit(samples, np.arange(N), standardize=True)
     again = read_unseen({"x": [1.0], "day": [texts[0]]}, learnt)
     np.testing.assert_allclose(again.features[0, 1], days[0])
     with pytest.raises(ValueError, match=r"Found `soon` in column `day`, data row 1 .*such as %"):
@@ -202,7 +202,7 @@ def test_an_order_is_a_number(read):
     made, found = column(samples, "size")
     assert (made.kind, made.categories) == (Kind.ORDER, ("small", "medium", "large"))
     assert found[:4, 0].tolist() == [0, 2, 1, 0]
-    learnt = Preprocessing.learnt(samples, np.arange(N), standardize=True)
+    learnt = Preprocessing.fit(samples, np.arange(N), standardize=True)
     assert learnt.scale[1] == pytest.approx(np.std([0, 2, 1, 0]))
     again = read_unseen({"x": [1.0], "size": ["large"]}, learnt)
     assert again.features[0].tolist() == [1, 2]

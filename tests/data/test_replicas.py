@@ -98,7 +98,7 @@ def test_only_numeric_features_are_standardised():
     draw = np.random.default_rng(0)
     features = np.column_stack([draw.integers(0, 2, N), 5 + 3 * draw.standard_normal((N, 2))])
     samples = Samples.classes(features, np.arange(N) % 2)
-    kinds = (Kind.TRUTH, Kind.NUMBER, Kind.NUMBER)
+    kinds = (Kind.BOOLEAN, Kind.NUMBER, Kind.NUMBER)
     columns = [Column(f"x{k}", kind, 1) for k, kind in enumerate(kinds)]
     masked = dataclasses.replace(samples, columns=columns)
     all_numeric, some, plain = (
@@ -267,7 +267,7 @@ def test_more_classes_than_rows_of_a_part_are_refused():
 @pytest.mark.parametrize("batch_size", [16, None])
 def test_replicas_with_other_label_noise_are_served_together_as_alone(batch_size):
     clean = module_of(numbered(), seeds=[3, 4], batch_size=batch_size)
-    noisy = clean.serving([4], label_noise=0.3)
+    noisy = clean.for_replicas([4], label_noise=0.3)
     alone = ReplicaDataModule(
         numbered(), [4], batch_size, (0.6, 0.2, 0.2), 0, False, None, 0.3, torch.float64
     )
@@ -280,13 +280,13 @@ def test_replicas_with_other_label_noise_are_served_together_as_alone(batch_size
         assert torch.equal(y, torch.cat([y_clean, y_noisy]))
     changed = noisy.training_targets(90) != clean.training_targets(90)
     assert changed.sum() == 27
-    again = noisy.serving([3], label_noise=0.0)
+    again = noisy.for_replicas([3], label_noise=0.0)
     assert torch.equal(again.training_targets(90), clean.training_targets(90))
 
 
 def test_numbers_have_no_labels_to_confuse():
     with pytest.raises(ValueError, match="replaces classes by others"):
-        module_of(numbered(n_targets=1)).serving([0], label_noise=0.1)
+        module_of(numbered(n_targets=1)).for_replicas([0], label_noise=0.1)
 
 
 def test_classes_are_counted_by_the_labels_that_are_trained_on():
@@ -294,6 +294,6 @@ def test_classes_are_counted_by_the_labels_that_are_trained_on():
     samples = Samples.classes(np.arange(50.0)[:, None], labels, ["a", "b"])
     data = ReplicaDataModule(samples, [0], None, (0.6, 0.2, 0.2), 0, standardize=True)
     assert data.task.counts == (18, 12)
-    noisy = data.serving([1], label_noise=1.0)
+    noisy = data.for_replicas([1], label_noise=1.0)
     assert noisy.task.counts == (12, 18)
     assert data.task.counts == (18, 12)

@@ -54,7 +54,7 @@ def test_each_column_becomes_what_it_is(name, read):
     assert reading.columns == (
         Column("size", Kind.NUMBER, 1),
         Column("colour", Kind.CATEGORY, 3, categories=("blue", "green", "red")),
-        Column("wild", Kind.TRUTH, 1),
+        Column("wild", Kind.BOOLEAN, 1),
         Column("planet", Kind.CATEGORY, left_out="always earth"),
     )
 

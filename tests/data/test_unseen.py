@@ -8,7 +8,7 @@ from deltaflow.data import Column, Kind, Preprocessing, read_unseen
 COLUMNS = (
     Column("size", Kind.NUMBER, 1),
     Column("colour", Kind.CATEGORY, 3, categories=("blue", "green", "red")),
-    Column("wild", Kind.TRUTH, 1),
+    Column("wild", Kind.BOOLEAN, 1),
     Column("planet", Kind.CATEGORY, left_out="always earth"),
     Column("zip", Kind.CATEGORY, 2, categories=("01", "1a")),
 )

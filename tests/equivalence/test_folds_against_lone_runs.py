@@ -36,10 +36,10 @@ def test_each_fold_has_the_numbers_of_a_lone_run(folded, tmp_path, monkeypatch):
     for fold in range(5):
 
         def one(samples, shares, seeds, folds, fold=fold):
-            return preparation.divisions(samples, shares, seeds, 5)[fold : fold + 1]
+            return preparation.splits(samples, shares, seeds, 5)[fold : fold + 1]
 
         with monkeypatch.context() as patch:
-            patch.setattr(replicas, "divisions", one)
+            patch.setattr(replicas, "splits", one)
             lone = run([*settings[:3], *settings[4:], "n_seeds=1"], tmp_path / str(fold))
         for name, columns in (("metrics", 5), ("layers", 8)):
             whole = getattr(made, name).filter(pl.col("fold") == fold, pl.col("seed") == 3)

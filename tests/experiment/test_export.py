@@ -53,7 +53,7 @@ def test_onnx_runtime_predicts_the_same(case):
     if chosen is not None:
         assert found["class"].tolist() == chosen
     notes = json.loads(session.get_modelmeta().custom_metadata_map["deltaflow"])
-    assert notes["preprocessing"] == trained.kept.preprocessing.primitives()
+    assert notes["preprocessing"] == trained.kept.preprocessing.to_primitives()
 
 
 def test_torchscript_predicts_the_same(case):
@@ -77,7 +77,7 @@ def test_torchscript_predicts_the_same(case):
 def test_plain_weights_are_those_of_plain_networks(case):
     _, trained, *_ = case
     found = torch.load(io.BytesIO(export(trained.ensemble, "state_dict")), weights_only=True)
-    assert found["preprocessing"] == trained.kept.preprocessing.primitives()
+    assert found["preprocessing"] == trained.kept.preprocessing.to_primitives()
     for r, state in enumerate(found["networks"]):
         plain = trained.network.replica(r)
         expected = {name: value.clone() for name, value in plain.state_dict().items()}

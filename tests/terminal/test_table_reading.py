@@ -9,7 +9,7 @@ from deltaflow.terminal.table_reading import print_reading
 COLUMNS = (
     Column("size", Kind.NUMBER, 1),
     Column("colour", Kind.CATEGORY, 3, categories=("blue", "green", "red")),
-    Column("wild", Kind.TRUTH, 1),
+    Column("wild", Kind.BOOLEAN, 1),
     Column("planet", Kind.CATEGORY, left_out="always earth"),
     Column("", None, left_out="no name"),
 )

@@ -17,7 +17,7 @@ class Kind(StrEnum):
 
     NUMBER = "number"
     CATEGORY = "category"
-    TRUTH = "true/false"
+    BOOLEAN = "true/false"
     ORDER = "ordered category"
     DATE = "date"
 
@@ -87,7 +87,7 @@ class Reading:
         return row if self.rows is None else int(self.rows[row])
 
     def record(self) -> dict[str, Any]:
-        """The same as JSON values, for ``summary.json``."""
+        """Convert to JSON values, for ``summary.json``."""
         return {
             "path": self.path,
             "rows": self.n_rows,

@@ -13,7 +13,7 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 
 
-def divisions(
+def splits(
     samples: Samples, shares: Sequence[float], seeds: Sequence[int], folds: int | None
 ) -> list[list[Array]]:
     """Split the rows into training, validation and test, once per seed and fold.
@@ -64,7 +64,7 @@ def _train_and_validation(
     samples: Samples, rest: Array, n_train: int, shares: Sequence[float], seed: int
 ) -> list[Array]:
     if not shares[1]:
-        return [thin_out(samples, rest, n_train, seed), np.arange(0)]
+        return [subsample(samples, rest, n_train, seed), np.arange(0)]
     n_validation = len(rest) - n_train
     if not n_validation or not n_train or min(n_validation, n_train) < len(_names(samples)):
         raise UserError(
@@ -135,7 +135,7 @@ def _rarest(samples: Samples) -> str:
     return _names(samples)[int(np.bincount(samples.targets).argmin())]
 
 
-def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
+def subsample(samples: Samples, rows: Array, count: int, seed: int) -> Array:
     """Choose ``count`` of the rows at random, stratified by class.
 
     scikit-learn's splitter is not used: it raises an error if the other rows lack a class.
@@ -168,7 +168,7 @@ def thin_out(samples: Samples, rows: Array, count: int, seed: int) -> Array:
     return np.sort(shuffled[np.argsort(quantile, kind="stable")[:count]])
 
 
-def confuse_labels(targets: Array, task: Task, rows: Array, share: float, seed: int) -> Array:
+def add_label_noise(targets: Array, task: Task, rows: Array, share: float, seed: int) -> Array:
     """Replace the labels in a share of the rows by another class, chosen at random.
 
     Large networks memorise such labels (Zhang et al. 2017, arXiv:1611.03530).

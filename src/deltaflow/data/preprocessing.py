@@ -16,7 +16,7 @@ from deltaflow.data.files.delimited import Texts
 from deltaflow.data.samples import Samples
 from deltaflow.data.tables.contents import Content, gaps
 from deltaflow.data.tables.dates import FORMS
-from deltaflow.data.tables.selection import dropping
+from deltaflow.data.tables.selection import drop_override
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.records import WrongFieldError
 from deltaflow.system.errors import UserError
@@ -62,7 +62,7 @@ class Preprocessing:
     fill: Annotated[Sequence[float], MOST_COLUMNS] = ()
 
     @classmethod
-    def learnt(cls, samples: Samples, train: Array, standardize: bool) -> "Preprocessing":
+    def fit(cls, samples: Samples, train: Array, standardize: bool) -> "Preprocessing":
         """Compute the preprocessing from the training rows.
 
         Args:
@@ -83,7 +83,7 @@ class Preprocessing:
         features = samples.features[train]
         fill: list[float] = []
         if samples.fills_gaps:
-            fill = _usual(samples.columns, features)
+            fill = _fill_values(samples.columns, features)
             features = np.where(np.isnan(features), fill, features)
         center, scale = _moments(features, np.array(numeric) & standardize)
         task, reading = samples.task, samples.reading
@@ -131,8 +131,8 @@ class Preprocessing:
         """The part that differs between folds."""
         return Moments(**{one.name: getattr(self, one.name) for one in fields(Moments)})
 
-    def primitives(self) -> dict[str, Any]:
-        """The same as lists, texts and numbers, for a checkpoint."""
+    def to_primitives(self) -> dict[str, Any]:
+        """Convert to lists, texts and numbers, for a checkpoint."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return found
 
@@ -201,7 +201,7 @@ def encode(contents: Iterable[tuple[Column, Content]], n_rows: int, n_inputs: in
     return features
 
 
-def _usual(columns: Sequence[Column], features: Array) -> list[float]:
+def _fill_values(columns: Sequence[Column], features: Array) -> list[float]:
     """The fill value of each input: the median of numbers, else the most frequent value."""
     fill: list[float] = []
     for column in columns:
@@ -211,7 +211,7 @@ def _usual(columns: Sequence[Column], features: Array) -> list[float]:
             raise UserError(
                 "The training part must have a value of each column. Found none of "
                 f"`{brief(column.name)}` in its {len(features)} rows. Use "
-                f"`{dropping([column.name])}`, besides what is left out already."
+                f"`{drop_override([column.name])}`, besides what is left out already."
             )
         if column.kind is not None and column.kind.is_numeric:
             fill += np.median(there, axis=0).tolist()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deltaflow.data.batches import Batch, EvaluationBatches, TrainingBatches, of_folds
 from deltaflow.data.columns import Array
-from deltaflow.data.preparation import confuse_labels, divisions, thin_out
+from deltaflow.data.preparation import add_label_noise, splits, subsample
 from deltaflow.data.preprocessing import Preprocessing
 from deltaflow.data.samples import Samples
 from deltaflow.nn.task import Classification, joint_task
@@ -73,16 +73,16 @@ class ReplicaData:
     ) -> None:
         super().__init__()
         by_seed = list(split_seeds or [split_seed])
-        folded = divisions(samples, split, by_seed, folds)
+        folded = splits(samples, split, by_seed, folds)
         self.n_folds = len(folded)
         self._split_seeds = [seed for seed in by_seed for _ in range(folds or 1)]
         if train_rows is not None:
             for rows, seed in zip(folded, self._split_seeds, strict=True):
-                rows[0] = thin_out(samples, rows[0], train_rows, seed)
+                rows[0] = subsample(samples, rows[0], train_rows, seed)
         self._train = [train for train, _, _ in folded]
         n_train = len(self._train[0])
         self.preprocessings = [
-            Preprocessing.learnt(samples, train, standardize) for train in self._train
+            Preprocessing.fit(samples, train, standardize) for train in self._train
         ]
         self.task = joint_task([one.task for one in self.preprocessings])
         self.tasks = [self.task]
@@ -101,10 +101,10 @@ class ReplicaData:
         self._parts = [_stacked(whole, rows) for rows in zip(*folded, strict=True)]
         self._n_rows = [[len(rows) for rows in part] for part in zip(*folded, strict=True)]
         self._labels: Tensor | None = None  # [R, n_rows] of the training part, if replicas differ
-        self._confused = partial(confuse_labels, samples.targets, samples.task)
+        self._confused = partial(add_label_noise, samples.targets, samples.task)
         self._confuse(label_noise)
 
-    def serving(self, seeds: Sequence[int], label_noise: float) -> Self:
+    def for_replicas(self, seeds: Sequence[int], label_noise: float) -> Self:
         """Serve the same samples to other replicas.
 
         Args:

@@ -1,4 +1,4 @@
-"""Reads a table of the user as samples.
+"""Reads a user's table as samples.
 
 The meaning of columns is inferred from their values; settings can change it:
 
@@ -31,12 +31,12 @@ from deltaflow.data.files.formats import refuse_data_for_header
 from deltaflow.data.files.table_file import TableFile, open_table
 from deltaflow.data.samples import Samples
 from deltaflow.data.tables.columns import read_column, refuse_identifiers
-from deltaflow.data.tables.contents import Found
+from deltaflow.data.tables.contents import ReadColumn
 from deltaflow.data.tables.inputs import complete_rows, encode_inputs
 from deltaflow.data.tables.known_columns import read_categories
-from deltaflow.data.tables.parsing import word
+from deltaflow.data.tables.parsing import value_text
 from deltaflow.data.tables.problems import (
-    MANY,
+    MAX_PROBLEMS,
     Problem,
     ProblemKind,
     UnusableColumnError,
@@ -44,7 +44,7 @@ from deltaflow.data.tables.problems import (
 )
 from deltaflow.data.tables.selection import Selection, select
 from deltaflow.data.tables.suspicious_values import outliers, row_numbers, spellings
-from deltaflow.data.tables.targets import Goal, goal
+from deltaflow.data.tables.targets import TableTargets, read_targets
 from deltaflow.nn.task import Classification
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing
@@ -108,7 +108,7 @@ def table(
     n_all = len(next(iter(read.values())).content)
     if kept is not None:
         read = {name: found.take(kept) for name, found in read.items()}
-    wanted = goal([read.pop(name) for name in selection.targets], task, selection)
+    wanted = read_targets([read.pop(name) for name in selection.targets], task, selection)
     indicates = missing == "indicator"
     columns, matrix = encode_inputs(read, selection, orders, indicates, len(wanted.targets))
     reading = _reading(file, selection, wanted, columns, kept, n_all)
@@ -122,7 +122,7 @@ def _orders(order: Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
     """The categories of each ordered column, as texts."""
     orders: dict[str, tuple[str, ...]] = {}
     for name, values in dict(order or {}).items():
-        words = [word(v) for v in values] if isinstance(values, list | tuple) else []
+        words = [value_text(v) for v in values] if isinstance(values, list | tuple) else []
         if len(set(words)) < max(2, len(words)):
             raise UserError(
                 "`data.order` must list the categories of a column, each once, from the least to "
@@ -139,13 +139,13 @@ def _read(
     orders: Mapping[str, Sequence[str]],
     missing: str,
     dates: str,
-) -> dict[str, Found]:
+) -> dict[str, ReadColumn]:
     """Read every column; the problems of all columns are reported in one error."""
     names = [*selection.targets, *selection.features]
     unread = list(zip(names, file.read(names, list(orders)), strict=True))[::-1]
-    read: dict[str, Found] = {}
+    read: dict[str, ReadColumn] = {}
     problems: list[Problem] = []
-    while unread and len(problems) < MANY:  # popped, to hold a large table only once
+    while unread and len(problems) < MAX_PROBLEMS:  # popped, to hold a large table only once
         name, raw = unread.pop()
         try:
             if name in orders:
@@ -181,7 +181,7 @@ def _read(
 def _reading(
     file: TableFile,
     selection: Selection,
-    wanted: Goal,
+    wanted: TableTargets,
     columns: Sequence[Column],
     kept: Array | None,
     n_all: int,
@@ -226,7 +226,7 @@ def _warn(columns: Sequence[Column], samples: Samples, selection: Selection) -> 
     alike = [p for c in columns for p in spellings(c.name, c.categories)] + alike
     for problems in ([] if is_curve else row_numbers(names, numbers), far, alike):
         if problems:
-            found = [replace(p, row=_file_row(samples, p.row)) for p in problems[:MANY]]
+            found = [replace(p, row=_file_row(samples, p.row)) for p in problems[:MAX_PROBLEMS]]
             warnings.warn(describe(found, selection), stacklevel=3)
 
 

@@ -15,8 +15,14 @@ from deltaflow.data.preprocessing import Preprocessing, encode
 from deltaflow.data.tables.columns import classes, read_column
 from deltaflow.data.tables.contents import Content
 from deltaflow.data.tables.known_columns import read_as, refuse_new
-from deltaflow.data.tables.parsing import word
-from deltaflow.data.tables.problems import MANY, Problem, ProblemKind, UnusableColumnError, listed
+from deltaflow.data.tables.parsing import value_text
+from deltaflow.data.tables.problems import (
+    MAX_PROBLEMS,
+    Problem,
+    ProblemKind,
+    UnusableColumnError,
+    listed,
+)
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
 from deltaflow.system.memory import require_memory
@@ -56,7 +62,7 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
     """
     used = [column for column in preprocessing.columns if column.n_inputs]
     goals = list(preprocessing.targets or filter(None, [preprocessing.target]))
-    plain = (Kind.NUMBER, Kind.TRUTH)
+    plain = (Kind.NUMBER, Kind.BOOLEAN)
     texts = [column.name for column in used if column.kind not in plain]
     raw, names, where = _raw(table, [column.name for column in used], goals, texts)
     problems: list[Problem] = []
@@ -76,7 +82,7 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
         except UnusableColumnError as error:
             problems.append(error.problem)
     if problems:
-        raise UserError(listed(problems[:MANY], where))
+        raise UserError(listed(problems[:MAX_PROBLEMS], where))
     n_rows, n_inputs = len(contents[0][1]), sum(column.n_inputs for column in used)
     require_memory(
         8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {where}", "Use fewer rows."
@@ -143,7 +149,7 @@ def _targets(
     if not preprocessing.classes:
         return np.column_stack([np.asarray(content) for content in contents]), judged
     values, codes = classes(contents[0])
-    words = [word(value) for value in values]
+    words = [value_text(value) for value in values]
     whole = np.full(len(read[0].content), -1)
     whole[judged] = codes  # so that a message names the row of the table
     note = f"known are {listing(preprocessing.classes)}"

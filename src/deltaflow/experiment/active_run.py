@@ -110,7 +110,7 @@ class ActiveRun:
         seeds = builders.own_seeds(config)
         noise = config.data.label_noise
         self.data = (
-            shared.serving(seeds, noise)
+            shared.for_replicas(seeds, noise)
             if shared
             else assembly.datamodule(config, self.plan.samples)
         )

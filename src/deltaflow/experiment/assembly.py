@@ -74,7 +74,7 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
     own_prediction = type(objective).predict is not Objective.predict
     kept = {
         "architecture": architecture,
-        "preprocessing": data.preprocessing.primitives(),
+        "preprocessing": data.preprocessing.to_primitives(),
         "folds": folds_of(data.preprocessings),
         "head": None if own_prediction else asdict(objective.head),
     }

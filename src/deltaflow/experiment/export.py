@@ -137,7 +137,7 @@ def _with_columns(model: Any, ensemble: Ensemble) -> bytes:
         del graph.input[:]
         for k, column in enumerate(columns):
             kind = "STRING" if _is_text(column) else "DOUBLE"
-            if column.kind is Kind.TRUTH and not fill:
+            if column.kind is Kind.BOOLEAN and not fill:
                 kind = "BOOL"
             graph.input.append(
                 helper.make_tensor_value_info(column.name, getattr(TensorProto, kind), ["rows"])
@@ -224,7 +224,7 @@ def _example(ensemble: Ensemble) -> Tensor:
 
 def _notes(ensemble: Ensemble) -> dict[str, Any]:
     return {
-        "preprocessing": ensemble.preprocessing.primitives(),
+        "preprocessing": ensemble.preprocessing.to_primitives(),
         "folds": folds_of(ensemble.preprocessings),
         "head": asdict(ensemble.head),
     }

@@ -53,7 +53,7 @@ class Forecaster:
         key = OmegaConf.to_yaml(config.data), config.trainer.precision
         if key != self._key:
             self._data, self._key = assembly.datamodule(config), key
-        return self._data.serving(builders.own_seeds(config), config.data.label_noise)
+        return self._data.for_replicas(builders.own_seeds(config), config.data.label_noise)
 
     def has_classes(self, config: DictConfig) -> bool:
         """Whether the target of a configuration is a class, not a number."""

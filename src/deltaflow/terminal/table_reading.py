@@ -98,7 +98,7 @@ def _treatment(column: Column, standardize: bool) -> tuple[str, str]:
     elif column.kind is Kind.ORDER:
         kind = f"{kind} ({len(names)})"
         how = f", 0 for {brief(names[0])} to {len(names) - 1} for {brief(names[-1])}{how}"
-    elif column.kind is Kind.TRUTH:
+    elif column.kind is Kind.BOOLEAN:
         how = ", 0 or 1"
     elif column.kind is Kind.DATE:
         how = f", in days{how}"

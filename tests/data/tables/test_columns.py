@@ -71,7 +71,7 @@ def test_numbers_are_numbers_however_they_are_stored(values, numbers):
 )
 def test_truth_values_are_true_or_false(values):
     kind, found = read(values)
-    assert kind is Kind.TRUTH
+    assert kind is Kind.BOOLEAN
     assert found == [True, False, True]
 
 

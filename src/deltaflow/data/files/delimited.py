@@ -39,8 +39,8 @@ class Texts:
         values: the different texts, in order of first appearance.
         codes: the index in ``values`` of each row, ``[n_rows]``, int32.
         signs: decimal separators that numbers in the column may have.
-        usual: those that are decimal separators in other columns of the file, so they do not
-            separate thousands in this one.
+        usual: decimal separators in other columns of the file, which do not separate thousands in
+            this one.
     """
 
     values: list[str]

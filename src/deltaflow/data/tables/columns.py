@@ -17,12 +17,12 @@ from deltaflow.data.columns import Array, Kind
 from deltaflow.data.files.delimited import GROUPED, Texts
 from deltaflow.data.tables.contents import (
     Content,
-    Found,
+    ReadColumn,
     first,
     first_gap,
-    only,
+    insert_gaps,
     rows,
-    spread,
+    select_values,
     strings,
     unusable,
 )
@@ -50,7 +50,7 @@ DATES = (pl.Date, pl.Datetime, *_TIME_TYPES)
 """Polars types that are read as dates or times."""
 
 
-def read_column(name: str, raw: Content | pl.Series) -> Found:
+def read_column(name: str, raw: Content | pl.Series) -> ReadColumn:
     """Infer the kind of a column and convert its values.
 
     Args:
@@ -63,15 +63,15 @@ def read_column(name: str, raw: Content | pl.Series) -> Found:
     if isinstance(raw, pl.Series) and raw.dtype in DATES:
         form = TIMES if raw.dtype in _TIME_TYPES else FORMS[0]
         first_one = str(raw[int(raw.is_not_null().arg_max() or 0)])
-        return Found(None if raw.null_count() == len(raw) else Kind.DATE, typed_days(raw), form,
-                     first_one)  # fmt: skip
+        kind = None if raw.null_count() == len(raw) else Kind.DATE
+        return ReadColumn(kind, typed_days(raw), form, first_one)
     content = _from_polars(name, raw) if isinstance(raw, pl.Series) else raw
     if isinstance(content, Texts):
         return _read_texts(name, content)
     if content.dtype == bool:
-        return Found(Kind.TRUTH, content)
+        return ReadColumn(Kind.BOOLEAN, content)
     is_there = not np.isnan(content).all()
-    return Found(Kind.NUMBER if is_there else None, _finite(name, content))
+    return ReadColumn(Kind.NUMBER if is_there else None, _finite(name, content))
 
 
 def classes(content: Content) -> tuple[list[float | bool | str], Array]:
@@ -118,7 +118,7 @@ def _from_polars(name: str, series: pl.Series) -> Content:
     raise unusable(ProblemKind.NESTED, name, str(dtype))
 
 
-def _read_texts(name: str, texts: Texts) -> Found:
+def _read_texts(name: str, texts: Texts) -> ReadColumn:
     """Infer the kind of a column of texts; gaps do not count."""
     lower = [value.lower() for value in texts.values]
     like = [number(v, texts.signs) is not None or is_numeric(v) or is_date(v) for v in texts.values]
@@ -128,23 +128,23 @@ def _read_texts(name: str, texts: Texts) -> Found:
         words |= [value in MISSING_AMONG_NUMBERS for value in lower]
     gone = rows(texts, words)
     if gone.all():
-        return Found(None, np.full(len(texts), np.nan), gap=first_gap(texts, gone))
+        return ReadColumn(None, np.full(len(texts), np.nan), gap=first_gap(texts, gone))
     if not gone.any():
         return _read_present(name, texts)
     try:
-        found = _read_present(name, only(texts, ~words, texts.codes[~gone]))
+        found = _read_present(name, select_values(texts, ~words, texts.codes[~gone]))
     except UnusableColumnError as error:
-        raise UnusableColumnError(_moved(error.problem, gone)) from None
-    return replace(found, content=spread(found.content, gone), gap=first_gap(texts, gone))
+        raise UnusableColumnError(_with_table_row(error.problem, gone)) from None
+    return replace(found, content=insert_gaps(found.content, gone), gap=first_gap(texts, gone))
 
 
-def _read_present(name: str, texts: Texts) -> Found:
+def _read_present(name: str, texts: Texts) -> ReadColumn:
     values, n_rows = texts.values, len(texts.codes)
     numbers = [number(value, texts.signs) for value in values]
     if None not in numbers:
-        _refuse_doubtful(name, texts)
+        _refuse_ambiguous(name, texts)
         found = np.array(numbers, dtype=np.float64)[texts.codes]
-        return Found(Kind.NUMBER, _finite(name, found))
+        return ReadColumn(Kind.NUMBER, _finite(name, found))
     dates = rows(texts, [is_date(value) for value in values])
     if 2 * dates.sum() > n_rows:
         return _read_dates(name, texts, dates)
@@ -156,11 +156,11 @@ def _read_present(name: str, texts: Texts) -> Found:
         raise unusable(ProblemKind.NOT_PLAIN, name, f"`{brief(value)}`", row, note)
     lower = [value.lower() for value in values]
     if set(lower) <= {"true", "false"}:
-        return Found(Kind.TRUTH, rows(texts, [value == "true" for value in lower]))
-    return Found(Kind.CATEGORY, texts)
+        return ReadColumn(Kind.BOOLEAN, rows(texts, [value == "true" for value in lower]))
+    return ReadColumn(Kind.CATEGORY, texts)
 
 
-def _read_dates(name: str, texts: Texts, dates: Array) -> Found:
+def _read_dates(name: str, texts: Texts, dates: Array) -> ReadColumn:
     form = form_of(texts.values)
     if form is None:
         row, value = first(dates, texts)
@@ -171,17 +171,17 @@ def _read_dates(name: str, texts: Texts, dates: Array) -> Found:
         found = f"the date or time `{brief(value)}`"
         raise unusable(ProblemKind.DATE_FORM, name, found, row, note)
     days_since = np.array([days(value, form) for value in texts.values], dtype=np.float64)
-    return Found(Kind.DATE, days_since[texts.codes], form, first(dates, texts)[1])
+    return ReadColumn(Kind.DATE, days_since[texts.codes], form, first(dates, texts)[1])
 
 
-def _moved(problem: Problem, gone: Array) -> Problem:
+def _with_table_row(problem: Problem, gone: Array) -> Problem:
     """A problem whose row, counted without gaps, is replaced by the row of the table."""
     if problem.row is None:
         return problem
     return replace(problem, row=int(np.flatnonzero(~gone)[problem.row]))
 
 
-def _refuse_doubtful(name: str, texts: Texts) -> None:
+def _refuse_ambiguous(name: str, texts: Texts) -> None:
     """Refuse numbers with a point or comma that may separate thousands.
 
     It may if every such sign in the column is followed by three digits, and does not follow a

@@ -8,7 +8,7 @@ import polars as pl
 
 from deltaflow.data.columns import Array, Kind
 from deltaflow.data.files.delimited import Texts
-from deltaflow.data.tables.parsing import MISSING_WORDS, word
+from deltaflow.data.tables.parsing import MISSING_WORDS, value_text
 from deltaflow.data.tables.problems import Problem, ProblemKind, UnusableColumnError
 from deltaflow.system.escaping import brief
 
@@ -20,8 +20,8 @@ _AT_ONCE = 10_000  # values that are Python objects at the same time
 
 
 @dataclass(frozen=True)
-class Found:
-    """A column whose kind is known.
+class ReadColumn:
+    """The values of a column, and their kind.
 
     Attributes:
         kind: the kind of the values; ``None`` if all are gaps.
@@ -64,15 +64,15 @@ class Found:
             row = int((~self.gaps).argmax())
             raise unusable(ProblemKind.DATE, name, f"the date or time `{brief(self.first)}`", row)
 
-    def take(self, kept: Array) -> "Found":
+    def take(self, kept: Array) -> "ReadColumn":
         """Select rows, and drop categories that none of them has."""
         content = self.content
         if isinstance(content, Texts):
             codes = content.codes[kept]
             seen = np.isin(np.arange(len(content.values)), codes)
-            return replace(self, content=only(content, seen, codes))
+            return replace(self, content=select_values(content, seen, codes))
         content = content[kept]
-        if self.kind is Kind.TRUTH and not np.isnan(content).any():
+        if self.kind is Kind.BOOLEAN and not np.isnan(content).any():
             content = content.astype(bool)
         return replace(self, content=content)
 
@@ -90,10 +90,10 @@ def as_texts(raw: Content | pl.Series) -> Texts:
     if isinstance(raw, pl.Series) and not raw.dtype.is_float():
         return Texts.of((text or "").strip() for text in strings(raw.cast(pl.String)))
     values = raw.to_list() if isinstance(raw, pl.Series) else raw.tolist()
-    return Texts.of("" if v is None or v != v else word(v) for v in values)
+    return Texts.of("" if v is None or v != v else value_text(v) for v in values)
 
 
-def split(texts: Texts, known: Sequence[str]) -> tuple[Texts, Array]:
+def split_gaps(texts: Texts, known: Sequence[str]) -> tuple[Texts, Array]:
     """Remove gaps from a column of texts.
 
     Args:
@@ -105,20 +105,20 @@ def split(texts: Texts, known: Sequence[str]) -> tuple[Texts, Array]:
     """
     there = [v.lower() not in MISSING_WORDS or v in known for v in texts.values]
     present = rows(texts, there)
-    return only(texts, np.array(there, dtype=bool), texts.codes[present]), ~present
+    return select_values(texts, np.array(there, dtype=bool), texts.codes[present]), ~present
 
 
-def only(texts: Texts, chosen: Array, codes: Array) -> Texts:
+def select_values(texts: Texts, chosen: Array, codes: Array) -> Texts:
     """A column of the chosen values and the given rows' codes, which are renumbered."""
     place = np.append(np.cumsum(chosen) - 1, -1)
     values = [value for value, is_chosen in zip(texts.values, chosen, strict=True) if is_chosen]
     return replace(texts, values=values, codes=place[codes])
 
 
-def spread(content: Content, gone: Array) -> Content:
+def insert_gaps(content: Content, gone: Array) -> Content:
     """Insert gaps into a column without gaps."""
     if isinstance(content, Texts):
-        return replace(content, codes=spread_codes(content.codes, gone))
+        return replace(content, codes=insert_gap_codes(content.codes, gone))
     if not gone.any():
         return content
     whole = np.full(len(gone), np.nan)
@@ -126,7 +126,7 @@ def spread(content: Content, gone: Array) -> Content:
     return whole
 
 
-def spread_codes(codes: Array, gone: Array) -> Array:
+def insert_gap_codes(codes: Array, gone: Array) -> Array:
     """Insert -1 for gaps into codes without gaps."""
     whole = np.full(len(gone), -1, dtype=np.int64)
     whole[~gone] = codes

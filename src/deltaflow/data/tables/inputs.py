@@ -7,8 +7,8 @@ import numpy as np
 from deltaflow.data.columns import Array, Column, Kind
 from deltaflow.data.files.delimited import Texts
 from deltaflow.data.preprocessing import encode
-from deltaflow.data.tables.contents import Found
-from deltaflow.data.tables.parsing import word
+from deltaflow.data.tables.contents import ReadColumn
+from deltaflow.data.tables.parsing import value_text
 from deltaflow.data.tables.problems import cell
 from deltaflow.data.tables.selection import Selection
 from deltaflow.system.errors import UserError
@@ -16,7 +16,9 @@ from deltaflow.system.escaping import brief, listing, literal
 from deltaflow.system.memory import require_memory
 
 
-def complete_rows(read: Mapping[str, Found], selection: Selection, missing: str) -> Array | None:
+def complete_rows(
+    read: Mapping[str, ReadColumn], selection: Selection, missing: str
+) -> Array | None:
     """Indices of the rows to use; ``None`` for all.
 
     Rows with a gap in a target are left out, and rows with a gap in a feature unless it is filled.
@@ -46,7 +48,7 @@ def complete_rows(read: Mapping[str, Found], selection: Selection, missing: str)
 
 
 def encode_inputs(
-    read: dict[str, Found],
+    read: dict[str, ReadColumn],
     selection: Selection,
     orders: Mapping[str, Sequence[str]],
     indicates: bool,
@@ -84,7 +86,7 @@ def encode_inputs(
     return columns, encode(contents, n_rows, n_inputs)
 
 
-def _column(name: str, found: Found, order: Sequence[str], indicates: bool) -> Column:
+def _column(name: str, found: ReadColumn, order: Sequence[str], indicates: bool) -> Column:
     """How a feature is encoded."""
     content, gone = found.content, found.gaps
     if gone.all():
@@ -96,7 +98,7 @@ def _column(name: str, found: Found, order: Sequence[str], indicates: bool) -> C
     else:
         n_values = 1 if (content[~gone] == content[first]).all() else 2
         value = content[first].item()
-        constant = word(bool(value) if found.kind is Kind.TRUTH else value)
+        constant = value_text(bool(value) if found.kind is Kind.BOOLEAN else value)
     has_indicator = indicates and bool(gone.any())
     if n_values == 1 and not has_indicator:
         return Column(name, found.kind, left_out=f"always {brief(constant)}")

@@ -11,29 +11,29 @@ from deltaflow.data.files.delimited import Texts
 from deltaflow.data.tables.columns import DATES, read_column
 from deltaflow.data.tables.contents import (
     Content,
-    Found,
+    ReadColumn,
     as_texts,
     first,
     first_gap,
+    insert_gap_codes,
+    insert_gaps,
     rows,
-    split,
-    spread,
-    spread_codes,
+    split_gaps,
     unusable,
 )
 from deltaflow.data.tables.dates import days
-from deltaflow.data.tables.parsing import number, word
+from deltaflow.data.tables.parsing import number, value_text
 from deltaflow.data.tables.problems import ProblemKind
 from deltaflow.system.escaping import brief, listing
 
 _TRAINED_ON = {
     Kind.NUMBER: "a column of numbers",
-    Kind.TRUTH: "a column of true and false",
+    Kind.BOOLEAN: "a column of true and false",
     Kind.DATE: "a column of dates or times",
 }
 
 
-def read_as(column: Column, raw: Content | pl.Series) -> Found:
+def read_as(column: Column, raw: Content | pl.Series) -> ReadColumn:
     """Read a column whose kind is known.
 
     Args:
@@ -50,13 +50,15 @@ def read_as(column: Column, raw: Content | pl.Series) -> Found:
     assert kind is not None
     note = f"it was {_TRAINED_ON[kind]} in training"
     if kind is Kind.DATE and not (isinstance(raw, pl.Series) and raw.dtype in DATES):
-        texts, gone = split(as_texts(raw), ())
+        texts, gone = split_gaps(as_texts(raw), ())
         days_since = [days(value, column.form) for value in texts.values]
         if None in days_since:
             row, value = first(rows(texts, [day is None for day in days_since]), texts)
             row, form = int(np.flatnonzero(~gone)[row]), f"{note}, such as {column.form}"
             raise unusable(ProblemKind.OTHER_KIND, name, f"`{brief(value)}`", row, form)
-        return Found(kind, spread(np.array(days_since, dtype=np.float64)[texts.codes], gone))
+        return ReadColumn(
+            kind, insert_gaps(np.array(days_since, dtype=np.float64)[texts.codes], gone)
+        )
     found = read_column(name, raw)
     if found.kind not in (kind, None):
         row, value = _odd(found, kind)
@@ -64,7 +66,7 @@ def read_as(column: Column, raw: Content | pl.Series) -> Found:
     return found
 
 
-def _odd(found: Found, kind: Kind) -> tuple[int, str]:
+def _odd(found: ReadColumn, kind: Kind) -> tuple[int, str]:
     """The index and the text of the first value that is not of a kind."""
     odd, content = ~found.gaps, found.content
     if isinstance(content, Texts):
@@ -72,12 +74,12 @@ def _odd(found: Found, kind: Kind) -> tuple[int, str]:
             odd &= rows(content, [number(value, content.signs) is None for value in content.values])
         return first(odd, content)
     row = int(odd.argmax())
-    return row, found.first or word(content[row].item())
+    return row, found.first or value_text(content[row].item())
 
 
 def read_categories(
     column: Column, raw: Content | pl.Series, kind: ProblemKind, note: str
-) -> Found:
+) -> ReadColumn:
     """Read a column whose categories are known; a known category is never a gap.
 
     Args:
@@ -90,17 +92,17 @@ def read_categories(
         UnusableColumnError: for the first unknown category.
     """
     texts, known = as_texts(raw), set(column.categories)
-    present, gone = split(texts, column.categories)
+    present, gone = split_gaps(texts, column.categories)
     present = replace(present, values=[v if v in known else _shortest(v) for v in present.values])
-    refuse_new(column.name, present.values, spread_codes(present.codes, gone),
+    refuse_new(column.name, present.values, insert_gap_codes(present.codes, gone),
                column.categories, kind, note)  # fmt: skip
-    return Found(column.kind, spread(present, gone), gap=first_gap(texts, gone))
+    return ReadColumn(column.kind, insert_gaps(present, gone), gap=first_gap(texts, gone))
 
 
 def _shortest(value: str) -> str:
     """A whole number without its point: many programs write 3 as 3.0 in a column with gaps."""
     found = number(value)
-    return value if found is None else word(found)
+    return value if found is None else value_text(found)
 
 
 def refuse_new(

@@ -46,10 +46,10 @@ def is_date(text: str) -> bool:
     return _DATE.fullmatch(text) is not None
 
 
-def word(value: float | bool | str) -> str:
+def value_text(value: float | bool | str) -> str:
     """A value as text: whole numbers without a point, truth values as in YAML.
 
-    >>> word(3.0), word(0.5), word(True), word("setosa")
+    >>> value_text(3.0), value_text(0.5), value_text(True), value_text("setosa")
     ('3', '0.5', 'true', 'setosa')
     """
     if isinstance(value, bool):

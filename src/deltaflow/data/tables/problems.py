@@ -11,7 +11,7 @@ from enum import Enum
 from deltaflow.data.tables.selection import Selection
 from deltaflow.system.escaping import brief, literal
 
-MANY = 100
+MAX_PROBLEMS = 100
 """The number of problems after which no more columns are read."""
 
 GREATEST = 3e38
@@ -132,7 +132,7 @@ def describe(problems: Sequence[Problem], selection: Selection) -> str:
     """Write one message with the problems of a table, and the override that solves them.
 
     Args:
-        problems: the problems, one to ``MANY``.
+        problems: the problems, one to ``MAX_PROBLEMS``.
         selection: the selection of columns.
     """
     return listed(problems, selection.path, " and ".join(_overrides(problems, selection)))
@@ -142,7 +142,7 @@ def listed(problems: Sequence[Problem], path: str, settled: str = "") -> str:
     """Write one message with the problems of a table.
 
     Args:
-        problems: the problems, one to ``MANY``.
+        problems: the problems, one to ``MAX_PROBLEMS``.
         path: path of the table.
         settled: an override that solves them; empty if there is none.
     """
@@ -155,7 +155,7 @@ def listed(problems: Sequence[Problem], path: str, settled: str = "") -> str:
     else:
         shown = (f"{p.found} in {cell(p.column, p.row)}{_note(p)}" for p in problems[:_SHOWN])
         found, n_more = f"Found in {path}: {'; '.join(shown)}", len(problems) - _SHOWN
-        least = "at least " if len(problems) == MANY else ""
+        least = "at least " if len(problems) == MAX_PROBLEMS else ""
         found += f"; and {least}{n_more} more columns" if n_more > 0 else ""
     choice = [*ways, *([settled] if settled else [])]
     last = f"{', or ' if len(choice) > 1 else ''}{choice[-1]}"
@@ -172,7 +172,7 @@ def _overrides(problems: Sequence[Problem], selection: Selection) -> Iterator[st
     lost = dict.fromkeys(p.column for p in problems if not _is_settled(p, selection))
     unusable = [column for column in lost if column not in selection.targets]
     settings = sorted({p.kind.override for p in problems if p.column not in lost})
-    if len(problems) == MANY and unusable:
+    if len(problems) == MAX_PROBLEMS and unusable:
         yield "leave them out with `data.drop`"
     elif unusable and len(unusable) < len(selection.features):
         settings.append(selection.drop(unusable))

@@ -38,7 +38,7 @@ class Selection:
 
     def drop(self, names: Sequence[str]) -> str:
         """The override that leaves out these columns in addition."""
-        return dropping([*self.dropped, *names])
+        return drop_override([*self.dropped, *names])
 
 
 def select(
@@ -85,12 +85,12 @@ def select(
     return Selection(file.path, tuple(targets), tuple(used), left_out, tuple(chosen["drop"]))
 
 
-def dropping(names: Sequence[str]) -> str:
+def drop_override(names: Sequence[str]) -> str:
     r"""The override that leaves columns out, quoted as Hydra and the shell need it.
 
-    >>> dropping(["a", "b"])
+    >>> drop_override(["a", "b"])
     'data.drop=[a,b]'
-    >>> print(dropping(["height, cm", "1"]))
+    >>> print(drop_override(["height, cm", "1"]))
     'data.drop=["height, cm","1"]'
     """
     plain = [

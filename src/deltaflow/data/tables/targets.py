@@ -7,8 +7,8 @@ import numpy as np
 
 from deltaflow.data.columns import Array, Kind
 from deltaflow.data.tables.columns import classes, refuse_identifiers
-from deltaflow.data.tables.contents import Found
-from deltaflow.data.tables.parsing import word
+from deltaflow.data.tables.contents import ReadColumn
+from deltaflow.data.tables.parsing import value_text
 from deltaflow.data.tables.problems import UnusableColumnError, cell, describe
 from deltaflow.data.tables.selection import Selection
 from deltaflow.nn.task import Classification, Regression, Task
@@ -19,7 +19,7 @@ MAX_NUMERIC_CLASSES = 20
 
 
 @dataclass(frozen=True)
-class Goal:
+class TableTargets:
     """The task and the targets of a table.
 
     Attributes:
@@ -37,7 +37,9 @@ class Goal:
     ranges: tuple[tuple[float, float], ...] = ()
 
 
-def goal(found: Sequence[Found], task: str | None, selection: Selection) -> Goal:
+def read_targets(
+    found: Sequence[ReadColumn], task: str | None, selection: Selection
+) -> TableTargets:
     """Decide whether targets are classes or numbers, and encode them.
 
     Args:
@@ -52,9 +54,9 @@ def goal(found: Sequence[Found], task: str | None, selection: Selection) -> Goal
     kinds = [one.kind or Kind.NUMBER for one in found]
     if len(found) == 1 and _is_classification(found[0], kinds[0], task, selection):
         values, codes = classes(found[0].content)
-        words = [word(value) for value in values]
+        words = [value_text(value) for value in values]
         counts = dict(zip(words, np.bincount(codes).tolist(), strict=True))
-        return Goal(Classification(tuple(words)), codes.astype(np.int64), kinds[0], counts)
+        return TableTargets(Classification(tuple(words)), codes.astype(np.int64), kinds[0], counts)
     others = [n for n, kind in zip(selection.targets, kinds, strict=True) if kind is Kind.CATEGORY]
     if others or (task == "classification" and len(found) > 1):
         raise UserError(
@@ -68,10 +70,12 @@ def goal(found: Sequence[Found], task: str | None, selection: Selection) -> Goal
         _refuse_constant(name, np.unique(column).tolist(), len(column), selection)
     names = tuple(literal(name) for name in selection.targets)
     ranges = tuple(zip(numbers.min(0).tolist(), numbers.max(0).tolist(), strict=True))
-    return Goal(Regression(names, (1.0,) * len(names)), numbers, kinds[0], ranges=ranges)
+    return TableTargets(Regression(names, (1.0,) * len(names)), numbers, kinds[0], ranges=ranges)
 
 
-def _is_classification(found: Found, kind: Kind, task: str | None, selection: Selection) -> bool:
+def _is_classification(
+    found: ReadColumn, kind: Kind, task: str | None, selection: Selection
+) -> bool:
     """Whether the values of a single target are classes."""
     (target,), path = selection.targets, literal(selection.path)
     values, codes = classes(found.content)
@@ -97,8 +101,9 @@ def _refuse_constant(
     target: str, values: Sequence[float | bool | str], n_rows: int, selection: Selection
 ) -> None:
     if len(values) == 1:
+        only = brief(value_text(values[0]))
         raise UserError(
-            f"A target must have at least two values. Found `{brief(word(values[0]))}` in each of "
-            f"the {n_rows} rows of {cell(target)} of {literal(selection.path)}. Choose another "
+            f"A target must have at least two values. Found `{only}` in each of the {n_rows} rows "
+            f"of {cell(target)} of {literal(selection.path)}. Choose another "
             "`data.target`."
         )
