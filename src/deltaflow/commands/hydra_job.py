@@ -133,14 +133,14 @@ def _run_coroutine(
 ) -> RunCoroutine:
     """Take the lease of a run, yield its plan, and print the result that is sent back."""
     out, settings = console(), HydraConfig.get()
-    wanted = Path(settings.runtime.output_dir)
-    sweep, name = Path(settings.sweep.dir).absolute(), wanted.name
+    proposed = Path(settings.runtime.output_dir)
+    sweep, name = Path(settings.sweep.dir).absolute(), proposed.name
     resumed, fail_fast = config.sweep.resume is not None, config.sweep.fail_fast
     said: str | None = None
     value: float | None = None
     try:
         goal, sha = Goal.of(config.sweep), identity(config)
-        with lease(sweep, wanted, sha, resumed, fail_fast) as given:
+        with lease(sweep, proposed, sha, resumed, fail_fast) as given:
             name = given.directory.name
             if given.granted:
                 _use_directory(given.directory)

@@ -77,7 +77,7 @@ def reclaim_directory(directory: Path, summary: Summary) -> Summary:
         The old summary.
 
     Raises:
-        DirectoryTakenError: if the run has completed or diverged, is still at work, or has
+        DirectoryTakenError: if the run has completed or diverged, is still training, or has
             another identity. No file is changed then.
         ValueError: if there is no summary.
     """

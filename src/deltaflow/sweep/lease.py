@@ -62,20 +62,20 @@ class Lease:
 
 @contextmanager
 def lease(
-    sweep: Path, wanted: Path, identity: str, resumed: bool, fail_fast: bool
+    sweep: Path, proposed: Path, identity: str, resumed: bool, fail_fast: bool
 ) -> Iterator[Lease]:
     """Decide without waiting whether a run may be trained, and lock it during the block.
 
     Args:
         sweep: the sweep's directory.
-        wanted: the directory proposed for the run; it exists already.
+        proposed: the directory proposed for the run; it exists already.
         identity: the identity of the run's configuration.
         resumed: whether the sweep is resumed. In a new sweep every run is granted, even two with
             the same identity, which differ only in their device.
         fail_fast: whether the failure of another run ends the sweep.
 
     Yields:
-        The lease. If it is not granted, ``wanted`` is removed, unless it has files or the holder
+        The lease. If it is not granted, ``proposed`` is removed, unless it has files or the holder
         of the lock may be about to write there.
 
     Raises:
@@ -85,20 +85,20 @@ def lease(
     make_folder(sweep / SHARED)
     with locked(sweep / SHARED / identity) as mine:
         if fail_fast and has_failed(sweep):
-            found = Lease(wanted, stopped=True)
+            found = Lease(proposed, stopped=True)
         else:
-            found = _lease(sweep, wanted, identity, mine) if resumed else Lease(wanted)
-        if found.granted and found.directory == wanted:
-            make_folder(wanted)
+            found = _lease(sweep, proposed, identity, mine) if resumed else Lease(proposed)
+        if found.granted and found.directory == proposed:
+            make_folder(proposed)
         if found.granted and mine:
             _note_directory(sweep, identity, found.directory.name)
-        if found.directory != wanted or (mine and not found.granted):
+        if found.directory != proposed or (mine and not found.granted):
             with suppress(OSError):  # it has files
-                wanted.rmdir()
+                proposed.rmdir()
         yield found
 
 
-def _lease(sweep: Path, wanted: Path, identity: str, mine: bool) -> Lease:
+def _lease(sweep: Path, proposed: Path, identity: str, mine: bool) -> Lease:
     runs = _noted_run(sweep, identity) or _runs_of(sweep, identity)
     for directory, summary in runs:
         if summary.status in _FINISHED:
@@ -107,14 +107,14 @@ def _lease(sweep: Path, wanted: Path, identity: str, mine: bool) -> Lease:
         if not mine or summary.is_alive(directory):
             return Lease(directory, running=summary)
     if not mine:  # another process is just starting it
-        return Lease(wanted, running=Summary(status="running"))
+        return Lease(proposed, running=Summary(status="running"))
     resumable = [found for found, summary in runs if _is_resumable(found, summary)]
     for directory, _ in runs:
         if directory not in resumable[:1]:
             _remove_run(sweep, directory)
     if resumable:
         return Lease(resumable[0], resumes=True)
-    return Lease(runs[0][0] if runs else _free_directory(sweep, wanted))
+    return Lease(runs[0][0] if runs else _free_directory(sweep, proposed))
 
 
 def _is_resumable(directory: Path, summary: Summary) -> bool:
@@ -158,19 +158,19 @@ def _remove_run(sweep: Path, directory: Path) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
-def _free_directory(sweep: Path, wanted: Path) -> Path:
+def _free_directory(sweep: Path, proposed: Path) -> Path:
     """The proposed directory, or one with the next free number if its number is taken."""
     with locked(sweep / SHARED / "numbers", wait=True):
-        own, _, rest = wanted.name.partition("_")
-        is_free = not wanted.is_symlink() and not any(wanted.iterdir())
-        others = [name for name in os.listdir(sweep) if name != wanted.name or not is_free]
+        own, _, rest = proposed.name.partition("_")
+        is_free = not proposed.is_symlink() and not any(proposed.iterdir())
+        others = [name for name in os.listdir(sweep) if name != proposed.name or not is_free]
         taken = {name.partition("_")[0] for name in others}
         if own not in taken:
-            return wanted
+            return proposed
         numbers = [int(number) for number in taken if NUMBER.fullmatch(number)]
         following = next(
             n for n in itertools.count(1 + max(numbers, default=-1)) if str(n) not in taken
         )
-        directory = sweep / f"{following}_{rest if NUMBER.fullmatch(own) else wanted.name}"
+        directory = sweep / f"{following}_{rest if NUMBER.fullmatch(own) else proposed.name}"
         directory.mkdir()
         return directory

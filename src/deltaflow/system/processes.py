@@ -79,11 +79,7 @@ def is_process_alive(
         found = psutil.Process(process)
         is_older = found.create_time() < datetime.fromisoformat(str(started)).timestamp() + _CLOCK
         return bool(is_older and found.status() != psutil.STATUS_ZOMBIE)
-    except (
-        psutil.Error,
-        ValueError,
-        OverflowError,
-    ):  # no such process, or not a process id or time
+    except (psutil.Error, ValueError, OverflowError):  # no such process, or a wrong time
         return False
 
 
