@@ -20,8 +20,11 @@ from traps import at_call
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
           "submitit_local": ("hydra_submitit_launcher", "slurm"),
           "ray": ("hydra_ray_launcher", "ray")}  # fmt: skip
+ONE_WORKER = {
+    "ray": ["++hydra.launcher.ray.init.num_cpus=1"]
+}  # each imports torch; others may meet
 SHORT = ["logger=none", "trainer.max_epochs=2", "network.width=4", "trainer.precision=64-true"]
-SWEEP = ["-m", "network.depth=-1,1,2", *SHORT]
+SWEEP = ["-m", "network.depth=-1,1", *SHORT]
 
 
 def _require(launcher: str) -> None:
@@ -127,7 +130,8 @@ def test_a_sweep_that_loses_a_process_goes_on_and_is_as_one_that_runs_one_by_one
     launcher, one_by_one, tmp_path
 ):
     parts = tmp_path / "killing_runs.py"
-    sweep = [*SWEEP, f"hydra/launcher={launcher}", "+callbacks.kill._target_=killing_runs.Kill"]
+    sweep = [*SWEEP, f"hydra/launcher={launcher}", "+callbacks.kill._target_=killing_runs.Kill",
+             *ONE_WORKER.get(launcher, [])]  # fmt: skip
     parts.write_text(KILLING)
     lost = _train(tmp_path, *sweep, "hydra.sweep.dir=here")
     assert lost.wait() == 1
@@ -139,7 +143,7 @@ def test_a_sweep_that_loses_a_process_goes_on_and_is_as_one_that_runs_one_by_one
     arguments = [*sweep, "sweep.resume=here"]
     ran = _train(tmp_path, *arguments)
     assert ran.wait() == 1  # as a run has failed
-    for text in ("| 1 | ", "| 2 | ", "failed: `network.depth` must"):
+    for text in ("| 1 | ", "failed: `network.depth` must"):
         assert text in _ranking(ran)
     for said in (ran.out, ran.err):
         assert "Traceback" not in said
