@@ -21,9 +21,9 @@ COUNTING = ("data=", "trainer=", "experiment=", "debug=")  # may change the numb
 NEEDED = {"table": [f"data.path={TABLE}", "data.target=species"]}  # what has no default
 
 
-def _overrides(group: str, option: str) -> list[str]:
-    if group != "data":
-        return [f"{group}={option}"]
+@cache
+def _with_loss(option: str) -> list[str]:
+    """Overrides that choose some data, and the loss of its task."""
     given = [f"data={option}", *NEEDED.get(option, [])]
     source = composed(given, Path()).data
     arguments = {name: source[name] for name in source if name not in builders.SERVING}
@@ -32,7 +32,7 @@ def _overrides(group: str, option: str) -> list[str]:
 
 
 CASES = [
-    pytest.param(_overrides(group, option), id=f"{group}={option}")
+    pytest.param([f"{group}={option}"], id=f"{group}={option}")
     for group in (
         "activation",
         "init",
@@ -83,6 +83,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*has its softmax inside")  # pr
 def _settings(overrides: list[str]) -> list[str]:
     if overrides == ["accelerator=gpu"] and WITHOUT_A_CARD:
         pytest.skip("no graphics card")
+    group, _, option = overrides[0].partition("=")
+    overrides = _with_loss(option) if group == "data" else overrides
     deciding = overrides if overrides[0].startswith(COUNTING) else []
     offline = ["logger.wandb.mode=offline"] if overrides == ["logger=wandb"] else []
     return [*SMALL, *overrides, *offline, _for_ten_steps(*deciding)]
