@@ -28,6 +28,14 @@ from foreign import (
 from written import write_run
 
 PRIVATE = "nobody may read this"
+AT_ONCE = (  # places none of which is behind another: each is reached all the same
+    ("multirun.yaml", ".sweep/y", "1_y/layers.parquet", "figures"),
+    (".sweep/y.place", ".sweep/new", "1_y/metrics.parquet", ".sweep/failed"),
+    (".sweep/numbers", "1_y/checkpoints/last.ckpt", "2_z/records/layers-00000.parquet"),
+    (".sweep/replaced-0", "1_y/.hydra/config.yaml", "9_new"),
+    (".sweep", "1_y/.hydra"), ("1_y", "2_z/records"), ("1_y/summary.json",),
+    ("1_y/checkpoints", "runs.csv"),
+)  # fmt: skip
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Rows are lost"),
     pytest.mark.filterwarnings("ignore:Runs must be in folders"),
@@ -66,13 +74,17 @@ def seen(folder):
     }
 
 
+def test_every_place_has_its_turn():
+    assert sorted(place for places in AT_ONCE for place in places) == sorted(PLACES)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", TRAPS, ids=lambda how: how.__name__)
-@pytest.mark.parametrize("place", PLACES)
-def test_whatever_stands_in_a_sweep_leads_nowhere(place, how, sweep, outside):
-    path = sweep / place
-    remove(path)
-    how(path, outside)
+@pytest.mark.parametrize("places", AT_ONCE, ids=", ".join)
+def test_whatever_stands_in_a_sweep_leads_nowhere(places, how, sweep, outside):
+    for place in places:
+        remove(sweep / place)
+        how(sweep / place, outside)
     before = seen(outside)
     with guarded():
         said = everything(sweep)
@@ -81,7 +93,7 @@ def test_whatever_stands_in_a_sweep_leads_nowhere(place, how, sweep, outside):
         del said[1]  # whoever names a directory means it
     assert not any(PRIVATE in text for text in said)
     assert not any("\x1b" in text for text in said)
-    if place != "runs.csv" or how is not folder:  # the report cannot be written there
+    if "runs.csv" not in places or how is not folder:  # the report cannot be written there
         assert ("a=1", "completed") in statuses(said)
 
 
