@@ -7,7 +7,6 @@ folds and early stopping. ``PYTHONPATH=scripts … 20 1000 benchmark`` kills the
 a fifth of the times while it writes its report.
 """
 
-import multiprocessing
 import os
 import random
 import signal
@@ -20,14 +19,17 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import pytest
 from same_records import differences
 
+from processes import fork
+from running import blank_pictures
 from traps import at_change
 
 SETTINGS = [
     "data=moons", "data.n_samples=100", "n_seeds=2", "network.width=8", "network.dropout=0.2",
     "network.normalization=batch", "optimizer=adam", "scheduler=cosine", "logger=none",
-    "trainer.max_epochs=40", "trainer.checkpoint_every=0", "diagnostics.flush_seconds=0",
+    "trainer.max_epochs=20", "trainer.checkpoint_every=0", "diagnostics.flush_seconds=0",
 ]  # fmt: skip
 _OF_REPORT = 35  # changes of files that a report makes, at least
 _REPORT = "runs.parquet", "runs.csv", "report.html", "figures"
@@ -143,11 +145,9 @@ def _is_killed(
         trap: set in the process, so that it kills itself.
         seconds: after which it is killed; ``None`` for never.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["running", "deltaflow.experiment.run"])
     is_there = any(directory.glob("**/summary.json"))
-    process = context.Process(target=_train_until, args=(trap, train, str(directory), is_there))
-    process.start()
+    named = {"trap": trap, "train": train, "directory": str(directory), "go_on": is_there}
+    process = fork(_train_until, **named)
     process.join(seconds)
     process.kill()
     with suppress(ProcessLookupError):
@@ -163,8 +163,9 @@ def _train_until(
     directory: str,
     go_on: bool,
 ) -> None:
-    """Train in a group of processes of its own, until the trap kills it."""
+    """Train in a group of processes of its own, until the trap kills it; its pictures are blank."""
     os.setsid()
+    blank_pictures(pytest.MonkeyPatch())
     if trap is not None:
         trap()
     train(directory, go_on)

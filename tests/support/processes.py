@@ -80,11 +80,16 @@ def start(
     named = {"arguments": list(arguments), "directory": directory, "prepare": prepare,
              "environment": {**os.environ, **(environment or {})}}  # fmt: skip
     directory.mkdir(exist_ok=True)
-    process = _CONTEXT.Process(target=_run, kwargs=named)
+    return Command(fork(_run, **named), directory)
+
+
+def fork(function: Callable[..., None], **named: object) -> BaseProcess:
+    """Call a function of an importable module in a process that forks from the server."""
+    process = _CONTEXT.Process(target=function, kwargs=named)
     with pytest.MonkeyPatch.context() as patch:  # so that the server finds what it is to import
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
         process.start()
-    return Command(process, directory)
+    return process
 
 
 def sit_at(terminal: str) -> None:
