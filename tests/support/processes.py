@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from running import blank_pictures
+from running import blank_pictures, compose_once
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["preloaded"])
@@ -124,6 +124,7 @@ def _run(
         setattr(sys, name, os.fdopen(number, "w", closefd=False))
     sys.argv = ["train.py", *arguments]
     blank_pictures(pytest.MonkeyPatch())
+    compose_once(pytest.MonkeyPatch())
     if prepare is not None:
         prepare()
     from deltaflow.__main__ import main

@@ -86,6 +86,11 @@ def blank_pictures(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(f"deltaflow.figures.sweep_figures.{name}", _blank)
 
 
+def compose_once(patch: pytest.MonkeyPatch) -> None:
+    """Spare Hydra a whole composition that tells it nothing but ``hydra.mode``, here the flag's."""
+    patch.setattr("hydra._internal.hydra.Hydra.get_mode", lambda *_, **__: None)
+
+
 def _blank(*_: object, **__: object) -> Figure:
     return Figure(figsize=(1, 1))
 
@@ -97,10 +102,13 @@ def type_in(monkeypatch, directory: Path, *arguments: str, full_error: str = "0"
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    try:
-        train.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
+    with pytest.MonkeyPatch.context() as patch:
+        if not any(one.startswith(("experiment=", "hydra.mode", "--", "-c")) for one in arguments):
+            compose_once(patch)
+        try:
+            train.main()
+        except SystemExit as stop:
+            return int(stop.code or 0)
     return 0
 
 
