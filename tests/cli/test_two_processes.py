@@ -1,5 +1,6 @@
 """A sweep whose stacks are trained by two processes: the same results, and one end for both."""
 
+import contextvars
 import pickle
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import polars as pl
 import pytest
 from omegaconf import OmegaConf
 
-from deltaflow.commands import shared_stacks, sharing
+from deltaflow.commands import shared_stacks, sharing, train
 from deltaflow.commands.shared_stacks import LostProcessError, SharedStacks, can_share
 from deltaflow.commands.sharing import start_second_process
 from deltaflow.config.composition import compose_run
@@ -92,15 +93,22 @@ def test_two_processes_come_to_what_one_comes_to(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_line_shares_and_a_script_of_the_user_s_does_not(tmp_path):
-    script = tmp_path / "own.py"
-    script.write_text("from deltaflow.__main__ import main\nmain()\n")
-    for program, n_processes in ((ROOT / "train.py", 2), (script, 1)):
-        folder = tmp_path / program.stem
-        command = [sys.executable, program, *SETTINGS, f"hydra.sweep.dir={folder}"]
-        subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
-        found = {read_summary(path).process for path in runs_of(folder).values()}
-        assert len(found) == n_processes
+def test_the_command_line_shares(tmp_path):
+    command = [sys.executable, ROOT / "train.py", *SETTINGS, "hydra.sweep.dir=sweep"]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    found = {read_summary(path).process for path in runs_of(tmp_path / "sweep").values()}
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "is_own"), [(ROOT / "train.py", True), (ROOT / "own.py", False), (None, False)]
+)
+def test_a_script_of_the_user_s_does_not_share(program, is_own, monkeypatch):
+    shares = []
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", program, raising=False)
+    monkeypatch.setattr(train, "run_command_line", lambda _: shares.append(sharing.MAY_SHARE.get()))
+    contextvars.copy_context().run(train.main)
+    assert shares == [is_own]
 
 
 @pytest.mark.slow
