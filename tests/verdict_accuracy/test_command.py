@@ -52,7 +52,7 @@ def test_another_draw_gives_other_networks():
 
 @pytest.mark.slow
 def test_networks_can_be_composed(tmp_path):
-    for network in networks(DRAW + 1, per_recipe=2):
+    for network in networks(DRAW + 1, per_recipe=1):
         compose_run([f"{key}={value}" for key, value in network.overrides.items()], tmp_path)
 
 
