@@ -16,7 +16,7 @@ from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouped_runs import Metric, group_runs
 from deltaflow.comparison.ranked_configuration import Finding
 from deltaflow.comparison.runs_table import runs_table
-from deltaflow.comparison.series import tables as series_tables
+from deltaflow.comparison.series import table_series
 from deltaflow.comparison.statistics.intervals import Scale, interval
 from deltaflow.page.content import content
 from deltaflow.records import LAYERS, Interval
@@ -541,9 +541,9 @@ def test_each_run_has_its_command_and_its_configuration(sweep):
 
 def test_each_table_is_read_once(sweep, monkeypatch):
     runs, read = collect([sweep]), []
-    whole = series_tables.read_columns
+    whole = table_series.read_columns
     monkeypatch.setattr(
-        series_tables,
+        table_series,
         "read_columns",
         lambda directory, schema, columns: (
             read.append((directory, schema.name)) or whole(directory, schema, columns)

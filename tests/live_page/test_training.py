@@ -8,7 +8,7 @@ import pytest
 
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import assembly
-from deltaflow.live_page.training import Training
+from deltaflow.live_page.stepwise_training import Training
 from running import run
 
 SETTINGS = ["activation=tanh", "network.depth=3", "n_seeds=4", "trainer.max_epochs=2",
@@ -54,7 +54,7 @@ import time
 from pathlib import Path
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import assembly
-from deltaflow.live_page.training import Training
+from deltaflow.live_page.stepwise_training import Training
 
 config, _ = compose_run(["network.depth=20", "n_seeds=16", "trainer.max_epochs=500"], Path())
 training = Training(config, assembly.datamodule(config))

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from deltaflow.flow import kernels
 from deltaflow.watching.measuring import reductions
-from deltaflow.watching.measuring.functions import BoundFunction, scalar_function
-from deltaflow.watching.measuring.layers import WatchedLayer
+from deltaflow.watching.measuring.scalar_functions import BoundFunction, scalar_function
+from deltaflow.watching.measuring.watched_layers import WatchedLayer
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-25, 1e-40, 1e25, 0.0])
@@ -55,7 +55,7 @@ def test_the_fast_way_is_that_of_accelerators(function, monkeypatch):
     kind = scalar_function(BoundFunction(function), "cpu")
     h = kind.phi(u)
     fast, off = kind.measure(u, h, layer)
-    monkeypatch.setattr("deltaflow.watching.measuring.functions.is_fast", lambda x: False)
+    monkeypatch.setattr("deltaflow.watching.measuring.scalar_functions.is_fast", lambda x: False)
     monkeypatch.setattr("deltaflow.watching.measuring.reductions.is_fast", lambda x: False)
     slow, also_off = kind.measure(u, h, layer)
     assert fast == pytest.approx({name: float(value) for name, value in slow.items()}, rel=1e-6)

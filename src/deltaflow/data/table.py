@@ -30,7 +30,7 @@ from deltaflow.data.files.delimited import Texts
 from deltaflow.data.files.formats import refuse_data_for_header
 from deltaflow.data.files.table_file import TableFile, open_table
 from deltaflow.data.samples import Samples
-from deltaflow.data.tables.columns import read_column, refuse_identifiers
+from deltaflow.data.tables.column_kinds import read_column, refuse_identifiers
 from deltaflow.data.tables.contents import ReadColumn
 from deltaflow.data.tables.inputs import complete_rows, encode_inputs
 from deltaflow.data.tables.known_columns import read_categories

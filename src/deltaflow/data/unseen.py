@@ -12,7 +12,7 @@ import polars as pl
 from deltaflow.data.columns import Array, Column, Kind
 from deltaflow.data.files.table_file import open_table
 from deltaflow.data.preprocessing import Preprocessing, encode
-from deltaflow.data.tables.columns import classes, read_column
+from deltaflow.data.tables.column_kinds import classes, read_column
 from deltaflow.data.tables.contents import Content
 from deltaflow.data.tables.known_columns import read_as, refuse_new
 from deltaflow.data.tables.parsing import value_text

@@ -7,7 +7,7 @@ does. Its modules, from the bottom:
     the settings of the page, which convert to a URL, a command and a configuration
 ``history``, ``evaluation``
     the records so far; verdicts and predictions of the networks
-``training``
+``stepwise_training``
     a run that makes its updates on demand
 ``forecast``
     what theory predicts before any training

@@ -17,7 +17,7 @@ from deltaflow.live_page.forecast import Forecast, Forecaster
 from deltaflow.live_page.lessons import Lesson
 from deltaflow.live_page.saving import BackgroundRun
 from deltaflow.live_page.settings import GROUPS, NUMBERS, Settings, Value
-from deltaflow.live_page.training import Training
+from deltaflow.live_page.stepwise_training import Training
 
 PERIOD = 80
 """Smallest time between two frames, in ms."""

@@ -19,12 +19,12 @@ from deltaflow.verdicts import Verdict, recorded
 from deltaflow.watching.judgement.findings import judge
 from deltaflow.watching.judgement.words import words
 from deltaflow.watching.measuring.cadence import Cadence
-from deltaflow.watching.measuring.functions import ScalarFunctions
-from deltaflow.watching.measuring.layers import WatchedLayer, watched_layers
 from deltaflow.watching.measuring.losses import StepLosses
 from deltaflow.watching.measuring.model_theory import ModelTheory
 from deltaflow.watching.measuring.observations import Observations
+from deltaflow.watching.measuring.scalar_functions import ScalarFunctions
 from deltaflow.watching.measuring.tape import StepTape
+from deltaflow.watching.measuring.watched_layers import WatchedLayer, watched_layers
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger

@@ -9,7 +9,7 @@ import pytest
 from deltaflow.data.files import delimited, table_file
 from deltaflow.data.files.delimited import Texts
 from deltaflow.data.files.table_file import open_table
-from deltaflow.data.tables.columns import read_column
+from deltaflow.data.tables.column_kinds import read_column
 from deltaflow.records.tables import parquet_bytes
 from deltaflow.system import memory
 from written import metrics

@@ -8,7 +8,7 @@ import polars as pl
 
 from deltaflow.data.columns import Array, Column, Kind
 from deltaflow.data.files.delimited import Texts
-from deltaflow.data.tables.columns import DATES, read_column
+from deltaflow.data.tables.column_kinds import DATES, read_column
 from deltaflow.data.tables.contents import (
     Content,
     ReadColumn,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deltaflow.data.columns import Array, Kind
-from deltaflow.data.tables.columns import classes, refuse_identifiers
+from deltaflow.data.tables.column_kinds import classes, refuse_identifiers
 from deltaflow.data.tables.contents import ReadColumn
 from deltaflow.data.tables.parsing import value_text
 from deltaflow.data.tables.problems import UnusableColumnError, cell, describe

@@ -15,7 +15,7 @@ from deltaflow.live_page.figures.profile_figure import ProfileFigure
 from deltaflow.live_page.figures.training_figures import CurvesFigure, HeatFigure, SharesFigure
 from deltaflow.live_page.forecast import Forecast
 from deltaflow.live_page.history import PROFILES
-from deltaflow.live_page.training import Training
+from deltaflow.live_page.stepwise_training import Training
 
 _HISTORY_PERIOD = 0.25  # seconds between two drawings of the history, which changes little per step
 TEXT_STYLE = """

@@ -13,7 +13,7 @@ with a factor per sample. δ takes the same way back.
     batch normalisation, which couples the samples
 ``propagation``
     forward and backward through a graph
-``functions``, ``tracing``
+``called_functions``, ``tracing``
     the graph of a module, with the variances of its weights
 """
 

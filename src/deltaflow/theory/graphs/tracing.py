@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from deltaflow.nn.activations import traits
 from deltaflow.system.errors import UserError
 from deltaflow.theory.graphs import operations
-from deltaflow.theory.graphs.functions import CalledFunction, OutOfPlace, name_of
+from deltaflow.theory.graphs.called_functions import CalledFunction, OutOfPlace, name_of
 from deltaflow.theory.graphs.operations import Graph, NoTheoryError, Operation
 from deltaflow.theory.moments import Moments
 

@@ -6,7 +6,7 @@
     one recorded step: profiles of δ, shares of units
 ``facts``
     the settings of the run, and its training data
-``columns``
+``update_lengths``
     columns of the layers table, and the lengths of updates
 ``constant_outputs``
     the best loss of outputs that ignore the inputs

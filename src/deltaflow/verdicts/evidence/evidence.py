@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 
 from deltaflow.theory import Array, Theory
-from deltaflow.verdicts.evidence.columns import mean_update, update_lengths
 from deltaflow.verdicts.evidence.constant_outputs import Constants
 from deltaflow.verdicts.evidence.facts import Settings, TrainingData
 from deltaflow.verdicts.evidence.fit import Fit, median
 from deltaflow.verdicts.evidence.recorded_step import RecordedStep
+from deltaflow.verdicts.evidence.update_lengths import mean_update, update_lengths
 from deltaflow.verdicts.thresholds import FEWEST_STEPS, MAJORITY, NEGLIGIBLE, ORDER_OF_MAGNITUDE
 
 _GROUPS = 128  # groups of samples with similar inputs, each with one prediction

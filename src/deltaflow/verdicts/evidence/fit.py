@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from deltaflow.theory import Array
-from deltaflow.verdicts.evidence.columns import numbers
 from deltaflow.verdicts.evidence.constant_outputs import Constants
 from deltaflow.verdicts.evidence.facts import TrainingData
+from deltaflow.verdicts.evidence.update_lengths import numbers
 from deltaflow.verdicts.thresholds import SURELY_FALLING
 
 

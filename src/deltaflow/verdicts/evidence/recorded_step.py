@@ -8,7 +8,7 @@ import polars as pl
 
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.theory import Array
-from deltaflow.verdicts.evidence.columns import numbers
+from deltaflow.verdicts.evidence.update_lengths import numbers
 
 
 class RecordedStep:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from deltaflow.theory import Array
-from deltaflow.verdicts.evidence.columns import mean_update, numbers, update_lengths
+from deltaflow.verdicts.evidence.update_lengths import mean_update, numbers, update_lengths
 from deltaflow.verdicts.thresholds import FEWEST_STEPS, MAJORITY, NEGLIGIBLE
 
 _PARTS = 10  # the final loss is the mean over the last tenth of the steps

@@ -1,12 +1,12 @@
 """The measurements of a watched model.
 
-``layers``
+``watched_layers``
     the layers that are measured, and their per-sample gradients
 ``cadence``
     which steps are measured
 ``reductions``
     reductions of tensors to numbers
-``functions``, ``output_tracking``
+``scalar_functions``, ``output_tracking``
     the activation function behind each layer, found by tracking the layer's output
 ``layer_calls``, ``tape``
     the measurements of a layer in one step, and the hooks that make them

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from deltaflow.flow import kernels
 from deltaflow.flow.measurement import exact
-from deltaflow.watching.measuring.layers import WatchedLayer, by_sample
 from deltaflow.watching.measuring.reductions import Number, Values, length, moments, ratio
+from deltaflow.watching.measuring.watched_layers import WatchedLayer, by_sample
 
 
 @dataclass(eq=False)

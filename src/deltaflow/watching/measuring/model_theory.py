@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 from deltaflow.comparison.flow_numbers import theory_fit
 from deltaflow.records import TheorySummary
 from deltaflow.theory import Array, Graph, NoTheoryError, propagate, read_graph, symbolic_trace
-from deltaflow.watching.measuring.layers import WatchedLayer
+from deltaflow.watching.measuring.watched_layers import WatchedLayer
 
 
 class ModelTheory:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from deltaflow.theory import Array
 from deltaflow.watching.judgement.evidence import Evidence
-from deltaflow.watching.measuring.layers import WatchedLayer
 from deltaflow.watching.measuring.loss_graph import LossFacts
 from deltaflow.watching.measuring.reductions import share
 from deltaflow.watching.measuring.tape import StepTape
+from deltaflow.watching.measuring.watched_layers import WatchedLayer
 
 _ENOUGH_ROWS = 256  # rows on which a unit must be off to count as dead
 _STALE = 1e-3  # largest share of a gradient that may be left from earlier steps

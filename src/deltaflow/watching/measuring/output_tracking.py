@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from deltaflow.watching.measuring.functions import (
+from deltaflow.watching.measuring.layer_calls import LayerCall
+from deltaflow.watching.measuring.reductions import Values
+from deltaflow.watching.measuring.scalar_functions import (
     BoundFunction,
     ScalarFunction,
     ScalarFunctions,
     scalar_function,
 )
-from deltaflow.watching.measuring.layer_calls import LayerCall
-from deltaflow.watching.measuring.reductions import Values
 
 _KEEPS = ("contiguous", "clone", "float", "to", "type_as", "requires_grad_")
 _NORMALIZES = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
-from deltaflow.watching.measuring.functions import ScalarFunctions
 from deltaflow.watching.measuring.layer_calls import (
     LayerCall,
     LayerStep,
@@ -20,7 +19,6 @@ from deltaflow.watching.measuring.layer_calls import (
     layer_call,
     response,
 )
-from deltaflow.watching.measuring.layers import WatchedLayer, by_sample, watched_layers
 from deltaflow.watching.measuring.output_tracking import (
     FollowingFunction,
     OutputTracker,
@@ -33,6 +31,8 @@ from deltaflow.watching.measuring.reductions import (
     precise_enough,
     ratio,
 )
+from deltaflow.watching.measuring.scalar_functions import ScalarFunctions
+from deltaflow.watching.measuring.watched_layers import WatchedLayer, by_sample, watched_layers
 
 
 class StepTape:

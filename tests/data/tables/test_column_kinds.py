@@ -8,8 +8,8 @@ import pytest
 
 from deltaflow.data.columns import Kind
 from deltaflow.data.files.delimited import Texts
-from deltaflow.data.tables import columns
-from deltaflow.data.tables.columns import read_column, refuse_identifiers
+from deltaflow.data.tables import column_kinds
+from deltaflow.data.tables.column_kinds import read_column, refuse_identifiers
 from deltaflow.data.tables.problems import UnusableColumnError, describe
 from deltaflow.data.tables.selection import Selection
 
@@ -294,7 +294,7 @@ def test_a_target_cannot_be_dropped():
      (50, 99, True), (50, 100, False), (60, 1000, False), (61, 1000, True)],
 )  # fmt: skip
 def test_names_that_hardly_come_back_are_refused(n_different, n_rows, refused, monkeypatch):
-    monkeypatch.setattr(columns, "MAX_CATEGORIES", 60)
+    monkeypatch.setattr(column_kinds, "MAX_CATEGORIES", 60)
     names = [f"name {row % n_different}" for row in range(n_rows)]
     if not refused:
         refuse(names)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from deltaflow.flow import kernels
 from deltaflow.nn.activations import SATURATED, Traits, derivative, traits
-from deltaflow.watching.measuring.layers import WatchedLayer
 from deltaflow.watching.measuring.reductions import (
     Values,
     is_fast,
@@ -18,6 +17,7 @@ from deltaflow.watching.measuring.reductions import (
     plain,
     share,
 )
+from deltaflow.watching.measuring.watched_layers import WatchedLayer
 
 _POINTS = 200  # points from −3 to 3 at which the slope of a linear function must be constant
 

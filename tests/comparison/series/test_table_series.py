@@ -8,7 +8,7 @@ import pytest
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.grouping import configurations, distinct, numbered
-from deltaflow.comparison.series.tables import MOST_EPOCHS, MOST_STEPS, read_tables
+from deltaflow.comparison.series.table_series import MOST_EPOCHS, MOST_STEPS, read_tables
 from deltaflow.comparison.statistics.intervals import interval, scale_of
 from written import ROWS, layers, metrics, write_run
 
