@@ -10,12 +10,12 @@ from waiting import wait_until
 def page():
     """Makes pages; what they train is ended."""
     from deltaflow.live_page.page import Page
-    from deltaflow.live_page.settings import Settings
+    from deltaflow.live_page.settings import PageSettings
 
     made = []
 
     def opened(*overrides, **options):
-        made.append(Page(Settings.from_overrides(overrides), **options))
+        made.append(Page(PageSettings.from_overrides(overrides), **options))
         return made[-1]
 
     yield opened
@@ -27,9 +27,9 @@ def page():
 def served():
     """The pages of a server that listens here, and its address."""
     from deltaflow.live_page.server import Pages
-    from deltaflow.live_page.settings import Settings
+    from deltaflow.live_page.settings import PageSettings
 
-    pages = Pages(Settings.from_overrides(["n_seeds=2", "trainer.max_epochs=2"]), most=2)
+    pages = Pages(PageSettings.from_overrides(["n_seeds=2", "trainer.max_epochs=2"]), most=2)
     with listening(pages) as port:
         yield pages, f"http://127.0.0.1:{port}/"
 

@@ -7,7 +7,7 @@ import pytest
 
 from deltaflow.live_page.lessons import LESSONS
 from deltaflow.live_page.server import Pages
-from deltaflow.live_page.settings import Settings
+from deltaflow.live_page.settings import PageSettings
 from visiting import answers, button, focus, listening, only, place, shown
 from waiting import wait_until
 
@@ -92,6 +92,6 @@ def test_other_machines_are_heard_only_if_asked(address, is_heard):
         other = asked.getsockname()[0]
     if other.startswith("127."):
         pytest.skip("this machine has no address but its own")
-    with listening(Pages(Settings.from_overrides(["n_seeds=1"])), address) as port:
+    with listening(Pages(PageSettings.from_overrides(["n_seeds=1"])), address) as port:
         assert answers("127.0.0.1", port)
         assert answers(other, port) == is_heard

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from deltaflow.config.composition import compose_run
 from deltaflow.live_page.server import Pages
-from deltaflow.live_page.settings import KEYS, Settings, options, parse
+from deltaflow.live_page.settings import KEYS, PageSettings, options, parse
 from deltaflow.system.errors import UserError
 
 STATES = [
@@ -25,10 +25,10 @@ STATES = [
 
 @pytest.mark.parametrize("chosen", STATES)
 def test_a_state_is_what_its_url_and_its_command_say(chosen):
-    settings = Settings(chosen)
+    settings = PageSettings(chosen)
     program, script, *overrides = shlex.split(settings.command)
     assert (program, script) == ("python", "train.py")
-    assert Settings().from_query(f"?{settings.query}").chosen == chosen
+    assert PageSettings().from_query(f"?{settings.query}").chosen == chosen
     composed, choices = compose_run(overrides, Path())
     config, chosen_options = settings.compose()
     assert OmegaConf.to_container(config) == OmegaConf.to_container(composed)
@@ -49,14 +49,14 @@ def test_a_url_says_nothing_but_settings_of_the_page(key, text):
 
 
 def test_what_belonged_to_another_choice_is_forgotten():
-    settings = Settings({"init": "normal", "init.sigma_w": 2.0, "optimizer.lr": 0.3})
+    settings = PageSettings({"init": "normal", "init.sigma_w": 2.0, "optimizer.lr": 0.3})
     assert settings.with_value("init", "he").chosen == {"init": "he", "optimizer.lr": 0.3}
     assert settings.with_value("optimizer", "adam").chosen["optimizer"] == "adam"
     assert "optimizer.lr" not in settings.with_value("optimizer", "adam").chosen
 
 
 def test_overrides_without_a_control_stay():
-    settings = Settings.from_overrides(["activation=tanh", "network.dropout=0.1", "n_seeds=2"])
+    settings = PageSettings.from_overrides(["activation=tanh", "network.dropout=0.1", "n_seeds=2"])
     assert settings.chosen == {"activation": "tanh", "n_seeds": 2}
     assert settings.others == ("network.dropout=0.1",)
     assert settings.compose()[0].network.dropout == 0.1
@@ -64,12 +64,12 @@ def test_overrides_without_a_control_stay():
 
 def test_a_setting_that_the_choice_has_not_is_refused():
     with pytest.raises(UserError, match=r"init.sigma_w.*init=he"):
-        Settings({"init": "he", "init.sigma_w": 1.0}).compose()
+        PageSettings({"init": "he", "init.sigma_w": 1.0}).compose()
 
 
 def test_other_machines_are_shown_no_table_but_the_owners(monkeypatch):
     monkeypatch.setattr("panel.serve", lambda *_, **__: None)
-    pages = Pages(Settings.from_overrides(["data=table", "data.path=own.csv", "data.target=y"]))
+    pages = Pages(PageSettings.from_overrides(["data=table", "data.path=own.csv", "data.target=y"]))
     pages.serve(0, show=False)
     asked = pages.settings.from_query("data=table&data.path=/etc/passwd&data.target=y")
     assert asked.compose()[0].data.path == "/etc/passwd"
@@ -88,7 +88,7 @@ def test_where_it_cannot_listen_it_says_so(monkeypatch):
     monkeypatch.setattr("panel.serve", taken)
     for port in (5006, 99_999, -1):
         with pytest.raises(UserError, match=rf"Found.*{port}"):
-            Pages(Settings()).serve(port, show=False)
+            Pages(PageSettings()).serve(port, show=False)
 
 
 def test_every_choice_is_an_option():

@@ -16,7 +16,7 @@ from deltaflow.nn.initializers import Initializer, Normal
 from deltaflow.records import LAYERS, METRICS
 from deltaflow.theory import Theory
 from deltaflow.verdicts import Evidence, judge, words
-from deltaflow.verdicts.evidence import Constants, Settings, TrainingData
+from deltaflow.verdicts.evidence import Constants, RunSettings, TrainingData
 
 STEPS = (0, 10, 199)
 N_STEPS = 200
@@ -116,7 +116,7 @@ def evidence(
         "copies": {},
         "constants": Constants(BEST_CONSTANT, delta=0.5, delta_alone=0.5, floor=np.nan),
         "n_steps": N_STEPS,
-        "settings": Settings(**_of(Settings, but)),
+        "settings": RunSettings(**_of(RunSettings, but)),
         "data": TrainingData(square, **({"n_rows": N_ROWS} | _of(TrainingData, but))),
     }
     assert set(but) <= {field.name for field in fields(Evidence)}

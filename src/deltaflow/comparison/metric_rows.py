@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deltaflow.records import Interval, Summary
 from deltaflow.system.escaping import brief
 
-_MOST_TARGETS = 24  # that get a row each
+_MOST_TARGETS = 24  # targets with a row each
 
 
 @dataclass(frozen=True)

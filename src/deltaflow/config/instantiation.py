@@ -73,9 +73,9 @@ def errors_name_part(config: DictConfig, group: str) -> Iterator[None]:
         cause = error
         if isinstance(error, InstantiationException) and isinstance(error.__cause__, Exception):
             cause = error.__cause__
-        told = error_with_part(config, cause)
-        if told is not cause or _speaks_for_itself(cause):
-            raise told from None if told is cause else cause
+        named = error_with_part(config, cause)
+        if named is not cause or _names_its_cause(cause):
+            raise named from None if named is cause else cause
         target = OmegaConf.select(config, f"{group}._target_")
         raise UserError(
             f"`{group}` must name a class or function that works with its arguments. Found "
@@ -91,7 +91,7 @@ def error_with_part(config: DictConfig, error: Exception) -> Exception:
         An error that names the part; the original error if it was raised in no part, or if its
         message names its cause.
     """
-    if _speaks_for_itself(error):
+    if _names_its_cause(error):
         return error
     parts = _files(config)
     deeper: set[str] = set()  # libraries between the origin of the error and this frame
@@ -155,7 +155,7 @@ def _checked(made: Any, group: str, kind: type) -> Any:
     return made
 
 
-def _speaks_for_itself(error: Exception) -> bool:
+def _names_its_cause(error: Exception) -> bool:
     """Whether an error's message names its cause: ours, and those about files and memory."""
     own = isinstance(error, UserError)
     elsewhere = is_about_a_file(error) or is_out_of_memory(error)

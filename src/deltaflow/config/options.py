@@ -22,7 +22,7 @@ def starting_folder() -> Path:
 
     With ``hydra.job.chdir=true``, the working directory of a run is a different one.
     """
-    hydra: Any = HydraConfig.instance().cfg  # a DictConfig, whatever its type says
+    hydra: Any = HydraConfig.instance().cfg  # a DictConfig, in spite of its annotation
     if hydra is None or not OmegaConf.select(hydra, "hydra.job.chdir"):
         return Path.cwd()
     return Path(OmegaConf.select(hydra, "hydra.runtime.cwd"))

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from hydra._internal.config_loader_impl import get_overrides_dirname  # as Hydra names a run
+from hydra._internal.config_loader_impl import get_overrides_dirname  # not public
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf

@@ -90,9 +90,9 @@ def _judge(evidence: verdicts.Evidence) -> list[dict[str, Any]]:
         return []
 
 
-def _settings(config: DictConfig, module: StackedModule) -> verdicts.Settings:
+def _settings(config: DictConfig, module: StackedModule) -> verdicts.RunSettings:
     group = module.optimizer([nn.Parameter(torch.zeros(1))]).param_groups[0]
-    return verdicts.Settings(
+    return verdicts.RunSettings(
         lr=_number(config, "optimizer.lr"),
         scheduled=config.scheduler._target_ != "torch.optim.lr_scheduler.ConstantLR",
         weight_decay=_number(config, "optimizer.weight_decay") or 0.0,

@@ -68,7 +68,7 @@ def draw_phase_diagram(
         theory.moments,
         np.linspace(0, max(3.0, 2 * (edge or 0) ** 2, 1.25 * max(weights)), 241),
         np.linspace(0, max(0.5, 1.25 * max(biases)), 161),
-        theory.starts(input_second_moment)[0][1],
+        theory.initial_variances(input_second_moment)[0][1],
         theory.dropout,
     )
     return phase_picture(diagram, prediction.title, here, prediction.edge, runs)

@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from deltaflow.live_page.settings import Settings
+from deltaflow.live_page.settings import PageSettings
 from deltaflow.system.environment import import_without_gc
 from deltaflow.system.errors import UserError
 
@@ -55,7 +55,7 @@ def live(overrides: Iterable[str] = ()) -> "Page":
 
     from deltaflow.live_page.page import PERIOD, Page
 
-    settings = Settings.from_overrides(list(overrides))
+    settings = PageSettings.from_overrides(list(overrides))
     settings.compose()
     panel.extension()
     page = Page(settings)
@@ -66,7 +66,7 @@ def live(overrides: Iterable[str] = ()) -> "Page":
 def serve(
     overrides: Iterable[str] = (), port: int = 0, address: str | None = None, show: bool = True
 ) -> None:
-    """Serve the page to browsers until the process is told to stop.
+    """Serve the page to browsers until the process is interrupted.
 
     Args:
         overrides: overrides that the page starts with.
@@ -79,7 +79,7 @@ def serve(
     """
     _require_extra()
     server = import_without_gc("deltaflow.live_page.server")
-    settings = Settings.from_overrides(list(overrides))
+    settings = PageSettings.from_overrides(list(overrides))
     settings.compose()
     server.Pages(settings).serve(port, address or server.HERE, show)
 

@@ -16,7 +16,7 @@ from deltaflow.live_page.figures.display import Display, paragraph, schedule_dra
 from deltaflow.live_page.forecast import Forecast, Forecaster
 from deltaflow.live_page.lessons import Lesson
 from deltaflow.live_page.saving import BackgroundRun
-from deltaflow.live_page.settings import GROUPS, NUMBERS, Settings, Value
+from deltaflow.live_page.settings import GROUPS, NUMBERS, PageSettings, Value
 from deltaflow.live_page.stepwise_training import Training
 
 PERIOD = 80
@@ -49,7 +49,7 @@ class Page:
     """
 
     def __init__(
-        self, settings: Settings, lesson: Lesson | None = None, dark: bool = False,
+        self, settings: PageSettings, lesson: Lesson | None = None, dark: bool = False,
         on_change: Callable[["Page"], None] = lambda page: None, error: str | None = None,
     ) -> None:  # fmt: skip
         self.lesson = lesson
@@ -124,7 +124,7 @@ class Page:
         self._edited_key = key
         self._apply(draft)
 
-    def _apply(self, draft: Settings) -> None:
+    def _apply(self, draft: PageSettings) -> None:
         """Show settings, or an error message beside the field that was edited last."""
         self._draft = draft
         try:

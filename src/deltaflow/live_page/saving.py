@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from deltaflow.config.names import unique_name
-from deltaflow.live_page.settings import Settings
+from deltaflow.live_page.settings import PageSettings
 
 
 class BackgroundRun:
@@ -21,7 +21,7 @@ class BackgroundRun:
         is_running: whether the run has not ended.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PageSettings) -> None:
         self.directory = Path("outputs") / unique_name("live")
         self.status = f"Training the same into {self.directory} …"
         self.is_running = True

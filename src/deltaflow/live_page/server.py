@@ -12,7 +12,7 @@ from bokeh.settings import settings as bokeh_settings
 
 from deltaflow.live_page.lessons import LESSONS, lesson_named
 from deltaflow.live_page.page import PERIOD, Page
-from deltaflow.live_page.settings import Settings
+from deltaflow.live_page.settings import PageSettings
 from deltaflow.system.errors import UserError
 
 HERE = "127.0.0.1"
@@ -33,7 +33,7 @@ class Pages:
         most: largest number of open pages.
     """
 
-    def __init__(self, settings: Settings, most: int = MOST_PAGES) -> None:
+    def __init__(self, settings: PageSettings, most: int = MOST_PAGES) -> None:
         self.settings = settings
         self.most = most
         self.open: list[Page] = []
@@ -66,7 +66,7 @@ class Pages:
         return template
 
     def serve(self, port: int, address: str = HERE, show: bool = True, **options: Any) -> Any:
-        """Serve until the process is told to stop.
+        """Serve until the process is interrupted.
 
         Args:
             port: port to listen at; 0 for any that is free.

@@ -60,7 +60,7 @@ def options(key: str) -> Sequence[str | None]:
 
 
 @dataclass(frozen=True)
-class Settings:
+class PageSettings:
     """The settings of a page.
 
     Attributes:
@@ -74,7 +74,7 @@ class Settings:
     tables: tuple[Value, ...] | None = None
 
     @classmethod
-    def from_overrides(cls, overrides: Sequence[str]) -> "Settings":
+    def from_overrides(cls, overrides: Sequence[str]) -> "PageSettings":
         """Read settings from overrides.
 
         Raises:
@@ -88,7 +88,7 @@ class Settings:
         chosen = {k: parse(k, own[k].partition("=")[2]) for k in own if k in KEYS}
         return cls(chosen, tuple(line for key, line in own.items() if key not in KEYS))
 
-    def from_query(self, query: str) -> "Settings":
+    def from_query(self, query: str) -> "PageSettings":
         """Read settings from the query of a URL, and keep ``others`` and ``tables``.
 
         Raises:
@@ -97,7 +97,7 @@ class Settings:
         pairs = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
         return replace(self, chosen={key: parse(key, text) for key, text in pairs.items()})
 
-    def with_value(self, key: str, value: Value) -> "Settings":
+    def with_value(self, key: str, value: Value) -> "PageSettings":
         """Change one setting; a new option of a group removes the settings of the old one."""
         chosen = dict(self.chosen)
         if key in GROUPS:

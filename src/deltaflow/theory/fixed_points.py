@@ -84,7 +84,7 @@ class FixedPoint:
         return TRAINABLE * self.xi_c
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
+@np.errstate(over="ignore", invalid="ignore")  # a user's φ may grow exponentially
 def fixed_point(
     moments: Moments, sigma_w: float, sigma_b: float, start: float = 1.0, dropout: float = 0.0
 ) -> FixedPoint:

@@ -220,7 +220,7 @@ def _numbers(f: Callable[[Tensor], Tensor], u: Array) -> Array:
     return np.asarray(f(torch.from_numpy(np.ascontiguousarray(u, dtype=np.float64))).numpy())
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
+@np.errstate(over="ignore", invalid="ignore")  # a user's φ may grow exponentially
 def _jumps(f: Callable[[Array], Array]) -> tuple[float, ...]:
     """Find the points where a function jumps that is smooth elsewhere.
 

@@ -109,7 +109,7 @@ class Theory:
         """σ_w² and σ_b² of a typical layer between hidden layers."""
         return typical_variances(self.sizes, self.initializer)
 
-    def starts(self, input_second_moment: Array) -> list[tuple[float, float]]:
+    def initial_variances(self, input_second_moment: Array) -> list[tuple[float, float]]:
         """The variance of pre-activations in layer 1, for groups of samples with the same limit.
 
         A q of 0, as for weights of 0, is replaced by 1.
@@ -145,7 +145,7 @@ class Theory:
             return [(1.0, normalized_fixed_point(*ends))]
         return [
             (share, fixed_point(self.moments, weight, bias, start, self.dropout))
-            for share, start in self.starts(input_second_moment)
+            for share, start in self.initial_variances(input_second_moment)
         ]
 
     def summary_fields(self, input_second_moment: Array) -> dict[str, float | str | None] | None:

@@ -68,7 +68,7 @@ class PhaseDiagram:
         return np.where(there, x[left] + share * (x[first] - x[left]), np.nan)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a φ of one's own may grow exponentially
+@np.errstate(over="ignore", invalid="ignore")  # a user's φ may grow exponentially
 def phase_diagram(
     moments: Moments,
     weight_variance: Array,
@@ -164,7 +164,7 @@ def _contraction(moments: Moments, log_q: Array, kept: Array, lost: Array) -> Ar
     With t = 1 − c, the map's fixed point has 1 = kept · (E φ² − E φφ)/(t E φ²) + lost/t.
 
     Args:
-        moments: of φ.
+        moments: moments of φ.
         log_q: ln q*, ``[n]``.
         kept: share of q* that two equal inputs have in common, ``[n]``.
         lost: share of q* in which they differ because of dropout, ``[n]``.

@@ -181,7 +181,7 @@ class WatchedTraining:
 
     def complete(self) -> "Run":
         """Finish the records, draw the picture, and return the run."""
-        from deltaflow.experiment.result import Run  # which loads Lightning
+        from deltaflow.experiment.result import Run  # here, because it imports Lightning
         from deltaflow.figures import looks
         from deltaflow.training.callbacks.tensorboard import log_picture, log_verdicts
 

@@ -117,10 +117,10 @@ def _comparison(found: Headline) -> list[str]:
         return ["One seed each: chance alone may order them so."]
     said = []
     if found.n_tested:
-        told = found.n_tested - found.n_alike
+        n_different = found.n_tested - found.n_alike
         said.append(
             f"{found.n_alike} of {found.n_tested} others cannot be told from {place} (paired "
-            f"t-tests, Holm-corrected p ≥ {ALPHA}); {told or 'none'} can."
+            f"t-tests, Holm-corrected p ≥ {ALPHA}); {n_different or 'none'} can."
         )
     if untested := found.n_others - found.n_tested:
         said.append(f"{many(untested, 'other')}: fewer than {FEW} seeds in common with {place}.")

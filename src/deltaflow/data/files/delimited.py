@@ -25,7 +25,7 @@ GROUPED = r"^[-+\u2212]?[1-9][0-9]{0,2}[.,][0-9]{3}$"
 
 _SNIFFED = 20  # records that are read to detect the separator
 _SNIFFED_LENGTH = 100_000  # characters after which no more of them are read
-_CELLS = 2_000_000  # that are Python strings at the same time, about 0.1 GB
+_CELLS = 2_000_000  # cells that are Python strings at the same time, about 0.1 GB
 _FIELD = 2**31 - 1  # largest field that the csv module accepts, bytes
 _CONTINUED = "Correct the row; a quote within a quoted field is written twice."
 Heads = dict[str, list[list[str]]]

@@ -28,7 +28,7 @@ _TIME = re.compile(
 )
 _WITH_TIME = re.compile(r"(.*?\d)(?:[T, ]+)(\d{1,2}:.*)")
 _BEGINNING = datetime(1970, 1, 1)
-_SECONDS = 86_400.0  # of a day
+_SECONDS = 86_400.0  # seconds per day
 
 
 def days(text: str, form: str) -> float | None:

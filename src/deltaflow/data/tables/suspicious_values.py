@@ -11,7 +11,7 @@ from deltaflow.system.escaping import brief
 _FAR = 1000  # an outlier is this many times as far from the median as the other values
 _FEW_ROWS = 50  # with fewer rows, no value is called an outlier
 _IDENTIFYING = ("id", "index", "row", "number", "nr")  # last words of identifiers' names
-_CELLS = 2_000_000  # that are copied at the same time
+_CELLS = 2_000_000  # cells that are copied at the same time
 
 
 def row_numbers(names: Sequence[str], numbers: Array) -> list[Problem]:

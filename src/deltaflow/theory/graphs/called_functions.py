@@ -15,7 +15,7 @@ class CalledFunction(nn.Module):
         (self.tensor,) = node.all_input_nodes
 
     def forward(self, z: Tensor) -> Tensor:
-        """φ(z), whatever the function does to its argument."""
+        """φ(z); `z` is not overwritten."""
         args = fx.map_arg(self.node.args, lambda x: z.clone())
         kwargs = fx.map_arg(self.node.kwargs, lambda x: z.clone())
         target: str | Callable[..., Any] = self.node.target
@@ -37,7 +37,7 @@ class OutOfPlace(nn.Module):
         self.name = repr(inner)
 
     def forward(self, z: Tensor) -> Tensor:
-        """φ(z), whatever the function does to its argument."""
+        """φ(z); `z` is not overwritten."""
         found: Tensor = self.function(z.clone())
         return found
 

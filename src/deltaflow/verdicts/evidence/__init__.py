@@ -16,7 +16,7 @@
 
 from deltaflow.verdicts.evidence.constant_outputs import Constants, constants
 from deltaflow.verdicts.evidence.evidence import Evidence
-from deltaflow.verdicts.evidence.facts import ENOUGH_ROWS, Settings, TrainingData, training_data
+from deltaflow.verdicts.evidence.facts import ENOUGH_ROWS, RunSettings, TrainingData, training_data
 from deltaflow.verdicts.evidence.fit import Fit, fall, median
 from deltaflow.verdicts.evidence.recorded_step import RecordedStep
 
@@ -26,7 +26,7 @@ __all__ = [
     "Evidence",
     "Fit",
     "RecordedStep",
-    "Settings",
+    "RunSettings",
     "TrainingData",
     "constants",
     "fall",

@@ -11,7 +11,7 @@ import polars as pl
 
 from deltaflow.theory import Array, Theory
 from deltaflow.verdicts.evidence.constant_outputs import Constants
-from deltaflow.verdicts.evidence.facts import Settings, TrainingData
+from deltaflow.verdicts.evidence.facts import RunSettings, TrainingData
 from deltaflow.verdicts.evidence.fit import Fit, median
 from deltaflow.verdicts.evidence.recorded_step import RecordedStep
 from deltaflow.verdicts.evidence.update_lengths import mean_update, update_lengths
@@ -49,7 +49,7 @@ class Evidence:
     copies: Mapping[int, int]
     constants: Constants
     n_steps: int
-    settings: Settings
+    settings: RunSettings
     data: TrainingData
 
     @cached_property

@@ -20,7 +20,7 @@ ENOUGH_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """Settings that may keep a network from learning.
 
     Attributes:
