@@ -10,7 +10,7 @@ from deltaflow.data import sources
 from deltaflow.data.batches import Batch, TrainingBatches
 from deltaflow.data.columns import Column, Kind, Reading
 from deltaflow.data.files.delimited import Texts
-from deltaflow.data.preprocessing import Moments, Preprocessing, encode, folds_of
+from deltaflow.data.preprocessing import FoldStatistics, Preprocessing, encode, folds_of
 from deltaflow.data.replicas import ReplicaData
 from deltaflow.data.samples import Samples, number_columns
 from deltaflow.data.unseen import Table, Unseen, read_unseen
@@ -18,8 +18,8 @@ from deltaflow.data.unseen import Table, Unseen, read_unseen
 __all__ = [
     "Batch",
     "Column",
+    "FoldStatistics",
     "Kind",
-    "Moments",
     "Preprocessing",
     "Reading",
     "ReplicaData",

@@ -24,7 +24,7 @@ from deltaflow.system.escaping import brief
 
 
 @dataclass(frozen=True)
-class Moments:
+class FoldStatistics:
     """The part of a :class:`Preprocessing` that differs between folds; the same attributes."""
 
     fill: Annotated[Sequence[float], MOST_COLUMNS]
@@ -127,9 +127,10 @@ class Preprocessing:
             raise WrongFieldError("preprocessing.scale", "above 0", 0)
 
     @property
-    def moments(self) -> Moments:
+    def statistics(self) -> FoldStatistics:
         """The part that differs between folds."""
-        return Moments(**{one.name: getattr(self, one.name) for one in fields(Moments)})
+        own = {field.name: getattr(self, field.name) for field in fields(FoldStatistics)}
+        return FoldStatistics(**own)
 
     def to_primitives(self) -> dict[str, Any]:
         """Convert to lists, texts and numbers, for a checkpoint."""
@@ -159,9 +160,9 @@ class Preprocessing:
 
 
 def folds_of(preprocessings: Sequence[Preprocessing]) -> list[dict[str, Any]] | None:
-    """The moments of each fold as lists and numbers; ``None`` if there is one fold."""
+    """The statistics of each fold as lists and numbers; ``None`` if there is one fold."""
     found: list[dict[str, Any]] = json.loads(
-        json.dumps([asdict(one.moments) for one in preprocessings])
+        json.dumps([asdict(one.statistics) for one in preprocessings])
     )
     return found if len(found) > 1 else None
 

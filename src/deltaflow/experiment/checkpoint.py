@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from deltaflow.data import Moments, Preprocessing
+from deltaflow.data import FoldStatistics, Preprocessing
 from deltaflow.experiment.checkpoints.archive import read_archive
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.head import Head
@@ -43,7 +43,7 @@ class Architecture:
 class _Folds:
     """The moments of each fold's training part, as a checkpoint stores them."""
 
-    folds: Annotated[Sequence[Moments], _MOST]
+    folds: Annotated[Sequence[FoldStatistics], _MOST]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ _MOST_KEPT = 128  # steps whose rows are kept for verdicts
 
 
 @dataclass(frozen=True)
-class Profile:
+class LayerProfile:
     """The depth profile of a quantity. Measured values are log₁₀, predicted ones are not.
 
     Attributes:
@@ -50,7 +50,7 @@ class MeasuredStep:
     """
 
     step: int
-    profiles: Mapping[str, Profile]
+    profiles: Mapping[str, LayerProfile]
     shares: Mapping[str, Array]
 
 
@@ -177,12 +177,12 @@ def _measured(rows: pl.DataFrame) -> MeasuredStep:
     def mean(name: str) -> Array | None:
         return mean_with_band(by_seed(name))[0] if rows[name].count() else None
 
-    def profile(name: str) -> Profile:
+    def profile(name: str) -> LayerProfile:
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.log10(by_seed(name))
         logs[~np.isfinite(logs)] = np.nan
         spread = mean(f"predicted_{name}_spread") if name == "delta_norm" else None
-        return Profile(*mean_with_band(logs), logs, mean(f"predicted_{name}"), spread)
+        return LayerProfile(*mean_with_band(logs), logs, mean(f"predicted_{name}"), spread)
 
     shares = {name: share for name in SHARES if (share := mean(name)) is not None}
     return MeasuredStep(rows["step"][0], {name: profile(name) for name in PROFILES}, shares)
