@@ -80,7 +80,7 @@ def find_runs(directories: Iterable[str | Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for name in directories:
-        folders = sorted(_runs_below(Path(name)), key=natural)
+        folders = sorted(_runs_below(Path(name)), key=natural_order)
         if not folders:
             raise UserError(
                 f"Runs must be given by folders that hold some. Found no {SUMMARY} in {name}. "
@@ -110,10 +110,10 @@ def read_run(directory: Path) -> CollectedRun:
     return CollectedRun(directory, summary, status, reason, _text(directory))
 
 
-def natural(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+def natural_order(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
     """A sort key by which 2_… comes before 10_….
 
-    >>> sorted([Path("10_a"), Path("2_b"), Path("2_a")], key=natural)[0].name
+    >>> sorted([Path("10_a"), Path("2_b"), Path("2_a")], key=natural_order)[0].name
     '2_a'
     """
     return tuple(
@@ -148,10 +148,10 @@ def _runs_below(folder: Path) -> Iterable[Path]:
             folders.clear()  # folders inside a run are not searched
             yield Path(name)
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
-        _tell_of_links([os.path.join(name, folder) for folder in folders])
+        _warn_of_links([os.path.join(name, folder) for folder in folders])
 
 
-def _tell_of_links(folders: Sequence[str]) -> None:
+def _warn_of_links(folders: Sequence[str]) -> None:
     """Warn of links, which are not followed."""
     if links := [folder for folder in folders if os.path.islink(folder)]:
         more = f" and {len(links) - 1} more" if links[1:] else ""
@@ -165,7 +165,7 @@ def _tell_of_links(folders: Sequence[str]) -> None:
 def _ending(summary: Summary, directory: Path) -> tuple[str, str | None]:
     """The status of a run, and why it is not completed."""
     if summary.status == "running" and not summary.is_alive(directory):
-        return "interrupted", _gone(summary)
+        return "interrupted", _lost_process(summary)
     return summary.status, {
         "running": f"not ended yet, on {summary.host}",
         "failed": summary.error or "without a message",
@@ -173,7 +173,7 @@ def _ending(summary: Summary, directory: Path) -> tuple[str, str | None]:
     }.get(summary.status)
 
 
-def _gone(summary: Summary) -> str:
+def _lost_process(summary: Summary) -> str:
     if summary.host != socket.gethostname():
         return f"nothing was written for an hour, on {summary.host}"
     return f"its process {summary.process} is gone"

@@ -62,7 +62,9 @@ def check_arguments(
                 f"{', '.join(taken) or 'none'}. Found `{where}.{name}`. {advice}"
             )
         hint = hints.get(name, Any)
-        wanted = type_words(hint) if not any(_is(value, kind) for kind in _kinds(hint)) else None
+        wanted = (
+            type_words(hint) if not any(_has_type(value, kind) for kind in _kinds(hint)) else None
+        )
         if isinstance(value, float) and math.isnan(value):
             wanted = "a value that means something"
         if wanted:
@@ -134,7 +136,7 @@ def _kinds(hint: Any) -> list[type]:
     return plain if len(plain) == len(kinds) else []
 
 
-def _is(value: Any, kind: type) -> bool:
+def _has_type(value: Any, kind: type) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     if kind is float:

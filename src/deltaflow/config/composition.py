@@ -104,11 +104,11 @@ def _compose_once(overrides: tuple[str, ...], state: Hashable) -> DictConfig:
 def _state(folders: Sequence[Path]) -> Hashable:
     """A value that changes with all that Hydra reads: files, registered options, and directory."""
     files = [path for folder in folders for path in folder.absolute().rglob("*.yaml")]
-    changed = frozenset((str(path), *_written(path)) for path in files)
+    changed = frozenset((str(path), *_file_state(path)) for path in files)
     return changed, repr(ConfigStore.instance().repo), os.getcwd()
 
 
-def _written(path: Path) -> tuple[int, ...]:
+def _file_state(path: Path) -> tuple[int, ...]:
     try:
         status = path.stat()
     except OSError:  # a broken link, or a file that has just been removed

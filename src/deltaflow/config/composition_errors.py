@@ -110,7 +110,7 @@ def _explain_value(error: OmegaConfBaseException) -> str:
     reason, key = str(error).splitlines()[0].rstrip("."), error.full_key
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
         name = str(key or error.key)
-        advice = _meant(name, error.parent_node) or "See all settings with --cfg job."
+        advice = _suggestion(name, error.parent_node) or "See all settings with --cfg job."
         return f"An override must name a setting that exists. Found `{name}`. {advice}"
     if isinstance(error, InterpolationResolutionError):
         where = f" in `{key}`" if key else ""
@@ -118,7 +118,7 @@ def _explain_value(error: OmegaConfBaseException) -> str:
             f"A reference must lead to a value. Found{where}: {reason[:300]}. See names and values "
             "with --cfg job."
         )
-    wanted = _wanted(key) if key else None
+    wanted = _type_in_words(key) if key else None
     if wanted and isinstance(error, ValidationError):
         found = as_typed(error.value)
         return f"`{key}` must be {wanted}. Found {found}. See --cfg job for the default."
@@ -126,7 +126,7 @@ def _explain_value(error: OmegaConfBaseException) -> str:
     return f"{what} Found: {truncated(reason)}. See --cfg job."
 
 
-def _wanted(key: str) -> str | None:
+def _type_in_words(key: str) -> str | None:
     """The type of a setting in the schema, in words; ``None`` if the schema does not have it."""
     hint: Any = RunConfig
     for name in re.findall(r"[^.\[\]]+", key):
@@ -138,7 +138,7 @@ def _wanted(key: str) -> str | None:
     return type_words(hint)
 
 
-def _meant(name: str, parent: object) -> str | None:
+def _suggestion(name: str, parent: object) -> str | None:
     """Advice on a setting that does not exist; ``None`` if no existing one is similar."""
     if not isinstance(parent, DictConfig):
         return None
@@ -151,7 +151,7 @@ def _meant(name: str, parent: object) -> str | None:
     elsewhere = {dotted.rpartition(".")[2]: dotted for dotted, _ in leaves(own)}
     if key in elsewhere:
         return f"Did you mean `{elsewhere[key]}`?"
-    taken = [name for name in _taken(parent) if name not in siblings]
+    taken = [name for name in _target_arguments(parent) if name not in siblings]
     if close := closest_name(key, [*siblings, *taken]):
         return f"Did you mean `{'+' if close in taken else ''}{prefix}{close}`?"
     if not group and (close := closest_name(key, elsewhere)):
@@ -159,7 +159,7 @@ def _meant(name: str, parent: object) -> str | None:
     return f"`{group}` has {', '.join(siblings)}." if group and siblings else None
 
 
-def _taken(parent: DictConfig) -> list[str]:
+def _target_arguments(parent: DictConfig) -> list[str]:
     """The names of the arguments of a group's ``_target_``."""
     try:
         return argument_names(get_object(parent["_target_"])) or []

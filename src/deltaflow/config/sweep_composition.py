@@ -98,14 +98,14 @@ class SweepComposer:
             if group not in options or not option.isidentifier() or _names(choices, group) > 1:
                 return None
             one = self._load_once((*others[:place], choices[place], *others[place + 1 :]))
-            if _beside(one, group) != _beside(composed, group):
+            if _outside(one, group) != _outside(composed, group):
                 self._combines = False
                 return None
             config[group] = copy.deepcopy(one[group])
             options[group] = one.hydra.runtime.choices[group]
         if self._combines is None:
             whole = self._load(choices)
-            self._combines = _beside(whole) == _beside(config)
+            self._combines = _outside(whole) == _outside(config)
             return whole
         return config
 
@@ -115,7 +115,7 @@ def _names(choices: _Choices, group: str) -> int:
     return sum(one.lstrip("+~").partition("=")[0].partition("@")[0] == group for one in choices)
 
 
-def _beside(config: DictConfig, group: str | None = None) -> dict[str, Any]:
+def _outside(config: DictConfig, group: str | None = None) -> dict[str, Any]:
     """A configuration without one group, and without the fields that list overrides."""
     tree = cast(dict[str, Any], OmegaConf.to_container(config))
     if group is not None:

@@ -61,7 +61,7 @@ def notes(
     sizes = [len(own) for own in values if own]
     return [
         *_intervals(sizes, metric.scale(*grouped.configurations)),
-        *_picking(grouped, len(sizes), metric.moment),
+        *_selection_notes(grouped, len(sizes), metric.moment),
         *_tests(against, sizes, named),
         *_scope(grouped, max(sizes, default=0)),
         *exclusions(grouped, effects),
@@ -85,7 +85,7 @@ def _intervals(sizes: Sequence[int], scale: Scale) -> Iterator[str]:
             yield f"{many(ones, 'configuration')} with one seed: no interval, and no test."
 
 
-def _picking(grouped: GroupedRuns, n: int, moment: str) -> Iterator[str]:
+def _selection_notes(grouped: GroupedRuns, n: int, moment: str) -> Iterator[str]:
     if n > 1:
         seeds = [r.seed for run in grouped.runs.values() for r in run.summary.replicas]
         yield (

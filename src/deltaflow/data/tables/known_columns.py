@@ -61,12 +61,12 @@ def read_as(column: Column, raw: Content | pl.Series) -> ReadColumn:
         )
     found = read_column(name, raw)
     if found.kind not in (kind, None):
-        row, value = _odd(found, kind)
+        row, value = _first_of_other_kind(found, kind)
         raise unusable(ProblemKind.OTHER_KIND, name, f"`{brief(value)}`", row, note)
     return found
 
 
-def _odd(found: ReadColumn, kind: Kind) -> tuple[int, str]:
+def _first_of_other_kind(found: ReadColumn, kind: Kind) -> tuple[int, str]:
     """The index and the text of the first value that is not of a kind."""
     odd, content = ~found.gaps, found.content
     if isinstance(content, Texts):
@@ -93,13 +93,15 @@ def read_categories(
     """
     texts, known = as_texts(raw), set(column.categories)
     present, gone = split_gaps(texts, column.categories)
-    present = replace(present, values=[v if v in known else _shortest(v) for v in present.values])
+    present = replace(
+        present, values=[v if v in known else _without_point(v) for v in present.values]
+    )
     refuse_new(column.name, present.values, insert_gap_codes(present.codes, gone),
                column.categories, kind, note)  # fmt: skip
     return ReadColumn(column.kind, insert_gaps(present, gone), gap=first_gap(texts, gone))
 
 
-def _shortest(value: str) -> str:
+def _without_point(value: str) -> str:
     """A whole number without its point: many programs write 3 as 3.0 in a column with gaps."""
     found = number(value)
     return value if found is None else value_text(found)
