@@ -132,10 +132,7 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
 
 
 def assemble(overrides: Iterable[str] = ()) -> tuple[ReplicaData, FullyConnected]:
-    """Build the data and the networks that :func:`train` starts with.
-
-    Args:
-        overrides: such as ``["activation=tanh", "network.depth=10"]``.
+    """Build the data and the networks that :func:`train` starts with for the same overrides.
 
     Returns:
         The data, split and standardised, and R networks before training, in evaluation mode.

@@ -20,11 +20,7 @@ from deltaflow.system.errors import UserError
 def run_application(
     application: Callable[[DictConfig], float | None], arguments: Sequence[str]
 ) -> None:
-    """Let Hydra compose the configuration of a run, or of each run of a sweep, and train it.
-
-    Args:
-        application: the function to call with each configuration.
-        arguments: flags and overrides, without the program.
+    """Call an application with the configuration that Hydra composes, or each of a sweep.
 
     Raises:
         ValueError: if a flag does not exist, is used wrongly or stands between overrides, or an

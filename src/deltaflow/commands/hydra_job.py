@@ -50,11 +50,6 @@ def train(
 
     A failed run of a sweep raises no error; the sweep continues and reports it at the end.
 
-    Args:
-        config: the configuration that Hydra has composed.
-        command: the command line.
-        with_traceback: whether errors are printed with a traceback.
-
     Returns:
         The ``sweep.optimized_metric`` of a run of a sweep, for Hydra's sweepers; ``None`` if it has
         none, or is still pending.

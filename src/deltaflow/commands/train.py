@@ -50,9 +50,6 @@ def main() -> None:
 def run_command_line(typed: Sequence[str]) -> None:
     """Run a command line in this process, which it changes for good.
 
-    Args:
-        typed: the program and its arguments.
-
     Raises:
         SystemExit: with a status other than 0, if there was an error.
     """

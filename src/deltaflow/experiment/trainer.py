@@ -44,13 +44,7 @@ def make_trainer(
 ) -> pl.Trainer:
     """Build a Trainer with one device, without output of its own.
 
-    Args:
-        config: the run's configuration.
-        data: the data.
-        directory: the run directory.
-        run_callbacks: the callbacks; checkpointing is on if one of them is a ``Checkpoint``.
-        run_loggers: the loggers.
-        storage: reads and writes checkpoints; ``None`` for the default.
+    It writes checkpoints, by ``storage``, if one of the callbacks is a ``Checkpoint``.
 
     Raises:
         ValueError: if the accelerator is missing, or does not support the precision.

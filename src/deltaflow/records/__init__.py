@@ -20,7 +20,6 @@ from deltaflow.records.details import Confusion, Fit, TargetFit, TheorySummary, 
 from deltaflow.records.differences import Differences, differences
 from deltaflow.records.fields import (
     STATUSES,
-    SUMMARY_FIELDS,
     Interval,
     Replica,
     Status,
@@ -30,7 +29,7 @@ from deltaflow.records.reading import read_columns, read_table
 from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.records.runs import RUNS, runs_schema
 from deltaflow.records.schema import LAYERS, METRICS, Column, Schema, number_replicas
-from deltaflow.records.search import SEARCH_FIELDS, SearchRecord, read_search, write_search
+from deltaflow.records.search import SearchRecord, read_search, write_search
 from deltaflow.records.summary import (
     SUMMARY,
     EmptySummaryError,
@@ -45,10 +44,8 @@ __all__ = [
     "LAYERS",
     "METRICS",
     "RUNS",
-    "SEARCH_FIELDS",
     "STATUSES",
     "SUMMARY",
-    "SUMMARY_FIELDS",
     "Column",
     "Confusion",
     "Differences",

@@ -1,8 +1,8 @@
 """``python -m deltaflow.records`` prints the documentation of the records from their schema."""
 
-from collections.abc import Mapping
+from typing import get_type_hints
 
-from deltaflow.records import LAYERS, METRICS, RUNS, SEARCH_FIELDS, SUMMARY_FIELDS
+from deltaflow.records import LAYERS, METRICS, RUNS, SearchRecord, Summary
 
 
 def documentation() -> str:
@@ -30,7 +30,7 @@ def documentation() -> str:
             "",
             "## summary.json",
             "",
-            *_fields(SUMMARY_FIELDS),
+            *_fields(Summary),
             "",
             "# What a report leaves behind",
             "",
@@ -55,13 +55,15 @@ def documentation() -> str:
             "",
             "## search.json",
             "",
-            *_fields(SEARCH_FIELDS),
+            *_fields(SearchRecord),
         ]
     )
 
 
-def _fields(meanings: Mapping[str, str]) -> list[str]:
-    rows = [f"| `{name}` | {meaning} |" for name, meaning in meanings.items()]
+def _fields(kind: type) -> list[str]:
+    """The fields of a record with their meanings, as a Markdown table."""
+    hints = get_type_hints(kind, include_extras=True)
+    rows = [f"| `{name}` | {hint.__metadata__[-1]} |" for name, hint in hints.items()]
     return ["| field | meaning |", "|---|---|", *rows]
 
 

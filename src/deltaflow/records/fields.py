@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_type_hints
+from typing import Annotated, Literal, get_args
 
 from deltaflow.records.decoding import WrongFieldError
 from deltaflow.records.details import (
@@ -228,10 +228,3 @@ class Summary:
     def __post_init__(self) -> None:
         if len({(replica.seed, replica.fold) for replica in self.replicas}) < len(self.replicas):
             raise WrongFieldError("replicas", "of one seed each", "the same seed twice")
-
-
-SUMMARY_FIELDS: dict[str, str] = {
-    name: hint.__metadata__[-1]
-    for name, hint in get_type_hints(Summary, include_extras=True).items()
-}
-"""The meaning of each field, by name."""

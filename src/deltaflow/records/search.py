@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 from deltaflow.records.decoding import decode
 from deltaflow.system.files import read_file, replace_file
@@ -31,13 +31,6 @@ class SearchRecord:
     best_trial: Annotated[int | None, "number of the best trial; null if none has a finite result"]
     best_value: Annotated[float | None, "result of the best trial, the mean over seeds"]
     best_overrides: Annotated[Mapping[str, str], "settings of the best trial"]
-
-
-SEARCH_FIELDS: dict[str, str] = {
-    name: hint.__metadata__[-1]
-    for name, hint in get_type_hints(SearchRecord, include_extras=True).items()
-}
-"""The meaning of each field, by name."""
 
 
 def write_search(sweep: Path, record: SearchRecord) -> None:

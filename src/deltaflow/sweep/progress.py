@@ -19,12 +19,7 @@ _SHOWN: ContextVar["SweepProgress | None"] = ContextVar("_SHOWN", default=None)
 
 
 def show_progress(sweep: Path, n_runs: int | None) -> None:
-    """Show the progress on a terminal until :func:`stop_progress`; nothing if output is redirected.
-
-    Args:
-        sweep: the sweep's directory.
-        n_runs: number of runs in the sweep; ``None`` if it is not known.
-    """
+    """Show :class:`SweepProgress` until :func:`stop_progress`, if the output is a terminal."""
     if sys.stdout.isatty():
         _SHOWN.set(SweepProgress(sweep, n_runs))
 

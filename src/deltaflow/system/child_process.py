@@ -12,19 +12,15 @@ _START = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve(
 
 
 class ChildProcess:
-    """A process that runs the function ``serve`` of a module.
-
-    It is killed when this process ends. A fork of this process must not use it.
+    """A process that runs the function ``serve`` of a module, until this process ends.
 
     Args:
         module: name of the module; its ``serve`` begins with :func:`pipes`.
         path: ``sys.path`` of the process.
-        options: arguments of ``subprocess.Popen``.
+        options: further arguments of ``subprocess.Popen``.
 
     Attributes:
-        questions: the pipe to its standard input.
-        answers: the pipe from its standard output.
-        thread: an executor with one thread, which exchanges questions and answers in order.
+        thread: an executor that exchanges questions and answers, one after another.
 
     Raises:
         OSError: if the process cannot be started.

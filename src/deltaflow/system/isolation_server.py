@@ -77,11 +77,7 @@ def send(pipe: IO[bytes], message: dict[str, Any], content: bytes = b"") -> None
 
 
 def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], IO[bytes]]:
-    """Read a message and its bytes.
-
-    Raises:
-        EOFError: if the pipe is closed before the end of the message.
-    """
+    """Read a message and its bytes; ``EOFError`` if the pipe is closed before their end."""
     line = pipe.readline()
     if not line.endswith(b"\n"):
         raise EOFError

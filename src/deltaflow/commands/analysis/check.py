@@ -40,11 +40,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _example(name: str) -> Any:
-    """Import and call the function that is named ``module:function``.
-
-    Raises:
-        ValueError: if there is no such function, or its result is not as expected.
-    """
+    """The result of the function that is named ``module:function``."""
     module, _, function = name.partition(":")
     if not (module and function):
         raise UserError(

@@ -38,11 +38,7 @@ class SearchSettings:
     study_name: str
 
     def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            ValueError: if one is not a whole number of at least 1.
-        """
+        """Refuse numbers that are not whole or below 1 (``ValueError``)."""
         for name in ("n_trials", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
