@@ -74,16 +74,25 @@ def assert_trains_as_linear_layers(overrides, loss, optimizer, directory, **extr
             assert (theirs - initial).norm() > 1e-3 * theirs.norm()  # it did learn
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "leaky"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("activation", "optimizer"),
+    [("sigmoid", "adam"), ("tanh", "sgd"), ("relu", "adam"), ("leaky", "sgd")],
+)
 def test_a_replica_trains_as_linear_layers_do(activation, optimizer, tmp_path):
     overrides = [*SETTINGS, "data=iris", f"activation={activation}", f"optimizer={optimizer}"]
     assert_trains_as_linear_layers(overrides, "ce", optimizer, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("loss", "data"), [("bce", "xor"), ("ce", "moons"), ("mse", "sine")])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(
+    ("loss", "data", "optimizer"),
+    [
+        ("bce", "xor", "sgd"),
+        ("ce", "moons", "adam"),
+        ("mse", "sine", "adam"),
+        ("mse", "sine", "sgd"),
+    ],
+)
 def test_on_any_kind_of_data(loss, data, optimizer, tmp_path):
     overrides = [
         *SETTINGS, f"data={data}", "data.n_samples=150", f"loss={loss}", "activation=tanh",
@@ -115,8 +124,7 @@ def test_with_each_replicas_gradient_clipped(norm, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("normalization", ["layer", "batch"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize(("normalization", "optimizer"), [("layer", "adam"), ("batch", "sgd")])
 def test_with_normalisation(normalization, optimizer, tmp_path):
     overrides = [
         *SETTINGS, "data=iris", "activation=tanh", f"network.normalization={normalization}",
