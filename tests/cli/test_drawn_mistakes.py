@@ -98,7 +98,7 @@ def test_a_few_drawn_settings(tmp_path, drawn):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.slow
-@draws(75)
+@draws(45)
 @given(OVERRIDES)
 def test_a_drawn_setting_works_or_gets_one_message(tmp_path, drawn):
     check(drawn, tmp_path)

@@ -64,7 +64,7 @@ def foreign(sweep, capsys):
 
 
 @pytest.mark.slow
-@draws(100)
+@draws(50)
 @given(json_of(Summary), st.text(max_size=20))
 def test_what_a_run_could_have_written_costs_its_own_run(foreign, fields, config):
     foreign(fields, config)
