@@ -1,6 +1,5 @@
 """From the tensors of measured steps to rows of the layers table."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,38 +108,43 @@ def layer_rows(
         folds: of the replicas; the first for all if ``None``.
 
     Returns:
-        Rows of the layers table: null where a quantity does not apply, NaN where it is not
-        finite.
+        Rows of the layers table, those of each replica together: null where a quantity does not
+        apply, NaN where it is not finite.
     """
-    depth, n_replicas = len(fans), len(seeds)
+    depth, n_replicas, n_steps = len(fans), len(seeds), len(steps)
+    n_rows = n_steps * depth  # of each replica
     fan_in, fan_out = np.array(fans).T
-    frames = []
-    for _, group in itertools.groupby(steps, key=lambda step: (step.names, step.missing.tobytes())):
-        alike = list(group)
-        first, n_steps = alike[0], len(alike)
-        values = np.stack([step.values[:, :, replicas] for step in alike], axis=1)
-        columns = values.transpose(0, 1, 3, 2).reshape(len(first.names), -1)  # by step, replica
-        data: dict[str, object] = {
-            "seed": np.tile(np.repeat(np.array(seeds, dtype=np.int64), depth), n_steps),
-            "fold": np.tile(np.repeat(np.array(folds or [0] * n_replicas), depth), n_steps),
-            "step": np.repeat(np.array([s.step for s in alike]), depth * n_replicas),
-            "layer": np.tile(np.arange(1, depth + 1), n_replicas * n_steps),
-            "fan_in": np.tile(fan_in, n_replicas * n_steps),
-            "fan_out": np.tile(fan_out, n_replicas * n_steps),
-        }
-        for name, column, missing in zip(first.names, columns, first.missing, strict=True):
-            if not applies(name, traits):
-                continue
-            null = np.tile(missing, n_replicas * n_steps)
-            if name == "noise_scale":  # hidden by noise, and not a number that is not finite
-                signal = columns[first.names.index("grad_signal")]
-                null = null | (signal <= 0)
-            series = polars.Series(name, column)
-            data[name] = series.set(polars.Series(null), None) if null.any() else series
-        kept = np.repeat(np.stack([step.kept[replicas] for step in alike]).ravel(), depth)
-        frame = LAYERS.frame(data)
-        frames.append(frame if kept.all() else frame.filter(polars.Series(kept)))
-    return polars.concat(frames)
+    data: dict[str, object] = {
+        "seed": np.repeat(np.array(seeds, dtype=np.int64), n_rows),
+        "fold": np.repeat(np.array(folds or [0] * n_replicas), n_rows),
+        "step": np.tile(np.repeat([step.step for step in steps], depth), n_replicas),
+        "layer": np.tile(np.arange(1, depth + 1), n_replicas * n_steps),
+        "fan_in": np.tile(fan_in, n_replicas * n_steps),
+        "fan_out": np.tile(fan_out, n_replicas * n_steps),
+    }
+    for name in dict.fromkeys(name for step in steps for name in step.names):
+        if not applies(name, traits):
+            continue
+        column, null = _column(steps, name, replicas)
+        if name == "noise_scale":  # hidden by noise, and not a number that is not finite
+            null = null | (_column(steps, "grad_signal", replicas)[0] <= 0)
+        series = polars.Series(name, column)
+        data[name] = series.set(polars.Series(null), None) if null.any() else series
+    kept = np.repeat(np.stack([step.kept[replicas] for step in steps], axis=1).ravel(), depth)
+    frame = LAYERS.frame(data)
+    return frame if kept.all() else frame.filter(polars.Series(kept))
+
+
+def _column(steps: Sequence[MeasuredStep], name: str, replicas: slice) -> tuple[Array, Mask]:
+    """Values of a column, and where it does not apply, by replica, step and layer: flat."""
+    values = np.full((len(steps), *steps[0].values[0][:, replicas].shape), np.nan)
+    missing = np.ones(values.shape[:2], dtype=bool)
+    for s, step in enumerate(steps):
+        if name in step.names:
+            at = step.names.index(name)
+            values[s], missing[s] = step.values[at][:, replicas], step.missing[at]
+    by_replica = values.transpose(2, 0, 1)
+    return by_replica.ravel(), np.broadcast_to(missing, by_replica.shape).ravel()
 
 
 def applies(name: str, traits: Traits | None) -> bool:

@@ -56,7 +56,7 @@ def read_table(directory: Path, schema: Schema, *, is_own: bool = False) -> pl.D
         ValueError: if a file is not a table of this schema.
     """
     frames = _read_parts(directory, schema, schema.types, is_own)
-    return pl.concat(frames).sort(schema.key) if frames else schema.frame({})
+    return schema.sort(pl.concat(frames)) if frames else schema.frame({})
 
 
 def read_columns(directory: Path, schema: Schema, columns: Sequence[str]) -> pl.DataFrame:

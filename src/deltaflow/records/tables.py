@@ -106,10 +106,12 @@ class TableWriter:
         before = [read_part(self.directory, name, self.schema)] if path.exists() else []
         chunks = {chunk: self._read(chunk) for chunk in self._chunks}
         known = [frame for frame in chunks.values() if frame is not None]
+        if self._frames:  # a large table takes its memory twice at most
+            self._frames = [self.schema.sort(pl.concat(self._frames))]
         rows = pl.concat([*before, *known, *self._frames, self.schema.frame({})])
-        # After an interruption, rows may be both in the file and in a chunk.
-        whole = rows.unique(self.schema.key, keep="first").sort(self.schema.key)
-        replace_file(path, parquet_bytes(whole))
+        if before:  # after an interruption, rows may be both in the file and in a chunk
+            rows = rows.unique(self.schema.key, keep="first")
+        replace_file(path, parquet_bytes(self.schema.sort(rows)))
         trust_file(path)
         self._frames = []
         self.n_lost += sum(self._chunks[chunk] for chunk, frame in chunks.items() if frame is None)
