@@ -101,8 +101,8 @@ def draw_confusion(axes: Axes, found: Classified) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
     axes.tick_params(length=0, color=QUIET)
-    axes.set_xlabel("taken for")
-    axes.set_ylabel("class", labelpad=1)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class", labelpad=1)
     title = f"{found.part.capitalize()} rows of each class{'' if sign else ', per cent'}"
     axes.set_title(title, loc="left", fontsize=11, y=1)
 
