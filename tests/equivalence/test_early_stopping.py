@@ -89,7 +89,7 @@ def test_runs_of_a_stack_stop_as_they_do_alone(tmp_path):
 ])  # fmt: skip
 def test_patience_is_counted_in_epochs_without_a_better_value(metric, values, stops):
     waiting = Waiting(Patience(2, metric, min_delta=0.15 if values[1] == 2.9 else 0.0), 1)
-    assert [bool(waiting.judge(torch.tensor([value]))) for value in values] == stops
+    assert [bool(waiting.update(torch.tensor([value]))) for value in values] == stops
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_one_whose_training_has_ended_is_tested(name, whole, tmp_path, monkeypat
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_a_stack_in_parts_goes_on(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "_IN_CACHE", 2000)
+    monkeypatch.setattr(parts, "_PART_BYTES", 2000)
     run(OTHERS[name], tmp_path / "whole")
     stopped(OTHERS[name], tmp_path / "run", monkeypatch, 9)
     resumed(OTHERS[name], tmp_path / "run")
@@ -115,8 +115,8 @@ def test_a_stack_in_parts_goes_on(name, tmp_path, monkeypatch):
 
 
 def test_an_interruption_writes_what_is_held(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "_MOMENT", 0)
-    monkeypatch.setattr(checkpoints, "_RARELY", 0)
+    monkeypatch.setattr(checkpoints, "_MIN_INTERVAL", 0)
+    monkeypatch.setattr(checkpoints, "_INTERVAL_FACTOR", 0)
     seldom = [*SHORT, "trainer.checkpoint_every=null"]
     stopped(seldom, tmp_path / "run", monkeypatch, 9)
     assert torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)["global_step"] == 8
@@ -294,8 +294,8 @@ OWN_CHECKPOINT = [
 
 @pytest.mark.filterwarnings("ignore:Checkpoint directory")
 def test_a_checkpoint_of_the_users_own_displaces_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "_MOMENT", 0)
-    monkeypatch.setattr(checkpoints, "_RARELY", 0)
+    monkeypatch.setattr(checkpoints, "_MIN_INTERVAL", 0)
+    monkeypatch.setattr(checkpoints, "_INTERVAL_FACTOR", 0)
     own = [*SHORT, "trainer.checkpoint_every=null", *OWN_CHECKPOINT]
     whole = run(own, tmp_path / "whole").directory
     stopped(own, tmp_path / "run", monkeypatch, 9)

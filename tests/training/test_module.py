@@ -197,13 +197,13 @@ def test_hooks_are_called_in_training_and_change_nothing():
 def test_the_checkpoint_holds_the_architecture_and_who_has_diverged(tmp_path):
     data = datamodule()
     module = module_of(data)
-    module.kept = {
+    module.checkpoint_entries = {
         "architecture": {"sizes": [4, 8, 8, 3], "activation": {"_target_": "torch.nn.ReLU"}}
     }
     trainer = fit(module, data, callbacks=[Poison(torch.nan, 2)])
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    assert checkpoint["architecture"] == module.kept["architecture"]
+    assert checkpoint["architecture"] == module.checkpoint_entries["architecture"]
     assert checkpoint["state_dict"]["diverged_at"].tolist() == [-1, 2, -1, -1]
 
 

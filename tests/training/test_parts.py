@@ -34,14 +34,14 @@ def test_a_run_in_parts_is_the_run_as_a_whole(optimizer, tolerance, tmp_path, mo
     settings = [*SETTINGS, f"optimizer={optimizer}"]
     whole = run(settings, tmp_path / "whole")
     threads = set()
-    descend = in_parts.Part.descend
+    evaluate_with_gradients = in_parts.Part.evaluate_with_gradients
 
     def watched(*arguments):
         threads.add(threading.get_ident())
-        return descend(*arguments)
+        return evaluate_with_gradients(*arguments)
 
-    monkeypatch.setattr(in_parts, "_IN_CACHE", 2000)
-    monkeypatch.setattr(in_parts.Part, "descend", watched)
+    monkeypatch.setattr(in_parts, "_PART_BYTES", 2000)
+    monkeypatch.setattr(in_parts.Part, "evaluate_with_gradients", watched)
     cut = run([*settings, "trainer.threads=2"], tmp_path / "cut")
     assert len(threads) > 0
     assert threading.get_ident() not in threads
@@ -54,21 +54,21 @@ def test_a_run_in_parts_is_the_run_as_a_whole(optimizer, tolerance, tmp_path, mo
         assert_frame_equal(ours, theirs, check_exact=False, rel_tol=10 * tolerance, abs_tol=1e-12)
 
 
-@pytest.mark.parametrize("own", [slice(0, 2), slice(1, 4), slice(2, 5)])
-def test_a_piece_is_some_of_the_replicas_and_shares_their_memory(own):
+@pytest.mark.parametrize("replicas", [slice(0, 2), slice(1, 4), slice(2, 5)])
+def test_a_piece_is_some_of_the_replicas_and_shares_their_memory(replicas):
     whole = joined([network_of(nn.Tanh(), 2, 0.5), network_of(nn.ReLU(), 3)], [0, 1])
-    part = piece(whole, own)
+    part = piece(whole, replicas)
     x = torch.randn(5, 7, 4, generator=torch.Generator().manual_seed(0))
-    expected = whole(x, step=3)[own]
+    expected = whole(x, step=3)[replicas]
     for buffer in whole.buffers():
         assert buffer.any()
-    assert torch.equal(part.eval()(x[own]), whole.eval()(x)[own])
-    assert torch.equal(part.train()(x[own], step=3), expected)
+    assert torch.equal(part.eval()(x[replicas]), whole.eval()(x)[replicas])
+    assert torch.equal(part.train()(x[replicas], step=3), expected)
     with torch.no_grad():
         part.layers[0].weight.zero_()
-    assert not whole.layers[0].weight[own].any()
+    assert not whole.layers[0].weight[replicas].any()
     assert whole.layers[0].weight.any()
-    assert sum(size for size, _ in part.trait_ranges) == own.stop - own.start
+    assert sum(size for size, _ in part.trait_ranges) == replicas.stop - replicas.start
 
 
 def test_an_objective_is_cut_where_it_changes():
@@ -92,11 +92,13 @@ def test_weights_of_folds_stay_with_their_replicas():
     both = JoinedObjective([first, second], [4, 3])
     whole = both.sample_loss(output, target)
     torch.testing.assert_close(whole[4:], usual[4:] * 10 * rows[:3])
-    for own in (slice(0, 3), slice(1, 4), slice(3, 7), slice(5, 7), slice(2, 6)):
-        cut = objective_of(both, own)
-        assert torch.equal(cut.sample_loss(output[own], target[own]), whole[own])
-        twice = objective_of(cut, slice(1, 2)).sample_loss(output[own][1:2], target[own][1:2])
-        assert torch.equal(twice, whole[own][1:2])
+    for replicas in (slice(0, 3), slice(1, 4), slice(3, 7), slice(5, 7), slice(2, 6)):
+        cut = objective_of(both, replicas)
+        assert torch.equal(cut.sample_loss(output[replicas], target[replicas]), whole[replicas])
+        twice = objective_of(cut, slice(1, 2)).sample_loss(
+            output[replicas][1:2], target[replicas][1:2]
+        )
+        assert torch.equal(twice, whole[replicas][1:2])
 
 
 @pytest.mark.parametrize(("width", "n_replicas", "n_parts"), [
@@ -108,19 +110,19 @@ def test_small_stacks_are_one_part_and_large_ones_are_cut(width, n_replicas, n_p
 
 
 def test_what_one_part_raises_is_raised():
-    parts = in_parts.divided(network_of(nn.Tanh(), 4), CrossEntropy(TASK), 2)
+    parts = in_parts.split_into_parts(network_of(nn.Tanh(), 4), CrossEntropy(TASK), 2)
 
     def do(part):
-        raise ArithmeticError(part.own.start)
+        raise ArithmeticError(part.replicas.start)
 
     workers = in_parts.Workers()
-    with workers.at_work(2), pytest.raises(ArithmeticError, match="0"):
+    with workers.threads(2), pytest.raises(ArithmeticError, match="0"):
         workers.each(parts, do)
 
 
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
 def test_a_choice_of_kernels_is_left_as_it_is(kind):
     parameter = nn.Parameter(torch.ones(2, 3))
-    assert in_parts.hastened(kind([parameter])).param_groups[0]["fused"]
-    assert not in_parts.hastened(kind([parameter], foreach=True)).param_groups[0]["fused"]
-    assert "fused" not in in_parts.hastened(torch.optim.Adadelta([parameter])).param_groups[0]
+    assert in_parts.fused(kind([parameter])).param_groups[0]["fused"]
+    assert not in_parts.fused(kind([parameter], foreach=True)).param_groups[0]["fused"]
+    assert "fused" not in in_parts.fused(torch.optim.Adadelta([parameter])).param_groups[0]

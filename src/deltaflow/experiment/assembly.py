@@ -19,7 +19,7 @@ from deltaflow.experiment import builders
 from deltaflow.nn.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.system.errors import UserError
-from deltaflow.training.contracts import unending
+from deltaflow.training.contracts import without_stop_iteration
 from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.early_stopping import Patience
 from deltaflow.training.module import StackedModule
@@ -72,7 +72,7 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
         "dropout": config.network.dropout,
     }
     own_prediction = type(objective).predict is not Objective.predict
-    kept = {
+    checkpoint_entries = {
         "architecture": architecture,
         "preprocessing": data.preprocessing.to_primitives(),
         "folds": folds_of(data.preprocessings),
@@ -80,7 +80,9 @@ def module(config: DictConfig, data: ReplicaDataModule) -> StackedModule:
     }
     clip_norm = config.trainer.gradient_clip_norm
     patience = _patience(config, data, objective)
-    return StackedModule(network, objective, optimizer, scheduler, clip_norm, kept, patience)
+    return StackedModule(
+        network, objective, optimizer, scheduler, clip_norm, checkpoint_entries, patience
+    )
 
 
 def loggers(config: DictConfig) -> list[Logger]:
@@ -166,5 +168,5 @@ def _by_name(config: DictConfig, group: str, kind: type) -> list[Any]:
     hooks = [name for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"]
     for part in made:
         for hook in hooks:
-            setattr(part, hook, unending(getattr(part, hook)))
+            setattr(part, hook, without_stop_iteration(getattr(part, hook)))
     return made

@@ -98,10 +98,10 @@ def trained_networks(
     module: StackedModule, preprocessings: Sequence[Preprocessing]
 ) -> TrainedNetworks:
     """The networks of a run that has just been trained, without reading its checkpoint."""
-    head = module.kept.get("head")
+    head = module.checkpoint_entries.get("head")
     return TrainedNetworks(
         network=module.network.eval(),
-        activation=str(module.kept["architecture"]["activation"]["_target_"]),
+        activation=str(module.checkpoint_entries["architecture"]["activation"]["_target_"]),
         preprocessings=preprocessings,
         head=None if head is None else Head(**head),
         diverged=module.diverged.tolist(),

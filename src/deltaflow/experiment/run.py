@@ -20,7 +20,7 @@ from deltaflow.experiment.trainer import configured_threads, make_trainer, quiet
 from deltaflow.system.signals import interrupts_deferred, single_interrupt
 from deltaflow.terminal.table_reading import print_network, print_reading
 from deltaflow.training.callbacks import Progress
-from deltaflow.training.callbacks.checkpoints import start_from
+from deltaflow.training.callbacks.checkpoints import set_progress
 
 
 def run_alone(plan: RunPlan, console: Console | None = None, bar: Progress | None = None) -> Run:
@@ -153,7 +153,7 @@ def _train_alone(run: ActiveRun, bar: Progress | None) -> None:
     callbacks.append(checkpoints(config, storage, callbacks, [run.flush]))
     trainer = make_trainer(config, run.data, directory, callbacks, run.loggers, storage)
     if run.progress is not None:
-        start_from(trainer, run.progress)
+        set_progress(trainer, run.progress)
     run.begin_training(trainer.strategy.root_device, [])
     with configured_threads(config, run.module, run.data, run.progress):
         state = None if run.progress is None else str(path)

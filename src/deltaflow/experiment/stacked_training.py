@@ -19,7 +19,7 @@ from deltaflow.experiment.completion import complete_runs, picture_process
 from deltaflow.experiment.trainer import configured_threads, make_trainer
 from deltaflow.system.errors import UserError
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
-from deltaflow.training.callbacks.checkpoints import start_from
+from deltaflow.training.callbacks.checkpoints import set_progress
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.tensorboard import tensorboards
 from deltaflow.training.datamodule import ReplicaDataModule
@@ -48,7 +48,7 @@ def train_stack(runs: Sequence[ActiveRun], bar: Progress | None) -> None:
     callbacks.append(checkpoints(config, storage, callbacks, [run.flush for run in runs]))
     trainer = make_trainer(config, data, first.plan.directory, callbacks, [])
     if first.progress is not None:
-        start_from(trainer, first.progress)
+        set_progress(trainer, first.progress)
         stack.resume(
             [read_archive(run.plan.directory, lambda kept, _: dict(kept)) or {} for run in runs]
         )
@@ -64,10 +64,10 @@ def train_stack(runs: Sequence[ActiveRun], bar: Progress | None) -> None:
                     run.flush()
                     content = content_of(stack.checkpoint(index))
                     write_checkpoint(run.plan.directory / CHECKPOINT, content)
-            stack.hand_back()
+            stack.copy_to_runs()
             if data.has_test:
                 trainer.test(stack, datamodule=data, verbose=False)
-                stack.hand_back()
+                stack.copy_to_runs()
         steps = [stack.n_steps(own) for own in stack.slices]
         active = [pair for pair in zip(runs, steps, strict=True) if pair[0].is_active]
         complete_runs(active, drawer, bar)

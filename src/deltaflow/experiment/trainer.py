@@ -106,10 +106,10 @@ def configured_threads(
         elif not _threads_help(network, data, number):
             number = 1
     for one in module.runs if isinstance(module, Stack) else [module]:
-        one.kept["threads"] = number
+        one.checkpoint_entries["threads"] = number
     torch.set_num_threads(1 if in_parts else number)
     try:
-        with module.workers.at_work(number if in_parts else 1):
+        with module.workers.threads(number if in_parts else 1):
             yield
     finally:
         torch.set_num_threads(before)

@@ -173,7 +173,7 @@ def _by_traits(network: FullyConnected, layer: int, *tensors: Tensor) -> Iterato
         yield function, traits, *its
 
 
-def joined(parts: Sequence[Quantities]) -> Quantities:
+def joined_quantities(parts: Sequence[Quantities]) -> Quantities:
     """The quantities of all replicas from those of parts of them.
 
     What applies to some parts alone is NaN in the others.

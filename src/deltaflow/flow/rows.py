@@ -24,20 +24,20 @@ class MeasuredStep:
         names: columns of the layers table.
         values: ``[columns, L, R]``; NaN where not finite, or where it does not apply.
         missing: ``[columns, L]``, where a column does not apply to a layer.
-        going: ``[R]``, which replicas have not diverged.
-        kept: ``[R]``, which replicas get rows: those that have not ended before.
+        not_diverged: ``[R]``, which replicas have not diverged.
+        has_rows: ``[R]``, which replicas get rows: those that had not ended before the step.
     """
 
     step: int
     names: tuple[str, ...]
     values: Array
     missing: Mask
-    going: Mask
-    kept: Mask
+    not_diverged: Mask
+    has_rows: Mask
 
     @classmethod
     def of(
-        cls, quantities: Quantities, step: int, going: Mask, kept: Mask | None = None
+        cls, quantities: Quantities, step: int, not_diverged: Mask, has_rows: Mask | None = None
     ) -> "MeasuredStep":
         """The step from its quantities: per column, ``[R]`` for each layer or ``None``."""
         names = [name for name, values in quantities.items() if any(v is not None for v in values)]
@@ -48,7 +48,7 @@ class MeasuredStep:
             [torch.stack([empty if v is None else v for v in quantities[name]]) for name in names]
         )  # in one piece, so that an accelerator is waited for only once
         missing = [[value is None for value in quantities[name]] for name in names]
-        return cls._complete(names, stacked.cpu().numpy(), missing, step, going, kept)
+        return cls._complete(names, stacked.cpu().numpy(), missing, step, not_diverged, has_rows)
 
     @classmethod
     def of_one(
@@ -61,8 +61,8 @@ class MeasuredStep:
 
     @classmethod
     def _complete(
-        cls, names: list[str], values: Array, missing: list[list[bool]], step: int, going: Mask,
-        kept: Mask | None,
+        cls, names: list[str], values: Array, missing: list[list[bool]], step: int,
+        not_diverged: Mask, has_rows: Mask | None,
     ) -> "MeasuredStep":  # fmt: skip
         """With what follows from the others, and NaN for what is not finite."""
         if "grad_signal" in names:
@@ -71,8 +71,8 @@ class MeasuredStep:
             values = np.concatenate([values, noise_scale(trace, signal)[np.newaxis]])
             missing.append(missing[names.index("grad_signal")])
         values = np.where(np.isfinite(values), values, np.nan)
-        return cls(step, tuple(names), values, np.array(missing), going,
-                   np.ones_like(going) if kept is None else kept)  # fmt: skip
+        return cls(step, tuple(names), values, np.array(missing), not_diverged,
+                   np.ones_like(not_diverged) if has_rows is None else has_rows)  # fmt: skip
 
 
 def noise_scale(trace: Array, signal: Array) -> Array:
@@ -130,9 +130,11 @@ def layer_rows(
             null = null | (_column(steps, "grad_signal", replicas)[0] <= 0)
         series = polars.Series(name, column)
         data[name] = series.set(polars.Series(null), None) if null.any() else series
-    kept = np.repeat(np.stack([step.kept[replicas] for step in steps], axis=1).ravel(), depth)
+    has_rows = np.repeat(
+        np.stack([step.has_rows[replicas] for step in steps], axis=1).ravel(), depth
+    )
     frame = LAYERS.frame(data)
-    return frame if kept.all() else frame.filter(polars.Series(kept))
+    return frame if has_rows.all() else frame.filter(polars.Series(has_rows))
 
 
 def _column(steps: Sequence[MeasuredStep], name: str, replicas: slice) -> tuple[Array, Mask]:

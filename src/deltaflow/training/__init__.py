@@ -1,1 +1,1 @@
-"""Thin Lightning shells around a stack: the module, the trainer, and callbacks that record."""
+"""Lightning classes for a stack: its module and data module, loggers, and callbacks that record."""

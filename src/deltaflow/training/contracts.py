@@ -1,6 +1,6 @@
 """Checks of optimizers, schedules and objectives that would otherwise fail silently.
 
-The parts may be classes of a user, so what they return and do is not known beforehand.
+These objects may be of a user's classes, which need not keep to what PyTorch expects of them.
 """
 
 import math
@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def unending(function: Callable[P, T]) -> Callable[P, T]:
+def without_stop_iteration(function: Callable[P, T]) -> Callable[P, T]:
     """Wrap a function so that it raises ``RuntimeError`` instead of ``StopIteration``.
 
     Lightning's loops take ``StopIteration`` for the end of the data, and would end the training
@@ -44,19 +44,19 @@ def unending(function: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
-def check_asked(optimizer: Optimizer | LightningOptimizer, asked: bool) -> None:
+def check_closure_called(optimizer: Optimizer | LightningOptimizer, called: bool) -> None:
     """Refuse an optimizer whose ``step`` did not call its closure.
 
     Without the closure no gradient is computed, so nothing is learnt or measured.
 
     Args:
         optimizer: a PyTorch optimizer, or Lightning's wrapper of one.
-        asked: whether ``step`` called its closure.
+        called: whether ``step`` called its closure.
 
     Raises:
         ValueError: if it did not.
     """
-    if not asked:
+    if not called:
         kind = type(getattr(optimizer, "optimizer", optimizer))
         raise UserError(
             "An optimizer's `step` must call its closure, which computes the loss and the "
@@ -65,8 +65,8 @@ def check_asked(optimizer: Optimizer | LightningOptimizer, asked: bool) -> None:
         )
 
 
-def check_slope(loss: Tensor) -> None:
-    """Refuse a loss that has no gradient (``ValueError``)."""
+def check_gradient(loss: Tensor) -> None:
+    """Refuse a loss that has no gradient graph (``ValueError``)."""
     if not loss.requires_grad:
         raise UserError(
             "A loss must depend on the network's outputs through tensors. Found one without a "
@@ -104,7 +104,7 @@ def check_shape(method: str, returned: Any, expected: torch.Size) -> None:
         )
 
 
-def check_rates(optimizer: Optimizer) -> None:
+def check_step_sizes(optimizer: Optimizer) -> None:
     """Refuse step sizes that are negative, infinite or NaN (``ValueError``)."""
     for group in optimizer.param_groups:
         rate = float(group.get("lr", 0.0))

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-_SIZES = (3, 4, 2)  # units of the layers that are trained on trial
+_SIZES = (3, 4, 2)  # units of the trial network's layers
 _STEPS = 3
-_TOLERANCE = 1e-6  # relative, of a parameter: sums may be taken in another order
+_TOLERANCE = 1e-6  # relative difference of a parameter: the order of sums may differ
 
 
 def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> bool:
@@ -29,10 +29,12 @@ def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> b
         raise again in training, or if its result is random or not finite.
     """
     try:
-        alone, again, *others = (_trained(optimizer, s) for s in (1.0, 1.0, 1000.0, math.nan))
+        alone, again, *others = (
+            _trained_parameters(optimizer, s) for s in (1.0, 1.0, 1000.0, math.nan)
+        )
     except Exception:  # code of the user may raise any
         return False
-    # The optimizer draws random numbers, or its steps are too large: nothing can be said.
+    # If the optimizer is random or diverges, the trial cannot show whether it couples replicas.
     if not torch.equal(alone, again) or not alone.isfinite().all():
         return False
     return not all(torch.allclose(alone, other, rtol=_TOLERANCE) for other in others)
@@ -41,30 +43,30 @@ def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> b
 def shares_a_pass(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> bool:
     """Whether an optimizer can share a forward and backward pass with other optimizers.
 
-    It can if it evaluates the loss once a step, does not couple replicas, and is deterministic.
+    It can if it evaluates the loss once per step, does not couple replicas and is deterministic.
 
     Args:
         optimizer: makes an optimizer from parameters whose dimension 0 is the replica.
     """
-    asked: list[float] = []
+    losses: list[float] = []
     try:
-        same = torch.equal(*(_trained(optimizer, 1.0, asked) for _ in range(2)))
+        same = torch.equal(*(_trained_parameters(optimizer, 1.0, losses) for _ in range(2)))
     except Exception:
         return False
-    return same and len(asked) == 2 * _STEPS and not couples_replicas(optimizer)
+    return same and len(losses) == 2 * _STEPS and not couples_replicas(optimizer)
 
 
-def _trained(
+def _trained_parameters(
     optimizer: Callable[[Iterable[Parameter]], Optimizer],
     scale: float,
-    asked: list[float] | None = None,
+    losses: list[float] | None = None,
 ) -> Tensor:
     """Train two replicas for a few steps.
 
     Args:
         optimizer: makes the optimizer that is tried.
         scale: factor of the second replica's targets.
-        asked: a list to which each evaluated loss is appended.
+        losses: a list to which each evaluated loss is appended.
 
     Returns:
         The parameters of the first replica, flattened.
@@ -77,19 +79,19 @@ def _trained(
             target[1] *= scale
         made = optimizer(parameters)
         for _ in range(_STEPS):
-            made.step(partial(_loss, made, parameters, targets, [] if asked is None else asked))
+            made.step(partial(_loss, made, parameters, targets, [] if losses is None else losses))
         return torch.cat([parameter[0].detach().flatten() for parameter in parameters])
 
 
 def _loss(
-    made: Optimizer, parameters: list[Parameter], targets: list[Tensor], asked: list[float]
+    made: Optimizer, parameters: list[Parameter], targets: list[Tensor], losses: list[float]
 ) -> float:
     made.zero_grad()
     pairs = zip(parameters, targets, strict=True)
     loss = torch.stack([((p - target).square() + p.sin()).sum() for p, target in pairs]).sum()
     loss.backward()
-    asked.append(float(loss.detach()))
-    return asked[-1]
+    losses.append(float(loss.detach()))
+    return losses[-1]
 
 
 def _parameters() -> Iterator[Parameter]:

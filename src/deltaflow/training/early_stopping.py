@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-_SMALL = ("loss", "rmse")  # of these, less is better
+_MINIMIZED = ("loss", "rmse")  # for other metrics, larger is better
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Patience:
 
 
 class Waiting(nn.Module):
-    """Counts the epochs since each replica's best value; its buffers are in checkpoints.
+    """Counts the epochs since each replica's best value. Its buffers are saved in checkpoints.
 
     Args:
         patience: the criterion, the same for all replicas.
         n_replicas: R.
 
     Attributes:
-        best: ``[R]``, the best value so far, negated for metrics of which more is better.
+        best: ``[R]``, the best value so far, negated for metrics where larger is better.
         waited: ``[R]``, epochs since the best value.
     """
 
@@ -44,8 +44,8 @@ class Waiting(nn.Module):
         self.register_buffer("best", torch.full((n_replicas,), torch.inf, dtype=torch.float64))
         self.register_buffer("waited", torch.zeros(n_replicas, dtype=torch.int64))
 
-    def judge(self, values: Tensor) -> Tensor:
-        """Take the values of an epoch, and say which replicas stop.
+    def update(self, values: Tensor) -> Tensor:
+        """Update the counts with the values of an epoch, and find the replicas that stop.
 
         Args:
             values: the watched quantity, ``[R]``; NaN never counts as better.
@@ -53,7 +53,7 @@ class Waiting(nn.Module):
         Returns:
             ``[R]``, bool: whether the replica's patience is used up.
         """
-        values = values.to(self.best) * (1 if self.patience.metric in _SMALL else -1)
+        values = values.to(self.best) * (1 if self.patience.metric in _MINIMIZED else -1)
         better = values < self.best - self.patience.min_delta
         self.best.copy_(torch.where(better, values, self.best))
         self.waited.copy_(torch.where(better, 0, self.waited + 1))

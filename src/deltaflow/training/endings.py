@@ -51,20 +51,20 @@ class EndingReplicas(pl.LightningModule):
         """Updates after which each replica stopped early, ``[R]``; −1 if it did not or diverged."""
         return torch.where(self.diverged, -1, self.ended_at)
 
-    def n_steps(self, own: slice = slice(None)) -> int:
-        """Number of updates of the longest trained replica among ``own``."""
-        ended = self.ended_at[own]
+    def n_steps(self, replicas: slice = slice(None)) -> int:
+        """Number of updates of the longest trained replica among ``replicas``."""
+        ended = self.ended_at[replicas]
         return int(ended.max()) if bool((ended >= 0).all()) else self.trainer.global_step
 
-    def n_epochs(self, own: slice = slice(None)) -> int:
-        """Number of epochs of the longest trained replica among ``own``."""
-        if bool(self.ended[own].all()):
-            return int(self.ended_after[own].max())
+    def n_epochs(self, replicas: slice = slice(None)) -> int:
+        """Number of epochs of the longest trained replica among ``replicas``."""
+        if bool(self.ended[replicas].all()):
+            return int(self.ended_after[replicas].max())
         return self.trainer.current_epoch
 
     def on_train_start(self) -> None:
-        """Store the weights of replicas that ended before a checkpoint that was resumed."""
-        self._keep_weights()
+        """Store the weights of replicas that had ended when the resumed checkpoint was saved."""
+        self._store_weights()
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Undo the update of replicas that have ended."""
@@ -72,32 +72,32 @@ class EndingReplicas(pl.LightningModule):
             for tensor, kept in zip(self._tensors().values(), self._weights, strict=True):
                 tensor[self._ended] = kept
 
-    def _mark(self, broken: Tensor) -> None:
-        """Set ``diverged_at`` of replicas that are not finite, ``[R]`` bool, for the first time."""
+    def _mark_diverged(self, broken: Tensor) -> None:
+        """Set ``diverged_at``, unless it is set, to this step where ``broken``, ``[R]`` bool."""
         self.diverged_at.masked_fill_(broken & ~self.diverged, self.global_step)
 
     def _finite(self) -> Tensor:
         """Whether all weights of a replica are finite, ``[R]``."""
-        extremes = [  # fifty times as fast as the ∞-norm
+        extremes = [  # 50 times faster than the ∞-norm
             extreme(p.detach(), tuple(range(1, p.ndim)))
             for p in self.parameters()
             for extreme in (torch.amin, torch.amax)
         ]
         return torch.stack(extremes).isfinite().all(0)
 
-    def _end(self, stops: Tensor) -> None:
-        """End replicas, ``[R]`` bool, with the weights that they have now."""
+    def _end_replicas(self, stops: Tensor) -> None:
+        """End the replicas in ``stops``, ``[R]`` bool, with their current weights."""
         stops = stops & ~self.ended
         self.ended_at.masked_fill_(stops, self.global_step)
         self.ended_after.masked_fill_(stops, self.trainer.current_epoch + 1)
-        self._keep_weights()
+        self._store_weights()
 
-    def _keep_weights(self) -> None:
+    def _store_weights(self) -> None:
         self._ended = self.ended.nonzero().squeeze(1)
         some = len(self._ended) > 0
         self._weights = [tensor[self._ended] for tensor in self._tensors().values()] if some else []
 
     def _tensors(self) -> dict[str, Tensor]:
-        """Parameters and buffers of the network by name; dimension 0 is the replica."""
+        """The network's parameters and buffers by name; dimension 0 is the replica."""
         named = chain(self.network.named_parameters(), self.network.named_buffers())
         return {name: tensor.detach() for name, tensor in named}

@@ -1,8 +1,8 @@
-"""TensorBoard's event files, written at once and by the thread that logs.
+"""TensorBoard's event files, written immediately and by the thread that logs.
 
-TensorBoard's own writer gives each file a thread, which works out checksums in Python: with the
-runs of a stack, dozens of threads wait for each other and for the training. A checksum by a
-compiled library takes a thousandth of that, and then a thread is of no use.
+TensorBoard's own writer starts a thread for each file, which computes checksums in Python: with
+the runs of a stack, dozens of threads wait for each other and for the training. A compiled library
+computes a checksum in a thousandth of that time, so no thread is needed.
 """
 
 import struct
@@ -14,15 +14,15 @@ from torch.utils.tensorboard import SummaryWriter
 
 
 class EventFile:
-    """Appends events to a file, each a record as TensorFlow defines it (TFRecord).
+    """Appends events to a file, each as a TFRecord of TensorFlow.
 
     Args:
-        path: the file, which has its first record already.
+        path: an event file that already holds its first record.
     """
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
-        self._file = self._path.open("ab", buffering=0)  # what is written stays, whatever comes
+        self._file = self._path.open("ab", buffering=0)  # a crash loses no event
 
     def get_logdir(self) -> str:
         """The file's directory."""
@@ -32,7 +32,7 @@ class EventFile:
         """Append TensorBoard's ``Event``.
 
         Raises:
-            OSError: if there is no room.
+            OSError: if the disk is full.
         """
         content = event.SerializeToString()
         length = struct.pack("<Q", len(content))
@@ -41,7 +41,7 @@ class EventFile:
             record = record[self._file.write(record) :]
 
     def flush(self) -> None:
-        """Nothing to do: all is written."""
+        """Do nothing: every event has been written."""
 
     def close(self) -> None:
         """Close the file."""
@@ -49,10 +49,10 @@ class EventFile:
 
 
 class EventWriter(SummaryWriter):
-    """PyTorch's writer, with an :class:`EventFile` for a thread; its arguments are the same."""
+    """PyTorch's writer, but it uses an :class:`EventFile`, not a thread; same arguments."""
 
     def _get_file_writer(self) -> Any:
-        # By this call every add_… opens a file if there is none, and no public one hears of it.
+        # Every add_… method opens the file by this call; there is no public method for that.
         writer: Any = super()._get_file_writer()  # type: ignore[no-untyped-call]
         own = writer.event_writer
         if not isinstance(own, EventFile) and "://" not in writer.get_logdir():
@@ -62,6 +62,6 @@ class EventWriter(SummaryWriter):
 
 
 def _masked(content: bytes) -> bytes:
-    """The CRC-32C of some bytes, rotated and shifted as TFRecord wants it."""
+    """The masked CRC-32C of ``content``, as TFRecord defines it."""
     crc = crc32c(content)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

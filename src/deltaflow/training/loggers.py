@@ -1,7 +1,7 @@
 """Loggers of TensorBoard, Weights & Biases and MLflow, which extend Lightning's.
 
-Each run of a stack has loggers, so several are open at a time. Weights & Biases and MLflow get the
-names, verdicts and picture that TensorBoard gets.
+Each run of a stack has its own loggers, so several are open at a time. Weights & Biases and MLflow
+receive the same tags, verdicts and picture as TensorBoard.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, W
 
 from deltaflow.system.errors import UserError
 
-_MOST_AT_ONCE = 1000  # metrics that MLflow accepts in one request
-_FILE = "sqlite:///"
-_RETRIES = "2"  # of a request; MLflow's default of seven takes minutes
+_MAX_METRICS = 1000  # that MLflow accepts in one request
+_SQLITE = "sqlite:///"
+_RETRIES = "2"  # per request; MLflow's default of 7 takes minutes
 
 
 @runtime_checkable
 class Board(Protocol):
-    """A logger that shows a run's picture and verdicts, too."""
+    """A logger that also shows a run's picture and verdicts."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log the numbers of a step, by tag."""
@@ -74,13 +74,13 @@ def write(board: TensorBoardLogger, summary: Any, step: int | None = None) -> No
         summary: TensorBoard's ``Summary``.
         step: the step that it belongs to.
     """
-    # Lightning closes the writer after each stage; every add_… of the writer opens it again
-    # by this call, but none of them takes a summary as it is.
+    # Lightning closes the writer after each stage. The add_… methods of the writer open it again
+    # by this call, but none of them accepts a Summary.
     board.experiment._get_file_writer().add_summary(summary, step)
 
 
 class TensorBoardRun(TensorBoardLogger):
-    """Lightning's logger, but it writes each call at once; the arguments are the same."""
+    """Lightning's logger, but it writes each call immediately; the arguments are the same."""
 
     @property
     def experiment(self) -> Any:
@@ -92,7 +92,7 @@ class TensorBoardRun(TensorBoardLogger):
         return self._experiment
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Log numbers, all of a call as one event; groups of numbers as Lightning does.
+        """Log all numbers of a call as one event; nested mappings are logged as Lightning does.
 
         Raises:
             OSError: if the disk is full.
@@ -189,8 +189,8 @@ class MLflowRun(MLFlowLogger):
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _RETRIES)
         for library in ("mlflow", "alembic"):
             logging.getLogger(library).setLevel(logging.WARNING)
-        if tracking_uri.startswith(_FILE):
-            folder = Path(tracking_uri.removeprefix(_FILE)).absolute().parent
+        if tracking_uri.startswith(_SQLITE):
+            folder = Path(tracking_uri.removeprefix(_SQLITE)).absolute().parent
             folder.mkdir(parents=True, exist_ok=True)
             artifact_location = artifact_location or str(folder / "mlruns")
         named = {"run_name": Path(save_dir).name, "artifact_location": artifact_location}
@@ -199,7 +199,7 @@ class MLflowRun(MLFlowLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log numbers, in requests no larger than MLflow accepts."""
         rest = iter(metrics.items())
-        while some := dict(islice(rest, _MOST_AT_ONCE)):
+        while some := dict(islice(rest, _MAX_METRICS)):
             super().log_metrics(some, step)
 
     def log_picture(self, tag: str, png: Path) -> None:

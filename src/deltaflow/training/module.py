@@ -1,4 +1,4 @@
-"""The LightningModule: a stacked network and what it is trained for."""
+"""The LightningModule of a stacked network, its objective and its optimizer."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
@@ -15,35 +15,40 @@ from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.system.errors import UserError
 from deltaflow.training import parts as in_parts
-from deltaflow.training.contracts import check_asked, check_rates, check_schedule, unending
+from deltaflow.training.contracts import (
+    check_closure_called,
+    check_schedule,
+    check_step_sizes,
+    without_stop_iteration,
+)
 from deltaflow.training.coupling import couples_replicas, shares_a_pass
 from deltaflow.training.early_stopping import Patience
 from deltaflow.training.endings import EndingReplicas
 from deltaflow.training.parts import Batch, Outputs, Part, Updates
-from deltaflow.training.slices import SchedulerOfSlices, optimized_by_slices, watches_loss
+from deltaflow.training.slices import SchedulerOfSlices, optimizers_of_slices, watches_loss
 
 
 class StackedModule(EndingReplicas):
-    """R replicas under one Trainer.
+    """Trains R replicas under one Trainer.
 
-    The training loss is the sum over replicas of the mean over the batch, so the gradient
-    of each replica is its own. A replica whose loss turns non-finite is marked diverged
-    and left to itself; the others go on untouched.
+    The training loss is the sum over replicas of the mean over the batch, so no replica's loss
+    enters the gradient of another. A replica whose loss is not finite is marked as diverged.
 
     Args:
-        network: R networks, initialized.
-        objective: loss, predictions, metrics.
-        optimizer: from the parameters to an optimizer that works entry by entry.
-        scheduler: from the optimizer to a schedule of its step size, an epoch at a time.
-        gradient_clip_norm: what the norm of each replica's gradient is cut to, all layers
-            together; ``None`` leaves it.
-        kept: how to build the network again, use it and go on, in primitives, for checkpoints.
-        patience: after which a replica stops, whatever the others do; ``None`` for never.
+        network: R initialised networks.
+        objective: computes the loss, the predictions and the metrics.
+        optimizer: makes an optimizer from the parameters. If R > 1 it must not couple replicas.
+        scheduler: makes a schedule from the optimizer; the schedule steps once per epoch.
+        gradient_clip_norm: the largest norm of a replica's gradient, all layers together; ``None``
+            for no clipping.
+        checkpoint_entries: added to checkpoints, of primitive types: what is needed to rebuild the
+            network, use it and resume training.
+        patience: the criterion of early stopping; ``None`` for no early stopping.
 
     Attributes:
-        parts: pieces of the stack that are trained one by one, or one that is all of it.
-        losses: ``[R]``, of the last training batch.
-        validated: ``[R]`` for each metric, of the last validation.
+        parts: the parts of the stack that are trained separately; one part if it is not divided.
+        losses: ``[R]``, the loss of the last training batch.
+        validated: ``[R]`` for each metric, the values of the last validation.
     """
 
     losses: Tensor
@@ -56,7 +61,7 @@ class StackedModule(EndingReplicas):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         gradient_clip_norm: float | None = None,
-        kept: Mapping[str, Any] | None = None,
+        checkpoint_entries: Mapping[str, Any] | None = None,
         patience: Patience | None = None,
     ) -> None:
         super().__init__(network, patience)
@@ -64,22 +69,22 @@ class StackedModule(EndingReplicas):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.gradient_clip_norm = gradient_clip_norm
-        self.kept = dict(kept or {})
+        self.checkpoint_entries = dict(checkpoint_entries or {})
         self.workers = in_parts.Workers()
-        self.parts = in_parts.divided(network, objective)
-        self.in_slices = False  # whether parts have optimizers of their own
-        self._evaluated = False  # since the optimizer began its step
-        self._overflowing: Tensor  # what validation found out about an epoch's last update
+        self.parts = in_parts.split_into_parts(network, objective)
+        self.has_slice_optimizers = False  # whether each part has its own optimizers
+        self._evaluated = False  # whether the optimizer's current step has called its closure
+        self._overflowing: Tensor  # [R], whether a validation loss was not finite
         self.register_buffer("_overflowing", torch.zeros_like(self.diverged), persistent=False)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer over all replicas, and the schedule of its step size.
+        """Make the optimizer over all replicas, and the schedule of its step size.
 
         Raises:
-            ValueError: if they would mix the replicas.
+            ValueError: if they would couple replicas, or if a step size is negative or not finite.
         """
-        optimizer = in_parts.hastened(self.optimizer(self.network.parameters()))
-        check_rates(optimizer)
+        optimizer = in_parts.fused(self.optimizer(self.network.parameters()))
+        check_step_sizes(optimizer)
         if self.network.n_replicas > 1 and couples_replicas(self.optimizer):
             raise UserError(
                 "With several seeds or folds the optimizer must update entry by entry. Found "
@@ -87,36 +92,37 @@ class StackedModule(EndingReplicas):
                 "update. Use `n_seeds=1`, or an optimizer such as sgd or adam."
             )
         if self.scheduler is None:
-            return self._in_slices() or {"optimizer": optimizer}
+            return self._slice_optimizers() or {"optimizer": optimizer}
         scheduler = self.scheduler(optimizer)
-        check_rates(optimizer)
+        check_step_sizes(optimizer)
         check_schedule(scheduler, self.trainer.enable_validation)
-        if (in_slices := self._in_slices()) is not None:
-            return in_slices
+        if (made := self._slice_optimizers()) is not None:
+            return made
         if not isinstance(scheduler, ReduceLROnPlateau):
             return {"optimizer": optimizer, "lr_scheduler": scheduler}
         update = Updates(slice(0, self.network.n_replicas), optimizer, slice(0), [], scheduler)
-        watching: Any = SchedulerOfSlices([update], optimizer)  # Lightning asks for no more
+        watching: Any = SchedulerOfSlices([update], optimizer)  # Lightning needs no LRScheduler
         return {"optimizer": optimizer, "lr_scheduler": watching}
 
     @property
-    def descends(self) -> bool:
-        """Whether parts compute their gradients themselves, and not Lightning."""
-        return self.in_slices or self.parts[0].backpropagation is not None
+    def parts_compute_gradients(self) -> bool:
+        """Whether the parts compute the gradients, and not Lightning."""
+        return self.has_slice_optimizers or self.parts[0].backpropagation is not None
 
-    def divide(self, into_several: bool = True) -> None:
-        """Make the parts: several, without autograd, on a processor and in one floating type.
+    def make_parts(self, into_several: bool = True) -> None:
+        """Make the parts; on a CPU in one floating type they compute gradients without autograd.
 
         Args:
-            into_several: if the stack is large enough.
+            into_several: whether a large stack may be divided into several parts.
         """
-        own = self.trainer.precision in ("32-true", "64-true") and self.device.type == "cpu"
+        by_formula = self.trainer.precision in ("32-true", "64-true") and self.device.type == "cpu"
         n_rows = getattr(getattr(self.trainer, "datamodule", None), "batch_size", 0)
-        n_parts = in_parts.number_of_parts(self.network, n_rows) if own and into_several else 1
-        self.parts = in_parts.divided(self.network, self.objective, n_parts, by_hand=own)
+        network, several = self.network, by_formula and into_several
+        n_parts = in_parts.number_of_parts(network, n_rows) if several else 1
+        self.parts = in_parts.split_into_parts(network, self.objective, n_parts, by_formula)
 
-    def _in_slices(self) -> OptimizerLRScheduler:
-        """An optimizer for each part; ``None`` for one part, or an optimizer that sees all."""
+    def _slice_optimizers(self) -> OptimizerLRScheduler:
+        """Make an optimizer for each part; ``None`` if one optimizer updates all replicas."""
         n_replicas, shares = self.network.n_replicas, shares_a_pass(self.optimizer)
         one_by_one = n_replicas > 1 and watches_loss(self)
         if one_by_one and not shares:
@@ -125,18 +131,18 @@ class StackedModule(EndingReplicas):
                 "if the optimizer asks for the loss once a step. Found one that does not. Use "
                 "`n_seeds=1`, or an optimizer such as sgd or adam."
             )
-        self.divide(n_replicas > 1 and shares)
-        self.in_slices = len(self.parts) > 1 or one_by_one
+        self.make_parts(n_replicas > 1 and shares)
+        self.has_slice_optimizers = len(self.parts) > 1 or one_by_one
         every = slice(0, self.network.n_replicas)
-        return optimized_by_slices(self, [(every, self)]) if self.in_slices else None
+        return optimizers_of_slices(self, [(every, self)]) if self.has_slice_optimizers else None
 
     def on_train_start(self) -> None:
-        """Leave a network to autograd that has hooks, which would not be called otherwise."""
+        """Use autograd for a network with hooks, because only autograd calls them."""
         super().on_train_start()
         if len(self.parts) == 1 and has_hooks(self.network):
             self.parts[0].backpropagation = None
 
-    @unending
+    @without_stop_iteration
     def optimizer_step(
         self,
         epoch: int,
@@ -144,24 +150,24 @@ class StackedModule(EndingReplicas):
         optimizer: Optimizer | LightningOptimizer,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
-        """One update, the forward and the backward pass in it, which the optimizer asks for.
+        """Let the optimizer take a step; its closure does the forward and backward pass.
 
         Raises:
-            ValueError: if it does not ask: then nothing was learnt, nor measured.
+            ValueError: if it did not call its closure, so that no gradient was computed.
         """
         self._evaluated = False
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-        check_asked(optimizer, self._evaluated)
+        check_closure_called(optimizer, self._evaluated)
 
-    @unending
+    @without_stop_iteration
     def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
-        """The step size of the next epoch.
+        """Set the step size of the next epoch.
 
         Raises:
-            ValueError: if it is negative, or not finite.
+            ValueError: if it is negative or not finite.
         """
         super().lr_scheduler_step(scheduler, metric)
-        check_rates(scheduler.optimizer)
+        check_step_sizes(scheduler.optimizer)
 
     def configure_gradient_clipping(
         self,
@@ -169,70 +175,72 @@ class StackedModule(EndingReplicas):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Cut each replica's gradient to the norm that is set (Pascanu et al. 2013).
+        """Clip the norm of each replica's gradient (Pascanu et al. 2013).
 
-        As ``torch.nn.utils.clip_grad_norm_`` does for one network, its 10⁻⁶ included.
+        The formula is that of ``torch.nn.utils.clip_grad_norm_``, with its ε of 10⁻⁶.
         """
         self.workers.each(self.parts, self._clip)
 
-    def clip_limit(self, own: slice) -> float | Tensor | None:
-        """What the gradients of some replicas are cut to; ``None`` for nothing."""
+    def clip_limit(self, replicas: slice) -> float | Tensor | None:
+        """The largest gradient norm of the replicas; ``None`` for no clipping."""
         return self.gradient_clip_norm
 
     def training_step(self, batch: Batch, batch_idx: int) -> Outputs:
-        """One batch: its loss and what it predicted, with the gradients where parts descend."""
-        outputs = self._each(Part.descend if self.descends else Part.evaluate, batch)
+        """Compute the loss and predictions of a batch, and the gradients if the parts do that."""
+        by_parts = self.parts_compute_gradients
+        outputs = self._each(Part.evaluate_with_gradients if by_parts else Part.evaluate, batch)
         self._evaluated = True
         loss = outputs["sample_loss"].mean(1)
         self.losses = loss.detach()
-        self._mark(~self.losses.isfinite())
+        self._mark_diverged(~self.losses.isfinite())
         return outputs | {"loss": loss.sum()}
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """The gradients, unless the parts have theirs already."""
-        if not self.descends:
+        """Compute the gradients, unless the parts have computed them."""
+        if not self.parts_compute_gradients:
             super().backward(loss, *args, **kwargs)
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Optimizer) -> None:
-        """Let go of gradients, unless the parts' next pass overwrites them."""
-        if not self.descends:
+        """Reset the gradients, unless the next pass of the parts overwrites them."""
+        if not self.parts_compute_gradients:
             super().optimizer_zero_grad(epoch, batch_idx, optimizer)
 
-    @unending
+    @without_stop_iteration
     def validation_step(self, batch: Batch, batch_idx: int) -> Outputs:
-        """One batch of the validation part, which is the first to see an epoch's last update."""
+        """Evaluate a validation batch, which is the first batch after an epoch's last update."""
         outputs = self._each(Part.evaluate, batch)
         self._overflowing.logical_or_(_is_broken(outputs))
         return outputs
 
-    @unending
+    @without_stop_iteration
     def test_step(self, batch: Batch, batch_idx: int) -> Outputs:
-        """One batch of the test part, likewise."""
+        """Evaluate a test batch."""
         outputs = self._each(Part.evaluate, batch)
-        self._mark(_is_broken(outputs))
+        self._mark_diverged(_is_broken(outputs))
         return outputs
 
     def on_train_epoch_end(self) -> None:
-        """Mark replicas that are not finite, and those that stop; end when none is left."""
-        self._mark(~self._finite() | self._overflowing)
+        """Mark diverged replicas, end replicas that stop early, and stop if none is left."""
+        self._mark_diverged(~self._finite() | self._overflowing)
         if isinstance(schedule := cast(Any, self.lr_schedulers()), SchedulerOfSlices):
             schedule.watch(self.validated["loss"])
         if self.waiting is not None:
-            stops = self.waiting.judge(self.validated[self.waiting.patience.metric])
-            self._end(stops.to(self.diverged.device) & ~self.diverged)
+            stops = self.waiting.update(self.validated[self.waiting.patience.metric])
+            self._end_replicas(stops.to(self.diverged.device) & ~self.diverged)
         if bool((self.diverged | self.ended).all()):
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what it takes to build the network again, and to use it."""
-        checkpoint.update(self.kept)
+        """Add the entries that are needed to rebuild and use the network."""
+        checkpoint.update(self.checkpoint_entries)
 
     def _each(self, do: Callable[[Part, Batch, int, bool], Outputs], batch: Batch) -> Outputs:
         step, mode = self.global_step, self.network.training
-        return in_parts.joined(self.workers.each(self.parts, lambda p: do(p, batch, step, mode)))
+        outputs = self.workers.each(self.parts, lambda p: do(p, batch, step, mode))
+        return in_parts.joined_outputs(outputs)
 
     def _clip(self, part: Part) -> None:
-        limit = self.clip_limit(part.own)
+        limit = self.clip_limit(part.replicas)
         if limit is not None:
             in_parts.clip(part.network, limit)
 

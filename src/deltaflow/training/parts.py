@@ -1,8 +1,7 @@
-"""A stack in parts: pieces of the replica axis that stay in a processor's cache for a whole pass.
+"""Divides a stack into parts that fit into the processor's cache during a whole pass.
 
-Each part is a network whose parameters are views of the stack's, with gradients and optimizers of
-its own, so parts can be trained by several threads. The threads meet once a pass, and not in
-every product, where each would wait for the slowest.
+Each part is a network whose parameters are views of the stack's, with its own gradients and
+optimizers. So threads wait for each other once per pass, not in every matrix product.
 """
 
 import math
@@ -23,10 +22,10 @@ from deltaflow.nn.backpropagation import Backpropagation
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.nn.stacking import objective_of, piece
-from deltaflow.training.contracts import check_shape, check_slope, check_type
+from deltaflow.training.contracts import check_gradient, check_shape, check_type
 
-_IN_CACHE = 6 * 2**20  # bytes of weights and activations; of less, a call costs more than its work
-_AT_ONCE = 2  # a multiple of as many parts, so that 2 threads end together
+_PART_BYTES = 6 * 2**20  # weights and activations; for smaller parts, overhead dominates
+_MULTIPLE = 2  # of the number of parts, so that 2 threads end together
 
 Result = TypeVar("Result")
 Batch = tuple[Tensor, Tensor]
@@ -35,18 +34,18 @@ Outputs = dict[str, Tensor]
 
 @dataclass
 class Updates:
-    """An optimizer, and what it moves.
+    """An optimizer of a range of replicas in a part.
 
     Attributes:
-        own: the replicas of the stack that it moves.
-        optimizer: over views of a part's parameters, or over these themselves.
-        within: the same replicas, counted in the part.
-        views: the parameters that it moves; their gradients are set before each step.
-        scheduler: of its step size.
-        given: the part's gradients that those of the views are slices of.
+        replicas: the replicas that it updates, as a slice of the stack.
+        optimizer: updates ``views``.
+        within: the same replicas, as a slice of the part.
+        views: the part's parameters, or views of them; their gradients are set before each step.
+        scheduler: the schedule of its step size; ``None`` for a constant one.
+        given: the part's gradients, by parameter, whose slices the gradients of the views are.
     """
 
-    own: slice
+    replicas: slice
     optimizer: Optimizer
     within: slice
     views: list[nn.Parameter]
@@ -61,17 +60,17 @@ class Updates:
 
 @dataclass
 class Part:
-    """Some of the replicas of a stack, and what trains them.
+    """A range of a stack's replicas, with their network, objective and optimizers.
 
     Attributes:
-        own: its replicas in the stack.
-        network: theirs; the stack's own if there is one part.
-        objective: theirs.
-        backpropagation: what computes their gradients, unless autograd does.
-        updates: what moves them, once optimizers are there.
+        replicas: the replicas, as a slice of the stack.
+        network: the network of these replicas; the stack's network if there is only one part.
+        objective: the objective of these replicas.
+        backpropagation: computes the gradients; ``None`` for autograd.
+        updates: the optimizers; empty until they are made.
     """
 
-    own: slice
+    replicas: slice
     network: FullyConnected
     objective: Objective
     backpropagation: Backpropagation | None = None
@@ -79,23 +78,23 @@ class Part:
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
-        """Those of the network, which a walk through its modules takes time to find."""
+        """The network's parameters, cached because collecting them takes time."""
         return list(self.network.parameters())
 
     def evaluate(self, batch: Batch, step: int, training: bool) -> Outputs:
-        """Loss and prediction of each sample.
+        """Compute the loss and the prediction of each sample.
 
         Args:
-            batch: of the stack.
-            step: of the training, which decides what is dropped.
-            training: whether anything is.
+            batch: inputs and targets of the whole stack, ``[R, B, …]`` each.
+            step: number of the training step, which determines the units that dropout drops.
+            training: whether the network is in training mode.
         """
         if self.network.training != training:
             self.network.train(training)
-        return self._judge(self.network(batch[0][self.own], step), batch[1][self.own])
+        return self._outputs(self.network(batch[0][self.replicas], step), batch[1][self.replicas])
 
-    def descend(self, batch: Batch, step: int, training: bool) -> Outputs:
-        """The same, and the gradient of each replica's mean loss, for its own parameters."""
+    def evaluate_with_gradients(self, batch: Batch, step: int, training: bool) -> Outputs:
+        """Evaluate the batch, and set the gradient of the mean loss of each replica."""
         if self.backpropagation is None:
             for parameter in self.parameters:
                 parameter.grad = None
@@ -104,42 +103,46 @@ class Part:
         else:
             if self.network.training != training:
                 self.network.train(training)
-            z = self.backpropagation.forward(batch[0][self.own], step).detach().requires_grad_()
-            output = z.clone()  # which a loss may overwrite, and a metric may keep
+            z = self.backpropagation.forward(batch[0][self.replicas], step)
+            z = z.detach().requires_grad_()
+            output = z.clone()  # a loss may overwrite it, and a metric may keep it
             if self.network.output_activation is not None:
                 output = self.network.output_activation(output)
-            outputs = self._judge(output, batch[1][self.own])
+            outputs = self._outputs(output, batch[1][self.replicas])
             outputs["sample_loss"].mean(1).sum().backward()
             self.backpropagation.backward(cast(Tensor, z.grad))
         return outputs | {"sample_loss": outputs["sample_loss"].detach()}
 
-    def _judge(self, output: Tensor, target: Tensor) -> Outputs:
+    def _outputs(self, output: Tensor, target: Tensor) -> Outputs:
         sample_loss = self.objective.sample_loss(output, target)
         prediction = self.objective.predict(output.detach())
         check_shape("sample_loss", sample_loss, target.shape[:2])
         check_shape("predict", prediction, target.shape)
         check_type(sample_loss)
         if torch.is_grad_enabled():
-            check_slope(sample_loss)
+            check_gradient(sample_loss)
         return {"sample_loss": sample_loss, "prediction": prediction, "target": target}
 
-    def optimized_by(self, own: slice, make: Callable[[list[nn.Parameter]], Optimizer]) -> Updates:
-        """Give some of its replicas an optimizer.
+    def add_optimizer(
+        self, replicas: slice, make: Callable[[list[nn.Parameter]], Optimizer]
+    ) -> Updates:
+        """Add an optimizer of some replicas.
 
         Args:
-            own: the replicas of the stack that are meant; those outside the part are left out.
-            make: of the parameters.
+            replicas: the replicas, as a slice of the stack; those outside the part are ignored.
+            make: makes the optimizer from parameters.
         """
-        own = slice(max(own.start, self.own.start), min(own.stop, self.own.stop))
-        within = slice(own.start - self.own.start, own.stop - self.own.start)
+        first, end = self.replicas.start, self.replicas.stop
+        replicas = slice(max(replicas.start, first), min(replicas.stop, end))
+        within = slice(replicas.start - first, replicas.stop - first)
         views = list(self.parameters)
-        if own != self.own:
+        if replicas != self.replicas:
             views = [nn.Parameter(view.data[within]) for view in views]
-        self.updates.append(Updates(own, hastened(make(views)), within, views))
+        self.updates.append(Updates(replicas, fused(make(views)), within, views))
         return self.updates[-1]
 
-    def hand_gradients_over(self) -> None:
-        """Let each optimizer have its slice of the gradients, which may be there already."""
+    def set_gradients(self) -> None:
+        """Set the gradients of each optimizer's views to slices of the part's gradients."""
         gradients = [parameter.grad for parameter in self.parameters]
         for update in self.updates:
             for i, (view, gradient) in enumerate(zip(update.views, gradients, strict=True)):
@@ -150,14 +153,14 @@ class Part:
 
 
 class Workers:
-    """Does things for all parts of a stack, by several threads if there are any."""
+    """Calls a function for each part of a stack, in several threads if they were started."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
 
     @contextmanager
-    def at_work(self, number: int) -> Iterator[None]:
-        """Have so many threads."""
+    def threads(self, number: int) -> Iterator[None]:
+        """Use ``number`` threads in this context; none are started if it is below 2."""
         if number < 2:
             yield
             return
@@ -168,7 +171,7 @@ class Workers:
                 self._pool = None
 
     def each(self, parts: Sequence[Part], do: Callable[[Part], Result]) -> list[Result]:
-        """What a function gives for each part, with gradients if the caller has them."""
+        """Call a function for each part; gradients are enabled as they are in the caller."""
         if self._pool is None or len(parts) == 1:
             return [do(part) for part in parts]
         with_gradients = torch.is_grad_enabled()
@@ -181,28 +184,28 @@ class Workers:
 
 
 def number_of_parts(network: FullyConnected, batch_size: int) -> int:
-    """In how many parts a stack is trained.
+    """The number of parts into which a stack is divided.
 
     Args:
-        network: all replicas.
-        batch_size: samples a step.
+        network: the network of all replicas.
+        batch_size: samples per step.
     """
     values = network.n_parameters + batch_size * sum(network.sizes)
     itemsize = network.layers[0].weight.element_size()
-    parts = math.ceil(network.n_replicas * values * itemsize / _IN_CACHE)
-    return 1 if parts == 1 else min(-(-parts // _AT_ONCE) * _AT_ONCE, network.n_replicas)
+    parts = math.ceil(network.n_replicas * values * itemsize / _PART_BYTES)
+    return 1 if parts == 1 else min(-(-parts // _MULTIPLE) * _MULTIPLE, network.n_replicas)
 
 
-def divided(
-    network: FullyConnected, objective: Objective, n_parts: int = 1, by_hand: bool = False
+def split_into_parts(
+    network: FullyConnected, objective: Objective, n_parts: int = 1, by_formula: bool = False
 ) -> list[Part]:
-    """The parts of a stack, alike in size.
+    """Divide a stack into parts of about the same number of replicas.
 
     Args:
-        network: all replicas.
-        objective: theirs.
-        n_parts: how many.
-        by_hand: whether gradients come from :class:`Backpropagation`, rather than from autograd.
+        network: the network of all replicas.
+        objective: the objective of all replicas.
+        n_parts: number of parts.
+        by_formula: whether :class:`Backpropagation` computes the gradients, instead of autograd.
     """
     n_replicas = network.n_replicas
     if n_parts == 1:
@@ -211,32 +214,32 @@ def divided(
         ends = [n_replicas * i // n_parts for i in range(n_parts + 1)]
         slices = [slice(*pair) for pair in pairwise(ends)]
         parts = [Part(own, piece(network, own), objective_of(objective, own)) for own in slices]
-    for part in parts if by_hand else []:
+    for part in parts if by_formula else []:
         part.backpropagation = Backpropagation(part.network)
     return parts
 
 
-def hastened(optimizer: Optimizer) -> Optimizer:
-    """The same optimizer, by PyTorch's kernel that makes one pass over its tensors."""
+def fused(optimizer: Optimizer) -> Optimizer:
+    """Let an optimizer of PyTorch use its fused kernel, unless its settings exclude that."""
     for group in optimizer.param_groups if type(optimizer) in (Adam, AdamW, SGD) else []:
         if group["fused"] is group["foreach"] is None and not group["differentiable"]:
             group["fused"] = True
     return optimizer
 
 
-def joined(outputs: Sequence[Outputs]) -> Outputs:
-    """What all parts gave, as of one."""
+def joined_outputs(outputs: Sequence[Outputs]) -> Outputs:
+    """Join the outputs of all parts along the replica axis."""
     if len(outputs) == 1:
         return outputs[0]
     return {name: torch.cat([one[name] for one in outputs]) for name in outputs[0]}
 
 
 def clip(network: FullyConnected, limit: float | Tensor) -> None:
-    """Cut the gradient of each replica to a norm, all layers together.
+    """Clip the gradient norm of each replica in place, all layers together.
 
     Args:
-        network: with gradients, which are changed.
-        limit: of the norm; of each replica, ``[R]``, if it differs, infinite for none.
+        network: the network whose gradients are clipped.
+        limit: the largest norm; ``[R]`` if replicas differ, with infinity for no clipping.
     """
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)

@@ -1,4 +1,4 @@
-"""Optimizers and schedules of slices of the replica axis, as Lightning sees one of each."""
+"""Combines optimizers and schedules of ranges of replicas into one of each for Lightning."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
@@ -9,7 +9,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from deltaflow.training.contracts import check_asked, check_rates, unending
+from deltaflow.training.contracts import (
+    check_closure_called,
+    check_step_sizes,
+    without_stop_iteration,
+)
 from deltaflow.training.parts import Part, Updates, Workers
 from deltaflow.training.states import (
     State,
@@ -20,48 +24,54 @@ from deltaflow.training.states import (
 )
 
 
-class Trained(Protocol):
-    """What a run is trained with."""
+class OptimizedRun(Protocol):
+    """A run's optimizer and schedule."""
 
     optimizer: Callable[[Any], Optimizer]
     scheduler: Callable[[Optimizer], LRScheduler] | None
 
 
-class Divided(Protocol):
-    """A stack in parts."""
+class PartedStack(Protocol):
+    """A stack that is divided into parts."""
 
     losses: Tensor
     parts: list[Part]
     workers: Workers
 
 
-def optimized_by_slices(
-    stack: Divided, runs: Sequence[tuple[slice, Trained]]
+def optimizers_of_slices(
+    stack: PartedStack, runs: Sequence[tuple[slice, OptimizedRun]]
 ) -> OptimizerConfig | OptimizerLRSchedulerConfig:
-    """Each run's optimizer over its replicas, in each part one of its own.
+    """Make an optimizer for each part and run, or for each replica if it watches its own loss.
 
     Args:
-        stack: whose parts are given their optimizers.
-        runs: what trains which replicas; together, all of them.
+        stack: the stack; the optimizers are added to its parts.
+        runs: slices of the stack and their optimizers; together they cover all replicas.
+
+    Returns:
+        One optimizer, and one schedule if there is any, for Lightning.
+
+    Raises:
+        ValueError: if a step size is negative or not finite.
     """
-    each = [one for own, run in runs for one in _in_pieces(own, run)]
+    each = [one for replicas, run in runs for one in _step_size_slices(replicas, run)]
     for part in stack.parts:
         part.updates.clear()
-        for own, run in each:
-            if own.start < part.own.stop and part.own.start < own.stop:
-                update = part.optimized_by(own, run.optimizer)
-                check_rates(update.optimizer)
+        for replicas, run in each:
+            if replicas.start < part.replicas.stop and part.replicas.start < replicas.stop:
+                update = part.add_optimizer(replicas, run.optimizer)
+                check_step_sizes(update.optimizer)
                 if run.scheduler is not None:
                     update.scheduler = run.scheduler(update.optimizer)
-                    check_rates(update.optimizer)
+                    check_step_sizes(update.optimizer)
     together = OptimizerOfSlices(stack)
     if all(update.scheduler is None for update in together.updates):
         return {"optimizer": together}
-    schedule: Any = SchedulerOfSlices(together.updates, together)  # Lightning asks for no more
+    schedule: Any = SchedulerOfSlices(together.updates, together)  # Lightning needs no LRScheduler
     return {"optimizer": together, "lr_scheduler": schedule}
 
 
-def watches_loss(run: Trained) -> bool:
+def watches_loss(run: OptimizedRun) -> bool:
     """Whether the step size of a run follows its validation loss."""
     if run.scheduler is None:
         return False
@@ -69,21 +79,21 @@ def watches_loss(run: Trained) -> bool:
     return isinstance(made, ReduceLROnPlateau)
 
 
-def _in_pieces(own: slice, run: Trained) -> list[tuple[slice, Trained]]:
-    """The replicas that share a step size: all of a run, or each by itself."""
+def _step_size_slices(replicas: slice, run: OptimizedRun) -> list[tuple[slice, OptimizedRun]]:
+    """The slices that share a step size: the whole run, or each replica."""
     if not watches_loss(run):
-        return [(own, run)]
-    return [(slice(r, r + 1), run) for r in range(own.start, own.stop)]
+        return [(replicas, run)]
+    return [(slice(r, r + 1), run) for r in range(replicas.start, replicas.stop)]
 
 
 class OptimizerOfSlices(Optimizer):
-    """The optimizers of all parts, after one forward and backward pass for all.
+    """Lets the optimizers of all parts share one forward and backward pass.
 
     Args:
-        stack: whose parts they move, and whose losses they may ask for.
+        stack: the stack, whose parts have their optimizers.
     """
 
-    def __init__(self, stack: Divided) -> None:
+    def __init__(self, stack: PartedStack) -> None:
         self.stack = stack
         self.updates = [update for part in stack.parts for update in part.updates]
         self.optimizers = [update.optimizer for update in self.updates]
@@ -91,57 +101,58 @@ class OptimizerOfSlices(Optimizer):
         super().__init__([parameter for group in groups for parameter in group["params"]], {})
         self.param_groups = groups
 
-    @unending
+    @without_stop_iteration
     def step(self, closure: Any = None) -> Any:
-        """One pass, and an update by each optimizer.
+        """Call the closure once, and let each optimizer take a step.
 
         Raises:
-            ValueError: if one does not ask for its loss exactly once, as all that can share a
-                pass do.
+            ValueError: if an optimizer does not evaluate its loss exactly once.
         """
         with torch.enable_grad():
             total = closure()
-        shipped = all(type(one).__module__.startswith("torch.optim.") for one in self.optimizers)
-        workers = self.stack.workers if shipped else Workers()  # a user's own may draw numbers
+        modules = (type(optimizer).__module__ for optimizer in self.optimizers)
+        from_pytorch = all(module.startswith("torch.optim.") for module in modules)
+        # An optimizer of a user may draw random numbers, so it is not called from several threads.
+        workers = self.stack.workers if from_pytorch else Workers()
         workers.each(self.stack.parts, self._update)
         return total
 
     def state_dict(self) -> dict[str, Any]:
-        """That of one optimizer for all replicas."""
-        return state_of(self.updates, self._every).optimizer
+        """The state in the form of one optimizer over all replicas."""
+        return state_of(self.updates, self._all_replicas).optimizer
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from such a state."""
-        self.resume([(self._every, State(state_dict, None))])
+        """Restore a state from :meth:`state_dict`."""
+        self.resume([(self._all_replicas, State(state_dict, None))])
 
     def resume(self, runs: Sequence[tuple[slice, State]]) -> None:
-        """Go on from the states of runs, which together have all replicas."""
+        """Restore the states of runs, which together cover all replicas."""
         restore(self.updates, runs)
         self.param_groups = [group for one in self.optimizers for group in one.param_groups]
 
     @property
-    def _every(self) -> slice:
-        return slice(0, self.updates[-1].own.stop)
+    def _all_replicas(self) -> slice:
+        return slice(0, self.updates[-1].replicas.stop)
 
     def _update(self, part: Part) -> None:
-        part.hand_gradients_over()
+        part.set_gradients()
         for update in part.updates:
-            asked = [0]
+            n_calls = [0]
 
-            def loss(own: slice = update.own, asked: list[int] = asked) -> Any:
-                asked[0] += 1
-                return self.stack.losses[own].sum()
+            def loss(replicas: slice = update.replicas, n_calls: list[int] = n_calls) -> Any:
+                n_calls[0] += 1
+                return self.stack.losses[replicas].sum()
 
             update.optimizer.step(cast(Callable[[], float], loss))
-            check_asked(update.optimizer, asked[0] == 1)
+            check_closure_called(update.optimizer, n_calls[0] == 1)
 
 
 class SchedulerOfSlices:
-    """The schedules of several optimizers, an epoch at a time.
+    """Steps the schedules of several optimizers once per epoch.
 
     Args:
         updates: the optimizers with their schedules, in the order of their replicas.
-        optimizer: all of these.
+        optimizer: the optimizer that Lightning knows, which combines them.
     """
 
     def __init__(self, updates: Sequence[Updates], optimizer: Optimizer) -> None:
@@ -149,22 +160,22 @@ class SchedulerOfSlices:
         self.optimizer = optimizer
 
     def step(self) -> None:
-        """Go on to the next epoch, but for schedules that wait for its validation."""
+        """Step every schedule, except those that watch the validation loss."""
         for update in self.updates:
             if update.scheduler is not None and not update.watches_loss:
                 update.scheduler.step()
 
     def watch(self, losses: Tensor) -> None:
-        """Let schedules that watch the validation loss know that of an epoch, ``[R]``."""
+        """Step the schedules that watch the validation loss with its value, ``[R]``."""
         for update in self.updates:
             if isinstance(update.scheduler, ReduceLROnPlateau):
-                update.scheduler.step(float(losses[update.own.start]))
+                update.scheduler.step(float(losses[update.replicas.start]))
 
     def state_dict(self) -> dict[str, Any]:
-        """That of one schedule for all replicas, or those of each."""
+        """The state of a schedule of all replicas, or a list by replica."""
         return schedule_of(self.updates) or {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from such a state."""
+        """Restore a state from :meth:`state_dict`."""
         for update in self.updates:
-            restore_schedule(update, state, update.own.start)
+            restore_schedule(update, state, update.replicas.start)

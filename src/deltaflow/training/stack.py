@@ -1,8 +1,8 @@
-"""The runs of a sweep that share a shape, trained as one stack.
+"""Trains runs of a sweep that have the same shape as one stack.
 
-Each run keeps what it trains with: its network, whose parameters are a slice of the stack's, its
-objective, its optimizer over that slice, its schedule. So any optimizer works as it does alone,
-and a run's weights are to rounding what they would be without the others.
+Each run keeps its objective, its network, whose parameters are a slice of the stack's, and its
+optimizer and schedule for that slice. So an optimizer works as in a single run, and a run's weights
+are to rounding the same as without the other runs.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -16,23 +16,24 @@ from torch import Tensor
 
 from deltaflow.nn.stacking import JoinedObjective, alike, joined
 from deltaflow.training.module import StackedModule
-from deltaflow.training.slices import OptimizerOfSlices, optimized_by_slices
+from deltaflow.training.slices import OptimizerOfSlices, optimizers_of_slices
 from deltaflow.training.states import State, state_of
 
 
 class Stack(StackedModule):
-    """Several modules of one shape as one.
+    """Joins the modules of several runs into one module.
 
-    A run whose replicas have all diverged has ended: its weights stay as they are at the end of
-    that epoch, as they would if it were alone.
+    A run ends when all its replicas have diverged or stopped. Its weights then stay as they are at
+    the end of that epoch, as in a single run.
 
     Args:
-        runs: alike in sizes, normalisation, type and device, whose networks are initialized.
-        kinds: of each run, what its part is, by name: equal for two runs with the same
-            ``activation``, ``loss`` or ``optimizer`` (with its schedule).
+        runs: the modules, with equal layer sizes, normalisation, type and device, and with
+            initialised networks.
+        kinds: for each run, a key of its ``activation``, ``loss`` and ``optimizer`` (with its
+            schedule); the keys of two runs are equal if they have the same.
 
     Attributes:
-        slices: the replicas of each run.
+        slices: the replicas of each run, as slices of the stack.
     """
 
     def __init__(
@@ -52,10 +53,10 @@ class Stack(StackedModule):
             runs[0].optimizer,
             patience=None if runs[0].waiting is None else runs[0].waiting.patience,
         )
-        self.runs = list(runs)  # no modules of the stack's: their parameters are its own
+        self.runs = list(runs)  # a list: runs are no submodules, the stack has their parameters
         self._optimizers = ranges("optimizer")
-        self.in_slices = True
-        self._states: list[State] = []  # that its runs go on from
+        self.has_slice_optimizers = True
+        self._states: list[State] = []  # that the runs resume from
         limits = [torch.inf if run.gradient_clip_norm is None else run.gradient_clip_norm
                   for run in runs]  # fmt: skip
         self._clips = any(limit != torch.inf for limit in limits)
@@ -65,72 +66,72 @@ class Stack(StackedModule):
         self.register_buffer("_limits", per_replica, persistent=False)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Each run's optimizer over its slice, one for neighbours with the same settings."""
-        self.divide()
+        """Make each run's optimizer over its slice; neighbours with equal settings share one."""
+        self.make_parts()
         ends = accumulate(size for _, size in self._optimizers)
         slices = [slice(end - n, end) for end, (_, n) in zip(ends, self._optimizers, strict=True)]
         runs = [self.runs[index] for index, _ in self._optimizers]
-        made = optimized_by_slices(self, list(zip(slices, runs, strict=True)))
+        made = optimizers_of_slices(self, list(zip(slices, runs, strict=True)))
         if self._states:
             together = cast(OptimizerOfSlices, made["optimizer"])
             together.resume(list(zip(self.slices, self._states, strict=True)))
         return made
 
     def resume(self, checkpoints: Sequence[Mapping[str, Any]]) -> None:
-        """Go on from a checkpoint of each run, of the same epoch."""
-        for run, own, found in zip(self.runs, self.slices, checkpoints, strict=True):
+        """Resume from a checkpoint of each run; all must be of the same epoch."""
+        for run, replicas, found in zip(self.runs, self.slices, checkpoints, strict=True):
             run.load_state_dict(found["state_dict"])
-            for name, whole in self._told().items():
-                whole[own] = run.get_buffer(name)
+            for name, whole in self._ending_buffers().items():
+                whole[replicas] = run.get_buffer(name)
             schedule = next(iter(found["lr_schedulers"]), None)
             self._states.append(State(found["optimizer_states"][0], schedule))
 
     def checkpoint(self, index: int) -> dict[str, Any]:
-        """What a run can go on from, alone or in a stack, as Lightning would keep it."""
-        run, own = self.runs[index], self.slices[index]
-        kept_tensors = {f"network.{name}": tensor for name, tensor in self._tensors().items()}
+        """A checkpoint in Lightning's format, from which a run can be resumed in any stack."""
+        run, replicas = self.runs[index], self.slices[index]
+        tensors = {f"network.{name}": tensor for name, tensor in self._tensors().items()}
         updates = [update for part in self.parts for update in part.updates]
-        state = state_of(updates, own)
-        kept: dict[str, Any] = {
-            "epoch": self.n_epochs(own),
-            "global_step": self.n_steps(own),
+        state = state_of(updates, replicas)
+        checkpoint: dict[str, Any] = {
+            "epoch": self.n_epochs(replicas),
+            "global_step": self.n_steps(replicas),
             "pytorch-lightning_version": version("lightning"),
             "state_dict": run.state_dict()
             | {
-                name: whole[own].cpu().clone()
-                for name, whole in (kept_tensors | self._told()).items()
+                name: whole[replicas].cpu().clone()
+                for name, whole in (tensors | self._ending_buffers()).items()
             },
             "optimizer_states": [state.optimizer],
             "lr_schedulers": [] if state.scheduler is None else [state.scheduler],
         }
-        run.on_save_checkpoint(kept)
-        return kept
+        run.on_save_checkpoint(checkpoint)
+        return checkpoint
 
-    def clip_limit(self, own: slice) -> Tensor | None:
-        """What the gradients of some replicas are cut to, ``[R]``; ``None`` for nothing."""
-        return self._limits[own] if self._clips else None
+    def clip_limit(self, replicas: slice) -> Tensor | None:
+        """The largest gradient norm of each replica, ``[R]``; ``None`` if none is clipped."""
+        return self._limits[replicas] if self._clips else None
 
     def on_train_epoch_end(self) -> None:
-        """Mark replicas that are not finite or stop; a run that has no other left has ended."""
+        """Mark replicas that diverge or stop, and end the runs that have no other replicas."""
         super().on_train_epoch_end()
         over = self.diverged | self.ended
         ends = torch.zeros_like(over)
-        for own in self.slices:
-            ends[own] = over[own].all()
-        self._end(ends)
+        for replicas in self.slices:
+            ends[replicas] = over[replicas].all()
+        self._end_replicas(ends)
 
-    def hand_back(self) -> None:
-        """Give each run its weights, in tensors of their own, and what became of its replicas."""
+    def copy_to_runs(self) -> None:
+        """Copy the weights and the buffers of ended replicas into the module of each run."""
         whole = self._tensors()
-        for run, own in zip(self.runs, self.slices, strict=True):
+        for run, replicas in zip(self.runs, self.slices, strict=True):
             for name, tensor in chain(run.network.named_parameters(), run.network.named_buffers()):
-                tensor.data = whole[name][own].clone()
+                tensor.data = whole[name][replicas].clone()
                 tensor.grad = None
-            for name, of_all in self._told().items():
-                run.get_buffer(name).data = of_all[own].clone()
+            for name, of_all in self._ending_buffers().items():
+                run.get_buffer(name).data = of_all[replicas].clone()
 
-    def _told(self) -> dict[str, Tensor]:
-        """What is known of the replicas beside their networks, by name."""
+    def _ending_buffers(self) -> dict[str, Tensor]:
+        """The buffers, beside the network's, that tell which replicas have ended, by name."""
         names = ["diverged_at", "ended_at", "ended_after"]
         if self.waiting is not None:
             names += [f"waiting.{name}" for name, _ in self.waiting.named_buffers()]

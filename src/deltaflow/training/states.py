@@ -1,7 +1,7 @@
 """The states of optimizers and schedules, saved and restored per run.
 
 One run may have several optimizers, each for some of its replicas. Its state is saved in the form
-of one optimizer over all its replicas, so the run can be resumed alone, in parts, or in any stack.
+of one optimizer over all its replicas, so the run can be resumed by itself or in any stack.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,16 +31,16 @@ class State:
     scheduler: dict[str, Any] | None
 
 
-def state_of(updates: Iterable[Updates], own: slice) -> State:
+def state_of(updates: Iterable[Updates], replicas: slice) -> State:
     """Collect the state of some replicas of a stack.
 
     Args:
         updates: all optimizers of the stack, in the order of their replicas.
-        own: the replicas.
+        replicas: the replicas, as a slice of the stack.
     """
-    found = [update for update in updates if _overlap(update.own, own)]
-    pieces = [_cut(one.optimizer.state_dict(), one.own, own) for one in found]
-    return State(_joined(pieces), schedule_of(found))
+    found = [update for update in updates if _overlap(update.replicas, replicas)]
+    pieces = [_select_replicas(one.optimizer.state_dict(), one.replicas, replicas) for one in found]
+    return State(_join_states(pieces), schedule_of(found))
 
 
 def schedule_of(updates: Sequence[Updates]) -> dict[str, Any] | None:
@@ -73,20 +73,25 @@ def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> 
 
     Args:
         updates: all optimizers of the stack.
-        runs: the replicas of each run in the stack, with the run's state.
+        runs: the replicas of each run, as a slice of the stack, with the run's state.
     """
     for update in updates:
-        known = [(own, state) for own, state in runs if _overlap(own, update.own)]
-        pieces = [_cut(state.optimizer, own, update.own) for own, state in known]
-        update.optimizer.load_state_dict(_joined(pieces))
-        _lay_out(update.optimizer)
-        own, first = known[0]
+        known = [
+            (replicas, state) for replicas, state in runs if _overlap(replicas, update.replicas)
+        ]
+        pieces = [
+            _select_replicas(state.optimizer, replicas, update.replicas)
+            for replicas, state in known
+        ]
+        update.optimizer.load_state_dict(_join_states(pieces))
+        _match_memory_layouts(update.optimizer)
+        replicas, first = known[0]
         if first.scheduler is not None:
-            restore_schedule(update, first.scheduler, update.own.start - own.start)
+            restore_schedule(update, first.scheduler, update.replicas.start - replicas.start)
 
 
-def _lay_out(optimizer: Optimizer) -> None:
-    """Give moments the memory layout of their weights, which the fused kernels assume."""
+def _match_memory_layouts(optimizer: Optimizer) -> None:
+    """Give moments the memory layout of their weights, as fused kernels require."""
     for weight, remembered in optimizer.state.items():
         for name, value in remembered.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:
@@ -97,22 +102,22 @@ def _overlap(one: slice, other: slice) -> bool:
     return bool(one.start < other.stop and other.start < one.stop)
 
 
-def _cut(state: dict[str, Any], own: slice, wanted: slice) -> dict[str, Any]:
+def _select_replicas(state: dict[str, Any], replicas: slice, wanted: slice) -> dict[str, Any]:
     """Select a part of the replicas in a state.
 
     Args:
-        state: ``state_dict`` of an optimizer of the replicas ``own``.
-        own: the replicas that the state holds.
-        wanted: the replicas to keep; those outside ``own`` are ignored.
+        state: ``state_dict`` of an optimizer of ``replicas``.
+        replicas: the replicas that the state holds, as a slice of the stack.
+        wanted: the replicas to select; those outside ``replicas`` are ignored.
     """
-    n = own.stop - own.start
-    within = slice(max(wanted.start - own.start, 0), min(wanted.stop - own.start, n))
+    n = replicas.stop - replicas.start
+    selected = slice(max(wanted.start - replicas.start, 0), min(wanted.stop - replicas.start, n))
 
     def cut(value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
         by_replica = value.ndim > 0 and len(value) == n
-        return (value[within] if by_replica else value).clone()  # step counts must not be shared
+        return (value[selected] if by_replica else value).clone()  # step counts must not be shared
 
     cuts = {
         number: {name: cut(value) for name, value in parameter.items()}
@@ -121,7 +126,7 @@ def _cut(state: dict[str, Any], own: slice, wanted: slice) -> dict[str, Any]:
     return {"state": cuts, "param_groups": state["param_groups"]}
 
 
-def _joined(pieces: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _join_states(pieces: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Join the states of adjacent replicas; values without a replica axis come from the first."""
     if len(pieces) == 1:
         return pieces[0]

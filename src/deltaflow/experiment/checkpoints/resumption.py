@@ -17,7 +17,7 @@ from deltaflow.experiment.plan import RunPlan, first_summary_of
 from deltaflow.records import Recording, TableWriter
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import read_file, replace_file
-from deltaflow.training.callbacks.tensorboard import forget_from, tensorboards
+from deltaflow.training.callbacks.tensorboard import discard_from, tensorboards
 
 _LARGEST = 2**30  # bytes of a logger's file
 
@@ -63,7 +63,7 @@ def keep_rows(
     for table, kept in zip(tables, (of_layers, of_metrics), strict=True):
         table.resume(kept)
     for board in tensorboards(loggers):
-        forget_from(board, n_steps + 1)  # seeds are logged one step late
+        discard_from(board, n_steps + 1)  # seeds are logged one step late
     for logger in loggers:
         if isinstance(logger, CSVLogger):
             _keep_lines(logger, n_epochs, n_steps)

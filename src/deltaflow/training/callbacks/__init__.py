@@ -1,4 +1,4 @@
-"""Lightning callbacks that pass on what happens in a training to records, loggers and screens."""
+"""Lightning callbacks that write a training's measurements to records, loggers and the terminal."""
 
 from deltaflow.training.callbacks.checkpoints import Checkpoints
 from deltaflow.training.callbacks.flow import FlowRecorder

@@ -13,8 +13,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from deltaflow.system.signals import interrupts_deferred
 
-_MOMENT = 1.0  # seconds between two states that are held, at least
-_RARELY = 50  # the same, in multiples of the time that holding a state takes
+_MIN_INTERVAL = 1.0  # seconds between two held states, at least
+_INTERVAL_FACTOR = 50  # the same, as a multiple of the time that it takes to hold a state
 
 
 class Storage(Protocol):
@@ -30,7 +30,7 @@ class Storage(Protocol):
 class Checkpoints(Checkpoint):
     """Holds the state about once a second, and writes it regularly and on an interruption.
 
-    An interruption loses the current epoch and what came since the last held state. A large
+    An interruption loses the epochs since the last held state, the current one included. A large
     state is held less often, so that holding takes at most 2 % of the time.
 
     Args:
@@ -51,17 +51,17 @@ class Checkpoints(Checkpoint):
         self.every_seconds = every_seconds
         self.flush = flush
         self._held_at = self._written_at = monotonic()
-        self._pause = _MOMENT
+        self._interval = _MIN_INTERVAL
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Hold the state if that is due, and write it if that is due."""
+        """Hold the state, and write it, if each is due."""
         now, every = monotonic(), self.every_seconds
         is_due = every is not None and now - self._written_at >= every
-        if not trainer.global_step or not (is_due or now - self._held_at >= self._pause):
+        if not trainer.global_step or not (is_due or now - self._held_at >= self._interval):
             return
         self.storage.hold(trainer, pl_module)
         self._held_at = monotonic()
-        self._pause = max(_MOMENT, _RARELY * (self._held_at - now))
+        self._interval = max(_MIN_INTERVAL, _INTERVAL_FACTOR * (self._held_at - now))
         if is_due:
             self.flush(pl_module)
             self.storage.write()
@@ -78,8 +78,8 @@ class Checkpoints(Checkpoint):
                 self.storage.write()
 
 
-class Done(Protocol):
-    """How far a training has come, from a checkpoint."""
+class TrainingProgress(Protocol):
+    """The progress of a training that a checkpoint holds."""
 
     @property
     def epoch(self) -> int: ...  # noqa: D102
@@ -89,10 +89,10 @@ class Done(Protocol):
     def has_ended(self) -> bool: ...  # noqa: D102
 
 
-def start_from(trainer: pl.Trainer, done: Done) -> None:
+def set_progress(trainer: pl.Trainer, progress: TrainingProgress) -> None:
     """Set the counters of a Trainer to the progress of a checkpoint."""
-    n_epochs, n_steps = done.epoch, done.global_step
-    if done.has_ended:
+    n_epochs, n_steps = progress.epoch, progress.global_step
+    if progress.has_ended:
         trainer.fit_loop.max_epochs = n_epochs
     epochs: Any = trainer.fit_loop.epoch_progress
     loop = trainer.fit_loop.epoch_loop

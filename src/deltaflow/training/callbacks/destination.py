@@ -1,4 +1,4 @@
-"""The runs of a stack: the replicas of each run, and where its records go."""
+"""Describes the runs of a stack: their replicas, tables and loggers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from deltaflow.theory import Theory
 
 
 class Table(Protocol):
-    """Takes the rows of a table, to write or to show them."""
+    """Receives the rows of a table, to write or to show them."""
 
     def append(self, frame: pl.DataFrame) -> None:
-        """Add rows that obey the table's schema."""
+        """Append rows that follow the table's schema."""
 
     @property
     def is_due(self) -> bool:
@@ -24,15 +24,15 @@ class Table(Protocol):
 
 @dataclass(frozen=True)
 class Destination:
-    """One run of a stack, and where its records go.
+    """One run of a stack, with the tables and loggers that receive its records.
 
     Attributes:
         seeds: the seed of each replica.
         folds: the cross-validation fold of each replica.
-        layers: takes the rows of the layers table.
-        metrics: takes the rows of the metrics table.
+        layers: receives the rows of the layers table.
+        metrics: receives the rows of the metrics table.
         traits: traits of the run's φ; ``None`` to use the traits of the whole network.
-        theory: the prediction of step 0; ``None`` if there is none.
+        theory: predicts the quantities of step 0; ``None`` if there is no theory of the network.
         loggers: loggers of this run, in addition to those of the Trainer.
         start: index in the stack of the run's first replica.
     """

@@ -15,7 +15,7 @@ from deltaflow.training.callbacks.tensorboard import layer_tag, tensorboards
 from deltaflow.training.loggers import write
 
 N_BINS = 64
-_LARGEST = torch.finfo(torch.float32).max  # of larger values, max − min may overflow
+_LARGEST = torch.finfo(torch.float32).max  # for larger values, max − min may overflow
 
 
 class HistogramRecorder(pl.Callback):

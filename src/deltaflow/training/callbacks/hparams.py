@@ -1,12 +1,12 @@
-"""The HParams page of TensorBoard: a run is a row, with what was set and what came out.
+"""Writes the HParams page of TensorBoard: a table with a run's settings and results in each row.
 
-The numbers that came out are scalars of the run, which the page finds by their tags:
-those of :func:`log_outcome`. Each is one point, so their cards come behind all others.
+The results are scalars of the run, written by :func:`log_outcome`; the page finds them by their
+tags. Each has a single point, so their cards come after all others.
 
 TensorBoard takes the columns of its table from one of the runs that it shows, whichever it
-finds first. So each run names the results of every task, not only of its own, and settings
-that are not in use. It does not know settings of options that it did not choose, such as
-``activation.negative_slope``: the page has them if the run that it found first has them.
+finds first. So each run lists the results of every task and the settings that it does not use.
+Settings of options that a run did not choose, such as ``activation.negative_slope``, are not
+listed: the page has such a column only if the run that it found first has the setting.
 """
 
 import time
@@ -20,27 +20,27 @@ from deltaflow.records import Summary as RunSummary
 from deltaflow.training.callbacks.tensorboard import log_values, tensorboards
 from deltaflow.training.loggers import boards, write
 
-SHOWN_AT_ONCE = 5  # columns of either kind; the others wait to be ticked
-RESULT = "~result/"  # what tags of results begin with: a tilde is sorted behind all letters
+SHOWN_AT_ONCE = 5  # columns of either kind that are shown; the others can be ticked
+RESULT = "~result/"  # prefix of the tags of results: a tilde is sorted after all letters
 DIVERGED = f"{RESULT}flow/diverged_replicas"
 
 
-def result_tags(metrics: Sequence[str], flow_numbers: Sequence[str], judged: str) -> list[str]:
-    """The tags of what can come out of a run, the most telling first.
+def result_tags(metrics: Sequence[str], flow_numbers: Sequence[str], moment: str) -> list[str]:
+    """The tags of a run's possible results, the most informative first.
 
     Args:
-        metrics: by which runs are judged, the most telling of this run's first.
-        flow_numbers: their names without ``_start`` and ``_end``.
-        judged: the moment whose metrics count, ``test`` or ``final``.
+        metrics: the metrics that runs are compared by, the most informative first.
+        flow_numbers: names of the gradient-flow results, without ``_start`` and ``_end``.
+        moment: the moment whose metrics count, ``test`` or ``final``.
 
     Returns:
-        Each of the tags, in the order of the columns.
+        The tags, in the order of the columns.
 
     >>> result_tags(["accuracy", "loss"], ["decay_rate"], "test")[:3]
     ['~result/accuracy/test', '~result/flow/decay_rate_start', '~result/flow/decay_rate_end']
     """
     ends = [f"{RESULT}flow/{name}_{end}" for name in flow_numbers for end in ("start", "end")]
-    headline, *others = [f"{RESULT}{name}/{judged}" for name in metrics]
+    headline, *others = [f"{RESULT}{name}/{moment}" for name in metrics]
     return [headline, *ends, *others, *(f"{RESULT}{name}/best" for name in metrics), DIVERGED]
 
 
@@ -50,13 +50,13 @@ def log_hyperparameters(
     varied: AbstractSet[str],
     tags: Iterable[str],
 ) -> None:
-    """Say at the start of a run what was set; TensorBoard has its row from then on.
+    """Log the settings at the start of a run; TensorBoard shows its row from then on.
 
     Args:
-        loggers: of the run; each keeps the hyperparameters in its own way.
-        values: by name, those that any run has first; what is ``None`` stays empty.
-        varied: names that set the run apart. Their columns come first, and then the first.
-        tags: of what can come out.
+        loggers: the run's loggers.
+        values: the settings by name, in the order of the columns; ``None`` leaves a cell empty.
+        varied: names of the settings that differ between runs. Their columns come first.
+        tags: the tags of the run's possible results.
     """
     counted = list(loggers)
     for logger in counted:
@@ -66,7 +66,7 @@ def log_hyperparameters(
         return
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-    # The page puts what differs before the rest, and takes each run's word for what differs.
+    # The page shows columns first for which each run says that they differ between runs.
     own = [name for name in values if name in varied]
     first = {*own, *list(dict.fromkeys([*own, *values]))[:SHOWN_AT_ONCE]}
     experiment = api_pb2.Experiment(
@@ -96,15 +96,15 @@ def log_hyperparameters(
     }
     for board in boards:
         write(board, _summary(row), step=0)
-        board.experiment.flush()  # so that a run under way has its row
+        board.experiment.flush()  # so that the page shows a run that has not ended
 
 
 def log_outcome(loggers: Iterable[Logger], summary: RunSummary, step: int) -> None:
-    """Say at the end of a run what came out, and that it has ended.
+    """Log the results at the end of a run, and that it has ended.
 
     Args:
-        loggers: of the run; those that show no charts are passed over.
-        summary: of the run. Means that it lacks are not shown.
+        loggers: the run's loggers; those that show no charts are ignored.
+        summary: the run's summary. Means that are ``None`` are not logged.
         step: the number of updates made.
     """
     shown = list(loggers)
@@ -135,7 +135,7 @@ def log_outcome(loggers: Iterable[Logger], summary: RunSummary, step: int) -> No
 
 
 def _summary(row: Mapping[str, Any]) -> Any:
-    """What the page reads of a run, as an event."""
+    """The ``Summary`` of a row's data, by which the page knows a run."""
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import metadata
 
@@ -148,7 +148,7 @@ def _summary(row: Mapping[str, Any]) -> Any:
 
 
 def _type(value: str | float | None) -> Any:
-    """Texts are texts; what is not in use is a number in other runs, more often than not."""
+    """The type of a column; a setting that is not in use is usually a number in other runs."""
     from tensorboard.plugins.hparams import api_pb2
 
     return api_pb2.DATA_TYPE_STRING if isinstance(value, str) else api_pb2.DATA_TYPE_FLOAT64

@@ -1,4 +1,4 @@
-"""Records loss and metrics of every replica, epoch by epoch."""
+"""Records the loss and the metrics of every replica after each epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,26 +15,33 @@ from deltaflow.nn.objectives import Objective
 from deltaflow.records import METRICS
 from deltaflow.training.callbacks.destination import Destination
 
-SHOWN_SEEDS = 8  # with more, a chart of single seeds is a tangle
+SHOWN_SEEDS = 8  # a chart of more seeds is not readable
 
 
 @dataclass(frozen=True)
 class _Epoch:
-    """What came out of a split in an epoch: ``[R]`` for each quantity, of replicas ``kept``."""
+    """The loss and the metrics of one split after one epoch.
+
+    Attributes:
+        epochs: ``[R]``, the epoch of each replica.
+        split: the name of the split.
+        values: ``[R]`` for each quantity.
+        has_rows: ``[R]``, which replicas get a row.
+    """
 
     epochs: np.typing.NDArray[np.int64]
     split: str
     values: Mapping[str, np.typing.NDArray[np.float64]]
-    kept: np.typing.NDArray[np.bool_]
+    has_rows: np.typing.NDArray[np.bool_]
 
 
 class MetricRecorder(pl.Callback):
-    """Collects what each batch predicted and writes the metrics table of each run.
+    """Collects the outputs of each batch and writes the metrics table of each run.
 
-    The mean over a run's replicas that have not diverged is logged under ``<metric>/<split>``,
-    where Lightning's own callbacks find it, for the test part if it is finite; the courses of
-    single seeds under ``seeds/<metric>/<split>/seed_<n>``. TensorBoard, where one point is a card
-    of its own, gets the test part among the results of the run.
+    The mean over a run's replicas that have not diverged is logged as ``<metric>/<split>``, where
+    Lightning's own callbacks find it; for the test part only if it is finite. Single seeds are
+    logged as ``seeds/<metric>/<split>/seed_<n>``. TensorBoard would draw a card for a single point,
+    so it gets the test metrics among the results of the run.
 
     Args:
         destinations: the runs of the stack.
@@ -43,46 +50,46 @@ class MetricRecorder(pl.Callback):
     def __init__(self, destinations: Sequence[Destination]) -> None:
         self.destinations = destinations
         self._batches: dict[str, list[dict[str, Tensor]]] = {}
-        self._kept: list[list[_Epoch]] = [[] for _ in destinations]  # and not yet written
+        self._unwritten: list[list[_Epoch]] = [[] for _ in destinations]
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
-        """Keep what a training batch gave."""
+        """Collect the outputs of a training batch."""
         self._collect("train", outputs)
 
     def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
-        """Keep what a validation batch gave."""
+        """Collect the outputs of a validation batch."""
         self._collect("validation", outputs)
 
     def on_test_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
-        """Keep what a test batch gave."""
+        """Collect the outputs of a test batch."""
         self._collect("test", outputs)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Keep the epoch's training row of each replica."""
-        self._keep("train", trainer, pl_module)
+        """Add the epoch's training row of each replica."""
+        self._add_epoch("train", trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Keep the epoch's validation row of each replica."""
-        self._keep("validation", trainer, pl_module)
+        """Add the epoch's validation row of each replica."""
+        self._add_epoch("validation", trainer, pl_module)
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Write the test row of each replica."""
-        self._keep("test", trainer, pl_module)
+        self._add_epoch("test", trainer, pl_module)
         self.write(pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        """Write all that is not yet written."""
+        """Write the rows that are not yet written."""
         self.write(pl_module)
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Write what had come until then."""
+        """Write the rows that are not yet written."""
         self.write(pl_module)
 
     def _collect(self, split: str, outputs: dict[str, Tensor]) -> None:
-        kept = {name: outputs[name].detach() for name in ("sample_loss", "prediction", "target")}
-        self._batches.setdefault(split, []).append(kept)
+        tensors = {name: outputs[name].detach() for name in ("sample_loss", "prediction", "target")}
+        self._batches.setdefault(split, []).append(tensors)
 
-    def _keep(self, split: str, trainer: pl.Trainer, pl_module: Any) -> None:
+    def _add_epoch(self, split: str, trainer: pl.Trainer, pl_module: Any) -> None:
         batches = self._batches.pop(split, [])
         if not batches:
             return
@@ -90,20 +97,20 @@ class MetricRecorder(pl.Callback):
             torch.cat([batch[name] for batch in batches], dim=1) for name in batches[0]
         )
         counts = trainer.datamodule.n_judged(split)  # type: ignore[attr-defined]
-        metrics = _judged(pl_module.objective, loss, prediction, target, counts)
+        metrics = _loss_and_metrics(pl_module.objective, loss, prediction, target, counts)
         finite = loss.isfinite().all(1).cpu()
         values = {
             name: torch.where(finite, value, torch.nan).numpy() for name, value in metrics.items()
         }
         if split == "validation":
             pl_module.validated = {name: torch.from_numpy(value) for name, value in values.items()}
-        going = ~pl_module.diverged.cpu().numpy()
+        not_diverged = ~pl_module.diverged.cpu().numpy()
         ended = pl_module.ended.cpu().numpy()
-        for run, kept in zip(self.destinations, self._kept, strict=True):
+        for run, unwritten in zip(self.destinations, self._unwritten, strict=True):
             if split != "test" and ended[run.replicas].all():
                 continue
             own = {name: value[run.replicas] for name, value in values.items()}
-            epochs, its = np.full(len(run.seeds), trainer.current_epoch), ~ended[run.replicas]
+            epochs, has_rows = np.full(len(run.seeds), trainer.current_epoch), ~ended[run.replicas]
             if split == "test":
                 first = run.replicas.start
                 epochs = np.array(
@@ -112,30 +119,30 @@ class MetricRecorder(pl.Callback):
                         for r in range(first, first + len(run.seeds))
                     ]
                 )
-                its = np.full(len(run.seeds), True)
-            kept.append(_Epoch(epochs, split, own, its))
-            self._log(run, split, own, going[run.replicas], trainer, pl_module)
+                has_rows = np.full(len(run.seeds), True)
+            unwritten.append(_Epoch(epochs, split, own, has_rows))
+            self._log(run, split, own, not_diverged[run.replicas], trainer, pl_module)
         if any(run.metrics.is_due for run in self.destinations):
             self.write(pl_module)
 
     def write(self, pl_module: Any) -> None:
-        """Hand on all that is kept to the tables."""
-        for run, kept in zip(self.destinations, self._kept, strict=True):
-            if kept:
-                run.metrics.append(_rows(kept, run.seeds, run.folds))
-                kept.clear()
+        """Append the rows to the tables."""
+        for run, unwritten in zip(self.destinations, self._unwritten, strict=True):
+            if unwritten:
+                run.metrics.append(_rows(unwritten, run.seeds, run.folds))
+                unwritten.clear()
 
     def _log(
         self,
         run: Destination,
         split: str,
         values: Mapping[str, np.typing.NDArray[np.float64]],
-        going: np.typing.NDArray[np.bool_],
+        not_diverged: np.typing.NDArray[np.bool_],
         trainer: pl.Trainer,
         pl_module: Any,
     ) -> None:
-        means = {f"{name}/{split}": _mean(value[going]) for name, value in values.items()}
-        if split == "test":  # no number is worse than any, and none can be put in order
+        means = {f"{name}/{split}": _mean(value[not_diverged]) for name, value in values.items()}
+        if split == "test":  # loggers could not rank runs by a value that is not finite
             means = {tag: mean for tag, mean in means.items() if np.isfinite(mean)}
         single: dict[str, float] = {}
         if 1 < len(run.seeds) <= SHOWN_SEEDS and split != "test":
@@ -151,7 +158,7 @@ class MetricRecorder(pl.Callback):
             }
         is_test = split == "test"
         if len(self.destinations) == 1:
-            logged = False if is_test else None  # the Trainer's loggers, as they are told below
+            logged = False if is_test else None  # the Trainer's loggers get the test metrics below
             pl_module.log_dict(means, on_step=False, on_epoch=True, batch_size=1, logger=logged)
         epoch, step = trainer.current_epoch, trainer.global_step - 1
         loggers = run.loggers
@@ -166,14 +173,14 @@ class MetricRecorder(pl.Callback):
                 logger.log_metrics(single, step=trainer.global_step)
 
 
-def _judged(
+def _loss_and_metrics(
     objective: Objective,
     loss: Tensor,
     prediction: Tensor,
     target: Tensor,
     counts: Sequence[int] | None,
 ) -> dict[str, Tensor]:
-    """Loss and metrics, ``[R]`` each, over the first so many rows of each replica."""
+    """Loss and metrics, ``[R]`` each, over the first ``counts[r]`` rows of replica r."""
     found: dict[str, Tensor] = {}
     of_replica = torch.tensor([loss.shape[1]] * len(loss) if counts is None else counts)
     for n in of_replica.unique().tolist():
@@ -186,7 +193,7 @@ def _judged(
 
 def _rows(epochs: Sequence[_Epoch], seeds: Sequence[int], folds: Sequence[int]) -> Any:
     """Rows of the metrics table, one per epoch, split and replica."""
-    kept = np.concatenate([one.kept for one in epochs])
+    has_rows = np.concatenate([one.has_rows for one in epochs])
     columns = {
         "seed": np.tile(seeds, len(epochs)),
         "fold": np.tile(folds, len(epochs)),
@@ -194,10 +201,10 @@ def _rows(epochs: Sequence[_Epoch], seeds: Sequence[int], folds: Sequence[int]) 
         "split": np.repeat([one.split for one in epochs], len(seeds)),
         **{name: np.concatenate([one.values[name] for one in epochs]) for name in epochs[0].values},
     }
-    return METRICS.frame({name: values[kept] for name, values in columns.items()})
+    return METRICS.frame({name: values[has_rows] for name, values in columns.items()})
 
 
 def _mean(values: np.typing.NDArray[np.float64]) -> float:
-    """The mean of those that are numbers; NaN if none is."""
+    """The mean of the values that are not NaN; NaN if there are none."""
     numbers = values[~np.isnan(values)]
     return float(numbers.mean()) if len(numbers) else float("nan")

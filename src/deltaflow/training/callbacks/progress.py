@@ -10,7 +10,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 _HEADLINES = ("accuracy/validation", "r2/validation", "accuracy/train", "r2/train")
-_TRAINING = 0.5  # share of the work on a run of a sweep that its training is; the rest is writing
+_TRAINING = 0.5  # training's share of the work on a run of a sweep; the rest is writing results
 
 
 class Progress(pl.Callback):
@@ -18,7 +18,7 @@ class Progress(pl.Callback):
 
     Args:
         console: where the bar is drawn.
-        n_runs: number of runs in the sweep; 1 for a lone run.
+        n_runs: number of runs in the sweep; 1 for a single run.
     """
 
     def __init__(self, console: Console, n_runs: int = 1) -> None:
@@ -31,12 +31,12 @@ class Progress(pl.Callback):
         self._bar: Bar | None = None
 
     def begin(self, n_runs: int) -> None:
-        """Start with runs that are trained together."""
+        """Begin a training of ``n_runs`` runs in one stack."""
         self._n_before += self._n_together
         self._n_together, self._n_ended = n_runs, 0
 
     def add(self, n_runs: int) -> None:
-        """Note that runs have ended that were trained elsewhere."""
+        """Count runs that another process has trained."""
         self._n_before += n_runs
 
     def end(self, label: str) -> None:
@@ -61,14 +61,14 @@ class Progress(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Advance the bar by a step."""
-        self._show(_trained(trainer))
+        self._show(_trained_share(trainer))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the loss and the metric of the epoch."""
         self._show_epoch(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remove the bar of a lone run."""
+        """Remove the bar of a single run."""
         if self.n_runs == 1:
             self.wipe()
 
@@ -79,7 +79,7 @@ class Progress(pl.Callback):
     def wipe(self) -> None:
         """Remove the bar, so that something else can be printed."""
         if self._bar is not None:
-            with suppress(OSError):  # a terminal that was closed meanwhile
+            with suppress(OSError):  # the terminal may have been closed
                 self._bar.stop()
             self._bar = None
 
@@ -91,9 +91,9 @@ class Progress(pl.Callback):
         names = ["loss/train"] * ("loss/train" in logged) + [headline] * (headline is not None)
         state = "".join(f" · {name} {float(logged[name]):.3f}" for name in names if name)
         epoch = min(trainer.current_epoch + 1 + bool(logged), trainer.max_epochs or 1)
-        self._show(_trained(trainer), f"{runs}epoch {epoch}/{trainer.max_epochs}{state}")
+        self._show(_trained_share(trainer), f"{runs}epoch {epoch}/{trainer.max_epochs}{state}")
 
-    def _show(self, trained: float, said: str | None = None) -> None:
+    def _show(self, trained: float, description: str | None = None) -> None:
         """Show the share of work done, and the time left at the average pace so far."""
         if self._bar is None:
             return
@@ -103,9 +103,9 @@ class Progress(pl.Callback):
         seconds = (time.monotonic() - self._began) * (self.n_runs - done) / max(done, 1e-9)
         left = f"{seconds // 60:.0f}:{seconds % 60:02.0f} left" if done else ""
         task = self._bar.task_ids[0]
-        self._bar.update(task, completed=done, left=left, description=said)
+        self._bar.update(task, completed=done, left=left, description=description)
 
 
-def _trained(trainer: pl.Trainer) -> float:
+def _trained_share(trainer: pl.Trainer) -> float:
     """Share of a training's steps that are done, from 0 to 1."""
     return trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))

@@ -1,6 +1,6 @@
-"""What TensorBoard and its like get besides the scalars that Lightning logs: charts, the picture.
+"""Logs charts, pictures and verdicts to TensorBoard, Weights & Biases and MLflow.
 
-Histograms and hyperparameters have pages, and modules, of their own.
+The modules ``histograms`` and ``hparams`` write the pages of those names.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,26 +29,26 @@ CHARTS = {
     "dead_fraction": "dead share",
     "noise_scale": "gradient noise scale",
 }
-"""The quantities that get a chart, a line per layer, and the chart's title."""
+"""The title of the chart of each quantity, which has a line per layer."""
 
 DECADES = {
     "delta_norm", "delta_rms", "weight_grad_norm", "sample_grad_rms", "update_ratio", "noise_scale",
 }  # fmt: skip
-"""Of these, those that span decades: log₁₀ of them is logged, or most layers would lie on zero."""
+"""Quantities that span decades. Their log₁₀ is logged; otherwise most lines would lie on zero."""
 
-_FIRST = 3  # charts of the flow that stand before the others
+_FIRST = 3  # charts of gradient flow that are in the first section
 
 
 def lay_out_charts(
     loggers: Iterable[Logger], traits: Traits, metrics: Sequence[str], by_seed: bool
 ) -> None:
-    """Tell TensorBoard's custom-scalars page to draw one chart per quantity, all layers in it.
+    """Lay out TensorBoard's custom-scalars page: one chart per quantity, with all layers.
 
     Args:
-        loggers: of the run; those other than TensorBoard's are passed over.
-        traits: of φ. What does not apply to it gets no chart.
-        metrics: that the run logs, the loss included.
-        by_seed: whether it logs the courses of single seeds too.
+        loggers: the run's loggers; those other than TensorBoard's are ignored.
+        traits: the traits of φ. Quantities that do not apply to it get no chart.
+        metrics: names of the metrics that the run logs, including the loss.
+        by_seed: whether the run also logs single seeds.
     """
     if not (pages := tensorboards(loggers)):
         return
@@ -76,7 +76,7 @@ def lay_out_charts(
         parts["Learning, seed by seed"] = {
             f"{name}, validation": rf"^seeds/{name}/validation/seed_\d+$" for name in metrics
         }
-    # What is closed is drawn only once it is opened: a hundred runs have thousands of lines.
+    # A closed section is drawn only when it is opened: a hundred runs have thousands of lines.
     layout = Layout(
         category=[
             Category(
@@ -104,17 +104,17 @@ def log_layer_charts(
     replicas: slice = slice(None),
     traits: Traits | None = None,
 ) -> None:
-    """Log the measured step: each quantity of each layer, the mean over replicas.
+    """Log the mean over replicas of each quantity of each layer at a measured step.
 
-    Of what spans decades it is the mean of log₁₀, over the replicas where that is finite.
+    For quantities that span decades it is the mean of log₁₀, over replicas where that is finite.
 
-    All values go into one event; one call per value would cost more than the measuring.
+    All values are one event; one call per value would cost more than measuring them.
 
     Args:
-        loggers: of the run; those that show no charts are passed over.
-        measured: the step, of a stack.
-        replicas: which of the stack's are the run's.
-        traits: of their φ, if not all of the stack have the same.
+        loggers: the run's loggers; those that show no charts are ignored.
+        measured: the measured step of the stack.
+        replicas: the run's replicas, as a slice of the stack.
+        traits: the traits of the run's φ; ``None`` to log all measured quantities.
     """
     shown = list(loggers)
     if not (tensorboards(shown) or boards(shown)):
@@ -125,7 +125,7 @@ def log_layer_charts(
     decades = [name in DECADES for name in names]
     with np.errstate(divide="ignore", invalid="ignore"):
         numbers[decades] = np.log10(numbers[decades])
-    counted = (measured.going & measured.kept)[replicas] & np.isfinite(numbers)
+    counted = (measured.not_diverged & measured.has_rows)[replicas] & np.isfinite(numbers)
     n = counted.sum(2)
     means = np.where(counted, numbers, 0).sum(2) / np.maximum(n, 1)
     tags = np.array([_layer_tags(_group(name), n.shape[1]) for name in names])
@@ -138,9 +138,9 @@ def log_values(loggers: Iterable[Logger], values: Mapping[str, float], step: int
     """Log numbers by their tags, to TensorBoard as one event.
 
     Args:
-        loggers: of the run; those that show no charts are passed over.
-        values: by tag.
-        step: to which they belong.
+        loggers: the run's loggers; those that show no charts are ignored.
+        values: the numbers by tag.
+        step: the step that they belong to.
     """
     shown = list(loggers)
     for other in boards(shown) if values else ():
@@ -153,10 +153,10 @@ def log_picture(loggers: Iterable[Logger], tag: str, png: Path, step: int) -> No
     """Show a PNG file, in TensorBoard on the images page.
 
     Args:
-        loggers: of the run; those that show no pictures are passed over.
+        loggers: the run's loggers; those that show no pictures are ignored.
         tag: the picture's name.
         png: the file.
-        step: at which it was made.
+        step: the number of updates made.
     """
     shown = list(loggers)
     for other in boards(shown):
@@ -177,8 +177,8 @@ def log_verdicts(loggers: Iterable[Logger], verdicts: Iterable[VerdictRecord], s
     """Show the verdicts, in TensorBoard on the text page.
 
     Args:
-        loggers: of the run; those that show no text are passed over.
-        verdicts: as in the summary.
+        loggers: the run's loggers; those that show no text are ignored.
+        verdicts: the verdicts of the summary.
         step: the number of updates made.
     """
     if text := "\n".join(f"- {verdict.words}" for verdict in verdicts):
@@ -190,7 +190,7 @@ def log_verdicts(loggers: Iterable[Logger], verdicts: Iterable[VerdictRecord], s
 
 
 def _group(name: str) -> str:
-    """What the tags of a quantity begin with."""
+    """The prefix of a quantity's tags."""
     return f"log10_{name}" if name in DECADES else name
 
 
@@ -199,9 +199,9 @@ def _title(name: str) -> str:
 
 
 def layer_tag(name: str, layer: int) -> str:
-    """The tag of what belongs to one layer, the same in networks of any depth.
+    """The tag of a quantity of one layer, the same in networks of any depth.
 
-    Its digits are three: some pages sort tags by number, and others letter by letter.
+    The number has three digits, because some pages sort tags letter by letter.
 
     >>> layer_tag("delta_norm", 7)
     'delta_norm/layer_007'
@@ -214,8 +214,8 @@ def _layer_tags(name: str, n_layers: int) -> list[str]:
     return [layer_tag(name, layer) for layer in range(1, n_layers + 1)]
 
 
-def forget_from(board: TensorBoardLogger, step: int) -> None:
-    """Let TensorBoard leave out what was written of a step, and of all that come after it."""
+def discard_from(board: TensorBoardLogger, step: int) -> None:
+    """Let TensorBoard ignore what was written at ``step`` and after it."""
     from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
     session = SessionLog(status=SessionLog.START)
@@ -223,5 +223,5 @@ def forget_from(board: TensorBoardLogger, step: int) -> None:
 
 
 def tensorboards(loggers: Iterable[Logger]) -> list[TensorBoardLogger]:
-    """Those of the loggers that write for TensorBoard."""
+    """The loggers that write for TensorBoard."""
     return [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]
