@@ -78,7 +78,7 @@ def test_a_run_alone_has_a_page_of_its_own_kind(visit):
     page = visit(content).page
     assert page.locator("header + main section:visible h2").all_inner_texts() == [
         "Result", "Depth profiles of the error signal", "Layer by layer, step by step",
-        "Learning curves", "Who is taken for whom", "How to read the numbers", "To train it again",
+        "Learning curves", "Confusion matrices", "How to read the numbers", "To train it again",
     ]  # fmt: skip
     top = [page.locator(what).bounding_box()["y"] for what in ("#headline", "#result")]
     assert top == sorted(top)
@@ -131,7 +131,7 @@ def test_terms_are_explained_where_they_stand(visit):
         assert page.locator(link.get_attribute("href")).inner_text() == link.inner_text()
 
 
-def test_who_is_taken_for_whom_is_drawn_of_the_ticked_runs(drawn):
+def test_confusion_matrices_are_drawn_of_the_ticked_runs(drawn):
     page, content = drawn
     tables = page.locator("#confusion table")
     assert tables.count() == 6

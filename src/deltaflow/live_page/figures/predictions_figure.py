@@ -133,8 +133,8 @@ class PredictionsFigure:
             "color": [self._theme.background if s > 0.5 else self._theme.ink for s in flat],
         }  # fmt: skip
         edges = (-0.5, k - 0.5, k - 0.5, -0.5)
-        title = f"Who is taken for whom ({found.part} rows)"
-        self._frame(title, "taken for", "class", edges, tuple(found.classes))
+        title = f"Confusion matrix ({found.part} rows)"
+        self._frame(title, "predicted class", "true class", edges, tuple(found.classes))
 
     def _pairs(self, found: Fitted) -> None:
         x, y = found.wanted[:, 0], found.predicted[:, 0]

@@ -1,4 +1,4 @@
-// Who is taken for whom: a matrix for each run that is drawn, if its data have classes.
+// The confusion matrix of each run that is drawn, if its data have classes.
 
 const MOST_COUNTED = 12; // classes whose shares are written
 
@@ -14,7 +14,7 @@ function showConfusion() {
   byId("confusion-tables").replaceChildren(...shown.map(confusionTable));
   const parts = [...new Set(shown.map((run) => detail(run).confusion.part))].join(" or ");
   const said = shown.length
-    ? ` Of the ${parts} rows of each class, the share that is taken for each class, in per cent, over all seeds that did not diverge. ${isAlone ? "" : drawnInWords(shown.length, all - shown.length)}`
+    ? ` Of the ${parts} rows of each class, the share that is predicted as each class, in per cent, over all seeds that did not diverge. ${isAlone ? "" : drawnInWords(shown.length, all - shown.length)}`
     : " None of the ticked runs has judged rows of classes.";
   byId("confusion-caption").replaceChildren(make("b", {}, `Table ${isAlone ? 2 : 3}.`), said);
 }
@@ -30,7 +30,7 @@ function confusionTable(run) {
   return make(
     "table",
     { class: "matrix confusion", "aria-describedby": "confusion-caption" },
-    make("caption", {}, isAlone ? "Class, and what it is taken for" : runTitle(run)),
+    make("caption", {}, isAlone ? "True class, and predicted class" : runTitle(run)),
     make("thead", {}, make("tr", {}, make("th", { class: "corner", scope: "col" }, "class"), head)),
     make("tbody", {}, lines),
   );
@@ -41,7 +41,7 @@ function shares(row, classes, own, isCounted) {
   return row.map((n, other) => {
     const share = all ? n / all : 0;
     const rgb = mix([ink("paper"), look(own === other ? 0 : 1).color], share);
-    const title = `${n} of ${all} ${classes[own]} are taken for ${classes[other]}`;
+    const title = `${n} of ${all} ${classes[own]} are predicted as ${classes[other]}`;
     const cell = make("td", { title }, isCounted && n ? perCent(share) : "");
     cell.style.backgroundColor = css(rgb);
     cell.style.color = readableOn(rgb);
