@@ -1,5 +1,5 @@
-"""What is measured of a training step: the tape, the kernels of a layer, the profile over depth.
+"""Measures the gradient flow of a training step: tape, kernels of a layer, profiles over depth.
 
-Tensors in, tensors out, with shapes ``[R, batch, units]``; ``rows`` makes rows of the layers table
-of them.
+The tape records tensors ``[R, batch, units]``, the kernels reduce them to ``[R]``, and ``rows``
+converts the results to rows of the layers table.
 """

@@ -1,4 +1,4 @@
-"""Dead units: those that are off for every sample of a probe set.
+"""Finds dead units: those with φ' = 0 on every sample of a probe set.
 
 >>> from deltaflow.nn.initializers import He
 >>> network = FullyConnected([2, 8, 1], torch.nn.ReLU(), n_replicas=3)
@@ -21,18 +21,18 @@ from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.slopes import slope
 from deltaflow.nn.stacking import piece
 
-_MOST_VALUES = 2**22  # of a pass over the probe set, which then stays in the processor's cache
+_MOST_VALUES = 2**22  # activations in a pass over the probe set, so that they stay in the cache
 
 
 def with_flat_parts(network: FullyConnected) -> list[tuple[slice, FullyConnected]]:
-    """The replicas whose φ has a flat part, range by range, as networks.
+    """The networks of the ranges of replicas whose φ has a flat part.
 
     Args:
         network: R networks.
 
     Returns:
-        The range, and a network that shares the parameters of its replicas: ``network`` itself
-        if that is all of them.
+        Each range, and a network that shares the parameters of its replicas; ``network`` itself
+        if the range has all replicas.
     """
     if len(network.trait_ranges) == 1:
         every = slice(0, network.n_replicas)
@@ -53,22 +53,23 @@ def dead_fractions(
     """Share of dead units of each layer on the probe set.
 
     Args:
-        network: R networks; left in the mode it was in.
+        network: R networks. The training mode is restored afterwards.
         probe: ``[R, n_samples, n_features]``.
-        flat: what :func:`with_flat_parts` gave, if it is there already.
+        flat: the result of :func:`with_flat_parts`; ``None`` to compute it.
 
     Returns:
-        ``[R]`` for each layer, NaN where φ has no flat part; ``None`` without φ, or if no φ has.
+        ``[R]`` for each layer, NaN for replicas whose φ has no flat part; ``None`` for the output
+        layer, and for all layers if no φ has a flat part.
     """
     flat = with_flat_parts(network) if flat is None else flat
     if not flat:
         return [None] * len(network.layers)
     training = network.training
     dead = [probe.new_full((network.n_replicas,), torch.nan) for _ in range(network.depth)]
-    for own, its in flat:
-        its.eval()
-        for layer, slopes in enumerate(_steepest_slopes(its, probe[own])):
-            dead[layer][own] = kernels.dead_fraction(slopes)
+    for replicas, part in flat:
+        part.eval()
+        for layer, slopes in enumerate(_steepest_slopes(part, probe[replicas])):
+            dead[layer][replicas] = kernels.dead_fraction(slopes)
     network.train(training)
     return [*(exact(share) for share in dead), None]
 

@@ -5,7 +5,7 @@ h, the input of that layer, ``[R, B, fan_in]``; G, the weight gradient of the ba
 loss, ``[R, fan_out, fan_in]``. A kernel reduces all but the replica axis and returns
 ``[R]``, unless it says otherwise. Nothing here knows Lightning or Hydra.
 
-Entries that are not finite stay so in their own replica and touch no other.
+An entry that is not finite affects only the result of its own replica.
 
 >>> delta = torch.tensor([[[3.0, 4.0], [0.0, 0.0]]])
 >>> rms(sample_norms(delta))  # √((5² + 0²) / 2), the norm of δ
@@ -65,7 +65,7 @@ def sample_norms(x: Tensor) -> Tensor:
 
 
 def sample_gradient_second_moment(delta_norms: Tensor, h_norms: Tensor) -> Tensor:
-    """S, the mean over samples of ‖g_b‖², g_b the weight gradient of sample b alone.
+    """S, the mean over samples of ‖g_b‖², where g_b is the weight gradient of sample b.
 
     A linear layer's per-sample gradient is the outer product δ_b h_bᵀ, so its Frobenius
     norm is ‖δ_b‖·‖h_b‖ and no further backward pass is needed (Goodfellow 2015,
@@ -73,7 +73,7 @@ def sample_gradient_second_moment(delta_norms: Tensor, h_norms: Tensor) -> Tenso
 
     Args:
         delta_norms: ‖δ_b‖ of each sample, δ_b = ∂(sample loss)/∂z, ``[R, B]``.
-        h_norms: ‖h_b‖ of what the layer was fed, ``[R, B]``.
+        h_norms: ‖h_b‖ of the layer's input, ``[R, B]``.
 
     Returns:
         ``[R]``, squared loss per squared unit of weight.
@@ -111,7 +111,7 @@ def gradient_noise(second_moment: _N, norm: _N, n_samples: int) -> tuple[_N, _N]
         trΣ and |G|² of that kind, squared loss per squared unit of weight.
 
     Raises:
-        ValueError: if B is below 2: one sample has no spread.
+        ValueError: if B is below 2.
     """
     if n_samples < 2:
         raise UserError(
@@ -124,11 +124,11 @@ def gradient_noise(second_moment: _N, norm: _N, n_samples: int) -> tuple[_N, _N]
 
 
 def update_ratio(before: Tensor, after: Tensor) -> Tensor:
-    """‖ΔW‖_F / ‖W‖_F of one step, W the weights before it. No unit.
+    """‖ΔW‖_F / ‖W‖_F of one step, where W are the weights before it. No unit.
 
     Args:
         before: weights before the update, ``[R, fan_out, fan_in]``.
-        after: weights after it.
+        after: weights after it, in the same shape.
 
     Returns:
         ``[R]``; not finite where W was 0.
@@ -154,14 +154,14 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def saturated_fraction(
     slope: Tensor, z: Tensor, steepest: float, live: tuple[float, float] | None
 ) -> Tensor:
-    """Share of entries far out, where φ' is below a twentieth of the steepest.
+    """Share of saturated entries: far out, |φ'| is below a twentieth of its maximum.
 
     Args:
         slope: φ'(z), ``[R, B, N]``.
-        z: at φ's input, ``[R, B, N]``.
+        z: the input of φ, ``[R, B, N]``.
         steepest: max |φ'|.
-        live: what lies between these two is not far out, be φ' what it may; ``None`` for a φ'
-            that is as small nowhere but far out.
+        live: bounds between which no entry counts as saturated, however small φ' is; ``None``
+            for a φ whose slope is that small only far out.
 
     Returns:
         ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
@@ -174,7 +174,7 @@ def saturated_fraction(
 
 
 def inactive_fraction(slope: Tensor) -> Tensor:
-    """Share of entries with φ'(z) = 0: units that pass nothing back for a sample.
+    """Share of entries with φ'(z) = 0, through which no gradient flows back.
 
     Args:
         slope: φ'(z) of a φ with a flat part, ``[R, B, N]``.
@@ -198,12 +198,12 @@ def dead_fraction(slope: Tensor) -> Tensor:
 
 
 def distinct_units(weight: Tensor, bias: Tensor, outgoing: Tensor) -> Tensor:
-    """How many units of a layer differ in their weights in or out.
+    """The number of units of a layer that differ in their incoming or outgoing weights.
 
     Args:
-        weight: of the layer, ``[R, N, fan_in]``.
-        bias: of the layer, ``[R, N]``.
-        outgoing: weight of the next layer, ``[R, fan_out, N]``.
+        weight: the layer's weight, ``[R, N, fan_in]``.
+        bias: the layer's bias, ``[R, N]``.
+        outgoing: the next layer's weight, ``[R, fan_out, N]``.
 
     Returns:
         ``[R]``, whole numbers from 1 to N.
@@ -213,10 +213,10 @@ def distinct_units(weight: Tensor, bias: Tensor, outgoing: Tensor) -> Tensor:
 
 
 def effective_rank(h: Tensor) -> Tensor:
-    """How many directions the samples' activations spread over.
+    """The effective number of directions over which the samples' activations spread.
 
-    The exponential of the entropy of the singular values, taken as shares of their sum: k
-    if k of them are equal and the others 0 (Roy & Vetterli 2007, definition 1).
+    It is the exponential of the entropy of the singular values as shares of their sum: k if k of
+    them are equal and the others are 0 (Roy & Vetterli 2007, definition 1).
 
     Args:
         h: a layer's activations, ``[R, B, N]``, not centred.

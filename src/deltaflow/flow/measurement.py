@@ -1,7 +1,7 @@
-"""One measured step: what passed through each layer, and the kernels over it.
+"""Measures one training step: computes the kernels from what a tape recorded of each layer.
 
-A :class:`Tape` listens to one forward and backward pass through hooks. It changes nothing
-that the pass computes, so weights are bit for bit what they would be without it.
+A :class:`Tape` records one forward and backward pass through hooks. It does not change the
+results of the pass, so the weights are bit for bit the same as without it.
 
 >>> from deltaflow.nn.initializers import He
 >>> network = FullyConnected([2, 8, 8, 1], torch.nn.ReLU(), n_replicas=3)
@@ -15,9 +15,9 @@ torch.Size([3])
 >>> quantities["activation_mean"][-1] is None  # the output layer has no φ
 True
 
-Under batch normalisation a sample's loss moves with the whole batch. δ is then what the
-batch loss says of z, and gradients of single samples do not exist: their columns are null.
-Layer normalisation works within a sample, so there they stay.
+Under batch normalisation a sample's loss depends on the whole batch. δ is then B times the
+gradient of the batch-mean loss by z, and gradients of single samples do not exist: their columns
+are null. Layer normalisation works within a sample, so those columns have values.
 """
 
 import math
@@ -37,32 +37,38 @@ from deltaflow.nn.stacking import ByReplica
 from deltaflow.system.errors import UserError
 
 Quantities = dict[str, list[Tensor | None]]
-"""Per column of the layers table, a value ``[R]`` for each layer; ``None`` = does not apply."""
+"""``[R]`` for each layer, by column of the layers table; ``None`` if the column does not apply."""
 
 
 def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -> Quantities:
-    """All quantities of a step that its forward and backward pass determine.
+    """Compute all quantities that the forward and backward pass of a step determine.
 
     Args:
-        network: with the gradients of the batch-mean loss, not yet clipped.
-        tape: of the forward pass that they come from.
-        effective_rank: measure it too, which takes a singular value decomposition a layer.
+        network: R networks, with the gradients of the batch-mean loss before clipping.
+        tape: the record of the same pass.
+        effective_rank: whether the effective rank is computed, too, which needs a singular value
+            decomposition for each layer.
 
     Returns:
-        Per column of the layers table, a value ``[R]`` for each layer, in double precision.
+        ``[R]`` for each layer, by column of the layers table, in double precision.
+
+    Raises:
+        ValueError: if a gradient is missing.
     """
     quantities: Quantities = {}
-    before: tuple[Tensor | None, Tensor | None] = None, None  # h of the layer below, and exact
+    # h of the previous layer, as it is and in double precision
+    before: tuple[Tensor | None, Tensor | None] = None, None
     for layer, (linear, passed) in enumerate(zip(network.layers, tape.layers, strict=True)):
         n_samples = passed.z.shape[1]
-        norm = kernels.frobenius(_there(linear.weight.grad))
-        delta_norms = kernels.sample_norms(_there(passed.z.grad)) * n_samples  # the mean undone
+        norm = kernels.frobenius(_detached(linear.weight.grad))
+        # ``z.grad`` is the gradient of the batch mean, δ that of the loss of one sample.
+        delta_norms = kernels.sample_norms(_detached(passed.z.grad)) * n_samples
         h = None if passed.h is None else exact(passed.h)
         values = _backward(linear, delta_norms, norm)
         values |= _forward(network, layer, passed, h)
         if not network.mixes_samples:
             fed = before[1] if passed.fed is before[0] else passed.fed
-            fed_norms = kernels.sample_norms(_there(fed))
+            fed_norms = kernels.sample_norms(_detached(fed))
             second_moment = kernels.sample_gradient_second_moment(delta_norms, fed_norms)
             values |= _by_sample(linear, second_moment, norm, n_samples)
         if effective_rank:
@@ -77,13 +83,13 @@ def exact(x: Tensor | None) -> Tensor:
     """``x`` in double precision, where the squares of tiny gradients do not underflow.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if ``x`` is ``None``.
     """
-    return _there(x).double()
+    return _detached(x).double()
 
 
-def _there(x: Tensor | None) -> Tensor:
-    """``x`` where it can be added up in double precision: MPS has no float64, the CPU has."""
+def _detached(x: Tensor | None) -> Tensor:
+    """``x``, detached, on a device that has float64: on the CPU if it is on MPS."""
     if x is None:
         raise UserError(
             "A measured step needs its gradients. Found none. Call backward() before measuring."
@@ -93,12 +99,12 @@ def _there(x: Tensor | None) -> Tensor:
 
 
 def _backward(linear: StackedLinear, delta_norms: Tensor, norm: Tensor) -> dict[str, Tensor | None]:
-    """The quantities that speak of the batch's gradient.
+    """The quantities of the weights and of the batch gradient.
 
     Args:
         linear: the layer.
         delta_norms: ‖δ‖ of each sample, ``[R, B]``.
-        norm: of the weight gradient, ``[R]``.
+        norm: norm of the weight gradient, ``[R]``.
     """
     delta_norm = kernels.rms(delta_norms)
     return {
@@ -106,15 +112,15 @@ def _backward(linear: StackedLinear, delta_norms: Tensor, norm: Tensor) -> dict[
         "delta_norm": delta_norm,
         "weight_grad_rms": norm / math.sqrt(linear.fan_in * linear.fan_out),
         "weight_grad_norm": norm,
-        "bias_grad_rms": kernels.rms(_there(linear.bias.grad)),
-        "weight_rms": kernels.rms(_there(linear.weight)),
+        "bias_grad_rms": kernels.rms(_detached(linear.bias.grad)),
+        "weight_rms": kernels.rms(_detached(linear.weight)),
     }
 
 
 def _by_sample(
     linear: StackedLinear, second_moment: Tensor, norm: Tensor, n_samples: int
 ) -> dict[str, Tensor | None]:
-    """The quantities that speak of single samples' gradients, of that second moment."""
+    """The quantities of single samples' gradients, whose second moment is ``[R]``."""
     trace = signal = None
     if n_samples > 1:
         trace, signal = kernels.gradient_noise(second_moment, norm, n_samples)
@@ -128,7 +134,7 @@ def _by_sample(
 def _forward(
     network: FullyConnected, layer: int, passed: LayerPass, h: Tensor | None
 ) -> dict[str, Tensor | None]:
-    """The quantities that speak of signals; ``h`` is φ(u) in double precision."""
+    """The quantities of the forward pass; ``h`` is φ(u) in double precision."""
     mean, std, second_moment = kernels.moments(exact(passed.z))
     values: dict[str, Tensor | None] = {
         "preactivation_mean": mean,
@@ -158,25 +164,25 @@ def _forward(
             else None
         )
     sizes = [size for size, _ in network.trait_ranges]
-    values["saturated_fraction"] = _whole(saturated, sizes)
-    values["inactive_fraction"] = _whole(inactive, sizes)
+    values["saturated_fraction"] = _join(saturated, sizes)
+    values["inactive_fraction"] = _join(inactive, sizes)
     return values
 
 
 def _by_traits(network: FullyConnected, layer: int, *tensors: Tensor) -> Iterator[tuple[Any, ...]]:
-    """φ of a hidden layer, its traits and its part of the tensors, for each range of replicas."""
+    """For each range of replicas, φ of a hidden layer, its traits and its slice of the tensors."""
     phi = network.activations[layer]
     functions = phi.functions if isinstance(phi, ByReplica) else [phi]
     sizes = [size for size, _ in network.trait_ranges]
     split = zip(*(tensor.split(sizes) for tensor in tensors), strict=True)
-    for function, (_, traits), its in zip(functions, network.trait_ranges, split, strict=True):
-        yield function, traits, *its
+    for function, (_, traits), own in zip(functions, network.trait_ranges, split, strict=True):
+        yield function, traits, *own
 
 
 def joined_quantities(parts: Sequence[Quantities]) -> Quantities:
-    """The quantities of all replicas from those of parts of them.
+    """Join the quantities of parts along the replica axis.
 
-    What applies to some parts alone is NaN in the others.
+    A column that does not apply to a part is NaN for its replicas.
     """
     if len(parts) == 1:
         return parts[0]
@@ -184,13 +190,13 @@ def joined_quantities(parts: Sequence[Quantities]) -> Quantities:
         next(len(v) for values in part.values() for v in values if v is not None) for part in parts
     ]
     return {
-        name: [_whole(layer, sizes) for layer in zip(*(part[name] for part in parts), strict=True)]
+        name: [_join(layer, sizes) for layer in zip(*(part[name] for part in parts), strict=True)]
         for name in parts[0]
     }
 
 
-def _whole(found: Sequence[Tensor | None], sizes: Sequence[int]) -> Tensor | None:
-    """Values of ranges of replicas as one, NaN where they do not apply; ``None`` if nowhere."""
+def _join(found: Sequence[Tensor | None], sizes: Sequence[int]) -> Tensor | None:
+    """Join values of ranges of replicas: NaN where they do not apply, ``None`` if nowhere."""
     if all(value is None for value in found):
         return None
     like = next(value for value in found if value is not None)

@@ -1,6 +1,6 @@
-"""What the depth profile of a gradient norm says in one number.
+"""Summarises the depth profile of a gradient norm in one number.
 
-A profile has one value for each hidden layer, input to output, in its last axis.
+The last axis of a profile has one value for each hidden layer, input to output.
 
 >>> vanishing_index(np.array([0.001, 0.01, 0.1]))  # two decades lost on the way back
 array(2.)
@@ -16,8 +16,8 @@ Array = np.typing.NDArray[np.float64]
 def vanishing_index(profile: Array) -> Array:
     """Decades lost on the way from the last hidden layer back to the first.
 
-    log₁₀ of the quantity at the last hidden layer over the first: positive when gradients
-    vanish, negative when they explode, 0 for one hidden layer.
+    It is log₁₀ of the norm at the last hidden layer over that at the first: positive when
+    gradients vanish, negative when they explode, 0 for one hidden layer.
 
     Args:
         profile: a gradient norm of each hidden layer, ``[..., depth]``.
@@ -34,8 +34,8 @@ def vanishing_index(profile: Array) -> Array:
 def decay_rate(profile: Array) -> Array:
     """The factor by which a gradient norm changes per hidden layer going back.
 
-    exp of the slope of the least-squares line of ln(norm) against the distance from the
-    output: below 1 when gradients vanish. Its asymptote is √χ₁.
+    It is exp of the slope of the least-squares line of ln(norm) against the distance from the
+    output: below 1 when gradients vanish. For large depth it tends to √χ₁ (arXiv:1611.01232).
 
     Args:
         profile: a gradient norm of each hidden layer, ``[..., depth]``.

@@ -1,4 +1,4 @@
-"""From the tensors of measured steps to rows of the layers table."""
+"""Converts the tensors of measured steps to rows of the layers table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ Mask = np.typing.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class MeasuredStep:
-    """What was measured of one step of a stack, on the processor.
+    """The quantities of one measured step of a stack, in the CPU's memory.
 
     Attributes:
-        step: its number.
-        names: columns of the layers table.
-        values: ``[columns, L, R]``; NaN where not finite, or where it does not apply.
+        step: number of the step.
+        names: the measured columns of the layers table.
+        values: ``[columns, L, R]``; NaN where a value is not finite or does not apply.
         missing: ``[columns, L]``, where a column does not apply to a layer.
         not_diverged: ``[R]``, which replicas have not diverged.
         has_rows: ``[R]``, which replicas get rows: those that had not ended before the step.
@@ -39,32 +39,34 @@ class MeasuredStep:
     def of(
         cls, quantities: Quantities, step: int, not_diverged: Mask, has_rows: Mask | None = None
     ) -> "MeasuredStep":
-        """The step from its quantities: per column, ``[R]`` for each layer or ``None``."""
+        """Make a measured step from its quantities, ``[R]`` for each layer or ``None``."""
         names = [name for name, values in quantities.items() if any(v is not None for v in values)]
         empty = torch.full_like(
             next(v for values in quantities.values() for v in values if v is not None), torch.nan
         )
         stacked = torch.stack(
             [torch.stack([empty if v is None else v for v in quantities[name]]) for name in names]
-        )  # in one piece, so that an accelerator is waited for only once
+        )  # one transfer, so that there is only one wait for an accelerator
         missing = [[value is None for value in quantities[name]] for name in names]
-        return cls._complete(names, stacked.cpu().numpy(), missing, step, not_diverged, has_rows)
+        return cls._with_noise_scale(
+            names, stacked.cpu().numpy(), missing, step, not_diverged, has_rows
+        )
 
     @classmethod
     def of_one(
         cls, columns: Sequence[Sequence[float | None]], names: Sequence[str], step: int
     ) -> "MeasuredStep":
-        """The step of a single network from its numbers: per column, one for each layer."""
+        """Make a measured step of one network from a number for each column and layer."""
         values = np.array(columns, dtype=np.float64)[:, :, np.newaxis]  # NaN for None
         missing = [[value is None for value in column] for column in columns]
-        return cls._complete([*names], values, missing, step, np.array([True]), None)
+        return cls._with_noise_scale([*names], values, missing, step, np.array([True]), None)
 
     @classmethod
-    def _complete(
+    def _with_noise_scale(
         cls, names: list[str], values: Array, missing: list[list[bool]], step: int,
         not_diverged: Mask, has_rows: Mask | None,
     ) -> "MeasuredStep":  # fmt: skip
-        """With what follows from the others, and NaN for what is not finite."""
+        """Add the noise scale, and replace values that are not finite by NaN."""
         if "grad_signal" in names:
             trace, signal = (values[names.index(n)] for n in ("grad_noise_trace", "grad_signal"))
             names.append("noise_scale")
@@ -76,14 +78,14 @@ class MeasuredStep:
 
 
 def noise_scale(trace: Array, signal: Array) -> Array:
-    """trΣ / |G|², the batch size from which a larger one helps little (arXiv:1812.06162).
+    """trΣ / |G|², the batch size above which a larger batch helps little (arXiv:1812.06162).
 
     Args:
-        trace: trΣ.
-        signal: unbiased |G|², of the same shape.
+        trace: trΣ, the trace of the gradient's covariance over samples.
+        signal: the unbiased estimate of |G|², in the same shape.
 
     Returns:
-        Samples; NaN where |G|² ≤ 0 and the noise hides the gradient.
+        The number of samples; NaN where |G|² ≤ 0, because the noise hides the gradient.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(signal <= 0, np.nan, trace / signal)
@@ -97,18 +99,18 @@ def layer_rows(
     traits: Traits | None = None,
     folds: Sequence[int] | None = None,
 ) -> polars.DataFrame:
-    """The rows of measured steps: one per step, replica and layer.
+    """Make the rows of measured steps: one per step, replica and layer.
 
     Args:
-        steps: of a stack.
-        fans: inputs and units of each of its layers.
-        seeds: of the replicas that are meant.
-        replicas: which of the stack's these are.
-        traits: of their φ, if not all of the stack have the same.
-        folds: of the replicas; the first for all if ``None``.
+        steps: measured steps of a stack.
+        fans: inputs and units of each layer.
+        seeds: the seed of each selected replica.
+        replicas: the selected replicas, as a slice of the stack.
+        traits: the traits of their φ; ``None`` to make all measured columns.
+        folds: the fold of each selected replica; 0 for all if ``None``.
 
     Returns:
-        Rows of the layers table, those of each replica together: null where a quantity does not
+        Rows of the layers table, grouped by replica: null where a quantity does not
         apply, NaN where it is not finite.
     """
     depth, n_replicas, n_steps = len(fans), len(seeds), len(steps)
@@ -126,7 +128,7 @@ def layer_rows(
         if not applies(name, traits):
             continue
         column, null = _column(steps, name, replicas)
-        if name == "noise_scale":  # hidden by noise, and not a number that is not finite
+        if name == "noise_scale":  # null, not NaN, where the noise hides the gradient
             null = null | (_column(steps, "grad_signal", replicas)[0] <= 0)
         series = polars.Series(name, column)
         data[name] = series.set(polars.Series(null), None) if null.any() else series
@@ -138,7 +140,7 @@ def layer_rows(
 
 
 def _column(steps: Sequence[MeasuredStep], name: str, replicas: slice) -> tuple[Array, Mask]:
-    """Values of a column, and where it does not apply, by replica, step and layer: flat."""
+    """Values of a column and where it does not apply, flat, by replica, step and layer."""
     values = np.full((len(steps), *steps[0].values[0][:, replicas].shape), np.nan)
     missing = np.ones(values.shape[:2], dtype=bool)
     for s, step in enumerate(steps):
@@ -150,11 +152,11 @@ def _column(steps: Sequence[MeasuredStep], name: str, replicas: slice) -> tuple[
 
 
 def applies(name: str, traits: Traits | None) -> bool:
-    """Whether a quantity is one of networks with such a φ.
+    """Whether a quantity applies to networks with some φ.
 
     Args:
         name: a column of the layers table.
-        traits: of φ; ``None`` if nothing is known of it.
+        traits: the traits of φ; ``None`` if unknown: every column applies.
     """
     if traits is None:
         return True

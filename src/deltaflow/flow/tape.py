@@ -1,4 +1,4 @@
-"""What goes through the layers of a network in one forward and backward pass."""
+"""Records the signals and gradients of each layer in one forward and backward pass."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,14 +12,14 @@ from deltaflow.nn.network import FullyConnected
 
 
 class Tape:
-    """Remembers what goes through the layers of a network while it is entered.
+    """A context manager that records the passes through a network.
 
     Args:
-        network: to listen to.
-        backpropagation: what does both passes, and remembers them by itself; ``None`` for autograd.
+        network: the network to record.
+        backpropagation: does both passes and holds their tensors; ``None`` for autograd.
 
     Attributes:
-        layers: one entry per layer, input to output, after a forward pass.
+        layers: the tensors of each layer, input to output, after a forward pass.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class Tape:
         if self.backpropagation is not None:
             return self
         for linear in self.network.layers:
-            self._hooks.append(linear.register_forward_hook(self._linear))
+            self._hooks.append(linear.register_forward_hook(self._record_linear))
         for activation in self.network.activations:
-            self._hooks.append(activation.register_forward_hook(self._activation))
+            self._hooks.append(activation.register_forward_hook(self._record_activation))
         return self
 
     def __exit__(
@@ -52,7 +52,7 @@ class Tape:
             self.layers = self.backpropagation.passes
 
     def of(self, replicas: slice) -> "Tape":
-        """A tape of some of the replicas, with their part of what was heard."""
+        """A tape with the recorded tensors of some replicas."""
         part = Tape(self.network)
         part.layers = [
             LayerPass(
@@ -67,7 +67,7 @@ class Tape:
 
     @classmethod
     def joined(cls, tapes: Sequence["Tape"]) -> "Tape":
-        """One tape of all replicas from those of parts of them."""
+        """Join the tapes of parts along the replica axis."""
         if len(tapes) == 1:
             return tapes[0]
         whole = cls(tapes[0].network)
@@ -82,10 +82,10 @@ class Tape:
             whole.layers.append(LayerPass(fed, z, u, h))
         return whole
 
-    def _linear(self, module: nn.Module, inputs: tuple[Any, ...], z: Tensor) -> None:
+    def _record_linear(self, module: nn.Module, inputs: tuple[Any, ...], z: Tensor) -> None:
         if z.requires_grad:
             z.retain_grad()
         self.layers.append(LayerPass(inputs[0].detach(), z))
 
-    def _activation(self, module: nn.Module, inputs: tuple[Any, ...], h: Tensor) -> None:
+    def _record_activation(self, module: nn.Module, inputs: tuple[Any, ...], h: Tensor) -> None:
         self.layers[-1].u, self.layers[-1].h = inputs[0].detach(), h.detach()
