@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from deltaflow.comparison.phase_points import PhasePoint, phase_points
-from deltaflow.figures.label_placement import beside, within
+from deltaflow.figures.label_placement import box_inside, box_near
 from deltaflow.figures.phase_picture import phase_picture
 from deltaflow.theory import Moments, edge_of_chaos, phase_diagram
 
@@ -80,16 +80,16 @@ def test_runs_of_the_same_variances_share_a_point_and_a_label():
 
 
 def test_labels_and_names_keep_clear_of_what_is_there():
-    taken = [(0.4, 0.4, 0.6, 0.6)]
+    occupied = [(0.4, 0.4, 0.6, 0.6)]
     for point in [(0.5, 0.5), (0.0, 0.0), (1.0, 1.0), (0.3, 0.9)]:
-        left, bottom, right, top = beside(point, (0.3, 0.1), taken)
+        left, bottom, right, top = box_near(point, (0.3, 0.1), occupied)
         assert min(left, bottom) >= 0
         assert max(right, top) <= 1
         assert right <= 0.4 or left >= 0.6 or top <= 0.4 or bottom >= 0.6
     area = np.zeros((100, 100), dtype=bool)
     area[:, :30] = True
-    assert within(area, (0.4, 0.1), []) is None
-    left, bottom, right, top = within(area, (0.2, 0.1), [(0.0, 0.0, 0.3, 0.7)])
+    assert box_inside(area, (0.4, 0.1), []) is None
+    left, bottom, right, top = box_inside(area, (0.2, 0.1), [(0.0, 0.0, 0.3, 0.7)])
     assert left >= 0
     assert right <= 0.3
     assert bottom >= 0.69

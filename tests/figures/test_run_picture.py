@@ -10,8 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from deltaflow.figures import looks, run_picture
-from deltaflow.figures.class_panels import Classified, Decisions
-from deltaflow.figures.number_panels import Fitted
+from deltaflow.figures.class_panels import ClassPredictions, Decisions
+from deltaflow.figures.number_panels import NumberPredictions
 from deltaflow.records import LAYERS, METRICS
 
 pytestmark = pytest.mark.usefixtures("real_pictures")
@@ -184,8 +184,8 @@ def test_a_loss_below_zero_is_drawn_as_it_is():
 
 
 def test_a_confusion_matrix_has_the_shares_of_each_class():
-    found = Classified("test", ["a", "b"], np.array([[3, 1], [0, 8]]))
-    axes = panel(run_picture.draw(layers(scattered), "run", judged=found), "Test rows")
+    found = ClassPredictions("test", ["a", "b"], np.array([[3, 1], [0, 8]]))
+    axes = panel(run_picture.draw(layers(scattered), "run", predictions=found), "Test rows")
     assert {text.get_text() for text in axes.texts} == {"75 %", "25 %", "100 %"}
     (matrix,) = axes.images
     assert np.asarray(matrix.get_array()).tolist() == [[0.75, 0.25], [0, 1]]
@@ -193,8 +193,8 @@ def test_a_confusion_matrix_has_the_shares_of_each_class():
 
 def test_cells_of_many_classes_have_room_for_their_numbers():
     counts = 990 * np.eye(10, dtype=int) + 1
-    found = Classified("test", [*"abcdefghij"], counts)
-    axes = panel(run_picture.draw(layers(scattered), "run", judged=found), "Test rows")
+    found = ClassPredictions("test", [*"abcdefghij"], counts)
+    axes = panel(run_picture.draw(layers(scattered), "run", predictions=found), "Test rows")
     assert axes.get_title(loc="left") == "Test rows of each class, per cent"
     assert {text.get_text() for text in axes.texts} == {"99", "<1"}
 
@@ -226,16 +226,18 @@ def test_the_legend_names_bands_and_lines_of_seeds_where_a_moment_has_either():
 
 def test_two_inputs_have_their_decisions_and_the_rows():
     decisions = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
-    found = Classified("test", ["a", "b"], np.eye(2), decisions)
-    axes = panel(run_picture.draw(layers(scattered), "run", judged=found), "Decisions")
+    found = ClassPredictions("test", ["a", "b"], np.eye(2), decisions)
+    axes = panel(run_picture.draw(layers(scattered), "run", predictions=found), "Decisions")
     assert np.asarray(axes.images[0].get_array()).tolist() == [[0, 1], [0, 1]]
     assert [c.get_offsets().tolist() for c in axes.collections] == [[[1, 0]], [[0, 1]]]
 
 
 def test_numbers_have_what_is_predicted_over_what_was_measured():
-    wanted, predicted = np.array([[0.0, 5], [1, 7]]), np.array([[0.5, 5], [1, 6]])
-    found = Fitted("test", ["y", "z"], np.array([0.5, 0.75]), np.array([1, 2]), wanted, predicted)
-    axes = panel(run_picture.draw(layers(scattered), "run", judged=found), "Test rows")
+    true, predicted = np.array([[0.0, 5], [1, 7]]), np.array([[0.5, 5], [1, 6]])
+    found = NumberPredictions(
+        "test", ["y", "z"], np.array([0.5, 0.75]), np.array([1, 2]), true, predicted
+    )
+    axes = panel(run_picture.draw(layers(scattered), "run", predictions=found), "Test rows")
     drawn = {c.get_label(): c.get_offsets().tolist() for c in axes.collections}
     assert drawn == {"y, R² 0.50": [[0, 0.5], [1, 1]], "z, R² 0.75": [[5, 5], [7, 6]]}
     (diagonal,) = axes.lines
@@ -251,11 +253,13 @@ def test_pictures_drawn_on_the_same_axes_are_as_if_each_had_its_own():
     plane = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
     matrix, large = np.array([[3, 1], [0, 8]]), np.eye(13, dtype=int)
     values = np.array([[0.0, 5], [1, 7]])
-    judged = [
-        Classified("test", ["a", "b"], matrix), Classified("test", [*"abcdefghijklm"], large),
-        Classified("training", ["a", "b"], matrix, plane),
-        Fitted("test", ["y"], np.array([0.5]), np.array([1]), values[:, :1], values[::-1, :1]),
-        Fitted("test", ["y", "z"], np.ones(2), np.ones(2), 1e6 * values, values), None,
+    predictions = [
+        ClassPredictions("test", ["a", "b"], matrix),
+        ClassPredictions("test", [*"abcdefghijklm"], large),
+        ClassPredictions("training", ["a", "b"], matrix, plane),
+        NumberPredictions("test", ["y"], np.array([0.5]), np.ones(1),
+                          values[:, :1], values[::-1, :1]),
+        NumberPredictions("test", ["y", "z"], np.ones(2), np.ones(2), 1e6 * values, values), None,
     ]  # fmt: skip
     tables = [
         layers(falling), layers(lambda *_: 0.0), layers(scattered, seeds=(3,), n_layers=31),
@@ -263,9 +267,9 @@ def test_pictures_drawn_on_the_same_axes_are_as_if_each_had_its_own():
     ]  # fmt: skip
     findings = ["Gradients vanish.", "", "Gradients vanish. " * 12]
     drawn = [
-        (table, "relu · iris", findings[n % 3], losses[n % 3], judged[n % 6])
+        (table, "relu · iris", findings[n % 3], losses[n % 3], predictions[n % 6])
         for n, table in enumerate(tables)
-    ] + [(tables[0], "tanh", "", None, one) for one in judged[1:3]]
+    ] + [(tables[0], "tanh", "", None, one) for one in predictions[1:3]]
     figures = [run_picture.draw(*one) for one in drawn]
     alone = [looks.encoded(FigureCanvasAgg(figure).figure, "png") for figure in figures]
     for n in [*range(len(drawn)), *reversed(range(len(drawn)))]:

@@ -200,16 +200,16 @@ def test_figures_are_written_in_the_format_that_was_asked_for(found, tmp_path, k
 
 @pytest.mark.parametrize("has_ended", [False, True])
 def test_figures_are_the_same_whoever_draws_them(has_ended, found, tmp_path):
-    artist, asked = SecondProcess(), []
-    submit = artist.submit
-    artist.submit = lambda *work: asked.append(submit(*work)) or asked[-1]
+    second, asked = SecondProcess(), []
+    submit = second.submit
+    second.submit = lambda *work: asked.append(submit(*work)) or asked[-1]
     try:
         if has_ended:
-            artist.process.kill()
-        beside = write_figures(found, tmp_path / "beside", artist=artist)
+            second.process.kill()
+        beside = write_figures(found, tmp_path / "beside", second=second)
         here = write_figures(found, tmp_path / "here")
     finally:
-        artist.end()
+        second.end()
     assert [path.read_bytes() for path in beside] == [path.read_bytes() for path in here]
     assert [path.name for path in beside] == [path.name for path in here]
     assert [bool(one.exception()) for one in asked] == [has_ended]

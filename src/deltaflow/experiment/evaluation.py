@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from deltaflow.data import ReplicaData
-from deltaflow.figures.class_panels import Array, Classified, Decisions, Part
-from deltaflow.figures.number_panels import Fitted
+from deltaflow.figures.class_panels import Array, ClassPredictions, Decisions, Part
+from deltaflow.figures.number_panels import NumberPredictions
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.nn.task import Classification, Regression
@@ -25,7 +25,7 @@ _MOST_POINTS = 300  # rows in the scatter plot
 
 def evaluate(
     data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
-) -> tuple[Classified | Fitted | None, dict[str, Any]]:
+) -> tuple[ClassPredictions | NumberPredictions | None, dict[str, Any]]:
     """Evaluate a network on the test part, else the validation part, else the training part.
 
     Args:
@@ -50,7 +50,7 @@ def evaluate(
 
 def evaluate_classes(
     data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
-) -> Classified | None:
+) -> ClassPredictions | None:
     """The confusion matrix of a network, and its decision map for two features.
 
     The arguments are those of :func:`evaluate`.
@@ -83,12 +83,12 @@ def evaluate_classes(
         if data.n_features == 2 and data.n_folds == 1:  # folds standardise the plane differently
             rows = np.concatenate(features).astype(float), np.concatenate(targets)
             decisions = _decisions(network, objective, *rows, replicas[:_MOST_SEEDS])
-    return Classified(part, task.classes, counts, decisions)
+    return ClassPredictions(part, task.classes, counts, decisions)
 
 
 def evaluate_numbers(
     data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
-) -> Fitted | None:
+) -> NumberPredictions | None:
     """R² and RMSE of a network for each target, averaged over replicas.
 
     The arguments are those of :func:`evaluate`.
@@ -114,7 +114,7 @@ def evaluate_numbers(
     r2 = torch.where(about_mean > 0, 1 - errors / about_mean, torch.nan).mean(0)
     rmse = (errors / len(wanted)).sqrt().mean(0) * scale
     points = wanted[:_MOST_POINTS], means[0][:_MOST_POINTS]
-    return Fitted(part, task.targets, *(one.numpy() for one in (r2, rmse, *points)))
+    return NumberPredictions(part, task.targets, *(one.numpy() for one in (r2, rmse, *points)))
 
 
 def _decisions(

@@ -17,8 +17,8 @@ from deltaflow.experiment.checkpoint import TrainedNetworks, read_checkpoint
 from deltaflow.experiment.ensemble import Ensemble
 from deltaflow.experiment.notebook import run_html
 from deltaflow.figures import run_picture
-from deltaflow.figures.class_panels import Classified
-from deltaflow.figures.number_panels import Fitted
+from deltaflow.figures.class_panels import ClassPredictions
+from deltaflow.figures.number_panels import NumberPredictions
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, Summary, VerdictRecord, read_summary, read_table
 from deltaflow.system.errors import UserError
@@ -43,7 +43,7 @@ class Run:
     layers: pl.DataFrame
     metrics: pl.DataFrame
     kept: TrainedNetworks | None
-    judged: Classified | Fitted | None = None
+    judged: ClassPredictions | NumberPredictions | None = None
 
     @property
     def network(self) -> FullyConnected | None:
@@ -123,7 +123,7 @@ class Run:
     @property
     def picture_arguments(
         self,
-    ) -> tuple[pl.DataFrame, str, str, pl.DataFrame, Classified | Fitted | None]:
+    ) -> tuple[pl.DataFrame, str, str, pl.DataFrame, ClassPredictions | NumberPredictions | None]:
         """The arguments of ``run_picture.draw``."""
         record, verdicts = self.record, self.record.verdicts
         return (
@@ -179,10 +179,10 @@ def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
     )
 
 
-def _classified(record: Summary) -> Classified | None:
+def _classified(record: Summary) -> ClassPredictions | None:
     """The confusion matrix of a summary; ``None`` if there is none or it is not square."""
     kept = record.confusion
     k = 0 if kept is None else len(kept.classes)
     if kept is None or [len(row) for row in kept.counts] != [k] * k or not k:
         return None
-    return Classified(kept.part, kept.classes, np.array(kept.counts))
+    return ClassPredictions(kept.part, kept.classes, np.array(kept.counts))

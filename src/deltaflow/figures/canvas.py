@@ -1,8 +1,8 @@
-"""A canvas that copies the pixels of a text that it has drawn before.
+"""A canvas that caches the pixels of texts.
 
-Fonts take half the time of a run's picture, and most texts of a sweep's pictures are the same at
-the same place. A copy is taken only of what stands on white, and put only where all is white, so
-the pixels are those that drawing would give.
+Drawing texts takes half the time of a run's picture, and in the pictures of a sweep most texts are
+the same at the same place. Pixels are cached and copied only on a white background, so the result
+is the same as without the cache.
 """
 
 from collections.abc import Hashable
@@ -14,31 +14,31 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
-_MOST = 2000  # texts that are kept, of about 8 kB each
-_BORDER = 3  # pixels around a text that its letters may reach into
+_MOST_TEXTS = 2000  # cached texts, of about 8 kB each
+_BORDER = 3  # pixels by which letters may extend beyond the extent of a text
 _WHITE = 255
 Array = np.typing.NDArray[np.uint8]
 
 
-class CanvasWithMemory(FigureCanvasAgg):
-    """A canvas for a figure that is drawn again and again."""
+class TextCachingCanvas(FigureCanvasAgg):
+    """A canvas for a figure that is drawn repeatedly."""
 
     def get_renderer(self) -> RendererAgg:
-        """The renderer, which stays."""
+        """The renderer, which is made once for each size."""
         width, height = self.get_width_height(physical=True)
         renderer: RendererAgg | None = getattr(self, "renderer", None)
         size = width, height, self.figure.dpi
         if renderer is None or (renderer.width, renderer.height, renderer.dpi) != size:
-            renderer = self.renderer = RendererWithMemory(*size)
+            renderer = self.renderer = TextCachingRenderer(*size)
         return renderer
 
 
-class RendererWithMemory(RendererAgg):
-    """Draws a text, or copies the pixels that it had before."""
+class TextCachingRenderer(RendererAgg):
+    """Draws a text, or copies its cached pixels."""
 
     def __init__(self, width: float, height: float, dpi: float) -> None:
         super().__init__(width, height, dpi)  # type: ignore[no-untyped-call]
-        self._kept: dict[Hashable, Array] = {}
+        self._cache: dict[Hashable, Array] = {}
 
     def draw_text(
         self, gc: GraphicsContextBase, x: float, y: float, s: str, prop: FontProperties,
@@ -48,7 +48,7 @@ class RendererWithMemory(RendererAgg):
 
         def draw() -> None:
             arguments = gc, x, y, s, prop, angle, ismath, mtext
-            super(RendererWithMemory, self).draw_text(*arguments)  # type: ignore[no-untyped-call]
+            super(TextCachingRenderer, self).draw_text(*arguments)  # type: ignore[no-untyped-call]
 
         pixels = None if mtext is None else self._pixels_of(mtext)
         if pixels is None or gc.get_clip_rectangle() is not None or pixels.min() < _WHITE:
@@ -56,13 +56,13 @@ class RendererWithMemory(RendererAgg):
             return
         look = gc.get_rgb(), gc.get_alpha(), gc.get_antialiased()
         key = s, x, y, hash(prop), angle, ismath, look, pixels.shape
-        if (kept := self._kept.get(key)) is not None:
-            pixels[...] = kept
+        if (cached := self._cache.get(key)) is not None:
+            pixels[...] = cached
             return
         draw()
-        if len(self._kept) >= _MOST:
-            self._kept.clear()
-        self._kept[key] = pixels.copy()
+        if len(self._cache) >= _MOST_TEXTS:
+            self._cache.clear()
+        self._cache[key] = pixels.copy()
 
     def _pixels_of(self, text: Text) -> Array | None:
         """The pixels of a text and its border, ``[height, width, 4]``; ``None`` for no text."""

@@ -16,8 +16,8 @@ Part = Literal["training", "validation", "test"]
 _BLUES = LinearSegmentedColormap.from_list("share", ["#ffffff", COLORS[0]])
 _MOST_WITH_SIGN = 6  # classes; with more, cells are too small for « %»
 _MOST_NAMED = 12  # classes; with more, names and numbers are left out
-_MOST_POINTS = 300
-_LETTERS = 11  # of a class's name that are shown
+_MOST_POINTS = 300  # of each class
+_NAME_WIDTH = 11  # characters of a class's name that are shown
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Decisions:
 
     Attributes:
         edges: left, right, bottom and top of the plane, in standardised inputs.
-        chosen: the class that most seeds predict, ``[n_rows, n_columns]``, the bottom row first.
+        chosen: the class that most seeds predict, ``[n_rows, n_columns]``, bottom row first.
         points: samples, ``[n, 2]``.
         targets: class indices of the samples, ``[n]``.
     """
@@ -38,7 +38,7 @@ class Decisions:
 
 
 @dataclass(frozen=True)
-class Classified:
+class ClassPredictions:
     """The predictions of trained networks for rows with known classes.
 
     Attributes:
@@ -55,13 +55,13 @@ class Classified:
     decisions: Decisions | None = None
 
 
-def panel_of(found: Classified) -> Callable[[Axes, Classified], None]:
-    """What draws the panel: the decisions of two inputs, otherwise the confusion matrix."""
+def panel_of(found: ClassPredictions) -> Callable[[Axes, ClassPredictions], None]:
+    """The function that draws the panel: decisions for two inputs, else the confusion matrix."""
     has_plane = found.decisions is not None and len(found.classes) <= len(COLORS)
     return draw_decisions if has_plane else draw_confusion
 
 
-def draw_decisions(axes: Axes, found: Classified) -> None:
+def draw_decisions(axes: Axes, found: ClassPredictions) -> None:
     """Draw the decisions in the plane of two inputs, and the rows."""
     decisions = found.decisions
     assert decisions is not None
@@ -79,7 +79,7 @@ def draw_decisions(axes: Axes, found: Classified) -> None:
     axes.set_title(f"Decisions, and {found.part} rows", loc="left", fontsize=11, y=1)
 
 
-def draw_confusion(axes: Axes, found: Classified) -> None:
+def draw_confusion(axes: Axes, found: ClassPredictions) -> None:
     """Draw the confusion matrix as shares of each class."""
     k = len(found.classes)
     rows = found.confusion.sum(1, keepdims=True)
@@ -87,14 +87,14 @@ def draw_confusion(axes: Axes, found: Classified) -> None:
     axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1, aspect="auto")
     sign = "" if k > _MOST_WITH_SIGN else " %"
     if k <= _MOST_NAMED:
-        for true, taken in np.argwhere(found.confusion > 0):
-            share = shares[true, taken]
+        for true, predicted in np.argwhere(found.confusion > 0):
+            share = shares[true, predicted]
             axes.text(
-                taken, true, _percent(share, sign), ha="center", va="center",
+                predicted, true, _percent(share, sign), ha="center", va="center",
                 fontsize=9 if sign else 7,
                 color="white" if share > 0.55 else "black",
             )  # fmt: skip
-        names = [wrapped(name, _LETTERS, 1) for name in found.classes]
+        names = [wrapped(name, _NAME_WIDTH, 1) for name in found.classes]
         axes.set_xticks(range(k), names, fontsize=8)
         axes.set_yticks(range(k), names, fontsize=8, rotation=90, va="center")
     else:

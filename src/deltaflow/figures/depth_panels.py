@@ -1,4 +1,4 @@
-"""Panels over depth: a quantity by layer, at the first and the last recorded step."""
+"""Draws panels over depth: a quantity by layer, at the first and the last recorded step."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,8 +30,8 @@ def draw_profile(
         layers: the layers table of one run.
         quantity: a column of the table.
         title: title of the panel.
-        decay: the decay rate by moment, for the legend; if it is given, theory's profile is
-            drawn, too.
+        decay: the decay rate by moment, for the legend. If it is given, the profile that theory
+            predicts is drawn, too.
     """
     layers = with_common_end(layers)
     logs = logarithms(layers, quantity)
@@ -45,9 +45,9 @@ def draw_profile(
         rate = decay[moment] if decay else None
         label = f"{moment} (step {step})" + (f": ×{rate:.2g} per layer going back" if rate else "")
         draw_seeds(axes, x, values, look, label, lambda logs: 10.0**logs)
-    _say_zeros(axes, logs)
+    _note_zeros(axes, logs)
     if decay:
-        _prediction(axes, layers, f"predicted_{quantity}")
+        _draw_prediction(axes, layers, f"predicted_{quantity}")
     if axes.lines:
         logarithmic(axes)
     _frame(axes, layers, title, missing="0 or not finite in every layer")
@@ -75,7 +75,7 @@ def draw_shares(axes: Axes, layers: pl.DataFrame) -> None:
 
 
 def moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
-    """Name, step and line style of the start and, if it is another step, of the end."""
+    """Name, step and line style of the start, and of the end if it is another step."""
     first, last = first_and_last(layers)
     size = 4.5 if layers["layer"].n_unique() <= 20 else 2.5
     start = {"color": START, "ls": "-", "marker": "o", "ms": size}
@@ -85,7 +85,7 @@ def moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
 
 
 def logarithms(layers: pl.DataFrame, quantity: str) -> pl.DataFrame:
-    """Columns seed, layer, step, log₁₀ of a quantity (null if 0 or not finite), and ``zero``."""
+    """Seed, layer, step, ``log`` (log₁₀, null if 0 or not finite) and ``zero`` of a quantity."""
     zero = pl.col(quantity) == 0
     return layers.select("seed", "layer", "step", log=positive_log(quantity), zero=zero)
 
@@ -101,23 +101,23 @@ def whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
     return FixedLocator([tick for tick in ticks if tick >= lowest] or [lowest])
 
 
-def _say_zeros(axes: Axes, logs: pl.DataFrame) -> None:
-    """Write in how many seeds a quantity is 0 in some layer; means of logarithms leave them out."""
-    said = []
+def _note_zeros(axes: Axes, logs: pl.DataFrame) -> None:
+    """Write how many seeds have the value 0 in some layer; they are not in the mean logarithm."""
+    notes = []
     for moment, step, _ in moments(logs):
         layers = logs.filter(pl.col("step") == step).group_by("layer")
         counted = layers.agg(pl.col("zero").sum(), n=pl.len())
         n_zero, n = (int(counted[name].max() or 0) for name in ("zero", "n"))  # type: ignore[arg-type]
-        said += [f"0 in {n_zero} of {n} at the {moment}"] if n_zero and n != 1 else []
-    if said:
-        text = ",\n".join(said) + ": left out"
+        notes += [f"0 in {n_zero} of {n} at the {moment}"] if n_zero and n != 1 else []
+    if notes:
+        text = ",\n".join(notes) + ": left out"
         heights = np.asarray(axes.lines[0].get_ydata() if axes.lines else [0, 0], float)
-        y, va = (0.98, "top") if heights[0] < heights[-1] else (0.02, "bottom")  # clear of lines
+        y, va = (0.98, "top") if heights[0] < heights[-1] else (0.02, "bottom")  # where no line is
         axes.text(0.02, y, text, transform=axes.transAxes, fontsize=8, color=QUIET, va=va)
 
 
-def _prediction(axes: Axes, layers: pl.DataFrame, quantity: str) -> None:
-    """Draw theory's profile of step 0."""
+def _draw_prediction(axes: Axes, layers: pl.DataFrame, quantity: str) -> None:
+    """Draw the profile of step 0 that theory predicts."""
     logs = logarithms(layers, quantity).filter(pl.col("step") == 0).drop_nulls()
     rows = logs.group_by("layer").agg(pl.col("log").mean()).sort("layer")
     if len(rows):
@@ -137,10 +137,10 @@ def _frame(axes: Axes, layers: pl.DataFrame, title: str, missing: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(title, loc="left", fontsize=11, y=1)
     if not axes.lines:
-        say_missing(axes, missing)
+        note_missing(axes, missing)
 
 
-def say_missing(axes: Axes, why: str) -> None:
+def note_missing(axes: Axes, why: str) -> None:
     """Write into an empty panel why it is empty."""
     axes.set_yticks([])
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", color=QUIET)

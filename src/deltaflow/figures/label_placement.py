@@ -1,9 +1,9 @@
 """Places labels in a picture so that they do not overlap.
 
-Lengths are shares of the axes' width and height; a box is (left, bottom, right, top).
+Lengths are fractions of the axes' width and height; a box is (left, bottom, right, top).
 
->>> taken = [(0.0, 0.0, 0.5, 0.5)]
->>> beside((0.4, 0.1), (0.2, 0.1), taken)  # to the right of the taken box
+>>> occupied = [(0.0, 0.0, 0.5, 0.5)]
+>>> box_near((0.4, 0.1), (0.2, 0.1), occupied)  # to the right of the occupied box
 (0.5, 0.12, 0.7, 0.22)
 """
 
@@ -19,15 +19,15 @@ Box = tuple[float, float, float, float]
 _DISTANCES = (0.02, 0.06, 0.1, 0.14, 0.18, 0.24, 0.3, 0.36, 0.42)
 
 
-def beside(point: tuple[float, float], size: tuple[float, float], taken: Iterable[Box]) -> Box:
-    """A box close to a point that overlaps no other; if there is none, one that overlaps.
+def box_near(point: tuple[float, float], size: tuple[float, float], occupied: Iterable[Box]) -> Box:
+    """A box close to a point, which overlaps no occupied box unless all candidates do.
 
     Args:
         point: the point (x, y).
         size: width and height of the box.
-        taken: boxes that must not be overlapped.
+        occupied: boxes that must not be overlapped.
     """
-    boxes = list(taken)
+    boxes = list(occupied)
     candidates = [
         _clear(point, size, dx, dy)
         for dy, dx in sorted(product(_signed(), repeat=2), key=lambda d: abs(d[0]) + abs(d[1]))
@@ -37,17 +37,17 @@ def beside(point: tuple[float, float], size: tuple[float, float], taken: Iterabl
     return next(free, inside[0])
 
 
-def within(area: Area, size: tuple[float, float], taken: Sequence[Box]) -> Box | None:
-    """The box inside an area whose centre is farthest from borders and boxes; ``None`` if none.
+def box_inside(area: Area, size: tuple[float, float], occupied: Sequence[Box]) -> Box | None:
+    """The box in an area whose centre is farthest from borders and boxes; ``None`` if none fits.
 
     Args:
         area: whether each cell of a grid over the picture is in the area, ``[rows, columns]``.
         size: width and height of the box.
-        taken: boxes that must not be overlapped.
+        occupied: boxes that must not be overlapped.
     """
     rows, columns = area.shape
     free = area.copy()
-    for left, bottom, right, top in taken:
+    for left, bottom, right, top in occupied:
         low, high = max(int(bottom * rows), 0), max(int(np.ceil(top * rows)), 0)
         free[low:high, max(int(left * columns), 0) : max(int(np.ceil(right * columns)), 0)] = False
     cells = round(size[1] * rows) | 1, round(size[0] * columns) | 1

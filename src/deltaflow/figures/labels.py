@@ -7,7 +7,7 @@ from matplotlib.font_manager import findfont, get_font
 
 
 def plain(text: str) -> str:
-    r"""Make a text that matplotlib draws literally, in one line.
+    r"""Make a text that Matplotlib draws literally, in one line.
 
     Returns:
         The text with □ for characters that the font lacks, and with escaped dollar signs, which
@@ -21,7 +21,7 @@ def plain(text: str) -> str:
 
 
 def wrapped(text: str, width: int, n_lines: int) -> str:
-    """The same in at most ``n_lines`` lines of ``width`` characters; the rest becomes «…».
+    """Like :func:`plain`, but in at most ``n_lines`` lines of ``width`` characters, with «…».
 
     >>> wrapped("activation=relu init=he", 16, 2).splitlines()
     ['activation=relu', 'init=he']

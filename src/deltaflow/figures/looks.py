@@ -31,10 +31,10 @@ START, END = COLORS[:2]
 QUIET = "#5f6368"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SEED = "_seed"  # label of a single seed's line; «_» keeps it out of legends
-_PLAIN = 3  # powers of ten up to 10^±3 are written as decimals
-_MOST_OF_A_BAND = 0.7  # decades that an axis extends beyond the lines to show bands
-_MOST_DECADES = 7  # with a tick label, on one axis
-_BELOW = 21  # points from an axis to its name: tick, tick label and padding
+_MOST_DECIMAL = 3  # powers of ten up to 10^±3 are written as decimals
+_BAND_MARGIN = 0.7  # largest number of decades by which an axis exceeds the lines to show bands
+_MOST_TICKS = 7  # decades with a tick label on one axis
+_NAME_DISTANCE = 21  # points from an axis to its name: tick, tick label and padding
 Array = np.typing.NDArray[Any]
 
 
@@ -53,14 +53,14 @@ def encoded(figure: Figure, kind: str) -> bytes:
     if not isinstance(figure.canvas, FigureCanvasAgg):
         FigureCanvasAgg(figure)
     drawn = io.BytesIO()
-    # The fastest compression takes half as long and makes files at most 10 % larger.
+    # The fastest compression takes half the time; files are at most 10 % larger.
     options: Any = {"pil_kwargs": {"compress_level": 1}} if kind == "png" else {}
     figure.savefig(drawn, format=kind, **options)
     return drawn.getvalue()
 
 
 def name_below(axes: Axes, name: str) -> None:
-    """Name the horizontal axis, at a fixed distance below it.
+    """Write the name of the horizontal axis at a fixed distance below it.
 
     Matplotlib would measure every tick label to find the distance, which takes a fifth of the
     time of a picture.
@@ -68,7 +68,7 @@ def name_below(axes: Axes, name: str) -> None:
     axes.set_xlabel(name)
     figure = axes.get_figure(root=True)
     assert figure is not None
-    down = ScaledTranslation(0, -_BELOW / 72, figure.dpi_scale_trans)
+    down = ScaledTranslation(0, -_NAME_DISTANCE / 72, figure.dpi_scale_trans)
     axes.xaxis.set_label_coords(0.5, 0, axes.transAxes + down)
 
 
@@ -142,8 +142,8 @@ def logarithmic(axes: Axes) -> None:
     low, high = np.log10(heights.min()), np.log10(heights.max())
     with np.errstate(all="ignore"):
         bottom, top = np.log10(axes.dataLim.intervaly)  # including bands
-    low = min(low, max(bottom, low - _MOST_OF_A_BAND)) if np.isfinite(bottom) else low
-    high = max(high, min(top, high + _MOST_OF_A_BAND)) if np.isfinite(top) else high
+    low = min(low, max(bottom, low - _BAND_MARGIN)) if np.isfinite(bottom) else low
+    high = max(high, min(top, high + _BAND_MARGIN)) if np.isfinite(top) else high
     edge = max(0.08 * (high - low), (1 - (high - low)) / 2, 0.08)
     axes.set_ylim(10 ** (low - edge), 10 ** (high + edge))
     ticks = log_ticks(low - edge, high + edge)
@@ -166,7 +166,7 @@ def log_ticks(low: float, high: float) -> dict[str, float]:
     """
     decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
     steps = (1, 2, 5) if high - low < 2 else (1,)
-    stride = -(-len(decades) // _MOST_DECADES)
+    stride = -(-len(decades) // _MOST_TICKS)
     return {
         _power(step, decade): step * 10.0**decade
         for decade in decades
@@ -176,6 +176,6 @@ def log_ticks(low: float, high: float) -> dict[str, float]:
 
 
 def _power(step: int, decade: int) -> str:
-    if abs(decade) <= _PLAIN:
+    if abs(decade) <= _MOST_DECIMAL:
         return f"{step * 10.0**decade:g}"
     return f"{'' if step == 1 else f'{step}·'}10{str(decade).translate(_SUPERSCRIPTS)}"

@@ -10,11 +10,11 @@ from deltaflow.figures.class_panels import Array, Part
 from deltaflow.figures.labels import wrapped
 from deltaflow.figures.looks import COLORS, MARKERS, QUIET
 
-_LETTERS = 24  # of a target's name that are shown
+_NAME_WIDTH = 24  # characters of a target's name that are shown
 
 
 @dataclass(frozen=True)
-class Fitted:
+class NumberPredictions:
     """The predictions of trained networks for rows with known targets.
 
     Attributes:
@@ -24,7 +24,7 @@ class Fitted:
             no variance.
         rmse: root mean squared error of each target, the mean over the same seeds, in the units
             of the data.
-        wanted: true values of some rows, ``[n, n_targets]``, standardised if targets were.
+        true: true values of some rows, ``[n, n_targets]``, standardised if targets were.
         predicted: predicted values of these rows, the mean over the same seeds,
             ``[n, n_targets]``.
     """
@@ -33,20 +33,20 @@ class Fitted:
     targets: Sequence[str]
     r2: Array
     rmse: Array
-    wanted: Array
+    true: Array
     predicted: Array
 
 
-def draw_fitted(axes: Axes, found: Fitted) -> None:
+def draw_numbers(axes: Axes, found: NumberPredictions) -> None:
     """Draw predicted over true values, with the diagonal."""
     n = min(len(found.targets), len(COLORS))
     for k in range(n):
-        name = wrapped(found.targets[k], _LETTERS, 1)
+        name = wrapped(found.targets[k], _NAME_WIDTH, 1)
         axes.scatter(
-            found.wanted[:, k], found.predicted[:, k], s=14, c=COLORS[k], marker=MARKERS[k], lw=0,
+            found.true[:, k], found.predicted[:, k], s=14, c=COLORS[k], marker=MARKERS[k], lw=0,
             alpha=0.6, label=f"{name}, R² {found.r2[k]:.2f}",
         )  # fmt: skip
-    shown = found.wanted[:, :n]
+    shown = found.true[:, :n]
     ends = [float(np.min(shown)), float(np.max(shown))]
     axes.plot(ends, ends, color=QUIET, lw=0.8)
     axes.legend(loc="upper left", frameon=False, fontsize=8, handletextpad=0.2)

@@ -1,4 +1,4 @@
-"""The picture of the phase diagram: the trainable depth over σ_w² and σ_b²."""
+"""Draws the phase diagram: the trainable depth over σ_w² and σ_b²."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,17 +9,18 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 
 from deltaflow.comparison.phase_points import PhasePoint
-from deltaflow.figures.label_placement import Box, beside, within
+from deltaflow.figures.label_placement import Box, box_inside, box_near
 from deltaflow.figures.looks import END
 from deltaflow.theory import PHASES, Edge, PhaseDiagram
 
 _DEPTHS = (1, 3, 10, 30, 100, 300, 1000)
 _LIGHT_TO_DARK = LinearSegmentedColormap.from_list("depth", ["#ffffff", "#c9dcee", "#5f93c4"])
-_FRAMED = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": "none", "alpha": 0.85}
-_MOST = 4  # labels at one point
-_NAME, _UPRIGHT = (0.26, 0.12), (0.09, 0.38)  # size of a phase's name, as shares of the axes
-_LETTER, _LINE = 0.0105, 0.036  # of a run's label: width of a letter, height of a line
-_MARK = 0.018
+_FRAME = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": "none", "alpha": 0.85}
+_MOST_LABELS = 4  # at one point
+# All sizes are fractions of the axes.
+_NAME, _UPRIGHT = (0.26, 0.12), (0.09, 0.38)  # size of a phase's name, horizontal and rotated
+_LETTER, _LINE = 0.0105, 0.036  # width of a letter and height of a line in a run's label
+_MARK = 0.018  # half the size of a marker
 
 
 def phase_picture(
@@ -45,12 +46,12 @@ def phase_picture(
     figure = Figure(figsize=(8.5, 6.2), dpi=130)
     axes = figure.add_axes((0.09, 0.1, 0.89, 0.77))
     x, y = diagram.weight_variance, diagram.bias_variance
-    _depths(figure, axes, diagram)
-    axes.plot(diagram.edge(), y, color="black", lw=2.4, label=f"edge of chaos{_kind(edge)}")
+    _draw_depths(figure, axes, diagram)
+    axes.plot(diagram.edge(), y, color="black", lw=2.4, label=f"edge of chaos{_edge_note(edge)}")
     marks = [here, *((run.weight_variance, run.bias_variance) for run in runs)]
-    taken = [_around(weight / x[-1], bias / y[-1]) for weight, bias in marks]
-    taken += _runs(axes, runs, taken, (x[-1], y[-1]))
-    _phase_names(axes, diagram, taken)
+    occupied = [_marker_box(weight / x[-1], bias / y[-1]) for weight, bias in marks]
+    occupied += _draw_runs(axes, runs, occupied, (x[-1], y[-1]))
+    _write_phase_names(axes, diagram, occupied)
     axes.plot(
         *here, marker="*", ms=16, mfc=END, mec="black", ls="", zorder=5, clip_on=False,
         label="this configuration",
@@ -67,7 +68,7 @@ def phase_picture(
     return figure
 
 
-def _depths(figure: Figure, axes: Axes, diagram: PhaseDiagram) -> None:
+def _draw_depths(figure: Figure, axes: Axes, diagram: PhaseDiagram) -> None:
     x, y = diagram.weight_variance, diagram.bias_variance
     depth = np.clip(diagram.trainable_depth, _DEPTHS[0] / 3, _DEPTHS[-1] * 3)
     norm = LogNorm(_DEPTHS[0], _DEPTHS[-1])
@@ -85,27 +86,27 @@ def _depths(figure: Figure, axes: Axes, diagram: PhaseDiagram) -> None:
     )
 
 
-def _kind(edge: Edge | None) -> str:
+def _edge_note(edge: Edge | None) -> str:
     """A note on the edge of chaos."""
     if edge is None:
         return " (q grows without bound)"
     return " (saturated)" if edge.saturated else "" if edge.attracting else " (repelling)"
 
 
-def _phase_names(axes: Axes, diagram: PhaseDiagram, taken: Sequence[Box]) -> None:
+def _write_phase_names(axes: Axes, diagram: PhaseDiagram, occupied: Sequence[Box]) -> None:
     """Write the name of each phase inside it, rotated if the phase is narrow."""
     for name, phase in (("ordered", diagram.chi < 1), ("chaotic", diagram.chi > 1)):
         for size, rotation in ((_NAME, 0), (_UPRIGHT, 90)):
-            if box := within(phase, size, taken):
+            if box := box_inside(phase, size, occupied):
                 axes.text(
                     (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, f"{name}:\n{PHASES[name]}",
                     transform=axes.transAxes, ha="center", va="center", rotation=rotation,
-                    fontsize=12, fontweight="bold", bbox=_FRAMED, zorder=3,
+                    fontsize=12, fontweight="bold", bbox=_FRAME, zorder=3,
                 )  # fmt: skip
                 break
 
 
-def _runs(
+def _draw_runs(
     axes: Axes, runs: Sequence[PhasePoint], marks: Sequence[Box], extent: tuple[float, float]
 ) -> list[Box]:
     """Draw a point, and a label with the results, for all runs with the same variances.
@@ -120,24 +121,24 @@ def _runs(
     boxes: list[Box] = []
     for number, (where, group) in enumerate(groupby(sorted(runs, key=place), key=place)):
         lines = [run.label for run in group]
-        if len(lines) > _MOST:
-            lines[_MOST:] = [f"… and {len(lines) - _MOST} more"]
+        if len(lines) > _MOST_LABELS:
+            lines[_MOST_LABELS:] = [f"… and {len(lines) - _MOST_LABELS} more"]
         axes.plot(
             *where, marker="o", ms=8, mfc="white", mec="black", mew=1.6, ls="", zorder=4,
             clip_on=False, label="" if number else "runs",
         )  # fmt: skip
         size = _LETTER * max(map(len, lines)) + 0.015, _LINE * len(lines) + 0.015
         point = where[0] / extent[0], where[1] / extent[1]
-        box = beside(point, size, [*marks, *boxes])
+        box = box_near(point, size, [*marks, *boxes])
         boxes.append(box)
         axes.annotate(
             "\n".join(lines), where, xytext=((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
-            textcoords="axes fraction", ha="center", va="center", fontsize=9, bbox=_FRAMED,
+            textcoords="axes fraction", ha="center", va="center", fontsize=9, bbox=_FRAME,
             zorder=4, arrowprops={"arrowstyle": "-", "lw": 0.8, "shrinkB": 5},
         )  # fmt: skip
     return boxes
 
 
-def _around(x: float, y: float) -> Box:
+def _marker_box(x: float, y: float) -> Box:
     """The box that a marker covers."""
     return x - _MARK, y - _MARK, x + _MARK, y + _MARK

@@ -1,4 +1,4 @@
-"""The picture of a run: its finding, the flow of δ, the learning curves, and what it predicts."""
+"""Draws the picture of a run: its finding, the flow of δ, learning curves and predictions."""
 
 import functools
 import itertools
@@ -14,12 +14,12 @@ from matplotlib.ticker import MaxNLocator
 
 from deltaflow.comparison.flow_numbers import flow_numbers, positive_log
 from deltaflow.comparison.statistics.intervals import FACTOR, interval
-from deltaflow.figures.class_panels import Classified, panel_of
+from deltaflow.figures.class_panels import ClassPredictions, panel_of
 from deltaflow.figures.depth_panels import (
     draw_profile,
     draw_shares,
     logarithms,
-    say_missing,
+    note_missing,
     whole_numbers,
 )
 from deltaflow.figures.labels import plain, wrapped
@@ -34,11 +34,11 @@ from deltaflow.figures.looks import (
     name_below,
     spread_handle,
 )
-from deltaflow.figures.number_panels import Fitted, draw_fitted
+from deltaflow.figures.number_panels import NumberPredictions, draw_numbers
 from deltaflow.figures.run_axes import RunAxes
 
-_MOST_LETTERS = 118  # of the finding, in a line
-_drawing = threading.Lock()  # of axes that all threads draw on
+_LINE_WIDTH = 118  # characters of the finding in a line
+_drawing = threading.Lock()  # all threads draw on the same axes
 _axes = functools.cache(RunAxes)
 
 
@@ -47,43 +47,43 @@ def draw(
     title: str,
     finding: str = "",
     metrics: pl.DataFrame | None = None,
-    judged: Classified | Fitted | None = None,
-    kept: RunAxes | None = None,
+    predictions: ClassPredictions | NumberPredictions | None = None,
+    run_axes: RunAxes | None = None,
 ) -> Figure:
-    """The picture of a run.
+    """Draw the picture of a run.
 
     Args:
-        layers: the layers table of one run, without replicas that are not to be counted.
-        title: what was run.
-        finding: what came out, in a sentence, above all else.
-        metrics: the metrics table, of the same replicas.
-        judged: what the network makes of rows whose class or numbers are known.
-        kept: empty axes to draw on; ``None`` for new ones.
+        layers: the layers table of one run, without replicas that do not count.
+        title: the name of the run.
+        finding: the main finding in a sentence, which is the headline.
+        metrics: the metrics table of the same replicas.
+        predictions: predictions for rows with known classes or numbers.
+        run_axes: empty axes to draw on; ``None`` for new ones.
 
     Returns:
-        The figure. Above, log₁₀ of the δ norm by layer and step (the mean over seeds of the
-        logarithm), its profile, and the loss; below, the profiles of the weight gradient, the
-        update ratio and the shares of units, and what is predicted. Bands are 95 %
+        The figure. Its upper row has log₁₀ of the δ norm by layer and step (the mean over seeds of
+        the logarithm), its profile, and the loss. Its lower row has the profiles of the weight
+        gradient, the update ratio and the shares of units, and the predictions. Bands are 95 %
         intervals of the mean over seeds; fewer than four seeds are drawn one by one.
     """
-    if kept is None:
-        kept = RunAxes(*_form(metrics, judged))
-    figure = kept.figure
-    headline = wrapped(finding, _MOST_LETTERS, 2) or plain(title)
+    if run_axes is None:
+        run_axes = RunAxes(*_axes_arguments(metrics, predictions))
+    figure = run_axes.figure
+    headline = wrapped(finding, _LINE_WIDTH, 2) or plain(title)
     figure.text(0.012, 0.982, headline, fontsize=13, fontweight="bold", va="top")
-    _heatmap(kept, layers)
-    draw_profile(kept.profile, layers, "delta_norm", "δ norm over depth", _decay(layers))
-    draw_profile(kept.gradient, layers, "weight_grad_norm", "Weight gradient norm")
-    draw_profile(kept.update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
-    draw_shares(kept.shares, layers)
-    if kept.curves is not None and metrics is not None:
-        _loss(kept.curves, metrics)
-    if kept.judged is not None and kept.draw_judged is not None:
-        kept.draw_judged(kept.judged, judged)
+    _draw_heatmap(run_axes, layers)
+    draw_profile(run_axes.profile, layers, "delta_norm", "δ norm over depth", _mean_decay(layers))
+    draw_profile(run_axes.gradient, layers, "weight_grad_norm", "Weight gradient norm")
+    draw_profile(run_axes.update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
+    draw_shares(run_axes.shares, layers)
+    if run_axes.curves is not None and metrics is not None:
+        _draw_loss(run_axes.curves, metrics)
+    if run_axes.predictions is not None and run_axes.draw_predictions is not None:
+        run_axes.draw_predictions(run_axes.predictions, predictions)
     subtitle = plain(title) if finding else ""
     y = 0.945 - 0.028 * headline.count("\n")
     figure.text(0.012, y, subtitle, fontsize=10, va="top", color=QUIET)
-    _legend(figure, kept.profile, y)
+    _draw_legend(figure, run_axes.profile, y)
     return figure
 
 
@@ -92,25 +92,27 @@ def png(
     title: str,
     finding: str = "",
     metrics: pl.DataFrame | None = None,
-    judged: Classified | Fitted | None = None,
+    predictions: ClassPredictions | NumberPredictions | None = None,
 ) -> bytes:
-    """The picture of a run, as :func:`draw` draws it, in a PNG file."""
+    """The bytes of a PNG file with the picture of :func:`draw`."""
     with _drawing:
-        kept = _axes(*_form(metrics, judged))
-        kept.clear()
-        return encoded(draw(layers, title, finding, metrics, judged, kept), "png")
+        run_axes = _axes(*_axes_arguments(metrics, predictions))
+        run_axes.clear()
+        return encoded(draw(layers, title, finding, metrics, predictions, run_axes), "png")
 
 
-def _form(metrics: pl.DataFrame | None, judged: Classified | Fitted | None) -> tuple[Any, ...]:
-    """The arguments of the axes on which this is drawn."""
+def _axes_arguments(
+    metrics: pl.DataFrame | None, predictions: ClassPredictions | NumberPredictions | None
+) -> tuple[Any, ...]:
+    """The arguments of :class:`RunAxes` for this picture."""
     has_curves = metrics is not None and len(metrics) > 0
-    if isinstance(judged, Fitted):
-        return has_curves, draw_fitted
-    return has_curves, None if judged is None else panel_of(judged)
+    if isinstance(predictions, NumberPredictions):
+        return has_curves, draw_numbers
+    return has_curves, None if predictions is None else panel_of(predictions)
 
 
-def _legend(figure: Figure, profile: Axes, y: float) -> None:
-    """One legend for all panels over depth, above them, where it crosses nothing."""
+def _draw_legend(figure: Figure, profile: Axes, y: float) -> None:
+    """Draw one legend for all panels over depth, above them, where it covers nothing."""
     handles: list[Artist] = [*main_lines(profile)]
     shown = {False: bool(profile.collections), True: len(handles) < len(profile.lines)}
     handles += [spread_handle(few) for few, is_there in shown.items() if is_there]
@@ -120,8 +122,8 @@ def _legend(figure: Figure, profile: Axes, y: float) -> None:
     )  # fmt: skip
 
 
-def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
-    """The loss over the epochs, in training and in validation; linear if one is not positive."""
+def _draw_loss(axes: Axes, metrics: pl.DataFrame) -> None:
+    """Draw the training and validation loss by epoch, on a linear scale if one is not positive."""
     is_positive = bool((metrics["loss"].drop_nulls().drop_nans() > 0).all())
     shown = positive_log("loss") if is_positive else pl.col("loss")
     looks = {"train": ("training", {"color": START, "ls": "-"}),
@@ -147,7 +149,7 @@ def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
     if drawn:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     else:
-        say_missing(axes, "not finite after any epoch")
+        note_missing(axes, "not finite after any epoch")
         axes.set_xticks([])
     axes.grid(axis="y", color="#e4e4e4", lw=0.8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -161,8 +163,8 @@ def _loss(axes: Axes, metrics: pl.DataFrame) -> None:
             )  # fmt: skip
 
 
-def _heatmap(kept: RunAxes, layers: pl.DataFrame) -> None:
-    axes = kept.heat
+def _draw_heatmap(run_axes: RunAxes, layers: pl.DataFrame) -> None:
+    axes = run_axes.heat
     means = logarithms(layers, "delta_norm").group_by("layer", "step").agg(pl.col("log").mean())
     grid = means.pivot("step", index="layer", values="log").sort("layer")
     steps = sorted(int(name) for name in grid.columns if name != "layer")
@@ -178,10 +180,10 @@ def _heatmap(kept: RunAxes, layers: pl.DataFrame) -> None:
     axes.xaxis.set_major_locator(whole_numbers(steps[0], steps[-1], most=6))
     grey = " (grey: 0 or not finite)" if not np.isfinite(values).all() else ""
     axes.set_title(f"Error signal δ: log₁₀ of its norm{grey}", loc="left", fontsize=11, y=1)
-    kept.draw_colorbar(mesh)
+    run_axes.draw_colorbar(mesh)
 
 
-def _decay(layers: pl.DataFrame) -> dict[str, float | None]:
+def _mean_decay(layers: pl.DataFrame) -> dict[str, float | None]:
     """The geometric mean of the decay rate over seeds, at the start and at the end."""
     numbers = flow_numbers(layers).values()
     return {

@@ -20,14 +20,14 @@ from deltaflow.figures.looks import END, QUIET, START, draw_each, spread_handle
 MOST = 12  # runs in a figure
 _Run = RankedConfiguration
 _COLUMNS = 4
-_WIDTH, _HEIGHT = 2.9, 2.25  # of a panel, inches
+_WIDTH, _HEIGHT = 2.9, 2.25  # size of a panel in inches
 _LOOKS = {"start": {"color": START, "ls": "-"}, "end": {"color": END, "ls": "--"}}
 _DECADES = 12  # largest range of a heatmap's colours
 
 
 def profiles(comparison: Comparison) -> Figure | None:
-    """Draw depth profiles of δ at start and end, and theory's; ``None`` if no run has one."""
-    runs, left_out = _evenly(comparison, lambda run: run.profile)
+    """Draw depth profiles of δ at start and end, and as predicted; ``None`` without data."""
+    runs, left_out = _evenly_spaced(comparison, lambda run: run.profile)
     if not runs:
         return None
     figure, panels = _grid(runs, f"Depth profiles of the δ norm{left_out}", bottom=0.62)
@@ -36,23 +36,23 @@ def profiles(comparison: Comparison) -> Figure | None:
         assert profile is not None
         for band, (moment, look) in zip((profile.start, profile.end), _LOOKS.items(), strict=True):
             if band:
-                _line(axes, profile.layers, band, look, marker="os"[moment == "end"])
+                _draw_line(axes, profile.layers, band, look, marker="os"[moment == "end"])
         if profile.theory:
             theory = _numbers(profile.theory)
             axes.plot(profile.layers, theory, color="black", ls=":", lw=1.6, zorder=3)
         _logarithmic(axes)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-    _share(panels, "hidden layer, from the input", "δ norm")
-    _say_zeros(figure, runs)
+    _share_scale(panels, "hidden layer, from the input", "δ norm")
+    _note_zeros(figure, runs)
     bands = [run.profile.start for run in runs.values() if run.profile]
-    _legend(figure, {"start of training": _LOOKS["start"], "end": _LOOKS["end"],
+    _draw_legend(figure, {"start of training": _LOOKS["start"], "end": _LOOKS["end"],
                      "theory, start": {"color": "black", "ls": ":"}}, bands)  # fmt: skip
     return figure
 
 
 def heatmaps(comparison: Comparison) -> Figure | None:
     """Draw δ by layer and step, with common colours; ``None`` if no run has a heatmap."""
-    runs, left_out = _evenly(comparison, lambda run: run.heatmap)
+    runs, left_out = _evenly_spaced(comparison, lambda run: run.heatmap)
     if not runs:
         return None
     figure, panels = _grid(runs, f"Error signal δ, layer by layer{left_out}", right=0.9)
@@ -70,7 +70,7 @@ def heatmaps(comparison: Comparison) -> Figure | None:
         axes.set_facecolor("#d9d9d9")
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
-    _label(panels, "training step", "layer, from the input")
+    _name_axes(panels, "training step", "layer, from the input")
     assert mesh is not None
     shade = figure.add_axes((0.925, 0.2, 0.014, 0.6))
     below = len(known) > 0 and known.min() < low
@@ -78,14 +78,14 @@ def heatmaps(comparison: Comparison) -> Figure | None:
     shade.set_title("log₁₀\nδ norm", fontsize=9, y=1)
     if any(not np.isfinite(grid).all() for grid in grids):
         figure.text(0.995, 0.02, "grey: 0 or not finite", ha="right", fontsize=8, color=QUIET)
-    _say_zeros(figure, runs)
+    _note_zeros(figure, runs)
     return figure
 
 
 def curves(comparison: Comparison) -> Figure | None:
     """Draw the metric by epoch, of training and validation; ``None`` if no run has it."""
     name = comparison.metric.name
-    runs, left_out = _evenly(
+    runs, left_out = _evenly_spaced(
         comparison, lambda run: any(name in c.bands for c in run.curves.values())
     )
     if not runs:
@@ -95,20 +95,20 @@ def curves(comparison: Comparison) -> Figure | None:
     for axes, run in zip(panels, runs.values(), strict=True):
         for split, look in looks.items():
             if (curve := run.curves.get(split)) and name in curve.bands:
-                _line(axes, curve.epochs, curve.bands[name], look)
+                _draw_line(axes, curve.epochs, curve.bands[name], look)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         if name == "loss":
             _logarithmic(axes)
     if name == "loss":
-        _share(panels, "epochs trained", name)
+        _share_scale(panels, "epochs trained", name)
     else:
-        _share(panels, "epochs trained", name, lowest=-1.0, highest=1.0)
+        _share_scale(panels, "epochs trained", name, lowest=-1.0, highest=1.0)
     bands = [c.bands[name] for run in runs.values() for c in run.curves.values() if name in c.bands]
-    _legend(figure, {"training": looks["train"], "validation": looks["validation"]}, bands)
+    _draw_legend(figure, {"training": looks["train"], "validation": looks["validation"]}, bands)
     return figure
 
 
-def _evenly(
+def _evenly_spaced(
     comparison: Comparison, has_it: Callable[[_Run], object]
 ) -> tuple[dict[int, _Run], str]:
     """Choose at most ``MOST`` runs that have the data, evenly spaced from best to worst.
@@ -121,14 +121,14 @@ def _evenly(
         return runs, ""
     places = np.linspace(0, len(runs) - 1, MOST).round().astype(int)
     ranks = [list(runs)[place] for place in places]
-    said = f": {MOST} of {len(runs)}, evenly by rank (the others are left out)"
-    return {rank: runs[rank] for rank in ranks}, said
+    note = f": {MOST} of {len(runs)}, evenly by rank (the others are left out)"
+    return {rank: runs[rank] for rank in ranks}, note
 
 
 def _grid(
     runs: Mapping[int, _Run], title: str, right: float = 0.985, bottom: float = 0.5
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with a titled panel for each run; ``bottom`` in inches."""
+    """Make a figure with a titled panel for each run; ``bottom`` is the margin in inches."""
     n_rows, n_columns = -(-len(runs) // _COLUMNS), min(len(runs), _COLUMNS)
     n_columns = max(n_columns, 2)  # a single column is too narrow for the title
     size = n_columns * _WIDTH + 0.4, n_rows * _HEIGHT + bottom + 0.55
@@ -151,7 +151,7 @@ def _grid(
     return figure, panels
 
 
-def _line(
+def _draw_line(
     axes: Axes, x: Sequence[float], band: Band, look: Mapping[str, Any],
     marker: str | None = None,
 ) -> None:  # fmt: skip
@@ -163,13 +163,13 @@ def _line(
         axes.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
 
 
-def _say_zeros(figure: Figure, runs: Mapping[int, _Run]) -> None:
+def _note_zeros(figure: Figure, runs: Mapping[int, _Run]) -> None:
     """Write a note if seeds with δ = 0 are left out of the means of logarithms."""
     ranks = [str(rank) for rank, run in runs.items() if any(run.n_zero.values())]
     if ranks:
-        said = f"means are of the seeds where δ is not 0 (it is in some of {', '.join(ranks)})"
+        note = f"means are of the seeds where δ is not 0 (it is in some of {', '.join(ranks)})"
         below_title = 1 - 0.32 / figure.get_figheight()
-        figure.text(0.01, below_title, said, va="top", fontsize=8, color=QUIET)
+        figure.text(0.01, below_title, note, va="top", fontsize=8, color=QUIET)
 
 
 def _logarithmic(axes: Axes) -> None:
@@ -177,7 +177,7 @@ def _logarithmic(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())  # minor ticks take most of the drawing time
 
 
-def _share(
+def _share_scale(
     panels: Sequence[Axes], x: str, y: str, lowest: float = -np.inf, highest: float = np.inf
 ) -> None:
     """Give all panels one scale, fitted to all lines; bands may extend beyond it."""
@@ -192,7 +192,7 @@ def _share(
         axes.grid(axis="y", color="#e4e4e4", lw=0.6)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-    _label(panels, x, y, inner=False)
+    _name_axes(panels, x, y, inner=False)
 
 
 def _padded(low: float, high: float, is_logarithmic: bool) -> tuple[float, float]:
@@ -203,7 +203,7 @@ def _padded(low: float, high: float, is_logarithmic: bool) -> tuple[float, float
     return low - edge, high + edge
 
 
-def _label(panels: Sequence[Axes], x: str, y: str, inner: bool = True) -> None:
+def _name_axes(panels: Sequence[Axes], x: str, y: str, inner: bool = True) -> None:
     """Name the axes of the lowest and of the leftmost panels only."""
     for place, axes in enumerate(panels):
         spot = axes.get_subplotspec()
@@ -216,7 +216,9 @@ def _label(panels: Sequence[Axes], x: str, y: str, inner: bool = True) -> None:
             axes.set_xlabel(x, fontsize=8.5)
 
 
-def _legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]], shown: Iterable[Band]) -> None:
+def _draw_legend(
+    figure: Figure, looks: Mapping[str, Mapping[str, Any]], shown: Iterable[Band]
+) -> None:
     has_seeds = {bool(band.seeds) for band in shown}
     handles: list[Artist] = [Line2D([], [], **look, label=name) for name, look in looks.items()]
     handles += [spread_handle(few) for few in sorted(has_seeds)]

@@ -19,7 +19,7 @@ from deltaflow.records import Interval
 from deltaflow.system.files import folders, make_folder, replace_file
 from deltaflow.system.second_process import SecondProcess, result_or_none
 
-_BESIDE = ("profiles", "heatmaps")  # drawn by the other process; half of the work
+_SECOND_HALF = ("profiles", "heatmaps")  # for the second process; half of the work
 _MARKS = tuple(zip(MARKERS, COLORS, strict=True))
 _MOST_PANELS = 24
 _MOST_NAMES = 16  # tick labels on an axis
@@ -29,7 +29,7 @@ def write_figures(
     comparison: Comparison,
     directory: Path,
     kind: str = "png",
-    artist: SecondProcess | None = None,
+    second: SecondProcess | None = None,
 ) -> list[Path]:
     """Write all figures that a report has data for, and delete figures of an older report.
 
@@ -37,16 +37,16 @@ def write_figures(
         comparison: the comparison.
         directory: the directory to write to.
         kind: one of ``FORMATS``.
-        artist: a process that draws half of the figures; ``None`` to draw all in this process.
+        second: a process that draws half of the figures; ``None`` to draw all in this process.
 
     Returns:
         The files.
     """
-    names = [*_BESIDE, "decay", "curves", "effects"]
-    asked = None if artist is None else artist.submit(_drawn, comparison, _BESIDE, kind)
-    drawn = _drawn(comparison, names[len(_BESIDE) :], kind)
-    beside = result_or_none(asked)
-    drawn |= _drawn(comparison, _BESIDE, kind) if beside is None else beside
+    names = [*_SECOND_HALF, "decay", "curves", "effects"]
+    future = None if second is None else second.submit(_files, comparison, _SECOND_HALF, kind)
+    drawn = _files(comparison, names[len(_SECOND_HALF) :], kind)
+    from_second = result_or_none(future)
+    drawn |= _files(comparison, _SECOND_HALF, kind) if from_second is None else from_second
     paths = [directory / f"{name}.{kind}" for name in names if name in drawn]
     for path in paths:
         make_folder(directory)
@@ -58,7 +58,7 @@ def write_figures(
     return paths
 
 
-def _drawn(comparison: Comparison, names: Sequence[str], kind: str) -> dict[str, bytes]:
+def _files(comparison: Comparison, names: Sequence[str], kind: str) -> dict[str, bytes]:
     """The content of each figure's file, by name, for those that have data."""
     drawing = {"profiles": profiles, "heatmaps": heatmaps, "decay": decay, "curves": curves,
                "effects": effects}  # fmt: skip
@@ -123,8 +123,8 @@ def effects(comparison: Comparison) -> Figure | None:
                      "top": 1 - 0.75 / size[1], "wspace": 0.08, "hspace": 0.6},
     )  # fmt: skip
     for axes, found in zip(panels.flat, shown, strict=False):
-        _effect(axes, found.effects)
-        name = wrapped(f"{found.axis.name}{_left_out(found)}", 38, 2)
+        _draw_effect(axes, found.effects)
+        name = wrapped(f"{found.axis.name}{_combinations_note(found)}", 38, 2)
         axes.set_title(name, fontsize=10, loc="left", y=1)
     for axes in list(panels.flat)[len(shown) :]:
         axes.set_visible(False)
@@ -140,14 +140,14 @@ def effects(comparison: Comparison) -> Figure | None:
     return figure
 
 
-def _left_out(found: AxisEffects) -> str:
+def _combinations_note(found: AxisEffects) -> str:
     """A note on how many combinations of the other axes are averaged, if not all."""
     if found.n_cells == found.n_all:
         return ""
     return f" (over {found.n_cells} of {found.n_all} combinations)"
 
 
-def _effect(axes: Axes, effects: Sequence[Effect]) -> None:
+def _draw_effect(axes: Axes, effects: Sequence[Effect]) -> None:
     """Draw means and intervals over the values of one axis; numeric values are joined."""
     places, intervals = np.arange(len(effects)), [effect.interval for effect in effects]
     numeric = not any(isinstance(effect.value, str) for effect in effects)

@@ -8,9 +8,9 @@ from omegaconf import DictConfig
 
 from deltaflow.experiment.evaluation import evaluate_classes, evaluate_numbers
 from deltaflow.experiment.summary import summarize
-from deltaflow.figures.class_panels import Classified
+from deltaflow.figures.class_panels import ClassPredictions
 from deltaflow.figures.looks import mean_with_band
-from deltaflow.figures.number_panels import Fitted
+from deltaflow.figures.number_panels import NumberPredictions
 from deltaflow.live_page.history import History
 from deltaflow.nn.task import Classification
 from deltaflow.theory import Array, Theory
@@ -88,7 +88,7 @@ class FittedCurve:
     points: Array
 
 
-Predictions = DecisionRegions | FittedCurve | Classified | Fitted
+Predictions = DecisionRegions | FittedCurve | ClassPredictions | NumberPredictions
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker
 
-from deltaflow.figures.class_panels import Classified
-from deltaflow.figures.number_panels import Fitted
+from deltaflow.figures.class_panels import ClassPredictions
+from deltaflow.figures.number_panels import NumberPredictions
 from deltaflow.live_page.evaluation import DecisionRegions, FittedCurve, Predictions
 from deltaflow.live_page.figures.looks import (
     Figure,
@@ -71,7 +71,7 @@ class PredictionsFigure:
             self._plane(predictions)
         elif isinstance(predictions, FittedCurve):
             self._curve(predictions)
-        elif isinstance(predictions, Classified):
+        elif isinstance(predictions, ClassPredictions):
             self._counts(predictions)
         else:
             self._pairs(predictions)
@@ -117,7 +117,7 @@ class PredictionsFigure:
         edges = float(curve.x[0]), float(curve.x[-1]), float(y.min()) - pad, float(y.max()) + pad
         self._frame("The fitted curve, mean of seeds", "feature", "target", edges)
 
-    def _counts(self, found: Classified) -> None:
+    def _counts(self, found: ClassPredictions) -> None:
         k = len(found.classes)
         shares = found.confusion / np.maximum(found.confusion.sum(1, keepdims=True), 1)
         background, color = _rgb(self._theme.background), np.array(_rgb(self._theme.colors[0]))
@@ -136,8 +136,8 @@ class PredictionsFigure:
         title = f"Confusion matrix ({found.part} rows)"
         self._frame(title, "predicted class", "true class", edges, tuple(found.classes))
 
-    def _pairs(self, found: Fitted) -> None:
-        x, y = found.wanted[:, 0], found.predicted[:, 0]
+    def _pairs(self, found: NumberPredictions) -> None:
+        x, y = found.true[:, 0], found.predicted[:, 0]
         self._dots(x, y, np.zeros(len(x), dtype=int))
         low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
         self.sources["line"].data = {"x": [low, high], "y": [low, high]}
