@@ -10,7 +10,7 @@ from deltaflow.nn.backpropagation import Backpropagation, has_hooks
 from deltaflow.nn.initializers import He, Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.slopes import formula
-from deltaflow.nn.stacking import joined
+from deltaflow.nn.stacking import joined_network
 
 WITH_FORMULA = [Tanh(), nn.Sigmoid(), nn.ReLU(), nn.LeakyReLU(0.2)]
 WITHOUT = [nn.Tanh(), nn.ELU(), nn.SELU(), nn.GELU(), nn.SiLU(), nn.Softplus(), nn.Hardtanh()]
@@ -28,20 +28,20 @@ def inputs(network, n_rows=7, seed=0):
     return torch.randn(shape, generator=stream, dtype=torch.float64)
 
 
-def assert_as_autograd(network, by_hand, x, step=0):
+def assert_as_autograd(network, by_formula, x, step=0):
     """Outputs, gradients of all parameters, and what went through each layer."""
     with Tape(network) as tape:
         output = network(x, step)
     network.zero_grad()
     output.sin().sum().backward()
     expected = {name: p.grad.clone() for name, p in network.named_parameters()}
-    found = by_hand.forward(x, step)
+    found = by_formula.forward(x, step)
     torch.testing.assert_close(found, output.detach(), rtol=1e-12, atol=1e-14)
-    by_hand.backward(found.cos())
+    by_formula.backward(found.cos())
     for name, parameter in network.named_parameters():
         assert parameter.grad.shape == parameter.shape
         torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-10, atol=1e-12)
-    for ours, theirs in zip(by_hand.passes, tape.layers, strict=True):
+    for ours, theirs in zip(by_formula.passes, tape.layers, strict=True):
         torch.testing.assert_close(ours.z.grad, theirs.z.grad, rtol=1e-10, atol=1e-12)
         for name in ("fed", "z", "u", "h"):
             one, other = getattr(ours, name), getattr(theirs, name)
@@ -73,26 +73,26 @@ def test_with_normalisation_and_dropout(normalization, dropout):
 
 @pytest.mark.parametrize("kinds", [[nn.ReLU(), Tanh()], [nn.ReLU(), nn.GELU()]], ids=repr)
 def test_of_runs_with_their_own_activations(kinds):
-    network = joined([network_of(phi, n) for n, phi in enumerate(kinds, 2)], [0, 1])
+    network = joined_network([network_of(phi, n) for n, phi in enumerate(kinds, 2)], [0, 1])
     assert_as_autograd(network, Backpropagation(network), inputs(network))
 
 
 def test_memory_is_used_again_and_batches_may_differ_in_size():
     network = network_of(nn.ReLU())
-    by_hand = Backpropagation(network)
+    by_formula = Backpropagation(network)
     for seed, n_rows in enumerate([7, 3, 7, 1, 3]):
-        assert_as_autograd(network, by_hand, inputs(network, n_rows, seed))
+        assert_as_autograd(network, by_formula, inputs(network, n_rows, seed))
     x = inputs(network)
-    assert by_hand.forward(x).data_ptr() == by_hand.forward(x + 1).data_ptr()
+    assert by_formula.forward(x).data_ptr() == by_formula.forward(x + 1).data_ptr()
 
 
 def test_updates_in_place_are_seen():
     network = network_of(Tanh())
-    by_hand = Backpropagation(network)
+    by_formula = Backpropagation(network)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(1.5)
-    assert_as_autograd(network, by_hand, inputs(network))
+    assert_as_autograd(network, by_formula, inputs(network))
 
 
 @pytest.mark.parametrize("phi", WITH_FORMULA, ids=repr)
@@ -103,7 +103,7 @@ def test_what_is_not_finite_goes_through_as_in_autograd(phi, value):
     h, slope = torch.empty(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
     made = formula(phi)
     made.apply(u.detach(), h)
-    made.pull_back(slope, u.detach(), h)
+    made.multiply_by_slope(slope, u.detach(), h)
     torch.testing.assert_close(h, phi(u).detach(), rtol=0, atol=0, equal_nan=True)
     torch.testing.assert_close(slope, u.grad, rtol=0, atol=0, equal_nan=True)
 
@@ -132,7 +132,7 @@ def test_a_step_in_single_precision_is_autograd_s_to_rounding():
     x = inputs(network).float()
     network(x).square().sum().backward()
     expected = [parameter.grad.clone() for parameter in network.parameters()]
-    by_hand = Backpropagation(network)
-    by_hand.backward(2 * by_hand.forward(x))
+    by_formula = Backpropagation(network)
+    by_formula.backward(2 * by_formula.forward(x))
     for parameter, gradient in zip(network.parameters(), expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-5, atol=1e-5)

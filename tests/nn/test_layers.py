@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from deltaflow.nn.layers import StackedBatchNorm, StackedDropout, StackedLayerNorm
-from deltaflow.nn.random_streams import Stream, kept
+from deltaflow.nn.random_streams import Stream, keep_mask
 
 R, B, N = 3, 8, 5
 NORMALIZATIONS = pytest.mark.parametrize("stacked", [StackedLayerNorm, StackedBatchNorm])
@@ -79,7 +79,7 @@ def test_what_is_dropped_is_a_function_of_seed_step_and_layer():
     h = torch.ones(R, B, N)
     found = dropout(h, seeds, step=11)
     for r, seed in enumerate(seeds):
-        staying = kept([seed], Stream.DROPOUT, 11, 2, rate=0.4, n=B * N).reshape(B, N)
+        staying = keep_mask([seed], Stream.DROPOUT, 11, 2, rate=0.4, n=B * N).reshape(B, N)
         assert torch.equal(found[r], torch.from_numpy(staying) / 0.6)
     assert torch.equal(dropout(h, seeds, step=11), found)
     alone = dropout(h[:1], seeds[1:2], step=11)

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from deltaflow.nn.random_streams import Stream, generator, kept, permutations, words
+from deltaflow.nn.random_streams import Stream, generator, keep_mask, permutations, words
 
 TRIPLES = list(itertools.product([0, 1, 2**40], list(Stream), [0, 1, 7]))
 
@@ -103,7 +103,7 @@ def test_every_order_of_four_is_as_likely():
 
 def test_each_replica_drops_its_own_share():
     rates = np.array([0.0, 0.25, 0.9])
-    found = kept([3, 4, 5], Stream.DROPOUT, 0, 1, rate=rates, n=40_001)
+    found = keep_mask([3, 4, 5], Stream.DROPOUT, 0, 1, rate=rates, n=40_001)
     assert found.shape == (3, 40_001)
     deviations = np.sqrt(rates * (1 - rates) / 40_001)
     assert (np.abs(1 - rates - found.mean(1)) <= 5 * deviations).all()

@@ -10,7 +10,12 @@ from torch import nn
 from deltaflow.nn.initializers import Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import CrossEntropy, MeanSquaredError
-from deltaflow.nn.stacking import JoinedObjective, joined, objective_of, piece
+from deltaflow.nn.stacking import (
+    JoinedObjective,
+    joined_network,
+    network_slice,
+    objective_slice,
+)
 from deltaflow.nn.task import Classification
 from deltaflow.training import parts as in_parts
 from running import run
@@ -56,8 +61,8 @@ def test_a_run_in_parts_is_the_run_as_a_whole(optimizer, tolerance, tmp_path, mo
 
 @pytest.mark.parametrize("replicas", [slice(0, 2), slice(1, 4), slice(2, 5)])
 def test_a_piece_is_some_of_the_replicas_and_shares_their_memory(replicas):
-    whole = joined([network_of(nn.Tanh(), 2, 0.5), network_of(nn.ReLU(), 3)], [0, 1])
-    part = piece(whole, replicas)
+    whole = joined_network([network_of(nn.Tanh(), 2, 0.5), network_of(nn.ReLU(), 3)], [0, 1])
+    part = network_slice(whole, replicas)
     x = torch.randn(5, 7, 4, generator=torch.Generator().manual_seed(0))
     expected = whole(x, step=3)[replicas]
     for buffer in whole.buffers():
@@ -74,10 +79,10 @@ def test_a_piece_is_some_of_the_replicas_and_shares_their_memory(replicas):
 def test_an_objective_is_cut_where_it_changes():
     first, second = CrossEntropy(TASK), MeanSquaredError(TASK, "onehot", 0.5)
     both = JoinedObjective([first, second], [2, 3])
-    assert objective_of(both, slice(0, 2)) is first
-    assert objective_of(both, slice(3, 5)) is second
+    assert objective_slice(both, slice(0, 2)) is first
+    assert objective_slice(both, slice(3, 5)) is second
     output, target = torch.randn(5, 4, 3), torch.tensor([0, 1, 2, 0]).expand(5, 4)
-    cut = objective_of(both, slice(1, 4)).sample_loss(output[1:4], target[1:4])
+    cut = objective_slice(both, slice(1, 4)).sample_loss(output[1:4], target[1:4])
     assert torch.equal(cut, both.sample_loss(output, target)[1:4])
 
 
@@ -93,9 +98,9 @@ def test_weights_of_folds_stay_with_their_replicas():
     whole = both.sample_loss(output, target)
     torch.testing.assert_close(whole[4:], usual[4:] * 10 * rows[:3])
     for replicas in (slice(0, 3), slice(1, 4), slice(3, 7), slice(5, 7), slice(2, 6)):
-        cut = objective_of(both, replicas)
+        cut = objective_slice(both, replicas)
         assert torch.equal(cut.sample_loss(output[replicas], target[replicas]), whole[replicas])
-        twice = objective_of(cut, slice(1, 2)).sample_loss(
+        twice = objective_slice(cut, slice(1, 2)).sample_loss(
             output[replicas][1:2], target[replicas][1:2]
         )
         assert torch.equal(twice, whole[replicas][1:2])

@@ -19,7 +19,7 @@ from deltaflow.flow import kernels
 from deltaflow.flow.measurement import exact
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.slopes import slope
-from deltaflow.nn.stacking import piece
+from deltaflow.nn.stacking import network_slice
 
 _MOST_VALUES = 2**22  # activations in a pass over the probe set, so that they stay in the cache
 
@@ -39,7 +39,7 @@ def with_flat_parts(network: FullyConnected) -> list[tuple[slice, FullyConnected
         return [(every, network)] if network.traits.has_flat_part else []
     ends = list(accumulate(size for size, _ in network.trait_ranges))
     return [
-        (slice(end - size, end), piece(network, slice(end - size, end)))
+        (slice(end - size, end), network_slice(network, slice(end - size, end)))
         for end, (size, traits) in zip(ends, network.trait_ranges, strict=True)
         if traits.has_flat_part
     ]

@@ -27,7 +27,7 @@ SATURATED = 0.05
 
 _NEAR = 6.0  # a flat part must begin before |z| = 6, where φ' of tanh is still 2e-5
 _FAR = 30.0  # at |z| = 30 a derivative that tends to 0 has vanished: sigmoid's is 1e-13
-_VANISHED = 1e-3  # of the steepest slope
+_VANISHED = 1e-3  # share of the steepest slope below which φ' counts as vanished
 _PACKAGES = ("torch.nn", "deltaflow.nn.activations")
 
 
@@ -228,5 +228,5 @@ def rebuild(path: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def _is_activation(kind: type[nn.Module]) -> bool:
-    homes = ("torch.nn.modules.activation", "deltaflow.nn.activations")
-    return kind.__module__ in homes or kind is nn.Identity  # which is in the module of layers
+    modules = ("torch.nn.modules.activation", "deltaflow.nn.activations")
+    return kind.__module__ in modules or kind is nn.Identity  # defined among the layers

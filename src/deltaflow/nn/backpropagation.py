@@ -1,21 +1,20 @@
-"""The chain rule written out: one forward and one backward pass through a stack of networks.
+"""Backpropagation by formulas: a forward and a backward pass through a stack of networks.
 
-With z_l = W_l h_{l−1} + b_l, u_l = z_l or what normalisation makes of it, h_l = φ(u_l), and δ_l
-the gradient of the loss by z_l,
+With z_l = W_l h_{l−1} + b_l, u_l = z_l or normalised z_l, h_l = φ(u_l), and δ_l the gradient of the
+loss by z_l,
 
     δ_l = φ'(u_l) ⊙ W_{l+1}ᵀ δ_{l+1},   ∂/∂W_l = Σ_b δ_l h_{l−1}ᵀ,   ∂/∂b_l = Σ_b δ_l
 
-(Rumelhart, Hinton & Williams 1986). It computes what autograd does, in memory that every step
-uses again and without a graph, so a step of a small stack takes a fraction of the time. What
-has no formula here, normalisation, dropout and most φ, is differentiated by autograd, layer by
-layer.
+(Rumelhart, Hinton & Williams 1986). The results are those of autograd, but every step uses the
+same buffers and builds no graph, so a step of a small stack takes a fraction of the time. Hidden
+layers with normalisation, dropout or a φ without a formula are differentiated by autograd.
 
 >>> from deltaflow.nn.initializers import He
 >>> network = FullyConnected([2, 8, 1], nn.ReLU(), n_replicas=3)
 >>> network.initialize(He(), seeds=[0, 1, 2])
->>> x, by_hand = torch.ones(3, 5, 2), Backpropagation(network)
->>> output = by_hand.forward(x)
->>> by_hand.backward(torch.ones_like(output))
+>>> x, by_formula = torch.ones(3, 5, 2), Backpropagation(network)
+>>> output = by_formula.forward(x)
+>>> by_formula.backward(torch.ones_like(output))
 >>> gradient = network.layers[0].weight.grad
 >>> network.zero_grad()
 >>> network(x).sum().backward()
@@ -40,13 +39,13 @@ from deltaflow.nn.stacking import ByReplica
 
 @dataclass
 class LayerPass:
-    """What went through one layer: ``[R, B, …]`` each.
+    """The tensors of one layer in a pass, ``[R, B, …]`` each.
 
     Attributes:
         fed: the layer's input h_{l−1}.
-        z: its pre-activation, the linear layer's output; ``z.grad`` after the backward pass.
-        u: what φ was given: z, or what normalisation made of it; ``None`` without φ.
-        h: φ(u), ``None`` without φ.
+        z: the pre-activation, the output of the linear layer; the backward pass sets ``z.grad``.
+        u: the input of φ: z, or normalised z; ``None`` for the output layer.
+        h: φ(u); ``None`` for the output layer.
     """
 
     fed: Tensor
@@ -56,14 +55,14 @@ class LayerPass:
 
 
 class Backpropagation:
-    """Both passes through a network whose parameters stay where they are in memory.
+    """Computes both passes through a network whose parameters stay in the same memory.
 
     Args:
         network: R networks.
 
     Attributes:
-        passes: what went through each layer, input to output, last; the next pass of as many
-            samples overwrites it.
+        passes: the tensors of each layer in the last pass, input to output; the next pass with the
+            same number of samples overwrites them.
     """
 
     def __init__(self, network: FullyConnected) -> None:
@@ -71,19 +70,19 @@ class Backpropagation:
         self.passes: list[LayerPass] = []
         self._linears = [_Linear(linear) for linear in network.layers]
         self._hidden = [_hidden(network, layer) for layer in range(network.depth)]
-        self._rooms: dict[torch.Size, list[LayerPass]] = {}
+        self._buffers: dict[torch.Size, list[LayerPass]] = {}
 
     @torch.no_grad()
     def forward(self, x: Tensor, step: int = 0) -> Tensor:
-        """The output layer's z, ``[R, batch, n_outputs]``, in memory that is used again.
+        """The output layer's z, ``[R, batch, n_outputs]``, in a buffer that later passes overwrite.
 
         Args:
-            x: ``[R, batch, n_features]``.
-            step: of the training, which decides what is dropped.
+            x: inputs, ``[R, batch, n_features]``.
+            step: number of the training step, on which dropout depends.
         """
-        if x.shape not in self._rooms:
-            self._rooms[x.shape] = [linear.room(x) for linear in self._linears]
-        self.passes = self._rooms[x.shape]
+        if x.shape not in self._buffers:
+            self._buffers[x.shape] = [linear.make_buffers(x) for linear in self._linears]
+        self.passes = self._buffers[x.shape]
         h = x
         for linear, hidden, passed in zip(
             self._linears, [*self._hidden, None], self.passes, strict=True
@@ -99,7 +98,7 @@ class Backpropagation:
         """Set the gradient of every parameter.
 
         Args:
-            gradient: of the loss by what :meth:`forward` returned, in the same shape.
+            gradient: gradient of the loss by the result of :meth:`forward`, in the same shape.
         """
         delta = self.passes[-1].z.grad = gradient
         for layer in reversed(range(len(self._linears))):
@@ -113,9 +112,9 @@ class Backpropagation:
 
 
 def has_hooks(network: nn.Module) -> bool:
-    """Whether somebody listens to modules or gradients, whom autograd alone would call.
+    """Whether modules or parameters have hooks, which only autograd calls.
 
-    PyTorch tells of hooks nowhere but in attributes of its own.
+    PyTorch has no public way to ask for hooks, so private attributes are read.
     """
     of_modules = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     of_parameters = ("_backward_hooks", "_post_accumulate_grad_hooks")
@@ -125,7 +124,7 @@ def has_hooks(network: nn.Module) -> bool:
 
 
 class _Linear:
-    """A linear layer's parameters and gradients, as products need them."""
+    """A linear layer's parameters and gradients, in the layout that products need."""
 
     def __init__(self, linear: StackedLinear) -> None:
         self.parameters = linear.weight, linear.bias
@@ -135,14 +134,14 @@ class _Linear:
         self._gradients = tuple(torch.empty_like(p.detach()) for p in self.parameters)
         self._by_rows = self._gradients[0].is_contiguous()
 
-    def room(self, x: Tensor) -> LayerPass:
-        """Memory for what a batch makes of the layer."""
+    def make_buffers(self, x: Tensor) -> LayerPass:
+        """Make the buffers of the layer for a batch of the shape of ``x``."""
         z = x.new_empty(*x.shape[:2], self.weight.shape[-1])
         z.grad = torch.empty_like(z)
         return LayerPass(x, z)
 
     def set_gradients(self, fed: Tensor, delta: Tensor) -> None:
-        """Sum over the batch, as the loss does."""
+        """Set the gradients of weight and bias, summed over the batch."""
         weight, bias = self._gradients
         if self._by_rows:
             torch.bmm(delta.transpose(1, 2), fed, out=weight)
@@ -155,7 +154,7 @@ class _Linear:
 
 
 class _ByFormula:
-    """φ alone, one for each range of replicas."""
+    """A hidden layer with φ alone; each range of replicas has a φ with a formula."""
 
     def __init__(self, formulas: list[tuple[slice, Formula]]) -> None:
         self.formulas = formulas
@@ -169,42 +168,42 @@ class _ByFormula:
 
     def backward(self, passed: LayerPass) -> None:
         for phi, u, h, delta in self._each(passed.z, passed.h, passed.z.grad):
-            phi.pull_back(delta, u, h)
+            phi.multiply_by_slope(delta, u, h)
 
     def _each(self, *tensors: Tensor | None) -> Iterator[tuple[Any, ...]]:
-        for own, phi in self.formulas:
+        for replicas, phi in self.formulas:
             if len(self.formulas) == 1:
                 yield phi, *tensors
             else:
-                yield phi, *(cast(Tensor, tensor)[own] for tensor in tensors)
+                yield phi, *(cast(Tensor, tensor)[replicas] for tensor in tensors)
 
 
 class _ByAutograd:
-    """Normalisation, φ and dropout, with a graph from z to what the next layer is fed."""
+    """Normalisation, φ and dropout of a hidden layer, with a graph from z to the next input."""
 
     def __init__(self, network: FullyConnected, layer: int) -> None:
         self.normalization = network.normalizations[layer]
         self.phi = network.activations[layer]
         self.dropout = cast(StackedDropout, network.dropouts[layer])
         self.seeds = network.seeds
-        self._from: list[Tensor] = []  # z, γ, β
-        self._to: Tensor
+        self._inputs: list[Tensor] = []  # z, γ, β
+        self._output: Tensor
 
     def forward(self, passed: LayerPass, step: int) -> Tensor:
         z = passed.z.detach().requires_grad_()
         with torch.enable_grad():
             u = self.normalization(z)
             h = self.phi(u)
-            self._to = self.dropout(h, self.seeds, step)
-        self._from = [z, *self.normalization.parameters()]
+            self._output = self.dropout(h, self.seeds, step)
+        self._inputs = [z, *self.normalization.parameters()]
         passed.u, passed.h = u.detach(), h.detach()
-        return self._to.detach()
+        return self._output.detach()
 
     def backward(self, passed: LayerPass) -> None:
         delta = cast(Tensor, passed.z.grad)
-        found = torch.autograd.grad(self._to, self._from, delta)
+        found = torch.autograd.grad(self._output, self._inputs, delta)
         delta.copy_(found[0])
-        for parameter, gradient in zip(self._from[1:], found[1:], strict=True):
+        for parameter, gradient in zip(self._inputs[1:], found[1:], strict=True):
             parameter.grad = gradient
 
 

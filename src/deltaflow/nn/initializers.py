@@ -1,7 +1,7 @@
 """Initializers: distributions of the initial weights and biases, with their variances.
 
-An initializer gives the variance of a layer's entries, which theory needs, and draws them. Most
-are normal distributions, which only define the variance.
+An initializer defines the variance of a layer's entries, which theory needs, and draws the entries.
+Most are normal distributions, which define only the variance.
 
 >>> He().weight_variance(fan_in=50, fan_out=20)
 0.04
@@ -22,7 +22,7 @@ from deltaflow.system.errors import UserError
 
 Array = np.typing.NDArray[np.float64]
 
-_GREATEST = 1e18  # its square is still finite in single precision
+_GREATEST = 1e18  # the largest scale; its square is finite in single precision
 
 
 class Initializer(ABC):
@@ -54,11 +54,11 @@ class Torch(Initializer):
     """PyTorch's default: weight and bias uniform on ±1/√fan_in, variance 1/(3·fan_in)."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """1/(3·fan_in)."""
+        """The variance is 1/(3·fan_in)."""
         return 1 / (3 * fan_in)
 
     def bias_variance(self, fan_in: int) -> float:
-        """1/(3·fan_in), as for the weight."""
+        """The variance is 1/(3·fan_in), as for the weight."""
         return 1 / (3 * fan_in)
 
     def _entries(
@@ -73,7 +73,7 @@ class Xavier(Initializer):
     """Normal, variance 2/(fan_in + fan_out), zero bias (Glorot & Bengio 2010, eq. 12)."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """2/(fan_in + fan_out), a compromise that nearly keeps both signals' variance."""
+        """The variance is 2/(fan_in + fan_out), a compromise between z and δ."""
         return 2 / (fan_in + fan_out)
 
 
@@ -91,7 +91,7 @@ class He(Initializer):
         _check_scale("negative_slope", abs(self.negative_slope))
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """Gain²/fan_in with gain = √(2/(1 + α²))."""
+        """The variance is gain²/fan_in with gain = √(2/(1 + α²))."""
         return 2 / (1 + self.negative_slope**2) / fan_in
 
 
@@ -100,7 +100,7 @@ class LeCun(Initializer):
     """Normal, variance 1/fan_in, zero bias (LeCun et al. 1998, «Efficient BackProp», eq. 16)."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """1/fan_in: z has the same mean square as the inputs."""
+        """The variance is 1/fan_in: z has the same mean square as the inputs."""
         return 1 / fan_in
 
 
@@ -121,7 +121,7 @@ class Orthogonal(Initializer):
         _check_scale("gain", self.gain)
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """Gain²/max(fan_in, fan_out), the mean square of an entry."""
+        """The variance is gain²/max(fan_in, fan_out), the mean square of an entry."""
         return self.gain**2 / max(fan_in, fan_out)
 
     def draw(
@@ -151,20 +151,20 @@ class Normal(Initializer):
         _check_scale("sigma_b", self.sigma_b)
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """σ_w²/fan_in."""
+        """The variance is σ_w²/fan_in."""
         return self.sigma_w**2 / fan_in
 
     def bias_variance(self, fan_in: int) -> float:
-        """σ_b², independent of the layer's size."""
+        """The variance is σ_b², independent of the layer's size."""
         return self.sigma_b**2
 
 
 @dataclass(frozen=True)
 class Zeros(Initializer):
-    """All weights and biases 0, so all units of a layer stay equal in training."""
+    """Sets all weights and biases to 0, so all units of a layer stay equal in training."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """0."""
+        """The variance is 0."""
         return 0.0
 
 
@@ -197,7 +197,7 @@ def check_draw(initializer: Initializer, drawn: Any, fan_in: int, fan_out: int) 
 
     Args:
         initializer: the initializer that drew it.
-        drawn: what :meth:`Initializer.draw` returned.
+        drawn: the result of :meth:`Initializer.draw`.
         fan_in: inputs of the layer.
         fan_out: units of the layer.
 

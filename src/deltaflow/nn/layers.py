@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deltaflow.nn.random_streams import Stream, kept
+from deltaflow.nn.random_streams import Stream, keep_mask
 
 Plain = TypeVar("Plain", bound=nn.Module)
 
@@ -64,7 +64,7 @@ class StackedLinear(nn.Module):
 
 
 class StackedNormalization(nn.Module):
-    """Base of normalisations: holds γ and β, initially 1 and 0, which scale and shift each unit.
+    """Base of normalisations, with γ and β, initially 1 and 0, which scale and shift each unit.
 
     Args:
         n_units: N.
@@ -164,9 +164,9 @@ class StackedDropout(nn.Module):
         if not self.training or not np.any(self.rate):
             return h
         n = h.shape[1] * h.shape[2]
-        staying = kept(seeds, Stream.DROPOUT, step, self.layer, rate=self.rate, n=n)
+        mask = keep_mask(seeds, Stream.DROPOUT, step, self.layer, rate=self.rate, n=n)
         scale = torch.as_tensor(1 - np.asarray(self.rate)).to(h.device, h.dtype)
-        return h * torch.from_numpy(staying).to(h.device).view(h.shape) / scale.view(-1, 1, 1)
+        return h * torch.from_numpy(mask).to(h.device).view(h.shape) / scale.view(-1, 1, 1)
 
     def extra_repr(self) -> str:
         """The rate, as ``nn.Dropout`` prints it."""

@@ -35,15 +35,13 @@ def regression_metrics(prediction: Tensor, target: Tensor, task: Regression) -> 
     from torchmetrics.functional.regression import mean_squared_error, r2_score
 
     n_replicas, n_samples, n_targets = prediction.shape
-    predicted, wanted = (t.movedim(1, 0).reshape(n_samples, -1) for t in (prediction, target))
+    predicted, true = (t.movedim(1, 0).reshape(n_samples, -1) for t in (prediction, target))
     shape = (n_replicas, n_targets)
     if n_samples > 1:
-        r2 = r2_score(predicted, wanted, multioutput="raw_values").reshape(shape).mean(1)
+        r2 = r2_score(predicted, true, multioutput="raw_values").reshape(shape).mean(1)
     else:
         r2 = torch.full((n_replicas,), torch.nan, dtype=prediction.dtype, device=prediction.device)
-    errors = mean_squared_error(predicted, wanted, num_outputs=n_replicas * n_targets).reshape(
-        shape
-    )
+    errors = mean_squared_error(predicted, true, num_outputs=n_replicas * n_targets).reshape(shape)
     scale = torch.tensor(task.scale, dtype=errors.dtype, device=errors.device)
     scale = scale.view(-1, n_targets)
     scale = scale.repeat(len(errors) // len(scale), 1)

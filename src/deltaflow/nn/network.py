@@ -1,4 +1,4 @@
-"""The stacked network: R fully connected networks of one shape, trained side by side.
+"""The stacked network: R fully connected networks of one shape, trained together.
 
 The replica axis comes first everywhere: weight ``[R, fan_out, fan_in]``, bias
 ``[R, fan_out]``, activations ``[R, batch, features]``. Replicas never mix.
@@ -49,8 +49,8 @@ OUTPUT_ACTIVATIONS = {"softmax": nn.Softmax(dim=-1), "sigmoid": nn.Sigmoid(), "t
 class FullyConnected(nn.Module):
     """R replicas of a fully connected network.
 
-    A hidden layer is linear, normalised if asked for, then φ, then dropout if asked for; the
-    output layer is linear.
+    A hidden layer consists of a linear layer, normalisation (optional), φ and dropout (optional);
+    the output layer is linear.
 
     Args:
         sizes: number of features, of units of each hidden layer, and of outputs.
@@ -98,8 +98,8 @@ class FullyConnected(nn.Module):
             for fan_in, fan_out in itertools.pairwise(sizes)
         )
         hidden = sizes[1:-1]
-        quick = Tanh() if type(activation) is nn.Tanh else activation
-        self.activations = nn.ModuleList(copy.deepcopy(quick) for _ in hidden)
+        phi = Tanh() if type(activation) is nn.Tanh else activation
+        self.activations = nn.ModuleList(copy.deepcopy(phi) for _ in hidden)
         self.normalizations = nn.ModuleList(
             NORMALIZATIONS[normalization](size, n_replicas, dtype)
             if normalization
@@ -126,7 +126,7 @@ class FullyConnected(nn.Module):
 
     @property
     def n_replicas(self) -> int:
-        """R."""
+        """Number of replicas, R."""
         return len(self.layers[0].weight)
 
     @property
@@ -146,8 +146,8 @@ class FullyConnected(nn.Module):
         parameters' type, so they depend neither on the other layers nor on R.
 
         Args:
-            initializer: the distribution.
-            seeds: one per replica.
+            initializer: the distribution of weights and biases.
+            seeds: the seed of each replica.
 
         Raises:
             ValueError: if there are not R seeds.
@@ -194,7 +194,7 @@ class FullyConnected(nn.Module):
             r: index of the replica, 0 to R − 1.
 
         Returns:
-            ``nn.Linear`` layers and activations in turn, with copies of the weights, in the
+            ``nn.Linear`` layers and activations in order, with copies of the weights, in the
             same mode (training or evaluation).
 
         Raises:

@@ -12,8 +12,8 @@ are part of the losses, which is numerically stable.
 | regression    | refused  | refused                 | 1 output per target                   |
 
 The loss of one sample is the mean over its outputs, as in PyTorch, times the weight of its class
-if classes have any. Shapes: outputs
-``[R, B, n_outputs]``; targets ``[R, B]`` class indices, or ``[R, B, n_targets]`` numbers.
+if classes have weights. Shapes: outputs ``[R, B, n_outputs]``; targets ``[R, B]`` class indices, or
+``[R, B, n_targets]`` numbers.
 """
 
 from abc import ABC, abstractmethod
@@ -31,7 +31,7 @@ from deltaflow.system.errors import UserError
 
 
 class Objective(ABC):
-    """A loss, fitted to a task.
+    """Base of the losses; each instance is made for a task.
 
     Attributes:
         task: the task of the data.
@@ -123,14 +123,14 @@ class CrossEntropy(Objective):
         self.weights = class_weights(class_weight, _classes(task, "ce"))
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Log-softmax and negative log-likelihood in one."""
+        """The negative log-softmax of the class's logit, ``[R, B]``."""
         _check_shapes(output, (*target.shape, self.n_outputs), target)
         loss = functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
         return self._weighted(loss, target)
 
 
 class BinaryCrossEntropy(Objective):
-    """Sigmoid cross-entropy: one logit for two classes, else one against the rest.
+    """Sigmoid cross-entropy: one logit for two classes, otherwise one per class.
 
     Args:
         task: the task of the data.
@@ -148,7 +148,7 @@ class BinaryCrossEntropy(Objective):
         self.threshold = _probability(threshold)
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """−[y log σ(z) + (1 − y) log σ(−z)], the mean over the logits."""
+        """The mean over the logits of −[y log σ(z) + (1 − y) log σ(−z)], ``[R, B]``."""
         encoded = _encode(target, self.n_outputs, output.dtype)
         _check_shapes(output, encoded.shape, target)
         loss = functional.binary_cross_entropy_with_logits(output, encoded, reduction="none")
@@ -156,7 +156,7 @@ class BinaryCrossEntropy(Objective):
 
 
 class MeanSquaredError(Objective):
-    """Squared error, for regression and, as a lesson, for classes.
+    """Squared error, for a regression or, for demonstration, for classes.
 
     Args:
         task: the task of the data.
@@ -179,7 +179,7 @@ class MeanSquaredError(Objective):
             self.n_outputs = task.n_classes if target == "onehot" and task.n_classes > 2 else 1
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """(output − target)², the mean over the outputs."""
+        """The mean over the outputs of (output − target)², ``[R, B]``."""
         encoded = target
         if isinstance(self.task, Classification):
             encoded = _encode(target, self.n_outputs, output.dtype)
@@ -206,7 +206,7 @@ def _probability(threshold: float) -> float:
 
 
 def _encode(target: Tensor, n_outputs: int, dtype: torch.dtype) -> Tensor:
-    """Class indices as targets of the outputs: the index itself, or one-hot."""
+    """Encode class indices as targets of the outputs: the index itself, or one-hot."""
     if n_outputs == 1:
         return target.unsqueeze(-1).to(dtype)
     return functional.one_hot(target, n_outputs).to(dtype)

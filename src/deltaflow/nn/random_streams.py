@@ -1,7 +1,7 @@
 """Random numbers as functions of a seed, a stream and an index.
 
 A draw depends on the replica's seed, the stream, and an index (the layer, the epoch, or step and
-layer), and never on earlier draws. So replica r of a stack draws the same numbers as a lone run
+layer), and never on earlier draws. So replica r of a stack draws the same numbers as a single run
 with its seed, measuring cannot disturb training, and a resumed run needs no random state.
 
 NumPy draws all numbers on the CPU, whatever the accelerator. Weights and data use a PCG-64
@@ -92,13 +92,13 @@ def words(seeds: Sequence[int], stream: Stream, *index: int, n: int) -> Words:
 
 
 def permutations(seeds: Sequence[int], stream: Stream, *index: int, n: int) -> Integers:
-    """The numbers 0 to n − 1 in a random order for each of several replicas.
+    """Permutations of 0 to n − 1 for several replicas.
 
     Args:
         seeds: the seed of each replica.
-        stream: the purpose of the order.
+        stream: the purpose of the numbers.
         index: the index within the stream.
-        n: length of each order, below 2³².
+        n: length of each permutation, below 2³².
 
     Returns:
         ``[R, n]``.
@@ -108,18 +108,20 @@ def permutations(seeds: Sequence[int], stream: Stream, *index: int, n: int) -> I
     return (np.sort(keys, axis=1) & place).astype(np.int64)
 
 
-def kept(seeds: Sequence[int], stream: Stream, *index: int, rate: float | Shares, n: int) -> Truths:
-    """Decide at random which of n things are kept, for several replicas.
+def keep_mask(
+    seeds: Sequence[int], stream: Stream, *index: int, rate: float | Shares, n: int
+) -> Truths:
+    """Draw a random mask of kept entries for several replicas.
 
     Args:
         seeds: the seed of each replica.
         stream: the purpose of the numbers.
         index: the index within the stream.
-        rate: probability to drop a thing, at least 0 and below 1; ``[R]`` if replicas differ.
-        n: number of things per replica.
+        rate: probability to drop an entry, at least 0 and below 1; ``[R]`` if replicas differ.
+        n: number of entries per replica.
 
     Returns:
-        ``[R, n]``, bool; the probability is exact to 2⁻³².
+        ``[R, n]``, bool, true for kept entries; the probability is exact to 2⁻³².
     """
     halves = words(seeds, stream, *index, n=-(-n // 2)).astype("<u8").view("<u4")[:, :n]
     least = np.ceil(np.asarray(rate, dtype=np.float64) * 2.0**32).astype(np.uint32)

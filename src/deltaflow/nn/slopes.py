@@ -1,6 +1,7 @@
-"""Activations whose derivative is a formula of PyTorch's, worked out in memory that is given.
+"""Activations whose derivative PyTorch computes by a formula, written into given tensors.
 
-What is not among them is differentiated by autograd, at several times the cost of small layers.
+For other activations autograd computes the derivative, which takes several times as long in small
+layers.
 """
 
 from collections.abc import Callable
@@ -18,34 +19,30 @@ _ops: Any = torch.ops.aten
 
 @dataclass(frozen=True)
 class Formula:
-    """A φ and its derivative, both without a graph.
+    """A φ and its derivative, both computed without a graph.
 
     Attributes:
-        apply: writes φ(u) into the second tensor.
-        pull_back: multiplies the first tensor, a gradient by φ(u), by φ' where it stands. It is
-            given u and φ(u) as well.
+        apply: takes u and a tensor, into which it writes φ(u).
+        multiply_by_slope: takes the gradient by φ(u), which it multiplies by φ'(u) in place, u and
+            φ(u).
     """
 
     apply: Callable[[Tensor, Tensor], object]
-    pull_back: Callable[[Tensor, Tensor, Tensor], object]
+    multiply_by_slope: Callable[[Tensor, Tensor, Tensor], object]
 
 
 def formula(activation: nn.Module) -> Formula | None:
-    """How to work out φ and φ'; ``None`` if autograd has to.
-
-    Args:
-        activation: φ.
-    """
+    """The formula of φ and φ'; ``None`` if there is none and autograd is needed."""
     made = _FORMULAS.get(type(activation))
     return None if made is None else made(activation)
 
 
 def slope(activation: nn.Module, u: Tensor, h: Tensor) -> Tensor:
-    """φ'(u) entry by entry: what :func:`derivative` gives, by formula where there is one.
+    """φ'(u) entry by entry, as :func:`derivative` computes it, by a formula if there is one.
 
     Args:
         activation: φ.
-        u: where to take it, any shape.
+        u: the input of φ, any shape.
         h: φ(u).
 
     Returns:
@@ -55,7 +52,7 @@ def slope(activation: nn.Module, u: Tensor, h: Tensor) -> Tensor:
     if made is None:
         return derivative(activation, u)
     found = torch.ones_like(u)
-    made.pull_back(found, u, h)
+    made.multiply_by_slope(found, u, h)
     if u.numel() and u.amax().isnan():  # PyTorch's ReLU has a slope of 1 at NaN
         found.masked_fill_(u.isnan(), torch.nan)
     return found

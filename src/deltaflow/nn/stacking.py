@@ -7,7 +7,7 @@ updates a single network, or its state is loaded, the joined network changes, to
 >>> parts = [FullyConnected([4, 8, 3], phi, n_replicas=2) for phi in (nn.ReLU(), nn.Tanh())]
 >>> for part in parts:
 ...     part.initialize(He(), seeds=[0, 1])
->>> whole = joined(parts, [0, 1])
+>>> whole = joined_network(parts, [0, 1])
 >>> x = torch.ones(4, 16, 4)
 >>> torch.equal(whole(x)[2:], parts[1](x[2:]))
 True
@@ -65,18 +65,18 @@ class JoinedObjective(Objective):
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The loss of each sample, ``[R, B]``, by the objective of its replica."""
-        return torch.cat(self._of_each("sample_loss", output, target))
+        return torch.cat(self._call_each("sample_loss", output, target))
 
     def predict(self, output: Tensor) -> Tensor:
         """The predictions, by the objective of each replica."""
-        return torch.cat(self._of_each("predict", output))
+        return torch.cat(self._call_each("predict", output))
 
     def metrics(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The metrics of each replica, ``[R]``; they depend on the task alone."""
-        found = self._of_each("metrics", prediction, target)
+        found = self._call_each("metrics", prediction, target)
         return {name: torch.cat([one[name] for one in found]) for name in found[0]}
 
-    def _of_each(self, method: str, *tensors: Tensor) -> list[Any]:
+    def _call_each(self, method: str, *tensors: Tensor) -> list[Any]:
         pieces = zip(*(tensor.split(self.sizes) for tensor in tensors), strict=True)
         return [
             getattr(objective, method)(*piece)
@@ -84,8 +84,8 @@ class JoinedObjective(Objective):
         ]
 
 
-def joined(networks: Sequence[FullyConnected], kinds: Sequence[Hashable]) -> FullyConnected:
-    """Join networks to one; their parameters become views of the joined network's.
+def joined_network(networks: Sequence[FullyConnected], kinds: Sequence[Hashable]) -> FullyConnected:
+    """Join networks into one; their parameters become views of the joined network's.
 
     Args:
         networks: initialised networks with the same sizes, normalisation, output activation and
@@ -107,8 +107,8 @@ def joined(networks: Sequence[FullyConnected], kinds: Sequence[Hashable]) -> Ful
         normalization=first.normalization,
     ).to(first.layers[0].weight.device)
     whole.seeds = tuple(seed for network in networks for seed in network.seeds)
-    _share(whole, networks, n_replicas)
-    ranges = alike(kinds, n_replicas)
+    _share_memory(whole, networks, n_replicas)
+    ranges = merged_ranges(kinds, n_replicas)
     whole.trait_ranges = [(size, networks[i].traits) for i, size in ranges]
     if len(ranges) > 1:
         whole.activations = nn.ModuleList(
@@ -125,19 +125,21 @@ def joined(networks: Sequence[FullyConnected], kinds: Sequence[Hashable]) -> Ful
     return whole
 
 
-def piece(network: FullyConnected, replicas: slice) -> FullyConnected:
-    """Make a network of some replicas; its parameters are views of the whole network's."""
+def network_slice(network: FullyConnected, replicas: slice) -> FullyConnected:
+    """Make a network of some replicas; its parameters are views of the stack's."""
     views: dict[int, Any] = {id(p): nn.Parameter(p.data[replicas]) for p in network.parameters()}
     views |= {id(buffer): buffer[replicas] for buffer in network.buffers()}
     part = copy.deepcopy(network, views)
     part.seeds = network.seeds[replicas]
-    part.trait_ranges = within(network.trait_ranges, replicas)
+    part.trait_ranges = cut_ranges(network.trait_ranges, replicas)
     for layer, phi in enumerate(part.activations):
         if isinstance(phi, ByReplica):
-            kept = within(list(zip(phi.sizes, phi.functions, strict=True)), replicas)
-            functions = [function for _, function in kept]
+            selected = cut_ranges(list(zip(phi.sizes, phi.functions, strict=True)), replicas)
+            functions = [function for _, function in selected]
             part.activations[layer] = (
-                functions[0] if len(kept) == 1 else ByReplica(functions, [n for n, _ in kept])
+                functions[0]
+                if len(selected) == 1
+                else ByReplica(functions, [n for n, _ in selected])
             )
     for dropout in cast(Iterable[StackedDropout], part.dropouts):
         if isinstance(dropout.rate, np.ndarray):
@@ -145,21 +147,23 @@ def piece(network: FullyConnected, replicas: slice) -> FullyConnected:
     return part
 
 
-def objective_of(objective: Objective, replicas: slice) -> Objective:
-    """The objective of some replicas."""
+def objective_slice(objective: Objective, replicas: slice) -> Objective:
+    """Make the objective of some replicas of a stack."""
     if not isinstance(objective, JoinedObjective):
-        return _later(objective, replicas.start)
+        return _without_first(objective, replicas.start)
     starts = list(itertools.accumulate(objective.sizes, initial=0))[:-1]
     placed = zip(objective.objectives, starts, strict=True)
-    kept = within(list(zip(objective.sizes, placed, strict=True)), replicas)
-    objectives = [_later(one, max(replicas.start - start, 0)) for _, (one, start) in kept]
-    if len(kept) == 1:
+    selected = cut_ranges(list(zip(objective.sizes, placed, strict=True)), replicas)
+    objectives = [
+        _without_first(one, max(replicas.start - start, 0)) for _, (one, start) in selected
+    ]
+    if len(selected) == 1:
         return objectives[0]
-    return JoinedObjective(objectives, [n for n, _ in kept])
+    return JoinedObjective(objectives, [n for n, _ in selected])
 
 
-def _later(objective: Objective, n_replicas: int) -> Objective:
-    """The objective without its first ``n_replicas``: its weights begin with a later fold."""
+def _without_first(objective: Objective, n_replicas: int) -> Objective:
+    """The objective without its first ``n_replicas``: its class weights start at a later fold."""
     if not n_replicas or objective.weights is None or objective.weights.ndim == 1:
         return objective
     rest = copy.copy(objective)
@@ -167,7 +171,7 @@ def _later(objective: Objective, n_replicas: int) -> Objective:
     return rest
 
 
-def within(ranges: Sequence[tuple[int, Item]], replicas: slice) -> list[tuple[int, Item]]:
+def cut_ranges(ranges: Sequence[tuple[int, Item]], replicas: slice) -> list[tuple[int, Item]]:
     """Cut consecutive ranges of replicas to a slice.
 
     Args:
@@ -177,7 +181,7 @@ def within(ranges: Sequence[tuple[int, Item]], replicas: slice) -> list[tuple[in
     Returns:
         The size of the part inside the slice, and the item, of each range that overlaps it.
 
-    >>> within([(2, "a"), (3, "b"), (4, "c")], slice(1, 4))
+    >>> cut_ranges([(2, "a"), (3, "b"), (4, "c")], slice(1, 4))
     [(1, 'a'), (2, 'b')]
     """
     ends = list(itertools.accumulate(size for size, _ in ranges))
@@ -188,13 +192,17 @@ def within(ranges: Sequence[tuple[int, Item]], replicas: slice) -> list[tuple[in
     return [(size, item) for size, (_, item) in zip(sizes, ranges, strict=True) if size > 0]
 
 
-def alike(kinds: Sequence[Hashable], sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Merge neighbours of one kind.
+def merged_ranges(kinds: Sequence[Hashable], sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Merge neighbours of the same kind.
+
+    Args:
+        kinds: the kind of each item.
+        sizes: the size of each item.
 
     Returns:
         For each group of neighbours, the index of the first and the sum of the sizes.
 
-    >>> alike(["a", "a", "b"], [2, 3, 4])
+    >>> merged_ranges(["a", "a", "b"], [2, 3, 4])
     [(0, 5), (2, 4)]
     """
     groups = itertools.groupby(range(len(kinds)), key=lambda i: kinds[i])
@@ -202,7 +210,7 @@ def alike(kinds: Sequence[Hashable], sizes: Sequence[int]) -> list[tuple[int, in
     return [(group[0], sum(sizes[i] for i in group)) for group in members]
 
 
-def _share(whole: nn.Module, parts: Sequence[nn.Module], sizes: Sequence[int]) -> None:
+def _share_memory(whole: nn.Module, parts: Sequence[nn.Module], sizes: Sequence[int]) -> None:
     """Copy the parameters and buffers of parts into the whole, and make them views of it."""
     named = [dict(itertools.chain(part.named_parameters(), part.named_buffers())) for part in parts]
     for name, tensor in itertools.chain(whole.named_parameters(), whole.named_buffers()):

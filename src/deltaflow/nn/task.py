@@ -39,7 +39,7 @@ class Regression:
     Attributes:
         targets: the names of the targets, by index.
         scale: what each target was divided by when it was standardised, in the units of the data;
-            1 if it was not. If folds differ, the scales of all folds, one fold after another.
+            1 if it was not. If folds differ, the scales of all folds in order.
     """
 
     targets: tuple[str, ...]

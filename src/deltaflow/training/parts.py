@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import TypeVar, cast
 
 import torch
@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from deltaflow.nn.backpropagation import Backpropagation
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
-from deltaflow.nn.stacking import objective_of, piece
+from deltaflow.nn.stacking import network_slice, objective_slice
 from deltaflow.training.contracts import check_gradient, check_shape, check_type
 
 _PART_BYTES = 6 * 2**20  # weights and activations; for smaller parts, overhead dominates
@@ -30,6 +30,7 @@ _MULTIPLE = 2  # of the number of parts, so that 2 threads end together
 Result = TypeVar("Result")
 Batch = tuple[Tensor, Tensor]
 Outputs = dict[str, Tensor]
+Parameters = list[nn.Parameter]
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Updates:
     replicas: slice
     optimizer: Optimizer
     within: slice
-    views: list[nn.Parameter]
+    views: Parameters
     scheduler: LRScheduler | None = None
     given: dict[int, Tensor | None] = field(default_factory=dict)
 
@@ -77,7 +78,7 @@ class Part:
     updates: list[Updates] = field(default_factory=list)
 
     @cached_property
-    def parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> Parameters:
         """The network's parameters, cached because collecting them takes time."""
         return list(self.network.parameters())
 
@@ -123,9 +124,7 @@ class Part:
             check_gradient(sample_loss)
         return {"sample_loss": sample_loss, "prediction": prediction, "target": target}
 
-    def add_optimizer(
-        self, replicas: slice, make: Callable[[list[nn.Parameter]], Optimizer]
-    ) -> Updates:
+    def add_optimizer(self, replicas: slice, make: Callable[[Parameters], Optimizer]) -> Updates:
         """Add an optimizer of some replicas.
 
         Args:
@@ -207,13 +206,14 @@ def split_into_parts(
         n_parts: number of parts.
         by_formula: whether :class:`Backpropagation` computes the gradients, instead of autograd.
     """
-    n_replicas = network.n_replicas
     if n_parts == 1:
-        parts = [Part(slice(0, n_replicas), network, objective)]
+        parts = [Part(slice(0, network.n_replicas), network, objective)]
     else:
-        ends = [n_replicas * i // n_parts for i in range(n_parts + 1)]
-        slices = [slice(*pair) for pair in pairwise(ends)]
-        parts = [Part(own, piece(network, own), objective_of(objective, own)) for own in slices]
+        ends = [network.n_replicas * i // n_parts for i in range(n_parts + 1)]
+        parts = [
+            Part(own, network_slice(network, own), objective_slice(objective, own))
+            for own in starmap(slice, pairwise(ends))
+        ]
     for part in parts if by_formula else []:
         part.backpropagation = Backpropagation(part.network)
     return parts

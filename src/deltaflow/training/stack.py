@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
-from deltaflow.nn.stacking import JoinedObjective, alike, joined
+from deltaflow.nn.stacking import JoinedObjective, joined_network, merged_ranges
 from deltaflow.training.module import StackedModule
 from deltaflow.training.slices import OptimizerOfSlices, optimizers_of_slices
 from deltaflow.training.states import State, state_of
@@ -44,11 +44,11 @@ class Stack(StackedModule):
         self.slices = [slice(end - size, end) for end, size in zip(ends, self._sizes, strict=True)]
 
         def ranges(part: str) -> list[tuple[int, int]]:
-            return alike([kind[part] for kind in kinds], self._sizes)
+            return merged_ranges([kind[part] for kind in kinds], self._sizes)
 
         losses = ranges("loss")
         super().__init__(
-            joined([run.network for run in runs], [kind["activation"] for kind in kinds]),
+            joined_network([run.network for run in runs], [kind["activation"] for kind in kinds]),
             JoinedObjective([runs[i].objective for i, _ in losses], [n for _, n in losses]),
             runs[0].optimizer,
             patience=None if runs[0].waiting is None else runs[0].waiting.patience,
