@@ -20,7 +20,7 @@ _DISTANCES = (0.02, 0.06, 0.1, 0.14, 0.18, 0.24, 0.3, 0.36, 0.42)
 
 
 def box_near(point: tuple[float, float], size: tuple[float, float], occupied: Iterable[Box]) -> Box:
-    """A box close to a point, which overlaps no occupied box unless all candidates do.
+    """The box nearest to a point that overlaps no occupied box; if all do, the nearest.
 
     Args:
         point: the point (x, y).

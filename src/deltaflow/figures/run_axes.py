@@ -17,7 +17,7 @@ from deltaflow.figures.canvas import TextCachingCanvas
 
 
 class RunAxes:
-    """A figure with empty axes.
+    """Holds a figure and its axes, on which one picture after another is drawn.
 
     The margins are fixed, because a layout that measures texts takes as long as all the drawing.
 

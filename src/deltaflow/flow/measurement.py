@@ -120,7 +120,7 @@ def _backward(linear: StackedLinear, delta_norms: Tensor, norm: Tensor) -> dict[
 def _by_sample(
     linear: StackedLinear, second_moment: Tensor, norm: Tensor, n_samples: int
 ) -> dict[str, Tensor | None]:
-    """The quantities of single samples' gradients, whose second moment is ``[R]``."""
+    """The quantities of single samples' gradients, ``[R]`` each; no noise for one sample."""
     trace = signal = None
     if n_samples > 1:
         trace, signal = kernels.gradient_noise(second_moment, norm, n_samples)

@@ -73,7 +73,7 @@ class Xavier(Initializer):
     """Normal, variance 2/(fan_in + fan_out), zero bias (Glorot & Bengio 2010, eq. 12)."""
 
     def weight_variance(self, fan_in: int, fan_out: int) -> float:
-        """The variance is 2/(fan_in + fan_out), a compromise between z and δ."""
+        """The variance is 2/(fan_in + fan_out), which nearly keeps those of z and δ."""
         return 2 / (fan_in + fan_out)
 
 

@@ -110,7 +110,7 @@ class StackedModule(EndingReplicas):
         return self.has_slice_optimizers or self.parts[0].backpropagation is not None
 
     def make_parts(self, into_several: bool = True) -> None:
-        """Make the parts; on a CPU in one floating type they compute gradients without autograd.
+        """Make the parts; on a CPU in single or double precision they use Backpropagation.
 
         Args:
             into_several: whether a large stack may be divided into several parts.

@@ -121,7 +121,7 @@ class Stack(StackedModule):
         self._end_replicas(ends)
 
     def copy_to_runs(self) -> None:
-        """Copy the weights and the buffers of ended replicas into the module of each run."""
+        """Copy the weights of each run, and which replicas have ended, into its module."""
         whole = self._tensors()
         for run, replicas in zip(self.runs, self.slices, strict=True):
             for name, tensor in chain(run.network.named_parameters(), run.network.named_buffers()):

@@ -65,7 +65,7 @@ def restore_schedule(update: Updates, state: dict[str, Any], number: int) -> Non
         state = state[_EACH][number]
         for group, rate in zip(update.optimizer.param_groups, state["_last_lr"], strict=True):
             group["lr"] = rate
-    update.scheduler.load_state_dict(deepcopy(state))  # other updates are restored from it, too
+    update.scheduler.load_state_dict(deepcopy(state))  # other optimizers are restored from it, too
 
 
 def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> None:
