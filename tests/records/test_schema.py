@@ -1,3 +1,4 @@
+import numpy as np
 import polars as pl
 import pytest
 
@@ -58,6 +59,19 @@ def test_what_varies_has_columns_after_the_overrides():
     at = names.index("overrides")
     assert names[at + 1 : at + 3] == ["activation", "network.depth"]
     assert [name for name in names if name in RUNS.types] == list(RUNS.types)
+
+
+def test_rows_are_sorted_by_the_key_unless_they_are_already():
+    seed, step, layer = np.indices((2, 3, 2)).reshape(3, -1)
+    data = {"seed": seed, "step": step, "layer": layer + 1, "fan_in": seed + 4, "fan_out": seed + 3}
+    ordered = LAYERS.frame(data)
+    assert LAYERS.sort(ordered) is ordered
+    for seeds in range(20):
+        mixed = ordered.sample(fraction=1, shuffle=True, seed=seeds)
+        assert LAYERS.sort(mixed).equals(ordered)
+    twice = pl.concat([ordered[:3], ordered[2:]])
+    assert LAYERS.sort(twice).equals(twice.sort(LAYERS.key))
+    assert LAYERS.sort(LAYERS.frame({})).is_empty()
 
 
 def test_what_varies_takes_no_other_columns_name():
