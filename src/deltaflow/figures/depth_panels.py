@@ -112,9 +112,8 @@ def _note_zeros(axes: Axes, logs: pl.DataFrame) -> None:
     if notes:
         text = ",\n".join(notes) + ": left out"
         heights = np.asarray(axes.lines[0].get_ydata() if axes.lines else [0, 0], float)
-        y, va = (
-            (0.98, "top") if heights[0] < heights[-1] else (0.02, "bottom")
-        )  # away from the lines
+        # The text is in the left corner that is farther from the lines.
+        y, va = (0.98, "top") if heights[0] < heights[-1] else (0.02, "bottom")
         axes.text(0.02, y, text, transform=axes.transAxes, fontsize=8, color=QUIET, va=va)
 
 
