@@ -34,15 +34,26 @@ def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> 
 
     >>> slug(["network.depth", "data.path"], 3, ["n_seeds=9", "network.depth=5", "data.path=/my t"])
     '3_depth=5,path=-my-t'
+    >>> slug(["optimizer.lr"], 10, ["optimizer.lr=0.011000000000000001"])  # of a range of floats
+    '10_lr=0.011'
     """
     own = [o for o in overrides if not _key(o).startswith("sweep.")]
     chosen = [o for o in own if _key(o) in varied] or own
     ends = [_key(o).rpartition(".")[2] for o in chosen]
     brief = [
-        o.lstrip("+") if ends.count(end) > 1 else f"{end}={o.partition('=')[2]}"
+        f"{o.lstrip('+').partition('=')[0] if ends.count(end) > 1 else end}={_value(o)}"
         for o, end in zip(chosen, ends, strict=True)
     ]
     return _cut(f"{number}_{_readable(','.join(brief))}")
+
+
+def _value(override: str) -> str:
+    """The value of an override, a number to 12 digits."""
+    value = override.partition("=")[2]
+    try:
+        return f"{float(value):.12g}" if "." in value and len(value) > 12 else value
+    except ValueError:
+        return value
 
 
 def unique_name(overrides: str = "", kind: str = "") -> str:
