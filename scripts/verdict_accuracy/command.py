@@ -53,13 +53,22 @@ def main(arguments: Sequence[str]) -> None:
             console=console(stderr=True),
         )
     ]  # fmt: skip
-    show(console(), judged, markdown=settings.format == "markdown")
+    show(console(), judged, settings.advice, markdown=settings.format == "markdown")
     if not all(case.is_right for case in judged):
         raise SystemExit(1)
 
 
-def show(out: Console, judged: Sequence[Judged], markdown: bool = False) -> None:
-    """Print a row for each recipe, then what went wrong."""
+def show(
+    out: Console, judged: Sequence[Judged], with_advice: bool = True, markdown: bool = False
+) -> None:
+    """Print a summary, and a row for each recipe.
+
+    Args:
+        out: the console to print on.
+        judged: the networks with their findings.
+        with_advice: whether the advice of the findings was tried.
+        markdown: whether to print the table in Markdown.
+    """
     faulty = [case for case in judged if not case.network.recipe.is_healthy]
     sound = [case for case in judged if case.network.recipe.is_healthy]
     helped = [case for case in faulty if case.is_helped]
@@ -72,13 +81,20 @@ def show(out: Console, judged: Sequence[Judged], markdown: bool = False) -> None
         table.add_row(
             recipe.name,
             f"{len(cases) - len(wrong)} of {len(cases)}",
-            "–" if recipe.is_healthy else f"{sum(c.is_helped for c in cases)} of {len(cases)}",
+            "–"
+            if recipe.is_healthy or not with_advice
+            else f"{sum(c.is_helped for c in cases)} of {len(cases)}",
             ", ".join(dict.fromkeys(wrong)),
         )
-    out.print(
-        f"{sum(case.is_right for case in faulty)} of {len(faulty)} faults are the first finding; "
+    tried = (
         f"advice helps {len(helped)} of {len(faulty)}, the first one alone "
         f"{sum(case.is_helped_at_once for case in faulty)}; "
+        if with_advice
+        else ""
+    )
+    out.print(
+        f"{sum(case.is_right for case in faulty)} of {len(faulty)} faults are the first finding; "
+        f"{tried}"
         f"{sum(case.is_right for case in sound)} of {len(sound)} healthy networks have none.\n"
     )
     out.print(table)
