@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import deltaflow
 from deltaflow.records import Summary, summary_of
 
 _LIBRARIES = ("deltaflow", "torch", "lightning", "hydra-core", "numpy", "polars")
@@ -59,7 +60,7 @@ def _versions() -> Mapping[str, str]:
 
 @cache  # all runs of a sweep have the same commit
 def _git_commit() -> str | None:
-    checkout = Path(__file__).parents[2]
+    checkout = Path(deltaflow.__file__).parents[2]
     if not (checkout / "src" / "deltaflow").exists():  # an installed package has no commit
         return None
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40",
