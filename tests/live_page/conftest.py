@@ -2,8 +2,7 @@
 
 import pytest
 
-from visiting import listening
-from waiting import wait_until
+from visiting import listening, wait_until_left
 
 
 @pytest.fixture
@@ -60,5 +59,5 @@ def visit(served, browser):
     yield opened
     for window in windows:
         window.close()
-    wait_until(lambda: not pages.open)
+    wait_until_left(pages)
     assert noise == []

@@ -6,7 +6,7 @@ import pytest
 from deltaflow import load_run
 from deltaflow.live_page.lessons import LESSONS
 from running import run
-from visiting import button, frames, only, shown
+from visiting import button, frames, only, shown, wait_until_left
 from waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -145,7 +145,7 @@ def test_visitors_are_apart_and_few(visit, served):
     trainings = [page.training for page in pages.open]
     first.close()
     second.close()
-    wait_until(lambda: not pages.open)
+    wait_until_left(pages)
     assert all(one._closed for one in trainings)
 
 

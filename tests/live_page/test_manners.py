@@ -8,7 +8,7 @@ import pytest
 from deltaflow.live_page.lessons import LESSONS
 from deltaflow.live_page.server import Pages
 from deltaflow.live_page.settings import PageSettings
-from visiting import answers, button, focus, listening, only, place, shown
+from visiting import answers, button, focus, listening, only, place, shown, wait_until_left
 from waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -76,6 +76,7 @@ def test_a_tab_that_is_closed_frees_its_session(visit, served):
     page = only(served)
     assert sessions() == 1
     tab.close()
+    wait_until_left(served[0])
     wait_until(lambda: not sessions())
     assert page not in served[0].open
     page.training._thread.join(60)

@@ -3,7 +3,11 @@
 import socket
 from contextlib import contextmanager
 
+import panel
+
 from waiting import wait_until
+
+_SLOWEST = 600_000  # milliseconds that a tab may take to connect
 
 
 @contextmanager
@@ -11,14 +15,26 @@ def listening(pages, address="127.0.0.1"):
     """Serves pages meanwhile, at a port that it tells."""
     with socket.create_server((address, 0)) as free:
         port = free.getsockname()[1]
-    soon = {  # after a tab is closed; and one may take so long to connect
+    often = {
         "check_unused_sessions_milliseconds": 200,
-        "unused_session_lifetime_milliseconds": 5_000,
+        "unused_session_lifetime_milliseconds": _SLOWEST,
     }
-    server = pages.serve(port, address, show=False, threaded=True, **soon)
+    server = pages.serve(port, address, show=False, threaded=True, **often)
     wait_until(lambda: answers("127.0.0.1", port))
     yield port
     server.stop()
+
+
+def wait_until_left(pages):
+    """Wait until the sessions of closed tabs are discarded, as they are after some seconds."""
+    _keep_unused(1)
+    wait_until(lambda: not pages.open)
+    _keep_unused(_SLOWEST)
+
+
+def _keep_unused(milliseconds):
+    for server, *_ in panel.state._servers.values():
+        server._tornado._unused_session_lifetime_milliseconds = milliseconds
 
 
 def answers(address, port):
