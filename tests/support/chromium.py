@@ -12,6 +12,11 @@ import synthetic
 from deltaflow.page import html
 
 SECTIONS = ("profiles", "heatmaps", "curves", "decay", "effects")
+_UNUSED = (  # what Playwright itself turns off, and the pages under the address bar of each window
+    "DestroyProfileOnBrowserClose", "HttpsUpgrades", "MediaRouter", "NetworkTimeServiceQuerying",
+    "OptimizationHints", "PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning",
+    "WebUIOmniboxAimPopup", "WebUIOmniboxPopup",
+)  # fmt: skip
 
 
 class Chromium:
@@ -116,7 +121,7 @@ def launched():
     if not Path(path).exists():
         player.stop()
         _lack("there is no Chromium: install one, or run `playwright install chromium`")
-    flags = ["--no-sandbox", "--process-per-site"]
+    flags = ["--no-sandbox", "--process-per-site", f"--disable-features={','.join(_UNUSED)}"]
     return player, player.chromium.launch(executable_path=path, args=flags)
 
 
