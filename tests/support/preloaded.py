@@ -4,10 +4,12 @@ No thread may run by then, so nothing is trained and no table read.
 """
 
 import gc
+import weakref
 from importlib import import_module
 from pathlib import Path
 
 import PIL.Image
+import torch.library
 
 from deltaflow.config.composition import compose_run
 
@@ -37,4 +39,7 @@ for _name in (  # what a run or a sweep imports when it needs it
     import_module(_name)
 PIL.Image.preinit()
 compose_run([], Path())
+for _finalizer in weakref.finalize._registry:  # torch's operators die with the process, unsorted
+    if _finalizer.peek()[1] is torch.library._del_library:
+        _finalizer.atexit = False
 gc.freeze()  # nor does a command look for rubbish in what it has from here
