@@ -1,7 +1,7 @@
 """A run, or a sweep, that is killed at random moments and goes on.
 
-``python tests/support/killed_run.py 50`` kills a run fifty times, ``… 50 300 sweep`` the runs of a
-stack, each process within three hundred changes of its files, and ``… 50 300 folds`` one with
+``python tests/support/killed_run.py 50`` kills a run fifty times, ``… 50 150 sweep`` the runs of a
+stack, each process within 150 changes of its files, and ``… 50 150 folds`` one with
 folds and early stopping. ``PYTHONPATH=scripts … 20 1000 benchmark`` kills the benchmark's sweep of
 48 runs exactly twenty times, by turns at a moment of the clock and before a change of a file, and
 a fifth of the times while it writes its report.
@@ -29,7 +29,7 @@ from traps import at_change
 SETTINGS = [
     "data=moons", "data.n_samples=100", "n_seeds=2", "network.width=8", "network.dropout=0.2",
     "network.normalization=batch", "optimizer=adam", "scheduler=cosine", "logger=none",
-    "trainer.max_epochs=20", "trainer.checkpoint_every=0", "diagnostics.flush_seconds=0",
+    "trainer.max_epochs=10", "trainer.checkpoint_every=0", "diagnostics.flush_seconds=0",
 ]  # fmt: skip
 _OF_REPORT = 35  # changes of files that a report makes, at least
 _REPORT = "runs.parquet", "runs.csv", "report.html", "figures"
@@ -207,7 +207,7 @@ KINDS = {
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
-        n_kills, changes, kind = [*sys.argv[1:], *("50", "300", "run")[len(sys.argv) - 1 :]]
+        n_kills, changes, kind = [*sys.argv[1:], *("50", "150", "run")[len(sys.argv) - 1 :]]
         train = KINDS[kind]
         if kind == "benchmark":
             began = time.monotonic()
