@@ -102,37 +102,41 @@ def layer_histograms(
         TensorBoard's ``Summary``; a layer without a finite entry has no histogram.
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from torch.utils.tensorboard.summary import make_histogram
 
     values = []
     pairs = zip(network.layers, gradients, strict=True)
     for layer, (linear, gradient) in enumerate(pairs, start=1):
         for name, entries in (("weight", linear.weight), ("weight_grad", gradient)):
-            finite = _finite(entries, active)
-            if finite.size:
-                tag = layer_tag(name, layer)
-                histogram = make_histogram(finite, _bins(finite))
-                values.append(Summary.Value(tag=tag, histo=histogram))
+            if entries is not None and len(finite := _finite(entries.detach()[active])):
+                values.append(Summary.Value(tag=layer_tag(name, layer), histo=_histogram(finite)))
     return Summary(value=values)
 
 
-def _finite(entries: Tensor | None, active: Tensor) -> np.ndarray:
-    if entries is None:
-        return np.empty(0)
-    kept = entries.detach()[active].flatten().cpu().double().numpy()
-    finite: np.ndarray = kept[np.abs(kept) <= _LARGEST]  # False for NaN
-    return finite
+def _finite(entries: Tensor) -> Tensor:
+    """The entries of which max − min cannot overflow, ``[n]``, in double precision."""
+    flat = entries.flatten().cpu().double()
+    if flat.numel() and not flat.norm(torch.inf) <= _LARGEST:  # NaN if an entry is NaN
+        flat = flat[flat.abs() <= _LARGEST]
+    return flat
 
 
-def _bins(values: np.ndarray) -> Any:
-    """Bins of equal width, from the smallest value to the largest.
+def _histogram(values: Tensor) -> Any:
+    """TensorBoard's ``HistogramProto``, with bins from the smallest value to the largest."""
+    from tensorboard.compat.proto.summary_pb2 import HistogramProto
 
-    Returns:
-        The number of bins, with which NumPy counts without sorting; the edges themselves if they
-        are so close that some are equal.
-    """
-    low, high = values.min(), values.max()
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, N_BINS + 1)
-    return N_BINS if (np.diff(edges) > 0).all() else edges
+    low, high = (float(value) for value in values.aminmax())
+    margin = 0.5 if low == high else 0.0
+    edges = torch.from_numpy(np.linspace(low - margin, high + margin, N_BINS + 1))
+    if (edges.diff() > 0).all():
+        counts, _ = torch.histogram(values, N_BINS, range=(low - margin, high + margin))
+    else:  # the values are so close that some edges are equal
+        counts = torch.from_numpy(np.histogram(values, edges)[0])
+    return HistogramProto(
+        min=low,
+        max=high,
+        num=len(values),
+        sum=float(values.sum()),
+        sum_squares=float(values.dot(values)),
+        bucket_limit=edges.tolist(),
+        bucket=[0.0, *counts.tolist()],  # nothing is below the first edge
+    )
