@@ -18,6 +18,7 @@ from deltaflow.nn.stacking import (
 )
 from deltaflow.nn.task import Classification
 from deltaflow.training import parts as in_parts
+from deltaflow.training.workers import Workers
 from running import run
 
 R = 5
@@ -38,18 +39,17 @@ def network_of(phi, n_replicas, dropout=0.0):
 def test_a_run_in_parts_is_the_run_as_a_whole(optimizer, tolerance, tmp_path, monkeypatch):
     settings = [*SETTINGS, f"optimizer={optimizer}"]
     whole = run(settings, tmp_path / "whole")
-    threads = set()
+    starts = set()
     evaluate_with_gradients = in_parts.Part.evaluate_with_gradients
 
-    def watched(*arguments):
-        threads.add(threading.get_ident())
-        return evaluate_with_gradients(*arguments)
+    def watched(part, *arguments):
+        starts.add(part.replicas.start)
+        return evaluate_with_gradients(part, *arguments)
 
     monkeypatch.setattr(in_parts, "_PART_BYTES", 2000)
     monkeypatch.setattr(in_parts.Part, "evaluate_with_gradients", watched)
     cut = run([*settings, "trainer.threads=2"], tmp_path / "cut")
-    assert len(threads) > 0
-    assert threading.get_ident() not in threads
+    assert len(starts) > 1
     found, expected = cut.network.state_dict(), whole.network.state_dict()
     for name, theirs in expected.items():
         torch.testing.assert_close(found[name], theirs, rtol=tolerance, atol=1e-12)
@@ -114,15 +114,30 @@ def test_small_stacks_are_one_part_and_large_ones_are_cut(width, n_replicas, n_p
     assert in_parts.number_of_parts(network, 16) == n_parts
 
 
-def test_what_one_part_raises_is_raised():
+def test_the_first_error_of_several_parts_is_raised():
     parts = in_parts.split_into_parts(network_of(nn.Tanh(), 4), CrossEntropy(TASK), 2)
 
     def do(part):
         raise ArithmeticError(part.replicas.start)
 
-    workers = in_parts.Workers()
+    workers = Workers()
     with workers.threads(2), pytest.raises(ArithmeticError, match="0"):
         workers.each(parts, do)
+
+
+@pytest.mark.parametrize("with_gradients", [True, False])
+def test_threads_work_at_the_same_time_and_results_are_in_order(with_gradients):
+    parts = in_parts.split_into_parts(network_of(nn.Tanh(), 6), CrossEntropy(TASK), 6)
+    both_are_here = threading.Barrier(2)
+
+    def do(part):
+        both_are_here.wait(timeout=600)
+        return part.replicas.start, torch.is_grad_enabled()
+
+    workers = Workers()
+    with workers.threads(2), torch.set_grad_enabled(with_gradients):
+        found = workers.each(parts, do)
+    assert found == [(start, with_gradients) for start in range(6)]
 
 
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])

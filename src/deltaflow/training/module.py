@@ -26,6 +26,7 @@ from deltaflow.training.early_stopping import Patience
 from deltaflow.training.endings import EndingReplicas
 from deltaflow.training.parts import Batch, Outputs, Part, Updates
 from deltaflow.training.slices import SchedulerOfSlices, optimizers_of_slices, watches_loss
+from deltaflow.training.workers import Workers
 
 
 class StackedModule(EndingReplicas):
@@ -70,7 +71,7 @@ class StackedModule(EndingReplicas):
         self.scheduler = scheduler
         self.gradient_clip_norm = gradient_clip_norm
         self.checkpoint_entries = dict(checkpoint_entries or {})
-        self.workers = in_parts.Workers()
+        self.workers = Workers()
         self.parts = in_parts.split_into_parts(network, objective)
         self.has_slice_optimizers = False  # whether each part has its own optimizers
         self._evaluated = False  # whether the optimizer's current step has called its closure
@@ -179,7 +180,8 @@ class StackedModule(EndingReplicas):
 
         The formula is that of ``torch.nn.utils.clip_grad_norm_``, with its ε of 10⁻⁶.
         """
-        self.workers.each(self.parts, self._clip)
+        if self.clip_limit(slice(0, self.network.n_replicas)) is not None:
+            self.workers.each(self.parts, self._clip)
 
     def clip_limit(self, replicas: slice) -> float | Tensor | None:
         """The largest gradient norm of the replicas; ``None`` for no clipping."""
@@ -240,9 +242,7 @@ class StackedModule(EndingReplicas):
         return in_parts.joined_outputs(outputs)
 
     def _clip(self, part: Part) -> None:
-        limit = self.clip_limit(part.replicas)
-        if limit is not None:
-            in_parts.clip(part.network, limit)
+        in_parts.clip(part.network, cast(float | Tensor, self.clip_limit(part.replicas)))
 
 
 def _is_broken(outputs: Outputs) -> Tensor:

@@ -5,13 +5,11 @@ optimizers. So threads wait for each other once per pass, not in every matrix pr
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, starmap
-from typing import TypeVar, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +25,6 @@ from deltaflow.training.contracts import check_gradient, check_shape, check_type
 _PART_BYTES = 6 * 2**20  # weights and activations; for smaller parts, overhead dominates
 _MULTIPLE = 2  # of the number of parts, so that 2 threads end together
 
-Result = TypeVar("Result")
 Batch = tuple[Tensor, Tensor]
 Outputs = dict[str, Tensor]
 Parameters = list[nn.Parameter]
@@ -149,37 +146,6 @@ class Part:
                 if view.grad is not gradient and not there:
                     update.given[i] = gradient
                     view.grad = None if gradient is None else gradient[update.within]
-
-
-class Workers:
-    """Calls a function for each part of a stack, in several threads if they were started."""
-
-    def __init__(self) -> None:
-        self._pool: ThreadPoolExecutor | None = None
-
-    @contextmanager
-    def threads(self, number: int) -> Iterator[None]:
-        """Use ``number`` threads in this context; none are started if it is below 2."""
-        if number < 2:
-            yield
-            return
-        with ThreadPoolExecutor(number) as self._pool:
-            try:
-                yield
-            finally:
-                self._pool = None
-
-    def each(self, parts: Sequence[Part], do: Callable[[Part], Result]) -> list[Result]:
-        """Call a function for each part; gradients are enabled as they are in the caller."""
-        if self._pool is None or len(parts) == 1:
-            return [do(part) for part in parts]
-        with_gradients = torch.is_grad_enabled()
-
-        def one(part: Part) -> Result:
-            with torch.set_grad_enabled(with_gradients):
-                return do(part)
-
-        return list(self._pool.map(one, parts))
 
 
 def number_of_parts(network: FullyConnected, batch_size: int) -> int:

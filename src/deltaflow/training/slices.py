@@ -14,7 +14,7 @@ from deltaflow.training.contracts import (
     check_step_sizes,
     without_stop_iteration,
 )
-from deltaflow.training.parts import Part, Updates, Workers
+from deltaflow.training.parts import Part, Updates
 from deltaflow.training.states import (
     State,
     restore,
@@ -22,6 +22,7 @@ from deltaflow.training.states import (
     schedule_of,
     state_of,
 )
+from deltaflow.training.workers import Workers
 
 
 class OptimizedRun(Protocol):
