@@ -22,7 +22,7 @@ layers with normalisation, dropout or a φ without a formula are differentiated 
 True
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, cast
@@ -35,6 +35,9 @@ from deltaflow.nn.layers import StackedDropout, StackedLinear
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.slopes import Formula, formula
 from deltaflow.nn.stacking import ByReplica
+
+Gradients = tuple[Tensor, Tensor]  # of a weight, [R, fan_out, fan_in], and of a bias, [R, fan_out]
+LayerUpdate = Callable[[int, Gradients], None]  # of the linear layer with a number, from 0
 
 
 @dataclass
@@ -71,6 +74,7 @@ class Backpropagation:
         self._linears = [_Linear(linear) for linear in network.layers]
         self._hidden = [_hidden(network, layer) for layer in range(network.depth)]
         self._buffers: dict[torch.Size, list[LayerPass]] = {}
+        self._reused: dict[torch.Size, Gradients] = {}  # for updates during the backward pass
 
     @torch.no_grad()
     def forward(self, x: Tensor, step: int = 0) -> Tensor:
@@ -94,21 +98,31 @@ class Backpropagation:
         return self.passes[-1].z
 
     @torch.no_grad()
-    def backward(self, gradient: Tensor) -> None:
-        """Set the gradient of every parameter.
+    def backward(self, gradient: Tensor, update: LayerUpdate | None = None) -> None:
+        """Set the gradient of every parameter, or update the linear layers without setting them.
 
         Args:
             gradient: gradient of the loss by the result of :meth:`forward`, in the same shape.
+            update: called for each linear layer, the last first, with its number and its gradients,
+                as soon as the layer may change; layers of one shape have the same two tensors.
         """
         delta = self.passes[-1].z.grad = gradient
         for layer in reversed(range(len(self._linears))):
-            self._linears[layer].set_gradients(self.passes[layer].fed, delta)
-            if layer:
-                before = self.passes[layer - 1]
-                delta_before = cast(Tensor, before.z.grad)
-                torch.bmm(delta, self._linears[layer].transposed, out=delta_before)
+            linear, passed = self._linears[layer], self.passes[layer]
+            before = self.passes[layer - 1] if layer else None
+            if before is not None:
+                torch.bmm(delta, linear.transposed, out=cast(Tensor, before.z.grad))
+            if update is None:
+                linear.set_gradients(passed.fed, delta)
+            else:
+                shape = linear.transposed.shape
+                if shape not in self._reused:
+                    self._reused[shape] = linear.make_gradients()
+                linear.compute_gradients(passed.fed, delta, self._reused[shape])
+                update(layer, self._reused[shape])
+            if before is not None:
                 self._hidden[layer - 1].backward(before)
-                delta = delta_before
+                delta = cast(Tensor, before.z.grad)
 
 
 def has_hooks(network: nn.Module) -> bool:
@@ -131,7 +145,7 @@ class _Linear:
         self.transposed = linear.weight.detach()  # [R, fan_out, fan_in]
         self.weight = self.transposed.transpose(1, 2)
         self.bias = linear.bias.detach().unsqueeze(1)
-        self._gradients = tuple(torch.empty_like(p.detach()) for p in self.parameters)
+        self._gradients = self.make_gradients()
         self._by_rows = self._gradients[0].is_contiguous()
 
     def make_buffers(self, x: Tensor) -> LayerPass:
@@ -140,14 +154,23 @@ class _Linear:
         z.grad = torch.empty_like(z)
         return LayerPass(x, z)
 
-    def set_gradients(self, fed: Tensor, delta: Tensor) -> None:
-        """Set the gradients of weight and bias, summed over the batch."""
-        weight, bias = self._gradients
+    def make_gradients(self) -> Gradients:
+        """Make tensors for the gradients of weight and bias."""
+        weight, bias = self.parameters
+        return torch.empty_like(weight.detach()), torch.empty_like(bias.detach())
+
+    def compute_gradients(self, fed: Tensor, delta: Tensor, gradients: Gradients) -> None:
+        """Write the gradients of weight and bias, summed over the batch, into ``gradients``."""
+        weight, bias = gradients
         if self._by_rows:
             torch.bmm(delta.transpose(1, 2), fed, out=weight)
         else:
             torch.bmm(fed.transpose(1, 2), delta, out=weight.transpose(1, 2))
         torch.sum(delta, 1, out=bias)
+
+    def set_gradients(self, fed: Tensor, delta: Tensor) -> None:
+        """Set the gradients of weight and bias, summed over the batch."""
+        self.compute_gradients(fed, delta, self._gradients)
         for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
             if parameter.grad is not gradient:
                 parameter.grad = gradient

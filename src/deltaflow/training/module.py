@@ -24,6 +24,7 @@ from deltaflow.training.contracts import (
 from deltaflow.training.coupling import couples_replicas, shares_a_pass
 from deltaflow.training.early_stopping import Patience
 from deltaflow.training.endings import EndingReplicas
+from deltaflow.training.layerwise_sgd import LayerwiseSGD
 from deltaflow.training.parts import Batch, Outputs, Part, Updates
 from deltaflow.training.slices import SchedulerOfSlices, optimizers_of_slices, watches_loss
 from deltaflow.training.workers import Workers
@@ -50,6 +51,7 @@ class StackedModule(EndingReplicas):
         parts: the parts of the stack that are trained separately; one part if it is not divided.
         losses: ``[R]``, the loss of the last training batch.
         validated: ``[R]`` for each metric, the values of the last validation.
+        layerwise: updates the parts during the backward pass where possible.
     """
 
     losses: Tensor
@@ -73,6 +75,7 @@ class StackedModule(EndingReplicas):
         self.checkpoint_entries = dict(checkpoint_entries or {})
         self.workers = Workers()
         self.parts = in_parts.split_into_parts(network, objective)
+        self.layerwise = LayerwiseSGD()
         self.has_slice_optimizers = False  # whether each part has its own optimizers
         self._evaluated = False  # whether the optimizer's current step has called its closure
         self._overflowing: Tensor  # [R], whether a validation loss was not finite
@@ -118,9 +121,9 @@ class StackedModule(EndingReplicas):
         """
         by_formula = self.trainer.precision in ("32-true", "64-true") and self.device.type == "cpu"
         n_rows = getattr(getattr(self.trainer, "datamodule", None), "batch_size", 0)
-        network, several = self.network, by_formula and into_several
-        n_parts = in_parts.number_of_parts(network, n_rows) if several else 1
-        self.parts = in_parts.split_into_parts(network, self.objective, n_parts, by_formula)
+        several = by_formula and into_several
+        n_parts = in_parts.number_of_parts(self.network, n_rows) if several else 1
+        self.parts = in_parts.split_into_parts(self.network, self.objective, n_parts, by_formula)
 
     def _slice_optimizers(self) -> OptimizerLRScheduler:
         """Make an optimizer for each part; ``None`` if one optimizer updates all replicas."""
@@ -138,10 +141,12 @@ class StackedModule(EndingReplicas):
         return optimizers_of_slices(self, [(every, self)]) if self.has_slice_optimizers else None
 
     def on_train_start(self) -> None:
-        """Use autograd for a network with hooks, because only autograd calls them."""
+        """Choose how gradients are computed, and whether layers are updated one by one."""
         super().on_train_start()
         if len(self.parts) == 1 and has_hooks(self.network):
-            self.parts[0].backpropagation = None
+            self.parts[0].backpropagation = None  # only autograd calls hooks
+        clips, callbacks = self.clip_limit is not None, cast(Any, self.trainer).callbacks
+        self.layerwise.start(self.parts, callbacks, clips)
 
     @without_stop_iteration
     def optimizer_step(
@@ -180,17 +185,18 @@ class StackedModule(EndingReplicas):
 
         The formula is that of ``torch.nn.utils.clip_grad_norm_``, with its ε of 10⁻⁶.
         """
-        if self.clip_limit(slice(0, self.network.n_replicas)) is not None:
-            self.workers.each(self.parts, self._clip)
+        if (limit := self.clip_limit) is not None:
+            self.workers.each(self.parts, lambda part: in_parts.clip(part, limit))
 
-    def clip_limit(self, replicas: slice) -> float | Tensor | None:
-        """The largest gradient norm of the replicas; ``None`` for no clipping."""
+    @property
+    def clip_limit(self) -> float | Tensor | None:
+        """The largest gradient norm, ``[R]`` if replicas differ; ``None`` for no clipping."""
         return self.gradient_clip_norm
 
     def training_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """Compute the loss and predictions of a batch, and the gradients if the parts do that."""
-        by_parts = self.parts_compute_gradients
-        outputs = self._each(Part.evaluate_with_gradients if by_parts else Part.evaluate, batch)
+        do = Part.evaluate_with_gradients if self.parts_compute_gradients else Part.evaluate
+        outputs = self._each(self.layerwise.evaluate if self.layerwise.begin_step() else do, batch)
         self._evaluated = True
         loss = outputs["sample_loss"].mean(1)
         self.losses = loss.detach()
@@ -211,14 +217,14 @@ class StackedModule(EndingReplicas):
     def validation_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """Evaluate a validation batch, which is the first batch after an epoch's last update."""
         outputs = self._each(Part.evaluate, batch)
-        self._overflowing.logical_or_(_is_broken(outputs))
+        self._overflowing.logical_or_(in_parts.are_broken(outputs))
         return outputs
 
     @without_stop_iteration
     def test_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """Evaluate a test batch."""
         outputs = self._each(Part.evaluate, batch)
-        self._mark_diverged(_is_broken(outputs))
+        self._mark_diverged(in_parts.are_broken(outputs))
         return outputs
 
     def on_train_epoch_end(self) -> None:
@@ -240,11 +246,3 @@ class StackedModule(EndingReplicas):
         step, mode = self.global_step, self.network.training
         outputs = self.workers.each(self.parts, lambda p: do(p, batch, step, mode))
         return in_parts.joined_outputs(outputs)
-
-    def _clip(self, part: Part) -> None:
-        in_parts.clip(part.network, cast(float | Tensor, self.clip_limit(part.replicas)))
-
-
-def _is_broken(outputs: Outputs) -> Tensor:
-    """Whether a replica's loss is not finite, ``[R]``."""
-    return ~outputs["sample_loss"].mean(1).isfinite()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from deltaflow.nn.backpropagation import Backpropagation
+from deltaflow.nn.backpropagation import Backpropagation, LayerUpdate
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.nn.stacking import network_slice, objective_slice
@@ -91,8 +91,18 @@ class Part:
             self.network.train(training)
         return self._outputs(self.network(batch[0][self.replicas], step), batch[1][self.replicas])
 
-    def evaluate_with_gradients(self, batch: Batch, step: int, training: bool) -> Outputs:
-        """Evaluate the batch, and set the gradient of the mean loss of each replica."""
+    def evaluate_with_gradients(
+        self, batch: Batch, step: int, training: bool, update: LayerUpdate | None = None
+    ) -> Outputs:
+        """Evaluate the batch, and set the gradient of the mean loss of each replica.
+
+        Args:
+            batch: inputs and targets of the whole stack, ``[R, B, …]`` each.
+            step: number of the training step.
+            training: whether the network is in training mode.
+            update: called with each layer's gradients, which are then not set; it needs
+                ``backpropagation``.
+        """
         if self.backpropagation is None:
             for parameter in self.parameters:
                 parameter.grad = None
@@ -108,7 +118,7 @@ class Part:
                 output = self.network.output_activation(output)
             outputs = self._outputs(output, batch[1][self.replicas])
             outputs["sample_loss"].mean(1).sum().backward()
-            self.backpropagation.backward(cast(Tensor, z.grad))
+            self.backpropagation.backward(cast(Tensor, z.grad), update)
         return outputs | {"sample_loss": outputs["sample_loss"].detach()}
 
     def _outputs(self, output: Tensor, target: Tensor) -> Outputs:
@@ -200,17 +210,25 @@ def joined_outputs(outputs: Sequence[Outputs]) -> Outputs:
     return {name: torch.cat([one[name] for one in outputs]) for name in outputs[0]}
 
 
-def clip(network: FullyConnected, limit: float | Tensor) -> None:
-    """Clip the gradient norm of each replica in place, all layers together.
+def are_broken(outputs: Outputs) -> Tensor:
+    """Whether a replica's mean loss is not finite, ``[R]``."""
+    return ~outputs["sample_loss"].mean(1).isfinite()
+
+
+def clip(part: Part, limit: float | Tensor) -> None:
+    """Clip the gradient norm of each replica of a part in place, all layers together.
 
     Args:
-        network: the network whose gradients are clipped.
-        limit: the largest norm; ``[R]`` if replicas differ, with infinity for no clipping.
+        part: the part whose gradients are clipped.
+        limit: the largest norm; for each replica of the stack if they differ, with infinity for no
+            clipping.
     """
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    gradients = [p.grad for p in part.parameters if p.grad is not None]
     norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
-    factors = (limit / (norms + 1e-6)).clamp(max=1)
     if isinstance(limit, Tensor):
-        factors = torch.where(limit.isinf(), 1.0, factors)
+        own = limit[part.replicas]
+        factors = torch.where(own.isinf(), 1.0, (own / (norms + 1e-6)).clamp(max=1))
+    else:
+        factors = (limit / (norms + 1e-6)).clamp(max=1)
     for gradient in gradients:
         gradient.mul_(factors.view(-1, *[1] * (gradient.ndim - 1)))

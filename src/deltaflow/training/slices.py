@@ -14,6 +14,7 @@ from deltaflow.training.contracts import (
     check_step_sizes,
     without_stop_iteration,
 )
+from deltaflow.training.layerwise_sgd import LayerwiseSGD
 from deltaflow.training.parts import Part, Updates
 from deltaflow.training.states import (
     State,
@@ -38,6 +39,7 @@ class PartedStack(Protocol):
     losses: Tensor
     parts: list[Part]
     workers: Workers
+    layerwise: LayerwiseSGD
 
 
 def optimizers_of_slices(
@@ -111,6 +113,8 @@ class OptimizerOfSlices(Optimizer):
         """
         with torch.enable_grad():
             total = closure()
+        if self.stack.layerwise.is_used:
+            return total
         modules = (type(optimizer).__module__ for optimizer in self.optimizers)
         from_pytorch = all(module.startswith("torch.optim.") for module in modules)
         # An optimizer of a user may draw random numbers, so it is not called from several threads.

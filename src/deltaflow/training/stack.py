@@ -107,9 +107,10 @@ class Stack(StackedModule):
         run.on_save_checkpoint(checkpoint)
         return checkpoint
 
-    def clip_limit(self, replicas: slice) -> Tensor | None:
+    @property
+    def clip_limit(self) -> Tensor | None:
         """The largest gradient norm of each replica, ``[R]``; ``None`` if none is clipped."""
-        return self._limits[replicas] if self._clips else None
+        return self._limits if self._clips else None
 
     def on_train_epoch_end(self) -> None:
         """Mark replicas that diverge or stop, and end the runs that have no other replicas."""

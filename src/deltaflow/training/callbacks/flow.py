@@ -66,6 +66,7 @@ class FlowRecorder(pl.Callback):
         """Start recording the passes, if this step is due or may turn out to be the last."""
         if self.cadence.may_be_due(trainer, batch_idx):
             self._quantities = {}
+            pl_module.layerwise.needs_gradients = True
             self._tapes = [
                 Tape(part.network, part.backpropagation).__enter__() for part in pl_module.parts
             ]

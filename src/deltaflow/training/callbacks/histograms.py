@@ -50,6 +50,7 @@ class HistogramRecorder(pl.Callback):
         """Note whether the gradient of this step is needed."""
         self._held_back = None
         self._awaiting = self.cadence.may_be_due(trainer, batch_idx)
+        pl_module.layerwise.needs_gradients |= self._awaiting
 
     def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
         """Build the histograms before the gradient is clipped and the weights are updated.

@@ -1,0 +1,101 @@
+"""Updates each layer by SGD during the backward pass, as soon as its gradient is computed.
+
+The gradients of a stack take as much memory as its weights. If a layer is updated at once, its
+gradient is still in the processor's cache, and the next layer's overwrites it (Lv et al. 2023,
+arXiv:2306.09782, do so to save memory). The weights are bit for bit those of ``torch.optim.SGD``.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Optimizer
+
+from deltaflow.nn.backpropagation import Gradients
+from deltaflow.training.parts import Batch, Outputs, Part, Updates
+
+_OURS = ("deltaflow.", "lightning.")  # modules of callbacks that ask for the gradients they read
+
+
+class LayerwiseSGD:
+    """The optimizers of a stack's parts, where they can update one layer at a time.
+
+    They can if all parameters belong to linear layers, SGD updates them with its fused kernel,
+    nothing is clipped, and no callback of a user may look at the gradients.
+
+    Attributes:
+        needs_gradients: whether the next training step must set the parameters' gradients. A
+            callback that reads them asks for them in ``on_train_batch_start``.
+        is_used: whether the current step updates the weights in the backward pass.
+    """
+
+    def __init__(self) -> None:
+        self.needs_gradients = True
+        self.is_used = False
+        self._parts: Sequence[Part] = ()  # those that can be updated by layer
+
+    def start(self, parts: Sequence[Part], callbacks: Sequence[Any], clips: bool) -> None:
+        """Find out at the start of a training whether layers can be updated one by one.
+
+        Args:
+            parts: the parts of the stack, with their optimizers.
+            callbacks: those of the Trainer.
+            clips: whether gradients are clipped.
+        """
+        foreign = any(not type(one).__module__.startswith(_OURS) for one in callbacks)
+        possible = not (clips or foreign) and all(map(_has_sgd_alone, parts))
+        self._parts = parts if possible else ()
+        self.needs_gradients = True  # the first step of the optimizers makes their momentum
+
+    def begin_step(self) -> bool:
+        """Decide whether this step updates the weights in the backward pass."""
+        updates = [update for part in self._parts for update in part.updates]
+        ready = all(
+            _momenta(one, 0) for one in updates if one.optimizer.param_groups[0]["momentum"]
+        )
+        self.is_used = len(updates) > 0 and ready and not self.needs_gradients
+        self.needs_gradients = False
+        return self.is_used
+
+    def evaluate(self, part: Part, batch: Batch, step: int, training: bool) -> Outputs:
+        """Evaluate the batch, as :meth:`Part.evaluate` does, and update the part."""
+        return part.evaluate_with_gradients(batch, step, training, partial(_update, part))
+
+
+def _update(part: Part, layer: int, gradients: Gradients) -> None:
+    for update in part.updates:
+        group = update.optimizer.param_groups[0]
+        # What SGD calls in the end; the functions around it take longer than the update.
+        torch._fused_sgd_(
+            list[Tensor](update.views[2 * layer : 2 * layer + 2]),
+            [gradient[update.within] for gradient in gradients],
+            _momenta(update, layer) if group["momentum"] else [],
+            weight_decay=group["weight_decay"],
+            momentum=group["momentum"],
+            lr=group["lr"],
+            dampening=group["dampening"],
+            nesterov=group["nesterov"],
+            maximize=group["maximize"],
+            is_first_step=False,
+        )
+
+
+def _has_sgd_alone(part: Part) -> bool:
+    only_linear = len(part.parameters) == 2 * len(part.network.layers)
+    fused = [_is_fused_sgd(update.optimizer) for update in part.updates]
+    return part.backpropagation is not None and only_linear and len(fused) > 0 and all(fused)
+
+
+def _is_fused_sgd(optimizer: Optimizer) -> bool:
+    groups = optimizer.param_groups
+    one = type(optimizer) is SGD and len(groups) == 1 and bool(groups[0]["fused"])
+    return one and not isinstance(groups[0]["lr"], Tensor)
+
+
+def _momenta(update: Updates, layer: int) -> list[Tensor]:
+    """The momentum of a layer's weight and bias; empty before the first step."""
+    views = update.views[2 * layer : 2 * layer + 2]
+    found = [update.optimizer.state.get(view, {}).get("momentum_buffer") for view in views]
+    return [momentum for momentum in found if momentum is not None]

@@ -1,0 +1,106 @@
+"""Weights that SGD updates layer by layer, against ``torch.optim.SGD`` of all layers at once."""
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+
+from deltaflow.training import parts
+from deltaflow.training.layerwise_sgd import LayerwiseSGD
+from running import run, run_all
+
+SMALL = ["data=iris", "trainer.max_epochs=2", "network.depth=3", "network.width=8", "n_seeds=6",
+         "diagnostics=off", "optimizer=sgd", "logger=none"]  # fmt: skip
+
+
+class Onlooker(Callback):
+    """A callback of a user, which may look at the gradients after each backward pass."""
+
+    def __init__(self) -> None:
+        self.norms: list[float] = []
+
+    def on_after_backward(self, trainer, pl_module) -> None:
+        gradients = [p.grad for part in pl_module.parts for p in part.parameters]
+        self.norms.append(float(sum(gradient.norm() for gradient in gradients)))
+
+
+@pytest.fixture
+def steps(monkeypatch) -> list[bool]:
+    """For each step, whether layers were updated one by one; the stacks are of several parts."""
+    used = []
+    begin_step = LayerwiseSGD.begin_step
+
+    def noted(self):
+        used.append(begin_step(self))
+        return used[-1]
+
+    monkeypatch.setattr(parts, "_PART_BYTES", 4000)
+    monkeypatch.setattr(LayerwiseSGD, "begin_step", noted)
+    return used
+
+
+def weights(found) -> list[torch.Tensor]:
+    return list(found.network.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["optimizer.momentum=0"],
+        ["+optimizer.nesterov=true", "+optimizer.weight_decay=0.01"],
+        ["+optimizer.dampening=0.3", "scheduler=cosine", "trainer.precision=64-true"],
+        ["scheduler=plateau", "network.dropout=0.2", "activation=leaky"],
+        ["optimizer.momentum=0", "optimizer.lr=1e4", "activation=relu"],  # some diverge
+    ],
+)
+def test_weights_are_bit_for_bit_those_of_all_layers_at_once(
+    settings, steps, tmp_path, monkeypatch
+):
+    ours = run([*SMALL, *settings], tmp_path / "ours")
+    assert steps == [False] + [True] * (len(steps) - 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(LayerwiseSGD, "begin_step", lambda self: False)
+        theirs = run([*SMALL, *settings], tmp_path / "theirs")
+    assert len(steps) == ours.summary["n_steps"]
+    for our, their in zip(weights(ours), weights(theirs), strict=True):
+        torch.testing.assert_close(our, their, rtol=0, atol=0, equal_nan=True)
+
+
+def test_runs_of_a_stack_have_their_own_settings(steps, tmp_path, monkeypatch):
+    settings = [
+        [*SMALL, "optimizer.lr=0.05"],
+        [*SMALL, "optimizer.lr=0.2", "optimizer.momentum=0"],
+        [*SMALL, "optimizer.lr=0.01", "activation=relu", "+optimizer.weight_decay=0.1"],
+    ]
+    ours = run_all(settings, tmp_path / "ours")
+    assert steps == [False] + [True] * (len(steps) - 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(LayerwiseSGD, "begin_step", lambda self: False)
+        theirs = run_all(settings, tmp_path / "theirs")
+    for our, their in zip(ours, theirs, strict=True):
+        assert all(map(torch.equal, weights(our), weights(their)))
+
+
+def test_steps_that_are_measured_set_the_gradients(steps, tmp_path):
+    run([*SMALL, "logger=tensorboard", "diagnostics=default", "diagnostics.every_n_steps=4",
+         "diagnostics.histogram_every_n_steps=3"], tmp_path)  # fmt: skip
+    last = len(steps) - 1
+    assert steps == [step % 4 > 0 and step % 3 > 0 and step != last for step in range(last + 1)]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["trainer.gradient_clip_norm=1", "optimizer=adam", "network.normalization=batch",
+     "+optimizer.foreach=true"],
+)  # fmt: skip
+def test_all_layers_are_updated_at_once_where_it_is_needed(setting, steps, tmp_path):
+    run([*SMALL, setting], tmp_path)
+    assert len(steps) > 0
+    assert not any(steps)
+
+
+def test_a_users_callback_finds_the_gradients_of_every_step(steps, tmp_path):
+    settings = [*SMALL, f"+callbacks.look._target_={__name__}.Onlooker"]
+    found = run(settings, tmp_path)
+    assert len(steps) == found.summary["n_steps"]
+    assert not any(steps)
