@@ -14,6 +14,7 @@ from course import command as lessons
 from deltaflow import load_run
 from deltaflow.commands.analysis import predict, reproduce, theory
 from deltaflow.commands.analysis import report as reporting
+from deltaflow.live_page.settings import PageSettings
 from running import ROOT, options, run
 from waiting import wait_until
 from written import write_run
@@ -108,9 +109,13 @@ OPENING = re.findall(r"python scripts/live\.py[^`\n]*", README + LIVE)
 
 
 @pytest.mark.parametrize("command", OPENING)
+def test_the_settings_of_a_live_page_can_be_composed(command):
+    PageSettings.from_overrides(shlex.split(command)[2:]).compose()
+
+
 @pytest.mark.slow
-def test_the_live_page_opens_until_it_is_interrupted(command, tmp_path):
-    _, script, *arguments = shlex.split(command)
+def test_the_live_page_opens_until_it_is_interrupted(tmp_path):
+    _, script, *arguments = shlex.split(max(OPENING, key=len))  # with the most settings
     asked = tmp_path / "asked"
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {asked}.new && mv {asked}.new {asked}\n')
