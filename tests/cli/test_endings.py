@@ -43,7 +43,7 @@ JUDGING = "deltaflow.verdicts.judge"  # whose errors are warnings: results shall
 def moments(files: list[str], steps: list[str]) -> list:
     """Before and after each file appears, and before each step, what may happen then.
 
-    A command is asked to stop at every other place, fails in one of several ways at each, and
+    A command is asked to stop at every third place, fails in one of several ways at each, and
     meets a storm of signals at each; each way has its turn. What a kill leaves, and what a full
     disk does, is the same from one file to the next: they come before each file, and no more.
     """
@@ -60,7 +60,7 @@ def moments(files: list[str], steps: list[str]) -> list:
             [
                 "storm",
                 FAILING[(n + n // 4) % 4],
-                *[ASKING[(n // 2 + n // 8) % 4]] * (n % 2 == 0),
+                *[ASKING[n // 3 % 4]] * (n % 3 == 0),
                 *(["SIGKILL", "disk"] if set_trap is at_file and moment == "before" else []),
             ]
         )
