@@ -49,7 +49,7 @@ def visit(served, browser):
     def opened(query="", width=1280, height=800, **options):
         windows.append(browser.new_context(viewport={"width": width, "height": height}, **options))
         tab = windows[-1].new_page()
-        tab.set_default_timeout(60_000)
+        tab.set_default_timeout(120_000)
         tab.route("**/*", gate)
         tab.on("console", lambda m: m.type in ("error", "warning") and noise.append(m.text))
         tab.on("pageerror", lambda error: noise.append(str(error)))

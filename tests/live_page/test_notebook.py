@@ -43,7 +43,7 @@ def said(monkeypatch):
     return Heard.said
 
 
-async def until(holds, seconds=60.0):
+async def until(holds, seconds=120.0):
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end

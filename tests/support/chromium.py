@@ -40,7 +40,9 @@ class Chromium:
 
     def new_window(self, **options: Any):
         """One that shares nothing with the other."""
-        return self.browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        window = self.browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+        window.set_default_timeout(120_000)  # for a machine that is busy
+        return window
 
 
 class Visit:
@@ -68,7 +70,6 @@ class Visit:
         self.noise: list[str] = []
         self.own = chromium.new_window(**options) if options else None
         self.page = (self.own or chromium.window).new_page()
-        self.page.set_default_timeout(20_000)
         self.page.emulate_media(color_scheme=color_scheme)
         self.page.route("**/*", self._gate)
         self.page.on("console", self._hear)

@@ -24,7 +24,7 @@ from deltaflow.sweep.lease import Lease, lease
 from deltaflow.sweep.report import report_on
 from written import write_run
 
-SECONDS = 10  # of processor time; and of waiting, as for a FIFO, six times as many
+SECONDS = 10  # of processor time; and of waiting, as for a FIFO, sixty times as many
 PLACES = (
     "multirun.yaml", ".sweep", ".sweep/y", ".sweep/y.place", ".sweep/new", ".sweep/numbers",
     ".sweep/failed", ".sweep/replaced-0", "1_y", "1_y/summary.json", "1_y/.hydra",
@@ -62,13 +62,13 @@ def write_checkpoint(directory: Path, architecture: object) -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Fail if a block takes too long."""
+    """Fail if a block takes too long: of processor time, or of the clock if it waits."""
 
     def stop(*_: object) -> None:
         pytest.fail(f"still at it after {SECONDS} seconds")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGALRM, signal.SIGPROF)}
-    signal.alarm(6 * SECONDS)
+    signal.alarm(60 * SECONDS)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         yield

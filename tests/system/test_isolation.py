@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -11,6 +10,7 @@ import outlaws
 from deltaflow.records import METRICS, read_table
 from deltaflow.system import isolation
 from deltaflow.system.isolation import EndedError, FailedError, UnavailableError, call
+from waiting import wait_until
 from written import metrics
 
 
@@ -94,10 +94,7 @@ def test_it_ends_with_the_one_that_asks():
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     process = int(asker.stdout)
-    deadline = time.monotonic() + 30
-    while os.path.exists(f"/proc/{process}") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{process}")
+    wait_until(lambda: not os.path.exists(f"/proc/{process}"))
 
 
 @pytest.mark.parametrize("program", ["/nonexistent/python", "/bin/false"])
