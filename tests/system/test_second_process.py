@@ -110,3 +110,22 @@ def test_folders_that_are_no_texts_are_passed_over(monkeypatch, tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="asks for process groups")
 def test_what_stops_one_stops_both(other):
     assert other.submit(os.getpgrp).result() == os.getpgrp()
+
+
+def test_a_command_that_ends_does_not_wait_for_what_the_process_does():
+    program = (
+        "import signal; from deltaflow.system.second_process import second_process; "
+        "second_process().submit(signal.pause)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_a_function_that_does_not_heed_the_signal_is_killed(monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE", 0.0)
+    process = SecondProcess()
+    process.submit(signal.signal, signal.SIGTERM, signal.SIG_IGN).exception()
+    answer = process.submit(signal.pause)
+    wait_until(answer.running)
+    process.interrupt(answer)
+    assert isinstance(answer.exception(), EOFError | OSError)
+    assert process.process.returncode == -signal.SIGKILL

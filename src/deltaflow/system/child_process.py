@@ -4,9 +4,10 @@ import atexit
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO, Any
+
+from deltaflow.system.daemon_thread import DaemonThread
 
 _START = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve()"
 
@@ -20,7 +21,7 @@ class ChildProcess:
         options: further arguments of ``subprocess.Popen``.
 
     Attributes:
-        thread: an executor that exchanges questions and answers, one after another.
+        thread: exchanges questions and answers, one after another.
 
     Raises:
         OSError: if the process cannot be started.
@@ -35,7 +36,7 @@ class ChildProcess:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.questions, self.answers = self.process.stdin, self.process.stdout
-        self.thread = ThreadPoolExecutor(1)
+        self.thread = DaemonThread()
         atexit.register(self.end)
 
     @property
@@ -50,7 +51,7 @@ class ChildProcess:
             return
         self.process.kill()
         self.process.wait()
-        self.thread.shutdown(cancel_futures=True)
+        self.thread.end()
         for pipe in (self.questions, self.answers):
             with suppress(OSError):  # the rest of a question cannot be written
                 pipe.close()

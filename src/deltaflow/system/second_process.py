@@ -59,15 +59,15 @@ class SecondProcess(ChildProcess):
         """Interrupt a function, and wait until it has returned.
 
         Args:
-            answer: the result of :meth:`submit`. If the function has not begun, the process is
-                killed.
+            answer: the result of :meth:`submit`. If the function has not begun, or has not returned
+                after a minute, the process is killed.
         """
-        if answer.cancel():
+        if not answer.cancel():
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGTERM)
+            wait([answer], _PATIENCE)
+        if answer.cancelled() or not answer.done():
             self.end()
-            return
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        wait([answer], _PATIENCE)
 
     def _ask(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         self.questions.write(pickle.dumps((function, arguments)))
