@@ -41,29 +41,39 @@ def write_figures(
 
     Returns:
         The files.
+
+    Raises:
+        Exception: the first error, if a figure cannot be drawn or written. The others are written.
     """
-    names = [*_SECOND_HALF, "decay", "curves", "effects"]
-    future = None if second is None else second.submit(_files, comparison, _SECOND_HALF, kind)
-    drawn = _files(comparison, names[len(_SECOND_HALF) :], kind)
-    from_second = result_or_none(future)
-    drawn |= _files(comparison, _SECOND_HALF, kind) if from_second is None else from_second
-    paths = [directory / f"{name}.{kind}" for name in names if name in drawn]
-    for path in paths:
-        make_folder(directory)
-        replace_file(path, drawn[path.stem])
+    names = ["decay", "curves", "effects", *_SECOND_HALF]
+    begun = {} if second is None else {
+        name: second.submit(_file, comparison, name, kind) for name in _SECOND_HALF
+    }  # fmt: skip
+    paths, errors = [], []
+    for name in names:
+        try:
+            content = result_or_none(begun.get(name)) or _file(comparison, name, kind)
+            if content is not None:
+                make_folder(directory)
+                replace_file(directory / f"{name}.{kind}", content)
+                paths.append(directory / f"{name}.{kind}")
+        except Exception as error:  # the other figures are still possible
+            errors.append(error)
     if directory in folders(directory.parent):  # files behind a link are not deleted
         every = {directory / f"{name}.{kind}" for name in names for kind in FORMATS}
         for old in every - {*paths}:
             old.unlink(missing_ok=True)
+    if errors:
+        raise errors[0]
     return paths
 
 
-def _files(comparison: Comparison, names: Sequence[str], kind: str) -> dict[str, bytes]:
-    """The content of each figure's file, by name, for those that have data."""
+def _file(comparison: Comparison, name: str, kind: str) -> bytes | None:
+    """The content of a figure's file; ``None`` if the figure has no data."""
     drawing = {"profiles": profiles, "heatmaps": heatmaps, "decay": decay, "curves": curves,
                "effects": effects}  # fmt: skip
-    figures = {name: drawing[name](comparison) for name in names}
-    return {name: encoded(figure, kind) for name, figure in figures.items() if figure is not None}
+    figure = drawing[name](comparison)
+    return None if figure is None else encoded(figure, kind)
 
 
 def decay(comparison: Comparison) -> Figure | None:
