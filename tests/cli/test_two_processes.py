@@ -159,7 +159,8 @@ def test_it_ends_with_the_process_that_started_it(sweep, tmp_path):
 def test_runs_that_fail_there_fail_alone(sweep, tmp_path):
     command = sweep("raise ArithmeticError('not there')")
     assert command.wait() == 1
-    assert command.err.count("not there") == 4
+    assert command.err.count("in forward: ArithmeticError: not there") == 4
+    assert command.err.count("are trained again in two halves") == 3  # of four runs, and of two
     statuses = [read_summary(path).status for path in runs_of(tmp_path / "sweep").values()]
     assert statuses == ["completed"] * 4 + ["failed"] * 4
     assert "Traceback" not in command.err

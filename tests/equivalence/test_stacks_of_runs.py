@@ -103,12 +103,16 @@ class Raising(torch.nn.Module):
         return z.tanh()
 
 
-def test_a_run_that_raises_fails_alone_and_leaves_its_neighbours_bit_for_bit(tmp_path):
+def test_a_run_that_raises_fails_alone_and_leaves_its_neighbours_bit_for_bit(tmp_path, capsys):
     raising = f"activation._target_={__name__}.Raising"
     settings = [["activation=relu"], [raising], ["activation=sigmoid"]]
     plans = [plan([*SHARED, *own], tmp_path / str(n)) for n, own in enumerate(settings)]
     first, failed, last = run_together(plans)
     assert "no more" in str(failed)
+    line, *others = capsys.readouterr().err.splitlines()
+    assert line.startswith("deltaflow: 3 runs of one stack,")
+    assert "are trained again in two halves, because of: ArithmeticError: no more" in line
+    assert len(others) == 1  # the half of two
     kept = json.loads((tmp_path / "1" / "summary.json").read_text())
     assert (kept["status"], "no more" in kept["error"]) == ("failed", True)
     for ours, own in ((first, settings[0]), (last, settings[2])):

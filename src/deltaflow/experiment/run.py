@@ -8,6 +8,7 @@ from collections.abc import Hashable, Sequence
 
 from rich.console import Console
 
+from deltaflow.config.messages import explain, print_error
 from deltaflow.experiment import assembly
 from deltaflow.experiment.active_run import ActiveRun
 from deltaflow.experiment.checkpoints.archive import CHECKPOINT
@@ -17,6 +18,7 @@ from deltaflow.experiment.plan import RunPlan
 from deltaflow.experiment.result import Run
 from deltaflow.experiment.stacked_training import recorders, require_complete_training, train_stack
 from deltaflow.experiment.trainer import configured_threads, make_trainer, quiet_lightning
+from deltaflow.system.escaping import printable
 from deltaflow.system.signals import interrupts_deferred, single_interrupt
 from deltaflow.terminal.table_reading import print_network, print_reading
 from deltaflow.training.callbacks import Progress
@@ -136,6 +138,11 @@ def _train_group(runs: Sequence[ActiveRun], bar: Progress | None) -> None:
     except BaseException as error:
         if was_interrupted(error):
             raise KeyboardInterrupt(*error.args) from error
+        names = f"from {runs[0].plan.label} to {runs[-1].plan.label}"
+        print_error(printable(
+            f"{len(runs)} runs of one stack, {names}, are trained again in two halves, because of: "
+            f"{explain(error)}"
+        ))  # fmt: skip
         middle = len(runs) // 2  # one of them failed; it is found by halving
         for half in (runs[:middle], runs[middle:]):
             for run in half:
