@@ -7,8 +7,8 @@ does. Its modules, from the bottom:
     the settings of the page, which convert to a URL, a command and a configuration
 ``history``, ``evaluation``
     the records so far; verdicts and predictions of the networks
-``stepwise_training``
-    a run that makes its updates on demand
+``stepwise_training``, ``silence``
+    a run that makes its updates on demand; no warnings meanwhile
 ``forecast``
     what theory predicts before any training
 ``figures``, ``controls``

@@ -9,7 +9,6 @@ import atexit
 import math
 import threading
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from omegaconf import DictConfig
 from deltaflow.config.messages import explain
 from deltaflow.experiment import assembly, builders
 from deltaflow.experiment.stacked_training import recorders
-from deltaflow.experiment.trainer import configured_threads, make_trainer, quiet_lightning
+from deltaflow.experiment.trainer import configured_threads, make_trainer
 from deltaflow.live_page.evaluation import Evaluation, TrainingSetup, evaluate
 from deltaflow.live_page.history import History, Metrics
+from deltaflow.live_page.silence import SILENCE
 from deltaflow.records import METRICS
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.datamodule import ReplicaDataModule
@@ -134,8 +134,7 @@ class Training:
 
     def _run(self) -> None:
         try:
-            with quiet_lightning(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # the verdict says the same
+            with SILENCE:
                 self._train()
         except ClosedError:
             pass
