@@ -1,4 +1,4 @@
-"""A replica that stops early, or whose step size follows its loss, is the lone run of its seed."""
+"""A replica that stops early, or whose step size follows its loss, equals a single run."""
 
 import polars as pl
 import pytest

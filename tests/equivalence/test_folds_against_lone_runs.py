@@ -1,4 +1,4 @@
-"""Folds on the replica axis: each against the lone run on the same rows."""
+"""Folds on the replica axis: each against the single run on the same rows."""
 
 import numpy as np
 import polars as pl

@@ -153,7 +153,7 @@ def _by_fold(
 
     Args:
         preprocessing: the preprocessing of the first fold.
-        folds: moments of every fold, as the checkpoint stores them; ``None`` without folds.
+        folds: statistics of every fold, as the checkpoint stores them; ``None`` without folds.
         own: the architecture.
     """
     if preprocessing is None or folds is None:
