@@ -92,7 +92,7 @@ class Backpropagation:
             self._linears, [*self._hidden, None], self.passes, strict=True
         ):
             passed.fed = h
-            torch.baddbmm(linear.bias, h, linear.weight, out=passed.z)
+            torch.baddbmm(linear.bias, h, linear.transposed, out=passed.z)
             if hidden is not None:
                 h = hidden.forward(passed, step)
         return self.passes[-1].z
@@ -111,11 +111,11 @@ class Backpropagation:
             linear, passed = self._linears[layer], self.passes[layer]
             before = self.passes[layer - 1] if layer else None
             if before is not None:
-                torch.bmm(delta, linear.transposed, out=cast(Tensor, before.z.grad))
+                torch.bmm(delta, linear.weight, out=cast(Tensor, before.z.grad))
             if update is None:
                 linear.set_gradients(passed.fed, delta)
             else:
-                shape = linear.transposed.shape
+                shape = linear.weight.shape
                 if shape not in self._reused:
                     self._reused[shape] = linear.make_gradients()
                 linear.compute_gradients(passed.fed, delta, self._reused[shape])
@@ -138,19 +138,18 @@ def has_hooks(network: nn.Module) -> bool:
 
 
 class _Linear:
-    """A linear layer's parameters and gradients, in the layout that products need."""
+    """A linear layer's parameters and gradients."""
 
     def __init__(self, linear: StackedLinear) -> None:
         self.parameters = linear.weight, linear.bias
-        self.transposed = linear.weight.detach()  # [R, fan_out, fan_in]
-        self.weight = self.transposed.transpose(1, 2)
+        self.weight = linear.weight.detach()
+        self.transposed = self.weight.transpose(1, 2)  # [R, fan_in, fan_out]
         self.bias = linear.bias.detach().unsqueeze(1)
         self._gradients = self.make_gradients()
-        self._by_rows = self._gradients[0].is_contiguous()
 
     def make_buffers(self, x: Tensor) -> LayerPass:
         """Make the buffers of the layer for a batch of the shape of ``x``."""
-        z = x.new_empty(*x.shape[:2], self.weight.shape[-1])
+        z = x.new_empty(*x.shape[:2], self.weight.shape[1])
         z.grad = torch.empty_like(z)
         return LayerPass(x, z)
 
@@ -162,10 +161,7 @@ class _Linear:
     def compute_gradients(self, fed: Tensor, delta: Tensor, gradients: Gradients) -> None:
         """Write the gradients of weight and bias, summed over the batch, into ``gradients``."""
         weight, bias = gradients
-        if self._by_rows:
-            torch.bmm(delta.transpose(1, 2), fed, out=weight)
-        else:
-            torch.bmm(fed.transpose(1, 2), delta, out=weight.transpose(1, 2))
+        torch.bmm(delta.transpose(1, 2), fed, out=weight)
         torch.sum(delta, 1, out=bias)
 
     def set_gradients(self, fed: Tensor, delta: Tensor) -> None:

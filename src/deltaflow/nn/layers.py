@@ -23,9 +23,8 @@ Plain = TypeVar("Plain", bound=nn.Module)
 class StackedLinear(nn.Module):
     """R linear layers of one shape: z = h Wᵀ + b within each replica.
 
-    The weight is ``[R, fan_out, fan_in]``; its memory layout is ``[R, fan_in, fan_out]``, also of
-    its gradient and its moments, so that products need no transposed copy. With R = 1 the layout
-    is that of ``nn.Linear``, for optimizers that view gradients as one vector.
+    The weight is ``[R, fan_out, fan_in]``, contiguous like that of ``nn.Linear``: products take its
+    transpose without a copy, and fused optimizers are two to three times faster than on strides.
 
     The parameters are not initialised; see :meth:`FullyConnected.initialize`.
 
@@ -42,8 +41,7 @@ class StackedLinear(nn.Module):
         super().__init__()
         self.fan_in = fan_in
         self.fan_out = fan_out
-        weight = torch.zeros(n_replicas, fan_in, fan_out, dtype=dtype).transpose(1, 2)
-        self.weight = nn.Parameter(weight if n_replicas > 1 else weight.contiguous())
+        self.weight = nn.Parameter(torch.zeros(n_replicas, fan_out, fan_in, dtype=dtype))
         self.bias = nn.Parameter(torch.zeros(n_replicas, fan_out, dtype=dtype))
 
     def forward(self, h: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from deltaflow.training.endings import EndingReplicas
 from deltaflow.training.layerwise_sgd import LayerwiseSGD
 from deltaflow.training.parts import Batch, Outputs, Part, Updates
 from deltaflow.training.slices import SchedulerOfSlices, optimizers_of_slices, watches_loss
+from deltaflow.training.states import match_memory_layouts
 from deltaflow.training.workers import Workers
 
 
@@ -121,8 +122,8 @@ class StackedModule(EndingReplicas):
         """
         by_formula = self.trainer.precision in ("32-true", "64-true") and self.device.type == "cpu"
         n_rows = getattr(getattr(self.trainer, "datamodule", None), "batch_size", 0)
-        several = by_formula and into_several
-        n_parts = in_parts.number_of_parts(self.network, n_rows) if several else 1
+        into_several = into_several and by_formula
+        n_parts = in_parts.number_of_parts(self.network, n_rows) if into_several else 1
         self.parts = in_parts.split_into_parts(self.network, self.objective, n_parts, by_formula)
 
     def _slice_optimizers(self) -> OptimizerLRScheduler:
@@ -143,10 +144,11 @@ class StackedModule(EndingReplicas):
     def on_train_start(self) -> None:
         """Choose how gradients are computed, and whether layers are updated one by one."""
         super().on_train_start()
+        for optimizer in (trainer := cast(Any, self.trainer)).optimizers:
+            match_memory_layouts(optimizer)
         if len(self.parts) == 1 and has_hooks(self.network):
             self.parts[0].backpropagation = None  # only autograd calls hooks
-        clips, callbacks = self.clip_limit is not None, cast(Any, self.trainer).callbacks
-        self.layerwise.start(self.parts, callbacks, clips)
+        self.layerwise.start(self.parts, trainer.callbacks, self.clip_limit is not None)
 
     @without_stop_iteration
     def optimizer_step(

@@ -84,14 +84,18 @@ def restore(updates: Iterable[Updates], runs: Sequence[tuple[slice, State]]) -> 
             for replicas, state in known
         ]
         update.optimizer.load_state_dict(_join_states(pieces))
-        _match_memory_layouts(update.optimizer)
+        match_memory_layouts(update.optimizer)
         replicas, first = known[0]
         if first.scheduler is not None:
             restore_schedule(update, first.scheduler, update.replicas.start - replicas.start)
 
 
-def _match_memory_layouts(optimizer: Optimizer) -> None:
-    """Give moments the memory layout of their weights, as fused kernels require."""
+def match_memory_layouts(optimizer: Optimizer) -> None:
+    """Give moments the memory layout of their weights.
+
+    Fused kernels compute nonsense without an error if the layouts differ, as they may after a
+    checkpoint of an earlier version has been loaded.
+    """
     for weight, remembered in optimizer.state.items():
         for name, value in remembered.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:
