@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 
@@ -39,6 +40,27 @@ def test_a_file_is_replaced_whole_or_not_at_all(monkeypatch, tmp_path):
         replace_file(path, b"after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UnusableFileError, match=r"a must be a file. Found a folder. Remove it"):
+        replace_file(tmp_path / "a", b"text")
+    assert list(tmp_path.iterdir()) == [tmp_path / "a"]
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(monkeypatch, tmp_path):
+    class Full:
+        def __enter__(self):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(os, "fdopen", lambda number, mode: os.close(number) or Full())
+    with pytest.raises(OSError, match=r"No space left on device: '.*kept\.txt'"):
+        replace_file(tmp_path / "kept.txt", b"text")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_is_replaced_and_what_it_leads_to_is_not(tmp_path):

@@ -39,8 +39,11 @@ def replace_file(path: Path, content: bytes) -> None:
 
     Raises:
         OSError: if the file cannot be written. An old file is unchanged then.
+        UnusableFileError: if the path is a folder.
     """
     with _temporary(path, content) as temporary:
+        if path.is_dir() and not path.is_symlink():
+            raise _obstructed(path, "a file")
         temporary.replace(path)
 
 
@@ -111,10 +114,7 @@ def make_folder(path: Path) -> None:
         path.mkdir()
     except FileExistsError:
         if not stat.S_ISDIR(path.lstat().st_mode):
-            raise UnusableFileError(
-                f"{literal(str(path))} must be a folder. Found {_kind(path.lstat().st_mode)}. "
-                "Remove it, or use another directory."
-            ) from None
+            raise _obstructed(path, "a folder") from None
 
 
 def open_file(root: Path, name: str, limit: int) -> BinaryIO:
@@ -213,6 +213,13 @@ def _unusable(path: Path, expected: str, found: str) -> UnusableFileError:
     )
 
 
+def _obstructed(path: Path, expected: str) -> UnusableFileError:
+    return UnusableFileError(
+        f"{literal(str(path))} must be {expected}. Found {_kind(path.lstat().st_mode)}. "
+        "Remove it, or use another directory."
+    )
+
+
 def _kind(mode: int) -> str:
     kinds = {
         stat.S_ISLNK: "a symbolic link",
@@ -230,8 +237,12 @@ def _temporary(path: Path, content: bytes) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
-        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:  # less the umask
-            file.write(content)
+        try:
+            with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:  # less the umask
+                file.write(content)
+        except OSError as error:
+            error.filename = str(path)  # Python names no file, or the temporary one
+            raise
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
