@@ -24,6 +24,12 @@ def batch():
     return torch.randn(16, 8), torch.randint(0, 2, (16,))
 
 wrong = 3
+
+def asking(model):
+    return model
+
+def misfit():
+    return nn.Linear(3, 2), batch(), nn.CrossEntropyLoss()
 """
 
 
@@ -67,9 +73,13 @@ def test_json_has_verdicts_and_layers(said):
         ("models_to_check:nothing", "must be a function"),
         ("models_to_check:wrong", "Found int"),
         ("models_to_check:batch", "batch must be a pair"),
+        ("models_to_miss:deep", "without arguments. Found ModuleNotFoundError: No module named"),
+        ("models_to_check:asking", "without arguments. Found TypeError: asking() missing 1"),
+        ("models_to_check:misfit", "must take its batch, and the loss both. Found RuntimeError"),
     ],
 )
 def test_what_is_no_example(argument, words, said):
     out, err, status = said(argument)
     assert (out, status) == ("", 1)
     assert words in err
+    assert "should not have come so far" not in err

@@ -10,13 +10,15 @@ loss function. Each finding is printed on a line. Options:
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import printable
 
 
 @entry_point
@@ -29,7 +31,12 @@ def main(arguments: Sequence[str]) -> None:
     typed = parser.parse_intermixed_args(arguments)
     from deltaflow.watching import check  # torch is slow to import
 
-    found = check(*_example(typed.example))
+    with _errors_explained(f"`{typed.example}` must be a function without arguments"):
+        example = _example(typed.example)
+    with _errors_explained(
+        f"The model of `{typed.example}` must take its batch, and the loss both"
+    ):
+        found = check(*example)
     print(json.dumps(found.record(), indent=2) if typed.json else found)  # noqa: T201
     kinds = {verdict.kind for verdict in found.verdicts} - {"healthy"}
     if failing := (kinds if "any" in typed.fail_on else kinds & set(typed.fail_on)):
@@ -37,6 +44,24 @@ def main(arguments: Sequence[str]) -> None:
             f"The model must be without {', '.join(typed.fail_on)}. Found "
             f"{', '.join(sorted(failing))}. Do what the findings say, or leave --fail-on out."
         )
+
+
+@contextmanager
+def _errors_explained(expected: str) -> Iterator[None]:
+    """Turn errors of the user's code into a message.
+
+    Raises:
+        ValueError: instead of any error without a message of ours.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{expected}. Found {type(error).__name__}: {printable(str(error)).rstrip('.')}. "
+            "Correct it; HYDRA_FULL_ERROR=1 shows where it was raised."
+        ) from error
 
 
 def _example(name: str) -> Any:
