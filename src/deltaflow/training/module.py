@@ -114,29 +114,29 @@ class StackedModule(EndingReplicas):
         """Whether the parts compute the gradients, and not Lightning."""
         return self.has_slice_optimizers or self.parts[0].backpropagation is not None
 
-    def make_parts(self, into_several: bool = True) -> None:
+    def make_parts(self, several: bool = True) -> None:
         """Make the parts; on a CPU in single or double precision they use Backpropagation.
 
         Args:
-            into_several: whether a large stack may be divided into several parts.
+            several: whether a large stack may be divided into several parts.
         """
         by_formula = self.trainer.precision in ("32-true", "64-true") and self.device.type == "cpu"
         n_rows = getattr(getattr(self.trainer, "datamodule", None), "batch_size", 0)
-        into_several = into_several and by_formula
-        n_parts = in_parts.number_of_parts(self.network, n_rows) if into_several else 1
+        n_parts = in_parts.number_of_parts(self.network, n_rows) if by_formula and several else 1
         self.parts = in_parts.split_into_parts(self.network, self.objective, n_parts, by_formula)
 
     def _slice_optimizers(self) -> OptimizerLRScheduler:
         """Make an optimizer for each part; ``None`` if one optimizer updates all replicas."""
-        n_replicas, shares = self.network.n_replicas, shares_a_pass(self.optimizer)
-        one_by_one = n_replicas > 1 and watches_loss(self)
+        several = self.network.n_replicas > 1
+        shares = several and shares_a_pass(self.optimizer)
+        one_by_one = several and watches_loss(self)
         if one_by_one and not shares:
             raise UserError(
                 "With several seeds or folds, each step size follows its own validation loss "
                 "if the optimizer asks for the loss once a step. Found one that does not. Use "
                 "`n_seeds=1`, or an optimizer such as sgd or adam."
             )
-        self.make_parts(n_replicas > 1 and shares)
+        self.make_parts(shares)
         self.has_slice_optimizers = len(self.parts) > 1 or one_by_one
         every = slice(0, self.network.n_replicas)
         return optimizers_of_slices(self, [(every, self)]) if self.has_slice_optimizers else None

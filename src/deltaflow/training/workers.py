@@ -1,4 +1,4 @@
-"""Threads that work on the parts of a stack at the same time."""
+"""Threads that do the same for several parts of a stack, or several layers, at the same time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -7,13 +7,12 @@ from typing import TypeVar
 
 import torch
 
-from deltaflow.training.parts import Part
-
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Workers:
-    """Calls a function for each part of a stack, in several threads if they were started."""
+    """Calls a function for each item, in several threads if they were started."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
@@ -32,23 +31,23 @@ class Workers:
             finally:
                 self._pool = None
 
-    def each(self, parts: Sequence[Part], do: Callable[[Part], Result]) -> list[Result]:
-        """Call a function for each part; gradients are enabled as they are in the caller.
+    def each(self, items: Sequence[Item], do: Callable[[Item], Result]) -> list[Result]:
+        """Call a function for each item; gradients are enabled as they are in the caller.
 
-        If it raises errors, that of the first part among them is raised when all threads are done.
+        If it raises errors, that of the first item among them is raised when all threads are done.
         """
-        if self._pool is None or len(parts) == 1:
-            return [do(part) for part in parts]
+        if self._pool is None or len(items) == 1:
+            return [do(item) for item in items]
         with_gradients = torch.is_grad_enabled()
         results: dict[int, Result] = {}
         errors: dict[int, BaseException] = {}
-        remaining = iter(range(len(parts)))  # each thread takes the next
+        remaining = iter(range(len(items)))  # each thread takes the next
 
         def work() -> None:
             with torch.set_grad_enabled(with_gradients):
                 for index in remaining:
                     try:
-                        results[index] = do(parts[index])
+                        results[index] = do(items[index])
                     except BaseException as error:
                         errors[index] = error
 
@@ -57,4 +56,4 @@ class Workers:
         wait(others)
         if errors:
             raise errors[min(errors)]
-        return [results[index] for index in range(len(parts))]
+        return [results[index] for index in range(len(items))]

@@ -10,6 +10,7 @@ from deltaflow.experiment import trainer
 from deltaflow.nn.initializers import Torch
 from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.histograms import N_BINS, layer_histograms
+from deltaflow.training.workers import Workers
 from running import run
 
 EVERY_7 = ["trainer.max_epochs=3", "diagnostics.histogram_every_n_steps=7"]
@@ -44,7 +45,8 @@ def witness(monkeypatch) -> Witness:
 
 
 def histograms_of(network, going):
-    return layer_histograms(network, [linear.weight.grad for linear in network.layers], going)
+    gradients = [linear.weight.grad for linear in network.layers]
+    return layer_histograms(network, gradients, going, Workers())
 
 
 def histograms(directory) -> dict[tuple[str, int], object]:

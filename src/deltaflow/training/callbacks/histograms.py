@@ -1,6 +1,7 @@
 """Histograms of weights and weight gradients by layer, for TensorBoard."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,6 +14,7 @@ from deltaflow.training.callbacks.cadence import Cadence
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.tensorboard import layer_tag, tensorboards
 from deltaflow.training.loggers import write
+from deltaflow.training.workers import Workers
 
 N_BINS = 64
 _LARGEST = torch.finfo(torch.float32).max  # for larger values, max − min may overflow
@@ -70,8 +72,11 @@ class HistogramRecorder(pl.Callback):
             active = torch.zeros_like(pl_module.diverged)
             active[run.replicas] = ~(pl_module.diverged | pl_module.ended)[run.replicas]
             ended = bool(pl_module.ended[run.replicas].all())
-            counted = None if ended else layer_histograms(pl_module.network, gradients, active)
-            summaries.append(counted)
+            summaries.append(
+                None
+                if ended
+                else layer_histograms(pl_module.network, gradients, active, pl_module.workers)
+            )
         if self.cadence.is_due(trainer.global_step):
             self._write(trainer, summaries, trainer.global_step)
         else:
@@ -90,7 +95,10 @@ class HistogramRecorder(pl.Callback):
 
 
 def layer_histograms(
-    network: FullyConnected, gradients: Sequence[Tensor | None], active: Tensor
+    network: FullyConnected,
+    gradients: Sequence[Tensor | None],
+    active: Tensor,
+    workers: Workers,
 ) -> Any:
     """Histograms of the weights and weight gradients of each layer, with bins of equal width.
 
@@ -98,19 +106,25 @@ def layer_histograms(
         network: the network before its update.
         gradients: ``[R, fan_in, fan_out]`` of each layer; ``None`` where there is no gradient.
         active: ``[R]``, bool: the replicas that are counted.
+        workers: count several layers at the same time.
 
     Returns:
         TensorBoard's ``Summary``; a layer without a finite entry has no histogram.
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    values = []
-    pairs = zip(network.layers, gradients, strict=True)
-    for layer, (linear, gradient) in enumerate(pairs, start=1):
-        for name, entries in (("weight", linear.weight), ("weight_grad", gradient)):
-            if entries is not None and len(finite := _finite(entries.detach()[active])):
-                values.append(Summary.Value(tag=layer_tag(name, layer), histo=_histogram(finite)))
-    return Summary(value=values)
+    def counted(tag: str, entries: Tensor) -> Any:
+        finite = _finite(entries.detach()[active])
+        return [Summary.Value(tag=tag, histo=_histogram(finite))] if len(finite) else []
+
+    tagged = [
+        (layer_tag(name, layer), entries)
+        for layer, (linear, gradient) in enumerate(zip(network.layers, gradients, strict=True), 1)
+        for name, entries in (("weight", linear.weight), ("weight_grad", gradient))
+        if entries is not None
+    ]
+    values = workers.each(tagged, lambda one: counted(*one))
+    return Summary(value=chain.from_iterable(values))
 
 
 def _finite(entries: Tensor) -> Tensor:
