@@ -10,7 +10,7 @@ from running import assert_alike, composed, run, run_all
 
 SETTINGS = [
     "trainer.precision=64-true", "network.width=6", "data.batch_size=45", "logger=none",
-    "trainer.max_epochs=40", "diagnostics.every_n_steps=7",
+    "trainer.max_epochs=24", "diagnostics.every_n_steps=7",
     "diagnostics.histogram_every_n_steps=null",
 ]  # fmt: skip
 STOPPING = ["trainer.early_stopping.patience=3", "trainer.early_stopping.min_delta=0.02"]
