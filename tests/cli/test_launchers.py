@@ -190,7 +190,7 @@ def test_workers_that_outlive_their_sweep_end_it_and_nothing_is_done_twice(tmp_p
     conductor.wait()
     assert workers
     conduct(killed)  # takes what they have not begun
-    _, alive = psutil.wait_procs(workers, timeout=120)
+    _, alive = psutil.wait_procs(workers, timeout=600)
     assert not alive
     assert {s.status for s in _summaries(killed / "sweep").values()} <= {"completed", "diverged"}
     conduct(killed)  # which keeps all there is, and reports on it

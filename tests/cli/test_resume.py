@@ -261,7 +261,7 @@ class Meet(Callback):
     def on_fit_start(self, trainer, module):
         if place := os.environ.get("MEET"):
             (Path(place) / str(os.getpid())).touch()
-            end = time.monotonic() + 120
+            end = time.monotonic() + 600
             while len(os.listdir(place)) < 2 and time.monotonic() < end:
                 time.sleep(0.02)
 """
