@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
-_MOST_TEXTS = 2000  # cached texts, of about 8 kB each
+_MOST_BYTES = 2**24  # of cached pixels: 8 kB for most texts, 80 kB for a headline
 _BORDER = 3  # pixels by which letters may extend beyond the extent of a text
 _WHITE = 255
 Array = np.typing.NDArray[np.uint8]
@@ -39,6 +39,7 @@ class TextCachingRenderer(RendererAgg):
     def __init__(self, width: float, height: float, dpi: float) -> None:
         super().__init__(width, height, dpi)  # type: ignore[no-untyped-call]
         self._cache: dict[Hashable, Array] = {}
+        self._n_bytes = 0  # of all arrays in the cache
 
     def draw_text(
         self, gc: GraphicsContextBase, x: float, y: float, s: str, prop: FontProperties,
@@ -60,9 +61,11 @@ class TextCachingRenderer(RendererAgg):
             pixels[...] = cached
             return
         draw()
-        if len(self._cache) >= _MOST_TEXTS:
+        if self._n_bytes + pixels.nbytes > _MOST_BYTES:
             self._cache.clear()
+            self._n_bytes = 0
         self._cache[key] = pixels.copy()
+        self._n_bytes += pixels.nbytes
 
     def _pixels_of(self, text: Text) -> Array | None:
         """The pixels of a text and its border, ``[height, width, 4]``; ``None`` for no text."""
