@@ -178,3 +178,13 @@ def test_a_command_takes_what_was_typed_unless_it_is_told(monkeypatch):
     own()
     own(["told"])
     assert ran == [["typed"], ["told"]]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [FileExistsError(17, "File exists", "a"), NotADirectoryError(20, "Not a directory", "a/b")],
+)
+def test_a_file_in_place_of_a_directory_is_named_so(error):
+    message = explain(error)
+    assert message.startswith("A directory must be a folder, or not exist yet. Found ")
+    assert str(error) in message

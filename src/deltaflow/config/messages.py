@@ -50,6 +50,11 @@ def explain(error: BaseException) -> str:
             f"{said[:300] or type(error).__name__}. Check its address and the network, "
             "or leave it out, as with `logger=tensorboard`."
         )
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return (
+            f"A directory must be a folder, or not exist yet. Found {said[:300]}. Name another, or "
+            "move the file that is in its place."
+        )
     if is_about_a_file(error):
         return (
             f"A file must be one that can be used. Found {said[:300]}. Check that it is there, "

@@ -48,10 +48,16 @@ def claim_directory(directory: Path, summary: Summary) -> None:
         summary: the first summary of the run.
 
     Raises:
-        DirectoryTakenError: if the directory has files of another run.
+        DirectoryTakenError: if the directory has files of another run, or is a file.
     """
     content = _written(summary)
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise DirectoryTakenError(
+            f"A run needs a directory of its own. Found a file at {directory}, or at a "
+            "folder above it. Name a new one."
+        ) from None
     taken = [name for name in _WRITTEN if os.path.lexists(directory / name)]
     try:
         if not taken:

@@ -21,13 +21,13 @@
 from typing import TYPE_CHECKING, Any
 
 from deltaflow.watching.checking import Check, check
-from deltaflow.watching.judgement.fail_on import FindingError
+from deltaflow.watching.judgement.fail_on import FindingError, check_kinds
 from deltaflow.watching.loop import Watch, watch
 
 if TYPE_CHECKING:
     from deltaflow.watching.monitor import FlowMonitor
 
-__all__ = ["Check", "FindingError", "FlowMonitor", "Watch", "check", "watch"]
+__all__ = ["Check", "FindingError", "FlowMonitor", "Watch", "check", "check_kinds", "watch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from deltaflow.watching.judgement.fail_on import raise_for_findings
+from deltaflow.watching.judgement.fail_on import check_kinds, raise_for_findings
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.loss_graph import loss_facts
 from deltaflow.watching.recorder import WatchedTraining
@@ -112,9 +112,10 @@ def watch(
 
     Raises:
         ValueError: if the model is compiled or has no layer that can be measured, if n is below 1,
-            or at the end for a finding of a kind in ``fail_on``.
+            if no finding has a kind in ``fail_on``, or at the end if one of the training has.
         DirectoryTakenError: if the directory holds the records of another run.
     """
+    check_kinds(fail_on)
     scale = scaler.get_scale if scaler is not None else lambda: 1.0
     cadence = Cadence(every_n_steps, None if n_steps is None else n_steps - 1)
     training = WatchedTraining(model, directory, cadence, seed, settings, scale)

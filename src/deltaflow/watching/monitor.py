@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deltaflow.experiment.result import Run
 from deltaflow.records import METRICS
-from deltaflow.watching.judgement.fail_on import raise_for_findings
+from deltaflow.watching.judgement.fail_on import check_kinds, raise_for_findings
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.loss_graph import loss_facts
 from deltaflow.watching.recorder import WatchedTraining
@@ -47,6 +47,7 @@ class FlowMonitor(pl.Callback):
         settings: Mapping[str, str | float | None] | None = None,
         fail_on: Sequence[str] = (),
     ) -> None:
+        check_kinds(fail_on)
         self.directory = directory
         self.every_n_steps = every_n_steps
         self.seed = seed

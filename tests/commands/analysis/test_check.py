@@ -66,6 +66,13 @@ def test_json_has_verdicts_and_layers(said):
     assert found["layers"][0]["delta_norm"] > 0
 
 
+def test_a_kind_that_no_finding_has_is_refused(said):
+    out, err, status = said("models_to_check:fine", "--fail-on", "vanish")
+    assert (out, status) == ("", 1)
+    assert "must be a list of kinds: any, detached" in err
+    assert "Found `vanish`" in err
+
+
 @pytest.mark.parametrize(
     ("argument", "words"),
     [

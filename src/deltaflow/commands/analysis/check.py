@@ -29,8 +29,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--fail-on", nargs="+", default=[])
     typed = parser.parse_intermixed_args(arguments)
-    from deltaflow.watching import check  # torch is slow to import
+    from deltaflow.watching import check, check_kinds  # torch is slow to import
 
+    check_kinds(typed.fail_on, "any")
     with _errors_explained(f"`{typed.example}` must be a function without arguments"):
         example = _example(typed.example)
     with _errors_explained(

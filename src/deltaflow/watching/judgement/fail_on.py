@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import literal
+from deltaflow.watching.judgement.words import KINDS
 
 if TYPE_CHECKING:
     from deltaflow.experiment.result import Run
@@ -11,6 +13,26 @@ if TYPE_CHECKING:
 
 class FindingError(UserError):
     """A watched training has a finding of a kind in ``fail_on``."""
+
+
+def check_kinds(kinds: Sequence[str], *others: str) -> None:
+    """Refuse kinds that no finding has: a misspelt one would never fail.
+
+    Args:
+        kinds: the chosen kinds.
+        others: words that are allowed as well.
+
+    Raises:
+        ValueError: for the first such kind, or a text instead of a list.
+    """
+    known = [*others, *KINDS]
+    wrong = [kind for kind in kinds if kind not in known]
+    if isinstance(kinds, str) or wrong:
+        found = literal(str(kinds if isinstance(kinds, str) else wrong[0]))
+        raise UserError(
+            f"Findings to fail on must be a list of kinds: {', '.join(known)}. Found `{found}`. "
+            "Use `vanishing`, for example."
+        )
 
 
 def raise_for_findings(run: "Run", kinds: Sequence[str]) -> None:

@@ -153,3 +153,6 @@ _SENTENCES: Mapping[str, str | Callable[[Numbers], str]] = {  # templates, or fu
     "plateau": _plateau,
     "healthy": _healthy,
 }
+
+KINDS = tuple(kind for kind in _SENTENCES if kind != "healthy")
+"""The kinds of findings on a watched model."""
