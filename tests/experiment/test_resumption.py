@@ -107,6 +107,7 @@ def test_one_whose_training_has_ended_is_tested(name, whole, tmp_path, monkeypat
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
 def test_a_stack_in_parts_goes_on(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "_WHOLE_BYTES", 2000)
     monkeypatch.setattr(parts, "_PART_BYTES", 2000)
     run(OTHERS[name], tmp_path / "whole")
     stopped(OTHERS[name], tmp_path / "run", monkeypatch, 9)

@@ -33,6 +33,7 @@ def steps(monkeypatch) -> list[bool]:
         used.append(begin_step(self))
         return used[-1]
 
+    monkeypatch.setattr(parts, "_WHOLE_BYTES", 4000)
     monkeypatch.setattr(parts, "_PART_BYTES", 4000)
     monkeypatch.setattr(LayerwiseSGD, "begin_step", noted)
     return used

@@ -46,6 +46,7 @@ def test_a_run_in_parts_is_the_run_as_a_whole(optimizer, tolerance, tmp_path, mo
         starts.add(part.replicas.start)
         return evaluate_with_gradients(part, *arguments)
 
+    monkeypatch.setattr(in_parts, "_WHOLE_BYTES", 2000)
     monkeypatch.setattr(in_parts, "_PART_BYTES", 2000)
     monkeypatch.setattr(in_parts.Part, "evaluate_with_gradients", watched)
     cut = run([*settings, "trainer.threads=2"], tmp_path / "cut")

@@ -1,4 +1,4 @@
-"""Divides a stack into parts that fit into the processor's cache during a whole pass.
+"""Divides a stack into parts of a size that the processor's cache bears.
 
 Each part is a network whose parameters are views of the stack's, with its own gradients and
 optimizers. So threads wait for each other once per pass, not in every matrix product.
@@ -22,7 +22,8 @@ from deltaflow.nn.objectives import Objective
 from deltaflow.nn.stacking import network_slice, objective_slice
 from deltaflow.training.contracts import check_gradient, check_shape, check_type
 
-_PART_BYTES = 6 * 2**20  # weights and activations; for smaller parts, overhead dominates
+_WHOLE_BYTES = 6 * 2**20  # weights and activations of a stack that is not divided
+_PART_BYTES = 16 * 2**20  # of a part; threads wait for Python in smaller ones, for memory in larger
 _MULTIPLE = 2  # of the number of parts, so that 2 threads end together
 
 Batch = tuple[Tensor, Tensor]
@@ -166,9 +167,11 @@ def number_of_parts(network: FullyConnected, batch_size: int) -> int:
         batch_size: samples per step.
     """
     values = network.n_parameters + batch_size * sum(network.sizes)
-    itemsize = network.layers[0].weight.element_size()
-    parts = math.ceil(network.n_replicas * values * itemsize / _PART_BYTES)
-    return 1 if parts == 1 else min(-(-parts // _MULTIPLE) * _MULTIPLE, network.n_replicas)
+    n_bytes = network.n_replicas * values * network.layers[0].weight.element_size()
+    if n_bytes <= _WHOLE_BYTES:
+        return 1
+    pairs = math.ceil(n_bytes / (_MULTIPLE * _PART_BYTES))
+    return min(_MULTIPLE * pairs, network.n_replicas)
 
 
 def split_into_parts(
