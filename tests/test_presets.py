@@ -8,7 +8,7 @@ here as one that does not, and every preset has its lesson below.
 import polars as pl
 import pytest
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from deltaflow.nn.task import Classification
 from running import composed, options, run
 

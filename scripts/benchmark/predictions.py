@@ -8,10 +8,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from deltaflow.commands.analysis.theory_prediction import draw_phase_diagram, predict_network
 from deltaflow.config.composition import compose_run
 from deltaflow.data import ReplicaData
-from deltaflow.experiment import builders
-from deltaflow.experiment.theory_prediction import draw_phase_diagram, predict_network
+from deltaflow.experiment.building import builders
 from deltaflow.figures.looks import save
 
 PREDICTION, DIAGRAM = "prediction, 50 layers", "phase diagram"

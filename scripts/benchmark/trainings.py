@@ -21,8 +21,8 @@ from benchmark.clock import stopwatch
 from deltaflow import UserError, train
 from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import assembly
-from deltaflow.experiment.trainer import make_trainer
+from deltaflow.experiment.building import assembly
+from deltaflow.experiment.building.trainer import make_trainer
 from deltaflow.nn.objectives import CrossEntropy
 from deltaflow.nn.random_streams import Stream, permutations
 from deltaflow.training.module import StackedModule

@@ -13,8 +13,8 @@ import torch
 from torch.nn.functional import one_hot
 
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import assembly
-from deltaflow.experiment.plan import RunPlan
+from deltaflow.experiment.building import assembly
+from deltaflow.experiment.planning.plan import RunPlan
 from deltaflow.experiment.run import run_alone
 from deltaflow.system.errors import UserError
 from verdict_accuracy import Network

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deltaflow.commands.api import Compared, Sweep, assemble, compare, run_sweep, train
-    from deltaflow.experiment.result import Run, load_run
+    from deltaflow.experiment.results.result import Run, load_run
     from deltaflow.live_page import live
     from deltaflow.system.errors import UserError
     from deltaflow.watching import FlowMonitor, check, watch
@@ -49,7 +49,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "Run": "experiment.result", "load_run": "experiment.result",
+    "Run": "experiment.results.result", "load_run": "experiment.results.result",
     "Sweep": "commands.api", "run_sweep": "commands.api", "train": "commands.api",
     "assemble": "commands.api", "compare": "commands.api", "Compared": "commands.api",
     "UserError": "system.errors", "live": "live_page",

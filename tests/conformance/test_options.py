@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 
 from deltaflow import Run
 from deltaflow.data import Samples
-from deltaflow.experiment import assembly, builders
+from deltaflow.experiment.building import assembly, builders
 from deltaflow.nn.activations import rebuild
 from deltaflow.nn.task import Regression
 from deltaflow.records import read_summary

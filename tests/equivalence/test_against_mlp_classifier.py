@@ -19,7 +19,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from running import composed, run
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,6 @@
 import pytest
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from deltaflow.nn.objectives import CrossEntropy
 from running import composed, run
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 import torch
 
-from deltaflow.experiment.assembly import callbacks
+from deltaflow.experiment.building.assembly import callbacks
 from deltaflow.training.early_stopping import Patience, Waiting
 from running import assert_alike, composed, run, run_all
 

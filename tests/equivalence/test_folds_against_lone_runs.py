@@ -10,7 +10,7 @@ from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import compare_runs
 from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.data import preparation, replicas
-from deltaflow.experiment.result import load_run
+from deltaflow.experiment.results.result import load_run
 from running import run, run_all
 
 SHORT = ["trainer.max_epochs=3", "logger=none", "network.width=8", "data.folds=5"]

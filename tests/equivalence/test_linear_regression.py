@@ -5,7 +5,7 @@ import torch
 from sklearn.datasets import load_iris
 from torch import nn
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from running import composed, run
 
 PRESET = ["experiment=iris_linear_mse", "logger=none", "trainer.precision=64-true"]

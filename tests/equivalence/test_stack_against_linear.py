@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from running import composed, run
 
 STEPS, EPOCHS = 100, 25

@@ -10,7 +10,7 @@ from deltaflow import load_run
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import compatibility
 from deltaflow.experiment.compatibility import stack_key
-from deltaflow.experiment.plan import RunPlan
+from deltaflow.experiment.planning.plan import RunPlan
 from deltaflow.experiment.run import run_alone, run_together
 from running import assert_alike
 

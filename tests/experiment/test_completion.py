@@ -8,7 +8,7 @@ import torch
 from deltaflow.config.composition import compose_run
 from deltaflow.experiment import completion
 from deltaflow.experiment.active_run import ActiveRun
-from deltaflow.experiment.plan import RunPlan
+from deltaflow.experiment.planning.plan import RunPlan
 from deltaflow.experiment.run import run_together
 from deltaflow.figures import run_picture
 from deltaflow.system.second_process import SecondProcess

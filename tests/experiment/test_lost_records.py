@@ -37,7 +37,9 @@ def meanwhile(monkeypatch):
 
     def train(act, directory: Path, *more: str):
         monkeypatch.setattr(Doing, "act", staticmethod(act))
-        monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Doing()])
+        monkeypatch.setattr(
+            "deltaflow.experiment.building.assembly.callbacks", lambda config: [Doing()]
+        )
         return run([*SHORT, *more], directory)
 
     return train
@@ -177,7 +179,9 @@ def test_a_part_that_changes_the_folder_does_not_move_a_run(monkeypatch, tmp_pat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setattr(Doing, "act", staticmethod(lambda _: os.chdir(tmp_path / "elsewhere")))
-    monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Doing()])
+    monkeypatch.setattr(
+        "deltaflow.experiment.building.assembly.callbacks", lambda config: [Doing()]
+    )
     assert train([*SHORT, "logger=none"], "run").summary["status"] == "completed"
     assert (tmp_path / "run" / "flow.png").exists()
 

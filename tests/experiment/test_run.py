@@ -14,9 +14,9 @@ from lightning.pytorch.utilities.exceptions import _TunerExitException
 from omegaconf import OmegaConf
 
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import trainer
-from deltaflow.experiment.identity import identity
-from deltaflow.experiment.plan import RunPlan
+from deltaflow.experiment.building import trainer
+from deltaflow.experiment.planning.identity import identity
+from deltaflow.experiment.planning.plan import RunPlan
 from deltaflow.experiment.run import run_alone
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table, write_summary
 from running import composed, run, run_all
@@ -185,7 +185,7 @@ def test_the_summary_is_there_while_the_run_is_going(tmp_path, monkeypatch):
         seen.append(read_summary(tmp_path))
         raise RuntimeError("stop here")
 
-    monkeypatch.setattr("deltaflow.experiment.assembly.datamodule", look)
+    monkeypatch.setattr("deltaflow.experiment.building.assembly.datamodule", look)
     with pytest.raises(RuntimeError):
         run(SHORT, tmp_path)
     assert seen[0].status == "running"
@@ -264,12 +264,16 @@ class Asking(Callback):
 
 
 def test_what_lightning_takes_for_an_end_is_none(tmp_path, monkeypatch):
-    monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Leaving()])
+    monkeypatch.setattr(
+        "deltaflow.experiment.building.assembly.callbacks", lambda config: [Leaving()]
+    )
     with pytest.raises(ValueError, match="broke it off after 3 updates"):
         run(SHORT, tmp_path)
     assert read_summary(tmp_path).status == "failed"
 
 
 def test_a_part_may_ask_to_stop(tmp_path, monkeypatch):
-    monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Asking()])
+    monkeypatch.setattr(
+        "deltaflow.experiment.building.assembly.callbacks", lambda config: [Asking()]
+    )
     assert run(SHORT, tmp_path).record.n_steps == 4

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from deltaflow.live_page.stepwise_training import Training
 from running import run
 
@@ -53,7 +53,7 @@ CLOSED = """
 import time
 from pathlib import Path
 from deltaflow.config.composition import compose_run
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from deltaflow.live_page.stepwise_training import Training
 
 config, _ = compose_run(["network.depth=20", "n_seeds=16", "trainer.max_epochs=500"], Path())

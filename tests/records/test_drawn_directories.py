@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltaflow.experiment.checkpoint import Architecture
+from deltaflow.experiment.checkpoints.networks import Architecture
 from deltaflow.records import LAYERS, METRICS, Schema, Summary, summary_of
 from deltaflow.system.escaping import encodable
 from drawn import DRAWN, TEXTS, damaged, draws, json_of

@@ -6,7 +6,7 @@ from deltaflow.config import limits
 from deltaflow.config.composition import compose_run
 from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
-from deltaflow.experiment import assembly, builders
+from deltaflow.experiment.building import assembly, builders
 
 _TRAINER = pl.Trainer(
     accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,

@@ -24,7 +24,7 @@ from deltaflow.config.composition import compose_run
 from deltaflow.config.options import config_directory
 
 if TYPE_CHECKING:  # torch takes its time, and not every test needs it
-    from deltaflow.experiment.result import Run
+    from deltaflow.experiment.results.result import Run
 
 CONF = config_directory()
 ROOT = CONF.parent
@@ -37,7 +37,7 @@ def composed(overrides: list[str], directory: Path) -> DictConfig:
 
 
 def run(overrides: list[str], directory: Path, command: Sequence[str] = (), **named) -> "Run":
-    from deltaflow.experiment.plan import RunPlan
+    from deltaflow.experiment.planning.plan import RunPlan
     from deltaflow.experiment.run import run_alone
 
     config, choices = compose_run(overrides, directory)
@@ -47,7 +47,7 @@ def run(overrides: list[str], directory: Path, command: Sequence[str] = (), **na
 def run_all(settings: Sequence[list[str]], directory: Path) -> list["Run"]:
     """Run many configurations; those of one shape are trained as one stack."""
     from deltaflow.experiment.compatibility import stack_key
-    from deltaflow.experiment.plan import RunPlan
+    from deltaflow.experiment.planning.plan import RunPlan
     from deltaflow.experiment.run import run_together
 
     stacks, done = defaultdict(list), {}

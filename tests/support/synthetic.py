@@ -440,7 +440,7 @@ optimizer:
   lr: {lr}
   momentum: 0.9
 scheduler:
-  _target_: deltaflow.experiment.trainer.Constant
+  _target_: deltaflow.experiment.building.trainer.Constant
 trainer:
   max_epochs: 100
   precision: 32

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from torch import nn
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from deltaflow.nn.initializers import Torch, Xavier
 from deltaflow.theory import Moments, finite_width, predict
 from running import composed, run

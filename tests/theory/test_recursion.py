@@ -7,7 +7,7 @@ import pytest
 from hydra.utils import instantiate
 from torch import nn
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from deltaflow.flow import measurement
 from deltaflow.flow.profiles import decay_rate
 from deltaflow.flow.tape import Tape

@@ -10,7 +10,7 @@ from scipy.special import digamma, polygamma
 from scipy.stats import binom
 from torch import nn
 
-from deltaflow.experiment import assembly, builders
+from deltaflow.experiment.building import assembly, builders
 from deltaflow.flow.profiles import decay_rate, vanishing_index
 from deltaflow.nn.initializers import He, Normal, Orthogonal, Torch, Xavier, Zeros
 from deltaflow.theory import Critical, Theory, variances

@@ -36,12 +36,12 @@ from deltaflow.config.composition import compose_run
 from deltaflow.config.messages import INTERRUPTED, explain
 from deltaflow.config.names import unique_name
 from deltaflow.data import ReplicaData
-from deltaflow.experiment import assembly
-from deltaflow.experiment.notebook import comparison_html
-from deltaflow.experiment.plan import RunPlan
-from deltaflow.experiment.result import Run, load_run
+from deltaflow.experiment.building import assembly
+from deltaflow.experiment.building.trainer import quiet_lightning
+from deltaflow.experiment.planning.plan import RunPlan
+from deltaflow.experiment.results.notebook import comparison_html
+from deltaflow.experiment.results.result import Run, load_run
 from deltaflow.experiment.run import run_alone
-from deltaflow.experiment.trainer import quiet_lightning
 from deltaflow.nn.network import FullyConnected
 from deltaflow.sweep.report import search_of, title_of
 from deltaflow.system.errors import UserError

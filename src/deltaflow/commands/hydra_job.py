@@ -18,9 +18,9 @@ from rich.console import Console
 from deltaflow.config.messages import errors_as_messages, explain, print_error
 from deltaflow.config.names import resume_override
 from deltaflow.experiment.failure import interruption
-from deltaflow.experiment.identity import identity
-from deltaflow.experiment.plan import RunPlan
-from deltaflow.experiment.result import Run
+from deltaflow.experiment.planning.identity import identity
+from deltaflow.experiment.planning.plan import RunPlan
+from deltaflow.experiment.results.result import Run
 from deltaflow.experiment.run import run_alone, run_together
 from deltaflow.records import SUMMARY
 from deltaflow.sweep.directory import note_failure

@@ -6,8 +6,8 @@ from pathlib import Path
 from deltaflow.config.composition import compose_run
 from deltaflow.config.messages import explain
 from deltaflow.data import Samples
-from deltaflow.experiment.plan import RunPlan
-from deltaflow.experiment.result import Run
+from deltaflow.experiment.planning.plan import RunPlan
+from deltaflow.experiment.results.result import Run
 from deltaflow.experiment.run import run_alone
 from deltaflow.system.errors import UserError
 

@@ -11,16 +11,16 @@ from lightning.pytorch.loggers import Logger
 from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
 from deltaflow.config import limits
 from deltaflow.config.hyperparameters import varied
-from deltaflow.experiment import assembly, builders
-from deltaflow.experiment.checkpoint import trained_networks
+from deltaflow.experiment.building import assembly, builders
+from deltaflow.experiment.building.trainer import device_name
 from deltaflow.experiment.checkpoints.archive import Progress
+from deltaflow.experiment.checkpoints.networks import trained_networks
 from deltaflow.experiment.checkpoints.resumption import keep_rows, take_directory
-from deltaflow.experiment.evaluation import evaluate
 from deltaflow.experiment.failure import ending_of
-from deltaflow.experiment.plan import RunPlan, write_settings
-from deltaflow.experiment.result import Run
-from deltaflow.experiment.summary import summarize
-from deltaflow.experiment.trainer import device_name
+from deltaflow.experiment.planning.plan import RunPlan, write_settings
+from deltaflow.experiment.results.evaluation import evaluate
+from deltaflow.experiment.results.result import Run
+from deltaflow.experiment.results.summary import summarize
 from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS, METRICS, Recording, TableWriter, read_table
 from deltaflow.system.files import replace_file

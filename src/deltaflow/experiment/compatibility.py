@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from deltaflow.config import limits
 from deltaflow.config.instantiation import part_factory
-from deltaflow.experiment import builders
+from deltaflow.experiment.building import builders
 from deltaflow.system.memory import available_memory
 from deltaflow.training.coupling import shares_a_pass
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 
 from deltaflow.experiment.active_run import ActiveRun
-from deltaflow.experiment.result import Run
+from deltaflow.experiment.results.result import Run
 from deltaflow.figures import run_picture
 from deltaflow.system.processes import n_cores
 from deltaflow.system.second_process import SecondProcess, running_process, second_process

@@ -9,15 +9,15 @@ from collections.abc import Hashable, Sequence
 from rich.console import Console
 
 from deltaflow.config.messages import explain, print_error
-from deltaflow.experiment import assembly
 from deltaflow.experiment.active_run import ActiveRun
+from deltaflow.experiment.building import assembly
+from deltaflow.experiment.building.trainer import configured_threads, make_trainer, quiet_lightning
 from deltaflow.experiment.checkpoints.archive import CHECKPOINT
 from deltaflow.experiment.checkpoints.storage import Storage, checkpoints
 from deltaflow.experiment.failure import interruption, was_interrupted
-from deltaflow.experiment.plan import RunPlan
-from deltaflow.experiment.result import Run
+from deltaflow.experiment.planning.plan import RunPlan
+from deltaflow.experiment.results.result import Run
 from deltaflow.experiment.stacked_training import recorders, require_complete_training, train_stack
-from deltaflow.experiment.trainer import configured_threads, make_trainer, quiet_lightning
 from deltaflow.system.escaping import printable
 from deltaflow.system.signals import interrupts_deferred, single_interrupt
 from deltaflow.terminal.table_reading import print_network, print_reading

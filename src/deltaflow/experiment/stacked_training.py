@@ -7,6 +7,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.experiment.active_run import ActiveRun
+from deltaflow.experiment.building.trainer import configured_threads, make_trainer
 from deltaflow.experiment.checkpoints.archive import CHECKPOINT, read_archive
 from deltaflow.experiment.checkpoints.storage import (
     StackStorage,
@@ -16,7 +17,6 @@ from deltaflow.experiment.checkpoints.storage import (
 )
 from deltaflow.experiment.compatibility import as_text
 from deltaflow.experiment.completion import complete_runs, picture_process
-from deltaflow.experiment.trainer import configured_threads, make_trainer
 from deltaflow.system.errors import UserError
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.training.callbacks.checkpoints import set_progress

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from omegaconf import DictConfig
 
-from deltaflow.experiment.evaluation import evaluate_classes, evaluate_numbers
-from deltaflow.experiment.summary import summarize
+from deltaflow.experiment.results.evaluation import evaluate_classes, evaluate_numbers
+from deltaflow.experiment.results.summary import summarize
 from deltaflow.figures.class_panels import ClassPredictions
 from deltaflow.figures.looks import mean_with_band
 from deltaflow.figures.number_panels import NumberPredictions

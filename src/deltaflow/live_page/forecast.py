@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.experiment import assembly, builders
+from deltaflow.experiment.building import assembly, builders
 from deltaflow.live_page.history import PROFILES
 from deltaflow.nn.task import Classification
 from deltaflow.theory import Array, PhaseDiagram, Theory, phase_diagram, phases

@@ -4,7 +4,7 @@ import threading
 import warnings
 from contextlib import ExitStack
 
-from deltaflow.experiment.trainer import quiet_lightning
+from deltaflow.experiment.building.trainer import quiet_lightning
 
 
 class Silence:

@@ -16,9 +16,9 @@ import lightning.pytorch as pl
 from omegaconf import DictConfig
 
 from deltaflow.config.messages import explain
-from deltaflow.experiment import assembly, builders
+from deltaflow.experiment.building import assembly, builders
+from deltaflow.experiment.building.trainer import configured_threads, make_trainer
 from deltaflow.experiment.stacked_training import recorders
-from deltaflow.experiment.trainer import configured_threads, make_trainer
 from deltaflow.live_page.evaluation import Evaluation, TrainingSetup, evaluate
 from deltaflow.live_page.history import History, Metrics
 from deltaflow.live_page.silence import SILENCE

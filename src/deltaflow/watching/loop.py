@@ -14,7 +14,7 @@ from deltaflow.watching.measuring.loss_graph import loss_facts
 from deltaflow.watching.recorder import WatchedTraining
 
 if TYPE_CHECKING:
-    from deltaflow.experiment.result import Run
+    from deltaflow.experiment.results.result import Run
 
 
 class Watch:

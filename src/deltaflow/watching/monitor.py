@@ -8,7 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 from torch import Tensor
 
-from deltaflow.experiment.result import Run
+from deltaflow.experiment.results.result import Run
 from deltaflow.records import METRICS
 from deltaflow.watching.judgement.fail_on import check_kinds, raise_for_findings
 from deltaflow.watching.measuring.cadence import Cadence

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.comparison.results import results
-from deltaflow.experiment.provenance import first_summary
+from deltaflow.experiment.planning.provenance import first_summary
 from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.records import LAYERS, METRICS, Recording, Summary, read_table
 from deltaflow.system.errors import UserError
@@ -29,7 +29,7 @@ from deltaflow.watching.measuring.watched_layers import WatchedLayer, watched_la
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
-    from deltaflow.experiment.result import Run
+    from deltaflow.experiment.results.result import Run
 
 _FLUSH_SECONDS = 30.0
 
@@ -181,7 +181,7 @@ class WatchedTraining:
 
     def complete(self) -> "Run":
         """Finish the records, draw the picture, and return the run."""
-        from deltaflow.experiment.result import Run  # here, because it imports Lightning
+        from deltaflow.experiment.results.result import Run  # here, because it imports Lightning
         from deltaflow.figures import looks
         from deltaflow.training.callbacks.tensorboard import log_picture, log_verdicts
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from torch import nn
 
 from deltaflow.commands.analysis import theory
+from deltaflow.commands.analysis.theory_prediction import draw_phase_diagram, predict_network
 from deltaflow.config.instantiation import build_part
-from deltaflow.experiment import assembly
-from deltaflow.experiment.theory_prediction import draw_phase_diagram, predict_network
+from deltaflow.experiment.building import assembly
 from deltaflow.nn.initializers import Initializer, Normal, Torch, Xavier
 from deltaflow.records import read_summary
 from deltaflow.terminal.theory import print_theory

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from deltaflow.records import LAYERS, read_table
 from running import composed, run
 
@@ -227,7 +227,7 @@ class FailInStep(pl.Callback):
 def failed(tmp_path, monkeypatch):
     """The network of a run that broke in its fourth step, and the rows that it left."""
     fail = FailInStep(step=3)
-    monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [fail])
+    monkeypatch.setattr("deltaflow.experiment.building.assembly.callbacks", lambda config: [fail])
     with pytest.raises(RuntimeError, match="lights"):
         run(["diagnostics.every_n_steps=1", "logger=none"], tmp_path)
     return fail.network, read_table(tmp_path, LAYERS)

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from deltaflow.experiment import trainer
+from deltaflow.experiment.building import trainer
 from deltaflow.nn.initializers import Torch
 from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.histograms import N_BINS, layer_histograms

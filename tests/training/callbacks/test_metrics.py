@@ -9,7 +9,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 from torch import nn
 
-from deltaflow.experiment import assembly
+from deltaflow.experiment.building import assembly
 from deltaflow.records import METRICS
 from running import composed, run
 
@@ -117,7 +117,7 @@ def diverging(tmp_path_factory):
     """A run of which seed 13 diverges in the first epoch and seed 15 after it."""
     watch = Watch()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [watch])
+        patch.setattr("deltaflow.experiment.building.assembly.callbacks", lambda config: [watch])
         result = run(
             [
                 "trainer.max_epochs=4",

@@ -66,7 +66,9 @@ class Fail(pl.Callback):
 @pytest.fixture
 def broken(console, tmp_path, monkeypatch):
     """The metrics of a run that breaks when the third of its four epochs begins."""
-    monkeypatch.setattr("deltaflow.experiment.assembly.callbacks", lambda config: [Fail(epoch=2)])
+    monkeypatch.setattr(
+        "deltaflow.experiment.building.assembly.callbacks", lambda config: [Fail(epoch=2)]
+    )
     with pytest.raises(RuntimeError, match="lights"):
         run([*SHORT, "trainer.max_epochs=4"], tmp_path, bar=Progress(console))
     return read_table(tmp_path, METRICS)

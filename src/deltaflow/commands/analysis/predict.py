@@ -40,13 +40,13 @@ def main(arguments: Sequence[str]) -> None:
     settings = parser.parse_intermixed_args(arguments)
     _check(settings)
     from deltaflow.data import read_unseen  # torch is slow to import
-    from deltaflow.experiment.result import load_run
-    from deltaflow.experiment.scores import ensemble_scores
+    from deltaflow.experiment.prediction.scores import ensemble_scores
+    from deltaflow.experiment.results.result import load_run
     from deltaflow.terminal.predictions import print_predictions, print_scores
 
     ensemble, out = load_run(settings.run).ensemble, console()
     if settings.export is not None:
-        from deltaflow.experiment.export import export
+        from deltaflow.experiment.prediction.export import export
 
         _write(out, settings.out, export(ensemble, settings.export))
         return

@@ -80,8 +80,8 @@ def _train(recorded: Summary, original: Path, directory: Path) -> Summary:
         compose_run,
     )  # Hydra, Lightning and torch are slow to import
     from deltaflow.experiment.checkpoints.archive import read_progress
-    from deltaflow.experiment.identity import identity
-    from deltaflow.experiment.plan import RunPlan
+    from deltaflow.experiment.planning.identity import identity
+    from deltaflow.experiment.planning.plan import RunPlan
     from deltaflow.experiment.run import run_alone
 
     config, choices = compose_run(recorded.overrides, directory)

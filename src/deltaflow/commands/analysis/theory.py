@@ -47,15 +47,15 @@ def main(arguments: Sequence[str]) -> None:
             f"`network.normalization={config.network.normalization}`. "
             "Leave `picture` out, or use `network.normalization=null`."
         )
-    from deltaflow.comparison.phase_points import phase_points  # torch is slow to import
-    from deltaflow.config.instantiation import error_with_part
-    from deltaflow.data import ReplicaData
-    from deltaflow.experiment import builders
-    from deltaflow.experiment.theory_prediction import (
+    from deltaflow.commands.analysis.theory_prediction import (
         draw_phase_diagram,
         predict_network,
         prediction_title,
     )
+    from deltaflow.comparison.phase_points import phase_points  # torch is slow to import
+    from deltaflow.config.instantiation import error_with_part
+    from deltaflow.data import ReplicaData
+    from deltaflow.experiment.building import builders
     from deltaflow.figures.looks import save
     from deltaflow.terminal.screen import console, say
     from deltaflow.terminal.theory import print_theory

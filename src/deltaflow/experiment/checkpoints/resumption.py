@@ -13,7 +13,7 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from deltaflow.config.names import resume_command
 from deltaflow.experiment.checkpoints.archive import Progress, read_progress
-from deltaflow.experiment.plan import RunPlan, first_summary_of
+from deltaflow.experiment.planning.plan import RunPlan, first_summary_of
 from deltaflow.records import Recording, TableWriter
 from deltaflow.system.errors import UserError
 from deltaflow.system.files import read_file, replace_file

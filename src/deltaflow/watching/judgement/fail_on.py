@@ -8,7 +8,7 @@ from deltaflow.system.escaping import literal
 from deltaflow.watching.judgement.words import KINDS
 
 if TYPE_CHECKING:
-    from deltaflow.experiment.result import Run
+    from deltaflow.experiment.results.result import Run
 
 
 class FindingError(UserError):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.data import Column, Kind, Texts, encode, folds_of
-from deltaflow.experiment.ensemble import Ensemble
+from deltaflow.experiment.prediction.ensemble import Ensemble
 from deltaflow.system.errors import UserError
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from deltaflow.experiment.checkpoint import read_checkpoint
+from deltaflow.experiment.checkpoints.networks import read_checkpoint
 from deltaflow.nn.head import Head
 from deltaflow.nn.initializers import He
 from deltaflow.nn.network import FullyConnected

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow.config.instantiation import build_part, part_factory
 from deltaflow.data import Samples, folds_of
-from deltaflow.experiment import builders
+from deltaflow.experiment.building import builders
 from deltaflow.nn.network import OUTPUT_ACTIVATIONS, FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.system.errors import UserError

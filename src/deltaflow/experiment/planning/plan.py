@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from deltaflow.config.hyperparameters import Hyperparameters, hyperparameters
 from deltaflow.config.options import option_names
 from deltaflow.data import Samples
-from deltaflow.experiment.identity import identity
-from deltaflow.experiment.provenance import first_summary
+from deltaflow.experiment.planning.identity import identity
+from deltaflow.experiment.planning.provenance import first_summary
 from deltaflow.records import Summary
 from deltaflow.system.files import make_folder, replace_file
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deltaflow import load_run
-from deltaflow.experiment.ensemble import Ensemble
+from deltaflow.experiment.prediction.ensemble import Ensemble
 from deltaflow.nn.head import Head
 from running import run
 

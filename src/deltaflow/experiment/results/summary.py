@@ -14,7 +14,7 @@ from deltaflow.comparison.flow_numbers import theory_fit
 from deltaflow.comparison.results import results
 from deltaflow.config.messages import explain
 from deltaflow.data import ReplicaData
-from deltaflow.experiment import builders
+from deltaflow.experiment.building import builders
 from deltaflow.records import number_replicas
 from deltaflow.theory import Theory
 from deltaflow.training.module import StackedModule

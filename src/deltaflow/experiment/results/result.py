@@ -13,9 +13,9 @@ from torch import nn
 
 from deltaflow.comparison.flow_numbers import without_diverged
 from deltaflow.data import Table
-from deltaflow.experiment.checkpoint import TrainedNetworks, read_checkpoint
-from deltaflow.experiment.ensemble import Ensemble
-from deltaflow.experiment.notebook import run_html
+from deltaflow.experiment.checkpoints.networks import TrainedNetworks, read_checkpoint
+from deltaflow.experiment.prediction.ensemble import Ensemble
+from deltaflow.experiment.results.notebook import run_html
 from deltaflow.figures import run_picture
 from deltaflow.figures.class_panels import ClassPredictions
 from deltaflow.figures.number_panels import NumberPredictions

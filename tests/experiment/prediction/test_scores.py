@@ -8,8 +8,8 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 
 from deltaflow.data import Column, Kind, Preprocessing
-from deltaflow.experiment.ensemble import Ensemble
-from deltaflow.experiment.scores import ensemble_scores
+from deltaflow.experiment.prediction.ensemble import Ensemble
+from deltaflow.experiment.prediction.scores import ensemble_scores
 from deltaflow.nn.head import Head
 from deltaflow.nn.network import FullyConnected
 

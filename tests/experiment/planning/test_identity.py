@@ -6,7 +6,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from deltaflow.experiment.identity import identity
+from deltaflow.experiment.planning.identity import identity
 from running import TABLE, composed
 
 SAME = {

@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from deltaflow import assemble
-from deltaflow.experiment.evaluation import evaluate_classes, evaluate_numbers
+from deltaflow.experiment.results.evaluation import evaluate_classes, evaluate_numbers
 from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 
 

@@ -1,6 +1,6 @@
 """What a notebook shows is never markup of somebody else's."""
 
-from deltaflow.experiment.notebook import run_html
+from deltaflow.experiment.results.notebook import run_html
 from deltaflow.records import summary_of
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from deltaflow.experiment.ensemble import Ensemble
+from deltaflow.experiment.prediction.ensemble import Ensemble
 
 BINS = 15
 """Number of bins of the calibration error, of equal width."""

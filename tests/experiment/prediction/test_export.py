@@ -12,8 +12,8 @@ from torch import nn
 
 from broken import Halving
 from deltaflow.data import read_unseen
-from deltaflow.experiment.ensemble import Ensemble
-from deltaflow.experiment.export import export
+from deltaflow.experiment.prediction.ensemble import Ensemble
+from deltaflow.experiment.prediction.export import export
 
 
 def of_run(trained, frame):

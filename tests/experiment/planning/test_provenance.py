@@ -3,7 +3,7 @@
 import subprocess
 
 import deltaflow
-from deltaflow.experiment.provenance import _git_commit
+from deltaflow.experiment.planning.provenance import _git_commit
 
 AUTHOR = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
 

@@ -1,0 +1,1 @@
+"""Builds what a training needs from its configuration: data, theory, module, Trainer."""

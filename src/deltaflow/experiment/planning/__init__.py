@@ -1,0 +1,1 @@
+"""What identifies and describes a run before it trains: its plan, identity and origin."""

@@ -1,0 +1,1 @@
+"""What a trained run leaves: evaluation, summary, verdicts, and the result in Python."""
