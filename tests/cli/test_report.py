@@ -128,7 +128,7 @@ def test_settings_may_be_written_in_any_usual_way(report, sweeps):
         (["a", "fromat=svg"], "Found no summary.json in fromat=svg."),
         (["a", "output="], "`output` must be a folder. Found nothing."),
         (["a", "output=file"], "Found file, which is a file."),
-        (["a", "output=file/deeper"], "A file must be one that can be used"),
+        (["a", "output=file/deeper"], "A directory must be a folder, or not exist yet."),
         (["a", "baseline=gelu"], "Found `gelu`, which none has. There are `activation=relu`"),
         (["a", "baseline=activation"], "Found 2 for `activation`"),
     ],
