@@ -144,6 +144,8 @@ def test_what_a_parameter_may_not_be_is_said_as_on_the_command_line():
         FlowClassifier(depth=-1, **QUICK).fit(X, Y)
     with pytest.raises(ValueError, match="rleu"):
         FlowClassifier(activation="rleu", **QUICK).fit(X, Y)
+    with pytest.raises(ValueError, match=r"list of a run's settings\. Found \['n_seeds=2'\]"):
+        FlowClassifier(overrides="n_seeds=2").fit(X, Y)
     assert not hasattr(FlowClassifier(loss="mse"), "predict_proba")
 
 

@@ -31,6 +31,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from deltaflow.commands.training_on_samples import train_on_samples
+from deltaflow.config.composition import list_of_overrides
 from deltaflow.data import Samples, number_columns
 from deltaflow.system.errors import UserError
 
@@ -114,11 +115,16 @@ class _FlowEstimator(BaseEstimator):  # type: ignore[misc]  # untyped there
             samples = replace(samples, columns=number_columns(map(str, names)))
         values = {key: getattr(self, name) for name, key in _SETTINGS.items()} | settings
         typed = [f"{key}={_typed(value)}" for key, value in values.items() if value is not None]
-        overrides = [_ALL_ROWS, f"seed={_seed(self.random_state)}", *typed, *self.overrides]
+        own = list_of_overrides(
+            self.overrides,
+            "`overrides` must be a list of a run's settings.",
+            'overrides=["trainer.gradient_clip_norm=1"]',
+        )
+        overrides = [_ALL_ROWS, f"seed={_seed(self.random_state)}", *typed, *own]
         if self.directory is not None:
             self.run_ = train_on_samples(samples, overrides, Path(self.directory))
             return
-        if not any(one.startswith("logger=") for one in self.overrides):
+        if not any(one.startswith("logger=") for one in own):
             overrides.append("logger=none")
         with TemporaryDirectory() as folder:
             self.run_ = train_on_samples(

@@ -55,6 +55,11 @@ def test_what_belonged_to_another_choice_is_forgotten():
     assert "optimizer.lr" not in settings.with_value("optimizer", "adam").chosen
 
 
+def test_text_instead_of_a_list_is_refused():
+    with pytest.raises(ValueError, match=r"must be given a list.*Found \['n_seeds=2'\]"):
+        PageSettings.from_overrides("n_seeds=2")
+
+
 def test_overrides_without_a_control_stay():
     settings = PageSettings.from_overrides(["activation=tanh", "network.dropout=0.1", "n_seeds=2"])
     assert settings.chosen == {"activation": "tanh", "n_seeds": 2}

@@ -155,7 +155,7 @@ MISTAKES = {
     "word for sizes": (
         ["data=teacher", "loss=mse", "data.hidden_sizes='8'"], "hidden_sizes", "'8'", "--cfg job",
     ),
-    "folder that cannot be": (["hydra.run.dir=/dev/null/run"], "file", "/dev/null", "space"),
+    "folder that cannot be": (["hydra.run.dir=/dev/null/run"], "file", "/dev/null", "move"),
     "resumed without -m": (["sweep.resume=here"], "with a sweep", "with one run", "Put -m first"),
     "resumed from nowhere": (
         ["-m", "sweep.resume=nowhere"], "directory of a sweep", "nowhere", "that the sweep printed",

@@ -32,7 +32,7 @@ from deltaflow.comparison.comparison import Comparison, compare_runs
 from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table
 from deltaflow.config import limits
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition import compose_run, list_of_overrides
 from deltaflow.config.messages import INTERRUPTED, explain
 from deltaflow.config.names import unique_name
 from deltaflow.data import ReplicaData
@@ -127,7 +127,7 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
     """
     settings = _settings("train", overrides)
     folder = _folder(directory, ",".join(settings))
-    config, choices = _composed("train", settings, folder)
+    config, choices = _composed(settings, folder)
     return run_alone(RunPlan(config, folder, choices, settings, [TRAIN, *settings]))
 
 
@@ -140,7 +140,7 @@ def assemble(overrides: Iterable[str] = ()) -> tuple[ReplicaData, FullyConnected
     Raises:
         ValueError: if a setting is not valid, with the command line's message.
     """
-    config, _ = _composed("assemble", _settings("assemble", overrides), Path())
+    config, _ = _composed(_settings("assemble", overrides), Path())
     limits.check(config)
     with quiet_lightning():
         data = assembly.datamodule(config)
@@ -165,7 +165,7 @@ def run_sweep(
         ValueError: if no run was trained, with the command line's message.
         KeyboardInterrupt: if interrupted; the measurements so far are kept.
     """
-    settings = _settings("run_sweep", overrides)
+    settings = _settings("run_sweep", overrides, with_hydra=True)
     folder = _folder(directory, None)
     if resume and not folder.is_dir():
         raise UserError(
@@ -186,11 +186,7 @@ def run_sweep(
     return Sweep(folder, runs_table(group_runs(collect([folder])), folder))
 
 
-def _composed(
-    function: str, settings: list[str], folder: Path
-) -> tuple[DictConfig, dict[str, str | None]]:
-    if any(setting.startswith("hydra.") for setting in settings):
-        raise _wrong_overrides(function, settings)
+def _composed(settings: list[str], folder: Path) -> tuple[DictConfig, dict[str, str | None]]:
     try:
         return compose_run(settings, folder)
     except Exception as error:  # Hydra raises errors of many types
@@ -212,18 +208,16 @@ def _status_of(typed: list[str]) -> int:
     return 0
 
 
-def _settings(function: str, overrides: Iterable[str]) -> list[str]:
-    settings = [overrides] if isinstance(overrides, str) else list(overrides)
-    if isinstance(overrides, str) or not all(isinstance(one, str) for one in settings):
-        raise _wrong_overrides(function, settings)
-    return settings
-
-
-def _wrong_overrides(function: str, found: list[str]) -> UserError:
-    return UserError(
+def _settings(function: str, overrides: Iterable[str], with_hydra: bool = False) -> list[str]:
+    expected = (
         f"`{function}` must be given a list of a run's settings, and where its records go as "
-        f'`directory`. Found {found!r}. Use `{function}(["activation=tanh"], "a/folder")`.'
+        "`directory`."
     )
+    example = f'{function}(["activation=tanh"], "a/folder")'
+    found = list_of_overrides(overrides, expected, example)
+    if not with_hydra and any(setting.startswith("hydra.") for setting in found):
+        raise UserError(f"{expected} Found {found!r}. Use `{example}`.")
+    return found
 
 
 def _folder(directory: str | Path | None, name: str | None) -> Path:

@@ -5,7 +5,7 @@ import pickle
 import queue
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,12 @@ from deltaflow.records import Fingerprint, trust_files, trusted_files
 from deltaflow.sweep.progress import show_progress, stop_progress
 from deltaflow.system.environment import import_without_gc
 from deltaflow.system.errors import UserError
-from deltaflow.system.second_process import SecondProcess, running_process, second_process
+from deltaflow.system.second_process import (
+    SecondProcess,
+    running_process,
+    second_process,
+    wait_for,
+)
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 
@@ -71,7 +76,7 @@ def can_share(task: Task, imports: Future[Any]) -> bool:
         task: the task, which must be picklable.
         imports: the future end of the imports in the second process.
     """
-    wait([imports], _PATIENCE)
+    wait_for(imports, _PATIENCE)
     if not imports.done() or imports.exception() is not None:
         if (second := running_process()) is not None:
             second.end()

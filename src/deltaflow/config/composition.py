@@ -116,6 +116,23 @@ def _file_state(path: Path) -> tuple[int, ...]:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def list_of_overrides(overrides: Iterable[str], expected: str, example: str) -> list[str]:
+    """The overrides that a function was given; text alone would be taken for its letters.
+
+    Args:
+        overrides: what the function was given.
+        expected: what the function expects, in a sentence.
+        example: code that calls it.
+
+    Raises:
+        ValueError: if it is no list of texts.
+    """
+    found = [overrides] if isinstance(overrides, str) else list(overrides)
+    if isinstance(overrides, str) or not all(isinstance(one, str) for one in found):
+        raise UserError(f"{expected} Found {found!r}. Use `{example}`.")
+    return found
+
+
 def refuse_long(overrides: Iterable[str]) -> None:
     """Refuse overrides with so many values that Hydra would parse them for many seconds.
 

@@ -55,7 +55,7 @@ def live(overrides: Iterable[str] = ()) -> "Page":
 
     from deltaflow.live_page.page import PERIOD, Page
 
-    settings = PageSettings.from_overrides(list(overrides))
+    settings = PageSettings.from_overrides(overrides)
     settings.compose()
     panel.extension()
     page = Page(settings)
@@ -79,7 +79,7 @@ def serve(
     """
     _require_extra()
     server = import_without_gc("deltaflow.live_page.server")
-    settings = PageSettings.from_overrides(list(overrides))
+    settings = PageSettings.from_overrides(overrides)
     settings.compose()
     server.Pages(settings).serve(port, address or server.HERE, show)
 

@@ -7,7 +7,7 @@ URL can set these keys and nothing else: it can name no class, and no file but t
 import math
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config import limits
 from deltaflow.config.arguments import as_typed
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition import compose_run, list_of_overrides
 from deltaflow.config.messages import explain
 from deltaflow.config.options import config_directory
 from deltaflow.system.errors import UserError
@@ -74,14 +74,16 @@ class PageSettings:
     tables: tuple[Value, ...] | None = None
 
     @classmethod
-    def from_overrides(cls, overrides: Sequence[str]) -> "PageSettings":
+    def from_overrides(cls, overrides: Iterable[str]) -> "PageSettings":
         """Read settings from overrides.
 
         Raises:
-            ValueError: for an argument that is no override of a run.
+            ValueError: for an argument that is no override of a run, or text instead of a list.
         """
+        expected = "The live page must be given a list of a run's settings."
+        given = list_of_overrides(overrides, expected, 'live(["activation=tanh"])')
         try:
-            parsed = OverridesParser.create().parse_overrides(list(overrides))
+            parsed = OverridesParser.create().parse_overrides(given)
         except Exception as error:  # Hydra raises any
             raise UserError(explain(error)) from error
         own = {o.key_or_group: o.input_line or "" for o in parsed}

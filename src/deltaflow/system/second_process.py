@@ -6,10 +6,12 @@ functions, so they and their results can be pickled.
 
 import contextlib
 import ctypes
+import math
 import os
 import pickle
 import signal
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
@@ -65,7 +67,7 @@ class SecondProcess(ChildProcess):
         if not answer.cancel():
             if self.process.poll() is None:
                 self.process.send_signal(signal.SIGTERM)
-            wait([answer], _PATIENCE)
+            wait_for(answer, _PATIENCE)
         if answer.cancelled() or not answer.done():
             self.end()
 
@@ -111,12 +113,25 @@ def _place() -> tuple[str, list[str]]:
     return os.getcwd(), [folder for folder in sys.path if isinstance(folder, str)]
 
 
+def wait_for(answer: Future[Any], patience: float = math.inf) -> None:
+    """Wait for a result, so that signals are noticed.
+
+    A signal that another thread receives does not interrupt a long wait of this one.
+
+    Args:
+        answer: the result.
+        patience: seconds after which the wait ends, whether or not there is a result.
+    """
+    end = time.monotonic() + patience
+    while not answer.done() and time.monotonic() < end:
+        wait([answer], _MOMENT)
+
+
 def result_or_none(answer: Future[Value] | None) -> Value | None:
     """Wait for a result; ``None`` if the function has not begun, which is cancelled, or failed."""
     if answer is None or answer.cancel():
         return None
-    while not answer.done():
-        wait([answer], _MOMENT)  # a signal that another thread receives does not interrupt a wait
+    wait_for(answer)
     return None if answer.exception() else answer.result()
 
 
