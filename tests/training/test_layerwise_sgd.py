@@ -23,6 +23,20 @@ class Onlooker(Callback):
         self.norms.append(float(sum(gradient.norm() for gradient in gradients)))
 
 
+N_CALLS = [0]
+
+
+def hooked(params, **settings) -> torch.optim.SGD:
+    """SGD of a user, who counts the steps."""
+    made = torch.optim.SGD(params, **settings)
+
+    def count(optimizer, arguments, keywords):
+        N_CALLS[0] += 1
+
+    made.register_step_post_hook(count)
+    return made
+
+
 @pytest.fixture
 def steps(monkeypatch) -> list[bool]:
     """For each step, whether layers were updated one by one; the stacks are of several parts."""
@@ -98,6 +112,14 @@ def test_all_layers_are_updated_at_once_where_it_is_needed(setting, steps, tmp_p
     run([*SMALL, setting], tmp_path)
     assert len(steps) > 0
     assert not any(steps)
+
+
+def test_hooks_of_an_optimizer_are_called(steps, tmp_path):
+    N_CALLS[0] = 0
+    run([*SMALL, f"optimizer._target_={__name__}.hooked"], tmp_path)
+    assert len(steps) > 0
+    assert not any(steps)
+    assert N_CALLS[0] > len(steps)  # each part has an optimizer
 
 
 def test_a_users_callback_finds_the_gradients_of_every_step(steps, tmp_path):

@@ -22,8 +22,8 @@ _OURS = ("deltaflow.", "lightning.")  # modules of callbacks that ask for the gr
 class LayerwiseSGD:
     """The optimizers of a stack's parts, where they can update one layer at a time.
 
-    They can if all parameters belong to linear layers, SGD updates them with its fused kernel,
-    nothing is clipped, and no callback of a user may look at the gradients.
+    They can if all parameters belong to linear layers, SGD updates them with its fused kernel and
+    has no hooks, nothing is clipped, and no callback of a user may look at the gradients.
 
     Attributes:
         needs_gradients: whether the next training step must set the parameters' gradients. A
@@ -91,7 +91,9 @@ def _has_sgd_alone(part: Part) -> bool:
 def _is_fused_sgd(optimizer: Optimizer) -> bool:
     groups = optimizer.param_groups
     one = type(optimizer) is SGD and len(groups) == 1 and bool(groups[0]["fused"])
-    return one and not isinstance(groups[0]["lr"], Tensor)
+    # There is no public way to ask for hooks.
+    hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    return one and not hooks and not isinstance(groups[0]["lr"], Tensor)
 
 
 def _momenta(update: Updates, layer: int) -> list[Tensor]:
