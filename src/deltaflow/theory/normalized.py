@@ -33,40 +33,6 @@ _NORMALIZATIONS = {"layer": operations.LayerNorm, "batch": operations.BatchNorm}
 _DEEP = 16  # layers after which a batch has reached its fixed point
 
 
-def chain(
-    normalization: str,
-    sizes: Sequence[int],
-    moments: Moments,
-    layers: tuple[Sequence[float], Sequence[float]],
-    fed: Array,
-    dropout: float = 0.0,
-) -> Graph:
-    """Build the graph of a fully connected network with a normalisation before each φ.
-
-    Args:
-        normalization: ``layer`` or ``batch``.
-        sizes: units of the input, of each hidden layer and of the output.
-        moments: moments of φ.
-        layers: σ_w² and σ_b² of each layer.
-        fed: the input, as ``products`` of `Source`.
-        dropout: share of hidden units dropped.
-    """
-    made: list[Operation] = [operations.Source(fed, np.zeros(len(fed)))]
-
-    def then(operation: Operation) -> int:
-        made.append(operation)
-        return len(made) - 1
-
-    last = 0
-    for number, (weight, bias, units) in enumerate(zip(*layers, sizes[1:], strict=True)):
-        if number:
-            last = then(_NORMALIZATIONS[normalization](last))
-            last = then(operations.Elementwise(last, moments))
-            last = then(operations.Dropout(last, dropout)) if dropout else last
-        last = then(operations.Linear(last, weight, bias, units))
-    return Graph(made)
-
-
 def predict_normalized(
     normalization: str,
     sizes: Sequence[int],
@@ -91,7 +57,7 @@ def predict_normalized(
     """
     is_batch, layers = normalization == "batch", variances(sizes, initializer)
     given = fed if is_batch else np.ravel(fed)
-    found = propagate(chain(normalization, sizes, moments, layers, given, dropout))
+    found = propagate(_chain(normalization, sizes, moments, layers, given, dropout))
     shape = (-1, *(fed.shape[1:] if is_batch else fed.shape))
 
     def means(values: Array) -> Array:
@@ -139,8 +105,33 @@ def normalized_fixed_point(
         return replace(fixed_point_at(moments, sigma_w**2 / q, 1.0, dropout), q=q, xi_q=0.0)
     layers = [sigma_w**2] * (_DEEP + 1), [bias] * (_DEEP + 1)
     sizes = [1] * (_DEEP + 2)
-    found = propagate(chain("batch", sizes, moments, layers, np.eye(n_samples), dropout))
+    found = propagate(_chain("batch", sizes, moments, layers, np.eye(n_samples), dropout))
     square = found.delta_square.mean(-1)
     chi = float((square[1] / square[_DEEP // 2]) ** (1 / (_DEEP // 2 - 1)))
     q = float(found.preactivation_second_moment[_DEEP // 2].mean())
     return FixedPoint(q, False, chi, math.nan, math.nan, 1 / abs(math.log(chi)))
+
+
+def _chain(
+    normalization: str,
+    sizes: Sequence[int],
+    moments: Moments,
+    layers: tuple[Sequence[float], Sequence[float]],
+    products: Array,
+    dropout: float = 0.0,
+) -> Graph:
+    """Build the graph of a network with σ_w² and σ_b² of each layer in ``layers``."""
+    made: list[Operation] = [operations.Source(products, np.zeros(len(products)))]
+
+    def then(operation: Operation) -> int:
+        made.append(operation)
+        return len(made) - 1
+
+    last = 0
+    for number, (weight, bias, units) in enumerate(zip(*layers, sizes[1:], strict=True)):
+        if number:
+            last = then(_NORMALIZATIONS[normalization](last))
+            last = then(operations.Elementwise(last, moments))
+            last = then(operations.Dropout(last, dropout)) if dropout else last
+        last = then(operations.Linear(last, weight, bias, units))
+    return Graph(made)
