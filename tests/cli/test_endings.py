@@ -25,7 +25,7 @@ STEPS = [
     "deltaflow.training.callbacks.metrics.MetricRecorder.on_test_epoch_end",
     "deltaflow.experiment.active_run.summarize",
     "deltaflow.verdicts.judge",
-    "deltaflow.experiment.active_run.run_picture.png",
+    "deltaflow.figures.run_picture.RunPicture.png",
     "deltaflow.experiment.active_run.log_picture",
     "deltaflow.experiment.active_run.log_verdicts",
     "deltaflow.experiment.active_run.log_outcome",

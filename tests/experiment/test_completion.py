@@ -10,7 +10,6 @@ from deltaflow.experiment import completion
 from deltaflow.experiment.active_run import ActiveRun
 from deltaflow.experiment.planning.plan import RunPlan
 from deltaflow.experiment.run import run_together
-from deltaflow.figures import run_picture
 from deltaflow.system.second_process import SecondProcess
 
 SHORT = ["trainer.max_epochs=1", "network.depth=1", "network.width=4", "logger=none"]
@@ -54,7 +53,7 @@ def test_the_picture_is_the_one_that_would_be_drawn_here(kind, tmp_path, monkeyp
         plans.append(RunPlan(config, tmp_path / name, choices, settings))
     try:
         for run in run_together(plans):
-            expected = run_picture.png(*run.picture_arguments)
+            expected = run.picture.png()
             assert (run.directory / "flow.png").read_bytes() == expected
             assert run.record.status == "completed"
     finally:

@@ -9,9 +9,10 @@ from matplotlib import image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from deltaflow.figures import looks, run_picture
+from deltaflow.figures import looks
 from deltaflow.figures.class_panels import ClassPredictions, Decisions
 from deltaflow.figures.number_panels import NumberPredictions
+from deltaflow.figures.run_picture import RunPicture
 from deltaflow.records import LAYERS, METRICS
 
 pytestmark = pytest.mark.usefixtures("real_pictures")
@@ -80,7 +81,7 @@ def drawn(figure) -> Figure:
 
 
 def test_a_cell_of_the_heatmap_is_the_mean_logarithm_over_seeds():
-    axes = panel(run_picture.draw(layers(scattered), "run"), "Error signal δ")
+    axes = panel(RunPicture(layers(scattered), "run").draw(), "Error signal δ")
     for step in STEPS:
         for layer in range(1, N_LAYERS + 1):
             expected = math.log10(geometric_mean(step, layer))
@@ -88,7 +89,7 @@ def test_a_cell_of_the_heatmap_is_the_mean_logarithm_over_seeds():
 
 
 def test_the_first_layer_is_at_the_bottom_and_the_first_step_to_the_left():
-    axes = panel(drawn(run_picture.draw(layers(scattered), "run")), "Error signal δ")
+    axes = panel(drawn(RunPicture(layers(scattered), "run").draw()), "Error signal δ")
     bottom, top = axes.get_ylim()
     left, right = axes.get_xlim()
     assert bottom < 1 < N_LAYERS < top
@@ -97,7 +98,7 @@ def test_the_first_layer_is_at_the_bottom_and_the_first_step_to_the_left():
 
 @pytest.mark.parametrize(("moment", "step"), [("start", 0), ("end", 25)])
 def test_a_profile_is_the_geometric_mean_over_seeds(moment, step):
-    line = profile(run_picture.draw(layers(scattered), "run"), moment)
+    line = profile(RunPicture(layers(scattered), "run").draw(), moment)
     assert f"step {step}" in line.get_label()
     assert line.get_xdata().tolist() == [1, 2, 3, 4]
     expected = [geometric_mean(step, layer) for layer in (1, 2, 3, 4)]
@@ -105,7 +106,7 @@ def test_a_profile_is_the_geometric_mean_over_seeds(moment, step):
 
 
 def test_start_and_end_carry_their_own_decay_rate():
-    figure = run_picture.draw(layers(falling), "run")
+    figure = RunPicture(layers(falling), "run").draw()
     assert "×0.5 per layer" in profile(figure, "start").get_label()
     assert "×2 per layer" in profile(figure, "end").get_label()
 
@@ -116,7 +117,7 @@ def test_start_and_end_carry_their_own_decay_rate():
 )
 def test_each_profile_is_of_its_own_quantity(title, quantity):
     scatter = layers(scattered)["delta_norm"].alias(quantity)
-    figure = run_picture.draw(layers(lambda *_: 1.0).with_columns(scatter), "run")
+    figure = RunPicture(layers(lambda *_: 1.0).with_columns(scatter), "run").draw()
     for moment, step in (("start", 0), ("end", 25)):
         expected = [geometric_mean(step, layer) for layer in (1, 2, 3, 4)]
         assert profile(figure, moment, title).get_ydata() == pytest.approx(expected)
@@ -125,7 +126,7 @@ def test_each_profile_is_of_its_own_quantity(title, quantity):
 @pytest.mark.parametrize("quantity", ["saturated_fraction", "inactive_fraction", "dead_fraction"])
 def test_shares_are_means_over_seeds(quantity):
     share = layers(lambda seed, step, layer: (seed + layer) / (10 + step))["delta_norm"]
-    figure = run_picture.draw(layers(lambda *_: 1.0).with_columns(share.alias(quantity)), "run")
+    figure = RunPicture(layers(lambda *_: 1.0).with_columns(share.alias(quantity)), "run").draw()
     for moment, step in (("start", 0), ("end", 25)):
         line = profile(figure, f"{quantity.removesuffix('_fraction')}, {moment}", "Units")
         assert line.get_ydata() == pytest.approx([(4 + n) / (10 + step) for n in (1, 2, 3, 4)])
@@ -134,7 +135,7 @@ def test_shares_are_means_over_seeds(quantity):
 def test_the_band_is_the_interval_of_the_mean_logarithm():
     """That of five seeds a decade apart, by Student's t with four degrees of freedom: 2.776."""
     seeds = (1, 10, 100, 1000, 10000)
-    figure = run_picture.draw(layers(lambda seed, *_: float(seed), (0,), seeds), "run")
+    figure = RunPicture(layers(lambda seed, *_: float(seed), (0,), seeds), "run").draw()
     (band,) = panel(figure, "δ norm").collections
     heights = np.log10(band.get_paths()[0].vertices[:, 1])
     half = 2.776 * np.sqrt(2.5) / np.sqrt(5)
@@ -144,7 +145,7 @@ def test_the_band_is_the_interval_of_the_mean_logarithm():
 
 
 def test_few_seeds_are_lines_of_their_own():
-    figure = run_picture.draw(layers(scattered), "run")
+    figure = RunPicture(layers(scattered), "run").draw()
     axes = panel(figure, "δ norm")
     assert not axes.collections
     singles = [line for line in axes.lines if line.get_label() == "_seed"]
@@ -156,7 +157,7 @@ def test_few_seeds_are_lines_of_their_own():
 
 
 def test_the_finding_stands_above_what_was_run():
-    figure = run_picture.draw(layers(scattered), "relu · iris", "Gradients vanish.")
+    figure = RunPicture(layers(scattered), "relu · iris", "Gradients vanish.").draw()
     first, second = (text.get_text() for text in figure.texts[:2])
     assert (first, second) == ("Gradients vanish.", "relu · iris")
 
@@ -166,9 +167,9 @@ def test_the_loss_is_the_geometric_mean_over_seeds_after_each_epoch():
              for split in ("train", "validation")]  # fmt: skip
     loss = [10.0 ** -(seed + epoch) * (1 + (split == "train")) for seed, epoch, split in index]
     columns = dict(zip(("seed", "epoch", "split"), zip(*index, strict=True), strict=True))
-    figure = run_picture.draw(
+    figure = RunPicture(
         layers(scattered), "run", metrics=METRICS.frame({**columns, "loss": loss})
-    )
+    ).draw()
     lines = {line.get_label(): line for line in panel(figure, "Loss").lines}
     assert lines["training"].get_xdata().tolist() == [1, 2]
     assert lines["training"].get_ydata() == pytest.approx([2 * 10**-0.5, 2 * 10**-1.5])
@@ -177,7 +178,7 @@ def test_the_loss_is_the_geometric_mean_over_seeds_after_each_epoch():
 
 def test_a_loss_below_zero_is_drawn_as_it_is():
     columns = {"seed": [0, 0], "epoch": [0, 1], "split": ["train"] * 2, "loss": [0.5, -2.0]}
-    figure = run_picture.draw(layers(scattered), "run", metrics=METRICS.frame(columns))
+    figure = RunPicture(layers(scattered), "run", metrics=METRICS.frame(columns)).draw()
     (line,) = panel(figure, "Loss").lines
     assert line.get_ydata().tolist() == [0.5, -2.0]
     assert line.axes.get_yscale() == "linear"
@@ -185,7 +186,7 @@ def test_a_loss_below_zero_is_drawn_as_it_is():
 
 def test_a_confusion_matrix_has_the_shares_of_each_class():
     found = ClassPredictions("test", ["a", "b"], np.array([[3, 1], [0, 8]]))
-    axes = panel(run_picture.draw(layers(scattered), "run", predictions=found), "Test rows")
+    axes = panel(RunPicture(layers(scattered), "run", predictions=found).draw(), "Test rows")
     assert {text.get_text() for text in axes.texts} == {"75 %", "25 %", "100 %"}
     (matrix,) = axes.images
     assert np.asarray(matrix.get_array()).tolist() == [[0.75, 0.25], [0, 1]]
@@ -194,7 +195,7 @@ def test_a_confusion_matrix_has_the_shares_of_each_class():
 def test_cells_of_many_classes_have_room_for_their_numbers():
     counts = 990 * np.eye(10, dtype=int) + 1
     found = ClassPredictions("test", [*"abcdefghij"], counts)
-    axes = panel(run_picture.draw(layers(scattered), "run", predictions=found), "Test rows")
+    axes = panel(RunPicture(layers(scattered), "run", predictions=found).draw(), "Test rows")
     assert axes.get_title(loc="left") == "Test rows of each class, per cent"
     assert {text.get_text() for text in axes.texts} == {"99", "<1"}
 
@@ -202,7 +203,7 @@ def test_cells_of_many_classes_have_room_for_their_numbers():
 def test_a_loss_that_is_never_finite_leaves_an_empty_panel_that_says_so():
     keys = {"seed": [3, 3], "epoch": [0, 1], "split": ["train"] * 2}
     lost = METRICS.frame(keys | {"loss": [math.nan, math.inf]})
-    axes = panel(run_picture.draw(layers(scattered), "run", metrics=lost), "Loss")
+    axes = panel(RunPicture(layers(scattered), "run", metrics=lost).draw(), "Loss")
     assert [text.get_text() for text in axes.texts] == ["not finite after any epoch"]
     assert not [*axes.get_xticks(), *axes.get_yticks()]
 
@@ -210,7 +211,7 @@ def test_a_loss_that_is_never_finite_leaves_an_empty_panel_that_says_so():
 def test_epochs_are_whole():
     keys = {"seed": [3, 3], "epoch": [0, 1], "split": ["train"] * 2}
     two = METRICS.frame(keys | {"loss": [2.0, 1.0]})
-    figure = drawn(run_picture.draw(layers(scattered), "run", metrics=two))
+    figure = drawn(RunPicture(layers(scattered), "run", metrics=two).draw())
     ticks = panel(figure, "Loss").get_xticks()
     assert [tick for tick in ticks if 1 <= tick <= 2] == [1, 2]
 
@@ -219,7 +220,7 @@ def test_the_legend_names_bands_and_lines_of_seeds_where_a_moment_has_either():
     def partly(seed, step, layer):  # at the end few seeds are left
         return math.nan if step and seed > 4 else scattered(seed, step, layer)
 
-    figure = run_picture.draw(layers(partly, seeds=(3, 4, 5, 6)), "run")
+    figure = RunPicture(layers(partly, seeds=(3, 4, 5, 6)), "run").draw()
     said = [text.get_text() for text in figure.legends[0].get_texts()]
     assert said[-2:] == ["95 % interval of the mean", "each seed"]
 
@@ -227,7 +228,7 @@ def test_the_legend_names_bands_and_lines_of_seeds_where_a_moment_has_either():
 def test_two_inputs_have_their_decisions_and_the_rows():
     decisions = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
     found = ClassPredictions("test", ["a", "b"], np.eye(2), decisions)
-    axes = panel(run_picture.draw(layers(scattered), "run", predictions=found), "Decisions")
+    axes = panel(RunPicture(layers(scattered), "run", predictions=found).draw(), "Decisions")
     assert np.asarray(axes.images[0].get_array()).tolist() == [[0, 1], [0, 1]]
     assert [c.get_offsets().tolist() for c in axes.collections] == [[[1, 0]], [[0, 1]]]
 
@@ -237,7 +238,7 @@ def test_numbers_have_what_is_predicted_over_what_was_measured():
     found = NumberPredictions(
         "test", ["y", "z"], np.array([0.5, 0.75]), np.array([1, 2]), true, predicted
     )
-    axes = panel(run_picture.draw(layers(scattered), "run", predictions=found), "Test rows")
+    axes = panel(RunPicture(layers(scattered), "run", predictions=found).draw(), "Test rows")
     drawn = {c.get_label(): c.get_offsets().tolist() for c in axes.collections}
     assert drawn == {"y, R² 0.50": [[0, 0.5], [1, 1]], "z, R² 0.75": [[5, 5], [7, 6]]}
     (diagonal,) = axes.lines
@@ -270,20 +271,20 @@ def test_pictures_drawn_on_the_same_axes_are_as_if_each_had_its_own():
         (table, "relu · iris", findings[n % 3], losses[n % 3], predictions[n % 6])
         for n, table in enumerate(tables)
     ] + [(tables[0], "tanh", "", None, one) for one in predictions[1:3]]
-    figures = [run_picture.draw(*one) for one in drawn]
+    figures = [RunPicture(*one).draw() for one in drawn]
     alone = [looks.encoded(FigureCanvasAgg(figure).figure, "png") for figure in figures]
     for n in [*range(len(drawn)), *reversed(range(len(drawn)))]:
-        assert run_picture.png(*drawn[n]) == alone[n], n
+        assert RunPicture(*drawn[n]).png() == alone[n], n
 
 
 def test_without_a_finding_the_title_says_what_was_run():
-    figure = run_picture.draw(layers(scattered), "relu · iris")
+    figure = RunPicture(layers(scattered), "relu · iris").draw()
     assert figure.texts[0].get_text() == "relu · iris"
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 4, 31])
 def test_layers_are_whole_numbers(n_layers):
-    figure = drawn(run_picture.draw(layers(scattered, n_layers=n_layers), "run"))
+    figure = drawn(RunPicture(layers(scattered, n_layers=n_layers), "run").draw())
     for axis in (panel(figure, "Error signal δ").yaxis, panel(figure, "δ norm").xaxis):
         low, high = axis.get_view_interval()
         ticks = [tick for tick in axis.get_ticklocs() if low <= tick <= high]
@@ -294,7 +295,7 @@ def test_layers_are_whole_numbers(n_layers):
 def test_where_delta_is_zero_or_not_finite_there_is_no_colour_and_the_title_says_so():
     values = {(0, 1): 0.0, (10, 2): math.nan}
     frame = layers(lambda seed, step, layer: values.get((step, layer), 1.0))
-    axes = panel(run_picture.draw(frame, "run"), "Error signal δ")
+    axes = panel(RunPicture(frame, "run").draw(), "Error signal δ")
     for step in STEPS:
         for layer in range(1, N_LAYERS + 1):
             assert np.ma.is_masked(cell(axes, step, layer)) == ((step, layer) in values)
@@ -302,25 +303,25 @@ def test_where_delta_is_zero_or_not_finite_there_is_no_colour_and_the_title_says
 
 
 def test_where_all_is_finite_nothing_is_grey():
-    axes = panel(run_picture.draw(layers(scattered), "run"), "Error signal δ")
+    axes = panel(RunPicture(layers(scattered), "run").draw(), "Error signal δ")
     assert "grey" not in axes.get_title(loc="left")
 
 
 def test_a_seed_without_a_finite_delta_is_left_out_of_the_mean():
     frame = layers(lambda seed, step, layer: math.nan if seed == 4 else 100.0)
-    figure = run_picture.draw(frame, "run")
+    figure = RunPicture(frame, "run").draw()
     assert cell(panel(figure, "Error signal δ"), 10, 2) == pytest.approx(2)
     assert profile(figure, "end").get_ydata() == pytest.approx([100] * 4)
 
 
 def test_one_step_has_a_start_and_no_end():
-    figure = run_picture.draw(layers(scattered, steps=(0,)), "run")
+    figure = RunPicture(layers(scattered, steps=(0,)), "run").draw()
     assert profile(figure, "start").get_label().startswith("start (step 0)")
     assert "end" not in {line.get_label()[:3] for line in panel(figure, "δ norm").lines}
 
 
 def test_one_seed_has_no_band():
-    figure = run_picture.draw(layers(scattered, seeds=(3,)), "run")
+    figure = RunPicture(layers(scattered, seeds=(3,)), "run").draw()
     assert not panel(figure, "δ norm").collections
     assert "interval" not in " ".join(t.get_text() for t in figure.legends[0].get_texts())
 
@@ -346,11 +347,11 @@ EXTREMES = {
 
 @pytest.mark.parametrize("frame", EXTREMES.values(), ids=EXTREMES)
 def test_whatever_was_measured_is_drawn_without_a_warning(frame):
-    drawn(run_picture.draw(frame, "run"))
+    drawn(RunPicture(frame, "run").draw())
 
 
 def test_a_picture_is_written_whole(tmp_path):
-    figure = run_picture.draw(layers(scattered), "run")
+    figure = RunPicture(layers(scattered), "run").draw()
     looks.save(figure, tmp_path / "flow.png")
     width, height = figure.get_size_inches() * figure.dpi
     assert image.imread(tmp_path / "flow.png").shape[:2] == (round(height), round(width))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deltaflow.figures import run_picture
+from deltaflow.figures.run_picture import RunPicture
 from deltaflow.records import LAYERS, summary_of
 from deltaflow.terminal.run import print_run
 
@@ -99,7 +99,7 @@ def test_zeros_are_counted_and_the_mean_is_that_of_the_picture(out, tmp_path):
     assert first == "1.0e-04 (0 in 1 of 2) → 1.0e-04 (0 in 1 of 2)"
     assert second == "0 → 0"
     panel = next(
-        axes for axes in run_picture.draw(frame, "run").axes if "Update" in axes.get_title("left")
+        axes for axes in RunPicture(frame, "run").draw().axes if "Update" in axes.get_title("left")
     )
     assert panel.lines[0].get_ydata()[0] == pytest.approx(1e-4)
     (note,) = (text.get_text() for text in panel.texts if "left out" in text.get_text())

@@ -18,10 +18,9 @@ from deltaflow.experiment.checkpoints.networks import trained_networks
 from deltaflow.experiment.checkpoints.resumption import keep_rows, take_directory
 from deltaflow.experiment.failure import ending_of
 from deltaflow.experiment.planning.plan import RunPlan, write_settings
-from deltaflow.experiment.results.evaluation import evaluate
+from deltaflow.experiment.results.evaluation import evaluate_network, recorded
 from deltaflow.experiment.results.result import Run
 from deltaflow.experiment.results.summary import summarize
-from deltaflow.figures import run_picture
 from deltaflow.records import LAYERS, METRICS, Recording, TableWriter, read_table
 from deltaflow.system.files import replace_file
 from deltaflow.system.second_process import result_or_none
@@ -220,8 +219,8 @@ class ActiveRun:
         kept = trained_networks(self.module, self.data.preprocessings)
         finite = [i for i, r in enumerate(records.summary.replicas) if not r.has_diverged]
         network, objective = self.module.network.eval(), self.module.objective
-        judged, fields = evaluate(self.data, network, objective, finite)
-        records.note(fields)
+        judged = evaluate_network(self.data, network, objective, finite)
+        records.note(recorded(judged))
         return Run(directory, records.summary, layers, metrics, kept, judged)
 
     def end(self, result: Run, drawn: Future[bytes] | None = None) -> None:
@@ -234,7 +233,7 @@ class ActiveRun:
         n_steps = result.record.n_steps or 0
         if len(result.layers) and self.plan.draws_picture:
             picture = result.directory / "flow.png"
-            png = result_or_none(drawn) or run_picture.png(*result.picture_arguments)
+            png = result_or_none(drawn) or result.picture.png()
             replace_file(picture, png)
             log_picture(self.loggers, "flow", picture, n_steps)
         log_verdicts(self.loggers, result.record.verdicts, n_steps)

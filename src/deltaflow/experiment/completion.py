@@ -8,7 +8,7 @@ import torch
 
 from deltaflow.experiment.active_run import ActiveRun
 from deltaflow.experiment.results.result import Run
-from deltaflow.figures import run_picture
+from deltaflow.figures.run_picture import RunPicture
 from deltaflow.system.processes import n_cores
 from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.training.callbacks import Progress
@@ -30,7 +30,7 @@ def picture_process(n_runs: int) -> Iterator[SecondProcess | None]:
     if n_runs >= _ENOUGH and n_cores() > 1:
         try:
             drawer = second_process()
-            drawer.load(run_picture.__name__)
+            drawer.load(RunPicture.__module__)
         except OSError:  # no more processes: the pictures are drawn here
             drawer = None
     try:
@@ -61,7 +61,7 @@ def complete_runs(
                 result = run.compute_result(n_steps)
                 picture = None
                 if drawer is not None and len(result.layers):
-                    picture = drawer.submit(run_picture.png, *result.picture_arguments)
+                    picture = drawer.submit(RunPicture.png, result.picture)
                 waiting.append((run, result, picture))
             while waiting and (waiting[0][2] is None or waiting[0][2].done()):
                 _end(*waiting.pop(0), bar)

@@ -59,6 +59,16 @@ def encoded(figure: Figure, kind: str) -> bytes:
     return drawn.getvalue()
 
 
+def cell_borders(values: Sequence[float]) -> Array:
+    """Borders of a heatmap's cells, half way between neighbouring values.
+
+    >>> cell_borders([0, 1, 10]).tolist()
+    [-0.5, 0.5, 5.5, 10.5]
+    """
+    some = np.asarray(values, dtype=float)
+    return np.concatenate([[some[0] - 0.5], (some[1:] + some[:-1]) / 2, [some[-1] + 0.5]])
+
+
 def name_below(axes: Axes, name: str) -> None:
     """Write the name of the horizontal axis at a fixed distance below it.
 

@@ -1,8 +1,9 @@
 """Draws the picture of a run: its finding, the flow of δ, learning curves and predictions."""
 
 import functools
-import itertools
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from deltaflow.figures.looks import (
     END,
     QUIET,
     START,
+    cell_borders,
     draw_seeds,
     encoded,
     logarithmic,
@@ -42,73 +44,70 @@ _drawing = threading.Lock()  # all threads draw on the same axes
 _axes = functools.cache(RunAxes)
 
 
-def draw(
-    layers: pl.DataFrame,
-    title: str,
-    finding: str = "",
-    metrics: pl.DataFrame | None = None,
-    predictions: ClassPredictions | NumberPredictions | None = None,
-    run_axes: RunAxes | None = None,
-) -> Figure:
-    """Draw the picture of a run.
+@dataclass(frozen=True)
+class RunPicture:
+    """What the picture of a run shows.
 
-    Args:
+    Attributes:
         layers: the layers table of one run, without replicas that do not count.
         title: the name of the run.
         finding: the main finding in a sentence, which is the headline.
         metrics: the metrics table of the same replicas.
         predictions: predictions for rows with known classes or numbers.
-        run_axes: empty axes to draw on; ``None`` for new ones.
+    """
 
-    Returns:
-        The figure. Its upper row has log₁₀ of the δ norm by layer and step (the mean over seeds of
-        the logarithm), its profile, and the loss. Its lower row has the profiles of the weight
+    layers: pl.DataFrame
+    title: str
+    finding: str = ""
+    metrics: pl.DataFrame | None = None
+    predictions: ClassPredictions | NumberPredictions | None = None
+
+    def draw(self, run_axes: RunAxes | None = None) -> Figure:
+        """Draw the picture.
+
+        Its upper row has log₁₀ of the δ norm by layer and step (the mean over seeds of the
+        logarithm), its profile, and the loss. Its lower row has the profiles of the weight
         gradient, the update ratio and the shares of units, and the predictions. Bands are 95 %
         intervals of the mean over seeds; fewer than four seeds are drawn one by one.
-    """
-    if run_axes is None:
-        run_axes = RunAxes(*_axes_arguments(metrics, predictions))
-    figure = run_axes.figure
-    headline = wrapped(finding, _LINE_WIDTH, 2) or plain(title)
-    figure.text(0.012, 0.982, headline, fontsize=13, fontweight="bold", va="top")
-    _draw_heatmap(run_axes, layers)
-    draw_profile(run_axes.profile, layers, "delta_norm", "δ norm over depth", _mean_decay(layers))
-    draw_profile(run_axes.gradient, layers, "weight_grad_norm", "Weight gradient norm")
-    draw_profile(run_axes.update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
-    draw_shares(run_axes.shares, layers)
-    if run_axes.curves is not None and metrics is not None:
-        _draw_loss(run_axes.curves, metrics)
-    if run_axes.predictions is not None and run_axes.draw_predictions is not None:
-        run_axes.draw_predictions(run_axes.predictions, predictions)
-    subtitle = plain(title) if finding else ""
-    y = 0.945 - 0.028 * headline.count("\n")
-    figure.text(0.012, y, subtitle, fontsize=10, va="top", color=QUIET)
-    _draw_legend(figure, run_axes.profile, y)
-    return figure
 
+        Args:
+            run_axes: empty axes to draw on; ``None`` for new ones.
+        """
+        if run_axes is None:
+            run_axes = RunAxes(*self._axes_arguments)
+        figure, layers = run_axes.figure, self.layers
+        headline = wrapped(self.finding, _LINE_WIDTH, 2) or plain(self.title)
+        figure.text(0.012, 0.982, headline, fontsize=13, fontweight="bold", va="top")
+        _draw_heatmap(run_axes, layers)
+        decay = _mean_decay(layers)
+        draw_profile(run_axes.profile, layers, "delta_norm", "δ norm over depth", decay)
+        draw_profile(run_axes.gradient, layers, "weight_grad_norm", "Weight gradient norm")
+        draw_profile(run_axes.update, layers, "update_ratio", "Update ratio ‖ΔW‖ / ‖W‖")
+        draw_shares(run_axes.shares, layers)
+        if run_axes.curves is not None and self.metrics is not None:
+            _draw_loss(run_axes.curves, self.metrics)
+        if run_axes.predictions is not None and run_axes.draw_predictions is not None:
+            run_axes.draw_predictions(run_axes.predictions, self.predictions)
+        subtitle = plain(self.title) if self.finding else ""
+        y = 0.945 - 0.028 * headline.count("\n")
+        figure.text(0.012, y, subtitle, fontsize=10, va="top", color=QUIET)
+        _draw_legend(figure, run_axes.profile, y)
+        return figure
 
-def png(
-    layers: pl.DataFrame,
-    title: str,
-    finding: str = "",
-    metrics: pl.DataFrame | None = None,
-    predictions: ClassPredictions | NumberPredictions | None = None,
-) -> bytes:
-    """The bytes of a PNG file with the picture of :func:`draw`."""
-    with _drawing:
-        run_axes = _axes(*_axes_arguments(metrics, predictions))
-        run_axes.clear()
-        return encoded(draw(layers, title, finding, metrics, predictions, run_axes), "png")
+    def png(self) -> bytes:
+        """The bytes of a PNG file with the picture."""
+        with _drawing:
+            run_axes = _axes(*self._axes_arguments)
+            run_axes.clear()
+            return encoded(self.draw(run_axes), "png")
 
-
-def _axes_arguments(
-    metrics: pl.DataFrame | None, predictions: ClassPredictions | NumberPredictions | None
-) -> tuple[Any, ...]:
-    """The arguments of :class:`RunAxes` for this picture."""
-    has_curves = metrics is not None and len(metrics) > 0
-    if isinstance(predictions, NumberPredictions):
-        return has_curves, draw_numbers
-    return has_curves, None if predictions is None else panel_of(predictions)
+    @property
+    def _axes_arguments(self) -> tuple[bool, Callable[[Axes, Any], None] | None]:
+        """The arguments of :class:`RunAxes` for this picture."""
+        has_curves = self.metrics is not None and len(self.metrics) > 0
+        if isinstance(self.predictions, NumberPredictions):
+            return has_curves, draw_numbers
+        return has_curves, None if self.predictions is None else panel_of(self.predictions)
 
 
 def _draw_legend(figure: Figure, profile: Axes, y: float) -> None:
@@ -170,7 +169,7 @@ def _draw_heatmap(run_axes: RunAxes, layers: pl.DataFrame) -> None:
     steps = sorted(int(name) for name in grid.columns if name != "layer")
     values = grid.select(map(str, steps)).to_numpy().astype(float)
     mesh = axes.pcolormesh(
-        _edges(steps), np.arange(len(values) + 1) + 0.5, np.ma.masked_invalid(values),
+        cell_borders(steps), np.arange(len(values) + 1) + 0.5, np.ma.masked_invalid(values),
         cmap="viridis",
     )  # fmt: skip
     axes.set_facecolor("#d9d9d9")  # where δ is 0 or not finite
@@ -190,11 +189,3 @@ def _mean_decay(layers: pl.DataFrame) -> dict[str, float | None]:
         moment: interval((row[f"decay_rate_{moment}"] for row in numbers), scale=FACTOR).mean
         for moment in ("start", "end")
     }
-
-
-def _edges(steps: list[int]) -> list[float]:
-    """Cell borders half way between the steps."""
-    inner = [(a + b) / 2 for a, b in itertools.pairwise(steps)]
-    if not inner:
-        return [steps[0] - 0.5, steps[0] + 0.5]
-    return [steps[0] - 0.5, *inner, steps[-1] + 0.5]

@@ -15,7 +15,7 @@ from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.series.bands import Band
 from deltaflow.figures.labels import wrapped
-from deltaflow.figures.looks import END, QUIET, START, draw_each, spread_handle
+from deltaflow.figures.looks import END, QUIET, START, cell_borders, draw_each, spread_handle
 
 MOST = 12  # runs in a figure
 _Run = RankedConfiguration
@@ -63,7 +63,7 @@ def heatmaps(comparison: Comparison) -> Figure | None:
     low = max(float(known.min()) if len(known) else -1.0, high - _DECADES)
     scale, mesh = Normalize(low, high), None
     for axes, heatmap, grid in zip(panels, maps, grids, strict=True):
-        steps, layers = _edges(heatmap.steps), _edges(heatmap.layers)
+        steps, layers = cell_borders(heatmap.steps), cell_borders(heatmap.layers)
         mesh = axes.pcolormesh(
             steps, layers, np.ma.masked_invalid(grid), cmap="viridis", norm=scale
         )
@@ -223,13 +223,6 @@ def _draw_legend(
     handles: list[Artist] = [Line2D([], [], **look, label=name) for name, look in looks.items()]
     handles += [spread_handle(few) for few in sorted(has_seeds)]
     figure.legend(handles=handles, loc="lower left", ncols=len(handles), frameon=False, fontsize=9)
-
-
-def _edges(values: Sequence[float]) -> Any:
-    """Cell borders, half way between neighbouring values."""
-    some = np.asarray(values, dtype=float)
-    inner = (some[1:] + some[:-1]) / 2
-    return np.concatenate([[some[0] - 0.5], inner, [some[-1] + 0.5]])
 
 
 def _numbers(values: Sequence[float | None]) -> Any:

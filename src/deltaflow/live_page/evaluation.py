@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from omegaconf import DictConfig
 
-from deltaflow.experiment.results.evaluation import evaluate_classes, evaluate_numbers
+from deltaflow.experiment.results.evaluation import evaluate_network
 from deltaflow.experiment.results.summary import summarize
 from deltaflow.figures.class_panels import ClassPredictions
 from deltaflow.figures.looks import mean_with_band
@@ -140,8 +140,7 @@ def _predictions(setup: TrainingSetup, own: Sequence[int]) -> Predictions | None
     network, objective = module.network.eval(), module.objective
     is_class = isinstance(objective.task, Classification)
     if data.n_folds > 1 or data.n_features != (2 if is_class else 1):
-        judge = evaluate_classes if is_class else evaluate_numbers
-        return judge(data, network, objective, own)
+        return evaluate_network(data, network, objective, own)
     rows, targets = data.probe(_MOST_POINTS)[0].cpu(), data.training_targets(_MOST_POINTS)
     low, high = rows.min(0).values, rows.max(0).values
     low, high = low - _MARGIN * (high - low), high + _MARGIN * (high - low)

@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from deltaflow import assemble
-from deltaflow.experiment.results.evaluation import evaluate_classes, evaluate_numbers
+from deltaflow.experiment.results.evaluation import evaluate_network
 from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError
 
 
@@ -16,7 +16,7 @@ from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquare
 ])  # fmt: skip
 def test_a_confusion_matrix_counts_each_row_of_each_replica(split, part):
     data, network = assemble(["data=iris", f"data.split={split}", "n_seeds=3"])
-    found = evaluate_classes(data, network, CrossEntropy(data.task), replicas=[0, 2])
+    found = evaluate_network(data, network, CrossEntropy(data.task), replicas=[0, 2])
     assert (found.part, found.decisions) == (part, None)
     x, y = (one[0] for one in data._parts[("training", "validation", "test").index(part)])
     counts = np.zeros((3, 3), dtype=int)
@@ -28,7 +28,7 @@ def test_a_confusion_matrix_counts_each_row_of_each_replica(split, part):
 
 def test_decisions_are_those_of_most_replicas_at_each_place():
     data, network = assemble(["data=moons", "loss=bce", "n_seeds=3"])
-    found = evaluate_classes(
+    found = evaluate_network(
         data, network, BinaryCrossEntropy(data.task, threshold=0.5), replicas=[0, 1, 2]
     )
     left, right, bottom, top = found.decisions.edges
@@ -41,14 +41,9 @@ def test_decisions_are_those_of_most_replicas_at_each_place():
         assert found.decisions.chosen[row, column] == int(votes >= 2)
 
 
-def test_numbers_have_no_classes_and_a_lost_run_has_none_to_ask():
-    data, network = assemble(["data=sine", "loss=mse"])
-    assert (
-        evaluate_classes(data, network, type("Any", (), {"task": data.task})(), replicas=[0])
-        is None
-    )
+def test_a_lost_run_has_no_predictions():
     data, network = assemble(["data=iris"])
-    assert evaluate_classes(data, network, CrossEntropy(data.task), replicas=[]) is None
+    assert evaluate_network(data, network, CrossEntropy(data.task), replicas=[]) is None
 
 
 @pytest.mark.parametrize("split", ["[0.6,0.2,0.2]", "[1,0,0]"])
@@ -60,7 +55,7 @@ def test_each_number_is_judged_as_scikit_learn_does(split, tmp_path):
     typed = ["data=table", f"data.path={tmp_path / 't.csv'}", "data.target=[z,y]", "loss=mse"]
     data, network = assemble([*typed, f"data.split={split}", "n_seeds=3"])
     goal = MeanSquaredError(data.task, "onehot", 0.5)
-    found = evaluate_numbers(data, network, goal, replicas=[0, 2])
+    found = evaluate_network(data, network, goal, replicas=[0, 2])
     x, y = (one[0] for one in data._parts[0 if split == "[1,0,0]" else 2])
     each = [network.replica(r)(x).detach().double().numpy() for r in (0, 2)]
     expected = [r2_score(y.double(), one, multioutput="raw_values") for one in each]
@@ -69,6 +64,4 @@ def test_each_number_is_judged_as_scikit_learn_does(split, tmp_path):
     np.testing.assert_allclose(found.rmse, np.mean(errors, 0) * data.task.scale, rtol=1e-5)
     assert found.targets == ("z", "y")
     np.testing.assert_allclose(found.predicted, np.mean(each, 0), rtol=1e-5, atol=1e-7)
-    assert evaluate_numbers(data, network, goal, replicas=[]) is None
-    data, network = assemble(["data=iris"])
-    assert evaluate_numbers(data, network, CrossEntropy(data.task), replicas=[0]) is None
+    assert evaluate_network(data, network, goal, replicas=[]) is None

@@ -23,9 +23,9 @@ _MARGIN = 0.08  # around the rows, as a share of their range
 _MOST_POINTS = 300  # rows in the scatter plot
 
 
-def evaluate(
+def evaluate_network(
     data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
-) -> tuple[ClassPredictions | NumberPredictions | None, dict[str, Any]]:
+) -> ClassPredictions | NumberPredictions | None:
     """Evaluate a network on the test part, else the validation part, else the training part.
 
     Args:
@@ -35,38 +35,44 @@ def evaluate(
         replicas: indices of the replicas that did not diverge.
 
     Returns:
-        The predictions for the picture, or ``None`` if there are none to show; and the field
-        ``confusion`` or ``fit`` of the summary.
+        For classes, the confusion matrix summed over replicas, and the decision map for two
+        features. For numbers, R² and RMSE for each target, averaged over replicas, and some points.
+        ``None`` if every replica diverged, there are more than 20 classes, or there are folds and
+        the targets are numbers or there is only a training part.
     """
-    if (classes := evaluate_classes(data, network, objective, replicas)) is not None:
-        counted = Confusion(classes.part, classes.classes, classes.confusion.tolist())
-        return classes, {"confusion": asdict(counted)}
-    if (numbers := evaluate_numbers(data, network, objective, replicas)) is not None:
-        scores = zip(numbers.targets, numbers.r2.tolist(), numbers.rmse.tolist(), strict=True)
-        targets = [TargetFit(name, r2, rmse) for name, r2, rmse in scores]
-        return numbers, {"fit": asdict(Fit(numbers.part, targets))}
-    return None, {}
-
-
-def evaluate_classes(
-    data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
-) -> ClassPredictions | None:
-    """The confusion matrix of a network, and its decision map for two features.
-
-    The arguments are those of :func:`evaluate`.
-
-    Returns:
-        The counts, summed over replicas; ``None`` if the targets are numbers, there are more than
-        20 classes, every replica diverged, or there are folds and only a training part.
-    """
-    task = objective.task
-    if not isinstance(task, Classification) or task.n_classes > _MOST_CLASSES or not replicas:
-        return None
     network.eval()
-    k, part = task.n_classes, _part(data)
-    counts = np.zeros((k, k), dtype=int)
-    if part == "training" and data.n_folds > 1:
+    if not replicas:
         return None
+    task = objective.task
+    if isinstance(task, Classification):
+        return _evaluate_classes(data, network, objective, task, replicas)
+    if data.n_folds > 1:  # each fold has its own rows and units
+        return None
+    return _evaluate_numbers(data, network, objective, task, replicas)
+
+
+def recorded(predictions: ClassPredictions | NumberPredictions | None) -> dict[str, Any]:
+    """The field ``confusion`` or ``fit`` of the summary, by name; no field without predictions."""
+    match predictions:
+        case ClassPredictions(part, classes, confusion):
+            return {"confusion": asdict(Confusion(part, classes, confusion.tolist()))}
+        case NumberPredictions(part, names, r2, rmse):
+            scores = zip(names, r2.tolist(), rmse.tolist(), strict=True)
+            return {"fit": asdict(Fit(part, [TargetFit(*one) for one in scores]))}
+    return {}
+
+
+def _evaluate_classes(
+    data: ReplicaData,
+    network: FullyConnected,
+    objective: Objective,
+    task: Classification,
+    replicas: Sequence[int],
+) -> ClassPredictions | None:
+    k, part = task.n_classes, _part(data)
+    if k > _MOST_CLASSES or (part == "training" and data.n_folds > 1):
+        return None
+    counts = np.zeros((k, k), dtype=int)
     n_judged = None if part == "training" else data.n_judged(part)
     features, targets, seen = [], [], 0
     with torch.no_grad():
@@ -86,21 +92,14 @@ def evaluate_classes(
     return ClassPredictions(part, task.classes, counts, decisions)
 
 
-def evaluate_numbers(
-    data: ReplicaData, network: FullyConnected, objective: Objective, replicas: Sequence[int]
-) -> NumberPredictions | None:
-    """R² and RMSE of a network for each target, averaged over replicas.
-
-    The arguments are those of :func:`evaluate`.
-
-    Returns:
-        The scores and some points; ``None`` if the targets are classes, every replica diverged, or
-        there are folds.
-    """
-    task, part = objective.task, _part(data)
-    if not isinstance(task, Regression) or not replicas or data.n_folds > 1:
-        return None  # each fold has its own rows and units
-    network.eval()
+def _evaluate_numbers(
+    data: ReplicaData,
+    network: FullyConnected,
+    objective: Objective,
+    task: Regression,
+    replicas: Sequence[int],
+) -> NumberPredictions:
+    part = _part(data)
     errors = torch.zeros(len(replicas), task.n_targets, dtype=torch.float64)
     targets, means = [], []
     with torch.no_grad():

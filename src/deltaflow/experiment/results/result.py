@@ -16,9 +16,9 @@ from deltaflow.data import Table
 from deltaflow.experiment.checkpoints.networks import TrainedNetworks, read_checkpoint
 from deltaflow.experiment.prediction.ensemble import Ensemble
 from deltaflow.experiment.results.notebook import run_html
-from deltaflow.figures import run_picture
 from deltaflow.figures.class_panels import ClassPredictions
 from deltaflow.figures.number_panels import NumberPredictions
+from deltaflow.figures.run_picture import RunPicture
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, Summary, VerdictRecord, read_summary, read_table
 from deltaflow.system.errors import UserError
@@ -118,15 +118,13 @@ class Run:
                 f"A picture of the flow needs its records. Found none in {self.directory}. "
                 "Run with `diagnostics=default`."
             )
-        return run_picture.draw(*self.picture_arguments)
+        return self.picture.draw()
 
     @property
-    def picture_arguments(
-        self,
-    ) -> tuple[pl.DataFrame, str, str, pl.DataFrame, ClassPredictions | NumberPredictions | None]:
-        """The arguments of ``run_picture.draw``."""
+    def picture(self) -> RunPicture:
+        """What the picture of the run shows; its ``layers`` may be empty."""
         record, verdicts = self.record, self.record.verdicts
-        return (
+        return RunPicture(
             without_diverged(self.layers, record),
             self.title,
             verdicts[0].words if verdicts else "",
