@@ -13,7 +13,6 @@ from deltaflow.comparison.grouped_runs import GroupedRuns, Metric
 from deltaflow.comparison.notes.headline import headline, headline_sentences, sweep_title
 from deltaflow.comparison.notes.search import search_headline, search_notes
 from deltaflow.comparison.notes.sentences import notes, sentence
-from deltaflow.comparison.notes.wording import many
 from deltaflow.comparison.ranked_configuration import (
     FLOW,
     SHARES,
@@ -27,6 +26,7 @@ from deltaflow.comparison.statistics.paired_tests import compare, least_seeds
 from deltaflow.comparison.statistics.repeats import ONCE
 from deltaflow.records import STATUSES, SearchRecord
 from deltaflow.system.errors import UserError
+from deltaflow.system.wording import many
 
 
 @dataclass(frozen=True)

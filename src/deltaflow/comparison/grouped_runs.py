@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configuration import Axis, Configuration
 from deltaflow.comparison.grouping import configurations, distinct, numbered
-from deltaflow.comparison.notes.wording import listed
 from deltaflow.comparison.results import MAIN_METRICS
 from deltaflow.comparison.series.table_series import Tables, read_tables
 from deltaflow.comparison.statistics.intervals import Scale, scale_of
+from deltaflow.system.wording import listed
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from deltaflow.comparison.command_lines import run_command
 from deltaflow.comparison.configuration import Configuration, Value
 from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.comparison.metric_rows import MetricRow, metric_rows
-from deltaflow.comparison.notes.wording import replica_word
 from deltaflow.comparison.series.bands import UNITS, Curve, Heatmap, Profile
 from deltaflow.comparison.statistics.intervals import ANY, FACTOR, SHARE, Scale, interval, scale_of
 from deltaflow.comparison.statistics.paired_tests import Difference
 from deltaflow.records import Confusion, Interval
+from deltaflow.system.wording import replica_word
 
 # Quantities of the ranking: title and unit by name.
 FLOW = {

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config.options import option_names
+from deltaflow.system.wording import many
 
 _SHAPE = ("network", "network.depth", "network.width", "network.hidden_sizes")
 
@@ -44,10 +45,10 @@ def describe(
         ", ".join(filter(None, [network, named.get("init")])),
         named.get("loss"),
         named.get("optimizer"),
-        None if "trainer.max_epochs" in varied else _counted(get("trainer.max_epochs"), "epoch"),
-        _counted(n_seeds, "seed") if n_seeds != 1 and "n_seeds" not in varied else None,
-        _counted(folds, "fold") if folds and "data.folds" not in varied else None,
-        _counted(len(splits), "split") if splits and "data.split_seeds" not in varied else None,
+        None if "trainer.max_epochs" in varied else many(get("trainer.max_epochs"), "epoch"),
+        many(n_seeds, "seed") if n_seeds != 1 and "n_seeds" not in varied else None,
+        many(folds, "fold") if folds and "data.folds" not in varied else None,
+        many(len(splits), "split") if splits and "data.split_seeds" not in varied else None,
     ]
     return " · ".join(filter(None, parts))
 
@@ -69,10 +70,6 @@ def watch_note(config: DictConfig, choices: Mapping[str, str | None]) -> str | N
             watch = re.search(r"\bWatch .*", comment)
             return watch and watch[0]
     return None
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _shape(config: DictConfig) -> str:

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from deltaflow.config import limits
 from deltaflow.config.instantiation import part_factory
 from deltaflow.experiment.building import builders
+from deltaflow.experiment.planning.identity import settings_text
 from deltaflow.system.memory import available_memory
 from deltaflow.training.coupling import shares_a_pass
 
@@ -42,7 +43,7 @@ def stack_key(config: DictConfig) -> str | None:
         tree: Any = OmegaConf.to_container(OmegaConf.masked_copy(config, kept), resolve=True)
         tree["logger"] = names
         alone = tree["callbacks"] or tree["trainer"]["profiler"]
-        if alone or not _shares_a_pass(as_text(_with_any_lr(tree["optimizer"]))):
+        if alone or not _shares_a_pass(settings_text(_with_any_lr(tree["optimizer"]))):
             return None
         for key in _OWN:
             del tree[key]
@@ -50,7 +51,7 @@ def stack_key(config: DictConfig) -> str | None:
             del tree[group][key]
     except Exception:  # the settings are not valid, and the run will say so
         return None
-    return as_text(tree)
+    return settings_text(tree)
 
 
 def max_networks(config: DictConfig, n_processes: int = 1) -> int:
@@ -77,11 +78,6 @@ def max_networks(config: DictConfig, n_processes: int = 1) -> int:
     samples = config.data.train_rows or config.data.get("n_samples") or _ROWS
     products = 3 * parameters * samples * config.trainer.max_epochs  # forward, and twice back
     return int(max(1, min(free // n_bytes, _MULTIPLICATIONS // products)))
-
-
-def as_text(tree: Any) -> str:
-    """Settings as a text that does not depend on the order of keys."""
-    return json.dumps(tree, sort_keys=True, default=str)
 
 
 def _with_any_lr(optimizer: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from deltaflow.experiment.checkpoints.storage import (
     content_of,
     write_checkpoint,
 )
-from deltaflow.experiment.compatibility import as_text
 from deltaflow.experiment.completion import complete_runs, picture_process
+from deltaflow.experiment.planning.identity import settings_text
 from deltaflow.system.errors import UserError
 from deltaflow.training.callbacks import FlowRecorder, HistogramRecorder, MetricRecorder, Progress
 from deltaflow.training.callbacks.checkpoints import set_progress
@@ -122,7 +122,7 @@ def _part_keys(config: DictConfig) -> dict[str, str]:
         "optimizer": ["optimizer", "scheduler"],
     }
     keys = {
-        part: as_text([OmegaConf.to_container(config[group], resolve=True) for group in names])
+        part: settings_text([OmegaConf.to_container(config[name], resolve=True) for name in names])
         for part, names in groups.items()
     }
     if config.loss.get("class_weight") is not None:  # the weights depend on the labels

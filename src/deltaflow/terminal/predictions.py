@@ -6,8 +6,8 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
-from deltaflow.comparison.notes.wording import many
 from deltaflow.system.escaping import brief, listing
+from deltaflow.system.wording import many
 from deltaflow.terminal.screen import say, titled_table
 
 _MOST = 10  # largest number of rows, and of columns, that are shown

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.configuration import text
-from deltaflow.comparison.notes.wording import many, replica_word
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.results import main_metrics
 from deltaflow.records import Summary
 from deltaflow.system.escaping import printable
+from deltaflow.system.wording import many, replica_word
 from deltaflow.terminal.numbers import spread
 from deltaflow.terminal.screen import needed, titled_table
 

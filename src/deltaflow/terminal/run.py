@@ -17,9 +17,9 @@ from deltaflow.comparison.flow_numbers import (
     without_diverged,
 )
 from deltaflow.comparison.metric_rows import metric_rows
-from deltaflow.comparison.notes.wording import many, replica_word
 from deltaflow.records import Summary
 from deltaflow.system.escaping import short_path
+from deltaflow.system.wording import many, replica_word
 from deltaflow.terminal.numbers import percent, scientific, spread
 from deltaflow.terminal.screen import needed, say, titled_table
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from deltaflow.data import Column, Kind, Reading
 from deltaflow.system.escaping import brief, literal
+from deltaflow.system.wording import many
 from deltaflow.terminal.screen import say, titled_table
 
 _MOST = 24  # columns or classes that are listed
@@ -102,5 +103,5 @@ def _treatment(column: Column, standardize: bool) -> tuple[str, str]:
         how = ", 0 or 1"
     elif column.kind is Kind.DATE:
         how = f", in days{how}"
-    inputs = f"{n} input{'s' if n > 1 else ''}{how}"
+    inputs = f"{many(n, 'input')}{how}"
     return kind, f"{inputs}; 1 for a gap" if column.has_indicator else inputs

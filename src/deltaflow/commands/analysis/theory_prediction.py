@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from deltaflow.comparison.phase_points import PhasePoint
 from deltaflow.figures.phase_picture import phase_picture
 from deltaflow.system.errors import UserError
+from deltaflow.system.wording import many
 from deltaflow.terminal.theory import NetworkPrediction
 from deltaflow.theory import Array, Theory, edge_of_chaos, fixed_point, phase_diagram
 
@@ -85,7 +86,7 @@ def prediction_title(
         else choices[group]
         for group in ("activation", "init", "data")
     ]
-    depth = f"{theory.depth} hidden layer{'' if theory.depth == 1 else 's'}"
+    depth = many(theory.depth, "hidden layer")
     more = [f"dropout {theory.dropout:g}"] if theory.dropout else []
     more += [f"{theory.normalization} normalisation"] if theory.normalization else []
     return " · ".join([*filter(None, names), depth, *more])

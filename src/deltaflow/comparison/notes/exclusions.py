@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from deltaflow.comparison.configuration import text
 from deltaflow.comparison.grouped_runs import GroupedRuns
-from deltaflow.comparison.notes.wording import listed, many
 from deltaflow.comparison.statistics.effects import AxisEffects
+from deltaflow.system.wording import listed, many
 
 
 def exclusions(grouped: GroupedRuns, effects: Sequence[AxisEffects]) -> Iterator[str]:

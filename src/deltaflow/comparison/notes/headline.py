@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouped_runs import Metric
-from deltaflow.comparison.notes.wording import listed, many
 from deltaflow.comparison.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.statistics.paired_tests import FEW
 from deltaflow.records import Interval
+from deltaflow.system.wording import listed, many
 
 ALPHA = 0.05  # significance level of the tests
 _MOST_KINDS = 3  # kinds of verdicts that are named

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from deltaflow.comparison.grouped_runs import Metric
-from deltaflow.comparison.notes.wording import listed, many
 from deltaflow.records import SearchRecord
+from deltaflow.system.wording import listed, many
 
 
 def search_headline(search: SearchRecord, metric: Metric) -> list[str]:

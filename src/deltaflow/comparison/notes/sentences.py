@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from deltaflow.comparison.configuration import Axis, text
 from deltaflow.comparison.grouped_runs import GroupedRuns
 from deltaflow.comparison.notes.exclusions import exclusions
-from deltaflow.comparison.notes.wording import MOST_NAMED, many
 from deltaflow.comparison.statistics.effects import AxisEffects
 from deltaflow.comparison.statistics.intervals import Scale
 from deltaflow.comparison.statistics.paired_tests import FEW, Difference, least_seeds
+from deltaflow.system.wording import MOST_NAMED, many
 
 
 def sentence(grouped: GroupedRuns) -> str:

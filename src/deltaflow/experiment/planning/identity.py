@@ -42,7 +42,12 @@ def identity(config: DictConfig) -> str:
     data = tree.get("data")
     if isinstance(data, dict) and isinstance(data.get("path"), str):
         data["path"] = _content(data["path"])
-    return hashlib.sha256(json.dumps(tree, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(settings_text(tree).encode()).hexdigest()
+
+
+def settings_text(tree: Any) -> str:
+    """Settings as a text that does not depend on the order of keys."""
+    return json.dumps(tree, sort_keys=True, default=str)
 
 
 def _settings(config: DictConfig) -> dict[str, Any]:
