@@ -16,7 +16,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.config.options import config_directory
+from deltaflow.system.installation import PACKAGE, checkout
 from deltaflow.system.processes import n_cores
 from deltaflow.system.second_process import second_process
 
@@ -34,8 +34,7 @@ def is_own_program() -> bool:
     """Whether the running program is this project's, not a script or notebook of the user."""
     file = Path(getattr(sys.modules["__main__"], "__file__", None) or "nowhere").resolve()
     installed = Path(sysconfig.get_path("scripts"), "deltaflow-train")
-    package = Path(__file__).parents[1] / "__main__.py"
-    known = (config_directory().parent / "train.py", package, installed)
+    known = ((checkout() or PACKAGE) / "train.py", PACKAGE / "__main__.py", installed)
     return file in [path.resolve() for path in known]
 
 

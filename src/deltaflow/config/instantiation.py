@@ -20,11 +20,11 @@ from omegaconf.errors import OmegaConfBaseException
 from deltaflow.config.arguments import argument_names, as_typed, check_arguments
 from deltaflow.system.error_kinds import is_about_a_file
 from deltaflow.system.errors import UserError
+from deltaflow.system.installation import PACKAGE
 from deltaflow.system.memory import is_out_of_memory
 
 GROUPS = ("activation", "init", "loss", "data", "optimizer", "scheduler")
 NAMED_GROUPS = ("logger", "callbacks")  # groups with several parts, each with a name
-_PACKAGE = Path(__file__).parents[1]
 
 
 def build_part(config: DictConfig, group: str, kind: type, without: Sequence[str] = ()) -> Any:
@@ -96,7 +96,7 @@ def error_with_part(config: DictConfig, error: Exception) -> Exception:
     parts = _files(config)
     deeper: set[str] = set()  # libraries between the origin of the error and this frame
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if _PACKAGE in Path(frame.filename).parents:  # called by this package, not by a part
+        if PACKAGE in Path(frame.filename).parents:  # called by this package, not by a part
             return error
         library = _library(frame.filename)
         deeper.add(library)

@@ -9,12 +9,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config.instantiation import GROUPS
+from deltaflow.system.installation import PACKAGE, checkout
 
 
 def config_directory() -> Path:
-    """The folder ``conf/`` in the installed package, or in the checkout if the package has none."""
-    packaged = Path(__file__).parents[1] / "conf"
-    return packaged if packaged.exists() else Path(__file__).parents[3] / "conf"
+    """The folder ``conf/``, in the checkout or in the installed package."""
+    return (checkout() or PACKAGE) / "conf"
 
 
 def starting_folder() -> Path:

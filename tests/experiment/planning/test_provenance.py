@@ -2,8 +2,8 @@
 
 import subprocess
 
-import deltaflow
 from deltaflow.experiment.planning.provenance import _git_commit
+from deltaflow.system import installation
 
 AUTHOR = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
 
@@ -14,7 +14,7 @@ def _git(checkout, *words):
 
 
 def _commit_of(package, monkeypatch):
-    monkeypatch.setattr(deltaflow, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(installation, "PACKAGE", package)
     return _git_commit.__wrapped__()
 
 

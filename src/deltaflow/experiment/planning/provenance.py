@@ -8,10 +8,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 
-import deltaflow
 from deltaflow.records import Summary, summary_of
+from deltaflow.system.installation import checkout
 
 _LIBRARIES = ("deltaflow", "torch", "lightning", "hydra-core", "numpy", "polars")
 
@@ -60,10 +59,9 @@ def _versions() -> Mapping[str, str]:
 
 @cache  # all runs of a sweep have the same commit
 def _git_commit() -> str | None:
-    checkout = Path(deltaflow.__file__).parents[2]
-    if not (checkout / "src" / "deltaflow").exists():  # an installed package has no commit
+    if (folder := checkout()) is None:  # an installed package has no commit
         return None
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40",
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40",
                "--exclude=*"]  # fmt: skip
     try:
         described = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
