@@ -6,8 +6,8 @@ import numpy as np
 
 from deltaflow.nn.initializers import Array, He
 
-_MOST_OUTPUTS = 10  # of the data used here
-_MOST_FEATURES = 30
+_MAX_OUTPUTS = 10  # of the data used here
+_MAX_FEATURES = 30
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Copies(He):
     ) -> tuple[Array, Array]:
         """He's weights, the last ones overwritten by the first, then the biases."""
         weight, bias = super().draw(generator, fan_in, fan_out)
-        rows = np.arange(fan_out) % (self.groups if fan_out > _MOST_OUTPUTS else fan_out)
-        columns = np.arange(fan_in) % (self.groups if fan_in > _MOST_FEATURES else fan_in)
+        rows = np.arange(fan_out) % (self.groups if fan_out > _MAX_OUTPUTS else fan_out)
+        columns = np.arange(fan_in) % (self.groups if fan_in > _MAX_FEATURES else fan_in)
         return weight[rows][:, columns], bias
 
 
@@ -56,7 +56,7 @@ class Silent(He):
     ) -> tuple[Array, Array]:
         """He's weights, then the biases."""
         weight, bias = super().draw(generator, fan_in, fan_out)
-        bias[: round(self.share * fan_out) if fan_out > _MOST_OUTPUTS else 0] = -20.0
+        bias[: round(self.share * fan_out) if fan_out > _MAX_OUTPUTS else 0] = -20.0
         return weight, bias
 
 
@@ -75,4 +75,4 @@ class SmallOutput(He):
     ) -> tuple[Array, Array]:
         """He's weights, then the biases."""
         weight, bias = super().draw(generator, fan_in, fan_out)
-        return weight * (self.scale if fan_out <= _MOST_OUTPUTS else 1.0), bias
+        return weight * (self.scale if fan_out <= _MAX_OUTPUTS else 1.0), bias

@@ -24,7 +24,7 @@ LEARNT = 0.5
 """Share of the best constant output's training loss that is gone where a network has learnt."""
 LEARNT_OF_OTHERS = 0.25
 """The same of the validation loss: a linear model takes away about a third of it on diabetes."""
-MOST_ADVICE = 3
+MAX_ADVICE = 3
 _WHOLE = ("init", "activation", "network", "optimizer", "scheduler")
 """Groups whose values go when the option does."""
 
@@ -115,7 +115,7 @@ def judge(network: Network, with_advice: bool = False) -> Judged:
     last = before = _outcome(network.overrides)
     overrides, seen = network.overrides, set[str]()
     then: list[Outcome] = []
-    while with_advice and last.finding and last.kind not in seen and len(then) < MOST_ADVICE:
+    while with_advice and last.finding and last.kind not in seen and len(then) < MAX_ADVICE:
         seen.add(last.kind)
         overrides = advised(overrides, last.finding["overrides"], last.finding["leave_out"])
         try:

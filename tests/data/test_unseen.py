@@ -56,9 +56,9 @@ def test_classes_are_read_where_they_are_known(tmp_path):
 
 def test_rows_without_a_target_are_predicted_and_not_judged():
     found = read_unseen(ROWS | {"kind": [None, "3"]}, CLASSES)
-    assert (found.targets.tolist(), found.judged.tolist()) == ([0], [1])
+    assert (found.targets.tolist(), found.with_target.tolist()) == ([0], [1])
     found = read_unseen({"y": [5, None, 7], "size": [0, 1, 2]}, NUMBERS)
-    assert (found.targets.tolist(), found.judged.tolist()) == ([[5], [7]], [0, 2])
+    assert (found.targets.tolist(), found.with_target.tolist()) == ([[5], [7]], [0, 2])
     assert read_unseen({"y": ["", ""], "size": [0, 1]}, NUMBERS).targets is None
     with pytest.raises(ValueError, match="`z` in column `kind`, data row 2"):
         read_unseen(ROWS | {"kind": [None, "z"]}, CLASSES)

@@ -8,7 +8,7 @@ from deltaflow.figures.canvas import TextCachingCanvas
 
 
 def test_the_cache_of_ever_new_texts_is_bounded(monkeypatch):
-    monkeypatch.setattr(canvas, "_MOST_BYTES", 100_000)
+    monkeypatch.setattr(canvas, "_MAX_BYTES", 100_000)
     figure = Figure(figsize=(3, 1), dpi=100)
     drawing = TextCachingCanvas(figure)
     for number in range(40):

@@ -13,7 +13,7 @@ from deltaflow.comparison.configuration import Axis
 from deltaflow.comparison.grouped_runs import Metric, group_runs
 from deltaflow.figures.labels import plain, wrapped
 from deltaflow.figures.looks import main_lines
-from deltaflow.figures.small_multiples import MOST, curves, heatmaps, profiles
+from deltaflow.figures.small_multiples import MAX_RUNS, curves, heatmaps, profiles
 from deltaflow.figures.sweep_figures import decay, effects, write_figures
 from deltaflow.system.second_process import SecondProcess
 from written import layers, metrics, write_run
@@ -178,9 +178,9 @@ def test_of_many_runs_the_best_the_worst_and_some_between_are_shown(found, draw)
     many = replace(found, ranking=[replace(found.ranking[0], label=f"a={n}") for n in range(40)])
     figure = draw(many)
     panels = [title for title in titled(figure) if ". a=" in title]
-    assert len(panels) == MOST
+    assert len(panels) == MAX_RUNS
     assert (panels[0], panels[-1]) == ("1. a=0", "40. a=39")
-    assert f"{MOST} of 40, evenly by rank (the others are left out)" in figure.get_suptitle()
+    assert f"{MAX_RUNS} of 40, evenly by rank (the others are left out)" in figure.get_suptitle()
 
 
 def test_what_there_is_nothing_of_is_not_drawn(tmp_path):

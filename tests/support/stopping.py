@@ -17,7 +17,7 @@ from traps import at_change
 RUN = ["hydra.run.dir=run", "trainer.max_epochs=3", "n_seeds=2", "diagnostics.flush_seconds=0"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 _CHANGES = 85  # of files, which any such run makes
-_MOST_BETWEEN = 15  # changes between the copy and the signal
+_MAX_BETWEEN = 15  # changes between the copy and the signal
 _CALLS = 2000  # of functions, about as many as there are between two changes
 
 
@@ -39,7 +39,7 @@ def stop_at_random(folder: Path, stops: int, seed: int) -> tuple[int, Counter[st
     for number in range(stops):
         directory, chosen = (folder / f"stopped_{number:03d}").absolute(), draw.choice(SIGNALS)
         last, n_calls = draw.randint(1, _CHANGES), draw.choice((0, draw.randint(1, _CALLS)))
-        first = max(1, last - draw.randint(0, _MOST_BETWEEN))
+        first = max(1, last - draw.randint(0, _MAX_BETWEEN))
         command = start(RUN, directory, partial(_stop, directory, first, last, n_calls, chosen))
         status = command.wait()
         if "Traceback" in command.err:

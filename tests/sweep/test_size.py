@@ -3,7 +3,7 @@
 import pytest
 from hydra import initialize_config_dir
 
-from deltaflow.sweep.size import MOST_RUNS, values_per_setting
+from deltaflow.sweep.size import MAX_RUNS, values_per_setting
 from running import CONF, options
 
 ALLOWED = [
@@ -33,7 +33,7 @@ def test_what_can_be_begun_passes(overrides):
 
 @pytest.mark.parametrize(("found", "overrides"), REFUSED.items(), ids=str)
 def test_what_cannot_is_counted(found, overrides):
-    with pytest.raises(ValueError, match=rf"at most {MOST_RUNS:,} runs\. Found {found}, with "):
+    with pytest.raises(ValueError, match=rf"at most {MAX_RUNS:,} runs\. Found {found}, with "):
         values_per_setting(overrides, None)
 
 

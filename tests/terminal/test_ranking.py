@@ -12,7 +12,7 @@ from deltaflow.comparison.comparison import compare_runs
 from deltaflow.comparison.grouped_runs import group_runs
 from deltaflow.comparison.ranked_configuration import FLOW, SHARES
 from deltaflow.records import Interval, summary_of
-from deltaflow.terminal.ranking import MOST, describe_run, print_ranking
+from deltaflow.terminal.ranking import MAX_ROWS, describe_run, print_ranking
 from written import layers, metrics, write_run
 
 
@@ -175,12 +175,15 @@ def test_nothing_in_a_record_commands_the_terminal(tmp_path):
 
 
 def test_a_long_ranking_shows_both_ends_and_where_the_rest_is(tmp_path):
-    for number in range(MOST + 10):
+    for number in range(MAX_ROWS + 10):
         write_run(tmp_path / f"{number}_x", [f"a={number}"], [0], lambda _, n=number: 1 - n / 100)
     text = printed(tmp_path)
     found = rows(text, "Ranking")
     ranks = [row[""] for row in found]
-    assert ranks == [*map(str, range(1, MOST - 4)), *map(str, range(MOST + 6, MOST + 11))]
+    assert ranks == [
+        *map(str, range(1, MAX_ROWS - 4)),
+        *map(str, range(MAX_ROWS + 6, MAX_ROWS + 11)),
+    ]
     assert "… 10 more …" in text
     assert "All of them are in report.html and runs.csv." in text
 

@@ -73,7 +73,7 @@ def test_a_matrix_between_samples_has_the_diagonal_that_its_diagonal_has(dropout
     products = x @ x.T / 4
     of = [chain(sizes, nn.Tanh(), 1.69, 0.04, Source(k, x.mean(1)), dropout)
           for k in (products, np.diag(products))]  # fmt: skip
-    for name in ("preactivation_second_moment", "delta_square", "fed_second_moment"):
+    for name in ("preactivation_second_moment", "delta_square", "input_second_moment"):
         whole, each = (getattr(propagate(graph), name) for graph in of)
         np.testing.assert_allclose(whole, each, rtol=1e-7)
 
@@ -83,13 +83,13 @@ def test_a_linear_residual_block_multiplies_by_one_and_its_variance():
     for at in range(0, 20, 2):
         operations += [Linear(at, 0.3, 0.0, 8), Sum((at, at + 1), (1.0, 1.0))]
     found = propagate(Graph(operations))
-    np.testing.assert_allclose(found.fed_second_moment[:, 0], 2 * 1.3 ** np.arange(10))
+    np.testing.assert_allclose(found.input_second_moment[:, 0], 2 * 1.3 ** np.arange(10))
     np.testing.assert_allclose(found.delta_square[:, 0], 1.3 ** np.arange(9, -1, -1))
 
 
 def test_a_residual_block_of_he_and_relu_triples():
     found = propagate(branches(10, weight=2.0))
-    np.testing.assert_allclose(found.fed_second_moment[::2, 0], 3.0 ** np.arange(10))
+    np.testing.assert_allclose(found.input_second_moment[::2, 0], 3.0 ** np.arange(10))
     np.testing.assert_allclose(found.delta_square[1::2, 0], 3.0 ** np.arange(9, -1, -1))
 
 
@@ -225,9 +225,9 @@ def test_what_depends_on_no_layer_is_taken_as_it_is():
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 2))
     x = torch.randn(5, 3, 4)
     found = propagate(trace(model, x))
-    np.testing.assert_allclose(found.fed_second_moment[0], x.square().mean((1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(found.input_second_moment[0], x.square().mean((1, 2)), rtol=1e-6)
     weight, bias = Torch().weight_variance(12, 8), Torch().bias_variance(12)
-    expected = 12 * weight * found.fed_second_moment[0] + bias
+    expected = 12 * weight * found.input_second_moment[0] + bias
     np.testing.assert_allclose(found.preactivation_second_moment[0], expected, rtol=0.3)
 
 

@@ -30,7 +30,7 @@ from deltaflow.system.signals import single_interrupt
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 
-_MOST_RUNS = 100  # runs in a stack, because each has open files
+_MAX_RUNS = 100  # runs in a stack, because each has open files
 _JOB = (f"hydra.sweep.subdir={SHARED}", "hydra.output_subdir=null", "hydra.job.chdir=false")
 """Overrides of a stack's job, which has no directory of its own."""
 
@@ -213,7 +213,7 @@ def _stacks(
         taken: list[SweptRun] = []
         n_networks = 0
         for run, n_seeds in members:
-            if taken and (n_networks + n_seeds > limit or len(taken) == _MOST_RUNS):
+            if taken and (n_networks + n_seeds > limit or len(taken) == _MAX_RUNS):
                 found.append(taken)
                 taken, n_networks = [], 0
             taken.append(run)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deltaflow.records import Interval, Summary
 from deltaflow.system.escaping import brief
 
-_MOST_TARGETS = 24  # targets with a row each
+_MAX_TARGETS = 24  # targets with a row each
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _target_rows(summary: Summary) -> list[MetricRow]:
                 if value is not None
             },
         )
-        for target in summary.fit.targets[:_MOST_TARGETS]
+        for target in summary.fit.targets[:_MAX_TARGETS]
     ]
     more = len(summary.fit.targets) - len(rows)
     return rows + (

@@ -20,7 +20,7 @@ from typing import Any
 
 from deltaflow.system.errors import UserError
 
-_MOST_SHOWN = 200  # characters of a value in a message
+_MAX_SHOWN = 200  # characters of a value in a message
 _WORDS = {
     int: "a whole number",
     float: "a number",
@@ -124,7 +124,7 @@ def as_typed(value: Any) -> str:
 
 def truncated(text: str) -> str:
     """The first 200 characters of a text."""
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _kinds(hint: Any) -> list[type]:

@@ -40,7 +40,7 @@ for _name, _resolver in (
 
 Own = TypeVar("Own")
 
-MOST_VALUES = 3000
+MAX_VALUES = 3000
 """Largest number of values in an override: Hydra parses about 600 per second, more than once."""
 
 
@@ -137,12 +137,12 @@ def refuse_long(overrides: Iterable[str]) -> None:
     """Refuse overrides with so many values that Hydra would parse them for many seconds.
 
     Raises:
-        ValueError: for the first override with more than ``MOST_VALUES`` values.
+        ValueError: for the first override with more than ``MAX_VALUES`` values.
     """
     for override in overrides:
-        if (n_values := override.count(",") + 1) > MOST_VALUES:
+        if (n_values := override.count(",") + 1) > MAX_VALUES:
             raise UserError(
-                f"An override must have at most {MOST_VALUES:,} values. Found {n_values:,} in "
+                f"An override must have at most {MAX_VALUES:,} values. Found {n_values:,} in "
                 f"`{brief(override)}`. Give fewer, or put them into a file of --config-dir."
             )
 

@@ -20,7 +20,7 @@ Hyperparameters = dict[str, str | float | None]
 """Finite numbers and texts by name; ``None`` for a setting that has no value or no effect."""
 
 _NO_PART = {*NEUTRAL, "callbacks", "diagnostics", "local"}
-_MOST_SIZES = 1000  # hidden layers of one width whose sizes are listed
+_MAX_SIZES = 1000  # hidden layers of one width whose sizes are listed
 _NO_CHOICE = _NO_PART | {"trainer", "debug"}  # groups whose values are enough
 
 
@@ -90,7 +90,7 @@ def _hidden_layers(
         return {"depth": len(hidden_sizes), "width": hidden_sizes[0] if alike else None}
     return {
         "width": width if depth > 0 else None,
-        "hidden_sizes": [width] * depth if depth <= _MOST_SIZES else None,
+        "hidden_sizes": [width] * depth if depth <= _MAX_SIZES else None,
     }
 
 

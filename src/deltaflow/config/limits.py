@@ -11,7 +11,7 @@ from deltaflow.config.arguments import as_typed, closest_name
 from deltaflow.config.schema import RunConfig
 from deltaflow.system.errors import UserError
 
-MOST_LAYERS = 1000
+MAX_LAYERS = 1000
 """Largest number of hidden layers; the time of a step and of a prediction grows with it."""
 
 
@@ -57,7 +57,7 @@ def _positive(value: Any) -> bool:
 
 
 def _layers(sizes: Any) -> bool:
-    return len(sizes) <= MOST_LAYERS and all(map(_whole(1), sizes))
+    return len(sizes) <= MAX_LAYERS and all(map(_whole(1), sizes))
 
 
 def _shares(shares: Any) -> bool:
@@ -77,10 +77,10 @@ LIMITS = (
     Limit("seed", _whole(0, 2**62 - 1), "be at least 0 and below 2⁶²", 0),
     Limit("n_seeds", _whole(1), _1, 1, "for one network"),
     Limit("network.depth", _whole(0), "be at least 0", 0, "for a linear model"),
-    Limit("network.depth", _whole(0, MOST_LAYERS), f"be at most {MOST_LAYERS}", MOST_LAYERS),
+    Limit("network.depth", _whole(0, MAX_LAYERS), f"be at most {MAX_LAYERS}", MAX_LAYERS),
     Limit("network.width", _whole(1), _1, 32),
     Limit("network.hidden_sizes", _layers,
-          f"hold at most {MOST_LAYERS} sizes of at least 1, or be null", "[64,32]", null=True),
+          f"hold at most {MAX_LAYERS} sizes of at least 1, or be null", "[64,32]", null=True),
     Limit("network.normalization", ("layer", "batch").__contains__, "be layer, batch or null",
           "null", "for none", null=True),
     Limit("network.dropout", lambda rate: 0 <= rate < 1, "be at least 0 and below 1", 0.2,

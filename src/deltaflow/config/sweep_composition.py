@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from deltaflow.config.value_overrides import compose_by_choices
 
 _Choices = tuple[str, ...]
-_MOST = 200  # configurations that are kept for `compose`, each about 0.3 MB
+_MAX_KEPT = 200  # configurations that are kept for `compose`, each about 0.3 MB
 
 
 class SweepComposer:
@@ -40,7 +40,7 @@ class SweepComposer:
     def look(self, overrides: Sequence[str]) -> DictConfig:
         """The configuration of a run, only to read; arguments and errors as in :meth:`compose`."""
         config = self.compose(overrides)
-        if len(self._waiting) < _MOST:
+        if len(self._waiting) < _MAX_KEPT:
             self._waiting[tuple(overrides)] = config
         return config
 

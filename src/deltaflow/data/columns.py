@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 Array = np.typing.NDArray[Any]
-MOST_COLUMNS = 1_000_000
+MAX_COLUMNS = 1_000_000
 """Greatest number of columns, inputs or categories in a preprocessing that is read from a file."""
 
 
@@ -46,7 +46,7 @@ class Column:
     kind: Kind | None
     n_inputs: int = 0
     left_out: str = ""
-    categories: Annotated[Sequence[str], MOST_COLUMNS] = ()
+    categories: Annotated[Sequence[str], MAX_COLUMNS] = ()
     form: str = ""
     has_indicator: bool = False
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from deltaflow.data.columns import MOST_COLUMNS, Array, Column, Kind
+from deltaflow.data.columns import MAX_COLUMNS, Array, Column, Kind
 from deltaflow.data.files.delimited import Texts
 from deltaflow.data.samples import Samples
 from deltaflow.data.tables.contents import Content, gaps
@@ -27,11 +27,11 @@ from deltaflow.system.escaping import brief
 class FoldStatistics:
     """The part of a :class:`Preprocessing` that differs between folds; the same attributes."""
 
-    fill: Annotated[Sequence[float], MOST_COLUMNS]
-    center: Annotated[Sequence[float], MOST_COLUMNS]
-    scale: Annotated[Sequence[float], MOST_COLUMNS]
-    target_center: Annotated[Sequence[float], MOST_COLUMNS]
-    target_scale: Annotated[Sequence[float], MOST_COLUMNS]
+    fill: Annotated[Sequence[float], MAX_COLUMNS]
+    center: Annotated[Sequence[float], MAX_COLUMNS]
+    scale: Annotated[Sequence[float], MAX_COLUMNS]
+    target_center: Annotated[Sequence[float], MAX_COLUMNS]
+    target_scale: Annotated[Sequence[float], MAX_COLUMNS]
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class Preprocessing:
         target_scale: what each target was then divided by.
     """
 
-    columns: Annotated[Sequence[Column], MOST_COLUMNS]
-    center: Annotated[Sequence[float], MOST_COLUMNS]
-    scale: Annotated[Sequence[float], MOST_COLUMNS]
+    columns: Annotated[Sequence[Column], MAX_COLUMNS]
+    center: Annotated[Sequence[float], MAX_COLUMNS]
+    scale: Annotated[Sequence[float], MAX_COLUMNS]
     target: str | None
-    classes: Annotated[Sequence[str], MOST_COLUMNS]
-    targets: Annotated[Sequence[str], MOST_COLUMNS]
-    target_center: Annotated[Sequence[float], MOST_COLUMNS]
-    target_scale: Annotated[Sequence[float], MOST_COLUMNS]
-    fill: Annotated[Sequence[float], MOST_COLUMNS] = ()
+    classes: Annotated[Sequence[str], MAX_COLUMNS]
+    targets: Annotated[Sequence[str], MAX_COLUMNS]
+    target_center: Annotated[Sequence[float], MAX_COLUMNS]
+    target_scale: Annotated[Sequence[float], MAX_COLUMNS]
+    fill: Annotated[Sequence[float], MAX_COLUMNS] = ()
 
     @classmethod
     def fit(cls, samples: Samples, train: Array, standardize: bool) -> "Preprocessing":

@@ -37,15 +37,15 @@ class Unseen:
 
     Attributes:
         features: ``[n_rows, n_inputs]``, not standardised.
-        targets: targets of the rows that have them: class indices ``[n_judged]``, or numbers
-            ``[n_judged, n_targets]`` in the units of the data; ``None`` if no row has them.
-        judged: indices of the rows with targets, ``[n_judged]``.
+        targets: targets of the rows that have them: class indices ``[n_with_target]``, or numbers
+            ``[n_with_target, n_targets]`` in the units of the data; ``None`` if no row has them.
+        with_target: indices of the rows with targets, ``[n_with_target]``.
         extra: names of columns that are not used.
     """
 
     features: Array
     targets: Array | None
-    judged: Array
+    with_target: Array
     extra: tuple[str, ...]
 
 
@@ -75,10 +75,10 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
             contents.append((column, found.content))
         except UnusableColumnError as error:
             problems.append(error.problem)
-    targets, judged = None, np.arange(0)
+    targets, with_target = None, np.arange(0)
     if goals and all(name in raw for name in goals):
         try:
-            targets, judged = _targets(goals, raw, preprocessing)
+            targets, with_target = _targets(goals, raw, preprocessing)
         except UnusableColumnError as error:
             problems.append(error.problem)
     if problems:
@@ -89,7 +89,7 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
     )
     known = {column.name for column in preprocessing.columns} | set(goals)
     extra = tuple(name for name in names if name not in known)
-    return Unseen(encode(contents, n_rows, n_inputs), targets, judged, extra)
+    return Unseen(encode(contents, n_rows, n_inputs), targets, with_target, extra)
 
 
 def _raw(
@@ -142,17 +142,17 @@ def _targets(
         read = [read_as(Column(name, Kind.NUMBER), raw[name]) for name in goals]
     else:
         read = [read_column(goals[0], raw[goals[0]])]
-    judged = np.flatnonzero(~np.any([found.gaps for found in read], axis=0))
-    if not len(judged):
-        return None, judged
-    contents = [found.take(judged).content for found in read]
+    with_target = np.flatnonzero(~np.any([found.gaps for found in read], axis=0))
+    if not len(with_target):
+        return None, with_target
+    contents = [found.take(with_target).content for found in read]
     if not preprocessing.classes:
-        return np.column_stack([np.asarray(content) for content in contents]), judged
+        return np.column_stack([np.asarray(content) for content in contents]), with_target
     values, codes = classes(contents[0])
     words = [value_text(value) for value in values]
     whole = np.full(len(read[0].content), -1)
-    whole[judged] = codes  # so that a message names the row of the table
+    whole[with_target] = codes  # so that a message names the row of the table
     note = f"known are {listing(preprocessing.classes)}"
     refuse_new(goals[0], words, whole, preprocessing.classes, ProblemKind.NEW_CATEGORY, note)
     place = {known: k for k, known in enumerate(preprocessing.classes)}
-    return np.array([place[said] for said in words])[codes], judged
+    return np.array([place[said] for said in words])[codes], with_target

@@ -219,9 +219,9 @@ class ActiveRun:
         kept = trained_networks(self.module, self.data.preprocessings)
         finite = [i for i, r in enumerate(records.summary.replicas) if not r.has_diverged]
         network, objective = self.module.network.eval(), self.module.objective
-        judged = evaluate_network(self.data, network, objective, finite)
-        records.note(recorded(judged))
-        return Run(directory, records.summary, layers, metrics, kept, judged)
+        predictions = evaluate_network(self.data, network, objective, finite)
+        records.note(recorded(predictions))
+        return Run(directory, records.summary, layers, metrics, kept, predictions)
 
     def end(self, result: Run, drawn: Future[bytes] | None = None) -> None:
         """Write the picture, log the result, and complete the records.

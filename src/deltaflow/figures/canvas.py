@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
-_MOST_BYTES = 2**24  # of cached pixels: 8 kB for most texts, 80 kB for a headline
+_MAX_BYTES = 2**24  # of cached pixels: 8 kB for most texts, 80 kB for a headline
 _BORDER = 3  # pixels by which letters may extend beyond the extent of a text
 _WHITE = 255
 Array = np.typing.NDArray[np.uint8]
@@ -61,7 +61,7 @@ class TextCachingRenderer(RendererAgg):
             pixels[...] = cached
             return
         draw()
-        if self._n_bytes + pixels.nbytes > _MOST_BYTES:
+        if self._n_bytes + pixels.nbytes > _MAX_BYTES:
             self._cache.clear()
             self._n_bytes = 0
         self._cache[key] = pixels.copy()

@@ -14,9 +14,9 @@ from deltaflow.figures.looks import COLORS, MARKERS, QUIET
 Array = np.typing.NDArray[Any]
 Part = Literal["training", "validation", "test"]
 _BLUES = LinearSegmentedColormap.from_list("share", ["#ffffff", COLORS[0]])
-_MOST_WITH_SIGN = 6  # classes; with more, cells are too small for « %»
-_MOST_NAMED = 12  # classes; with more, names and numbers are left out
-_MOST_POINTS = 300  # of each class
+_MAX_WITH_SIGN = 6  # classes; with more, cells are too small for « %»
+_MAX_NAMED = 12  # classes; with more, names and numbers are left out
+_MAX_POINTS = 300  # of each class
 _NAME_WIDTH = 11  # characters of a class's name that are shown
 
 
@@ -72,7 +72,7 @@ def draw_decisions(axes: Axes, found: ClassPredictions) -> None:
         vmin=-0.5, vmax=k - 0.5, alpha=0.3, interpolation="nearest",
     )  # fmt: skip
     for number in range(k):
-        own = decisions.points[decisions.targets == number][:_MOST_POINTS]
+        own = decisions.points[decisions.targets == number][:_MAX_POINTS]
         axes.scatter(own[:, 0], own[:, 1], s=14, c=COLORS[number], marker=MARKERS[number], lw=0)
     axes.set_xlabel("first input, standardised")
     axes.set_ylabel("second input", labelpad=1)
@@ -85,8 +85,8 @@ def draw_confusion(axes: Axes, found: ClassPredictions) -> None:
     rows = found.confusion.sum(1, keepdims=True)
     shares = found.confusion / np.maximum(rows, 1)
     axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1, aspect="auto")
-    sign = "" if k > _MOST_WITH_SIGN else " %"
-    if k <= _MOST_NAMED:
+    sign = "" if k > _MAX_WITH_SIGN else " %"
+    if k <= _MAX_NAMED:
         for true, predicted in np.argwhere(found.confusion > 0):
             share = shares[true, predicted]
             axes.text(

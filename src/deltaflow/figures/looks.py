@@ -31,9 +31,9 @@ START, END = COLORS[:2]
 QUIET = "#5f6368"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SEED = "_seed"  # label of a single seed's line; «_» keeps it out of legends
-_MOST_DECIMAL = 3  # powers of ten up to 10^±3 are written as decimals
+_MAX_DECIMAL = 3  # powers of ten up to 10^±3 are written as decimals
 _BAND_MARGIN = 0.7  # largest number of decades by which an axis exceeds the lines to show bands
-_MOST_TICKS = 7  # decades with a tick label on one axis
+_MAX_TICKS = 7  # decades with a tick label on one axis
 _NAME_DISTANCE = 21  # points from an axis to its name: tick, tick label and padding
 Array = np.typing.NDArray[Any]
 
@@ -176,7 +176,7 @@ def log_ticks(low: float, high: float) -> dict[str, float]:
     """
     decades = range(int(np.floor(low)), int(np.ceil(high)) + 1)
     steps = (1, 2, 5) if high - low < 2 else (1,)
-    stride = -(-len(decades) // _MOST_TICKS)
+    stride = -(-len(decades) // _MAX_TICKS)
     return {
         _power(step, decade): step * 10.0**decade
         for decade in decades
@@ -186,6 +186,6 @@ def log_ticks(low: float, high: float) -> dict[str, float]:
 
 
 def _power(step: int, decade: int) -> str:
-    if abs(decade) <= _MOST_DECIMAL:
+    if abs(decade) <= _MAX_DECIMAL:
         return f"{step * 10.0**decade:g}"
     return f"{'' if step == 1 else f'{step}·'}10{str(decade).translate(_SUPERSCRIPTS)}"

@@ -16,7 +16,7 @@ from deltaflow.theory import PHASES, Edge, PhaseDiagram
 _DEPTHS = (1, 3, 10, 30, 100, 300, 1000)
 _LIGHT_TO_DARK = LinearSegmentedColormap.from_list("depth", ["#ffffff", "#c9dcee", "#5f93c4"])
 _FRAME = {"boxstyle": "round,pad=0.25", "fc": "white", "ec": "none", "alpha": 0.85}
-_MOST_LABELS = 4  # at one point
+_MAX_LABELS = 4  # at one point
 # All sizes are fractions of the axes.
 _NAME, _UPRIGHT = (0.26, 0.12), (0.09, 0.38)  # size of a phase's name, horizontal and rotated
 _LETTER, _LINE = 0.0105, 0.036  # width of a letter and height of a line in a run's label
@@ -121,8 +121,8 @@ def _draw_runs(
     boxes: list[Box] = []
     for number, (where, group) in enumerate(groupby(sorted(runs, key=place), key=place)):
         lines = [run.label for run in group]
-        if len(lines) > _MOST_LABELS:
-            lines[_MOST_LABELS:] = [f"… and {len(lines) - _MOST_LABELS} more"]
+        if len(lines) > _MAX_LABELS:
+            lines[_MAX_LABELS:] = [f"… and {len(lines) - _MAX_LABELS} more"]
         axes.plot(
             *where, marker="o", ms=8, mfc="white", mec="black", mew=1.6, ls="", zorder=4,
             clip_on=False, label="" if number else "runs",

@@ -17,7 +17,7 @@ from deltaflow.comparison.series.bands import Band
 from deltaflow.figures.labels import wrapped
 from deltaflow.figures.looks import END, QUIET, START, cell_borders, draw_each, spread_handle
 
-MOST = 12  # runs in a figure
+MAX_RUNS = 12  # runs in a figure
 _Run = RankedConfiguration
 _COLUMNS = 4
 _WIDTH, _HEIGHT = 2.9, 2.25  # size of a panel in inches
@@ -111,17 +111,17 @@ def curves(comparison: Comparison) -> Figure | None:
 def _evenly_spaced(
     comparison: Comparison, has_it: Callable[[_Run], object]
 ) -> tuple[dict[int, _Run], str]:
-    """Choose at most ``MOST`` runs that have the data, evenly spaced from best to worst.
+    """Choose at most ``MAX_RUNS`` runs that have the data, evenly spaced from best to worst.
 
     Returns:
         The runs by rank, and a note if some are left out.
     """
     runs = {rank: run for rank, run in enumerate(comparison.ranking, start=1) if has_it(run)}
-    if len(runs) <= MOST:
+    if len(runs) <= MAX_RUNS:
         return runs, ""
-    places = np.linspace(0, len(runs) - 1, MOST).round().astype(int)
+    places = np.linspace(0, len(runs) - 1, MAX_RUNS).round().astype(int)
     ranks = [list(runs)[place] for place in places]
-    note = f": {MOST} of {len(runs)}, evenly by rank (the others are left out)"
+    note = f": {MAX_RUNS} of {len(runs)}, evenly by rank (the others are left out)"
     return {rank: runs[rank] for rank in ranks}, note
 
 

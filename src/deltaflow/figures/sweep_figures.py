@@ -21,8 +21,8 @@ from deltaflow.system.second_process import SecondProcess, result_or_none
 
 _SECOND_HALF = ("profiles", "heatmaps")  # for the second process; half of the work
 _MARKS = tuple(zip(MARKERS, COLORS, strict=True))
-_MOST_PANELS = 24
-_MOST_NAMES = 16  # tick labels on an axis
+_MAX_PANELS = 24
+_MAX_NAMES = 16  # tick labels on an axis
 
 
 def write_figures(
@@ -121,7 +121,7 @@ def effects(comparison: Comparison) -> Figure | None:
     every = [found for found in comparison.effects if found.effects]
     if not every:
         return None
-    shown = every[:_MOST_PANELS]
+    shown = every[:_MAX_PANELS]
     metric = comparison.metric
     n_columns = min(len(shown), 4)
     n_rows = -(-len(shown) // n_columns)
@@ -165,7 +165,7 @@ def _draw_effect(axes: Axes, effects: Sequence[Effect]) -> None:
         places, _means(intervals), yerr=_bars(intervals),
         fmt="o-" if numeric else "o", color=START, ms=5, lw=1.1, capsize=3,
     )  # fmt: skip
-    stride = -(-len(effects) // _MOST_NAMES)
+    stride = -(-len(effects) // _MAX_NAMES)
     names = [wrapped(text(effect.value), 14, 1) for effect in effects]
     steep = sum(map(len, names[::stride])) > 34
     ticks = axes.set_xticks(places[::stride], names[::stride], fontsize=8)

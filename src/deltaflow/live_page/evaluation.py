@@ -21,7 +21,7 @@ from deltaflow.verdicts import copied_layers
 _CELLS = 40  # cells along each side of the plane
 _PLACES = 120  # points of a fitted curve
 _MARGIN = 0.1  # margin around the rows, relative to their extent
-_MOST_POINTS = 400  # training rows that are shown
+_MAX_POINTS = 400  # training rows that are shown
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _predictions(setup: TrainingSetup, own: Sequence[int]) -> Predictions | None
     is_class = isinstance(objective.task, Classification)
     if data.n_folds > 1 or data.n_features != (2 if is_class else 1):
         return evaluate_network(data, network, objective, own)
-    rows, targets = data.probe(_MOST_POINTS)[0].cpu(), data.training_targets(_MOST_POINTS)
+    rows, targets = data.probe(_MAX_POINTS)[0].cpu(), data.training_targets(_MAX_POINTS)
     low, high = rows.min(0).values, rows.max(0).values
     low, high = low - _MARGIN * (high - low), high + _MARGIN * (high - low)
     n = _CELLS if is_class else _PLACES

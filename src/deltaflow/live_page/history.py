@@ -14,7 +14,7 @@ from deltaflow.theory import Array
 SHARES = ("saturated_fraction", "inactive_fraction", "dead_fraction")
 PROFILES = ("delta_norm", "sample_grad_rms")
 """Columns that are shown as depth profiles: δ, and the gradient of a weight."""
-_MOST_KEPT = 128  # steps whose rows are kept for verdicts
+_MAX_KEPT = 128  # steps whose rows are kept for verdicts
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class LayerHistory:
             self.last = measured
             self.steps.append((measured.step, measured.profiles["delta_norm"].mean))
             self._kept.append(rows)
-            if len(self._kept) > _MOST_KEPT:
+            if len(self._kept) > _MAX_KEPT:
                 self._kept = [*self._kept[:-1:2], self._kept[-1]]
 
     @property

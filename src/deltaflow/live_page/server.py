@@ -16,7 +16,7 @@ from deltaflow.live_page.settings import PageSettings
 from deltaflow.system.errors import UserError
 
 HERE = "127.0.0.1"
-MOST_PAGES = 8
+MAX_PAGES = 8
 """Largest number of open pages; each trains in a thread of its own."""
 _CHECKED_EVERY = 2_000  # milliseconds; sessions of tabs closed 15 seconds ago are discarded
 _FULL = (
@@ -33,7 +33,7 @@ class Pages:
         most: largest number of open pages.
     """
 
-    def __init__(self, settings: PageSettings, most: int = MOST_PAGES) -> None:
+    def __init__(self, settings: PageSettings, most: int = MAX_PAGES) -> None:
         self.settings = settings
         self.most = most
         self.open: list[Page] = []

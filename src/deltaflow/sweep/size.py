@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, RangeS
 
 from deltaflow.system.errors import UserError
 
-MOST_RUNS = 10_000
+MAX_RUNS = 10_000
 """Largest number of runs. Hydra composes all, a few per second, before the first begins."""
 
 
@@ -23,7 +23,7 @@ def values_per_setting(
         params: values to sweep over by setting, from ``hydra.sweeper.params``.
 
     Raises:
-        ValueError: if there are more than ``MOST_RUNS`` combinations.
+        ValueError: if there are more than ``MAX_RUNS`` combinations.
     """
     typed = [*(f"{name}={values}" for name, values in (params or {}).items()), *overrides]
     counts = {
@@ -31,10 +31,10 @@ def values_per_setting(
         for override in OverridesParser.create().parse_overrides(typed)
     }  # the last override of a setting counts
     n_runs = math.prod(counts.values())
-    if n_runs > MOST_RUNS:
+    if n_runs > MAX_RUNS:
         most = max(counts, key=lambda key: counts[key])
         raise UserError(
-            f"A sweep must have at most {MOST_RUNS:,} runs. Found {_in_words(n_runs)}, with "
+            f"A sweep must have at most {MAX_RUNS:,} runs. Found {_in_words(n_runs)}, with "
             f"{_in_words(counts[most])} values of `{most}`. Give fewer values, use `n_seeds=…` for "
             "seeds, or make several sweeps."
         )

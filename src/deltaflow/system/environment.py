@@ -12,7 +12,7 @@ from types import ModuleType
 from deltaflow.system.errors import UserError
 
 _OLDEST_THRESHOLD = 100  # middle collections before one of the oldest generation; default 10
-_LEAST_ADDRESSES = 2_000_000_000  # bytes of address space that the libraries need
+_MIN_ADDRESSES = 2_000_000_000  # bytes of address space that the libraries need
 
 
 def prepare_environment() -> None:
@@ -90,7 +90,7 @@ def _require_addresses() -> None:
     except ImportError:  # Windows has no such limits
         return
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if 0 <= limit < _LEAST_ADDRESSES:
+    if 0 <= limit < _MIN_ADDRESSES:
         raise UserError(
             f"PyTorch and its like must have 2 GB of memory addresses. Found a limit of "
             f"{limit / 1e9:.3g} GB, as `ulimit -v` sets it. Use `ulimit -v unlimited`."

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-MOST_NAMED = 8  # items of a list that are named
+MAX_NAMED = 8  # items of a list that are named
 
 
 def many(n: int, noun: str) -> str:
@@ -25,6 +25,6 @@ def listed(words: Sequence[str], last: str) -> str:
     >>> listed(["relu", "tanh", "elu"], "or"), listed(["relu"], "or")
     ('relu, tanh or elu', 'relu')
     """
-    if len(words) > MOST_NAMED:
-        words = [*words[:MOST_NAMED], f"{len(words) - MOST_NAMED} more"]
+    if len(words) > MAX_NAMED:
+        words = [*words[:MAX_NAMED], f"{len(words) - MAX_NAMED} more"]
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -10,7 +10,7 @@ from deltaflow.system.escaping import brief, listing
 from deltaflow.system.wording import many
 from deltaflow.terminal.screen import say, titled_table
 
-_MOST = 10  # largest number of rows, and of columns, that are shown
+_MAX_SHOWN = 10  # largest number of rows, and of columns, that are shown
 
 
 def print_predictions(
@@ -28,14 +28,14 @@ def print_predictions(
     if extra:
         say(out, "Not used", listing(extra))
     names = predictions.columns
-    shown = names if len(names) <= _MOST else [*names[: _MOST - 2], *names[-2:]]
+    shown = names if len(names) <= _MAX_SHOWN else [*names[: _MAX_SHOWN - 2], *names[-2:]]
     table = titled_table(out, "Predictions")
     table.add_column("row", justify="right")
     for name in shown:
         table.add_column(Text(brief(name)), overflow="fold")
-    for number, row in enumerate(predictions.select(shown).head(_MOST).rows(), start=1):
+    for number, row in enumerate(predictions.select(shown).head(_MAX_SHOWN).rows(), start=1):
         table.add_row(str(number), *(Text(_cell(value)) for value in row))
-    if len(predictions) > _MOST:
+    if len(predictions) > _MAX_SHOWN:
         table.add_row("…", *("" for _ in shown))
     out.print(table)
 

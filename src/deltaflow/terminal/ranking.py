@@ -18,7 +18,7 @@ from deltaflow.terminal.numbers import spread
 from deltaflow.terminal.screen import needed, titled_table
 
 VERDICT = "verdict"
-MOST = 50  # configurations that are listed
+MAX_ROWS = 50  # configurations that are listed
 _LAST = 5  # number of these from the end of the ranking
 _WHOLE_WORD = 12  # words of up to this length are not broken
 _WIDE = 110  # smallest width of a terminal for all columns, in characters
@@ -69,7 +69,7 @@ def print_ranking(out: Console, comparison: Comparison) -> None:
         completed = any(run.status == "completed" for run in unranked)
         title = f"Without {moment} {name}" if completed else "Without a result"
         _print_table(out, title, comparison, unranked, columns)
-    if len(ranked) > MOST:
+    if len(ranked) > MAX_ROWS:
         out.print("All of them are in report.html and runs.csv.")
 
 
@@ -108,7 +108,7 @@ def _table(
         table.add_column("", justify="right", no_wrap=True)
     heading = printable(" · ".join(_short(axes))) or "configuration"
     table.add_column(Text(heading), overflow="fold", min_width=_longest(heading.split()))
-    n_first = len(runs) if len(runs) <= MOST else MOST - _LAST
+    n_first = len(runs) if len(runs) <= MAX_ROWS else MAX_ROWS - _LAST
     shown = list(enumerate(runs, start=1))
     shown = shown[:n_first] + shown[max(n_first, len(runs) - _LAST) :]
     texts = {name: [printable(say(run)) for _, run in shown] for name, say in columns.items()}
@@ -123,7 +123,7 @@ def _table(
         named = [str(rank)] * has_rank + [printable(_named(run, axes))]
         table.add_row(*map(Text, [*named, *cells]))
         if rank == n_first < len(runs):
-            gap = Text(f"… {len(runs) - MOST} more …")
+            gap = Text(f"… {len(runs) - MAX_ROWS} more …")
             table.add_row(*[""] * has_rank, gap, *("" for _ in columns))
     return table
 

@@ -11,7 +11,7 @@ from deltaflow.system.escaping import brief, literal
 from deltaflow.system.wording import many
 from deltaflow.terminal.screen import say, titled_table
 
-_MOST = 24  # columns or classes that are listed
+_MAX_LISTED = 24  # columns or classes that are listed
 
 
 def print_reading(out: Console, reading: Reading, standardize: bool) -> None:
@@ -36,10 +36,10 @@ def print_reading(out: Console, reading: Reading, standardize: bool) -> None:
     table.add_column("read as")
     table.add_column("becomes", overflow="fold")
     rows = _rows(reading.columns, standardize)
-    for row in rows[:_MOST]:
+    for row in rows[:_MAX_LISTED]:
         table.add_row(*map(Text, row))
-    if len(rows) > _MOST:
-        table.add_row(Text(f"… and {len(rows) - _MOST} more"), "", "")
+    if len(rows) > _MAX_LISTED:
+        table.add_row(Text(f"… and {len(rows) - _MAX_LISTED} more"), "", "")
     out.print(table)
 
 
@@ -66,18 +66,18 @@ def _goal(reading: Reading) -> str:
     if reading.target_ranges:
         several = zip(names, reading.target_ranges, strict=True)
         ends = [f"{name}: regression, from {low:g} to {high:g}" for name, (low, high) in several]
-        more = f" and {len(ends) - _MOST} more" if len(ends) > _MOST else ""
-        return "; ".join(ends[:_MOST]) + more
+        more = f" and {len(ends) - _MAX_LISTED} more" if len(ends) > _MAX_LISTED else ""
+        return "; ".join(ends[:_MAX_LISTED]) + more
     counts = [f"{brief(name)} ({n})" for name, n in reading.class_counts.items()]
-    more = f" and {len(counts) - _MOST} more" if len(counts) > _MOST else ""
-    classes = ", ".join(counts[:_MOST])
+    more = f" and {len(counts) - _MAX_LISTED} more" if len(counts) > _MAX_LISTED else ""
+    classes = ", ".join(counts[:_MAX_LISTED])
     return f"{names[0]}: classification, {len(counts)} classes: {classes}{more}"
 
 
 def _rows(columns: Sequence[Column], standardize: bool) -> list[tuple[str, str, str]]:
     """A row for each column; in a wide table, one for neighbours that are treated the same."""
     rows = [(brief(c.name) or "(no name)", *_treatment(c, standardize)) for c in columns]
-    if len(rows) <= _MOST:
+    if len(rows) <= _MAX_LISTED:
         return rows
     grouped = []
     for treatment, group in groupby(rows, key=lambda row: row[1:]):

@@ -13,7 +13,7 @@ from rich.text import Text
 from deltaflow.terminal.screen import say, titled_table
 from deltaflow.theory import Edge, FixedPoint, Prediction, Theory, phases, variances
 
-_MOST = 60  # rows of the table
+_MAX_ROWS = 60  # rows of the table
 _FOLDED = 3  # as many equal rows or more become one
 
 
@@ -57,12 +57,12 @@ def _table(out: Console, prediction: NetworkPrediction) -> Table:
     for name in ("q", "χ", "δ norm / last hidden", "sample gradient / last hidden"):
         table.add_column(name, justify="right")
     rows = list(_rows(prediction))
-    hidden = len(rows) - _MOST
-    for row in rows if hidden <= 0 else rows[: _MOST // 2]:
+    hidden = len(rows) - _MAX_ROWS
+    for row in rows if hidden <= 0 else rows[: _MAX_ROWS // 2]:
         table.add_row(*row)
     if hidden > 0:
         table.add_row("…", f"{hidden} more")
-        for row in rows[-_MOST // 2 :]:
+        for row in rows[-_MAX_ROWS // 2 :]:
             table.add_row(*row)
     return table
 

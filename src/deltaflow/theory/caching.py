@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 Result = TypeVar("Result")
-_MOST = 256  # results per method, each a few kilobytes
+_MAX_RESULTS = 256  # results per method, each a few kilobytes
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class _Arguments:
 
     key: Hashable
     theory: Any = field(compare=False)
-    fed: np.typing.NDArray[Any] = field(compare=False)
+    inputs: np.typing.NDArray[Any] = field(compare=False)
 
 
 def cached_by_key(
@@ -35,16 +35,16 @@ def cached_by_key(
         method: a method of one array, whose result depends on the key and the array only.
     """
 
-    @lru_cache(maxsize=_MOST)
+    @lru_cache(maxsize=_MAX_RESULTS)
     def result(arguments: _Arguments) -> Result:
-        return method(arguments.theory, arguments.fed)
+        return method(arguments.theory, arguments.inputs)
 
     @wraps(method)
-    def cached(theory: Any, fed: np.typing.NDArray[Any]) -> Result:
+    def cached(theory: Any, inputs: np.typing.NDArray[Any]) -> Result:
         if theory.key is None:
-            return method(theory, fed)
-        digest = hashlib.blake2b(np.ascontiguousarray(fed).tobytes()).digest()
-        key = theory.key, fed.shape, fed.dtype.str, digest
-        return copy.deepcopy(result(_Arguments(key, theory, fed)))  # the caller may change it
+            return method(theory, inputs)
+        digest = hashlib.blake2b(np.ascontiguousarray(inputs).tobytes()).digest()
+        key = theory.key, inputs.shape, inputs.dtype.str, digest
+        return copy.deepcopy(result(_Arguments(key, theory, inputs)))  # the caller may change it
 
     return cached

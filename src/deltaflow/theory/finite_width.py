@@ -32,7 +32,7 @@ from deltaflow.theory.hermite import HermiteSeries
 from deltaflow.theory.moments import Moments
 from deltaflow.theory.recursion import variances
 
-_LEAST = 1e-12  # variance that stands for 0
+_TINY = 1e-12  # variance that stands for 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def finite_width(
             return float(share @ np.diag(m))
 
         added, after, alike_after = _back(layer, weights, alike)
-        shape = 1 / max(added, _LEAST)  # of the gamma distribution of a sum of squares
+        shape = 1 / max(added, _TINY)  # of the gamma distribution of a sum of squares
         apart = single(layer.q_noise) - common(layer.q_noise)
         second = layer.curve * single(layer.q_noise) - layer.slope**2 * common(layer.q_noise)
         mean += layer.slope * layer.q_shift + layer.tilt + layer.lean * turn / layer.units
@@ -192,7 +192,7 @@ def _forwards(
         cross -= sphere * value[2] * slope[2] / slope[0] * correlation**2
         fourth = masked * of.pairs("φ'²", "φ'²") / slope[0] ** 2
         growth, leaning = by * value[2] / math.sqrt(2), slope[2] / slope[0] / math.sqrt(2)
-        fed = 1 - shift / following
+        weight_share = 1 - shift / following
         layer = _Layer(
             units=units,
             growth=growth,
@@ -207,8 +207,8 @@ def _forwards(
             loose=1 - fixed,
             tilt=-sphere * slope[4] / slope[0] * math.sqrt(1.5) / units,
             turn=2 * leaning,
-            turned=fed * value[2] ** 2 / (2 * q * value[0] * slope[0]),
-            lean=fed * (of.both / (1 - dropout) / (value[0] * slope[0]) - fixed),
+            turned=weight_share * value[2] ** 2 / (2 * q * value[0] * slope[0]),
+            lean=weight_share * (of.both / (1 - dropout) / (value[0] * slope[0]) - fixed),
             correlation=correlation,
             q_noise=q_noise,
             q_shift=q_shift,

@@ -30,7 +30,7 @@ EQUAL = 1e-10
 """Relative difference below which numbers count as equal; quadrature is more exact."""
 _ENDS = {0.0: np.exp(LOG_Q[[24, 0]]), math.inf: np.exp(LOG_Q[[-25, -1]])}
 _SETTLED = 1e-3  # relative change over three decades of q
-_LEAST = math.log(1e-16)  # smallest ln(1 − c)
+_MIN_LOG = math.log(1e-16)  # smallest ln(1 − c)
 _NOTHING = 1e-14  # factors per layer below this are rounding errors
 TRAINABLE = 6.0
 """Trainable depth in units of ξ_c (Schoenholz et al. 2017, section 5)."""
@@ -137,7 +137,7 @@ def fixed_point_at(
     if neutral and not dropout and abs(parted(math.log(0.5))) < EQUAL:
         return FixedPoint(q, neutral, chi, math.nan, math.nan, math.inf)
     xi_q = math.nan if neutral else _scale(abs(float(own * moments.second_moment_slope(at)[0])))
-    repelling = chi > 1 + EQUAL or dropout > 0 or (moments.jumps and parted(_LEAST) > 0)
+    repelling = chi > 1 + EQUAL or dropout > 0 or (moments.jumps and parted(_MIN_LOG) > 0)
     if not repelling:
         return FixedPoint(q, neutral, chi, 1.0, xi_q, _scale(chi))
     c = min(1 - math.exp(_root(parted)), np.nextafter(1, 0))
@@ -219,10 +219,10 @@ def _end(moments: Moments, weight: float, bias: float, start: float) -> tuple[fl
 
 
 def _root(parted: Callable[[float], float]) -> float:
-    """Ln(1 − c*) of the fixed point below c = 1; at least ``_LEAST``."""
-    if parted(_LEAST) <= 0:
-        return _LEAST
-    return 0.0 if parted(0.0) > -EQUAL else float(brentq(parted, _LEAST, 0.0, xtol=1e-12))
+    """Ln(1 − c*) of the fixed point below c = 1; at least ``_MIN_LOG``."""
+    if parted(_MIN_LOG) <= 0:
+        return _MIN_LOG
+    return 0.0 if parted(0.0) > -EQUAL else float(brentq(parted, _MIN_LOG, 0.0, xtol=1e-12))
 
 
 def _scale(slope: float) -> float:

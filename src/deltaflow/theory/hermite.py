@@ -18,7 +18,7 @@ from deltaflow.theory.moments import Moments
 
 _ORDERS = 128
 _ANGLES = np.linspace(0, math.pi, 65)  # arccos c, in which expectations are smooth despite kinks
-_LEAST = 1e-12
+_TINY = 1e-12
 
 
 def hermite_polynomials(z: Array, n_orders: int) -> Iterator[Array]:
@@ -110,7 +110,7 @@ class HermiteSeries:
         if not self._angle.any():
             return np.full(self._angle.shape, self._whole[f, g])
         c = np.cos(_ANGLES)
-        y = -_ORDERS * np.log(np.maximum(c, _LEAST))
+        y = -_ORDERS * np.log(np.maximum(c, _TINY))
         beyond = np.where(c > 0, jump_remainder(y), 0)
         total = np.polynomial.polynomial.polyval(c, powers)
         total += max(self._whole[f, g] - powers.sum(), 0) * beyond

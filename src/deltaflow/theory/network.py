@@ -89,8 +89,8 @@ class Theory:
         of = self.sizes, self.moments, self.initializer
         if self.normalization is None:
             return predict(*of, input_second_moment, self.dropout)
-        fed = input_second_moment if self.batch is None else self.batch
-        found = predict_normalized(self.normalization, *of, fed, self.dropout)
+        inputs = input_second_moment if self.batch is None else self.batch
+        found = predict_normalized(self.normalization, *of, inputs, self.dropout)
         if self.batch is None:
             return found
         batches = input_second_moment.shape[:-1]
@@ -188,8 +188,8 @@ class Theory:
             The columns ``predicted_…``, ``[R]`` for each layer; ``None`` for the output layer if it
             has no prediction.
         """
-        fed = exact(tape.layers[0].fed)
-        found = self.predict(fed.square().mean(-1).cpu().numpy())
+        inputs = exact(tape.layers[0].fed)
+        found = self.predict(inputs.square().mean(-1).cpu().numpy())
         like = exact(tape.layers[0].z)
 
         def tensors(profile: Array) -> list[Tensor]:
@@ -197,7 +197,7 @@ class Theory:
 
         norm, spread = found.delta_norm, np.full_like(found.delta_norm, np.nan)
         if self.normalization is None:
-            some = exact(rows[: min(fed.shape[1], _SAMPLES)]).cpu().numpy()
+            some = exact(rows[: min(inputs.shape[1], _SAMPLES)]).cpu().numpy()
             finite = self.finite_width(some @ some.T / some.shape[-1])
             norm = norm * np.exp(np.nan_to_num(finite.shift))
             spread[:] = finite.deviation

@@ -38,7 +38,7 @@ def predict_normalized(
     sizes: Sequence[int],
     moments: Moments,
     initializer: Initializer,
-    fed: Array,
+    inputs: Array,
     dropout: float = 0.0,
 ) -> Prediction:
     """The mean-field prediction for one network and one batch, or several batches at once.
@@ -48,7 +48,7 @@ def predict_normalized(
         sizes: units of the input, of each hidden layer and of the output.
         moments: moments of φ.
         initializer: initializer, whose variances depend on each layer's size.
-        fed: mean(x²) over a sample's features, ``[..., n_samples]``; with batch normalisation
+        inputs: mean(x²) over a sample's features, ``[..., n_samples]``; with batch normalisation
             x·x' / n_features of one batch, ``[n_samples, n_samples]``.
         dropout: share of hidden units dropped.
 
@@ -56,16 +56,16 @@ def predict_normalized(
         Profiles ``[..., L]``, or ``[..., depth]`` of hidden layers.
     """
     is_batch, layers = normalization == "batch", variances(sizes, initializer)
-    given = fed if is_batch else np.ravel(fed)
+    given = inputs if is_batch else np.ravel(inputs)
     found = propagate(_chain(normalization, sizes, moments, layers, given, dropout))
-    shape = (-1, *(fed.shape[1:] if is_batch else fed.shape))
+    shape = (-1, *(inputs.shape[1:] if is_batch else inputs.shape))
 
     def means(values: Array) -> Array:
         return np.moveaxis(values.reshape(shape).mean(-1), 0, -1)
 
     square, q = means(found.delta_square), means(found.preactivation_second_moment)
     units = np.sqrt(np.array(sizes[1:]))
-    gradient = np.sqrt(means(found.delta_square * found.fed_second_moment)) / units
+    gradient = np.sqrt(means(found.delta_square * found.input_second_moment)) / units
     with np.errstate(divide="ignore", invalid="ignore"):
         return Prediction(
             q,

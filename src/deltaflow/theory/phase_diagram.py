@@ -32,7 +32,7 @@ _ORDERS = 512  # orders of the Hermite series, enough for kinks down to 1 − c 
 _APART = np.linspace(math.log(1e-6), 0.0, 61)  # ln(1 − c)
 _POINTS = 80  # over ln q*
 _HALVINGS = 45
-_LEAST = -690.0  # logarithm that stands for 0
+_LOG_ZERO = -690.0  # logarithm that stands for 0
 _AT_ONCE = 4096  # pairs of variances that are computed at once, which limits the memory
 
 
@@ -101,8 +101,10 @@ def phase_diagram(
     contraction = np.minimum(chi, np.divide(1, chi, out=np.zeros_like(chi), where=chi > 0))
     apart = np.isfinite(end) & ((chi > 1 + EQUAL) | (dropout > 0) | bool(moments.jumps))
     if apart.any():
-        fed = own[apart] * np.exp(CubicSpline(log_q, square)(end[apart]) - end[apart])  # of q*
-        contraction[apart] = _contraction(moments, end[apart], (1 - dropout) * fed, dropout * fed)
+        share = own[apart] * np.exp(CubicSpline(log_q, square)(end[apart]) - end[apart])  # of q*
+        contraction[apart] = _contraction(
+            moments, end[apart], (1 - dropout) * share, dropout * share
+        )
     with np.errstate(divide="ignore"):
         scale = np.where(np.abs(contraction - 1) < EQUAL, np.inf, -1 / np.log(contraction))
     shape = len(bias_variance), len(weight_variance)
@@ -120,7 +122,7 @@ def _table(moments: Moments, start: float) -> tuple[Array, Array, Array]:
         slope = np.log(moments.slope_second_moment(q))
     finite = np.isfinite(np.maximum(square, slope)) | ((square == -np.inf) & (slope == -np.inf))
     upto = len(q) if finite.all() else int(finite.argmin())
-    return log_q[:upto], np.maximum(square, _LEAST)[:upto], np.maximum(slope, _LEAST)[:upto]
+    return log_q[:upto], np.maximum(square, _LOG_ZERO)[:upto], np.maximum(slope, _LOG_ZERO)[:upto]
 
 
 def _ends(log_q: Array, square: Array, weight: Array, bias: Array, start: float) -> Array:
@@ -201,7 +203,7 @@ def _series(moments: Moments, log_q: Array) -> tuple[RectBivariateSpline, RectBi
     after, steeper = _rest(moments, q, rest, (order * powers).sum(0), log_c[..., 0])
     chord, slope = (chord + rest - after) / np.exp(_APART)[:, None], slope + steeper
     return tuple(
-        RectBivariateSpline(log_q, _APART, (f / np.maximum(square, math.exp(_LEAST))).T)
+        RectBivariateSpline(log_q, _APART, (f / np.maximum(square, math.exp(_LOG_ZERO))).T)
         for f in (chord, slope)
     )
 

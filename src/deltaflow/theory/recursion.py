@@ -64,21 +64,21 @@ def predict(
         Profiles ``[..., L]``, or ``[..., depth]`` of hidden layers.
     """
     weight, bias = variances(sizes, initializer)
-    fed = [np.asarray(input_second_moment, dtype=np.float64)]
-    q = [weight[0] * fed[0] + bias[0]]
+    inputs = [np.asarray(input_second_moment, dtype=np.float64)]
+    q = [weight[0] * inputs[0] + bias[0]]
     chi = []
     for sigma, shift in zip(weight[1:], bias[1:], strict=True):
         layer = moments.layer_moments(q[-1])
         sigma /= 1 - dropout
-        fed.append(layer.second_moment / (1 - dropout))
+        inputs.append(layer.second_moment / (1 - dropout))
         q.append(sigma * layer.second_moment + shift)
         chi.append(sigma * layer.slope_second_moment)
-    delta, gradient = _backwards(sizes, chi, fed)
+    delta, gradient = _backwards(sizes, chi, inputs)
     return Prediction(
         preactivation_second_moment=_means(q),
         delta_norm=delta,
         sample_grad_rms=gradient,
-        chi=_means(chi, fed[0].shape[:-1]),
+        chi=_means(chi, inputs[0].shape[:-1]),
     )
 
 
@@ -107,17 +107,17 @@ def typical_variances(sizes: Sequence[int], initializer: Initializer) -> tuple[f
 
 
 def _backwards(
-    sizes: Sequence[int], chi: Sequence[Array], fed: Sequence[Array]
+    sizes: Sequence[int], chi: Sequence[Array], inputs: Sequence[Array]
 ) -> tuple[Array, Array]:
     """δ norm and per-sample gradient RMS of the hidden layers, relative to the last."""
-    batches, depth = fed[0].shape[:-1], len(chi)
-    square = np.ones_like(fed[0])
+    batches, depth = inputs[0].shape[:-1], len(chi)
+    square = np.ones_like(inputs[0])
     delta, gradient = np.empty((2, *batches, depth))
     for layer in reversed(range(depth)):
         if layer < depth - 1:
             square = square * chi[layer]
         delta[..., layer] = np.sqrt(square.mean(-1))
-        gradient[..., layer] = np.sqrt((square * fed[layer]).mean(-1) / sizes[layer + 1])
+        gradient[..., layer] = np.sqrt((square * inputs[layer]).mean(-1) / sizes[layer + 1])
     last = gradient[..., -1:]
     return delta, np.divide(gradient, last, out=np.full_like(gradient, np.nan), where=last > 0)
 

@@ -37,7 +37,7 @@ BOTTLENECK_UNITS = 2
 """Largest number of units of a layer that counts as a bottleneck."""
 MAX_SHORTFALL = 1.5
 """Factor by which training may be too short before more epochs are advised."""
-MOST_EPOCHS = 100
+MAX_EPOCHS = 100
 """Largest factor by which advice multiplies the number of epochs."""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.grouping import configurations, distinct, numbered
-from deltaflow.comparison.series.table_series import MOST_EPOCHS, MOST_STEPS, read_tables
+from deltaflow.comparison.series.table_series import MAX_EPOCHS, MAX_STEPS, read_tables
 from deltaflow.comparison.statistics.intervals import interval, scale_of
 from written import ROWS, layers, metrics, write_run
 
@@ -122,10 +122,10 @@ def test_long_records_are_thinned_and_keep_both_ends(tmp_path):
     write_run(tmp_path / "0", seeds=seeds, tables=tables)
     found = read(tmp_path)
     shown = found.heatmaps[0].steps
-    assert (len(shown), shown[0], shown[-1]) == (MOST_STEPS, 0, 990)
+    assert (len(shown), shown[0], shown[-1]) == (MAX_STEPS, 0, 990)
     assert max(np.diff(shown)) <= 50
     trained = found.curves[0]["validation"].epochs
-    assert (len(trained), trained[0], trained[-1]) == (MOST_EPOCHS, 1, 200)
+    assert (len(trained), trained[0], trained[-1]) == (MAX_EPOCHS, 1, 200)
     expected = 10 ** np.mean(logs(tables[0], 990, 1))
     assert found.profiles[0].end.mean[0] == pytest.approx(expected, rel=ROUNDING)
 

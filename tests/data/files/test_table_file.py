@@ -202,7 +202,7 @@ def test_a_parquet_file_that_cannot_fit_is_refused_before_it_is_read(tmp_path, m
 @pytest.mark.usefixtures("in_this_process")
 def test_more_rows_than_any_table_has_are_refused_before_they_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pl, "read_parquet", None)
-    monkeypatch.setattr(table_file, "MOST_ROWS", 9)
+    monkeypatch.setattr(table_file, "MAX_ROWS", 9)
     pl.DataFrame({"a": [0] * 10}).write_parquet(tmp_path / "t.parquet")
     with pytest.raises(ValueError, match=r"must have at most 9 rows\. Found 10 rows of .*t\.parq"):
         rows_of(str(tmp_path / "t.parquet"))

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
     predictions = ensemble.summary(values)
     print_predictions(out, predictions, len(values), rows.extra)
     if rows.targets is not None:
-        found = ensemble_scores(ensemble, values[:, rows.judged], rows.targets)
+        found = ensemble_scores(ensemble, values[:, rows.with_target], rows.targets)
         scores = {score.name: (score.ensemble, score.single) for score in found.scores}
         print_scores(out, found.n_rows, scores)
     if settings.out is not None:

@@ -12,7 +12,7 @@ from deltaflow.records import Interval
 from deltaflow.system.wording import listed, many
 
 ALPHA = 0.05  # significance level of the tests
-_MOST_KINDS = 3  # kinds of verdicts that are named
+_MAX_KINDS = 3  # kinds of verdicts that are named
 _FINE = {"healthy", "partial", "overfitting"}
 
 
@@ -104,7 +104,7 @@ def headline_sentences(found: Headline, metric: Metric) -> list[str]:
             "too little."
         )
     if found.findings:
-        named = [f"{kind.replace('_', ' ')} ({n})" for kind, n in found.findings[:_MOST_KINDS]]
+        named = [f"{kind.replace('_', ' ')} ({n})" for kind, n in found.findings[:_MAX_KINDS]]
         said.append(f"Most frequent findings: {listed(named, 'and')}.")
     return said
 

@@ -8,7 +8,7 @@ from deltaflow.comparison.notes.exclusions import exclusions
 from deltaflow.comparison.statistics.effects import AxisEffects
 from deltaflow.comparison.statistics.intervals import Scale
 from deltaflow.comparison.statistics.paired_tests import FEW, Difference, least_seeds
-from deltaflow.system.wording import MOST_NAMED, many
+from deltaflow.system.wording import MAX_NAMED, many
 
 
 def sentence(grouped: GroupedRuns) -> str:
@@ -149,6 +149,6 @@ def _scope(grouped: GroupedRuns, n_seeds: int) -> Iterator[str]:
 
 def _axis(axis: Axis) -> str:
     values = [text(value) for value in axis.values]
-    if len(values) > MOST_NAMED:
+    if len(values) > MAX_NAMED:
         values = [values[0], values[1], "…", f"{values[-1]}; {len(values)} values"]
     return f"{axis.name} ({', '.join(values)})"

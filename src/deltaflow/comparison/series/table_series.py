@@ -18,7 +18,7 @@ from deltaflow.comparison.series.seed_lines import lines, values_by_seed
 from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, scale_of
 from deltaflow.records import LAYERS, METRICS, Schema, number_replicas, read_columns
 
-MOST_STEPS, MOST_EPOCHS = 24, 40
+MAX_STEPS, MAX_EPOCHS = 24, 40
 _AT_ONCE = 64  # configurations that are read at once
 _FLOW = ("seed", "step", "layer", "delta_norm", "predicted_delta_norm", *UNITS)
 
@@ -92,7 +92,7 @@ def _read(
 def _flow(one: Configuration) -> pl.DataFrame:
     """Rows of the layers tables of a configuration's runs, at a few steps."""
     frame = _rows(one, LAYERS, _FLOW)
-    steps = _thin(frame.filter("counted")["step"], MOST_STEPS)
+    steps = _thin(frame.filter("counted")["step"], MAX_STEPS)
     start = pl.col("start")
     return (
         frame.with_columns(
@@ -114,7 +114,7 @@ def _flow(one: Configuration) -> pl.DataFrame:
 def _metrics(one: Configuration, names: Sequence[str]) -> pl.DataFrame:
     """Rows of the metrics tables of a configuration's runs, at a few epochs."""
     frame = _rows(one, METRICS, ("seed", "epoch", "split", *names)).filter("counted")
-    shown = pl.col("epoch").is_in(_thin(frame["epoch"], MOST_EPOCHS))
+    shown = pl.col("epoch").is_in(_thin(frame["epoch"], MAX_EPOCHS))
     return frame.filter(pl.col("split") != "test", shown)
 
 

@@ -31,7 +31,7 @@ from deltaflow.system.memory import require_memory
 TEXT = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".zip")
-MOST_ROWS = 100_000_000  # because a Parquet file of a few bytes can claim any number
+MAX_ROWS = 100_000_000  # because a Parquet file of a few bytes can claim any number
 _CELL = 16  # bytes of memory that a value takes while samples are built, at least
 _DAMAGED = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException, FailedError)
 
@@ -110,8 +110,8 @@ def _read_parquet(path: str, n_rows: int, places: Sequence[int]) -> list[pl.Seri
     """Read columns of a Parquet file, whose metadata is not trusted."""
     file = local_path(path)
     found = f"{n_rows:,} rows of {literal(path)}"
-    if n_rows > MOST_ROWS:
-        raise UserError(f"A table must have at most {MOST_ROWS:,} rows. Found {found}. Use fewer.")
+    if n_rows > MAX_ROWS:
+        raise UserError(f"A table must have at most {MAX_ROWS:,} rows. Found {found}. Use fewer.")
     _require(_CELL * n_rows * len(places), found)
     return parquet.read_columns(file, places)
 

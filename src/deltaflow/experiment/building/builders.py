@@ -26,7 +26,7 @@ from deltaflow.theory import Array, Theory
 _LAYER_BYTES = 5_000  # Python objects of a layer, at least
 _VALUE_BYTES = 8  # a number in a table
 _ENOUGH_ROWS = 10_000  # rows to estimate mean(x²)
-_MOST_IN_A_BATCH = 64  # samples; a larger batch has nearly the same statistics
+_MAX_BATCH = 64  # samples; a larger batch has nearly the same statistics
 SERVING = (  # keys of `data` that are arguments of ReplicaData, not of the source
     "batch_size", "split", "split_seed", "standardize", "train_rows", "label_noise", "folds",
     "split_seeds",
@@ -188,7 +188,7 @@ def theory(config: DictConfig, data: ReplicaData, objective: Objective) -> Theor
     sizes = layer_sizes(config, data, objective)
     normalization, batch = config.network.normalization, None
     if normalization == "batch":
-        some = data.probe(min(data.batch_size, _MOST_IN_A_BATCH))[0].double().cpu().numpy()
+        some = data.probe(min(data.batch_size, _MAX_BATCH))[0].double().cpu().numpy()
         batch = some @ some.T / some.shape[-1]
     start, dropout = initializer(config, sizes), config.network.dropout
     return Theory(sizes, activation, start, dropout, normalization, batch)

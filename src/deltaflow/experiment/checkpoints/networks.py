@@ -23,7 +23,7 @@ from deltaflow.records import WrongFieldError, decode
 from deltaflow.training.module import StackedModule
 
 _LAYER_BYTES = 128  # smallest size of a layer in the file
-_MOST = 1_000_000  # layers, or replicas
+_MAX_ITEMS = 1_000_000  # layers, or replicas
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -31,8 +31,8 @@ _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class Architecture:
     """The architecture of a network, as a checkpoint stores it."""
 
-    sizes: Annotated[Sequence[int], _MOST]
-    seeds: Annotated[Sequence[int], _MOST]
+    sizes: Annotated[Sequence[int], _MAX_ITEMS]
+    seeds: Annotated[Sequence[int], _MAX_ITEMS]
     output_activation: str | None
     dtype: Literal["float32", "float64"]
     normalization: str | None
@@ -43,7 +43,7 @@ class Architecture:
 class _Folds:
     """The moments of each fold's training part, as a checkpoint stores them."""
 
-    folds: Annotated[Sequence[FoldStatistics], _MOST]
+    folds: Annotated[Sequence[FoldStatistics], _MAX_ITEMS]
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from deltaflow.nn.objectives import Objective
 from deltaflow.nn.task import Classification, Regression
 from deltaflow.records import Confusion, Fit, TargetFit
 
-_MOST_CLASSES = 20
+_MAX_CLASSES = 20
 _CELLS = 64  # grid points per side of the decision map
-_MOST_SEEDS = 32  # replicas that vote in the decision map
+_MAX_SEEDS = 32  # replicas that vote in the decision map
 _MARGIN = 0.08  # around the rows, as a share of their range
-_MOST_POINTS = 300  # rows in the scatter plot
+_MAX_POINTS = 300  # rows in the scatter plot
 
 
 def evaluate_network(
@@ -70,7 +70,7 @@ def _evaluate_classes(
     replicas: Sequence[int],
 ) -> ClassPredictions | None:
     k, part = task.n_classes, _part(data)
-    if k > _MOST_CLASSES or (part == "training" and data.n_folds > 1):
+    if k > _MAX_CLASSES or (part == "training" and data.n_folds > 1):
         return None
     counts = np.zeros((k, k), dtype=int)
     n_judged = None if part == "training" else data.n_judged(part)
@@ -88,7 +88,7 @@ def _evaluate_classes(
         decisions = None
         if data.n_features == 2 and data.n_folds == 1:  # folds standardise the plane differently
             rows = np.concatenate(features).astype(float), np.concatenate(targets)
-            decisions = _decisions(network, objective, *rows, replicas[:_MOST_SEEDS])
+            decisions = _decisions(network, objective, *rows, replicas[:_MAX_SEEDS])
     return ClassPredictions(part, task.classes, counts, decisions)
 
 
@@ -106,13 +106,13 @@ def _evaluate_numbers(
         for x, y in _batches(data, part):
             predicted = objective.predict(network(x))[list(replicas)].double().cpu()
             targets.append(y[0].double().cpu())
-            means.append(predicted[:, :_MOST_POINTS].mean(0))
+            means.append(predicted[:, :_MAX_POINTS].mean(0))
             errors += (predicted - targets[-1]).square().sum(1)
     wanted, scale = torch.cat(targets), torch.tensor(task.scale, dtype=torch.float64)
     about_mean = (wanted - wanted.mean(0)).square().sum(0)
     r2 = torch.where(about_mean > 0, 1 - errors / about_mean, torch.nan).mean(0)
     rmse = (errors / len(wanted)).sqrt().mean(0) * scale
-    points = wanted[:_MOST_POINTS], means[0][:_MOST_POINTS]
+    points = wanted[:_MAX_POINTS], means[0][:_MAX_POINTS]
     return NumberPredictions(part, task.targets, *(one.numpy() for one in (r2, rmse, *points)))
 
 

@@ -13,7 +13,7 @@ from deltaflow.records import Summary
 from deltaflow.terminal.numbers import spread
 from deltaflow.terminal.run import metric_cells
 
-_MOST = 20  # rows of the ranking
+_MAX_ROWS = 20  # rows of the ranking
 
 
 def run_html(title: str, record: Summary, picture: Figure | None) -> str:
@@ -41,9 +41,9 @@ def comparison_html(comparison: Comparison) -> str:
     heads = ["", "configuration", f"{moment} {name}", "vanishing index, start", "verdicts"]
     rows = [_ranked(place, one, name) for place, one in enumerate(comparison.ranking, start=1)]
     parts = [_lines(comparison.headline), f"<p>{html.escape(comparison.sentence)}</p>",
-             _table(heads, rows[:_MOST])]  # fmt: skip
-    if len(rows) > _MOST:
-        parts.append(f"<p>… and {len(rows) - _MOST} more.</p>")
+             _table(heads, rows[:_MAX_ROWS])]  # fmt: skip
+    if len(rows) > _MAX_ROWS:
+        parts.append(f"<p>… and {len(rows) - _MAX_ROWS} more.</p>")
     return "\n".join(parts)
 
 

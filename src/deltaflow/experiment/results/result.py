@@ -35,7 +35,7 @@ class Run:
         layers: the layers table, a row per seed, step and layer.
         metrics: the metrics table, a row per seed, epoch and split.
         kept: the trained networks with what a prediction needs; ``None`` without a checkpoint.
-        judged: predictions for rows with known targets, for the picture; ``None`` if it has none.
+        predictions: those for rows with known targets; ``None`` if there are none.
     """
 
     directory: Path
@@ -43,7 +43,7 @@ class Run:
     layers: pl.DataFrame
     metrics: pl.DataFrame
     kept: TrainedNetworks | None
-    judged: ClassPredictions | NumberPredictions | None = None
+    predictions: ClassPredictions | NumberPredictions | None = None
 
     @property
     def network(self) -> FullyConnected | None:
@@ -129,7 +129,7 @@ class Run:
             self.title,
             verdicts[0].words if verdicts else "",
             without_diverged(self.metrics, record),
-            self.judged,
+            self.predictions,
         )
 
     @property
@@ -173,7 +173,7 @@ def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
         layers=read_table(folder, LAYERS),
         metrics=read_table(folder, METRICS),
         kept=read_checkpoint(folder, activation),
-        judged=_classified(record),
+        predictions=_classified(record),
     )
 
 

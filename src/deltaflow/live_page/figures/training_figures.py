@@ -27,8 +27,8 @@ from deltaflow.live_page.figures.looks import (
 )
 from deltaflow.live_page.history import History, MeasuredStep
 
-_MOST_COLUMNS = 240  # columns of the heatmap, or points of a curve
-_MOST_TICKS = 4  # tick labels beside a curve
+_MAX_COLUMNS = 240  # columns of the heatmap, or points of a curve
+_MAX_TICKS = 4  # tick labels beside a curve
 
 
 class HeatFigure:
@@ -61,7 +61,7 @@ class HeatFigure:
     def show(self, history: History, epoch_steps: int) -> None:
         """Show the steps so far, thinned if there are many; the axis ends with the epoch."""
         steps = history.layers.steps
-        stride = -(-len(steps) // _MOST_COLUMNS)
+        stride = -(-len(steps) // _MAX_COLUMNS)
         grid = np.stack([delta for _, delta in steps[::stride]], axis=1)
         last, depth = steps[-1][0] + 1, len(grid)
         if (known := grid[np.isfinite(grid)]).size:
@@ -117,7 +117,7 @@ class CurvesFigure:
                 at = (epochs + 1) * epoch_steps
                 self.sources[source].data = {"x": at, "y": means}
         if name == "loss":
-            stride = -(-max(len(history.losses), 1) // _MOST_COLUMNS)
+            stride = -(-max(len(history.losses), 1) // _MAX_COLUMNS)
             y = history.losses[::stride]
             self.sources["step"].data = {"x": np.arange(1, len(y) * stride + 1, stride), "y": y}
             self._lone.visible = np.isfinite(y).sum() < 2  # a line needs two points
@@ -131,7 +131,7 @@ class CurvesFigure:
         is_log = name == "loss" and not any(np.any(np.asarray(y) < 0) for y in drawn)
         self._scale(self._log if is_log else self._linear)
         if is_log:
-            fit_powers(self.figure, x, *drawn, most=_MOST_TICKS)
+            fit_powers(self.figure, x, *drawn, most=_MAX_TICKS)
         else:
             fit(self.figure, x, *drawn)
 

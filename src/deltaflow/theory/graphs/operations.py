@@ -30,14 +30,14 @@ class Linear:
     """A linear layer whose weights and biases are independent draws with mean 0.
 
     Attributes:
-        fed: number of the operation that gives its input.
+        operand: number of the operation that gives its input.
         weight: σ_w², fan_in times the variance of a weight.
         bias: σ_b².
         units: number of units, fan_out.
         name: name of the layer.
     """
 
-    fed: int
+    operand: int
     weight: float
     bias: float
     units: int
@@ -48,7 +48,7 @@ class Linear:
 class Elementwise:
     """φ, applied entry by entry."""
 
-    fed: int
+    operand: int
     moments: Moments
 
 
@@ -56,7 +56,7 @@ class Elementwise:
 class Sum:
     """A sum of signals, each multiplied by a factor."""
 
-    fed: Sequence[int]
+    operands: Sequence[int]
     factors: Sequence[float]
 
 
@@ -65,13 +65,13 @@ class LayerNorm:
     """Layer normalisation, or RMS normalisation if the mean is kept.
 
     Attributes:
-        fed: number of the operation that gives its input.
+        operand: number of the operation that gives its input.
         eps: ε, which is added to the variance.
         scale: γ, the same for all units.
         is_centred: whether the mean is subtracted.
     """
 
-    fed: int
+    operand: int
     eps: float = 1e-5
     scale: float = 1.0
     is_centred: bool = True
@@ -82,12 +82,12 @@ class BatchNorm:
     """Batch normalisation in training mode.
 
     Attributes:
-        fed: number of the operation that gives its input.
+        operand: number of the operation that gives its input.
         eps: ε, which is added to the variance.
         scale: γ, the same for all units.
     """
 
-    fed: int
+    operand: int
     eps: float = 1e-5
     scale: float = 1.0
 
@@ -96,7 +96,7 @@ class BatchNorm:
 class Dropout:
     """Dropout: a share ``rate`` of the units is set to 0, and the others are scaled up."""
 
-    fed: int
+    operand: int
     rate: float
 
 

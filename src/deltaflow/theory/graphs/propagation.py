@@ -33,7 +33,7 @@ class Profile:
         names: names of the layers.
         units: fan_out of each layer.
         preactivation_second_moment: q of each sample, ``[layer, n]``.
-        fed_second_moment: E h² of the layer's input, ``[layer, n]``.
+        input_second_moment: E h² of the layer's input, ``[layer, n]``.
         delta_square: E‖δ‖² relative to the graph's output, where it is 1 for each sample and
             uncorrelated between samples, ``[layer, n]``.
     """
@@ -41,7 +41,7 @@ class Profile:
     names: tuple[str, ...]
     units: tuple[int, ...]
     preactivation_second_moment: Array
-    fed_second_moment: Array
+    input_second_moment: Array
     delta_square: Array
 
     @property
@@ -52,7 +52,7 @@ class Profile:
     @property
     def sample_grad_rms(self) -> Array:
         """RMS of the weight gradients of single samples, ``[layer]``."""
-        square = (self.delta_square * self.fed_second_moment).mean(-1)
+        square = (self.delta_square * self.input_second_moment).mean(-1)
         return np.asarray(np.sqrt(square / np.array(self.units)))
 
 
@@ -82,21 +82,21 @@ def propagate(graph: Graph) -> Profile:
             continue
         g = gradients[number]
         match operation:
-            case operations.Linear(fed=fed, weight=weight):
-                arrive(signals[fed], weight * g)
-            case operations.Elementwise(fed=fed):
-                batch = _batch_behind(signals[fed])
+            case operations.Linear(operand=k, weight=weight):
+                arrive(signals[k], weight * g)
+            case operations.Elementwise(operand=k):
+                batch = _batch_behind(signals[k])
                 if batch is None:
-                    arrive(signals[fed], slopes[number] * g)
+                    arrive(signals[k], slopes[number] * g)
                 else:
-                    (behind,) = signals[fed].parts
+                    (behind,) = signals[k].parts
                     given = graph.operations[behind]
                     assert isinstance(given, operations.BatchNorm)
-                    arrive(signals[given.fed], batch.back(g, slopes[number]))
-            case operations.BatchNorm(fed=fed) if (batch := fields[number].batch) and g.any():
-                arrive(signals[fed], batch.back(g, np.full_like(batch.u, batch.scale)))
-            case operations.Dropout(fed=fed, rate=rate):
-                arrive(signals[fed], _without(g, rate))
+                    arrive(signals[given.operand], batch.back(g, slopes[number]))
+            case operations.BatchNorm(operand=k) if (batch := fields[number].batch) and g.any():
+                arrive(signals[k], batch.back(g, np.full_like(batch.u, batch.scale)))
+            case operations.Dropout(operand=k, rate=rate):
+                arrive(signals[k], _without(g, rate))
     linear = operations.Linear
     layers = [(n, op) for n, op in enumerate(graph.operations) if isinstance(op, linear)]
     if not layers:
@@ -109,7 +109,7 @@ def propagate(graph: Graph) -> Profile:
         tuple(op.name for _, op in layers),
         tuple(op.units for _, op in layers),
         rows([fields[n].covariance for n, _ in layers]),
-        rows([signals[op.fed].second_moment for _, op in layers]),
+        rows([signals[op.operand].second_moment for _, op in layers]),
         rows([gradients[n] for n, _ in layers]),
     )
 
@@ -123,24 +123,28 @@ def _forward(
 ) -> Signal:
     """The output of an operation; a new field is added to ``fields``."""
     match operation:
-        case operations.Sum(fed=fed, factors=factors):
-            return reduce(add, (signals[k].scaled(f) for k, f in zip(fed, factors, strict=True)))
-        case operations.LayerNorm(fed=fed, eps=eps, scale=scale, is_centred=is_centred):
-            given = signals[fed]
+        case operations.Sum(operands=numbers, factors=factors):
+            return reduce(
+                add, (signals[k].scaled(f) for k, f in zip(numbers, factors, strict=True))
+            )
+        case operations.LayerNorm(operand=k, eps=eps, scale=scale, is_centred=is_centred):
+            given = signals[k]
             size = given.covariance if is_centred else given.second_moment
             factor = scale / np.sqrt(diagonal(size) + eps)
             return given.scaled(factor, -factor * given.mean if is_centred else 0.0)
         case operations.Source(products=products, mean=mean):
             own = frozenset([number])
             fields[number] = Field(products - outer(mean, mean, products), mean, own)
-        case operations.Linear(fed=fed, weight=weight, bias=bias):
-            covariance = weight * signals[fed].second_moment + bias
+        case operations.Linear(operand=k, weight=weight, bias=bias):
+            covariance = weight * signals[k].second_moment + bias
             nothing = np.zeros(len(covariance))
             fields[number] = Field(covariance, nothing, frozenset([number]), is_gaussian=True)
         case operations.Elementwise():
-            fields[number], slopes[number] = _activated(operation, number, signals[operation.fed])
-        case operations.BatchNorm(fed=fed, eps=eps, scale=scale):
-            given = signals[fed]
+            fields[number], slopes[number] = _activated(
+                operation, number, signals[operation.operand]
+            )
+        case operations.BatchNorm(operand=k, eps=eps, scale=scale):
+            given = signals[k]
             if not given.is_gaussian or given.covariance.ndim == 1:
                 raise NoTheoryError(
                     "Theory knows batch normalisation of Gaussian signals, sample by sample. Found "
@@ -150,8 +154,8 @@ def _forward(
             covariance = scale**2 * batch.u.T @ batch.u / len(batch.u)
             origins = _origins(given) | {number}
             fields[number] = Field(covariance, np.zeros(len(covariance)), origins, batch=batch)
-        case operations.Dropout(fed=fed, rate=rate):
-            given = signals[fed]
+        case operations.Dropout(operand=k, rate=rate):
+            given = signals[k]
             second_moment = _without(given.second_moment, rate)
             covariance = second_moment - outer(given.mean, given.mean, second_moment)
             fields[number] = Field(covariance, given.mean, _origins(given) | {number})

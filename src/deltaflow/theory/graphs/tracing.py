@@ -20,7 +20,7 @@ _ADDS = (operator.add, operator.iadd, torch.add, "add", "add_")
 _TIMES = (operator.mul, operator.imul, torch.mul, "mul", "mul_")
 _SAME = ("contiguous", "clone", "float", "double", "to")
 _CHANCE = 6.0  # standard errors that the mean of weights may be away from 0
-_MOST_SAMPLES = 64  # samples that represent a batch with batch normalisation
+_MAX_SAMPLES = 64  # samples that represent a batch with batch normalisation
 
 
 def trace(model: nn.Module, inputs: Tensor) -> Graph:
@@ -171,7 +171,7 @@ class _Reader:
         if node not in self.numbers:
             x = self.known[node].double().cpu().flatten(0, -2).numpy()
             if self.couples:
-                x = x[:_MOST_SAMPLES]
+                x = x[:_MAX_SAMPLES]
             products = x @ x.T / x.shape[-1] if self.couples else np.square(x).mean(-1)
             self._give(node, operations.Source(products, x.mean(-1)))
         return self.numbers[node]
@@ -181,14 +181,14 @@ class _Reader:
         self.numbers[node] = len(self.operations) - 1
 
 
-def _linear(fed: int, name: str, module: nn.Linear) -> operations.Linear:
+def _linear(operand: int, name: str, module: nn.Linear) -> operations.Linear:
     weight = module.weight.detach().double()
     error = float(weight.square().mean().sqrt()) / math.sqrt(weight.numel())
     if abs(float(weight.mean())) > _CHANCE * error:
         raise _nothing(f"weights of `{name}` that are not drawn around 0")
     bias = 0.0 if module.bias is None else float(module.bias.detach().double().square().mean())
     size = float(weight.square().mean()) * module.in_features
-    return operations.Linear(fed, size, bias, module.out_features, name)
+    return operations.Linear(operand, size, bias, module.out_features, name)
 
 
 def _scale(name: str, module: Any) -> float:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from deltaflow.verdicts.evidence import Evidence
-from deltaflow.verdicts.thresholds import LONG_UPDATE, MAX_SHORTFALL, MOST_EPOCHS, ORDINARY_SQUARE
+from deltaflow.verdicts.thresholds import LONG_UPDATE, MAX_EPOCHS, MAX_SHORTFALL, ORDINARY_SQUARE
 from deltaflow.verdicts.verdict import Advice
 
 
@@ -47,7 +47,7 @@ def longer_training(evidence: Evidence, times: float) -> Advice:
     else:
         by_step = 1.0
     if times / by_step > MAX_SHORTFALL:
-        epochs = evidence.settings.max_epochs * min(times / by_step, MOST_EPOCHS)
+        epochs = evidence.settings.max_epochs * min(times / by_step, MAX_EPOCHS)
         overrides.append(f"trainer.max_epochs={round(epochs)}")
     return Advice(tuple(overrides), predicted)
 

@@ -7,7 +7,7 @@ from typing import Any
 from deltaflow.verdicts.thresholds import NEGLIGIBLE
 from deltaflow.verdicts.verdict import Numbers, Verdict
 
-_MOST_NAMES = 3
+_MAX_NAMES = 3
 
 
 def words(verdict: Verdict, names: Sequence[str]) -> str:
@@ -25,8 +25,8 @@ def words(verdict: Verdict, names: Sequence[str]) -> str:
 
 
 def _named(layers: Sequence[int], names: Sequence[str]) -> str:
-    shown = ", ".join(f"`{names[layer - 1]}`" for layer in layers[:_MOST_NAMES])
-    more = len(layers) - _MOST_NAMES
+    shown = ", ".join(f"`{names[layer - 1]}`" for layer in layers[:_MAX_NAMES])
+    more = len(layers) - _MAX_NAMES
     return f"{shown} and {more} more" if more > 0 else shown
 
 
@@ -78,7 +78,7 @@ def _plateau(n: Numbers) -> str:
     return (
         f"Nothing is learnt though gradients flow ({n['change']}): {_loss(n)}.{ignores} Try "
         "to learn ten samples by heart; if that works, look at data and labels, and if not, at the "
-        "loss and at what the model is fed."
+        "loss and at the inputs of the model."
     )
 
 

@@ -16,7 +16,7 @@ _SAME_NUMBERS = (
     "ToCopy", "Slice", "Alias", "Clone",
 )  # fmt: skip
 _MEAN = 1  # PyTorch's code for the reduction «mean»
-_MOST_NODES = 10_000
+_MAX_NODES = 10_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _is_mean_of(loss: Tensor, node: Any) -> bool:
 def _nodes(first: Any) -> Iterator[Any]:
     """The nodes of a graph, each once, starting at the loss."""
     waiting, seen = [first], set[object]()
-    while waiting and len(seen) < _MOST_NODES:
+    while waiting and len(seen) < _MAX_NODES:
         node = waiting.pop()
         if node is not None and node not in seen:
             seen.add(node)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from deltaflow.system.errors import UserError
 
-_MOST_WAITING = 1000
+_MAX_WAITING = 1000
 
 
 class StepLosses:
@@ -31,7 +31,7 @@ class StepLosses:
             self._known.append(loss.item())
             return
         self._waiting.append(loss.detach().clone())
-        if len(self._waiting) > _MOST_WAITING:
+        if len(self._waiting) > _MAX_WAITING:
             self.numbers()
 
     def numbers(self) -> list[float]:

@@ -149,7 +149,7 @@ class StepTape:
         if self._is_forward_over or not usable:
             return
         with self.tracker.disabled():
-            fed = inputs[0].detach()
+            h = inputs[0].detach()
             if layer not in self.steps:
                 self.steps[layer] = LayerStep(layer.weight.detach().clone())
                 self._add_gradient_hook(layer)
@@ -157,13 +157,13 @@ class StepTape:
                 return
             if layer is next((one for one, step in self.steps.items() if step.calls), layer):
                 # a pass begins
-                self._n_samples = fed.shape[0] if fed.dim() > 1 else 1
+                self._n_samples = h.shape[0] if h.dim() > 1 else 1
             call = layer_call(layer, z, self._n_samples)
             if self.last in (None, layer):
                 call.response = response(z, self._n_samples)
             self.steps[layer].calls.append(call)
             if z.requires_grad:
-                z.register_hook(partial(self._delta, call, fed))
+                z.register_hook(partial(self._delta, call, h))
         self.tracker.track(call, z)
 
     def _add_gradient_hook(self, layer: WatchedLayer) -> None:
@@ -178,7 +178,7 @@ class StepTape:
         call.off = followed.off
         self.activations.append((followed.name, followed.function.traits.has_flat_part))
 
-    def _delta(self, call: LayerCall, fed: Tensor, grad: Tensor) -> None:
+    def _delta(self, call: LayerCall, h: Tensor, grad: Tensor) -> None:
         if not self._is_backward_begun:
             self._begin_backward()
         if call.was_differentiated:
@@ -193,7 +193,7 @@ class StepTape:
         call.values |= {"delta_rms": whole / entries**0.5, "delta_norm": whole / n**0.5}
         if self.tracker.mixes_samples or len(grad) != n:
             return
-        lengths = layer.sample_gradients(plain(fed).to(samples), samples.reshape(grad.shape))
+        lengths = layer.sample_gradients(plain(h).to(samples), samples.reshape(grad.shape))
         if lengths is not None:
             whole = scale * length(lengths)
             call.values["sample_grad_rms"] = whole / (n * layer.fan_in * layer.fan_out) ** 0.5

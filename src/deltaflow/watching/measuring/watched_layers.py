@@ -59,7 +59,7 @@ class WatchedLayer:
             return parts.transpose(1, 2).flatten(0, 1).flatten(1)
         return parameter.flatten(1)
 
-    def sample_gradients(self, fed: Tensor, delta: Tensor) -> Tensor | None:
+    def sample_gradients(self, h: Tensor, delta: Tensor) -> Tensor | None:
         """‖g_b‖ of each sample, where g_b is the gradient of its loss with respect to the weight.
 
         The weight is applied at T positions of a sample, so g_b = Σ_t δ_bt h_btᵀ. The norm is
@@ -67,14 +67,14 @@ class WatchedLayer:
         arXiv:2110.05679, section 4).
 
         Args:
-            fed: input of the layer, ``[B, …]``.
+            h: input of the layer, ``[B, …]``.
             delta: ∂(sample loss)/∂z, ``[B, …]``.
 
         Returns:
             ``[B]``, loss per unit of weight; ``None`` unless the layer is linear or a convolution
             in one or two dimensions with one group and zero padding.
         """
-        positions = self._positions(fed, delta)
+        positions = self._positions(h, delta)
         if positions is None:
             return None
         h, d = positions
@@ -84,11 +84,11 @@ class WatchedLayer:
             return ((h @ h.mT) * (d @ d.mT)).sum((1, 2)).clamp(min=0).sqrt()
         return row_lengths(d.mT @ h)
 
-    def _positions(self, fed: Tensor, delta: Tensor) -> tuple[Tensor, Tensor] | None:
+    def _positions(self, h: Tensor, delta: Tensor) -> tuple[Tensor, Tensor] | None:
         """The inputs at each position, ``[B, T, fan_in]``, and δ there, ``[B, T, fan_out]``."""
         module, n = self.module, len(delta)
         if isinstance(module, nn.Linear):
-            return fed.reshape(n, -1, module.in_features), delta.reshape(n, -1, module.out_features)
+            return h.reshape(n, -1, module.in_features), delta.reshape(n, -1, module.out_features)
         if not isinstance(module, nn.Conv1d | nn.Conv2d) or module.groups != 1:
             return None
         if module.padding_mode != "zeros" or isinstance(module.padding, str):
@@ -101,7 +101,7 @@ class WatchedLayer:
             for name, neutral in (("kernel_size", 1), ("dilation", 1), ("padding", 0),
                                   ("stride", 1))
         }  # fmt: skip
-        image = fed.unsqueeze(2) if flat else fed
+        image = h.unsqueeze(2) if flat else h
         return nn.functional.unfold(image, **pair).mT, delta.flatten(2).mT
 
 
