@@ -244,7 +244,7 @@ def _palette(theme: str) -> list[str]:
 
 
 def test_every_kind_of_verdict_has_a_meaning():
-    rooms = ("verdicts", "watching.judgement")
+    rooms = ("verdicts", "watching.verdicts")
     own = [import_module(f"deltaflow.{room}.words")._SENTENCES for room in rooms]
     assert set(MEANINGS) == set().union(*own)
 

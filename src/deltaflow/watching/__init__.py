@@ -10,7 +10,7 @@
 
 ``measuring``
     what is measured in a model, and at which steps
-``judgement``
+``verdicts``
     verdicts, with remedies for PyTorch code
 ``recorder``
     the records of a training, in a run directory
@@ -21,8 +21,8 @@
 from typing import TYPE_CHECKING, Any
 
 from deltaflow.watching.checking import Check, check
-from deltaflow.watching.judgement.fail_on import FindingError, check_kinds
 from deltaflow.watching.loop import Watch, watch
+from deltaflow.watching.verdicts.fail_on import FindingError, check_kinds
 
 if TYPE_CHECKING:
     from deltaflow.watching.monitor import FlowMonitor

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from deltaflow.watching.judgement.fail_on import check_kinds, raise_for_findings
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.loss_graph import loss_facts
 from deltaflow.watching.recorder import WatchedTraining
+from deltaflow.watching.verdicts.fail_on import check_kinds, raise_for_findings
 
 if TYPE_CHECKING:
     from deltaflow.experiment.results.result import Run

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from deltaflow.experiment.results.result import Run
 from deltaflow.records import METRICS
-from deltaflow.watching.judgement.fail_on import check_kinds, raise_for_findings
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.loss_graph import loss_facts
 from deltaflow.watching.recorder import WatchedTraining
+from deltaflow.watching.verdicts.fail_on import check_kinds, raise_for_findings
 
 _NAMES = {"acc": "accuracy", "f1": "macro_f1"}
 

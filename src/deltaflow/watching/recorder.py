@@ -16,8 +16,6 @@ from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.records import LAYERS, METRICS, Recording, Summary, read_table
 from deltaflow.system.errors import UserError
 from deltaflow.verdicts import Verdict, recorded
-from deltaflow.watching.judgement.findings import judge
-from deltaflow.watching.judgement.words import words
 from deltaflow.watching.measuring.cadence import Cadence
 from deltaflow.watching.measuring.losses import StepLosses
 from deltaflow.watching.measuring.model_theory import ModelTheory
@@ -25,6 +23,8 @@ from deltaflow.watching.measuring.observations import Observations
 from deltaflow.watching.measuring.scalar_functions import ScalarFunctions
 from deltaflow.watching.measuring.tape import StepTape
 from deltaflow.watching.measuring.watched_layers import WatchedLayer, watched_layers
+from deltaflow.watching.verdicts.findings import watched_verdicts
+from deltaflow.watching.verdicts.words import words
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
@@ -162,7 +162,7 @@ class WatchedTraining:
         self._records.close_tables()
         layers, metrics = (read_table(self.directory, t, is_own=True) for t in (LAYERS, METRICS))
         evidence = self.observations.evidence(layers, self._known, np.array(self._losses.numbers()))
-        self.verdicts = judge(evidence)
+        self.verdicts = watched_verdicts(evidence)
         lazy = nn.parameter.UninitializedParameter
         parameters = [p for p in self.model.parameters() if not isinstance(p, lazy)]
         found = results([self.seed], [evidence.diverged_at], layers, metrics, {})

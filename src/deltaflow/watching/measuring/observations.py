@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from deltaflow.theory import Array
-from deltaflow.watching.judgement.evidence import Evidence
 from deltaflow.watching.measuring.loss_graph import LossFacts
 from deltaflow.watching.measuring.reductions import share
 from deltaflow.watching.measuring.tape import StepTape
 from deltaflow.watching.measuring.watched_layers import WatchedLayer
+from deltaflow.watching.verdicts.evidence import WatchedEvidence
 
 _ENOUGH_ROWS = 256  # rows on which a unit must be off to count as dead
 _STALE = 1e-3  # largest share of a gradient that may be left from earlier steps
@@ -39,7 +39,7 @@ class Observations:
 
     def evidence(
         self, table: pl.DataFrame, layers: Sequence[WatchedLayer], losses: Array
-    ) -> Evidence:
+    ) -> WatchedEvidence:
         """The evidence for verdicts.
 
         Args:
@@ -48,7 +48,7 @@ class Observations:
             losses: the losses of all steps.
         """
         common = max(set(self._activations), key=self._activations.count, default=None)
-        return Evidence(
+        return WatchedEvidence(
             layers=table,
             names=tuple(layer.name for layer in layers),
             losses=losses,

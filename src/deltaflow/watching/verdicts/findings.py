@@ -21,13 +21,13 @@ from deltaflow.verdicts.thresholds import (
     dead_by_chance,
 )
 from deltaflow.verdicts.verdict import Verdict
-from deltaflow.watching.judgement.evidence import Evidence
+from deltaflow.watching.verdicts.evidence import WatchedEvidence
 
-Finder = Callable[[Evidence], Verdict | None]
+Finder = Callable[[WatchedEvidence], Verdict | None]
 _LOST_IN_ROUNDING = 1e-6  # relative length of an update that float32 weights may not show
 
 
-def judge(evidence: Evidence) -> list[Verdict]:
+def watched_verdicts(evidence: WatchedEvidence) -> list[Verdict]:
     """The findings on a watched training, or ``healthy``; empty if nothing was measured."""
     found: list[Verdict] = []
     for check, hides in _FINDINGS:
@@ -42,14 +42,14 @@ def judge(evidence: Evidence) -> list[Verdict]:
     return [Verdict("healthy", "end", _change(evidence) | _losses(evidence))]
 
 
-def detached(evidence: Evidence) -> Verdict | None:
+def detached(evidence: WatchedEvidence) -> Verdict | None:
     """Some layers have ``requires_grad`` and get no gradient."""
     if not evidence.without_gradient:
         return None
     return Verdict("detached", "start", layers=evidence.without_gradient)
 
 
-def unoptimized(evidence: Evidence) -> Verdict | None:
+def unoptimized(evidence: WatchedEvidence) -> Verdict | None:
     """Some layers have a gradient, and no step moves them.
 
     Layers whose update would be lost in rounding are left out. Its length is estimated from the
@@ -72,14 +72,14 @@ def unoptimized(evidence: Evidence) -> Verdict | None:
     return Verdict("unoptimized", "training", layers=found) if found else None
 
 
-def accumulated(evidence: Evidence) -> Verdict | None:
+def accumulated(evidence: WatchedEvidence) -> Verdict | None:
     """Gradients of earlier steps were not cleared."""
     if evidence.accumulated is None:
         return None
     return Verdict("accumulated", "training", {"step": evidence.accumulated})
 
 
-def symmetric(evidence: Evidence) -> Verdict | None:
+def symmetric(evidence: WatchedEvidence) -> Verdict | None:
     """Units start as copies, get the same gradient, and so stay copies."""
     layers = tuple(layer for layer in evidence.copies if layer < len(evidence.names))
     if not layers:
@@ -87,7 +87,7 @@ def symmetric(evidence: Evidence) -> Verdict | None:
     return Verdict("symmetric", "start", {"distinct_units": max(evidence.copies.values())}, layers)
 
 
-def divergence(evidence: Evidence) -> Verdict | None:
+def divergence(evidence: WatchedEvidence) -> Verdict | None:
     """A loss is not finite."""
     if evidence.diverged_at < 0:
         return None
@@ -98,14 +98,14 @@ def divergence(evidence: Evidence) -> Verdict | None:
     return Verdict("divergence", "training", numbers)
 
 
-def exploding(evidence: Evidence) -> Verdict | None:
+def exploding(evidence: WatchedEvidence) -> Verdict | None:
     """δ grows by more than e³ going back, and nothing is learnt."""
     if not (evidence.fails and evidence.decades < -DECADES):
         return None
     return Verdict("exploding", "start", _change(evidence))
 
 
-def doubled(evidence: Evidence) -> Verdict | None:
+def doubled(evidence: WatchedEvidence) -> Verdict | None:
     """A softmax or sigmoid precedes a loss that includes it."""
     if evidence.doubled is None:
         return None
@@ -118,7 +118,7 @@ _LIMITS = {
 }
 
 
-def flat(evidence: Evidence, kind: str, when: str) -> Verdict | None:
+def flat(evidence: WatchedEvidence, kind: str, when: str) -> Verdict | None:
     """Most pre-activations of a layer saturate, or nearly all lie on a flat part of φ.
 
     This is a finding if nothing is learnt, or if a layer starts on the flat part and stays there.
@@ -133,14 +133,14 @@ def flat(evidence: Evidence, kind: str, when: str) -> Verdict | None:
     return Verdict(kind, when, {"share": share}, (layer,)) if share > limit else None
 
 
-def vanishing(evidence: Evidence) -> Verdict | None:
+def vanishing(evidence: WatchedEvidence) -> Verdict | None:
     """δ shrinks by more than e³ going back, and nothing is learnt."""
     if not (evidence.fails and evidence.decades > DECADES):
         return None
     return Verdict("vanishing", "start", _change(evidence))
 
 
-def violent(evidence: Evidence) -> Verdict | None:
+def violent(evidence: WatchedEvidence) -> Verdict | None:
     """Updates are as long as the weights, or the loss rises, and nothing is learnt.
 
     A rising loss counts only if updates are not short, because otherwise it has another cause.
@@ -156,7 +156,7 @@ def violent(evidence: Evidence) -> Verdict | None:
     return Verdict("violent", "training", numbers, (row["layer"],))
 
 
-def dead(evidence: Evidence) -> Verdict | None:
+def dead(evidence: WatchedEvidence) -> Verdict | None:
     """More than half of a layer's units are off for every sample, beyond chance."""
     if not evidence.steps:
         return None
@@ -170,7 +170,7 @@ def dead(evidence: Evidence) -> Verdict | None:
     return Verdict("dead", "end", {"share": share, "share_by_chance": chance}, (layer,))
 
 
-def stalled(evidence: Evidence) -> Verdict | None:
+def stalled(evidence: WatchedEvidence) -> Verdict | None:
     """Nothing is learnt, and updates are too short to have moved any weight far."""
     if not evidence.is_decided or evidence.has_learnt or math.isnan(evidence.mean_update):
         return None
@@ -182,7 +182,7 @@ def stalled(evidence: Evidence) -> Verdict | None:
     return Verdict("stalled", "training", numbers | _losses(evidence))
 
 
-def plateau(evidence: Evidence) -> Verdict | None:
+def plateau(evidence: WatchedEvidence) -> Verdict | None:
     """Gradients flow, weights move, and nothing is learnt."""
     if not evidence.is_decided or evidence.has_learnt:
         return None
@@ -220,7 +220,7 @@ _HIDDEN: Mapping[str, tuple[Finder, ...]] = {  # findings that are only effects 
 }
 
 
-def _change(evidence: Evidence) -> dict[str, Any]:
+def _change(evidence: WatchedEvidence) -> dict[str, Any]:
     numbers: dict[str, Any] = {"depth": len(evidence.profile)}
     if not math.isnan(evidence.decades):
         numbers["decades"] = evidence.decades
@@ -233,7 +233,7 @@ def _change(evidence: Evidence) -> dict[str, Any]:
     return numbers
 
 
-def _losses(evidence: Evidence) -> dict[str, Any]:
+def _losses(evidence: WatchedEvidence) -> dict[str, Any]:
     if evidence.n_steps < 2:
         return {}
     known = {"first_loss": evidence.first_loss, "last_loss": evidence.last_loss}

@@ -16,7 +16,7 @@ _PARTS = 10  # the final loss is the mean over the last tenth of the steps
 
 
 @dataclass(frozen=True)
-class Evidence:
+class WatchedEvidence:
     """The records of a watched training.
 
     Attributes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
-from deltaflow.watching.judgement.words import KINDS
+from deltaflow.watching.verdicts.words import KINDS
 
 if TYPE_CHECKING:
     from deltaflow.experiment.results.result import Run
