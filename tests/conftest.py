@@ -51,7 +51,7 @@ def _errors_are_messages(monkeypatch):
 def _no_second_process_of_another_test():
     """A process that an earlier test left behind would draw pictures, which here are blank."""
     yield
-    if (module := sys.modules.get("deltaflow.system.second_process")) is not None:
+    if (module := sys.modules.get("deltaflow.system.child_processes.second_process")) is not None:
         for process in module._started:
             process.end()
         module._started.clear()

@@ -61,7 +61,7 @@ TIMED = {
         "deltaflow.experiment.active_run:log_verdicts",
         "deltaflow.experiment.active_run:log_outcome",
         "deltaflow.experiment.results.result:Run.draw",
-        "deltaflow.figures.run_picture:RunPicture.png",
+        "deltaflow.figures.run.picture:RunPicture.png",
         "lightning.pytorch:Trainer.save_checkpoint",
         "deltaflow.training.loggers:TensorBoardRun.log_metrics",
         "lightning.pytorch.loggers:TensorBoardLogger.finalize",

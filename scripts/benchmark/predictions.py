@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from deltaflow.commands.analysis.theory_prediction import draw_phase_diagram, predict_network
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.data import ReplicaData
 from deltaflow.experiment.building import builders
 from deltaflow.figures.looks import save

@@ -20,7 +20,7 @@ from torch.nn import functional
 from benchmark.clock import stopwatch
 from deltaflow import UserError, train
 from deltaflow.config import limits
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.experiment.building import assembly
 from deltaflow.experiment.building.trainer import make_trainer
 from deltaflow.nn.objectives import CrossEntropy

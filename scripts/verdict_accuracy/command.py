@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from deltaflow.config.composition import split_settings
+from deltaflow.config.composition.runs import split_settings
 from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console

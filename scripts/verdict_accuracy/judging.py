@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from torch.nn.functional import one_hot
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.experiment.building import assembly
 from deltaflow.experiment.planning.plan import RunPlan
 from deltaflow.experiment.run import run_alone

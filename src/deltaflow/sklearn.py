@@ -31,7 +31,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from deltaflow.commands.training_on_samples import train_on_samples
-from deltaflow.config.composition import list_of_overrides
+from deltaflow.config.composition.runs import list_of_overrides
 from deltaflow.data import Samples, number_columns
 from deltaflow.system.errors import UserError
 

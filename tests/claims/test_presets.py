@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from claims import all_claims
 from claims.command import measure, sweep
 from claims.document import markdown
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from running import CONF, options
 
 CLAIMS = all_claims()

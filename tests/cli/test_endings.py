@@ -25,7 +25,7 @@ STEPS = [
     "deltaflow.training.callbacks.metrics.MetricRecorder.on_test_epoch_end",
     "deltaflow.experiment.active_run.summarize",
     "deltaflow.verdicts.judge",
-    "deltaflow.figures.run_picture.RunPicture.png",
+    "deltaflow.figures.run.picture.RunPicture.png",
     "deltaflow.experiment.active_run.log_picture",
     "deltaflow.experiment.active_run.log_verdicts",
     "deltaflow.experiment.active_run.log_outcome",

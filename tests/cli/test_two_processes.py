@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from deltaflow.commands import shared_stacks, sharing, train
 from deltaflow.commands.shared_stacks import LostProcessError, SharedStacks, can_share
 from deltaflow.commands.sharing import start_second_process
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import alike
 from processes import start

@@ -12,9 +12,9 @@ from scipy import stats
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import compare_runs
-from deltaflow.comparison.configuration import Axis
-from deltaflow.comparison.grouped_runs import Metric, group_runs
-from deltaflow.comparison.ranked_configuration import Finding
+from deltaflow.comparison.configurations.configuration import Axis
+from deltaflow.comparison.configurations.grouped_runs import Metric, group_runs
+from deltaflow.comparison.configurations.ranked_configuration import Finding
 from deltaflow.comparison.runs_table import runs_table
 from deltaflow.comparison.series import table_series
 from deltaflow.comparison.statistics.intervals import Scale, interval

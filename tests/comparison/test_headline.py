@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from deltaflow.comparison.configuration import Axis
-from deltaflow.comparison.grouped_runs import Metric
+from deltaflow.comparison.configurations.configuration import Axis
+from deltaflow.comparison.configurations.grouped_runs import Metric
+from deltaflow.comparison.configurations.ranked_configuration import Finding, RankedConfiguration
 from deltaflow.comparison.notes.headline import headline, headline_sentences, sweep_title
-from deltaflow.comparison.ranked_configuration import Finding, RankedConfiguration
 from deltaflow.comparison.statistics.paired_tests import Difference
 from deltaflow.records import Interval
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from deltaflow.comparison.collection import collect
-from deltaflow.comparison.grouped_runs import group_runs
+from deltaflow.comparison.configurations.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records import runs_schema
 from written import write_run

@@ -3,7 +3,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from deltaflow.config import composition  # noqa: F401
+from deltaflow.config.composition import runs as composition  # noqa: F401
 from deltaflow.config.description import describe, watch_note
 from deltaflow.config.options import config_directory
 

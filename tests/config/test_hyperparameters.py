@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.config.hyperparameters import hyperparameters, varied
 
 

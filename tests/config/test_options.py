@@ -1,7 +1,7 @@
 import pytest
 
 from deltaflow import load_run
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.config.options import option_names
 from running import run
 

@@ -8,7 +8,7 @@ import torch
 from deltaflow.commands.api import compare
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import compare_runs
-from deltaflow.comparison.grouped_runs import group_runs
+from deltaflow.comparison.configurations.grouped_runs import group_runs
 from deltaflow.data import preparation, replicas
 from deltaflow.experiment.results.result import load_run
 from running import run, run_all

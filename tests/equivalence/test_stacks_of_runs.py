@@ -7,7 +7,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from deltaflow import load_run
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.experiment import compatibility
 from deltaflow.experiment.compatibility import stack_key
 from deltaflow.experiment.planning.plan import RunPlan

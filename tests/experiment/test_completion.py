@@ -5,12 +5,12 @@ from concurrent.futures import wait
 import pytest
 import torch
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.experiment import completion
 from deltaflow.experiment.active_run import ActiveRun
 from deltaflow.experiment.planning.plan import RunPlan
 from deltaflow.experiment.run import run_together
-from deltaflow.system.second_process import SecondProcess
+from deltaflow.system.child_processes.second_process import SecondProcess
 
 SHORT = ["trainer.max_epochs=1", "network.depth=1", "network.width=4", "logger=none"]
 

@@ -13,7 +13,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.utilities.exceptions import _TunerExitException
 from omegaconf import OmegaConf
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.experiment.building import trainer
 from deltaflow.experiment.planning.identity import identity
 from deltaflow.experiment.planning.plan import RunPlan

@@ -9,13 +9,13 @@ from matplotlib import image
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import compare_runs
-from deltaflow.comparison.configuration import Axis
-from deltaflow.comparison.grouped_runs import Metric, group_runs
+from deltaflow.comparison.configurations.configuration import Axis
+from deltaflow.comparison.configurations.grouped_runs import Metric, group_runs
 from deltaflow.figures.labels import plain, wrapped
 from deltaflow.figures.looks import main_lines
 from deltaflow.figures.small_multiples import MAX_RUNS, curves, heatmaps, profiles
 from deltaflow.figures.sweep_figures import decay, effects, write_figures
-from deltaflow.system.second_process import SecondProcess
+from deltaflow.system.child_processes.second_process import SecondProcess
 from written import layers, metrics, write_run
 
 pytestmark = pytest.mark.usefixtures("real_pictures")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.live_page.server import Pages
 from deltaflow.live_page.settings import KEYS, PageSettings, options, parse
 from deltaflow.system.errors import UserError

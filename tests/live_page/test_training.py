@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.experiment.building import assembly
 from deltaflow.live_page.stepwise_training import Training
 from running import run
@@ -52,7 +52,7 @@ def test_its_records_are_those_of_the_run(started, tmp_path):
 CLOSED = """
 import time
 from pathlib import Path
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.experiment.building import assembly
 from deltaflow.live_page.stepwise_training import Training
 

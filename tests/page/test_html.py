@@ -15,8 +15,8 @@ from hatchling.builders.wheel import WheelBuilder
 import synthetic
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import compare_runs
-from deltaflow.comparison.grouped_runs import group_runs
-from deltaflow.comparison.ranked_configuration import Finding
+from deltaflow.comparison.configurations.grouped_runs import group_runs
+from deltaflow.comparison.configurations.ranked_configuration import Finding
 from deltaflow.page import html as page
 from deltaflow.page.content import content
 from deltaflow.page.html import write_page

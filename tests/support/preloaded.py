@@ -11,7 +11,7 @@ from pathlib import Path
 import PIL.Image
 import torch.library
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 
 for _name in (  # what a run or a sweep imports when it needs it
     "deltaflow.commands.hydra_job",

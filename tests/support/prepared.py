@@ -3,7 +3,7 @@
 import lightning.pytorch as pl
 
 from deltaflow.config import limits
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.config.instantiation import error_with_part
 from deltaflow.config.messages import explain
 from deltaflow.experiment.building import assembly, builders

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from deltaflow.commands import train
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.config.options import config_directory
 
 if TYPE_CHECKING:  # torch takes its time, and not every test needs it
@@ -80,7 +80,7 @@ def assert_alike(ours: pl.DataFrame, alone: pl.DataFrame, tolerance: float) -> N
 
 def blank_pictures(patch: pytest.MonkeyPatch) -> None:
     """Let pictures of runs and sweeps be blank: to draw one takes longer than a short training."""
-    patch.setattr("deltaflow.figures.run_picture.RunPicture.draw", _blank)
+    patch.setattr("deltaflow.figures.run.picture.RunPicture.draw", _blank)
     patch.setattr("deltaflow.experiment.completion._ENOUGH", math.inf)  # by no other process
     for name in ("profiles", "heatmaps", "decay", "curves", "effects"):
         patch.setattr(f"deltaflow.figures.sweep_figures.{name}", _blank)

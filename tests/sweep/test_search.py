@@ -8,7 +8,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from deltaflow.comparison.grouped_runs import Metric
+from deltaflow.comparison.configurations.grouped_runs import Metric
 from deltaflow.comparison.notes.search import search_headline, search_notes
 from deltaflow.records import Summary, read_search
 from deltaflow.records.fields import Replica

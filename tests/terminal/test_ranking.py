@@ -9,8 +9,8 @@ from rich.console import Console
 
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.comparison import compare_runs
-from deltaflow.comparison.grouped_runs import group_runs
-from deltaflow.comparison.ranked_configuration import FLOW, SHARES
+from deltaflow.comparison.configurations.grouped_runs import group_runs
+from deltaflow.comparison.configurations.ranked_configuration import FLOW, SHARES
 from deltaflow.records import Interval, summary_of
 from deltaflow.terminal.ranking import MAX_ROWS, describe_run, print_ranking
 from written import layers, metrics, write_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deltaflow.figures.run_picture import RunPicture
+from deltaflow.figures.run.picture import RunPicture
 from deltaflow.records import LAYERS, summary_of
 from deltaflow.terminal.run import print_run
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.terminal.screen import console
 from verdict_accuracy import AT_LIMITS, FLOW_FAULTS, RECIPES, SETTING_FAULTS, Network, networks
 from verdict_accuracy.command import main, show

@@ -29,10 +29,10 @@ from deltaflow.commands.train import run_command_line
 from deltaflow.comparison.collection import collect
 from deltaflow.comparison.command_lines import RUN_SWEEP, TRAIN
 from deltaflow.comparison.comparison import Comparison, compare_runs
-from deltaflow.comparison.grouped_runs import group_runs
+from deltaflow.comparison.configurations.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table
 from deltaflow.config import limits
-from deltaflow.config.composition import compose_run, list_of_overrides
+from deltaflow.config.composition.runs import compose_run, list_of_overrides
 from deltaflow.config.messages import INTERRUPTED, explain
 from deltaflow.config.names import unique_name
 from deltaflow.data import ReplicaData

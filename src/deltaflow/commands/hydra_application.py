@@ -12,7 +12,7 @@ from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.config.composition import refuse_long
+from deltaflow.config.composition.runs import refuse_long
 from deltaflow.config.options import config_directory
 from deltaflow.system.errors import UserError
 

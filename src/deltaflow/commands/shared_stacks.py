@@ -18,14 +18,14 @@ from rich.text import Text
 
 from deltaflow.records import Fingerprint, trust_files, trusted_files
 from deltaflow.sweep.progress import show_progress, stop_progress
-from deltaflow.system.environment import import_without_gc
-from deltaflow.system.errors import UserError
-from deltaflow.system.second_process import (
+from deltaflow.system.child_processes.second_process import (
     SecondProcess,
     running_process,
     second_process,
     wait_for,
 )
+from deltaflow.system.environment import import_without_gc
+from deltaflow.system.errors import UserError
 from deltaflow.terminal.screen import console
 from deltaflow.training.callbacks import Progress
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from deltaflow.system.child_processes.second_process import second_process
 from deltaflow.system.installation import PACKAGE, checkout
 from deltaflow.system.processes import n_cores
-from deltaflow.system.second_process import second_process
 
 MAY_SHARE: ContextVar[bool] = ContextVar("MAY_SHARE", default=False)
 """Whether this process only runs a command. Classes of a notebook or script exist only there."""
@@ -72,7 +72,7 @@ def start_second_process(
     try:
         process = second_process()
         imports = process.load("deltaflow.commands.stacks")
-        process.load("deltaflow.figures.run_picture")  # while this process composes the runs
+        process.load("deltaflow.figures.run.picture")  # while this process composes the runs
         return imports
     except OSError:  # no more processes
         return None

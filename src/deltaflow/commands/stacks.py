@@ -20,7 +20,7 @@ from omegaconf import DictConfig, open_dict
 
 from deltaflow.commands.hydra_job import STACK, PendingRun, train_pending
 from deltaflow.commands.shared_stacks import can_share, train_shared
-from deltaflow.config.sweep_composition import SweepComposer
+from deltaflow.config.composition.sweeps import SweepComposer
 from deltaflow.experiment.building.builders import n_folds
 from deltaflow.experiment.compatibility import max_networks, stack_key
 from deltaflow.sweep.directory import SHARED

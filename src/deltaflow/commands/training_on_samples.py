@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from deltaflow.config.composition import compose_run
+from deltaflow.config.composition.runs import compose_run
 from deltaflow.config.messages import explain
 from deltaflow.data import Samples
 from deltaflow.experiment.planning.plan import RunPlan

@@ -3,15 +3,17 @@
 The input is the records of runs alone; no configuration is composed and no network is built.
 In reading order:
 
-``collection``, ``configuration``, ``grouping``
-    find runs in folders, and group those that differ only in their seeds
+``collection``
+    finds runs in folders, and reads them
 ``flow_numbers``, ``results``
     summarise the tables of one run in a few numbers
 ``series``
     profiles, heatmaps and curves, from the tables of many runs
 ``statistics``
     intervals over seeds, paired tests, effects of axes
-``grouped_runs``, ``ranked_configuration``, ``comparison``
+``configurations``
+    runs that differ only in their seeds, with the results of all of them
+``comparison``, ``metric_rows``
     the typed data that page, figures and terminal show
 ``notes``
     warnings and sentences for the reader

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deltaflow.comparison.command_lines import sweep_command
-from deltaflow.comparison.configuration import Axis, Configuration, find_configuration
-from deltaflow.comparison.grouped_runs import GroupedRuns, Metric
-from deltaflow.comparison.notes.headline import headline, headline_sentences, sweep_title
-from deltaflow.comparison.notes.search import search_headline, search_notes
-from deltaflow.comparison.notes.sentences import notes, sentence
-from deltaflow.comparison.ranked_configuration import (
+from deltaflow.comparison.configurations.configuration import (
+    Axis,
+    Configuration,
+    find_configuration,
+)
+from deltaflow.comparison.configurations.grouped_runs import GroupedRuns, Metric
+from deltaflow.comparison.configurations.ranked_configuration import (
     FLOW,
     SHARES,
     THEORY,
@@ -21,6 +22,9 @@ from deltaflow.comparison.ranked_configuration import (
     RankedConfiguration,
     ranked_configuration,
 )
+from deltaflow.comparison.notes.headline import headline, headline_sentences, sweep_title
+from deltaflow.comparison.notes.search import search_headline, search_notes
+from deltaflow.comparison.notes.sentences import notes, sentence
 from deltaflow.comparison.statistics.effects import AxisEffects, axis_effects
 from deltaflow.comparison.statistics.paired_tests import compare, least_seeds
 from deltaflow.comparison.statistics.repeats import ONCE

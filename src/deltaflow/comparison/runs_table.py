@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from deltaflow.comparison.collection import CollectedRun, finite, relative_path
-from deltaflow.comparison.configuration import Configuration, Value, text
-from deltaflow.comparison.grouped_runs import GroupedRuns
+from deltaflow.comparison.configurations.configuration import Configuration, Value, text
+from deltaflow.comparison.configurations.grouped_runs import GroupedRuns
 from deltaflow.records import Replica, Schema, parquet_bytes, runs_schema
 from deltaflow.system.files import replace_file
 

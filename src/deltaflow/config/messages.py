@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import wraps
 
-from deltaflow.config.composition_errors import explain_composition
+from deltaflow.config.composition.errors import explain_composition
 from deltaflow.system.error_kinds import is_about_a_connection, is_about_a_file
 from deltaflow.system.errors import UserError
 from deltaflow.system.memory import is_out_of_memory

@@ -22,8 +22,8 @@ from deltaflow.experiment.results.evaluation import evaluate_network, recorded
 from deltaflow.experiment.results.result import Run
 from deltaflow.experiment.results.summary import summarize
 from deltaflow.records import LAYERS, METRICS, Recording, TableWriter, read_table
+from deltaflow.system.child_processes.second_process import result_or_none
 from deltaflow.system.files import replace_file
-from deltaflow.system.second_process import result_or_none
 from deltaflow.system.signals import interrupts_deferred
 from deltaflow.theory import Theory
 from deltaflow.training.callbacks.destination import Destination

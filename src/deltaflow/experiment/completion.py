@@ -8,9 +8,13 @@ import torch
 
 from deltaflow.experiment.active_run import ActiveRun
 from deltaflow.experiment.results.result import Run
-from deltaflow.figures.run_picture import RunPicture
+from deltaflow.figures.run.picture import RunPicture
+from deltaflow.system.child_processes.second_process import (
+    SecondProcess,
+    running_process,
+    second_process,
+)
 from deltaflow.system.processes import n_cores
-from deltaflow.system.second_process import SecondProcess, running_process, second_process
 from deltaflow.training.callbacks import Progress
 
 _ENOUGH = 8  # runs whose pictures take longer than the start of the second process

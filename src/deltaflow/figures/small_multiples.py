@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from deltaflow.comparison.comparison import Comparison
-from deltaflow.comparison.ranked_configuration import RankedConfiguration
+from deltaflow.comparison.configurations.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.series.bands import Band
 from deltaflow.figures.labels import wrapped
 from deltaflow.figures.looks import END, QUIET, START, cell_borders, draw_each, spread_handle

@@ -9,15 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deltaflow.comparison.comparison import Comparison
-from deltaflow.comparison.configuration import text
+from deltaflow.comparison.configurations.configuration import text
 from deltaflow.comparison.statistics.effects import AxisEffects, Effect
 from deltaflow.figures.formats import FORMATS
 from deltaflow.figures.labels import plain, wrapped
 from deltaflow.figures.looks import COLORS, MARKERS, QUIET, START, encoded
 from deltaflow.figures.small_multiples import curves, heatmaps, profiles
 from deltaflow.records import Interval
+from deltaflow.system.child_processes.second_process import SecondProcess, result_or_none
 from deltaflow.system.files import folders, make_folder, replace_file
-from deltaflow.system.second_process import SecondProcess, result_or_none
 
 _SECOND_HALF = ("profiles", "heatmaps")  # for the second process; half of the work
 _MARKS = tuple(zip(MARKERS, COLORS, strict=True))

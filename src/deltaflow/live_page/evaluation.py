@@ -8,9 +8,9 @@ from omegaconf import DictConfig
 
 from deltaflow.experiment.results.evaluation import evaluate_network
 from deltaflow.experiment.results.summary import summarize
-from deltaflow.figures.class_panels import ClassPredictions
 from deltaflow.figures.looks import mean_with_band
-from deltaflow.figures.number_panels import NumberPredictions
+from deltaflow.figures.run.class_panels import ClassPredictions
+from deltaflow.figures.run.number_panels import NumberPredictions
 from deltaflow.live_page.history import History
 from deltaflow.nn.task import Classification
 from deltaflow.theory import Array, Theory

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from deltaflow.config import limits
 from deltaflow.config.arguments import as_typed
-from deltaflow.config.composition import compose_run, list_of_overrides
+from deltaflow.config.composition.runs import compose_run, list_of_overrides
 from deltaflow.config.messages import explain
 from deltaflow.config.options import config_directory
 from deltaflow.system.errors import UserError

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from deltaflow.comparison.comparison import Comparison
-from deltaflow.comparison.ranked_configuration import RankedConfiguration
+from deltaflow.comparison.configurations.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.series.bands import Curve, significant
 from deltaflow.comparison.statistics.paired_tests import Difference
 from deltaflow.page.terms import terms

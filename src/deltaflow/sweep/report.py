@@ -11,11 +11,11 @@ from rich.text import Text
 
 from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.comparison import Comparison, compare_runs
-from deltaflow.comparison.grouped_runs import GroupedRuns, group_runs
+from deltaflow.comparison.configurations.grouped_runs import GroupedRuns, group_runs
 from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records import SUMMARY, SearchRecord, read_search
+from deltaflow.system.child_processes.second_process import running_process
 from deltaflow.system.escaping import encodable, short_path
-from deltaflow.system.second_process import running_process
 
 PAGE, FIGURES = "report.html", "figures"
 

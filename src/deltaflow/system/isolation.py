@@ -19,9 +19,9 @@ from typing import Any
 
 import polars as pl
 
-from deltaflow.system.child_process import ChildProcess
+from deltaflow.system.child_processes.child_process import ChildProcess
+from deltaflow.system.child_processes.isolation_server import Answer, receive, send
 from deltaflow.system.errors import UserError
-from deltaflow.system.isolation_server import Answer, receive, send
 
 _MOMENT = 0.1  # seconds
 _PATIENCE = 50.0  # seconds that an answer may be late on a busy machine
@@ -96,7 +96,7 @@ class _Server(ChildProcess):
     def __init__(self) -> None:
         try:
             super().__init__(
-                "deltaflow.system.isolation_server",
+                "deltaflow.system.child_processes.isolation_server",
                 sys.path,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "POLARS_MAX_THREADS": "1"},

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from deltaflow.comparison.comparison import Comparison
-from deltaflow.comparison.configuration import text
-from deltaflow.comparison.ranked_configuration import RankedConfiguration
+from deltaflow.comparison.configurations.configuration import text
+from deltaflow.comparison.configurations.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.results import main_metrics
 from deltaflow.records import Summary
 from deltaflow.system.escaping import printable

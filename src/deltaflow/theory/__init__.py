@@ -5,18 +5,14 @@ second moment q, and two inputs by one more number, their correlation c. The act
 variances of weights and biases determine how q, c and the error signal δ change from layer to
 layer, and how deep a network can be trained.
 
-``gaussian``
-    Gaussian expectations by quadrature, exact for functions with kinks
-``moments``
+``expectations``
     Gaussian moments of an activation
 ``recursion``
     the prediction layer by layer for a given network
 ``finite_width``
     the scatter of networks of finite width around the prediction
 ``fixed_points``
-    the limit of deep networks: phase and depth scales
-``edge``, ``phase_diagram``
-    the edge of chaos; the phases over the plane of variances
+    the limit of deep networks: phases, depth scales, and the edge of chaos
 ``critical``
     initialisation on the edge of chaos
 ``phases``
@@ -26,7 +22,7 @@ layer, and how deep a network can be trained.
 ``normalized``
     fully connected networks with a normalisation
 ``network``
-    all predictions for one network, and for its first step
+    all predictions for one network, and for its first step; ``caching`` keeps them
 
 >>> from torch import nn
 >>> from deltaflow.nn.initializers import Xavier
@@ -38,10 +34,12 @@ array([0.238, 0.236])
 
 from deltaflow.theory import phases
 from deltaflow.theory.critical import Critical
-from deltaflow.theory.edge import Edge, edge_of_chaos
+from deltaflow.theory.expectations.gaussian import Array
+from deltaflow.theory.expectations.moments import Moments
 from deltaflow.theory.finite_width import FiniteWidth, finite_width
-from deltaflow.theory.fixed_points import TRAINABLE, FixedPoint, basins, fixed_point
-from deltaflow.theory.gaussian import Array
+from deltaflow.theory.fixed_points.edge import Edge, edge_of_chaos
+from deltaflow.theory.fixed_points.fixed_point import TRAINABLE, FixedPoint, basins, fixed_point
+from deltaflow.theory.fixed_points.phase_diagram import PhaseDiagram, phase_diagram
 from deltaflow.theory.graphs import (
     Graph,
     NoTheoryError,
@@ -51,9 +49,7 @@ from deltaflow.theory.graphs import (
     symbolic_trace,
     trace,
 )
-from deltaflow.theory.moments import Moments
 from deltaflow.theory.network import Theory
-from deltaflow.theory.phase_diagram import PhaseDiagram, phase_diagram
 from deltaflow.theory.phases import PHASES
 from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
 

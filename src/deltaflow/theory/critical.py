@@ -16,8 +16,8 @@ from torch import nn
 
 from deltaflow.nn.initializers import Initializer
 from deltaflow.system.errors import UserError
-from deltaflow.theory.edge import Edge, edge_of_chaos
-from deltaflow.theory.moments import Moments
+from deltaflow.theory.expectations.moments import Moments
+from deltaflow.theory.fixed_points.edge import Edge, edge_of_chaos
 
 
 class Critical(Initializer):

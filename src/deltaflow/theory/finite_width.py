@@ -27,9 +27,9 @@ import numpy as np
 from scipy.special import digamma, polygamma
 
 from deltaflow.nn.initializers import Initializer, Orthogonal
-from deltaflow.theory.gaussian import Array
-from deltaflow.theory.hermite import HermiteSeries
-from deltaflow.theory.moments import Moments
+from deltaflow.theory.expectations.gaussian import Array
+from deltaflow.theory.expectations.hermite import HermiteSeries
+from deltaflow.theory.expectations.moments import Moments
 from deltaflow.theory.recursion import variances
 
 _TINY = 1e-12  # variance that stands for 0

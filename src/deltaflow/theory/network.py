@@ -17,10 +17,10 @@ from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import Shipped
 from deltaflow.nn.initializers import Initializer
 from deltaflow.theory.caching import cached_by_key
+from deltaflow.theory.expectations.gaussian import Array
+from deltaflow.theory.expectations.moments import Moments
 from deltaflow.theory.finite_width import FiniteWidth, finite_width
-from deltaflow.theory.fixed_points import FixedPoint, basins, fixed_point
-from deltaflow.theory.gaussian import Array
-from deltaflow.theory.moments import Moments
+from deltaflow.theory.fixed_points.fixed_point import FixedPoint, basins, fixed_point
 from deltaflow.theory.normalized import normalized_fixed_point, predict_normalized
 from deltaflow.theory.recursion import Prediction, predict, typical_variances, variances
 

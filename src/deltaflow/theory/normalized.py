@@ -22,11 +22,11 @@ from dataclasses import replace
 import numpy as np
 
 from deltaflow.nn.initializers import Initializer
-from deltaflow.theory.fixed_points import FixedPoint, fixed_point_at
-from deltaflow.theory.gaussian import Array
+from deltaflow.theory.expectations.gaussian import Array
+from deltaflow.theory.expectations.moments import Moments
+from deltaflow.theory.fixed_points.fixed_point import FixedPoint, fixed_point_at
 from deltaflow.theory.graphs import Graph, operations, propagate
 from deltaflow.theory.graphs.operations import Operation
-from deltaflow.theory.moments import Moments
 from deltaflow.theory.recursion import Prediction, variances
 
 _NORMALIZATIONS = {"layer": operations.LayerNorm, "batch": operations.BatchNorm}

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from deltaflow.theory.edge import Edge
-from deltaflow.theory.fixed_points import FixedPoint
-from deltaflow.theory.gaussian import Array
+from deltaflow.theory.expectations.gaussian import Array
+from deltaflow.theory.fixed_points.edge import Edge
+from deltaflow.theory.fixed_points.fixed_point import FixedPoint
 
 PHASES = {
     "ordered": "gradients vanish",

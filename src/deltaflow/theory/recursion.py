@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from deltaflow.nn.initializers import Initializer
-from deltaflow.theory.gaussian import Array
-from deltaflow.theory.moments import Moments
+from deltaflow.theory.expectations.gaussian import Array
+from deltaflow.theory.expectations.moments import Moments
 
 
 @dataclass(frozen=True)

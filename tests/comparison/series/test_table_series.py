@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from deltaflow.comparison.collection import collect
-from deltaflow.comparison.grouping import configurations, distinct, numbered
+from deltaflow.comparison.configurations.grouping import configurations, distinct, numbered
 from deltaflow.comparison.series.table_series import MAX_EPOCHS, MAX_STEPS, read_tables
 from deltaflow.comparison.statistics.intervals import interval, scale_of
 from written import ROWS, layers, metrics, write_run

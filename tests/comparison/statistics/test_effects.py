@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deltaflow.comparison.configuration import Axis
+from deltaflow.comparison.configurations.configuration import Axis
 from deltaflow.comparison.statistics.effects import axis_effects, mean_over_cells
 from deltaflow.comparison.statistics.intervals import Scale, interval
 from deltaflow.records import Interval

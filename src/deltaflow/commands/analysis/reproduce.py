@@ -76,7 +76,7 @@ def _train(recorded: Summary, original: Path, directory: Path) -> Summary:
     Raises:
         ValueError: if the settings have another identity now.
     """
-    from deltaflow.config.composition import (
+    from deltaflow.config.composition.runs import (
         compose_run,
     )  # Hydra, Lightning and torch are slow to import
     from deltaflow.experiment.checkpoints.archive import read_progress

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config import limits
-from deltaflow.config.composition import compose_run, split_settings
+from deltaflow.config.composition.runs import compose_run, split_settings
 from deltaflow.config.messages import entry_point
 from deltaflow.system.errors import UserError
 

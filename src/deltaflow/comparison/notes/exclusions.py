@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from deltaflow.comparison.configuration import text
-from deltaflow.comparison.grouped_runs import GroupedRuns
+from deltaflow.comparison.configurations.configuration import text
+from deltaflow.comparison.configurations.grouped_runs import GroupedRuns
 from deltaflow.comparison.statistics.effects import AxisEffects
 from deltaflow.system.wording import listed, many
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deltaflow.comparison.configuration import Axis
-from deltaflow.comparison.grouped_runs import Metric
-from deltaflow.comparison.ranked_configuration import RankedConfiguration
+from deltaflow.comparison.configurations.configuration import Axis
+from deltaflow.comparison.configurations.grouped_runs import Metric
+from deltaflow.comparison.configurations.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.statistics.paired_tests import FEW
 from deltaflow.records import Interval
 from deltaflow.system.wording import listed, many

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from deltaflow.comparison.grouped_runs import Metric
+from deltaflow.comparison.configurations.grouped_runs import Metric
 from deltaflow.records import SearchRecord
 from deltaflow.system.wording import listed, many
 

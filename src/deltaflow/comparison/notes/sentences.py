@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from deltaflow.comparison.configuration import Axis, text
-from deltaflow.comparison.grouped_runs import GroupedRuns
+from deltaflow.comparison.configurations.configuration import Axis, text
+from deltaflow.comparison.configurations.grouped_runs import GroupedRuns
 from deltaflow.comparison.notes.exclusions import exclusions
 from deltaflow.comparison.statistics.effects import AxisEffects
 from deltaflow.comparison.statistics.intervals import Scale

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from deltaflow.comparison.configuration import Configuration
+from deltaflow.comparison.configurations.configuration import Configuration
 from deltaflow.comparison.flow_numbers import positive_log
 from deltaflow.comparison.series.bands import UNITS, Band, Curve, Heatmap, Profile, rounded
 from deltaflow.comparison.series.seed_lines import lines, values_by_seed

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deltaflow.comparison.configuration import Axis, Value
+from deltaflow.comparison.configurations.configuration import Axis, Value
 from deltaflow.comparison.statistics.intervals import ANY, Scale, bounds, interval
 from deltaflow.comparison.statistics.paired_tests import BySeed, least_seeds
 from deltaflow.comparison.statistics.repeats import ONCE, Array, Repeats

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from deltaflow.data import ReplicaData
-from deltaflow.figures.class_panels import Array, ClassPredictions, Decisions, Part
-from deltaflow.figures.number_panels import NumberPredictions
+from deltaflow.figures.run.class_panels import Array, ClassPredictions, Decisions, Part
+from deltaflow.figures.run.number_panels import NumberPredictions
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.nn.task import Classification, Regression

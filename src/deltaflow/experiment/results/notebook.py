@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from matplotlib.figure import Figure
 
 from deltaflow.comparison.comparison import Comparison
-from deltaflow.comparison.ranked_configuration import RankedConfiguration
+from deltaflow.comparison.configurations.ranked_configuration import RankedConfiguration
 from deltaflow.figures.looks import encoded
 from deltaflow.records import Summary
 from deltaflow.terminal.numbers import spread

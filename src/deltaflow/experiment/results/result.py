@@ -16,9 +16,9 @@ from deltaflow.data import Table
 from deltaflow.experiment.checkpoints.networks import TrainedNetworks, read_checkpoint
 from deltaflow.experiment.prediction.ensemble import Ensemble
 from deltaflow.experiment.results.notebook import run_html
-from deltaflow.figures.class_panels import ClassPredictions
-from deltaflow.figures.number_panels import NumberPredictions
-from deltaflow.figures.run_picture import RunPicture
+from deltaflow.figures.run.class_panels import ClassPredictions
+from deltaflow.figures.run.number_panels import NumberPredictions
+from deltaflow.figures.run.picture import RunPicture
 from deltaflow.nn.network import FullyConnected
 from deltaflow.records import LAYERS, METRICS, Summary, VerdictRecord, read_summary, read_table
 from deltaflow.system.errors import UserError

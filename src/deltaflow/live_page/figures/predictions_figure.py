@@ -3,8 +3,8 @@
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker
 
-from deltaflow.figures.class_panels import ClassPredictions
-from deltaflow.figures.number_panels import NumberPredictions
+from deltaflow.figures.run.class_panels import ClassPredictions
+from deltaflow.figures.run.number_panels import NumberPredictions
 from deltaflow.live_page.evaluation import DecisionRegions, FittedCurve, Predictions
 from deltaflow.live_page.figures.looks import (
     Figure,

@@ -12,7 +12,7 @@ from bokeh.models import (
     Range1d,
 )
 
-from deltaflow.figures.depth_panels import SHARES
+from deltaflow.figures.run.depth_panels import SHARES
 from deltaflow.live_page.figures.looks import (
     FONT,
     LAYER,

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from deltaflow.theory.gaussian import Array
+from deltaflow.theory.expectations.gaussian import Array
 
 _DRAWS = 4096
 

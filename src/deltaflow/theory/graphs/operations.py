@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deltaflow.system.errors import UserError
-from deltaflow.theory.gaussian import Array
-from deltaflow.theory.moments import Moments
+from deltaflow.theory.expectations.gaussian import Array
+from deltaflow.theory.expectations.moments import Moments
 
 
 class NoTheoryError(UserError):

@@ -17,12 +17,12 @@ from operator import add
 
 import numpy as np
 
-from deltaflow.theory.gaussian import Array
+from deltaflow.theory.expectations.gaussian import Array
+from deltaflow.theory.expectations.hermite import pair_moments
 from deltaflow.theory.graphs import operations
 from deltaflow.theory.graphs.batches import NormalizedBatch
 from deltaflow.theory.graphs.operations import Graph, NoTheoryError, Operation
 from deltaflow.theory.graphs.signals import Field, Signal, diagonal, outer
-from deltaflow.theory.hermite import pair_moments
 
 
 @dataclass(frozen=True)

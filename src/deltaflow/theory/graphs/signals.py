@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from deltaflow.theory.gaussian import Array
+from deltaflow.theory.expectations.gaussian import Array
 from deltaflow.theory.graphs.batches import NormalizedBatch
 from deltaflow.theory.graphs.operations import NoTheoryError
 

@@ -10,10 +10,10 @@ from torch import Tensor, fx, nn
 
 from deltaflow.nn.activations import traits
 from deltaflow.system.errors import UserError
+from deltaflow.theory.expectations.moments import Moments
 from deltaflow.theory.graphs import operations
 from deltaflow.theory.graphs.called_functions import CalledFunction, OutOfPlace, name_of
 from deltaflow.theory.graphs.operations import Graph, NoTheoryError, Operation
-from deltaflow.theory.moments import Moments
 
 _LAYER_NORMS = (nn.LayerNorm, nn.RMSNorm)
 _ADDS = (operator.add, operator.iadd, torch.add, "add", "add_")
