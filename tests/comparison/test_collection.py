@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from deltaflow.comparison.collection import collect, find_runs, read_run
+from deltaflow.comparison.collection import collect, find_runs, named_run, read_run
 from deltaflow.records import LAYERS, METRICS, TableWriter, read_columns
 from written import layers, metrics, write_run
 
@@ -55,6 +55,30 @@ def test_a_folder_without_runs_is_refused(tmp_path, made):
     write_run(tmp_path / "some")
     with pytest.raises(ValueError, match=r"Found no summary\.json in .*none\. Name run dir"):
         find_runs([tmp_path / "some", folder])
+
+
+def test_a_folder_of_several_runs_is_not_one(tmp_path):
+    for name in ("10_a", "2_b"):
+        write_run(tmp_path / "sweep" / name)
+    expected = r"Found 2 runs below .*\. Name one, such as `.*/sweep/2_b`\.$"
+    with pytest.raises(ValueError, match=expected):
+        named_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda path: None, r"Found that .*it is not there\."),
+        (lambda path: path.touch(), r"Found that .*it is a file\."),
+        (lambda path: path.mkdir(), r"Found no summary\.json in .*it\."),
+        (lambda path: write_run(path / "0_a"), r"Found one run below .*it\. .*`.*it/0_a`\."),
+    ],
+    ids=["nothing", "a file", "empty", "one run"],
+)
+def test_what_is_no_run_is_said_in_words(make, found, tmp_path):
+    make(tmp_path / "it")
+    with pytest.raises(ValueError, match=found):
+        named_run(tmp_path / "it")
 
 
 def test_a_run_is_as_its_records_have_it(tmp_path):

@@ -244,6 +244,12 @@ def test_a_new_sweep_does_not_go_where_another_has_been(sweep):
         open_sweep(sweep, resumed=False)
 
 
+def test_a_new_sweep_does_not_go_on_with_runs_of_none(tmp_path):
+    claim_directory(tmp_path / "mine", Summary(status="running"))
+    with pytest.raises(ValueError, match=r"of its own\. Found .*Name a new one, or delete that\.$"):
+        open_sweep(tmp_path, resumed=False)
+
+
 @pytest.mark.parametrize(
     ("make", "found"),
     [
@@ -251,8 +257,12 @@ def test_a_new_sweep_does_not_go_where_another_has_been(sweep):
         (lambda path: path.touch(), "which is no folder"),
         (lambda path: path.mkdir(), "which has no runs"),
         (lambda path: claim_directory(path, Summary(status="running")), "one run in "),
+        (
+            lambda path: claim_directory(path / "mine", Summary(status="running")),
+            "whose runs are of no sweep",
+        ),
     ],
-    ids=["nothing", "a file", "empty", "a run"],
+    ids=["nothing", "a file", "empty", "a run", "runs"],
 )
 def test_what_is_no_sweep_does_not_go_on(make, found, tmp_path):
     make(tmp_path / "it")

@@ -31,10 +31,10 @@ def with_settings_of_run(arguments: Sequence[str]) -> list[str]:
     if parsed.is_sweep_override() or not isinstance(parsed.value(), str):
         return list(arguments)
     directory = Path(str(parsed.value()))
-    from deltaflow.records import read_summary  # polars is slow to import
+    from deltaflow.comparison.collection import named_run  # polars is slow to import
 
     typed = {argument.partition("=")[0] for argument in arguments}
-    recorded = [o for o in read_summary(directory).overrides if o.partition("=")[0] not in typed]
+    recorded = [o for o in named_run(directory).overrides if o.partition("=")[0] not in typed]
     if named := named_classes(recorded):
         raise UserError(
             "A class of your own is built only if you name it, not a directory. Found "

@@ -91,6 +91,34 @@ def find_runs(directories: Iterable[str | Path]) -> list[Path]:
     return list(found.values())
 
 
+def named_run(directory: Path) -> Summary:
+    """Read the summary of the one run that the user has named.
+
+    Args:
+        directory: a run directory.
+
+    Raises:
+        ValueError: if it is not a run directory, with the runs below it, or its summary cannot be
+            read.
+    """
+    if os.path.lexists(directory / SUMMARY):
+        return read_summary(directory)
+    where = literal(str(directory))
+    if below := sorted(_runs_below(directory), key=natural_order):
+        runs = "one run" if len(below) == 1 else f"{len(below)} runs"
+        raise UserError(
+            f"One run must be named, by its own directory. Found {runs} below {where}. Name one, "
+            f"such as `{literal(str(below[0]))}`."
+        )
+    if directory.is_dir():
+        found = f"no {SUMMARY} in {where}"
+    else:
+        found = f"that {where} is {'a file' if directory.exists() else 'not there'}"
+    raise UserError(
+        f"A run must be named by its directory. Found {found}. Name one that train.py has written."
+    )
+
+
 def read_run(directory: Path) -> CollectedRun:
     """Read one run in any state.
 

@@ -36,17 +36,18 @@ def open_sweep(sweep: Path, resumed: bool) -> None:
         UnusableFileError: if a path to which the sweep writes is a link or not a regular file.
         ValueError: if a new sweep's directory has runs, or there is no sweep to resume.
     """
+    is_sweep = _is_configured(sweep) or os.path.lexists(sweep / SHARED)  # the first refuses links
     if not resumed and has_runs(sweep):
+        go_on = f", or go on with it: `{resume_override(str(sweep))}`" if is_sweep else ""
         raise UserError(
             "A run or sweep needs a directory of its own. Found the records of another in "
-            f"{sweep}. Name a new one, delete that, or go on with it: "
-            f"`{resume_override(str(sweep))}`."
+            f"{sweep}. Name a new one, or delete that{go_on}."
         )
-    is_configured = _is_configured(sweep)  # first, because it refuses links
-    has_begun = has_runs(sweep) or is_configured or os.path.lexists(sweep / SHARED)
-    if resumed and not has_begun:
+    if resumed and not is_sweep:
         if os.path.lexists(sweep / SUMMARY):
             found = f"one run in {sweep}"
+        elif has_runs(sweep):
+            found = f"{sweep}, whose runs are of no sweep"
         else:
             found = f"{sweep}, {'which has no runs' if sweep.is_dir() else 'which is no folder'}"
         raise UserError(

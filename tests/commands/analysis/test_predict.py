@@ -61,7 +61,7 @@ def test_an_export_is_written(trained, tmp_path, capsys):
         (["RUN", "TABLE", "--export", "state_dict", "--out", "x"], "Found the table"),
         (["RUN", "--export", "h5", "--out", "x"], "h5"),
         (["RUN", "TABLE", "--out", "x.txt"], "`--out` must end in .parquet or .csv. Found x.txt"),
-        (["nowhere", "TABLE"], "must hold a readable summary.json"),
+        (["nowhere", "TABLE"], "Found that nowhere is not there"),
         (["RUN", "nowhere.csv"], "must be a file that exists"),
     ],
 )
@@ -86,3 +86,9 @@ def test_an_activation_of_ones_own_is_handed_over(tmp_path, capsys):
     assert made.predict(rows).equals(
         load_run(tmp_path / "run", activation=made.network.activations[0]).predict(rows)
     )
+
+
+def test_a_folder_of_runs_is_told_apart_from_one_run(trained, tmp_path, capsys):
+    assert typed(trained.directory.parent, tmp_path / "new.csv") == 1
+    said = capsys.readouterr().err
+    assert f"Found one run below {trained.directory.parent}. Name one, such as" in said

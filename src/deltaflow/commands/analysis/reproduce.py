@@ -20,9 +20,10 @@ from pathlib import Path
 from rich.console import Console
 
 from deltaflow.commands.analysis.parser import Parser
+from deltaflow.comparison.collection import named_run
 from deltaflow.config.messages import entry_point
 from deltaflow.config.names import named_classes
-from deltaflow.records import LAYERS, METRICS, Summary, differences, read_summary, read_table
+from deltaflow.records import LAYERS, METRICS, Summary, differences, read_table
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 from deltaflow.terminal.screen import console, say
@@ -56,7 +57,7 @@ def _recorded(settings: Namespace) -> Summary:
             f"`--tolerance` is a share of a value. Found {settings.tolerance}. Use 0 or more, "
             "such as 1e-6."
         )
-    found = read_summary(settings.run)
+    found = named_run(settings.run)
     if found.status not in ("completed", "diverged"):
         raise UserError(
             f"A run that is reproduced has ended. Found {where}, which is {found.status}. Name "

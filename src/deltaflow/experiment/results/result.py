@@ -11,6 +11,7 @@ import polars as pl
 from matplotlib.figure import Figure
 from torch import nn
 
+from deltaflow.comparison.collection import named_run
 from deltaflow.comparison.flow_numbers import without_diverged
 from deltaflow.data import Table
 from deltaflow.experiment.checkpoints.networks import TrainedNetworks, read_checkpoint
@@ -20,7 +21,7 @@ from deltaflow.figures.run.class_panels import ClassPredictions
 from deltaflow.figures.run.number_panels import NumberPredictions
 from deltaflow.figures.run.picture import RunPicture
 from deltaflow.nn.network import FullyConnected
-from deltaflow.records import LAYERS, METRICS, Summary, VerdictRecord, read_summary, read_table
+from deltaflow.records import LAYERS, METRICS, Summary, VerdictRecord, read_table
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, literal
 
@@ -166,7 +167,7 @@ def load_run(directory: str | Path, activation: nn.Module | None = None) -> Run:
         ValueError: if it is not a run directory, or its records cannot be read.
     """
     folder = Path(directory)
-    record = read_summary(folder)
+    record = named_run(folder)
     return Run(
         directory=folder,
         record=record,
