@@ -149,6 +149,18 @@ def test_what_a_parameter_may_not_be_is_said_as_on_the_command_line():
     assert not hasattr(FlowClassifier(loss="mse"), "predict_proba")
 
 
+def test_numbers_that_a_network_cannot_hold_are_refused_in_fit_and_predict():
+    found = FlowRegressor(**QUICK).fit(X, X[:, 0])
+    huge = np.where(np.arange(len(X))[:, None] == 3, 1e300, X)
+    message = r"at most 3e\+38 in magnitude\. Found 1e\+300 in row 3, column 0 of the "
+    with pytest.raises(ValueError, match=f"{message}features"):
+        found.predict(huge)
+    with pytest.raises(ValueError, match=f"{message}features"):
+        FlowRegressor(**QUICK).fit(huge, X[:, 0])
+    with pytest.raises(ValueError, match=f"{message}targets"):
+        FlowRegressor(**QUICK).fit(X, huge[:, 0])
+
+
 def test_a_random_state_may_draw_the_seed():
     states = [np.random.RandomState(1), np.random.RandomState(1), None]
     seeds = [

@@ -141,7 +141,7 @@ def test_a_checkpoint_with_an_activation_of_somebody_elses_gives_no_network(copy
 
 
 def test_what_is_no_run_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="Found no summary.json in"):
+    with pytest.raises(ValueError, match=r"Found no summary\.json in"):
         load_run(tmp_path)
 
 

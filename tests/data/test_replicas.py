@@ -297,3 +297,13 @@ def test_classes_are_counted_by_the_labels_that_are_trained_on():
     noisy = data.for_replicas([1], label_noise=1.0)
     assert noisy.task.counts == (12, 18)
     assert data.task.counts == (18, 12)
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-200, 1e37])
+def test_numbers_of_any_size_are_standardised_alike(unit):
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    samples = [Samples.numbers(x, x) for x in (rows, rows * unit)]
+    plain, scaled = (module_of(each, standardize=True).val_dataloader() for each in samples)
+    for one, other in zip(plain, scaled, strict=True):
+        for part in (0, 1):
+            np.testing.assert_allclose(one[part], other[part], atol=1e-3)

@@ -8,6 +8,10 @@ from typing import Annotated, Any
 import numpy as np
 
 Array = np.typing.NDArray[Any]
+GREATEST = 3e38
+"""About the largest number in single precision."""
+FINITE = f"Every number must be finite, in single precision too: at most {GREATEST:g} in magnitude."
+"""The rule for every number of the data, as messages tell it."""
 MAX_COLUMNS = 1_000_000
 """Greatest number of columns, inputs or categories in a preprocessing that is read from a file."""
 

@@ -229,5 +229,10 @@ def _moments(columns: Array, chosen: Array) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of the chosen columns; 0 and 1 for other or constant columns."""
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(columns)
-    return np.where(chosen, scaler.mean_, 0).tolist(), np.where(chosen, scaler.scale_, 1).tolist()
+    # The square of a number below 1e-162 is 0. A power of two as the unit changes no other result.
+    largest = np.abs(columns).max(axis=0)
+    unit = np.where(largest > 0, 2.0 ** np.floor(np.log2(np.where(largest > 0, largest, 1))), 1)
+    scaler = StandardScaler().fit(columns / unit)
+    varies = scaler.scale_ == np.sqrt(scaler.var_)  # constant columns have a scale of 1
+    center, scale = scaler.mean_ * unit, scaler.scale_ * unit
+    return np.where(chosen, center, 0).tolist(), np.where(chosen & varies, scale, 1).tolist()

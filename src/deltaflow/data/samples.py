@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deltaflow.data.columns import Array, Column, Kind, Reading
+from deltaflow.data.columns import FINITE, GREATEST, Array, Column, Kind, Reading
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
 
@@ -52,7 +52,7 @@ class Samples:
             names: names of the classes; ``None`` to use their indices.
 
         Raises:
-            ValueError: if features are not a finite matrix, or labels do not match them.
+            ValueError: if features are not a matrix of finite numbers, or labels do not match them.
         """
         targets = np.asarray(labels)
         if targets.ndim != 1:
@@ -68,9 +68,8 @@ class Samples:
                 f"Class labels must be a list of indices 0 to {len(names) - 1}. Found "
                 f"{np.unique(targets)[:5].tolist()} …. Number the classes from 0."
             )
-        return cls(
-            _matrix(features, len(targets)), targets.astype(np.int64), Classification(tuple(names))
-        )
+        matrix = _matrix(features, len(targets), "features")
+        return cls(matrix, targets.astype(np.int64), Classification(tuple(names)))
 
     @classmethod
     def numbers(cls, features: Any, targets: Any, names: Sequence[str] | None = None) -> "Samples":
@@ -86,7 +85,8 @@ class Samples:
                 rows.
         """
         columns = _numbers(targets)
-        columns = _matrix(columns[:, None] if columns.ndim == 1 else columns, len(features))
+        columns = columns[:, None] if columns.ndim == 1 else columns
+        columns = _matrix(columns, len(features), "targets")
         names = [f"y{t + 1}" for t in range(columns.shape[1])] if names is None else names
         if len(names) != columns.shape[1]:
             raise UserError(
@@ -94,7 +94,7 @@ class Samples:
                 "targets. Give as many names as columns, or none."
             )
         task = Regression(tuple(names), scale=(1.0,) * len(names))
-        return cls(_matrix(features, len(columns)), columns, task)
+        return cls(_matrix(features, len(columns), "features"), columns, task)
 
     @classmethod
     def of(cls, source: Any) -> "Samples":
@@ -127,20 +127,34 @@ def number_columns(names: Iterable[str]) -> tuple[Column, ...]:
     return tuple(Column(name, Kind.NUMBER, 1) for name in names)
 
 
-def _matrix(values: Any, n_rows: int) -> Array:
+def finite(numbers: Array, what: str) -> Array:
+    """Return a matrix whose numbers are all finite in single precision.
+
+    Args:
+        numbers: ``[n_rows, n_columns]``.
+        what: what it holds, in the message.
+
+    Raises:
+        ValueError: if a number is not finite, with the place of the first one.
+    """
+    within = np.abs(numbers) <= GREATEST  # false for NaN
+    if not within.all():
+        row, column = np.argwhere(~within)[0]
+        raise UserError(
+            f"{FINITE} Found {numbers[row, column]} in row {row}, column {column} of the {what} "
+            "(both counted from 0). Correct it, use a larger unit, or leave the row out."
+        )
+    return numbers
+
+
+def _matrix(values: Any, n_rows: int, what: str) -> Array:
     matrix = _numbers(values)
     if matrix.ndim != 2 or len(matrix) != n_rows or not matrix.size:
         raise UserError(
             f"Features and targets must be matrices of as many rows. Found the shape "
             f"{matrix.shape} for {n_rows} rows. Give each sample one row."
         )
-    if not np.isfinite(matrix).all():
-        row, column = np.argwhere(~np.isfinite(matrix))[0]
-        raise UserError(
-            f"Every value must be a finite number. Found {matrix[row, column]} in row {row}, "
-            f"column {column} (both counted from 0). Fill it in, or leave the row out."
-        )
-    return matrix
+    return finite(matrix, what)
 
 
 def _numbers(values: Any) -> Array:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from deltaflow.data.columns import Array, Kind
+from deltaflow.data.columns import GREATEST, Array, Kind
 from deltaflow.data.files.delimited import GROUPED, Texts
 from deltaflow.data.tables.contents import (
     Content,
@@ -35,7 +35,6 @@ from deltaflow.data.tables.parsing import (
     number,
 )
 from deltaflow.data.tables.problems import (
-    GREATEST,
     MAX_CATEGORIES,
     Problem,
     ProblemKind,

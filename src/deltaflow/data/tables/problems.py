@@ -8,14 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from deltaflow.data.columns import FINITE
 from deltaflow.data.tables.selection import Selection
 from deltaflow.system.escaping import brief, literal
 
 MAX_PROBLEMS = 100
 """The number of problems after which no more columns are read."""
-
-GREATEST = 3e38
-"""About the largest number in single precision."""
 
 MAX_CATEGORIES = 1000
 
@@ -35,7 +33,7 @@ class ProblemKind(Enum):
         "data.missing=median",
     )
     NOT_FINITE = (
-        f"Every number must be finite, in single precision too: at most {GREATEST:g} in magnitude.",
+        FINITE,
         ("Correct such values", "leave such rows out"),
     )
     NOT_PLAIN = (
