@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from deltaflow.system.child_processes.daemon_thread import DaemonThread
 
+_LENGTH = 8  # bytes of a message's length
 _START = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve()"
 
 
@@ -62,3 +63,22 @@ def pipes() -> tuple[IO[bytes], IO[bytes]]:
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return questions, answers
+
+
+def send(pipe: IO[bytes], content: bytes) -> None:
+    """Write a message, which begins with its length."""
+    pipe.write(len(content).to_bytes(_LENGTH, "little"))
+    pipe.write(content)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> bytes:
+    """Read a message; ``EOFError`` if the pipe is closed before its end."""
+    return _read(pipe, int.from_bytes(_read(pipe, _LENGTH), "little"))
+
+
+def _read(pipe: IO[bytes], n_bytes: int) -> bytes:
+    content = pipe.read(n_bytes)
+    if len(content) < n_bytes:
+        raise EOFError
+    return content

@@ -1,6 +1,6 @@
 """The server process of :mod:`deltaflow.system.isolation`, and the protocol between the two.
 
-A message is a line of JSON, followed by the number of bytes that the line states.
+A message is JSON, followed by the bytes of a table, which may be none.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import polars as pl
 
-from deltaflow.system.child_processes.child_process import pipes
+from deltaflow.system.child_processes import child_process
 from deltaflow.system.memory import installed_memory
 
 Answer = tuple[dict[str, Any], IO[bytes]]
@@ -21,7 +21,7 @@ Answer = tuple[dict[str, Any], IO[bytes]]
 
 def serve() -> None:
     """Answer questions from standard input until it is closed."""
-    questions, answers = pipes()
+    questions, answers = child_process.pipes()
     send(answers, {"ready": True})
     while True:
         try:
@@ -71,19 +71,11 @@ def _limit(seconds: int, memory: int) -> None:
 
 def send(pipe: IO[bytes], message: dict[str, Any], content: bytes = b"") -> None:
     """Write a message and its bytes."""
-    pipe.write(json.dumps({**message, "n_bytes": len(content)}).encode() + b"\n")
-    pipe.write(content)
-    pipe.flush()
+    child_process.send(pipe, json.dumps(message).encode())
+    child_process.send(pipe, content)
 
 
 def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], IO[bytes]]:
     """Read a message and its bytes; ``EOFError`` if the pipe is closed before their end."""
-    line = pipe.readline()
-    if not line.endswith(b"\n"):
-        raise EOFError
-    message = json.loads(line)
-    n_bytes = message.pop("n_bytes")
-    content = pipe.read(n_bytes)
-    if len(content) < n_bytes:
-        raise EOFError
-    return message, io.BytesIO(content)
+    message = json.loads(child_process.receive(pipe))
+    return message, io.BytesIO(child_process.receive(pipe))

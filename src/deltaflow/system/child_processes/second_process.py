@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
-from deltaflow.system.child_processes.child_process import ChildProcess, pipes
+from deltaflow.system.child_processes.child_process import ChildProcess, pipes, receive, send
 from deltaflow.system.environment import import_without_gc
 from deltaflow.system.signals import raise_on_stop_signals
 
@@ -72,9 +72,8 @@ class SecondProcess(ChildProcess):
             self.end()
 
     def _ask(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        self.questions.write(pickle.dumps((function, arguments)))
-        self.questions.flush()
-        value, error = pickle.load(self.answers)
+        send(self.questions, pickle.dumps((function, arguments)))
+        value, error = pickle.loads(receive(self.answers))
         if error is not None:
             raise error
         return value
@@ -151,13 +150,13 @@ def serve() -> None:
         EOFError, KeyboardInterrupt, BrokenPipeError
     ):  # the first process has ended
         while True:
-            function, arguments = pickle.load(questions)
+            question = receive(questions)
             try:
+                function, arguments = pickle.loads(question)
                 answer = pickle.dumps((function(*arguments), None))
             except (Exception, KeyboardInterrupt) as error:
                 answer = _failure(error)
-            answers.write(answer)
-            answers.flush()
+            send(answers, answer)
     os._exit(0)  # without flushing an answer that is half written
 
 
