@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_used_is_named():
     message = explain(FileNotFoundError(2, "No such file", "table.csv"))
     assert message.startswith("A file must be one that can be used. Found ")
     assert "table.csv" in message
-    assert message.endswith("Check that it is there, and the free space.")
+    assert message.endswith("Check its path, its permissions and the free space.")
 
 
 def test_a_connection_is_no_file():
@@ -180,11 +180,21 @@ def test_a_command_takes_what_was_typed_unless_it_is_told(monkeypatch):
     assert ran == [["typed"], ["told"]]
 
 
-@pytest.mark.parametrize(
-    "error",
-    [FileExistsError(17, "File exists", "a"), NotADirectoryError(20, "Not a directory", "a/b")],
-)
-def test_a_file_in_place_of_a_directory_is_named_so(error):
-    message = explain(error)
-    assert message.startswith("A directory must be a folder, or not exist yet. Found ")
-    assert str(error) in message
+def test_a_file_in_place_of_a_directory_is_named(tmp_path):
+    file = tmp_path / "a"
+    file.touch()
+    for make in (file.mkdir, lambda: (file / "b").mkdir(), lambda: (file / "b" / "c").open("w")):
+        with pytest.raises(OSError) as caught:  # noqa: PT011
+            make()
+        message = explain(caught.value)
+        assert message.startswith("A directory must be a folder, or not exist yet. Found ")
+        assert f"Found {file}, which is a file." in message
+
+
+def test_what_there_is_already_need_not_be_in_place_of_a_directory(tmp_path):
+    (tmp_path / "made").mkdir()
+    said = [explain(FileExistsError(17, "File exists", name)) for name in (str(tmp_path), "x", 7)]
+    with pytest.raises(FileExistsError) as caught:
+        (tmp_path / "made").mkdir()
+    for message in (*said, explain(caught.value)):
+        assert message.startswith("A file must be one that can be used. Found [Errno 17] ")

@@ -8,8 +8,13 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 
 from deltaflow.config.composition.errors import explain_composition
-from deltaflow.system.error_kinds import is_about_a_connection, is_about_a_file
+from deltaflow.system.error_kinds import (
+    file_in_place_of_folder,
+    is_about_a_connection,
+    is_about_a_file,
+)
 from deltaflow.system.errors import UserError
+from deltaflow.system.escaping import literal
 from deltaflow.system.memory import is_out_of_memory
 
 INTERRUPTED = 130
@@ -50,15 +55,15 @@ def explain(error: BaseException) -> str:
             f"{said[:300] or type(error).__name__}. Check its address and the network, "
             "or leave it out, as with `logger=tensorboard`."
         )
-    if isinstance(error, FileExistsError | NotADirectoryError):
+    if (file := file_in_place_of_folder(error)) is not None:
         return (
-            f"A directory must be a folder, or not exist yet. Found {said[:300]}. Name another, or "
-            "move the file that is in its place."
+            f"A directory must be a folder, or not exist yet. Found {literal(str(file))[:300]}, "
+            "which is a file. Name another, or move it."
         )
     if is_about_a_file(error):
         return (
-            f"A file must be one that can be used. Found {said[:300]}. Check that it is there, "
-            "and the free space."
+            f"A file must be one that can be used. Found {said[:300]}. Check its path, its "
+            "permissions and the free space."
         )
     if isinstance(error, UserError):
         return str(error)

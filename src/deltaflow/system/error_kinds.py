@@ -10,6 +10,7 @@ True
 
 import errno
 import ssl
+from pathlib import Path
 
 _FILE_ERRNOS = {  # for errors without a file name, as when writing to an open file fails
     errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE,
@@ -28,6 +29,16 @@ def is_about_a_file(error: BaseException) -> bool:
     if not isinstance(error, OSError) or is_about_a_connection(error):
         return False
     return error.filename is not None or error.errno in _FILE_ERRNOS
+
+
+def file_in_place_of_folder(error: BaseException) -> Path | None:
+    """The file that stands where the error's path needs a folder; ``None`` if there is none."""
+    is_of_this_kind = isinstance(error, FileExistsError | NotADirectoryError)
+    if not is_of_this_kind or not isinstance(error.filename, str):
+        return None
+    path = Path(error.filename)
+    places = [path] if isinstance(error, FileExistsError) else path.parents
+    return next((place for place in places if place.exists() and not place.is_dir()), None)
 
 
 def is_about_a_connection(error: BaseException) -> bool:
