@@ -46,6 +46,13 @@ def test_a_sweep_with_an_unknown_option_is_refused_before_it_starts(deltaflow):
 
 
 @pytest.mark.slow
+def test_a_warning_of_several_runs_is_shown_once(deltaflow):
+    twice = ["network.output_activation=softmax", "hydra/launcher=basic"]
+    said = deltaflow("-m", "activation=relu,tanh", *twice, *SHORT)
+    assert said.status == 0
+    assert said.err.count("the gradient is attenuated twice") == 1
+
+
 def test_a_diverged_run_is_data(deltaflow):
     outcome = deltaflow("-m", "optimizer.lr=1e30,0.1", "loss=mse", *SHORT[:1], "n_seeds=2")
     assert outcome.status == 0

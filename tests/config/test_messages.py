@@ -155,6 +155,18 @@ def test_a_warning_within_a_command_is_a_message(capsys):
     assert capsys.readouterr().err == "deltaflow: warning: It saturates.\n"
 
 
+def test_a_warning_is_shown_once_in_each_command(capsys):
+    for _ in range(2):
+        with in_one_message():
+            warnings.simplefilter("default")
+            for _ in range(3):
+                with warnings.catch_warnings():  # as around each run of a sweep
+                    warnings.warn("It saturates.", stacklevel=1)
+            warnings.warn("It explodes.", stacklevel=1)
+        said = capsys.readouterr().err
+        assert said == "deltaflow: warning: It saturates.\ndeltaflow: warning: It explodes.\n"
+
+
 def test_developers_can_see_where_an_error_comes_from(monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(LookupError), in_one_message():

@@ -84,7 +84,8 @@ class Application:
 
     def __call__(self, config: DictConfig) -> float | None:
         """Train a run, or add it to the stack that is being assembled."""
-        prepare_process()
+        if os.getpid() != self.parent:
+            prepare_process()
         with single_interrupt(), ends_with_parent(self.parent):
             return _train(config, self.command, self.with_traceback)
 

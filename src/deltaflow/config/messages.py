@@ -139,10 +139,18 @@ def entry_point(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
 
 
 def print_warnings() -> None:
-    """Print warnings as messages from now on, except those that are meant for developers."""
+    """Print warnings as messages from now on, each once, except those meant for developers."""
+    printed: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in printed:
+            printed.add(str(message))
+            print_error(f"warning: {message}")
+
     for category in (DeprecationWarning, FutureWarning):  # these concern libraries
         warnings.simplefilter("ignore", category)
-    warnings.showwarning = lambda message, *_, **__: print_error(f"warning: {message}")
+    warnings.simplefilter("always", append=True)  # Python's default is once per process
+    warnings.showwarning = show
 
 
 def print_error(message: str) -> None:

@@ -33,8 +33,9 @@ def is_about_a_file(error: BaseException) -> bool:
 
 def file_in_place_of_folder(error: BaseException) -> Path | None:
     """The file that stands where the error's path needs a folder; ``None`` if there is none."""
-    is_of_this_kind = isinstance(error, FileExistsError | NotADirectoryError)
-    if not is_of_this_kind or not isinstance(error.filename, str):
+    if not isinstance(error, FileExistsError | NotADirectoryError):
+        return None
+    if not isinstance(error.filename, str):
         return None
     path = Path(error.filename)
     places = [path] if isinstance(error, FileExistsError) else path.parents

@@ -139,18 +139,24 @@ def _threads_help(network: FullyConnected, data: ReplicaData, number: int) -> bo
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's messages on devices and epochs; warnings are still shown."""
+    """Silence Lightning's messages, and its warnings for authors of libraries."""
+    with quiet_loggers(), warnings.catch_warnings():
+        for category in (DeprecationWarning, FutureWarning):
+            warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
+        # Lightning expects one-cycle schedules by step, but here all schedules go by epoch.
+        warnings.filterwarnings("ignore", message=r".* scheduler is using 'interval': 'epoch'")
+        yield
+
+
+@contextmanager
+def quiet_loggers() -> Iterator[None]:
+    """Silence Lightning's messages on devices and epochs."""
     names = ("lightning.pytorch", "lightning.fabric")
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        with warnings.catch_warnings():
-            for category in (DeprecationWarning, FutureWarning):  # for authors of libraries
-                warnings.filterwarnings("ignore", category=category, module=_LIBRARIES)
-            # Lightning expects one-cycle schedules by step, but here all schedules go by epoch.
-            warnings.filterwarnings("ignore", message=r".* scheduler is using 'interval': 'epoch'")
-            yield
+        yield
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
