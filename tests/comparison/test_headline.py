@@ -7,7 +7,7 @@ import pytest
 from deltaflow.comparison.configurations.configuration import Axis
 from deltaflow.comparison.configurations.grouped_runs import Metric
 from deltaflow.comparison.configurations.ranked_configuration import Finding, RankedConfiguration
-from deltaflow.comparison.notes.headline import headline, headline_sentences, sweep_title
+from deltaflow.comparison.notes.headline import headline, sweep_title
 from deltaflow.comparison.statistics.paired_tests import Difference
 from deltaflow.records import Interval
 
@@ -31,7 +31,7 @@ def one(
 
 
 def said(ranking, baseline=0, metric=ACCURACY):
-    return headline_sentences(headline(ranking, metric, baseline), metric)
+    return headline(ranking, metric, baseline)
 
 
 def test_the_best_stands_with_its_interval_and_what_can_be_told_from_it():

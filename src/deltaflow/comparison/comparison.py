@@ -22,7 +22,7 @@ from deltaflow.comparison.configurations.ranked_configuration import (
     RankedConfiguration,
     ranked_configuration,
 )
-from deltaflow.comparison.notes.headline import headline, headline_sentences, sweep_title
+from deltaflow.comparison.notes.headline import headline, sweep_title
 from deltaflow.comparison.notes.search import search_headline, search_notes
 from deltaflow.comparison.notes.sentences import notes, sentence
 from deltaflow.comparison.statistics.effects import AxisEffects, axis_effects
@@ -181,7 +181,7 @@ def _answer(
     """The headline: the verdicts on a single run, or the result of the comparison."""
     if len(grouped.runs) == 1 and ranking[0].findings:
         return [finding.words for finding in ranking[0].findings]
-    return headline_sentences(headline(ranking, grouped.metric, baseline), grouped.metric)
+    return headline(ranking, grouped.metric, baseline)
 
 
 def _best(ranked: Sequence[Configuration], values: Mapping[int, Mapping[int, float]]) -> int | None:

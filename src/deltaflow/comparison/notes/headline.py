@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from deltaflow.comparison.configurations.configuration import Axis
 from deltaflow.comparison.configurations.grouped_runs import Metric
@@ -14,64 +13,6 @@ from deltaflow.system.wording import listed, many
 ALPHA = 0.05  # significance level of the tests
 _MAX_KINDS = 3  # kinds of verdicts that are named
 _FINE = {"healthy", "partial", "overfitting"}
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The content of a headline.
-
-    Attributes:
-        best: the label of the best configuration; ``None`` if no run has a result.
-        result: the metric of the best configuration.
-        each: what is averaged over, ``seed`` or ``network``.
-        n_others: number of configurations that are compared with the baseline.
-        n_alike: number of these that do not differ significantly from it.
-        n_tested: number of these with enough seeds for a test.
-        baseline: the rank of the baseline, from 1; ``None`` if there is none.
-        n_lost: number of configurations that lost seeds.
-        findings: kinds of verdicts, each with its number of configurations, the most frequent
-            first.
-    """
-
-    best: str | None
-    result: Interval
-    each: str
-    n_others: int
-    n_alike: int
-    n_tested: int
-    baseline: int | None
-    n_lost: int
-    findings: Sequence[tuple[str, int]]
-
-
-def headline(
-    ranking: Sequence[RankedConfiguration], metric: Metric, baseline: int | None
-) -> Headline:
-    """Collect the content of the headline.
-
-    Args:
-        ranking: the configurations, the best first.
-        metric: the metric of the ranking.
-        baseline: number of the configuration that the others are compared with.
-    """
-    known = [one for one in ranking if one.numbers[metric.name].mean is not None]
-    against = [one.difference for one in known if one.difference]
-    tests = [one.p_holm for one in against if one.n >= FEW and one.p_holm is not None]
-    numbers = [one.number for one in known]
-    kinds = Counter(
-        kind for one in ranking for kind in {finding.kind for finding in one.findings} - _FINE
-    )
-    return Headline(
-        best=known[0].label or known[0].name if known else None,
-        result=known[0].numbers[metric.name] if known else Interval(None, None, None, 0),
-        each=known[0].each if known else "seed",
-        n_others=len(against),
-        n_alike=sum(p >= ALPHA for p in tests),
-        n_tested=len(tests),
-        baseline=numbers.index(baseline) + 1 if baseline in numbers else None,
-        n_lost=sum(one.n_lost > 0 for one in ranking),
-        findings=kinds.most_common(),
-    )
 
 
 def sweep_title(axes: Sequence[Axis], metric: Metric, data: Sequence[str]) -> str | None:
@@ -90,39 +31,57 @@ def sweep_title(axes: Sequence[Axis], metric: Metric, data: Sequence[str]) -> st
     return f"What {listed(names, 'and')} {verb} in {metric.moment} {metric.name}{on}"
 
 
-def headline_sentences(found: Headline, metric: Metric) -> list[str]:
-    """The sentences of a headline: best result, comparison with the others, frequent verdicts."""
-    if found.best is None:
+def headline(
+    ranking: Sequence[RankedConfiguration], metric: Metric, baseline: int | None
+) -> list[str]:
+    """The sentences of a headline: best result, comparison with the others, frequent verdicts.
+
+    Args:
+        ranking: the configurations, the best first.
+        metric: the metric of the ranking.
+        baseline: number of the configuration that the others are compared with.
+    """
+    known = [one for one in ranking if one.numbers[metric.name].mean is not None]
+    if not known:
         return ["No run has a result yet."]
-    most = "Highest" if metric.higher_is_better else "Lowest"
-    name = f"{most} {metric.moment} {metric.name}"
-    said = [f"{name}: {_interval(found.result, found.each)}, by {found.best}."]
-    said += _comparison(found)
-    if found.n_lost:
+    best, most = known[0], "Highest" if metric.higher_is_better else "Lowest"
+    result = _interval(best.numbers[metric.name], best.each)
+    said = [f"{most} {metric.moment} {metric.name}: {result}, by {best.label or best.name}."]
+    said += _comparison(known, metric, baseline)
+    if n_lost := sum(one.n_lost > 0 for one in ranking):
         said.append(
-            f"{many(found.n_lost, 'configuration')} lost seeds, which diverged, failed or learnt "
+            f"{many(n_lost, 'configuration')} lost seeds, which diverged, failed or learnt "
             "too little."
         )
-    if found.findings:
-        named = [f"{kind.replace('_', ' ')} ({n})" for kind, n in found.findings[:_MAX_KINDS]]
+    kinds = Counter(
+        kind for one in ranking for kind in {finding.kind for finding in one.findings} - _FINE
+    )
+    if kinds:
+        named = [f"{kind.replace('_', ' ')} ({n})" for kind, n in kinds.most_common(_MAX_KINDS)]
         said.append(f"Most frequent findings: {listed(named, 'and')}.")
     return said
 
 
-def _comparison(found: Headline) -> list[str]:
-    place = "it" if found.baseline == 1 else f"number {found.baseline}"
-    if found.baseline is None or not found.n_others:
+def _comparison(
+    known: Sequence[RankedConfiguration], metric: Metric, baseline: int | None
+) -> list[str]:
+    """How many of the others differ significantly from the baseline."""
+    numbers = [one.number for one in known]
+    others = [one.difference for one in known if one.difference]
+    if baseline not in numbers or not others:
         return []
-    if found.result.n < 2 and not found.n_tested:
+    tests = [one.p_holm for one in others if one.n >= FEW and one.p_holm is not None]
+    if known[0].numbers[metric.name].n < 2 and not tests:
         return ["One seed each: chance alone may order them so."]
-    said = []
-    if found.n_tested:
-        n_different = found.n_tested - found.n_alike
+    rank, said = numbers.index(baseline) + 1, []
+    place = "it" if rank == 1 else f"number {rank}"
+    if tests:
+        n_alike = sum(p >= ALPHA for p in tests)
         said.append(
-            f"{found.n_alike} of {found.n_tested} others cannot be told from {place} (paired "
-            f"t-tests, Holm-corrected p ≥ {ALPHA}); {n_different or 'none'} can."
+            f"{n_alike} of {len(tests)} others cannot be told from {place} (paired "
+            f"t-tests, Holm-corrected p ≥ {ALPHA}); {len(tests) - n_alike or 'none'} can."
         )
-    if untested := found.n_others - found.n_tested:
+    if untested := len(others) - len(tests):
         said.append(f"{many(untested, 'other')}: fewer than {FEW} seeds in common with {place}.")
     return said
 
