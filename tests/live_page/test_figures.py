@@ -8,12 +8,12 @@ from deltaflow.live_page.figures.display import Display
 from deltaflow.live_page.figures.looks import LAYER
 from deltaflow.live_page.figures.training_figures import CurvesFigure
 from deltaflow.live_page.forecast import SIGMA_B, SIGMA_W
-from deltaflow.live_page.history import History, Metrics
+from deltaflow.live_page.history import History
 from deltaflow.records.schema import METRICS
 
 
 def curves(losses, name="loss", rows=()):
-    history = History(Metrics(METRICS.frame({})), losses=list(losses))
+    history = History(losses=list(losses))
     for row in rows:
         history.metrics.append(METRICS.frame({key: [value] for key, value in row.items()}))
     figure = CurvesFigure("Loss", 140)
@@ -59,7 +59,7 @@ def test_every_loss_has_ticks_that_can_be_read(low, span):
 def test_a_loss_of_the_users_own_may_be_negative():
     figure = curves([0.5, 0.2])
     assert isinstance(figure.figure.y_scale, LogScale)
-    history = History(Metrics(METRICS.frame({})), losses=[0.5, -0.2, -3.0])
+    history = History(losses=[0.5, -0.2, -3.0])
     figure.show(history, "loss", epoch_steps=4)
     assert isinstance(figure.figure.y_scale, LinearScale)
     assert figure.figure.yaxis[0].major_label_overrides == {}

@@ -126,7 +126,7 @@ def test_numbers_ask_for_their_loss_and_classes_for_theirs(page):
     assert type(settle(one).training.evaluation.predictions).__name__ == "FittedCurve"
     one.change("data", "moons")
     assert one.settings.chosen["loss"] == "ce"
-    assert type(settle(one).training.evaluation.predictions).__name__ == "DecisionRegions"
+    assert type(settle(one).training.evaluation.predictions).__name__ == "Decisions"
 
 
 def test_a_table_is_read_as_a_run_reads_it(page, tmp_path):

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from omegaconf import DictConfig
 
 from deltaflow.commands.process import process_restored
 from deltaflow.commands.train import run_command_line
@@ -33,7 +32,7 @@ from deltaflow.comparison.configurations.grouped_runs import group_runs
 from deltaflow.comparison.runs_table import runs_table
 from deltaflow.config import limits
 from deltaflow.config.composition.runs import compose_run, list_of_overrides
-from deltaflow.config.messages import INTERRUPTED, explain
+from deltaflow.config.messages import INTERRUPTED, errors_explained, explain
 from deltaflow.config.names import unique_name
 from deltaflow.data import ReplicaData
 from deltaflow.experiment.building import assembly
@@ -127,7 +126,8 @@ def train(overrides: Iterable[str] = (), directory: str | Path | None = None) ->
     """
     settings = _settings("train", overrides)
     folder = _folder(directory, ",".join(settings))
-    config, choices = _composed(settings, folder)
+    with errors_explained():
+        config, choices = compose_run(settings, folder)
     return run_alone(RunPlan(config, folder, choices, settings, [TRAIN, *settings]))
 
 
@@ -140,7 +140,9 @@ def assemble(overrides: Iterable[str] = ()) -> tuple[ReplicaData, FullyConnected
     Raises:
         ValueError: if a setting is not valid, with the command line's message.
     """
-    config, _ = _composed(_settings("assemble", overrides), Path())
+    settings = _settings("assemble", overrides)
+    with errors_explained():
+        config, _ = compose_run(settings, Path())
     limits.check(config)
     with quiet_lightning():
         data = assembly.datamodule(config)
@@ -184,13 +186,6 @@ def run_sweep(
     if status == INTERRUPTED:
         raise KeyboardInterrupt(f"What was measured until then is in {folder}.")
     return Sweep(folder, runs_table(group_runs(collect([folder])), folder))
-
-
-def _composed(settings: list[str], folder: Path) -> tuple[DictConfig, dict[str, str | None]]:
-    try:
-        return compose_run(settings, folder)
-    except Exception as error:  # Hydra raises errors of many types
-        raise UserError(explain(error)) from error
 
 
 def _status_of(typed: list[str]) -> int:

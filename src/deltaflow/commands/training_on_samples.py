@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from deltaflow.config.composition.runs import compose_run
-from deltaflow.config.messages import explain
+from deltaflow.config.messages import errors_explained
 from deltaflow.data import Samples
 from deltaflow.experiment.planning.plan import RunPlan
 from deltaflow.experiment.results.result import Run
 from deltaflow.experiment.run import run_alone
-from deltaflow.system.errors import UserError
 
 SOURCE = "deltaflow.data.sources.arrays"
 
@@ -30,10 +29,8 @@ def train_on_samples(
         ValueError: if a setting is not valid, with the command line's message.
     """
     settings, folder = [*overrides, f"data._target_={SOURCE}"], directory.absolute()
-    try:
+    with errors_explained():
         config, choices = compose_run(settings, folder)
-    except Exception as error:  # Hydra raises errors of many types
-        raise UserError(explain(error)) from error
     if config.data.batch_size is not None and config.data.batch_size > len(samples):
         config.data.batch_size = None
     return run_alone(

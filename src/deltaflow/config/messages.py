@@ -97,6 +97,15 @@ def errors_as_messages(with_traceback: bool) -> Iterator[None]:
 
 
 @contextmanager
+def errors_explained() -> Iterator[None]:
+    """Turn any error into a ``UserError`` with its message."""
+    try:
+        yield
+    except Exception as error:  # Hydra raises errors of many types
+        raise UserError(explain(error)) from error
+
+
+@contextmanager
 def in_one_message() -> Iterator[None]:
     """Turn an error or Ctrl-C into one message and an exit status, and warnings into messages.
 

@@ -1,6 +1,6 @@
 """The controls of the page: an input field for each setting, with its error message."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
@@ -166,8 +166,3 @@ def _field(key: str) -> Any:
         kind = pn.widgets.IntSlider if step == 1 else pn.widgets.FloatSlider
         return kind(start=low, end=high, step=step, **common)
     return pn.widgets.TextInput(**common)
-
-
-def keys() -> Iterable[str]:
-    """The keys of the settings that have a field."""
-    return (key for group in _ORDER for key in group)

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 import torch
 from omegaconf import DictConfig
 
-from deltaflow.experiment.results.evaluation import evaluate_network
+from deltaflow.experiment.results.evaluation import decide, evaluate_network, predict_at
 from deltaflow.experiment.results.summary import summarize
 from deltaflow.figures.looks import mean_with_band
-from deltaflow.figures.run.class_panels import ClassPredictions
+from deltaflow.figures.run.class_panels import ClassPredictions, Decisions
 from deltaflow.figures.run.number_panels import NumberPredictions
 from deltaflow.live_page.history import History
 from deltaflow.nn.task import Classification
 from deltaflow.theory import Array, Theory
 from deltaflow.training.datamodule import ReplicaDataModule
 from deltaflow.training.module import StackedModule
-from deltaflow.verdicts import copied_layers
 
 _CELLS = 40  # cells along each side of the plane
 _PLACES = 120  # points of a fitted curve
@@ -42,32 +41,6 @@ class TrainingSetup:
     theory: Theory
     copies: Mapping[int, int]
 
-    @classmethod
-    def of(
-        cls, config: DictConfig, data: ReplicaDataModule, module: StackedModule, theory: Theory
-    ) -> "TrainingSetup":
-        """The setup of a training that has not begun."""
-        return cls(config, data, module, theory, copied_layers(module.network))
-
-
-@dataclass(frozen=True)
-class DecisionRegions:
-    """The predicted classes over the plane of two features.
-
-    Attributes:
-        edges: smallest and largest value of the first feature, then of the second.
-        chosen: the class that most networks predict in each cell, ``[n, n]``.
-        agreement: the share of networks that predict it, ``[n, n]``.
-        points: features of training rows, ``[n_points, 2]``.
-        classes: true classes of these rows, ``[n_points]``.
-    """
-
-    edges: tuple[float, float, float, float]
-    chosen: Array
-    agreement: Array
-    points: Array
-    classes: Array
-
 
 @dataclass(frozen=True)
 class FittedCurve:
@@ -88,7 +61,7 @@ class FittedCurve:
     points: Array
 
 
-Predictions = DecisionRegions | FittedCurve | ClassPredictions | NumberPredictions
+Predictions = Decisions | FittedCurve | ClassPredictions | NumberPredictions
 
 
 @dataclass(frozen=True)
@@ -142,26 +115,12 @@ def _predictions(setup: TrainingSetup, own: Sequence[int]) -> Predictions | None
     if data.n_folds > 1 or data.n_features != (2 if is_class else 1):
         return evaluate_network(data, network, objective, own)
     rows, targets = data.probe(_MAX_POINTS)[0].cpu(), data.training_targets(_MAX_POINTS)
-    low, high = rows.min(0).values, rows.max(0).values
-    low, high = low - _MARGIN * (high - low), high + _MARGIN * (high - low)
-    n = _CELLS if is_class else _PLACES
-    sides = [torch.linspace(*ends, n) for ends in zip(low.tolist(), high.tolist(), strict=True)]
-    places = torch.stack(torch.meshgrid(*sides, indexing="xy"), -1).reshape(-1, len(sides))
-    asked = places.to(rows.dtype)
-    if len(own) == 1:
-        predicted = objective.predict(network.replica(own[0])(asked)[None])
-    else:
-        predicted = objective.predict(network(asked.expand(network.n_replicas, -1, -1)))[list(own)]
-    if not isinstance(objective.task, Classification):
-        points = torch.cat([rows, targets[:, :1]], 1).double().T.numpy()
-        band = mean_with_band(predicted.double()[..., 0].numpy())
-        return FittedCurve(sides[0].numpy(), *band, points)
-    votes = torch.nn.functional.one_hot(predicted.long(), objective.task.n_classes).sum(0)
-    most, square = votes.max(-1), (n, n)
-    return DecisionRegions(
-        (sides[0][0].item(), sides[0][-1].item(), sides[1][0].item(), sides[1][-1].item()),
-        most.indices.reshape(square).numpy(),
-        (most.values / len(predicted)).reshape(square).numpy(),
-        rows.numpy(),
-        targets.numpy(),
-    )
+    if is_class:
+        known = rows.double().numpy(), targets.numpy()
+        return decide(network, objective, *known, own, _CELLS, _MARGIN)
+    low, high = rows.min(), rows.max()
+    margin = _MARGIN * (high - low)
+    x = torch.linspace(float(low - margin), float(high + margin), _PLACES)
+    predicted = predict_at(network, objective, x[:, None], own)
+    band = mean_with_band(predicted.double()[..., 0].cpu().numpy())
+    return FittedCurve(x.numpy(), *band, torch.cat([rows, targets[:, :1]], 1).double().T.numpy())

@@ -9,6 +9,7 @@ import polars as pl
 from torch import Tensor
 
 from deltaflow.figures.looks import mean_with_band
+from deltaflow.records import METRICS
 from deltaflow.theory import Array
 
 SHARES = ("saturated_fraction", "inactive_fraction", "dead_fraction")
@@ -92,16 +93,12 @@ class LayerHistory:
 
 
 class Metrics:
-    """The metrics table of a training.
-
-    Args:
-        empty: a table without rows.
-    """
+    """The metrics table of a training."""
 
     is_due = True
 
-    def __init__(self, empty: pl.DataFrame) -> None:
-        self._known = _Known([empty])
+    def __init__(self) -> None:
+        self._known = _Known([METRICS.frame({})])
 
     def append(self, frame: pl.DataFrame) -> None:
         """Add rows."""
@@ -151,7 +148,7 @@ class History:
         losses: the batch loss of every update, the mean over seeds.
     """
 
-    metrics: Metrics
+    metrics: Metrics = field(default_factory=Metrics)
     layers: LayerHistory = field(default_factory=LayerHistory)
     losses: list[float] = field(default_factory=list)
 

@@ -11,7 +11,7 @@ import panel as pn
 from bokeh.events import Tap
 from omegaconf import DictConfig, OmegaConf
 
-from deltaflow.live_page.controls import Controls, button, keys, selection, styled
+from deltaflow.live_page.controls import Controls, button, selection, styled
 from deltaflow.live_page.figures.display import Display, paragraph, schedule_drawing
 from deltaflow.live_page.forecast import Forecast, Forecaster
 from deltaflow.live_page.lessons import Lesson
@@ -150,7 +150,9 @@ class Page:
 
     def _fill(self, config: DictConfig, choices: Any) -> None:
         get = partial(OmegaConf.select, config, default=...)
-        found = {key: choices.get(key) if key in GROUPS else get(key) for key in keys()}
+        found = {
+            key: choices.get(key) if key in GROUPS else get(key) for key in self.controls.fields
+        }
         values: dict[str, Value] = {k: value for k, value in found.items() if value is not ...}
         point = getattr(self, "forecast", None) and self.forecast.point
         for key, sigma in zip(_SIGMAS, point or (), strict=False):

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from deltaflow.config import limits
 from deltaflow.config.arguments import as_typed
 from deltaflow.config.composition.runs import compose_run, list_of_overrides
-from deltaflow.config.messages import explain
+from deltaflow.config.messages import errors_explained
 from deltaflow.config.options import config_directory
 from deltaflow.system.errors import UserError
 
@@ -82,10 +82,8 @@ class PageSettings:
         """
         expected = "The live page must be given a list of a run's settings."
         given = list_of_overrides(overrides, expected, 'live(["activation=tanh"])')
-        try:
+        with errors_explained():
             parsed = OverridesParser.create().parse_overrides(given)
-        except Exception as error:  # Hydra raises any
-            raise UserError(explain(error)) from error
         own = {o.key_or_group: o.input_line or "" for o in parsed}
         chosen = {k: parse(k, own[k].partition("=")[2]) for k in own if k in KEYS}
         return cls(chosen, tuple(line for key, line in own.items() if key not in KEYS))
@@ -206,7 +204,5 @@ def _quoted(value: Value) -> str:
 
 @lru_cache(maxsize=64)
 def _composed(overrides: Sequence[str]) -> tuple[DictConfig, Mapping[str, str | None]]:
-    try:
+    with errors_explained():
         return compose_run(overrides, Path())
-    except Exception as error:  # Hydra raises any
-        raise UserError(explain(error)) from error

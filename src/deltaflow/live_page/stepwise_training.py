@@ -20,11 +20,11 @@ from deltaflow.experiment.building import assembly, builders
 from deltaflow.experiment.building.trainer import configured_threads, make_trainer
 from deltaflow.experiment.stacked_training import recorders
 from deltaflow.live_page.evaluation import Evaluation, TrainingSetup, evaluate
-from deltaflow.live_page.history import History, Metrics
+from deltaflow.live_page.history import History
 from deltaflow.live_page.silence import SILENCE
-from deltaflow.records import METRICS
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.datamodule import ReplicaDataModule
+from deltaflow.verdicts import copied_layers
 
 _SHARE = 0.15  # largest share of the time that evaluations take during training
 
@@ -53,7 +53,7 @@ class Training:
     def __init__(self, config: DictConfig, data: ReplicaDataModule) -> None:
         self.config = config
         self.seeds = builders.seeds(config)
-        self.history = History(Metrics(METRICS.frame({})))
+        self.history = History()
         self.evaluation: Evaluation | None = None
         self.error: str | None = None
         self.has_ended = False
@@ -156,7 +156,7 @@ class Training:
             metrics=self.history.metrics,
             theory=theory,
         )
-        setup = TrainingSetup.of(config, data, module, theory)
+        setup = TrainingSetup(config, data, module, theory, copied_layers(module.network))
         gate = Gate(self, setup)
         callbacks = [gate, *recorders(config, [destination], [], None), *assembly.callbacks(config)]
         trainer = make_trainer(config, data, Path(), callbacks, [])

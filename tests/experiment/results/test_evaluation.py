@@ -39,6 +39,7 @@ def test_decisions_are_those_of_most_replicas_at_each_place():
         point = torch.tensor([x, y], dtype=torch.float32)
         votes = sum(int(network.replica(r)(point) >= 0) for r in range(3))
         assert found.decisions.chosen[row, column] == int(votes >= 2)
+        assert found.decisions.agreement[row, column] == pytest.approx(max(votes, 3 - votes) / 3)
 
 
 def test_a_lost_run_has_no_predictions():

@@ -226,7 +226,9 @@ def test_the_legend_names_bands_and_lines_of_seeds_where_a_moment_has_either():
 
 
 def test_two_inputs_have_their_decisions_and_the_rows():
-    decisions = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
+    decisions = Decisions(
+        (0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.ones((2, 2)), np.eye(2), np.array([0, 1])
+    )
     found = ClassPredictions("test", ["a", "b"], np.eye(2), decisions)
     axes = panel(RunPicture(layers(scattered), "run", predictions=found).draw(), "Decisions")
     assert np.asarray(axes.images[0].get_array()).tolist() == [[0, 1], [0, 1]]
@@ -251,7 +253,9 @@ def test_pictures_drawn_on_the_same_axes_are_as_if_each_had_its_own():
     losses = [
         METRICS.frame(keys | {"loss": loss}) for loss in ([2.0, 1e-3], [0.5, -2], [np.inf] * 2)
     ]
-    plane = Decisions((0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.eye(2), np.array([0, 1]))
+    plane = Decisions(
+        (0, 1, 0, 1), np.array([[0, 1], [0, 1]]), np.ones((2, 2)), np.eye(2), np.array([0, 1])
+    )
     matrix, large = np.array([[3, 1], [0, 8]]), np.eye(13, dtype=int)
     values = np.array([[0.0, 5], [1, 7]])
     predictions = [

@@ -62,6 +62,49 @@ def recorded(predictions: ClassPredictions | NumberPredictions | None) -> dict[s
     return {}
 
 
+def decide(
+    network: FullyConnected,
+    objective: Objective,
+    points: Array,
+    targets: Array,
+    replicas: Sequence[int],
+    n_cells: int,
+    margin: float,
+) -> Decisions:
+    """The classes that networks predict in the plane of two inputs.
+
+    Args:
+        network: the network in evaluation mode.
+        objective: an objective for classes.
+        points: some rows, ``[n, 2]``, float64.
+        targets: class indices of these rows, ``[n]``.
+        replicas: indices of the replicas that vote.
+        n_cells: number of places along each side of the plane.
+        margin: margin around the rows, relative to their range.
+    """
+    assert isinstance(objective.task, Classification)
+    low, high = points.min(0), points.max(0)
+    around = margin * (high - low) + 1e-9
+    x, y = (np.linspace(a, b, n_cells) for a, b in zip(low - around, high + around, strict=True))
+    plane = torch.from_numpy(np.stack(np.meshgrid(x, y), -1).reshape(-1, 2))
+    taken = predict_at(network, objective, plane, replicas)
+    votes = torch.nn.functional.one_hot(taken.long(), objective.task.n_classes).sum(0).max(-1)
+    chosen, n_votes = (one.cpu().numpy().reshape(n_cells, n_cells) for one in (votes[1], votes[0]))
+    edges = x[0], x[-1], y[0], y[-1]
+    return Decisions(edges, chosen, n_votes / len(replicas), points, targets)
+
+
+@torch.no_grad()
+def predict_at(
+    network: FullyConnected, objective: Objective, inputs: Tensor, replicas: Sequence[int]
+) -> Tensor:
+    """The predictions of some replicas for the same inputs ``[n, n_features]``, ``[R, n, …]``."""
+    inputs = inputs.to(next(network.parameters()))
+    if len(replicas) == 1:  # without the work for all others
+        return objective.predict(network.replica(replicas[0])(inputs)[None])
+    return objective.predict(network(inputs.expand(network.n_replicas, -1, -1)))[list(replicas)]
+
+
 def _evaluate_classes(
     data: ReplicaData,
     network: FullyConnected,
@@ -88,7 +131,7 @@ def _evaluate_classes(
         decisions = None
         if data.n_features == 2 and data.n_folds == 1:  # folds standardise the plane differently
             rows = np.concatenate(features).astype(float), np.concatenate(targets)
-            decisions = _decisions(network, objective, *rows, replicas[:_MAX_SEEDS])
+            decisions = decide(network, objective, *rows, replicas[:_MAX_SEEDS], _CELLS, _MARGIN)
     return ClassPredictions(part, task.classes, counts, decisions)
 
 
@@ -114,25 +157,6 @@ def _evaluate_numbers(
     rmse = (errors / len(wanted)).sqrt().mean(0) * scale
     points = wanted[:_MAX_POINTS], means[0][:_MAX_POINTS]
     return NumberPredictions(part, task.targets, *(one.numpy() for one in (r2, rmse, *points)))
-
-
-def _decisions(
-    network: FullyConnected,
-    objective: Objective,
-    points: Array,
-    targets: Array,
-    replicas: Sequence[int],
-) -> Decisions:
-    low, high = points.min(0), points.max(0)
-    margin = _MARGIN * (high - low) + 1e-9
-    x, y = (np.linspace(a, b, _CELLS) for a, b in zip(low - margin, high + margin, strict=True))
-    plane = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-    like = next(network.parameters())
-    asked = torch.as_tensor(plane, dtype=like.dtype, device=like.device)
-    taken = objective.predict(network(asked.expand(network.n_replicas, -1, -1)))
-    votes = torch.nn.functional.one_hot(taken[list(replicas)].long()).sum(0).argmax(-1)
-    chosen = votes.cpu().numpy().reshape(_CELLS, _CELLS)
-    return Decisions((x[0], x[-1], y[0], y[-1]), chosen, points, targets)
 
 
 def _part(data: ReplicaData) -> Part:

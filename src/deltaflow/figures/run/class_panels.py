@@ -27,12 +27,14 @@ class Decisions:
     Attributes:
         edges: left, right, bottom and top of the plane, in standardised inputs.
         chosen: the class that most seeds predict, ``[n_rows, n_columns]``, bottom row first.
+        agreement: the share of seeds that predict it, ``[n_rows, n_columns]``.
         points: samples, ``[n, 2]``.
         targets: class indices of the samples, ``[n]``.
     """
 
     edges: tuple[float, float, float, float]
     chosen: Array
+    agreement: Array
     points: Array
     targets: Array
 

@@ -3,9 +3,9 @@
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker
 
-from deltaflow.figures.run.class_panels import ClassPredictions
+from deltaflow.figures.run.class_panels import ClassPredictions, Decisions
 from deltaflow.figures.run.number_panels import NumberPredictions
-from deltaflow.live_page.evaluation import DecisionRegions, FittedCurve, Predictions
+from deltaflow.live_page.evaluation import FittedCurve, Predictions
 from deltaflow.live_page.figures.looks import (
     Figure,
     Theme,
@@ -67,7 +67,7 @@ class PredictionsFigure:
         if type(predictions) is not type(self._predictions):
             self.clear()
         self._predictions = predictions
-        if isinstance(predictions, DecisionRegions):
+        if isinstance(predictions, Decisions):
             self._plane(predictions)
         elif isinstance(predictions, FittedCurve):
             self._curve(predictions)
@@ -93,7 +93,7 @@ class PredictionsFigure:
             else:
                 axis.major_label_overrides = {}
 
-    def _plane(self, plane: DecisionRegions) -> None:
+    def _plane(self, plane: Decisions) -> None:
         left, right, bottom, top = plane.edges
         colors = np.array([_rgb(color) for color in self._theme.colors])
         theme = _rgb(self._theme.background)
@@ -104,7 +104,7 @@ class PredictionsFigure:
             "image": [_rgba(mixed)], "x": [left], "y": [bottom],
             "dw": [right - left], "dh": [top - bottom],
         }  # fmt: skip
-        which = plane.classes.astype(int) % n
+        which = plane.targets.astype(int) % n
         self._dots(plane.points[:, 0], plane.points[:, 1], which)
         self._frame("Decisions; faint where seeds differ", "feature 1", "feature 2", plane.edges)
 

@@ -57,9 +57,12 @@ class Fit:
         """
         return self._learnt(self._last(split, at_best_epoch))
 
-    def metric(self, split: str) -> tuple[str, float] | None:
-        """Name and mean over seeds of the last accuracy or R²; ``None`` if there is neither."""
-        rows = self._metrics.filter(pl.col("split") == split)
+    def metric(self) -> tuple[str, float] | None:
+        """The last accuracy or R² on training rows, the mean over seeds, with its name.
+
+        ``None`` if there is neither.
+        """
+        rows = self._metrics.filter(pl.col("split") == "train")
         rows = rows.filter(pl.col("epoch") == pl.col("epoch").max().over("seed"))
         for name in ("accuracy", "r2"):
             known = rows[name].drop_nulls().drop_nans()

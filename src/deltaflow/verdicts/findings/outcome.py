@@ -186,7 +186,7 @@ def _result(evidence: Evidence) -> dict[str, Any]:
     numbers: dict[str, Any] = {"n_steps": evidence.n_steps}
     if not math.isnan(evidence.median_explained):
         numbers["explained"] = evidence.median_explained
-    if found := evidence.fit.metric("train"):
+    if found := evidence.fit.metric():
         name, value = found
         numbers[name] = value
         if name == "accuracy" and evidence.fit.majority is not None:
