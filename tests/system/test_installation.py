@@ -16,8 +16,10 @@ def test_the_checkout_has_the_options_and_the_project_file():
     assert (config_directory() / "train.yaml").is_file()
 
 
-def test_an_installed_package_has_the_options_inside(tmp_path, monkeypatch):
-    package = tmp_path / "site-packages" / "deltaflow"
+@pytest.mark.parametrize("folder", ["site-packages", "src"])
+def test_an_installed_package_has_the_options_inside(folder, tmp_path, monkeypatch):
+    package = tmp_path / folder / "deltaflow"
+    (package / "conf").mkdir(parents=True)
     monkeypatch.setattr(installation, "PACKAGE", package)
     monkeypatch.setattr("deltaflow.config.options.PACKAGE", package)
     assert installation.checkout() is None

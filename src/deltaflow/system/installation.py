@@ -9,6 +9,6 @@ PACKAGE = Path(deltaflow.__file__).parent
 
 
 def checkout() -> Path | None:
-    """The folder of the checkout; ``None`` if the package is installed from a wheel."""
+    """The folder of the checkout; ``None`` if the package is installed, with ``conf/`` inside."""
     source = PACKAGE.parent
-    return source.parent if source.name == "src" else None
+    return source.parent if source.name == "src" and not (PACKAGE / "conf").exists() else None
