@@ -7,7 +7,7 @@ logarithms. Fewer than ``FEW`` seeds are drawn as single lines instead.
 import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -67,6 +67,18 @@ def cell_borders(values: Sequence[float]) -> Array:
     """
     some = np.asarray(values, dtype=float)
     return np.concatenate([[some[0] - 0.5], (some[1:] + some[:-1]) / 2, [some[-1] + 0.5]])
+
+
+def frame(axes: Axes, grid: Literal["both", "y"] = "y") -> None:
+    """Draw a pale grid behind the lines, and no box around them."""
+    axes.grid(axis=grid, color="#e4e4e4", lw=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def write_title(figure: Figure, title: str) -> None:
+    """Write the title of a figure above its panels, on the left."""
+    figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
 
 
 def name_below(axes: Axes, name: str) -> None:

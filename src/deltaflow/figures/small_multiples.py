@@ -1,6 +1,7 @@
 """Small multiples: a small panel for each run, all on the same scale."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,16 @@ from deltaflow.comparison.comparison import Comparison
 from deltaflow.comparison.configurations.ranked_configuration import RankedConfiguration
 from deltaflow.comparison.series.bands import Band
 from deltaflow.figures.labels import wrapped
-from deltaflow.figures.looks import END, QUIET, START, cell_borders, draw_each, spread_handle
+from deltaflow.figures.looks import (
+    END,
+    QUIET,
+    START,
+    cell_borders,
+    draw_each,
+    frame,
+    spread_handle,
+    write_title,
+)
 
 MAX_RUNS = 12  # runs in a figure
 _Run = RankedConfiguration
@@ -23,6 +33,7 @@ _COLUMNS = 4
 _WIDTH, _HEIGHT = 2.9, 2.25  # size of a panel in inches
 _LOOKS = {"start": {"color": START, "ls": "-"}, "end": {"color": END, "ls": "--"}}
 _DECADES = 12  # largest range of a heatmap's colours
+_array = partial(np.array, dtype=float)  # NaN for None
 
 
 def profiles(comparison: Comparison) -> Figure | None:
@@ -38,7 +49,7 @@ def profiles(comparison: Comparison) -> Figure | None:
             if band:
                 _draw_line(axes, profile.layers, band, look, marker="os"[moment == "end"])
         if profile.theory:
-            theory = _numbers(profile.theory)
+            theory = _array(profile.theory)
             axes.plot(profile.layers, theory, color="black", ls=":", lw=1.6, zorder=3)
         _logarithmic(axes)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
@@ -57,7 +68,7 @@ def heatmaps(comparison: Comparison) -> Figure | None:
         return None
     figure, panels = _grid(runs, f"Error signal δ, layer by layer{left_out}", right=0.9)
     maps = [run.heatmap for run in runs.values() if run.heatmap]
-    grids = [np.array([_numbers(row) for row in heatmap.values]) for heatmap in maps]
+    grids = [np.array([_array(row) for row in heatmap.values]) for heatmap in maps]
     known = np.concatenate([grid[np.isfinite(grid)] for grid in grids])
     high = float(known.max()) if len(known) else 0.0
     low = max(float(known.min()) if len(known) else -1.0, high - _DECADES)
@@ -138,7 +149,7 @@ def _grid(
         n_rows, n_columns, left=0.75 / size[0], right=right, bottom=(bottom + 0.1) / size[1],
         top=1 - 0.85 / size[1], wspace=0.22, hspace=0.48,
     )  # fmt: skip
-    figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
+    write_title(figure, title)
     panels = []
     for place, (rank, run) in enumerate(runs.items()):
         axes = figure.add_subplot(grid[place // n_columns, place % n_columns])
@@ -156,9 +167,9 @@ def _draw_line(
     marker: str | None = None,
 ) -> None:  # fmt: skip
     """Draw a mean with its band, or with the lines of few seeds."""
-    mean, low, high = map(_numbers, (band.mean, band.low, band.high))
+    mean, low, high = map(_array, (band.mean, band.low, band.high))
     axes.plot(x, mean, **look, marker=marker, ms=2.5, lw=1.3)
-    draw_each(axes, x, map(_numbers, band.seeds), look["color"])
+    draw_each(axes, x, map(_array, band.seeds), look["color"])
     if not band.seeds and np.isfinite(low).any():
         axes.fill_between(x, low, high, color=look["color"], alpha=0.2, lw=0)
 
@@ -189,9 +200,7 @@ def _share_scale(
         axes.set_xlim(across.min() - 0.5, across.max() + 0.5)
         if len(up):
             axes.set_ylim(*_padded(up.min(), up.max(), axes.get_yscale() == "log"))
-        axes.grid(axis="y", color="#e4e4e4", lw=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        frame(axes)
     _name_axes(panels, x, y, inner=False)
 
 
@@ -223,7 +232,3 @@ def _draw_legend(
     handles: list[Artist] = [Line2D([], [], **look, label=name) for name, look in looks.items()]
     handles += [spread_handle(few) for few in sorted(has_seeds)]
     figure.legend(handles=handles, loc="lower left", ncols=len(handles), frameon=False, fontsize=9)
-
-
-def _numbers(values: Sequence[float | None]) -> Any:
-    return np.array([np.nan if value is None else value for value in values], dtype=float)

@@ -13,7 +13,7 @@ from deltaflow.comparison.configurations.configuration import text
 from deltaflow.comparison.statistics.effects import AxisEffects, Effect
 from deltaflow.figures.formats import FORMATS
 from deltaflow.figures.labels import plain, wrapped
-from deltaflow.figures.looks import COLORS, MARKERS, QUIET, START, encoded
+from deltaflow.figures.looks import COLORS, MARKERS, QUIET, START, encoded, frame, write_title
 from deltaflow.figures.small_multiples import curves, heatmaps, profiles
 from deltaflow.records import Interval
 from deltaflow.system.child_processes.second_process import SecondProcess, result_or_none
@@ -111,8 +111,7 @@ def decay(comparison: Comparison) -> Figure | None:
     axes.legend(
         title=plain(axis.name) if axis else None, frameon=False, fontsize=9, loc="upper left"
     )
-    figure.suptitle("Decay of δ at the start of training", fontsize=12, fontweight="bold", x=0.01,
-                    ha="left")  # fmt: skip
+    write_title(figure, "Decay of δ at the start of training")
     return figure
 
 
@@ -144,8 +143,7 @@ def effects(comparison: Comparison) -> Figure | None:
     n = f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{max(seeds)} seeds"
     note = f"95 % interval over {n}" if max(seeds) > 1 else "one seed: no interval"
     which = "each axis" if shown == every else f"the first {len(shown)} of {len(every)} axes"
-    figure.suptitle(f"Effect of {which}, averaged over the others", fontsize=12,
-                    fontweight="bold", x=0.01, ha="left")  # fmt: skip
+    write_title(figure, f"Effect of {which}, averaged over the others")
     figure.text(0.985, 0.02, note, ha="right", fontsize=9, color=QUIET)
     return figure
 
@@ -176,9 +174,7 @@ def _draw_effect(axes: Axes, effects: Sequence[Effect]) -> None:
 
 
 def _tidy(axes: Axes) -> None:
-    axes.grid(color="#e4e4e4", lw=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    frame(axes, grid="both")
     axes.tick_params(labelsize=9, color=QUIET)
 
 

@@ -12,7 +12,6 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from rich.text import Text
 
 from deltaflow.config import limits
 from deltaflow.config.description import describe, watch_note
@@ -187,7 +186,7 @@ class RankingCallback(Callback):
         )
         from deltaflow.system.files import folders
         from deltaflow.terminal.ranking import describe_run, print_ranking
-        from deltaflow.terminal.screen import console
+        from deltaflow.terminal.screen import console, say
 
         out = console()
         try:
@@ -212,7 +211,7 @@ class RankingCallback(Callback):
 
         def show() -> None:
             print_ranking(out, report.comparison)
-            out.print(Text(f"Records      {short_path(directory.absolute())}"), soft_wrap=True)
+            say(out, "Records", short_path(directory.absolute()))
 
         def write() -> None:
             write_report(report)

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.comparison import Comparison, compare_runs
@@ -16,6 +15,7 @@ from deltaflow.comparison.runs_table import runs_table, write_runs
 from deltaflow.records import SUMMARY, SearchRecord, read_search
 from deltaflow.system.child_processes.second_process import running_process
 from deltaflow.system.escaping import encodable, short_path
+from deltaflow.terminal.screen import say
 
 PAGE, FIGURES = "report.html", "figures"
 
@@ -102,7 +102,7 @@ def write_report(report: Report, kind: str = "png") -> None:
 def print_places(out: Console, directory: Path) -> None:
     """Print the paths of a report."""
     for label, name in (("Report", PAGE), ("Figures", FIGURES), ("Table", "runs.csv")):
-        out.print(Text(f"{label:<13}{short_path(directory.absolute() / name)}"), soft_wrap=True)
+        say(out, label, short_path(directory.absolute() / name))
 
 
 def _write_runs(report: Report) -> None:

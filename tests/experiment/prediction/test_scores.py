@@ -33,8 +33,7 @@ def test_scores_of_classes():
         torch.from_numpy(probabilities),
         wanted,
     )
-    scores = {score.name: score for score in found.scores}
-    assert (found.n_rows, found.n_networks) == (N, R)
+    scores = {score.name: score for score in found}
     mean, chosen = probabilities.mean(0), probabilities.argmax(-1)
     assert scores["accuracy"].ensemble == accuracy_score(wanted, mean.argmax(-1))
     assert scores["accuracy"].single == pytest.approx((chosen == wanted).mean())
@@ -57,7 +56,7 @@ def test_scores_of_numbers():
     found = ensemble_scores(
         ensemble(head, targets=["y"], **moments), torch.from_numpy(values), wanted
     )
-    rmse, within = found.scores
+    rmse, within = found
     errors = [np.sqrt(((one - wanted) ** 2).mean()) for one in (values.mean(0), *values)]
     assert (rmse.ensemble, rmse.single) == pytest.approx((errors[0], np.mean(errors[1:])))
     half = 2 * values.std(0, ddof=1)
@@ -69,7 +68,7 @@ def test_several_numbers_have_an_error_each():
     values, wanted = draw.normal(size=(R, N, 2)), draw.normal(size=(N, 2))
     moments = {"target_center": [0.0] * 2, "target_scale": [1.0] * 2}
     made = ensemble(Head(0, None, None), targets=["y", "z"], **moments)
-    *errors, within = ensemble_scores(made, torch.from_numpy(values), wanted).scores
+    *errors, within = ensemble_scores(made, torch.from_numpy(values), wanted)
     assert [score.name for score in errors] == ["rmse of y", "rmse of z"]
     for k, score in enumerate(errors):
         assert score.ensemble == pytest.approx(

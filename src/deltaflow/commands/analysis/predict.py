@@ -56,8 +56,8 @@ def main(arguments: Sequence[str]) -> None:
     print_predictions(out, predictions, len(values), rows.extra)
     if rows.targets is not None:
         found = ensemble_scores(ensemble, values[:, rows.with_target], rows.targets)
-        scores = {score.name: (score.ensemble, score.single) for score in found.scores}
-        print_scores(out, found.n_rows, scores)
+        scores = {score.name: (score.ensemble, score.single) for score in found}
+        print_scores(out, len(rows.targets), scores)
     if settings.out is not None:
         write = (
             predictions.write_csv if settings.out.suffix == ".csv" else predictions.write_parquet

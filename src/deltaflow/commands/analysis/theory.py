@@ -17,9 +17,8 @@ from deltaflow.commands.analysis.parser import Parser
 from deltaflow.config import limits
 from deltaflow.config.composition.runs import compose_run, split_settings
 from deltaflow.config.messages import entry_point
+from deltaflow.figures.formats import FORMATS
 from deltaflow.system.errors import UserError
-
-_FORMATS = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ def _check(settings: PredictionSettings) -> None:
             f"`runs` are points of a picture. Found {len(settings.runs)} without one. "
             "Add `picture=phase.png`."
         )
-    if settings.picture is not None and Path(settings.picture).suffix not in _FORMATS:
+    if settings.picture is not None and Path(settings.picture).suffix[1:] not in FORMATS:
         raise UserError(
-            f"`picture` must end in {', '.join(_FORMATS)}. Found {settings.picture}. "
+            f"`picture` must end in .{', .'.join(FORMATS)}. Found {settings.picture}. "
             "Use `picture=phase.png`."
         )

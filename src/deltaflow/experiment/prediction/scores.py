@@ -28,24 +28,9 @@ class Score:
     single: float | None
 
 
-@dataclass(frozen=True)
-class EnsembleScores:
-    """The scores of an ensemble.
-
-    Attributes:
-        n_rows: number of rows.
-        n_networks: number of networks.
-        scores: the scores, the most important first.
-    """
-
-    n_rows: int
-    n_networks: int
-    scores: tuple[Score, ...]
-
-
 def ensemble_scores(
     ensemble: Ensemble, values: Tensor, targets: np.typing.NDArray[np.generic]
-) -> EnsembleScores:
+) -> list[Score]:
     """Score the predictions of an ensemble.
 
     Args:
@@ -55,21 +40,22 @@ def ensemble_scores(
             the data.
 
     Returns:
-        For classes: ``accuracy``; if the outputs are probabilities, ``log_loss`` and
-        ``calibration_error``, the mean over bins of |confidence − accuracy| (Guo et al. 2017,
-        arXiv:1706.04599); with several networks ``disagreement``, the share of pairs of networks
-        that predict different classes, averaged over rows. For numbers: ``rmse``, one per
-        target; with several networks ``within_two_spreads``, the share of targets within two
-        standard deviations over networks of the mean prediction.
+        The scores, the most important first. For classes: ``accuracy``; if the outputs are
+        probabilities, ``log_loss`` and ``calibration_error``, the mean over bins of
+        |confidence − accuracy| (Guo et al. 2017, arXiv:1706.04599); with several networks
+        ``disagreement``, the share of pairs of networks that predict different classes, averaged
+        over rows. For numbers: ``rmse``, one per target; with several networks
+        ``within_two_spreads``, the share of targets within two standard deviations over networks
+        of the mean prediction.
     """
-    wanted, mean, n = torch.from_numpy(targets), values.mean(0), len(values)
-    scores = _of_classes(ensemble, values, mean, wanted) if ensemble.head.n_classes else []
-    if not scores:
-        scores += _of_numbers(ensemble, values, mean, wanted)
-        if n > 1:
-            inside = (wanted - mean).abs() <= 2 * values.std(0)
-            scores.append(Score("within_two_spreads", float(inside.double().mean()), None))
-    return EnsembleScores(len(wanted), n, tuple(scores))
+    wanted, mean = torch.from_numpy(targets), values.mean(0)
+    if ensemble.head.n_classes:
+        return _of_classes(ensemble, values, mean, wanted)
+    scores = _of_numbers(ensemble, values, mean, wanted)
+    if len(values) > 1:
+        inside = (wanted - mean).abs() <= 2 * values.std(0)
+        scores.append(Score("within_two_spreads", float(inside.double().mean()), None))
+    return scores
 
 
 def _of_numbers(ensemble: Ensemble, values: Tensor, mean: Tensor, wanted: Tensor) -> list[Score]:

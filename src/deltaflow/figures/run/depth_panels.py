@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from deltaflow.comparison.flow_numbers import first_and_last, positive_log, with_common_end
-from deltaflow.figures.looks import END, QUIET, START, draw_seeds, logarithmic, name_below
+from deltaflow.figures.looks import END, QUIET, START, draw_seeds, frame, logarithmic, name_below
 from deltaflow.flow.profiles import decay_rate
 
 SHARES = {"saturated_fraction": ("^", "▲"), "inactive_fraction": ("o", "●"),
@@ -133,9 +133,7 @@ def _frame(axes: Axes, layers: pl.DataFrame, title: str, missing: str) -> None:
     axes.set_xlim(0.6, n_layers + 0.4)
     axes.xaxis.set_major_locator(whole_numbers(1, n_layers, most=8))
     name_below(axes, "layer (input → output)")
-    axes.grid(axis="y", color="#e4e4e4", lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    frame(axes)
     axes.set_title(title, loc="left", fontsize=11, y=1)
     if not axes.lines:
         note_missing(axes, missing)

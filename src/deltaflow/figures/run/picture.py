@@ -23,6 +23,7 @@ from deltaflow.figures.looks import (
     cell_borders,
     draw_seeds,
     encoded,
+    frame,
     logarithmic,
     main_lines,
     name_below,
@@ -150,8 +151,7 @@ def _draw_loss(axes: Axes, metrics: pl.DataFrame) -> None:
     else:
         note_missing(axes, "not finite after any epoch")
         axes.set_xticks([])
-    axes.grid(axis="y", color="#e4e4e4", lw=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
+    frame(axes)
     name_below(axes, "epochs trained")
     axes.set_title("Loss", loc="left", fontsize=11, y=1)
     for x, (name, look) in zip((0.52, 1.0), looks.values(), strict=True):
