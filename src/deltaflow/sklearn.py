@@ -32,7 +32,7 @@ from torch import Tensor
 
 from deltaflow.commands.training_on_samples import train_on_samples
 from deltaflow.config.composition.runs import list_of_overrides
-from deltaflow.data import Samples, finite, number_columns
+from deltaflow.data import Samples, number_columns, require_finite
 from deltaflow.system.errors import UserError
 
 __all__ = ["FlowClassifier", "FlowRegressor"]
@@ -135,7 +135,7 @@ class _FlowEstimator(BaseEstimator):  # type: ignore[misc]  # untyped there
         """The mean over networks of :meth:`Ensemble.forward`, ``[n_rows, n_values]``."""
         check_is_fitted(self)
         features = np.array(validate_data(self, X, dtype=np.float64, reset=False))
-        return self.run_.ensemble.values(finite(features, "features")).mean(0)
+        return self.run_.ensemble.values(require_finite(features, "features")).mean(0)
 
 
 def _has_probabilities(estimator: "FlowClassifier") -> bool:

@@ -154,11 +154,11 @@ def natural_order(path: Path) -> tuple[tuple[tuple[int, int, str], ...], ...]:
     )
 
 
-def finite(value: object) -> float | None:
+def finite_or_none(value: object) -> float | None:
     """A value as a finite float of moderate size; ``None`` for any other value.
 
-    >>> finite(2), finite(None), finite("2"), finite(float("nan")), finite(10**400)
-    (2.0, None, None, None, None)
+    >>> [finite_or_none(value) for value in (2, None, "2", float("nan"), 10**400)]
+    [2.0, None, None, None, None]
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from deltaflow.comparison.collection import CollectedRun, finite, relative_path
+from deltaflow.comparison.collection import CollectedRun, finite_or_none, relative_path
 from deltaflow.comparison.configurations.configuration import Configuration, Value, text
 from deltaflow.comparison.configurations.grouped_runs import GroupedRuns
 from deltaflow.records import Replica, Schema, parquet_bytes, runs_schema
@@ -94,8 +94,8 @@ def _rows(
         "status": run.status,
         "reason": run.reason,
         "overrides": shlex.join(run.summary.overrides),
-        "predicted_decay_rate": finite(theory and theory.decay_rate),
-        "theory_error": finite(theory and theory.theory_error),
+        "predicted_decay_rate": finite_or_none(theory and theory.decay_rate),
+        "theory_error": finite_or_none(theory and theory.theory_error),
         "verdict": verdicts[0].kind if verdicts else None,
         "wall_seconds": run.summary.wall_seconds,
     } | _axes(one, schema)
@@ -106,7 +106,7 @@ def _rows(
         found = {f"{prefix}{key}": value for prefix, part in _PARTS.items()
                  for key, value in replica.numbers(part).items()}  # fmt: skip
         known = found.keys() & schema.quantities  # records are not trusted to name columns
-        numbers = {name: finite(found[name]) for name in known}
+        numbers = {name: finite_or_none(found[name]) for name in known}
         if replica.has_diverged:
             units = {}
         shares = {f"{name}_end": value for name, value in units.items()}

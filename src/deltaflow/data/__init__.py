@@ -12,7 +12,7 @@ from deltaflow.data.columns import Column, Kind, Reading
 from deltaflow.data.files.delimited import Texts
 from deltaflow.data.preprocessing import FoldStatistics, Preprocessing, encode, folds_of
 from deltaflow.data.replicas import ReplicaData
-from deltaflow.data.samples import Samples, finite, number_columns
+from deltaflow.data.samples import Samples, number_columns, require_finite
 from deltaflow.data.unseen import Table, Unseen, read_unseen
 
 __all__ = [
@@ -29,9 +29,9 @@ __all__ = [
     "TrainingBatches",
     "Unseen",
     "encode",
-    "finite",
     "folds_of",
     "number_columns",
     "read_unseen",
+    "require_finite",
     "sources",
 ]

@@ -127,7 +127,7 @@ def number_columns(names: Iterable[str]) -> tuple[Column, ...]:
     return tuple(Column(name, Kind.NUMBER, 1) for name in names)
 
 
-def finite(numbers: Array, what: str) -> Array:
+def require_finite(numbers: Array, what: str) -> Array:
     """Return a matrix whose numbers are all finite in single precision.
 
     Args:
@@ -154,7 +154,7 @@ def _matrix(values: Any, n_rows: int, what: str) -> Array:
             f"Features and targets must be matrices of as many rows. Found the shape "
             f"{matrix.shape} for {n_rows} rows. Give each sample one row."
         )
-    return finite(matrix, what)
+    return require_finite(matrix, what)
 
 
 def _numbers(values: Any) -> Array:

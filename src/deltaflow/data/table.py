@@ -40,7 +40,7 @@ from deltaflow.data.tables.problems import (
     Problem,
     ProblemKind,
     UnusableColumnError,
-    describe,
+    message_with_override,
 )
 from deltaflow.data.tables.selection import Selection, select
 from deltaflow.data.tables.suspicious_values import outliers, row_numbers, spellings
@@ -171,7 +171,7 @@ def _read(
             except UnusableColumnError as error:
                 problems.append(error.problem)
     if problems:
-        raise UserError(describe(problems, selection))
+        raise UserError(message_with_override(problems, selection))
     if file.separator is not None:
         contents = {name: found.content for name, found in read.items()}
         refuse_data_for_header(file.path, file.names, contents)
@@ -227,7 +227,7 @@ def _warn(columns: Sequence[Column], samples: Samples, selection: Selection) -> 
     for problems in ([] if is_curve else row_numbers(names, numbers), far, alike):
         if problems:
             found = [replace(p, row=_file_row(samples, p.row)) for p in problems[:MAX_PROBLEMS]]
-            warnings.warn(describe(found, selection), stacklevel=3)
+            warnings.warn(message_with_override(found, selection), stacklevel=3)
 
 
 def _file_row(samples: Samples, row: int | None) -> int | None:

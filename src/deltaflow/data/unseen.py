@@ -21,7 +21,7 @@ from deltaflow.data.tables.problems import (
     Problem,
     ProblemKind,
     UnusableColumnError,
-    listed,
+    message_of,
 )
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, listing, literal
@@ -82,7 +82,7 @@ def read_unseen(table: Table, preprocessing: Preprocessing) -> Unseen:
         except UnusableColumnError as error:
             problems.append(error.problem)
     if problems:
-        raise UserError(listed(problems[:MAX_PROBLEMS], where))
+        raise UserError(message_of(problems[:MAX_PROBLEMS], where))
     n_rows, n_inputs = len(contents[0][1]), sum(column.n_inputs for column in used)
     require_memory(
         8 * n_rows * n_inputs, "The table", f"{n_rows} rows of {where}", "Use fewer rows."

@@ -13,12 +13,12 @@ from deltaflow.config import limits
 from deltaflow.config.hyperparameters import varied
 from deltaflow.experiment.building import assembly, builders
 from deltaflow.experiment.building.trainer import device_name
-from deltaflow.experiment.checkpoints.archive import Progress
+from deltaflow.experiment.checkpoints.archive import CheckpointProgress
 from deltaflow.experiment.checkpoints.networks import trained_networks
 from deltaflow.experiment.checkpoints.resumption import keep_rows, take_directory
 from deltaflow.experiment.failure import ending_of
 from deltaflow.experiment.planning.plan import RunPlan, write_settings
-from deltaflow.experiment.results.evaluation import evaluate_network, recorded
+from deltaflow.experiment.results.evaluation import evaluate_network, summary_field
 from deltaflow.experiment.results.result import Run
 from deltaflow.experiment.results.summary import summarize
 from deltaflow.records import LAYERS, METRICS, Recording, TableWriter, read_table
@@ -61,7 +61,7 @@ class ActiveRun:
     loggers: list[Logger] = field(init=False)
     tables: list[TableWriter] = field(init=False)
     copies: Mapping[int, int] = field(init=False)
-    progress: Progress | None = field(init=False, default=None)
+    progress: CheckpointProgress | None = field(init=False, default=None)
 
     @classmethod
     def begin(cls, plan: RunPlan) -> "ActiveRun":
@@ -220,7 +220,7 @@ class ActiveRun:
         finite = [i for i, r in enumerate(records.summary.replicas) if not r.has_diverged]
         network, objective = self.module.network.eval(), self.module.objective
         predictions = evaluate_network(self.data, network, objective, finite)
-        records.note(recorded(predictions))
+        records.note(summary_field(predictions))
         return Run(directory, records.summary, layers, metrics, kept, predictions)
 
     def end(self, result: Run, drawn: Future[bytes] | None = None) -> None:

@@ -41,7 +41,7 @@ class LayerProfile:
 
 
 @dataclass(frozen=True)
-class MeasuredStep:
+class DrawnStep:
     """The values of one measured step that figures draw.
 
     Attributes:
@@ -71,8 +71,8 @@ class LayerHistory:
 
     def __init__(self) -> None:
         self.steps: list[tuple[int, Array]] = []
-        self.first: MeasuredStep | None = None
-        self.last: MeasuredStep | None = None
+        self.first: DrawnStep | None = None
+        self.last: DrawnStep | None = None
         self._kept: list[pl.DataFrame] = []
 
     def append(self, frame: pl.DataFrame) -> None:
@@ -164,7 +164,7 @@ class History:
             self.losses.append(float(finite.mean()) if len(finite) else math.nan)
 
 
-def _measured(rows: pl.DataFrame) -> MeasuredStep:
+def _measured(rows: pl.DataFrame) -> DrawnStep:
     """The values of one step that figures draw."""
     depth = rows["layer"].n_unique()
 
@@ -182,4 +182,4 @@ def _measured(rows: pl.DataFrame) -> MeasuredStep:
         return LayerProfile(*mean_with_band(logs), logs, mean(f"predicted_{name}"), spread)
 
     shares = {name: share for name in SHARES if (share := mean(name)) is not None}
-    return MeasuredStep(rows["step"][0], {name: profile(name) for name in PROFILES}, shares)
+    return DrawnStep(rows["step"][0], {name: profile(name) for name in PROFILES}, shares)

@@ -42,8 +42,8 @@ from deltaflow.theory.fixed_points.fixed_point import TRAINABLE, FixedPoint, bas
 from deltaflow.theory.fixed_points.phase_diagram import PhaseDiagram, phase_diagram
 from deltaflow.theory.graphs import (
     Graph,
+    GraphPrediction,
     NoTheoryError,
-    Profile,
     propagate,
     read_graph,
     symbolic_trace,
@@ -62,11 +62,11 @@ __all__ = [
     "FiniteWidth",
     "FixedPoint",
     "Graph",
+    "GraphPrediction",
     "Moments",
     "NoTheoryError",
     "PhaseDiagram",
     "Prediction",
-    "Profile",
     "Theory",
     "basins",
     "edge_of_chaos",

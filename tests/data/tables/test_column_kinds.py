@@ -10,7 +10,7 @@ from deltaflow.data.columns import Kind
 from deltaflow.data.files.delimited import Texts
 from deltaflow.data.tables import column_kinds
 from deltaflow.data.tables.column_kinds import read_column, refuse_identifiers
-from deltaflow.data.tables.problems import UnusableColumnError, describe
+from deltaflow.data.tables.problems import UnusableColumnError, message_with_override
 from deltaflow.data.tables.selection import Selection
 
 POINT = (".", ".")
@@ -31,7 +31,7 @@ def read(values, signs=POINT, target="y"):
         found.refuse_gaps("x")
     except UnusableColumnError as error:
         selection = dataclasses.replace(SELECTION, targets=(target,))
-        raise ValueError(describe([error.problem], selection)) from None
+        raise ValueError(message_with_override([error.problem], selection)) from None
     return found.kind, rows(found.content)
 
 
@@ -45,7 +45,7 @@ def refuse(names, selection=SELECTION):
     try:
         refuse_identifiers("x", texts.values, texts.codes)
     except UnusableColumnError as error:
-        raise ValueError(describe([error.problem], selection)) from None
+        raise ValueError(message_with_override([error.problem], selection)) from None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from deltaflow.comparison.collection import CollectedRun, finite
+from deltaflow.comparison.collection import CollectedRun, finite_or_none
 from deltaflow.comparison.results import repeats, rows_judged
 from deltaflow.comparison.statistics.repeats import Repeats
 from deltaflow.records import STATUSES, Replica
@@ -138,7 +138,9 @@ class Configuration:
             for verdict in self.runs[number].summary.verdicts
             if verdict.kind == FAILED_SEEDS
         ]
-        unlearnt = sum(int(finite(verdict.numbers.get("n_failed")) or 0) for verdict in verdicts)
+        unlearnt = sum(
+            int(finite_or_none(verdict.numbers.get("n_failed")) or 0) for verdict in verdicts
+        )
         return len(self.diverged) + len(self.failed) + min(unlearnt, completed)
 
     @property
@@ -172,7 +174,7 @@ class Configuration:
             seed: value
             for seed, replica in self.replicas.items()
             if replica.counts(name)
-            and (value := finite(replica.numbers(part).get(name))) is not None
+            and (value := finite_or_none(replica.numbers(part).get(name))) is not None
         }
 
 
@@ -222,7 +224,7 @@ def read_value(typed: str) -> str | float:
             number = kind(typed)
         except ValueError:
             continue
-        if finite(number) is not None:
+        if finite_or_none(number) is not None:
             return number
     quoted = len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\""
     return typed[1:-1] if quoted else typed

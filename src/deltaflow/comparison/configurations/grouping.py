@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from deltaflow.comparison.collection import CollectedRun, finite
+from deltaflow.comparison.collection import CollectedRun, finite_or_none
 from deltaflow.comparison.configurations.configuration import (
     ENDED,
     Axis,
@@ -143,7 +143,7 @@ def _value(run: CollectedRun, typed: Mapping[str, str], name: str) -> Value:
     known = run.summary.hyperparameters
     if name in known and not (known[name] is None and name in typed):
         value = known[name]
-        if finite(value) is not None:
+        if finite_or_none(value) is not None:
             return value  # a whole number stays one
         was_null = typed.get(name) == "null"  # then sizes that follow from depth do not count
         return "null" if value is None or was_null else str(value)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deltaflow.comparison.collection import finite, relative_path
+from deltaflow.comparison.collection import finite_or_none, relative_path
 from deltaflow.comparison.command_lines import run_command
 from deltaflow.comparison.configurations.configuration import Configuration, Value
 from deltaflow.comparison.configurations.grouped_runs import GroupedRuns
@@ -158,9 +158,9 @@ def _numbers(grouped: GroupedRuns, one: Configuration) -> dict[str, Interval]:
     }
     theories = [run.summary.theory for run in one.runs.values() if run.summary.theory]
     found["predicted_decay_rate"] = _mean(
-        [finite(theory.decay_rate) for theory in theories], FACTOR
+        [finite_or_none(theory.decay_rate) for theory in theories], FACTOR
     )
-    found["theory_error"] = _mean([finite(theory.theory_error) for theory in theories])
+    found["theory_error"] = _mean([finite_or_none(theory.theory_error) for theory in theories])
     units = {
         seed: grouped.tables.units.get((number, seed), {})
         for seed, number in one.sources.items()

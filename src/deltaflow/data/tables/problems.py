@@ -126,17 +126,17 @@ def cell(column: str, row: int | None = None) -> str:
     return f"column `{brief(column)}`{place}"
 
 
-def describe(problems: Sequence[Problem], selection: Selection) -> str:
+def message_with_override(problems: Sequence[Problem], selection: Selection) -> str:
     """Write one message with the problems of a table, and the override that solves them.
 
     Args:
         problems: the problems, one to ``MAX_PROBLEMS``.
         selection: the selection of columns.
     """
-    return listed(problems, selection.path, " and ".join(_overrides(problems, selection)))
+    return message_of(problems, selection.path, " and ".join(_overrides(problems, selection)))
 
 
-def listed(problems: Sequence[Problem], path: str, settled: str = "") -> str:
+def message_of(problems: Sequence[Problem], path: str, settled: str = "") -> str:
     """Write one message with the problems of a table.
 
     Args:

@@ -9,7 +9,7 @@ from deltaflow.data.columns import Array, Kind
 from deltaflow.data.tables.column_kinds import classes, refuse_identifiers
 from deltaflow.data.tables.contents import ReadColumn
 from deltaflow.data.tables.parsing import value_text
-from deltaflow.data.tables.problems import UnusableColumnError, cell, describe
+from deltaflow.data.tables.problems import UnusableColumnError, cell, message_with_override
 from deltaflow.data.tables.selection import Selection
 from deltaflow.nn.task import Classification, Regression, Task
 from deltaflow.system.errors import UserError
@@ -93,7 +93,7 @@ def _is_classification(
     try:
         refuse_identifiers(target, values, codes)
     except UnusableColumnError as error:
-        raise UserError(describe([error.problem], selection)) from None
+        raise UserError(message_with_override([error.problem], selection)) from None
     return True
 
 

@@ -20,7 +20,7 @@ from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfil
 from omegaconf import DictConfig
 
 from deltaflow.data import ReplicaData
-from deltaflow.experiment.checkpoints.archive import Progress
+from deltaflow.experiment.checkpoints.archive import CheckpointProgress
 from deltaflow.experiment.checkpoints.storage import Storage
 from deltaflow.nn.network import FullyConnected
 from deltaflow.system.errors import UserError
@@ -81,7 +81,7 @@ def configured_threads(
     config: DictConfig,
     module: StackedModule,
     data: ReplicaData,
-    progress: Progress | None = None,
+    progress: CheckpointProgress | None = None,
 ) -> Iterator[None]:
     """Set the number of threads for a training, and restore PyTorch's number at the end.
 

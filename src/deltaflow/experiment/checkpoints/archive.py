@@ -72,7 +72,7 @@ def read_archive(directory: Path, decode: Callable[[Any, int], Read]) -> Read | 
 
 
 @dataclass(frozen=True)
-class Progress:
+class CheckpointProgress:
     """How far the training of a checkpoint has come.
 
     Attributes:
@@ -88,7 +88,7 @@ class Progress:
     threads: int | None = None
 
 
-def read_progress(directory: Path) -> Progress | None:
+def read_progress(directory: Path) -> CheckpointProgress | None:
     """Read how far a run has come; ``None`` if it has no checkpoint.
 
     Raises:
@@ -97,14 +97,14 @@ def read_progress(directory: Path) -> Progress | None:
     return read_archive(directory, lambda content, _: _progress(content))
 
 
-def _progress(content: Any) -> Progress:
+def _progress(content: Any) -> CheckpointProgress:
     needed = ("state_dict", "optimizer_states", "lr_schedulers")
     if missing := [name for name in needed if name not in content]:
         raise ValueError(f"it has no `{missing[0]}`, and can only be looked at")
     found = [content["state_dict"].get(name) for name in ("diverged_at", "ended_at")]
     ended = [step >= 0 for step in found if isinstance(step, Tensor)]
     has_ended = len(ended) == len(found) and bool((ended[0] | ended[1]).all())
-    return replace(decoded(Progress, content), has_ended=has_ended)
+    return replace(decoded(CheckpointProgress, content), has_ended=has_ended)
 
 
 def _check_content(file: BinaryIO, size: int) -> None:

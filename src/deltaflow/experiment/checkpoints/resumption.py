@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 from deltaflow.config.names import resume_command
-from deltaflow.experiment.checkpoints.archive import Progress, read_progress
+from deltaflow.experiment.checkpoints.archive import CheckpointProgress, read_progress
 from deltaflow.experiment.planning.plan import RunPlan, first_summary_of
 from deltaflow.records import Recording, TableWriter
 from deltaflow.system.errors import UserError
@@ -41,7 +41,7 @@ def take_directory(plan: RunPlan) -> Recording:
 
 def keep_rows(
     directory: Path, tables: Sequence[TableWriter], loggers: Sequence[Logger]
-) -> Progress | None:
+) -> CheckpointProgress | None:
     """Drop the rows that were recorded after the last checkpoint.
 
     Args:

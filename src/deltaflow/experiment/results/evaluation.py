@@ -51,7 +51,7 @@ def evaluate_network(
     return _evaluate_numbers(data, network, objective, task, replicas)
 
 
-def recorded(predictions: ClassPredictions | NumberPredictions | None) -> dict[str, Any]:
+def summary_field(predictions: ClassPredictions | NumberPredictions | None) -> dict[str, Any]:
     """The field ``confusion`` or ``fit`` of the summary, by name; no field without predictions."""
     match predictions:
         case ClassPredictions(part, classes, confusion):

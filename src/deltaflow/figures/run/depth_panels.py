@@ -35,7 +35,7 @@ def draw_profile(
     """
     layers = with_common_end(layers)
     logs = logarithms(layers, quantity)
-    for moment, step, look in moments(layers):
+    for moment, step, look in first_and_last_looks(layers):
         rows = logs.filter(pl.col("step") == step)
         grid = rows.pivot("layer", index="seed", values="log").drop("seed")
         x = sorted(int(name) for name in grid.columns)
@@ -57,7 +57,7 @@ def draw_shares(axes: Axes, layers: pl.DataFrame) -> None:
     """Draw the shares of saturated, inactive and dead units by layer."""
     layers = with_common_end(layers)
     names = [name for name in SHARES if layers[name].count()]
-    for moment, step, look in moments(layers):
+    for moment, step, look in first_and_last_looks(layers):
         rows = layers.filter(pl.col("step") == step).group_by("layer").agg(
             pl.col(name).fill_nan(None).mean() for name in names
         ).sort("layer")  # fmt: skip
@@ -74,7 +74,7 @@ def draw_shares(axes: Axes, layers: pl.DataFrame) -> None:
     _frame(axes, layers, title, missing="φ neither saturates nor is flat")
 
 
-def moments(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
+def first_and_last_looks(layers: pl.DataFrame) -> list[tuple[str, int, dict[str, Any]]]:
     """Name, step and line style of the start, and of the end if it is another step."""
     first, last = first_and_last(layers)
     size = 4.5 if layers["layer"].n_unique() <= 20 else 2.5
@@ -104,7 +104,7 @@ def whole_numbers(lowest: int, highest: int, most: int = 12) -> FixedLocator:
 def _note_zeros(axes: Axes, logs: pl.DataFrame) -> None:
     """Write how many seeds have the value 0 in some layer; they are not in the mean logarithm."""
     notes = []
-    for moment, step, _ in moments(logs):
+    for moment, step, _ in first_and_last_looks(logs):
         layers = logs.filter(pl.col("step") == step).group_by("layer")
         counted = layers.agg(pl.col("zero").sum(), n=pl.len())
         n_zero, n = (int(counted[name].max() or 0) for name in ("zero", "n"))  # type: ignore[arg-type]

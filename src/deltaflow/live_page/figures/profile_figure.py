@@ -13,7 +13,7 @@ from deltaflow.live_page.figures.looks import (
     legend_above,
     restyle,
 )
-from deltaflow.live_page.history import MeasuredStep
+from deltaflow.live_page.history import DrawnStep
 from deltaflow.theory import Array
 
 _QUANTITIES = {
@@ -71,7 +71,7 @@ class ProfileFigure:
         self._say(name, ", as theory predicts it")
         fit_powers(self.figure, (0.5, len(line) + 1.5), line)
 
-    def show(self, name: str, first: MeasuredStep, last: MeasuredStep) -> None:
+    def show(self, name: str, first: DrawnStep, last: DrawnStep) -> None:
         """Show the measured values of a quantity, with theory."""
         now, start = last.profiles[name], first.profiles[name]
         x = np.arange(1, len(now.mean) + 1)

@@ -25,7 +25,7 @@ from deltaflow.live_page.figures.looks import (
     legend_above,
     restyle,
 )
-from deltaflow.live_page.history import History, MeasuredStep
+from deltaflow.live_page.history import DrawnStep, History
 
 _MAX_COLUMNS = 240  # columns of the heatmap, or points of a curve
 _MAX_TICKS = 4  # tick labels beside a curve
@@ -172,7 +172,7 @@ class SharesFigure:
         """Show nothing."""
         empty(*self.sources.values())
 
-    def show(self, last: MeasuredStep) -> None:
+    def show(self, last: DrawnStep) -> None:
         """Show the shares of one step."""
         for (name, source), item in zip(
             self.sources.items(), self.figure.legend.items, strict=True

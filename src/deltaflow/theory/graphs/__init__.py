@@ -18,13 +18,13 @@ with a factor per sample. δ takes the same way back.
 """
 
 from deltaflow.theory.graphs.operations import Graph, NoTheoryError
-from deltaflow.theory.graphs.propagation import Profile, propagate
+from deltaflow.theory.graphs.propagation import GraphPrediction, propagate
 from deltaflow.theory.graphs.tracing import read_graph, symbolic_trace, trace
 
 __all__ = [
     "Graph",
+    "GraphPrediction",
     "NoTheoryError",
-    "Profile",
     "propagate",
     "read_graph",
     "symbolic_trace",

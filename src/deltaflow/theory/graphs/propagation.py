@@ -26,7 +26,7 @@ from deltaflow.theory.graphs.signals import Field, Signal, diagonal, outer
 
 
 @dataclass(frozen=True)
-class Profile:
+class GraphPrediction:
     """The prediction for the linear layers of a graph, in order.
 
     Attributes:
@@ -57,7 +57,7 @@ class Profile:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # signals may diverge
-def propagate(graph: Graph) -> Profile:
+def propagate(graph: Graph) -> GraphPrediction:
     """Predict the profile of a graph.
 
     Raises:
@@ -105,7 +105,7 @@ def propagate(graph: Graph) -> Profile:
     def rows(matrices: list[Array]) -> Array:
         return np.stack([diagonal(matrix) for matrix in matrices])
 
-    return Profile(
+    return GraphPrediction(
         tuple(op.name for _, op in layers),
         tuple(op.units for _, op in layers),
         rows([fields[n].covariance for n, _ in layers]),
