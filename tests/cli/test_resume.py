@@ -62,6 +62,15 @@ def test_runs_with_references_and_loggers_are_known_again(tmp_path, monkeypatch,
     assert len(runs_in(tmp_path)) == 2
 
 
+def test_the_name_of_a_run_goes_on_as_a_shell_completes_it(tmp_path, monkeypatch, capfd):
+    name = "outputs/2026_path=my,depth=5"
+    assert type_in(monkeypatch, tmp_path, *SHORT, f"hydra.run.dir='{name}'") == 0
+    end(tmp_path / name, "interrupted")
+    assert type_in(monkeypatch, tmp_path, f"resume={name}") == 0
+    assert read_summary(tmp_path / name).status == "completed"
+    assert "deltaflow:" not in capfd.readouterr().err
+
+
 @pytest.mark.slow
 def test_what_is_finished_stays_as_it_is(deltaflow, tmp_path):
     first = deltaflow(*FRESH)

@@ -1,10 +1,18 @@
 import shlex
 
+import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from deltaflow.config.names import axes, resume_override, slug, sweep_directory, unique_name
+from deltaflow.config.names import (
+    axes,
+    resume_override,
+    slug,
+    sweep_directory,
+    unique_name,
+    with_quoted_paths,
+)
 
 
 @settings(derandomize=True, deadline=None)
@@ -67,3 +75,23 @@ def test_what_to_type_to_go_on_is_understood_by_the_shell_and_by_hydra(directory
 
 def test_names_differ_even_within_one_process_and_second():
     assert len({unique_name() for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    "name", ["a=b,c", "(1) é.csv", 'say "so".csv', "it's.csv", "~", "{a: b}", "[a]", "two  spaces"]
+)
+def test_a_path_that_exists_is_one_text_as_it_stands(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    typed = [f"resume={name}", f"+sweep.resume=./{name}", f"data.path={tmp_path / name}"]
+    assert with_quoted_paths(typed) == typed
+    (tmp_path / name).touch()
+    parsed = OverridesParser.create().parse_overrides(with_quoted_paths(typed))
+    assert [one.value() for one in parsed] == [name, f"./{name}", str(tmp_path / name)]
+
+
+def test_what_is_no_path_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "relu,tanh").touch()
+    (tmp_path / "my.csv").touch()
+    typed = ["activation=relu,tanh", "data.path=my.csv", "data.path='my.csv'", "-m", "resume="]
+    assert with_quoted_paths(typed) == typed

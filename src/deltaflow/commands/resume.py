@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from deltaflow.config.names import named_classes, quoted
+from deltaflow.config.names import named_classes, quoted, with_quoted_paths
 from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import literal
 
@@ -14,22 +14,23 @@ _RESUME = re.compile(r"resume=.")
 
 
 def with_settings_of_run(arguments: Sequence[str]) -> list[str]:
-    """Add the recorded overrides of a run to the arguments that resume it.
+    """Add the recorded overrides of a run to the arguments that resume it; put paths into quotes.
 
     Classes that a directory names are never built, so they must be typed again.
 
     Args:
-        arguments: flags and overrides; without ``resume=…`` they are returned unchanged.
+        arguments: flags and overrides; without ``resume=…`` none is added.
 
     Raises:
         ValueError: if there is no run, or it needs a class of the user that is not typed.
     """
+    arguments = with_quoted_paths(arguments)
     places = [k for k, argument in enumerate(arguments) if _RESUME.match(argument)]
     if len(places) != 1 or {"-m", "--multirun"} & set(arguments):
-        return list(arguments)
+        return arguments
     (parsed,) = OverridesParser.create().parse_overrides([arguments[places[0]]])
     if parsed.is_sweep_override() or not isinstance(parsed.value(), str):
-        return list(arguments)
+        return arguments
     directory = Path(str(parsed.value()))
     from deltaflow.comparison.collection import named_run  # polars is slow to import
 
@@ -42,4 +43,5 @@ def with_settings_of_run(arguments: Sequence[str]) -> list[str]:
         )
     where = quoted(str(directory.absolute()))
     before, after = arguments[: places[0]], arguments[places[0] + 1 :]
-    return [*before, f"resume={where}", f"hydra.run.dir={where}", *recorded, *after]
+    own = [f"resume={where}", f"hydra.run.dir={where}", *with_quoted_paths(recorded)]
+    return [*before, *own, *after]

@@ -1,5 +1,6 @@
 """The names of run and sweep directories, which are readable and unique."""
 
+import os
 import re
 import secrets
 import shlex
@@ -13,6 +14,8 @@ from deltaflow.config.hyperparameters import swept
 SLUG_BYTES = 80  # file systems allow 255 bytes, and other parts of a name are added
 SLUG = re.compile(r"[0-9]{1,9}(_[A-Za-z0-9_.=,+-]{0,80})?")
 """Matches the names that `slug` makes, and a few more."""
+_PATHS = ("resume", "sweep.resume", "data.path")
+_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")  # a text that needs no quotes
 _CLASS = re.compile(r"_target_\b|^[+~]*hydra\b")
 
 
@@ -96,7 +99,7 @@ def resume_override(sweep: str, key: str = "sweep.resume") -> str:
     ('sweep.resume=outputs/sweep_2026', '\'sweep.resume="a, b"\'')
     """
     plain = f"{key}={sweep}"
-    if re.fullmatch(r"[A-Za-z0-9_./+-]+", sweep):
+    if _PLAIN.fullmatch(sweep):
         (override,) = OverridesParser.create().parse_overrides([plain])
         if override.value() == sweep:  # names such as null, FALSE or 007 need quotes
             return plain
@@ -107,6 +110,21 @@ def quoted(text: str) -> str:
     """A text in quotes that Hydra's override grammar accepts."""
     escaped = re.sub(r'(\\*)"', r"\1\1\"", text)
     return f'"{escaped}"'
+
+
+def with_quoted_paths(overrides: Sequence[str]) -> list[str]:
+    """Put the paths of existing files and directories into quotes, where the grammar needs some.
+
+    Names of run directories have equals signs and commas, and file names have letters of any
+    alphabet. Typed as a shell completes them, they would not be read as one text.
+    """
+    found = []
+    for override in overrides:
+        key, sign, value = override.partition("=")
+        is_path = sign and key.lstrip("+") in _PATHS and os.path.lexists(value)
+        is_plain = _PLAIN.fullmatch(value) is not None
+        found.append(f"{key}={quoted(value)}" if is_path and not is_plain else override)
+    return found
 
 
 def _key(override: str) -> str:

@@ -25,7 +25,7 @@ from omegaconf.errors import ValidationError
 
 from deltaflow.config.arguments import as_typed
 from deltaflow.config.composition.value_overrides import compose_by_choices
-from deltaflow.config.names import axes, slug, sweep_directory, unique_name
+from deltaflow.config.names import axes, slug, sweep_directory, unique_name, with_quoted_paths
 from deltaflow.config.options import config_directory
 from deltaflow.config.schema import RunConfig
 from deltaflow.system.errors import UserError
@@ -62,7 +62,7 @@ def compose_run(
         ValueError: for an override that is too long, or if ``config_dir`` is no folder.
     """
     refuse_long(overrides)
-    given = overrides
+    given = overrides = with_quoted_paths(overrides)
     if config_dir is not None:
         if not config_dir.is_dir():
             raise UserError(
