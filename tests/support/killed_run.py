@@ -2,9 +2,10 @@
 
 ``python tests/support/killed_run.py 50`` kills a run fifty times, ``… 50 150 sweep`` the runs of a
 stack, each process within 150 changes of its files, and ``… 50 150 folds`` one with
-folds and early stopping. ``PYTHONPATH=scripts … 20 1000 benchmark`` kills the benchmark's sweep of
+folds and early stopping. ``PYTHONPATH=scripts … 20 0 benchmark`` kills the benchmark's sweep of
 48 runs exactly twenty times, by turns at a moment of the clock and before a change of a file, and
-a fifth of the times while it writes its report.
+a fifth of the times while it writes its report. Its moments are shares of what an undisturbed sweep
+takes for the runs that are left, so that kills fall within the sweep until the last.
 """
 
 import os
@@ -99,8 +100,9 @@ def kill_everywhere(
     directory: Path,
     n_kills: int,
     seed: int,
+    n_runs: int,
     changes: int,
-    longest: float,
+    length: float,
 ) -> int:
     """Train a sweep, killed so many times and no less; say where each kill came.
 
@@ -109,19 +111,23 @@ def kill_everywhere(
         directory: of the sweep.
         n_kills: of them a fifth in the report, where each process of a finished sweep comes.
         seed: of the moments.
-        changes: of files, that a process may make at most before it is killed.
-        longest: seconds that a process may have at most before it is killed.
+        n_runs: of the sweep.
+        changes: of files, that an undisturbed sweep makes.
+        length: seconds that an undisturbed sweep takes.
     """
     draw, done, began = random.Random(seed), 0, time.monotonic()
+    n_within = n_kills - n_kills // 5
     while done < n_kills:
-        trap, seconds, n = None, None, draw.randint(1, changes)
-        if n_kills - done <= n_kills // 5:
+        # of a sweep, that the next process may do: about as much is left for each kill to come
+        share = min(1.0, 2 / max(1, n_within - done)) * _unfinished(directory, n_runs)
+        trap, seconds, n = None, None, draw.randint(1, max(1, round(share * changes)))
+        if done >= n_within:
             n = draw.randint(1, _OF_REPORT)
             trap, said = partial(_in_report, n, str(directory)), f"change {n} of the report"
         elif done % 2:
             trap, said = partial(at_change, n, str(directory)), f"change {n}"
         else:
-            seconds = draw.uniform(0, longest)
+            seconds = draw.uniform(0, share * length)
             said = f"{seconds:.1f} s"
         if _is_killed(train, directory, trap, seconds):
             done += 1
@@ -184,6 +190,14 @@ def _in_report(n: int, directory: str) -> None:
     RankingCallback.on_multirun_end = trapped
 
 
+def _unfinished(sweep: Path, n_runs: int) -> float:
+    """The share of the runs that have not completed."""
+    from deltaflow.records import read_summary
+
+    summaries = [read_summary(path.parent) for path in sweep.glob("*/summary.json")]
+    return 1 - sum(one.status == "completed" for one in summaries) / n_runs
+
+
 def _state(sweep: Path) -> str:
     """What a sweep was doing: how its runs stand, and which training had come to its end."""
     from deltaflow.experiment.checkpoints.archive import read_progress
@@ -212,8 +226,9 @@ if __name__ == "__main__":
         if kind == "benchmark":
             began = time.monotonic()
             assert not _is_killed(train, whole)
-            longest = (time.monotonic() - began) / 2
-            n = kill_everywhere(train, killed, int(n_kills), 0, int(changes), longest)
+            length, n_runs = time.monotonic() - began, len(list(whole.glob("*/summary.json")))
+            made = 2 * len(list(whole.rglob("*")))  # each under another name at first
+            n = kill_everywhere(train, killed, int(n_kills), 0, n_runs, made, length)
         else:
             train(str(whole), go_on=False)
             n = kill_again_and_again(train, killed, int(n_kills), 0, int(changes))
