@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from running import blank_pictures
+from running import blank_pictures, read_once
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, here and in commands
 for _number, _usual in (
@@ -39,6 +39,13 @@ def _blank():
     with pytest.MonkeyPatch.context() as patch:
         blank_pictures(patch)
         yield patch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_compositions():
+    with pytest.MonkeyPatch.context() as patch:
+        read_once(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

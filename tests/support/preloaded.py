@@ -9,9 +9,11 @@ from importlib import import_module
 from pathlib import Path
 
 import PIL.Image
+import pytest
 import torch.library
 
 from deltaflow.config.composition.runs import compose_run
+from running import read_once
 
 for _name in (  # what a run or a sweep imports when it needs it
     "deltaflow.commands.hydra_job",
@@ -27,7 +29,6 @@ for _name in (  # what a run or a sweep imports when it needs it
     "plotly.offline",
     "polars._utils.parquet",
     "rich._emoji_codes",
-    "running",
     "sklearn.datasets.data",
     "sklearn.datasets.descr",
     "sklearn.model_selection",
@@ -38,6 +39,7 @@ for _name in (  # what a run or a sweep imports when it needs it
 ):
     import_module(_name)
 PIL.Image.preinit()
+read_once(pytest.MonkeyPatch())
 compose_run([], Path())
 for _finalizer in weakref.finalize._registry:  # torch's operators die with the process, unsorted
     if _finalizer.peek()[1] is torch.library._del_library:

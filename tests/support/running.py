@@ -3,19 +3,22 @@
 import io
 import math
 import os
+import pickle
 import pty
 import subprocess
 import sys
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
@@ -84,6 +87,28 @@ def blank_pictures(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("deltaflow.experiment.completion._ENOUGH", math.inf)  # by no other process
     for name in ("profiles", "heatmaps", "decay", "curves", "effects"):
         patch.setattr(f"deltaflow.figures.sweep_figures.{name}", _blank)
+
+
+def read_once(patch: pytest.MonkeyPatch) -> None:
+    """Let Hydra parse each file of conf/, and of its own, once, not in each composition."""
+    Plugins.instance()  # which registers them
+    for scheme, folder in (("file", str(CONF)), ("pkg", "hydra.conf")):
+        source = SourcesRegistry.instance().resolve(scheme)
+        patch.setattr(source, "load_config", _remembering(source.load_config, folder))
+
+
+def _remembering(load: Callable, folder: str) -> Callable:
+    known: dict[tuple[str, str], bytes] = {}
+
+    def load_config(source, config_path):
+        if source.path != folder:
+            return load(source, config_path)
+        key = source.provider, config_path
+        if key not in known:
+            known[key] = pickle.dumps(load(source, config_path))
+        return pickle.loads(known[key])
+
+    return load_config
 
 
 def compose_once(patch: pytest.MonkeyPatch) -> None:
