@@ -43,10 +43,6 @@ def start_second_process(
 ) -> Future[Any] | None:
     """Start the second process, which imports libraries while this process does, too.
 
-    Args:
-        sweep: the configuration of the sweep.
-        job_overrides: the overrides of each run.
-
     Returns:
         The future end of its imports; ``None`` if this process trains the sweep alone.
     """

@@ -201,11 +201,7 @@ class ActiveRun:
         )
 
     def compute_result(self, n_steps: int) -> Run:
-        """Evaluate the trained network, and add the result to the summary.
-
-        Args:
-            n_steps: number of updates.
-        """
+        """Evaluate the trained network, and add the result to the summary."""
         records, directory = self.records, self.plan.directory
         records.note({"n_steps": n_steps})
         records.close_tables()

@@ -30,9 +30,6 @@ _MULTIPLICATIONS = 10 * 60 * 2**32  # in ten minutes: what is lost if a stack is
 def stack_key(config: DictConfig) -> str | None:
     """A text that is equal for runs that can be trained as one stack.
 
-    Args:
-        config: the run's configuration.
-
     Returns:
         The key; ``None`` if the run must be trained alone, because it has callbacks, a profiler, or
         an optimizer that couples replicas or evaluates the loss several times per step.

@@ -12,9 +12,6 @@ from deltaflow.live_page.settings import PageSettings
 class BackgroundRun:
     """A run that is trained in another process and writes its records.
 
-    Args:
-        settings: settings of the run.
-
     Attributes:
         directory: directory of the records.
         status: message about the run.

@@ -42,14 +42,7 @@ _STYLES = {"healthy": "green", "partial": "cyan", "overfitting": "cyan"}
 
 
 def print_run(out: Console, directory: Path, summary: Summary, layers: pl.DataFrame) -> None:
-    """Show the gradient flow, the metrics, the verdicts and the paths of a run.
-
-    Args:
-        out: the console.
-        directory: the run directory.
-        summary: the run's summary.
-        layers: the layers table.
-    """
+    """Show the gradient flow, the metrics, the verdicts and the paths of a run."""
     if len(layers):
         out.print(_flow_table(out, without_diverged(layers, summary)))
         if said := _theory(summary):

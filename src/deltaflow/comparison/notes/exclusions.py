@@ -10,12 +10,7 @@ from deltaflow.system.wording import listed, many
 
 
 def exclusions(grouped: GroupedRuns, effects: Sequence[AxisEffects]) -> Iterator[str]:
-    """Sentences on what is not ranked, not averaged, or has no result.
-
-    Args:
-        grouped: the runs.
-        effects: the effects of the axes.
-    """
+    """Sentences on what is not ranked, not averaged, or has no result."""
     yield from _unranked(grouped)
     yield from _lost_seeds(grouped)
     yield from _effects(effects)

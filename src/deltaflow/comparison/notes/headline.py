@@ -16,13 +16,7 @@ _FINE = {"healthy", "partial", "overfitting"}
 
 
 def sweep_title(axes: Sequence[Axis], metric: Metric, data: Sequence[str]) -> str | None:
-    """The title of a sweep's report; ``None`` if nothing varies.
-
-    Args:
-        axes: the settings that vary.
-        metric: the metric of the ranking.
-        data: names of the data sets.
-    """
+    """The title of a sweep's report; ``None`` if nothing varies."""
     names = [axis.name.removeprefix("network.") for axis in axes]
     if not names:
         return None

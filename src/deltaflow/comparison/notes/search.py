@@ -8,12 +8,7 @@ from deltaflow.system.wording import listed, many
 
 
 def search_headline(search: SearchRecord, metric: Metric) -> list[str]:
-    """The headline of a search: its goal, its space and its best trial.
-
-    Args:
-        search: the record of the search.
-        metric: the metric of the ranking.
-    """
+    """The headline of a search: its goal, its space and its best trial."""
     done = search.n_completed + search.n_failed
     count = (
         many(done, "trial") if done >= search.n_trials else f"{done} of {search.n_trials} trials"
@@ -30,12 +25,7 @@ def search_headline(search: SearchRecord, metric: Metric) -> list[str]:
 
 
 def search_notes(search: SearchRecord, metric: Metric) -> Iterator[str]:
-    """Warnings on the results of a search.
-
-    Args:
-        search: the record of the search.
-        metric: the metric of the ranking.
-    """
+    """Warnings on the results of a search."""
     goal = _goal(search, metric)
     if metric.moment == "test" and not goal.endswith("/test"):
         yield (

@@ -19,12 +19,7 @@ _MAX_KEPT = 200  # configurations that are kept for `compose`, each about 0.3 MB
 
 
 class SweepComposer:
-    """Composes runs as Hydra's ``load_sweep_config`` does.
-
-    Args:
-        loader: Hydra's config loader.
-        sweep: configuration of the sweep.
-    """
+    """Composes runs as Hydra's ``load_sweep_config`` does."""
 
     def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
         self.loader = loader
@@ -46,9 +41,6 @@ class SweepComposer:
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Compose the configuration of a run, which the caller may change.
-
-        Args:
-            overrides: overrides of the run.
 
         Raises:
             hydra.errors.HydraException: for overrides that the command line would refuse.

@@ -31,11 +31,6 @@ Launch = Callable[[Sequence[Sequence[str]], int], Sequence[JobReturn]]
 class Search:
     """A search in the directory of a sweep.
 
-    Args:
-        settings: the settings of the search.
-        space: the settings that vary.
-        sweep: the configuration of the sweep.
-
     Raises:
         ValueError: if Optuna is not installed, or the study cannot be read or has another goal.
     """

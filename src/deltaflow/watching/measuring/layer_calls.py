@@ -85,12 +85,7 @@ class LayerStep:
             self.gradient = layer.units(weight.grad.detach().clone())
 
     def noise(self, layer: WatchedLayer, values: Mapping[str, float]) -> dict[str, float]:
-        """The columns of gradient noise; empty if per-sample gradients are not known.
-
-        Args:
-            layer: the layer.
-            values: the layer's other columns.
-        """
+        """The columns of gradient noise; empty if per-sample gradients are not known."""
         if not {"weight_grad_norm", "sample_grad_rms"} <= {*values} or self.n_backward != 1:
             return {}
         n, rms = self.calls[0].n_samples, values["sample_grad_rms"]

@@ -21,10 +21,6 @@ class ModelTheory:
 
     A copy that shares the weights is traced, so the model does not change.
 
-    Args:
-        model: the model.
-        layers: its measured layers.
-
     Attributes:
         nothing: why there is no prediction; ``None`` if there is one.
     """
@@ -76,11 +72,7 @@ class ModelTheory:
         self._twin = self._traced = None
 
     def record(self, table: pl.DataFrame) -> dict[str, Any]:
-        """The field ``theory`` of the summary.
-
-        Args:
-            table: the layers table.
-        """
+        """The field ``theory`` of the summary."""
         unknown: dict[str, Any] = {field.name: None for field in fields(TheorySummary)}
         return unknown | theory_fit(table) | {"nothing": self.nothing}
 
