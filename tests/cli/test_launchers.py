@@ -42,10 +42,18 @@ def launcher(request) -> str:
     return str(request.param)
 
 
-def _train(folder: Path, *arguments: str) -> Command:
-    """A command that has ended; the workers of launchers find what is in its folder."""
+def _of_workers(folder: Path) -> dict[str, str]:
+    """Variables by which workers find what is in a folder, and look for no garbage in imports."""
+    (folder / "sitecustomize.py").write_text(
+        "import atexit, gc; gc.disable(); atexit.register(gc.freeze)"
+    )
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = start(arguments, folder, environment={"PYTHONPATH": path})
+    return {"PYTHONPATH": path}
+
+
+def _train(folder: Path, *arguments: str) -> Command:
+    """A command that has ended."""
+    command = start(arguments, folder, environment=_of_workers(folder))
     command.wait()
     return command
 
@@ -182,7 +190,8 @@ def test_workers_that_outlive_their_sweep_end_it_and_nothing_is_done_twice(tmp_p
     conduct(tmp_path / "undisturbed")
     killed = tmp_path / "killed"
     stays = partial(at_call, "deltaflow.sweep.report.report_on", "before", "SIGSTOP")
-    conductor = start([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed, stays)
+    joblib = [*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"]
+    conductor = start(joblib, killed, stays, environment=_of_workers(tmp_path))
     while not _summaries(killed / "sweep"):
         assert conductor.runs(0.01)
     workers = psutil.Process(conductor.process.pid).children(recursive=True)
