@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configurations.configuration import Axis, Configuration
 from deltaflow.comparison.configurations.grouping import configurations, distinct, numbered
-from deltaflow.comparison.results import MAIN_METRICS
+from deltaflow.comparison.results import MAIN_METRICS, MINIMIZED
 from deltaflow.comparison.series.table_series import Tables, read_tables
 from deltaflow.comparison.statistics.intervals import Scale, scale_of
 from deltaflow.system.wording import listed
@@ -29,7 +29,7 @@ class Metric:
     @property
     def higher_is_better(self) -> bool:
         """Whether a larger value is better."""
-        return self.name != "loss"
+        return self.name not in MINIMIZED
 
     @property
     def limits(self) -> tuple[float, float]:

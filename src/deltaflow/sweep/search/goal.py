@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
-from deltaflow.comparison.results import MAIN_METRICS
+from deltaflow.comparison.results import MAIN_METRICS, MINIMIZED
 from deltaflow.records import METRICS, Replica, Summary
 from deltaflow.system.errors import UserError
 
 MOMENTS = ("final", "best", "test")
-_SMALL = ("loss", "rmse")  # less is better
 _SHARES = ("accuracy", "macro_f1")  # the worst value is 0
 _FLOW = [f"flow/{name}_{end}" for name in FLOW_NUMBERS for end in ("start", "end")]
 
@@ -54,7 +53,7 @@ class Goal:
                 f"`sweep.direction` must be minimize or maximize for `{wanted}`. Found null. "
                 "Say which is better."
             )
-        maximize = first not in _SMALL if direction is None else direction == "maximize"
+        maximize = first not in MINIMIZED if direction is None else direction == "maximize"
         return cls(last, "flow", maximize) if is_flow else cls(first, last, maximize)
 
     def value(self, summary: Summary) -> float:
