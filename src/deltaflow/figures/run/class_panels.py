@@ -56,6 +56,11 @@ class ClassPredictions:
     confusion: Array
     decisions: Decisions | None = None
 
+    @property
+    def shares(self) -> Array:
+        """The confusion matrix as shares of each true class; 0 for a class without rows."""
+        return np.asarray(self.confusion / np.maximum(self.confusion.sum(1, keepdims=True), 1))
+
 
 def panel_of(found: ClassPredictions) -> Callable[[Axes, ClassPredictions], None]:
     """The function that draws the panel: decisions for two inputs, else the confusion matrix."""
@@ -84,8 +89,7 @@ def draw_decisions(axes: Axes, found: ClassPredictions) -> None:
 def draw_confusion(axes: Axes, found: ClassPredictions) -> None:
     """Draw the confusion matrix as shares of each class."""
     k = len(found.classes)
-    rows = found.confusion.sum(1, keepdims=True)
-    shares = found.confusion / np.maximum(rows, 1)
+    shares = found.shares
     axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1, aspect="auto")
     sign = "" if k > _MAX_WITH_SIGN else " %"
     if k <= _MAX_NAMED:

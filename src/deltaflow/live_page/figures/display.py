@@ -16,6 +16,7 @@ from deltaflow.live_page.figures.training_figures import CurvesFigure, HeatFigur
 from deltaflow.live_page.forecast import Forecast
 from deltaflow.live_page.history import PROFILES
 from deltaflow.live_page.stepwise_training import Training
+from deltaflow.system.wording import many
 
 _HISTORY_PERIOD = 0.25  # seconds between two drawings of the history, which changes little per step
 TEXT_STYLE = """
@@ -140,4 +141,4 @@ def _status(training: Training) -> str:
     state = "at its end" if training.has_ended else "playing" if training.is_playing else "paused"
     epochs = training.config.trainer.max_epochs
     return (f'<p class="quiet">step {steps} of {of * epochs} · epoch {-(-steps // of)} of '
-            f"{epochs} · {n_seeds} seed{'s' * (n_seeds != 1)} · {state}</p>")  # fmt: skip
+            f"{epochs} · {many(n_seeds, 'seed')} · {state}</p>")  # fmt: skip

@@ -119,15 +119,14 @@ class PredictionsFigure:
 
     def _counts(self, found: ClassPredictions) -> None:
         k = len(found.classes)
-        shares = found.confusion / np.maximum(found.confusion.sum(1, keepdims=True), 1)
         background, color = _rgb(self._theme.background), np.array(_rgb(self._theme.colors[0]))
-        strength = shares[..., None]
+        strength = found.shares[..., None]
         self.sources["image"].data = {
             "image": [_rgba(strength * color + (1 - strength) * background)],
             "x": [-0.5], "y": [-0.5], "dw": [k], "dh": [k],
         }  # fmt: skip
         true, taken = (places.ravel() for places in np.indices((k, k)))
-        flat = shares.ravel()
+        flat = found.shares.ravel()
         self.sources["text"].data = {
             "x": taken, "y": true, "text": [f"{share:.0%}" for share in flat],
             "color": [self._theme.background if s > 0.5 else self._theme.ink for s in flat],

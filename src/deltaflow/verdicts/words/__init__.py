@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from deltaflow.system.wording import many
 from deltaflow.verdicts.verdict import Advice, Sentence, Verdict
 from deltaflow.verdicts.words import network, outcome, settings, training
 
@@ -67,7 +68,7 @@ def advice_words(advice: Advice) -> str:
     instead = f" instead of {size:.3g}" if (size := basis.get("input_second_moment")) else ""
     before = ""
     if "scatter" in basis:
-        units = f"{basis['narrowest']} unit{'s' * (basis['narrowest'] != 1)}"
+        units = many(basis["narrowest"], "unit")
         before = f"Layers of {units} scatter by about ±{basis['scatter']:.1f} decades. "
     other = "".join(f", or {o}{_WHY.get(o, '')}" for o in advice.alternatives)
     without = f" Leave out {' '.join(advice.leave_out)}." if advice.leave_out else ""

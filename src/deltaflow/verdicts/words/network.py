@@ -1,14 +1,14 @@
 """Sentences on gradients and units."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from deltaflow.system.wording import many
 from deltaflow.verdicts.verdict import Numbers, Sentence, Verdict
 
 
 def _symmetric(verdict: Verdict) -> str:
-    several, distinct = "s" * (len(verdict.layers) > 1), verdict.numbers["distinct_units"]
-    which = f"hidden layer{several} {', '.join(map(str, verdict.layers))}"
+    which, distinct = hidden_layers(verdict.layers), verdict.numbers["distinct_units"]
     if distinct > 1:
         return (
             f"Units are copies: in {which} at most {distinct} of them differ in "
@@ -101,6 +101,11 @@ def _dead(verdict: Verdict) -> str:
     )
 
 
+def hidden_layers(layers: Sequence[int]) -> str:
+    """Hidden layers by their numbers."""
+    return f"hidden layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))}"
+
+
 def change(n: Numbers) -> str:
     """How δ changes per layer, as measured and as predicted."""
     predicted = n.get("predicted_rate")
@@ -117,7 +122,7 @@ def change(n: Numbers) -> str:
 
 def _lost(n: Numbers) -> str:
     said = "all of it" if math.isinf(n["decades"]) else f"{abs(n['decades']):.1f} decades"
-    return f"{said} over {n['depth']} hidden layer{'s' * (n['depth'] > 1)}"
+    return f"{said} over {many(n['depth'], 'hidden layer')}"
 
 
 def _made_up(n: Numbers) -> str:

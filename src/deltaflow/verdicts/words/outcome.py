@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from deltaflow.system.wording import many, replica_word
 from deltaflow.verdicts.thresholds import FEWEST_STEPS
 from deltaflow.verdicts.verdict import Numbers, Sentence, Verdict
 from deltaflow.verdicts.words.network import change
@@ -93,7 +94,7 @@ def _failed_seeds(verdict: Verdict) -> str:
     kind = n["cause"].replace("_", " ") if "cause" in n else ""
     cause = f"By themselves they would be told: {kind}." if kind else "Chance decides."
     return (
-        f"{n['n_failed']} of {n['n_seeds']} {'networks' if 'n_folds' in n else 'seeds'} fail: they "
+        f"{n['n_failed']} of {many(n['n_seeds'], replica_word(n.get('n_folds', 1)))} fail: they "
         "took away less than half as much of the loss as the best, which took away "
         f"{n['best']:.0%}. {cause}"
     )
@@ -117,7 +118,7 @@ def _healthy(verdict: Verdict) -> str:
     if "explained" not in n:
         return f"Healthy: {_crossing(n)}."
     if n["n_steps"] < FEWEST_STEPS:
-        steps = f"{n['n_steps']} step{'s' * (n['n_steps'] != 1)}"
+        steps = many(n["n_steps"], "step")
         return f"Healthy: {_crossing(n)}, after {steps} it is early to say what is learnt."
     return f"Healthy: {_crossing(n)}, {_result(n)}."
 

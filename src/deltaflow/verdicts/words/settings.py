@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from deltaflow.system.wording import many
 from deltaflow.verdicts.verdict import Sentence, Verdict
+from deltaflow.verdicts.words.network import hidden_layers
 
 
 def _doubled(verdict: Verdict) -> str:
@@ -24,10 +26,9 @@ def _unscaled(verdict: Verdict) -> str:
 
 def _bottleneck(verdict: Verdict) -> str:
     n, layers = verdict.numbers, verdict.layers
-    units = f"{n['units']} unit{'s' * (n['units'] > 1)}"
     return (
-        f"Too few units: hidden layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))} of "
-        f"{units} pass{'es' * (len(layers) == 1)} too little on, and little is explained; "
+        f"Too few units: {hidden_layers(layers)} of {many(n['units'], 'unit')} "
+        f"pass{'es' * (len(layers) == 1)} too little on, and little is explained; "
         f"{n['needed']} units can approximate any function."
     )
 

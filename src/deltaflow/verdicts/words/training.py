@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
+from deltaflow.system.wording import many, replica_word
 from deltaflow.verdicts.thresholds import USUAL_UPDATE
 from deltaflow.verdicts.verdict import Sentence, Verdict
 
 
 def _divergence(verdict: Verdict) -> str:
     n = verdict.numbers
-    each = "networks" if "n_folds" in n else "seeds"
-    who = f"{n['n_diverged']} of {n['n_seeds']} {each}" if n["n_seeds"] > 1 else "the network"
+    of = many(n["n_seeds"], replica_word(n.get("n_folds", 1)))
+    who = f"{n['n_diverged']} of {of}" if n["n_seeds"] > 1 else "the network"
     found = f"Training diverges: loss or weights of {who} are not finite from step {n['step']} on"
     if verdict.when == "start":
         return f"{found}, since signals overflow before any update."
