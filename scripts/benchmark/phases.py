@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from deltaflow import UserError
@@ -39,7 +40,8 @@ TIMED = {
     "training": ("lightning.pytorch:Trainer.fit", "lightning.pytorch:Trainer.test"),
     "diagnostics": (
         "deltaflow.training.callbacks.flow:FlowRecorder.on_train_batch_start",
-        "deltaflow.training.callbacks.flow:FlowRecorder.on_after_backward",
+        "deltaflow.training.callbacks.flow:FlowRecorder.after_backward",
+        "deltaflow.training.callbacks.flow:FlowRecorder.after_update",
         "deltaflow.training.callbacks.flow:FlowRecorder.on_train_batch_end",
         "deltaflow.training.callbacks.flow:FlowRecorder.on_train_end",
         "deltaflow.training.callbacks.histograms:HistogramRecorder.on_after_backward",
@@ -73,7 +75,7 @@ PHASES = (START, *TIMED, OTHER)
 
 
 class PhaseTimer:
-    """Seconds by phase; one phase at a time.
+    """Seconds by phase; one phase at a time, that of the thread that makes the timer.
 
     Args:
         first: the phase that begins now.
@@ -86,6 +88,7 @@ class PhaseTimer:
     def __init__(self, first: str, clock: Callable[[], float] = time.perf_counter) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._clock = clock
+        self._thread = get_ident()
         self._under_way = [first]
         self._since = clock()
 
@@ -104,6 +107,8 @@ class PhaseTimer:
 
         @wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
+            if get_ident() != self._thread:
+                return function(*args, **kwargs)
             self.enter(REPORT if REPORT in self._under_way else phase)
             try:
                 return function(*args, **kwargs)

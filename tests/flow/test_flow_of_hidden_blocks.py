@@ -35,7 +35,7 @@ class Masked(nn.Module):
 def rows_of(found, network, seeds, step):
     going = np.ones(len(seeds), dtype=bool)
     fans = [(layer.fan_in, layer.fan_out) for layer in network.layers]
-    return layer_rows([MeasuredStep.of(found, step, going)], fans, seeds)
+    return layer_rows([MeasuredStep.of([found], step, going)], fans, seeds)
 
 
 def network_of(phi, **options):

@@ -38,7 +38,7 @@ def network_of(phi, sizes=SIZES, sigma_w=2.0, dtype=torch.float64, **options):
 def rows_of(found, network, seeds, step):
     going = np.ones(len(seeds), dtype=bool)
     fans = [(layer.fan_in, layer.fan_out) for layer in network.layers]
-    return layer_rows([MeasuredStep.of(found, step, going)], fans, seeds)
+    return layer_rows([MeasuredStep.of([found], step, going)], fans, seeds)
 
 
 def batch_of(objective, n_samples=B):
@@ -219,7 +219,7 @@ def test_the_noise_scale_is_null_where_noise_hides_the_gradient():
         "grad_noise_trace": [torch.tensor([2.0, 2.0, 2.0, math.nan]), None],
         "grad_signal": [torch.tensor([4.0, 0.0, -1.0, math.nan]), None],
     }
-    step = MeasuredStep.of(found, 0, np.ones(4, dtype=bool))
+    step = MeasuredStep.of([found], 0, np.ones(4, dtype=bool))
     scales = layer_rows([step], [(1, 1), (1, 1)], range(4)).filter(layer=1)["noise_scale"].to_list()
     assert scales[:3] == [0.5, None, None]
     assert math.isnan(scales[3])

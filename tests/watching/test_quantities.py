@@ -52,7 +52,7 @@ def test_our_own_network_from_outside(phi, normalization, tmp_path):
                 for layer, old in zip(network.layers, before, strict=True)
             ]
             fans = [(layer.fan_in, layer.fan_out) for layer in network.layers]
-            rows.append(layer_rows([MeasuredStep.of(found, step, np.array([True]))], fans, [0]))
+            rows.append(layer_rows([MeasuredStep.of([found], step, np.array([True]))], fans, [0]))
             loss = nn.functional.cross_entropy(outside(x), y)
             loss.backward()
             optimizers[1].step()

@@ -179,6 +179,14 @@ def _by_traits(network: FullyConnected, layer: int, *tensors: Tensor) -> Iterato
         yield function, traits, *own
 
 
+def quantities_of(quantities: Quantities, replicas: slice) -> Quantities:
+    """The quantities of some replicas."""
+    return {
+        name: [None if value is None else value[replicas] for value in values]
+        for name, values in quantities.items()
+    }
+
+
 def joined_quantities(parts: Sequence[Quantities]) -> Quantities:
     """Join the quantities of parts along the replica axis.
 

@@ -37,20 +37,22 @@ class MeasuredStep:
 
     @classmethod
     def of(
-        cls, quantities: Quantities, step: int, not_diverged: Mask, has_rows: Mask | None = None
+        cls,
+        parts: Sequence[Quantities],
+        step: int,
+        not_diverged: Mask,
+        has_rows: Mask | None = None,
     ) -> "MeasuredStep":
-        """Make a measured step from its quantities, ``[R]`` for each layer or ``None``."""
-        names = [name for name, values in quantities.items() if any(v is not None for v in values)]
-        empty = torch.full_like(
-            next(v for values in quantities.values() for v in values if v is not None), torch.nan
-        )
-        stacked = torch.stack(
-            [torch.stack([empty if v is None else v for v in quantities[name]]) for name in names]
-        )  # one transfer, so that there is only one wait for an accelerator
-        missing = [[value is None for value in quantities[name]] for name in names]
-        return cls._with_noise_scale(
-            names, stacked.cpu().numpy(), missing, step, not_diverged, has_rows
-        )
+        """Make a measured step from the quantities of the parts of a stack."""
+        applies = {
+            name: [any(part[name][layer] is not None for part in parts) for layer in range(len(of))]
+            for name, of in parts[0].items()
+        }
+        names = [name for name, layers in applies.items() if any(layers)]
+        # One transfer, so that there is only one wait for an accelerator
+        values = torch.cat([_stacked(part, names) for part in parts], dim=-1).cpu().numpy()
+        missing = [[not here for here in applies[name]] for name in names]
+        return cls._with_noise_scale(names, values, missing, step, not_diverged, has_rows)
 
     @classmethod
     def of_one(
@@ -75,6 +77,14 @@ class MeasuredStep:
         values = np.where(np.isfinite(values), values, np.nan)
         return cls(step, tuple(names), values, np.array(missing), not_diverged,
                    np.ones_like(not_diverged) if has_rows is None else has_rows)  # fmt: skip
+
+
+def _stacked(quantities: Quantities, names: Sequence[str]) -> torch.Tensor:
+    """The named quantities as one tensor, ``[columns, L, R]``, NaN where one does not apply."""
+    every = [value for name in names for value in quantities[name]]
+    empty = torch.full_like(next(value for value in every if value is not None), torch.nan)
+    stacked = torch.stack([empty if value is None else value for value in every])
+    return stacked.view(len(names), -1, len(empty))
 
 
 def noise_scale(trace: Array, signal: Array) -> Array:

@@ -1,6 +1,5 @@
 """Records the signals and gradients of each layer in one forward and backward pass."""
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -50,37 +49,6 @@ class Tape:
         self._hooks = []
         if self.backpropagation is not None:
             self.layers = self.backpropagation.passes
-
-    def of(self, replicas: slice) -> "Tape":
-        """A tape with the recorded tensors of some replicas."""
-        part = Tape(self.network)
-        part.layers = [
-            LayerPass(
-                passed.fed[replicas],
-                passed.z.detach()[replicas],
-                None if passed.u is None else passed.u[replicas],
-                None if passed.h is None else passed.h[replicas],
-            )
-            for passed in self.layers
-        ]
-        return part
-
-    @classmethod
-    def joined(cls, tapes: Sequence["Tape"]) -> "Tape":
-        """Join the tapes of parts along the replica axis."""
-        if len(tapes) == 1:
-            return tapes[0]
-        whole = cls(tapes[0].network)
-        for passes in zip(*(tape.layers for tape in tapes), strict=True):
-            fed = torch.cat([p.fed for p in passes])
-            z = torch.cat([p.z.detach() for p in passes])
-            inner = (
-                [p.u for p in passes if p.u is not None],
-                [p.h for p in passes if p.h is not None],
-            )
-            u, h = (torch.cat(tensors) if tensors else None for tensors in inner)
-            whole.layers.append(LayerPass(fed, z, u, h))
-        return whole
 
     def _record_linear(self, module: nn.Module, inputs: tuple[Any, ...], z: Tensor) -> None:
         if z.requires_grad:

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from deltaflow.flow.measurement import Quantities, exact
-from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import Shipped
 from deltaflow.nn.initializers import Initializer
 from deltaflow.theory.caching import cached_by_key
@@ -175,11 +174,11 @@ class Theory:
             },
         }
 
-    def predict_step(self, tape: Tape, measured: Quantities, rows: Tensor) -> Quantities:
+    def predict_step(self, inputs: Tensor, measured: Quantities, rows: Tensor) -> Quantities:
         """Predict a step, scaled to its measurement at the last hidden layer.
 
         Args:
-            tape: tape of the step's forward pass, with the batch of each replica.
+            inputs: the batch of each replica, ``[R, B, n_features]``.
             measured: the measured quantities of the step.
             rows: training samples, ``[n, n_features]``, whose correlations represent those of all
                 replicas' batches.
@@ -188,9 +187,8 @@ class Theory:
             The columns ``predicted_…``, ``[R]`` for each layer; ``None`` for the output layer if it
             has no prediction.
         """
-        inputs = exact(tape.layers[0].fed)
-        found = self.predict(inputs.square().mean(-1).cpu().numpy())
-        like = exact(tape.layers[0].z)
+        like = exact(inputs)
+        found = self.predict(like.square().mean(-1).cpu().numpy())
 
         def tensors(profile: Array) -> list[Tensor]:
             return list(torch.as_tensor(profile, dtype=like.dtype, device=like.device).unbind(-1))

@@ -7,14 +7,14 @@ arXiv:2306.09782, do so to save memory). The weights are bit for bit those of ``
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
 from deltaflow.nn.backpropagation import Gradients
-from deltaflow.training.parts import Batch, Outputs, Part, Updates
+from deltaflow.training.parts import Batch, Outputs, Part, PartObserver, Updates
 
 _OURS = ("deltaflow.", "lightning.")  # modules of callbacks that ask for the gradients they read
 
@@ -26,7 +26,7 @@ class LayerwiseSGD:
     has no hooks, nothing is clipped, and no callback of a user may look at the gradients.
 
     Attributes:
-        needs_gradients: whether the next training step must set the parameters' gradients. A
+        needs_gradients: whether the next training step must keep the parameters' gradients. A
             callback that reads them asks for them in ``on_train_batch_start``.
         is_used: whether the current step updates the weights in the backward pass.
     """
@@ -59,9 +59,18 @@ class LayerwiseSGD:
         self.needs_gradients = False
         return self.is_used
 
-    def evaluate(self, part: Part, batch: Batch, step: int, training: bool) -> Outputs:
+    def evaluate(
+        self, part: Part, batch: Batch, step: int, training: bool, observer: PartObserver | None
+    ) -> Outputs:
         """Evaluate the batch, as :meth:`Part.evaluate` does, and update the part."""
-        return part.evaluate_with_gradients(batch, step, training, partial(_update, part))
+        if observer is None:
+            return part.evaluate_with_gradients(batch, step, training, partial(_update, part))
+        outputs = part.evaluate_with_gradients(batch, step, training, observer=observer)
+        for layer, linear in enumerate(part.network.layers):
+            gradients = cast(Tensor, linear.weight.grad), cast(Tensor, linear.bias.grad)
+            _update(part, layer, gradients)
+        observer.after_update(part)
+        return outputs
 
 
 def _update(part: Part, layer: int, gradients: Gradients) -> None:

@@ -1,6 +1,7 @@
 """The LightningModule of a stacked network, its objective and its optimizer."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -25,7 +26,7 @@ from deltaflow.training.coupling import couples_replicas, shares_a_pass
 from deltaflow.training.early_stopping import Patience
 from deltaflow.training.endings import EndingReplicas
 from deltaflow.training.layerwise_sgd import LayerwiseSGD
-from deltaflow.training.parts import Batch, Outputs, Part, Updates
+from deltaflow.training.parts import Batch, Outputs, Part, PartObserver, Updates
 from deltaflow.training.slices import SchedulerOfSlices, optimizers_of_slices, watches_loss
 from deltaflow.training.states import match_memory_layouts
 from deltaflow.training.workers import Workers
@@ -53,6 +54,7 @@ class StackedModule(EndingReplicas):
         losses: ``[R]``, the loss of the last training batch.
         validated: ``[R]`` for each metric, the values of the last validation.
         layerwise: updates the parts during the backward pass where possible.
+        observer: observes the current training step of each part.
     """
 
     losses: Tensor
@@ -77,6 +79,7 @@ class StackedModule(EndingReplicas):
         self.workers = Workers()
         self.parts = in_parts.split_into_parts(network, objective)
         self.layerwise = LayerwiseSGD()
+        self.observer: PartObserver | None = None
         self.has_slice_optimizers = False  # whether each part has its own optimizers
         self._evaluated = False  # whether the optimizer's current step has called its closure
         self._overflowing: Tensor  # [R], whether a validation loss was not finite
@@ -197,13 +200,22 @@ class StackedModule(EndingReplicas):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """Compute the loss and predictions of a batch, and the gradients if the parts do that."""
-        do = Part.evaluate_with_gradients if self.parts_compute_gradients else Part.evaluate
-        outputs = self._each(self.layerwise.evaluate if self.layerwise.begin_step() else do, batch)
+        do: Callable[[Part, Batch, int, bool], Outputs] = Part.evaluate
+        if self.layerwise.begin_step():
+            do = partial(self.layerwise.evaluate, observer=self.observer)
+        elif self.parts_compute_gradients:
+            do = partial(Part.evaluate_with_gradients, observer=self.observer)
+        outputs = self._each(do, batch)
         self._evaluated = True
         loss = outputs["sample_loss"].mean(1)
         self.losses = loss.detach()
         self._mark_diverged(~self.losses.isfinite())
         return outputs | {"loss": loss.sum()}
+
+    def on_after_backward(self) -> None:
+        """Let the observer see the gradients, unless it has seen those of each part."""
+        if self.observer is not None and not self.parts_compute_gradients:
+            self.workers.each(self.parts, self.observer.after_backward)
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Compute the gradients, unless the parts have computed them."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise, starmap
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +93,12 @@ class Part:
         return self._outputs(self.network(batch[0][self.replicas], step), batch[1][self.replicas])
 
     def evaluate_with_gradients(
-        self, batch: Batch, step: int, training: bool, update: LayerUpdate | None = None
+        self,
+        batch: Batch,
+        step: int,
+        training: bool,
+        update: LayerUpdate | None = None,
+        observer: "PartObserver | None" = None,
     ) -> Outputs:
         """Evaluate the batch, and set the gradient of the mean loss of each replica.
 
@@ -103,6 +108,7 @@ class Part:
             training: whether the network is in training mode.
             update: called with each layer's gradients, which are then not set; it needs
                 ``backpropagation``.
+            observer: observes the gradients, if they are set.
         """
         if self.backpropagation is None:
             for parameter in self.parameters:
@@ -120,6 +126,8 @@ class Part:
             outputs = self._outputs(output, batch[1][self.replicas])
             outputs["sample_loss"].mean(1).sum().backward()
             self.backpropagation.backward(cast(Tensor, z.grad), update)
+        if observer is not None:
+            observer.after_backward(self)
         return outputs | {"sample_loss": outputs["sample_loss"].detach()}
 
     def _outputs(self, output: Tensor, target: Tensor) -> Outputs:
@@ -157,6 +165,16 @@ class Part:
                 if view.grad is not gradient and not there:
                     update.given[i] = gradient
                     view.grad = None if gradient is None else gradient[update.within]
+
+
+class PartObserver(Protocol):
+    """Observes a training step of each part, in the thread that computes the part."""
+
+    def after_backward(self, part: Part) -> None:
+        """Observe the gradients of a part, before they are clipped and the weights are updated."""
+
+    def after_update(self, part: Part) -> None:
+        """Observe the updated weights of a part."""
 
 
 def number_of_parts(network: FullyConnected, batch_size: int) -> int:

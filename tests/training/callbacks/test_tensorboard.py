@@ -117,7 +117,7 @@ def verdict(words):
 
 def test_loggers_other_than_tensorboards_are_passed_over(picture, tmp_path):
     csv = CSVLogger(tmp_path / "logs", name=None, version="csv")
-    measured = MeasuredStep.of({"delta_norm": [torch.ones(1)]}, 0, np.ones(1, dtype=bool))
+    measured = MeasuredStep.of([{"delta_norm": [torch.ones(1)]}], 0, np.ones(1, dtype=bool))
     for loggers in ([csv], []):
         lay_out_charts(loggers, traits(torch.nn.ReLU()), ["loss"], by_seed=True)
         log_layer_charts(loggers, measured)

@@ -4,25 +4,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from torch import Tensor
 
 from deltaflow.flow import dead_units, kernels, measurement
-from deltaflow.flow.measurement import Quantities, joined_quantities
+from deltaflow.flow.measurement import Quantities, joined_quantities, quantities_of
 from deltaflow.flow.rows import MeasuredStep, layer_rows
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.network import FullyConnected
 from deltaflow.training.callbacks.cadence import Cadence
 from deltaflow.training.callbacks.destination import Destination
 from deltaflow.training.callbacks.tensorboard import log_layer_charts
+from deltaflow.training.parts import Part
 
 
 class FlowRecorder(pl.Callback):
     """Measures single training steps and writes the layers table of each run.
 
     It does not change the training: it reads the step's own forward and backward pass, and the
-    pass over the probe set draws no random numbers. Measured steps are held as arrays, and are
-    converted to rows when a table is due to be written.
+    pass over the probe set draws no random numbers. The module calls ``after_backward`` and
+    ``after_update`` for each part of the stack, in the thread that computes the part. Measured
+    steps are held as arrays, and are converted to rows when a table is due to be written.
 
     Args:
         destinations: the runs of the stack.
@@ -44,17 +45,22 @@ class FlowRecorder(pl.Callback):
         self.probe_rows = probe_rows
         self.effective_rank = effective_rank
         self.cadence = Cadence(every_n_steps, may_end_early)
-        self._flat: list[list[tuple[slice, FullyConnected]]] = []  # for each part of the stack
-        self._tapes: list[Tape] = []  # one for each part
-        self._weights: list[Tensor] = []
-        self._quantities: Quantities = {}  # of the current step, or of the one held back
+        self._probe: Tensor
+        # Of each part, by its first replica
+        self._flat: dict[int, list[tuple[slice, FullyConnected]]] = {}
+        self._tapes: dict[int, Tape] = {}
+        self._weights: dict[int, list[Tensor]] = {}
+        self._quantities: dict[int, Quantities] = {}  # of this step, or of the one held back
         self._held_back: int | None = None
         self._unwritten: list[list[MeasuredStep]] = [[] for _ in destinations]
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Find out the last step of a training that is not stopped early."""
         self.cadence.start(trainer)
-        self._flat = [dead_units.with_flat_parts(part.network) for part in pl_module.parts]
+        self._flat = {
+            part.replicas.start: dead_units.with_flat_parts(part.network)
+            for part in pl_module.parts
+        }
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         """Add the held-back step for replicas that ended with the previous epoch."""
@@ -65,37 +71,39 @@ class FlowRecorder(pl.Callback):
     ) -> None:
         """Start recording the passes, if this step is due or may turn out to be the last."""
         if self.cadence.may_be_due(trainer, batch_idx):
-            self._quantities = {}
-            pl_module.layerwise.needs_gradients = True
-            self._tapes = [
-                Tape(part.network, part.backpropagation).__enter__() for part in pl_module.parts
-            ]
+            self._quantities, self._weights = {}, {}
+            self._probe = trainer.datamodule.probe(self.probe_rows)
+            self._tapes = {
+                part.replicas.start: Tape(part.network, part.backpropagation).__enter__()
+                for part in pl_module.parts
+            }
+            pl_module.observer = self
 
-    def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
-        """Measure the gradients before they are clipped, and copy the weights.
+    def after_backward(self, part: Part) -> None:
+        """Measure the gradients of a part before they are clipped, and copy the weights.
 
         An optimizer may evaluate the loss several times a step; the first evaluation counts,
         because the weights have not moved yet.
         """
-        if not self._tapes or self._quantities:
+        first = part.replicas.start
+        if first in self._quantities:
             return
-        number = {part.replicas.start: index for index, part in enumerate(pl_module.parts)}
-        probe = trainer.datamodule.probe(self.probe_rows)
+        tape = self._tapes[first]
+        tape.__exit__(None, None, None)
+        found = measurement.measure(part.network, tape, self.effective_rank)
+        found["dead_fraction"] = dead_units.dead_fractions(
+            part.network, self._probe[part.replicas], self._flat[first]
+        )
+        self._weights[first] = [layer.weight.detach().clone() for layer in part.network.layers]
+        self._quantities[first] = found
 
-        def measured(part: Any) -> Quantities:
-            index = number[part.replicas.start]
-            tape = self._tapes[index]
-            tape.__exit__(None, None, None)
-            found = measurement.measure(part.network, tape, self.effective_rank)
-            dead = dead_units.dead_fractions(part.network, probe[part.replicas], self._flat[index])
-            return found | {"dead_fraction": dead}
-
-        self._quantities = joined_quantities(pl_module.workers.each(pl_module.parts, measured))
-        if trainer.global_step == 0:
-            tape = Tape.joined(self._tapes)
-            rows = trainer.datamodule.probe(tape.layers[0].fed.shape[1])[0]
-            self._quantities |= self._predicted(tape, rows)
-        self._weights = [linear.weight.detach().clone() for linear in pl_module.network.layers]
+    def after_update(self, part: Part) -> None:
+        """Measure how far the step has moved the weights of a part."""
+        first = part.replicas.start
+        pairs = zip(self._weights.pop(first), part.network.layers, strict=True)
+        self._quantities[first]["update_ratio"] = [
+            kernels.update_ratio(before, after.weight.detach()) for before, after in pairs
+        ]
 
     def on_train_batch_end(
         self,
@@ -105,22 +113,16 @@ class FlowRecorder(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Measure the update, and add the step or hold it back."""
+        """Add the step, or hold it back."""
         if not self._tapes:
             return
-        self._tapes = []
-
-        def measured(part: Any) -> Quantities:
-            pairs = zip(self._weights, part.network.layers, strict=True)
-            ratios = [
-                kernels.update_ratio(before[part.replicas], after.weight.detach())
-                for before, after in pairs
-            ]
-            return {"update_ratio": list(ratios)}
-
-        self._quantities |= joined_quantities(pl_module.workers.each(pl_module.parts, measured))
-        self._weights = []
+        pl_module.observer = None
+        if not pl_module.layerwise.is_used:
+            pl_module.workers.each(pl_module.parts, self.after_update)
+        self._tapes = {}
         step = trainer.global_step - 1
+        if step == 0:
+            self._predict(trainer, pl_module, batch[0])
         if self.cadence.is_due(step):
             self._add_step(trainer, pl_module, step)
         else:
@@ -133,28 +135,30 @@ class FlowRecorder(pl.Callback):
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Remove the hooks from the network, and write the measured steps."""
-        for tape in self._tapes:
+        pl_module.observer = None
+        for tape in self._tapes.values():
             tape.__exit__(None, None, None)
         self.write(pl_module)
 
-    def _predicted(self, tape: Tape, rows: Tensor) -> Quantities:
-        """The quantities of step 0 as theory predicts them; none if a run has no theory."""
+    def _predict(self, trainer: Any, pl_module: Any, inputs: Tensor) -> None:
+        """Add the quantities of step 0 as theory predicts them, unless a run has no theory.
+
+        Args:
+            trainer: the Trainer.
+            pl_module: the stack.
+            inputs: the inputs of the batch, ``[R, B, n_features]``.
+        """
+        rows = trainer.datamodule.probe(inputs.shape[1])[0]
+        measured = joined_quantities([self._quantities[p.replicas.start] for p in pl_module.parts])
         found = []
         for run in self.destinations:
             if run.theory is None:
-                return {}
-            quantities = {
-                name: [None if value is None else value[run.replicas] for value in values]
-                for name, values in self._quantities.items()
-            }
-            found.append(run.theory.predict_step(tape.of(run.replicas), quantities, rows))
-        return {
-            name: [
-                None if layer[0] is None else torch.cat(layer)
-                for layer in zip(*(one[name] for one in found), strict=True)
-            ]
-            for name in found[0]
-        }
+                return
+            own = quantities_of(measured, run.replicas)
+            found.append(run.theory.predict_step(inputs[run.replicas], own, rows))
+        predicted = joined_quantities(found)
+        for part in pl_module.parts:
+            self._quantities[part.replicas.start] |= quantities_of(predicted, part.replicas)
 
     def _add_held_back(self, trainer: Any, pl_module: Any, others: bool = False) -> None:
         """Add the step that was held back, for replicas that ended with it.
@@ -178,7 +182,8 @@ class FlowRecorder(pl.Callback):
         if not has_rows.any():
             return
         not_diverged = ~pl_module.diverged.cpu().numpy()
-        measured = MeasuredStep.of(self._quantities, step, not_diverged, has_rows)
+        parts = [self._quantities[part.replicas.start] for part in pl_module.parts]
+        measured = MeasuredStep.of(parts, step, not_diverged, has_rows)
         for run, steps in zip(self.destinations, self._unwritten, strict=True):
             if has_rows[run.replicas].any():
                 steps.append(measured)
