@@ -42,9 +42,9 @@ def test_a_run_in_parts_is_the_run_as_a_whole(optimizer, tolerance, tmp_path, mo
     starts = set()
     evaluate_with_gradients = in_parts.Part.evaluate_with_gradients
 
-    def watched(part, *arguments):
+    def watched(part, *arguments, **settings):
         starts.add(part.replicas.start)
-        return evaluate_with_gradients(part, *arguments)
+        return evaluate_with_gradients(part, *arguments, **settings)
 
     monkeypatch.setattr(in_parts, "_WHOLE_BYTES", 2000)
     monkeypatch.setattr(in_parts, "_PART_BYTES", 2000)

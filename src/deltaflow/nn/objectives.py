@@ -77,7 +77,8 @@ class Objective(ABC):
         one_of_two = self.n_outputs == 1 and n_classes == 2
         return Head(n_classes, self.link, self.threshold if one_of_two else None)
 
-    def _weighted(self, loss: Tensor, target: Tensor) -> Tensor:
+    def weighted(self, loss: Tensor, target: Tensor) -> Tensor:
+        """Multiply each sample's loss, ``[R, B]``, by the weight of its class, if it has one."""
         if self.weights is None:
             return loss
         weights = self.weights.to(loss)
@@ -85,6 +86,22 @@ class Objective(ABC):
             return loss * weights[target]
         replicas = torch.arange(len(target), device=target.device)
         return loss * weights[(self.first_fold + replicas)[:, None] % len(weights), target]
+
+    def encode(self, output: Tensor, target: Tensor) -> Tensor:
+        """Encode targets in the outputs' shape: classes one-hot, or as their index for one output.
+
+        Targets of a regression stay as they are.
+
+        Raises:
+            ValueError: if the outputs have another shape, which might broadcast without an error.
+        """
+        encoded = target
+        if isinstance(self.task, Classification) and self.n_outputs == 1:
+            encoded = target.unsqueeze(-1).to(output.dtype)
+        elif isinstance(self.task, Classification):
+            encoded = functional.one_hot(target, self.n_outputs).to(output.dtype)
+        check_outputs(output, encoded.shape, target)
+        return encoded
 
     def predict(self, output: Tensor) -> Tensor:
         """Class indices ``[R, B]``, or numbers ``[R, B, n_targets]`` in target units."""
@@ -124,9 +141,9 @@ class CrossEntropy(Objective):
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The negative log-softmax of the class's logit, ``[R, B]``."""
-        _check_shapes(output, (*target.shape, self.n_outputs), target)
-        loss = functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
-        return self._weighted(loss, target)
+        check_outputs(output, (*target.shape, self.n_outputs), target)
+        loss = -output.log_softmax(-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
+        return self.weighted(loss, target)
 
 
 class BinaryCrossEntropy(Objective):
@@ -149,10 +166,9 @@ class BinaryCrossEntropy(Objective):
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean over the logits of −[y log σ(z) + (1 − y) log σ(−z)], ``[R, B]``."""
-        encoded = _encode(target, self.n_outputs, output.dtype)
-        _check_shapes(output, encoded.shape, target)
+        encoded = self.encode(output, target)
         loss = functional.binary_cross_entropy_with_logits(output, encoded, reduction="none")
-        return self._weighted(loss.mean(-1), target)
+        return self.weighted(loss.mean(-1), target)
 
 
 class MeanSquaredError(Objective):
@@ -180,11 +196,7 @@ class MeanSquaredError(Objective):
 
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean over the outputs of (output − target)², ``[R, B]``."""
-        encoded = target
-        if isinstance(self.task, Classification):
-            encoded = _encode(target, self.n_outputs, output.dtype)
-        _check_shapes(output, encoded.shape, target)
-        return functional.mse_loss(output, encoded, reduction="none").mean(-1)
+        return functional.mse_loss(output, self.encode(output, target), reduction="none").mean(-1)
 
 
 def _classes(task: Task, loss: str) -> Classification:
@@ -205,15 +217,17 @@ def _probability(threshold: float) -> float:
     )
 
 
-def _encode(target: Tensor, n_outputs: int, dtype: torch.dtype) -> Tensor:
-    """Encode class indices as targets of the outputs: the index itself, or one-hot."""
-    if n_outputs == 1:
-        return target.unsqueeze(-1).to(dtype)
-    return functional.one_hot(target, n_outputs).to(dtype)
+def check_outputs(output: Tensor, expected: tuple[int, ...], target: Tensor) -> None:
+    """Refuse shapes that would broadcast: ``[5, 1]`` against ``[5]`` gives 25 errors, not 5.
 
+    Args:
+        output: the outputs, ``[R, B, n_outputs]``.
+        expected: the shape that they must have.
+        target: the targets, of which the message tells the shape.
 
-def _check_shapes(output: Tensor, expected: tuple[int, ...], target: Tensor) -> None:
-    """Refuse shapes that would broadcast: ``[5, 1]`` against ``[5]`` gives 25 errors, not 5."""
+    Raises:
+        ValueError: if the shape differs.
+    """
     if tuple(output.shape) != tuple(expected):
         raise UserError(
             f"Outputs must have the shape {list(expected)} to match targets "

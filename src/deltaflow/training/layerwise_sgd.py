@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.optim import SGD, Optimizer
 
 from deltaflow.nn.backpropagation import Gradients
-from deltaflow.training.parts import Batch, Outputs, Part, PartObserver, Updates
+from deltaflow.training.parts import Batch, Outputs, Part, PartObserver
+from deltaflow.training.updates import Updates
 
 _OURS = ("deltaflow.", "lightning.")  # modules of callbacks that ask for the gradients they read
 

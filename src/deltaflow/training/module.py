@@ -26,9 +26,10 @@ from deltaflow.training.coupling import couples_replicas, shares_a_pass
 from deltaflow.training.early_stopping import Patience
 from deltaflow.training.endings import EndingReplicas
 from deltaflow.training.layerwise_sgd import LayerwiseSGD
-from deltaflow.training.parts import Batch, Outputs, Part, PartObserver, Updates
+from deltaflow.training.parts import Batch, Outputs, Part, PartObserver
 from deltaflow.training.slices import SchedulerOfSlices, optimizers_of_slices, watches_loss
 from deltaflow.training.states import match_memory_layouts
+from deltaflow.training.updates import Updates, fused
 from deltaflow.training.workers import Workers
 
 
@@ -91,7 +92,7 @@ class StackedModule(EndingReplicas):
         Raises:
             ValueError: if they would couple replicas, or if a step size is negative or not finite.
         """
-        optimizer = in_parts.fused(self.optimizer(self.network.parameters()))
+        optimizer = fused(self.optimizer(self.network.parameters()))
         check_step_sizes(optimizer)
         if self.network.n_replicas > 1 and couples_replicas(self.optimizer):
             raise UserError(

@@ -13,14 +13,16 @@ from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim import Optimizer
 
+from deltaflow.nn import loss_gradients
 from deltaflow.nn.backpropagation import Backpropagation, LayerUpdate
+from deltaflow.nn.loss_gradients import LossAndGradient
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
 from deltaflow.nn.stacking import network_slice, objective_slice
 from deltaflow.training.contracts import check_gradient, check_shape, check_type
+from deltaflow.training.updates import Parameters, Updates, fused
 
 _WHOLE_BYTES = 6 * 2**20  # weights and activations of a stack that is not divided
 _PART_BYTES = 16 * 2**20  # of a part; threads wait for Python in smaller ones, for memory in larger
@@ -28,33 +30,6 @@ _MULTIPLE = 2  # of the number of parts, so that 2 threads end together
 
 Batch = tuple[Tensor, Tensor]
 Outputs = dict[str, Tensor]
-Parameters = list[nn.Parameter]
-
-
-@dataclass
-class Updates:
-    """An optimizer of a range of replicas in a part.
-
-    Attributes:
-        replicas: the replicas that it updates, as a slice of the stack.
-        optimizer: updates ``views``.
-        within: the same replicas, as a slice of the part.
-        views: the part's parameters, or views of them; their gradients are set before each step.
-        scheduler: the schedule of its step size; ``None`` for a constant one.
-        given: the part's gradients, by parameter, whose slices the gradients of the views are.
-    """
-
-    replicas: slice
-    optimizer: Optimizer
-    within: slice
-    views: Parameters
-    scheduler: LRScheduler | None = None
-    given: dict[int, Tensor | None] = field(default_factory=dict)
-
-    @property
-    def watches_loss(self) -> bool:
-        """Whether the step size follows the validation loss."""
-        return isinstance(self.scheduler, ReduceLROnPlateau)
 
 
 @dataclass
@@ -119,25 +94,43 @@ class Part:
             if self.network.training != training:
                 self.network.train(training)
             z = self.backpropagation.forward(batch[0][self.replicas], step)
-            z = z.detach().requires_grad_()
-            output = z.clone()  # a loss may overwrite it, and a metric may keep it
-            if self.network.output_activation is not None:
-                output = self.network.output_activation(output)
-            outputs = self._outputs(output, batch[1][self.replicas])
-            outputs["sample_loss"].mean(1).sum().backward()
-            self.backpropagation.backward(cast(Tensor, z.grad), update)
+            outputs, gradient = self._outputs_with_gradient(z, batch[1][self.replicas])
+            self.backpropagation.backward(gradient, update)
         if observer is not None:
             observer.after_backward(self)
         return outputs | {"sample_loss": outputs["sample_loss"].detach()}
 
+    def _outputs_with_gradient(self, z: Tensor, target: Tensor) -> tuple[Outputs, Tensor]:
+        """The outputs, and the gradient of the mean loss of each replica by z."""
+        z = z.clone()  # a loss may overwrite it, and a metric may keep it
+        by_formula = self._loss_formula
+        if by_formula is not None and self.network.output_activation is None:
+            with torch.no_grad():
+                sample_loss, gradient = by_formula(z, target)
+                return self._checked(sample_loss, z, target), gradient
+        z.requires_grad_()
+        output = z.clone()
+        if self.network.output_activation is not None:
+            output = self.network.output_activation(output)
+        outputs = self._outputs(output, target)
+        outputs["sample_loss"].mean(1).sum().backward()
+        return outputs, cast(Tensor, z.grad)
+
+    @cached_property
+    def _loss_formula(self) -> LossAndGradient | None:
+        return loss_gradients.formula(self.objective)
+
     def _outputs(self, output: Tensor, target: Tensor) -> Outputs:
-        sample_loss = self.objective.sample_loss(output, target)
+        outputs = self._checked(self.objective.sample_loss(output, target), output, target)
+        if torch.is_grad_enabled():
+            check_gradient(outputs["sample_loss"])
+        return outputs
+
+    def _checked(self, sample_loss: Tensor, output: Tensor, target: Tensor) -> Outputs:
         prediction = self.objective.predict(output.detach())
         check_shape("sample_loss", sample_loss, target.shape[:2])
         check_shape("predict", prediction, target.shape)
         check_type(sample_loss)
-        if torch.is_grad_enabled():
-            check_gradient(sample_loss)
         return {"sample_loss": sample_loss, "prediction": prediction, "target": target}
 
     def add_optimizer(self, replicas: slice, make: Callable[[Parameters], Optimizer]) -> Updates:
@@ -214,14 +207,6 @@ def split_into_parts(
     for part in parts if by_formula else []:
         part.backpropagation = Backpropagation(part.network)
     return parts
-
-
-def fused(optimizer: Optimizer) -> Optimizer:
-    """Let an optimizer of PyTorch use its fused kernel, unless its settings exclude that."""
-    for group in optimizer.param_groups if type(optimizer) in (Adam, AdamW, SGD) else []:
-        if group["fused"] is group["foreach"] is None and not group["differentiable"]:
-            group["fused"] = True
-    return optimizer
 
 
 def joined_outputs(outputs: Sequence[Outputs]) -> Outputs:

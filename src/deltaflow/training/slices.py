@@ -15,7 +15,7 @@ from deltaflow.training.contracts import (
     without_stop_iteration,
 )
 from deltaflow.training.layerwise_sgd import LayerwiseSGD
-from deltaflow.training.parts import Part, Updates
+from deltaflow.training.parts import Part
 from deltaflow.training.states import (
     State,
     restore,
@@ -23,6 +23,7 @@ from deltaflow.training.states import (
     schedule_of,
     state_of,
 )
+from deltaflow.training.updates import Updates
 from deltaflow.training.workers import Workers
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from deltaflow.training.parts import Updates
+from deltaflow.training.updates import Updates
 
 _EACH = "each"  # the key of a list of schedule states, one per replica
 
