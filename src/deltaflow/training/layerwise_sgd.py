@@ -36,6 +36,7 @@ class LayerwiseSGD:
         self.needs_gradients = True
         self.is_used = False
         self._parts: Sequence[Part] = ()  # those that can be updated by layer
+        self._updates: dict[int, list[list[_LayerUpdate]]] = {}  # by first replica, of each layer
 
     def start(self, parts: Sequence[Part], callbacks: Sequence[Any], clips: bool) -> None:
         """Find out at the start of a training whether layers can be updated one by one.
@@ -48,6 +49,7 @@ class LayerwiseSGD:
         foreign = any(not type(one).__module__.startswith(_OURS) for one in callbacks)
         possible = not (clips or foreign) and all(map(_has_sgd_alone, parts))
         self._parts = parts if possible else ()
+        self._updates = {}
         self.needs_gradients = True  # the first step of the optimizers makes their momentum
 
     def begin_step(self) -> bool:
@@ -64,24 +66,53 @@ class LayerwiseSGD:
         self, part: Part, batch: Batch, step: int, training: bool, observer: PartObserver | None
     ) -> Outputs:
         """Evaluate the batch, as :meth:`Part.evaluate` does, and update the part."""
+        if (first := part.replicas.start) not in self._updates:
+            layers = range(len(part.network.layers))
+            self._updates[first] = [
+                [_LayerUpdate(u, n, part) for u in part.updates] for n in layers
+            ]
+        update = partial(_update, self._updates[first])
         if observer is None:
-            return part.evaluate_with_gradients(batch, step, training, partial(_update, part))
+            return part.evaluate_with_gradients(batch, step, training, update)
         outputs = part.evaluate_with_gradients(batch, step, training, observer=observer)
         for layer, linear in enumerate(part.network.layers):
-            gradients = cast(Tensor, linear.weight.grad), cast(Tensor, linear.bias.grad)
-            _update(part, layer, gradients)
+            update(layer, (cast(Tensor, linear.weight.grad), cast(Tensor, linear.bias.grad)))
         observer.after_update(part)
         return outputs
 
 
-def _update(part: Part, layer: int, gradients: Gradients) -> None:
-    for update in part.updates:
-        group = update.optimizer.param_groups[0]
+class _LayerUpdate:
+    """What an optimizer updates in a layer: weight and bias, with their momentum.
+
+    Attributes:
+        group: the settings, which a schedule may change.
+    """
+
+    def __init__(self, update: Updates, layer: int, part: Part) -> None:
+        self.views: list[Tensor] = [*update.views[2 * layer : 2 * layer + 2]]
+        self.group = update.optimizer.param_groups[0]
+        self.momenta = _momenta(update, layer) if self.group["momentum"] else []
+        self._within = None if update.replicas == part.replicas else update.within
+        self._gradients: Gradients | None = None  # of the whole part, in the last step
+        self._own: list[Tensor] = []
+
+    def select(self, gradients: Gradients) -> list[Tensor]:
+        """The updated replicas' gradients; the same tensors as long as the part's are the same."""
+        if gradients is not self._gradients:
+            whole = self._within is None
+            self._own = [*gradients] if whole else [one[self._within] for one in gradients]
+            self._gradients = gradients
+        return self._own
+
+
+def _update(layers: Sequence[Sequence[_LayerUpdate]], layer: int, gradients: Gradients) -> None:
+    for update in layers[layer]:
+        group = update.group
         # What SGD calls in the end; the functions around it take longer than the update.
         torch._fused_sgd_(
-            list[Tensor](update.views[2 * layer : 2 * layer + 2]),
-            [gradient[update.within] for gradient in gradients],
-            _momenta(update, layer) if group["momentum"] else [],
+            update.views,
+            update.select(gradients),
+            update.momenta,
             weight_decay=group["weight_decay"],
             momentum=group["momentum"],
             lr=group["lr"],
