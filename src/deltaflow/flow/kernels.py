@@ -72,27 +72,26 @@ def sample_gradient_second_moment(delta_norms: Tensor, h_norms: Tensor) -> Tenso
     arXiv:1510.01799).
 
     Args:
-        delta_norms: ‖δ_b‖ of each sample, δ_b = ∂(sample loss)/∂z, ``[R, B]``.
-        h_norms: ‖h_b‖ of the layer's input, ``[R, B]``.
+        delta_norms: ‖δ_b‖ of each sample, δ_b = ∂(sample loss)/∂z, ``[..., B]``.
+        h_norms: ‖h_b‖ of the layer's input, ``[..., B]``.
 
     Returns:
-        ``[R]``, squared loss per squared unit of weight.
+        ``[...]``, squared loss per squared unit of weight.
     """
-    return (delta_norms * h_norms).square().mean(1)
+    return (delta_norms * h_norms).square().mean(-1)
 
 
-def sample_grad_rms(second_moment: Tensor, fan_in: int, fan_out: int) -> Tensor:
+def sample_grad_rms(second_moment: Tensor, n_weights: int | Tensor) -> Tensor:
     """RMS over entries and samples of the per-sample weight gradients.
 
     Args:
         second_moment: S of :func:`sample_gradient_second_moment`, ``[R]``.
-        fan_in: inputs of the layer.
-        fan_out: units of the layer.
+        n_weights: fan_in · fan_out of the layer.
 
     Returns:
         ``[R]``, loss per unit of weight.
     """
-    return (second_moment / (fan_in * fan_out)).sqrt()
+    return (second_moment / n_weights).sqrt()
 
 
 def gradient_noise(second_moment: _N, norm: _N, n_samples: int) -> tuple[_N, _N]:
@@ -123,31 +122,32 @@ def gradient_noise(second_moment: _N, norm: _N, n_samples: int) -> tuple[_N, _N]
     return trace, signal
 
 
-def update_ratio(before: Tensor, after: Tensor) -> Tensor:
+def update_ratio(change: Tensor, weight_rms: Tensor) -> Tensor:
     """‖ΔW‖_F / ‖W‖_F of one step, where W are the weights before it. No unit.
 
     Args:
-        before: weights before the update, ``[R, fan_out, fan_in]``.
-        after: weights after it, in the same shape.
+        change: ΔW, ``[R, fan_out, fan_in]``; its sign does not matter.
+        weight_rms: RMS of the entries of W, ``[R]``.
 
     Returns:
         ``[R]``; not finite where W was 0.
     """
-    return frobenius(after - before) / frobenius(before)
+    return rms(change) / weight_rms
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def moments(x: Tensor, overwrite: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """Mean, standard deviation (of the entries, not an estimate) and mean square.
 
     Args:
         x: ``[R, B, N]``.
+        overwrite: whether ``x`` may be overwritten, which saves memory for x − mean.
 
     Returns:
         ``[R]`` each.
     """
     flat = x.flatten(1)
     mean = flat.mean(1)
-    std = rms(flat - mean.unsqueeze(1))
+    std = rms(torch.sub(flat, mean.unsqueeze(1), out=flat if overwrite else None))
     return mean, std, mean.square() + std.square()
 
 
@@ -166,10 +166,11 @@ def saturated_fraction(
     Returns:
         ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
     """
-    hits = slope.abs() < SATURATED * steepest
+    low = slope.abs()
+    hits = torch.lt(low, SATURATED * steepest, out=low)  # 0 and 1 in that type: 5 times faster
     if live is not None:
         lower, upper = live
-        hits &= (z < lower) | (z > upper)
+        hits *= (z < lower) | (z > upper)
     return _share(hits, slope)
 
 
@@ -182,7 +183,7 @@ def inactive_fraction(slope: Tensor) -> Tensor:
     Returns:
         ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
     """
-    return _share(slope == 0, slope)
+    return _share(torch.eq(slope, 0, out=torch.empty_like(slope)), slope)
 
 
 def dead_fraction(slope: Tensor) -> Tensor:
@@ -194,7 +195,7 @@ def dead_fraction(slope: Tensor) -> Tensor:
     Returns:
         ``[R]``, 0 to 1; NaN for a replica with a slope that is NaN.
     """
-    return _share((slope == 0).all(1), slope)
+    return _share((slope == 0).all(1).to(slope.dtype), slope)
 
 
 def distinct_units(weight: Tensor, bias: Tensor, outgoing: Tensor) -> Tensor:
@@ -242,5 +243,5 @@ def _norms(x: Tensor, first_dim: int) -> Tensor:
 
 
 def _share(hits: Tensor, slope: Tensor) -> Tensor:
-    share = hits.flatten(1).sum(1).to(slope.dtype) / max(hits[0].numel(), 1)
+    share = hits.flatten(1).sum(1) / max(hits[0].numel(), 1)
     return torch.where(slope.flatten(1).amax(1).isnan(), torch.nan, share)

@@ -20,7 +20,6 @@ gradient of the batch-mean loss by z, and gradients of single samples do not exi
 are null. Layer normalisation works within a sample, so those columns have values.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,7 +29,6 @@ from torch import Tensor
 from deltaflow.flow import kernels
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.backpropagation import LayerPass
-from deltaflow.nn.layers import StackedLinear
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.slopes import slope
 from deltaflow.nn.stacking import ByReplica
@@ -55,28 +53,45 @@ def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -
     Raises:
         ValueError: if a gradient is missing.
     """
-    quantities: Quantities = {}
-    # h of the previous layer, as it is and in double precision
-    before: tuple[Tensor | None, Tensor | None] = None, None
+    n_layers, n_samples = len(network.layers), tape.layers[0].z.shape[1]
+    gradient_norms, bias_norms, weight_norms, delta_norms, fed_norms = ([] for _ in range(5))
+    forward: list[dict[str, Tensor | None]] = []
+    h, h_norms = None, None  # of the previous layer
     for layer, (linear, passed) in enumerate(zip(network.layers, tape.layers, strict=True)):
-        n_samples = passed.z.shape[1]
-        norm = kernels.frobenius(_detached(linear.weight.grad))
+        gradient_norms.append(kernels.frobenius(_detached(linear.weight.grad)))
+        bias_norms.append(kernels.frobenius(_detached(linear.bias.grad)))
+        weight_norms.append(kernels.frobenius(_detached(linear.weight)))
         # ``z.grad`` is the gradient of the batch mean, δ that of the loss of one sample.
-        delta_norms = kernels.sample_norms(_detached(passed.z.grad)) * n_samples
-        h = None if passed.h is None else exact(passed.h)
-        values = _backward(linear, delta_norms, norm)
-        values |= _forward(network, layer, passed, h)
-        if not network.mixes_samples:
-            fed = before[1] if passed.fed is before[0] else passed.fed
-            fed_norms = kernels.sample_norms(_detached(fed))
-            second_moment = kernels.sample_gradient_second_moment(delta_norms, fed_norms)
-            values |= _by_sample(linear, second_moment, norm, n_samples)
-        if effective_rank:
-            values["effective_rank"] = None if h is None else kernels.effective_rank(h)
-        for name, value in values.items():
-            quantities.setdefault(name, []).append(value)
-        before = passed.h, h
-    return quantities
+        delta_norms.append(kernels.sample_norms(_detached(passed.z.grad)) * n_samples)
+        if h_norms is None or passed.fed is not h:
+            h_norms = kernels.sample_norms(_detached(passed.fed))
+        fed_norms.append(h_norms)
+        values, h_norms = _forward(network, layer, passed, effective_rank)
+        forward.append(values)
+        h = passed.h
+    quantities = {name: [values[name] for values in forward] for name in forward[0]}
+    # What follows is done for all layers at once: [L, R] or [L, R, B], and [L, 1] for the sizes.
+    fan_in = delta_norms[0].new_tensor([[layer.fan_in] for layer in network.layers])
+    fan_out = delta_norms[0].new_tensor([[layer.fan_out] for layer in network.layers])
+    norm, delta = torch.stack(gradient_norms), torch.stack(delta_norms)
+    delta_norm = kernels.rms(delta.flatten(0, 1)).view(n_layers, -1)
+    found = {
+        "delta_rms": delta_norm / fan_out.sqrt(),
+        "delta_norm": delta_norm,
+        "weight_grad_rms": norm / (fan_in * fan_out).sqrt(),
+        "weight_grad_norm": norm,
+        "bias_grad_rms": torch.stack(bias_norms) / fan_out.sqrt(),
+        "weight_rms": torch.stack(weight_norms) / (fan_in * fan_out).sqrt(),
+    }
+    if not network.mixes_samples:
+        second_moment = kernels.sample_gradient_second_moment(delta, torch.stack(fed_norms))
+        found["sample_grad_rms"] = kernels.sample_grad_rms(second_moment, fan_in * fan_out)
+        if n_samples > 1:
+            noise = kernels.gradient_noise(second_moment, norm, n_samples)
+            found["grad_noise_trace"], found["grad_signal"] = noise
+        else:
+            quantities |= {name: [None] * n_layers for name in ("grad_noise_trace", "grad_signal")}
+    return quantities | {name: [*values.unbind()] for name, values in found.items()}
 
 
 def exact(x: Tensor | None) -> Tensor:
@@ -98,44 +113,11 @@ def _detached(x: Tensor | None) -> Tensor:
     return detached.cpu() if detached.device.type == "mps" else detached
 
 
-def _backward(linear: StackedLinear, delta_norms: Tensor, norm: Tensor) -> dict[str, Tensor | None]:
-    """The quantities of the weights and of the batch gradient.
-
-    Args:
-        linear: the layer.
-        delta_norms: ‖δ‖ of each sample, ``[R, B]``.
-        norm: norm of the weight gradient, ``[R]``.
-    """
-    delta_norm = kernels.rms(delta_norms)
-    return {
-        "delta_rms": delta_norm / math.sqrt(linear.fan_out),
-        "delta_norm": delta_norm,
-        "weight_grad_rms": norm / math.sqrt(linear.fan_in * linear.fan_out),
-        "weight_grad_norm": norm,
-        "bias_grad_rms": kernels.rms(_detached(linear.bias.grad)),
-        "weight_rms": kernels.rms(_detached(linear.weight)),
-    }
-
-
-def _by_sample(
-    linear: StackedLinear, second_moment: Tensor, norm: Tensor, n_samples: int
-) -> dict[str, Tensor | None]:
-    """The quantities of single samples' gradients, ``[R]`` each; no noise for one sample."""
-    trace = signal = None
-    if n_samples > 1:
-        trace, signal = kernels.gradient_noise(second_moment, norm, n_samples)
-    return {
-        "sample_grad_rms": kernels.sample_grad_rms(second_moment, linear.fan_in, linear.fan_out),
-        "grad_noise_trace": trace,
-        "grad_signal": signal,
-    }
-
-
 def _forward(
-    network: FullyConnected, layer: int, passed: LayerPass, h: Tensor | None
-) -> dict[str, Tensor | None]:
-    """The quantities of the forward pass; ``h`` is φ(u) in double precision."""
-    mean, std, second_moment = kernels.moments(exact(passed.z))
+    network: FullyConnected, layer: int, passed: LayerPass, effective_rank: bool
+) -> tuple[dict[str, Tensor | None], Tensor | None]:
+    """The quantities of the forward pass, and ‖h‖ of each sample, ``[R, B]``, if there is an h."""
+    mean, std, second_moment = _moments(passed.z)
     values: dict[str, Tensor | None] = {
         "preactivation_mean": mean,
         "preactivation_std": std,
@@ -145,9 +127,14 @@ def _forward(
         "saturated_fraction": None,
         "inactive_fraction": None,
     }
-    if passed.u is None or passed.h is None or h is None:
-        return values
-    values["activation_mean"], values["activation_std"], _ = kernels.moments(h)
+    if effective_rank:
+        values["effective_rank"] = None
+    if passed.u is None or passed.h is None:
+        return values, None
+    norms = kernels.sample_norms(_detached(passed.h))
+    if effective_rank:
+        values["effective_rank"] = kernels.effective_rank(exact(passed.h))
+    values["activation_mean"], values["activation_std"], _ = _moments(passed.h)
     saturated: list[Tensor | None] = []
     inactive: list[Tensor | None] = []
     for phi, traits, u, of_u in _by_traits(network, layer, passed.u, passed.h):
@@ -166,7 +153,12 @@ def _forward(
     sizes = [size for size, _ in network.trait_ranges]
     values["saturated_fraction"] = _join(saturated, sizes)
     values["inactive_fraction"] = _join(inactive, sizes)
-    return values
+    return values, norms
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    copied = exact(x)
+    return kernels.moments(copied, overwrite=copied.dtype != x.dtype)
 
 
 def _by_traits(network: FullyConnected, layer: int, *tensors: Tensor) -> Iterator[tuple[Any, ...]]:
@@ -208,6 +200,8 @@ def _join(found: Sequence[Tensor | None], sizes: Sequence[int]) -> Tensor | None
     if all(value is None for value in found):
         return None
     like = next(value for value in found if value is not None)
+    if len(found) == 1:
+        return exact(like)
     pieces = [
         like.new_full((size,), torch.nan) if value is None else value
         for size, value in zip(sizes, found, strict=True)

@@ -24,6 +24,7 @@ from deltaflow.nn.objectives import (
     MeanSquaredError,
     Objective,
     check_outputs,
+    log_probabilities,
 )
 from deltaflow.nn.stacking import JoinedObjective
 
@@ -53,12 +54,11 @@ def _cross_entropy(
     objective: CrossEntropy, output: Tensor, target: Tensor
 ) -> tuple[Tensor, Tensor]:
     check_outputs(output, (*target.shape, objective.n_outputs), target)
-    log_probability = output.log_softmax(-1)
-    chosen = target.unsqueeze(-1)
-    loss = -log_probability.gather(-1, chosen).squeeze(-1)
+    log_probability, chosen = log_probabilities(output), target.unsqueeze(0)
+    loss = -log_probability.gather(0, chosen).squeeze(0)
     gradient = log_probability.exp_()
-    gradient.scatter_add_(-1, chosen, gradient.new_full(chosen.shape, -1.0))
-    return _weighted(objective, loss, gradient, target)
+    gradient.scatter_add_(0, chosen, gradient.new_full(chosen.shape, -1.0))
+    return _weighted(objective, loss, gradient.movedim(0, -1).contiguous(), target)
 
 
 def _binary_cross_entropy(

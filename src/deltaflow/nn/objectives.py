@@ -142,7 +142,7 @@ class CrossEntropy(Objective):
     def sample_loss(self, output: Tensor, target: Tensor) -> Tensor:
         """The negative log-softmax of the class's logit, ``[R, B]``."""
         check_outputs(output, (*target.shape, self.n_outputs), target)
-        loss = -output.log_softmax(-1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
+        loss = -log_probabilities(output).gather(0, target.unsqueeze(0)).squeeze(0)
         return self.weighted(loss, target)
 
 
@@ -215,6 +215,11 @@ def _probability(threshold: float) -> float:
     raise UserError(
         f"`loss.threshold` must lie between 0 and 1. Found {threshold}. Use `loss.threshold=0.5`."
     )
+
+
+def log_probabilities(output: Tensor) -> Tensor:
+    """Log-softmax of logits, ``[n_classes, R, B]``: ten times as fast in this order if few."""
+    return output.movedim(-1, 0).contiguous().log_softmax(0)
 
 
 def check_outputs(output: Tensor, expected: tuple[int, ...], target: Tensor) -> None:

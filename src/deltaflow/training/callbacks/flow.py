@@ -1,7 +1,7 @@
 """Records the gradient flow at steps 0, n, 2n, … and at the last step."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 from torch import Tensor
@@ -100,9 +100,13 @@ class FlowRecorder(pl.Callback):
     def after_update(self, part: Part) -> None:
         """Measure how far the step has moved the weights of a part."""
         first = part.replicas.start
-        pairs = zip(self._weights.pop(first), part.network.layers, strict=True)
-        self._quantities[first]["update_ratio"] = [
-            kernels.update_ratio(before, after.weight.detach()) for before, after in pairs
+        found = self._quantities[first]
+        layers = zip(
+            self._weights.pop(first), part.network.layers, found["weight_rms"], strict=True
+        )
+        found["update_ratio"] = [
+            kernels.update_ratio(before.sub_(after.weight.detach()), cast(Tensor, rms))
+            for before, after, rms in layers
         ]
 
     def on_train_batch_end(
