@@ -113,8 +113,11 @@ def layer_histograms(
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
 
+    every = bool(active.all())
+
     def counted(tag: str, entries: Tensor) -> Any:
-        finite = _finite(entries.detach()[active])
+        entries = entries.detach()
+        finite = _finite(entries if every else entries[active])
         return [Summary.Value(tag=tag, histo=_histogram(finite))] if len(finite) else []
 
     tagged = [
@@ -130,8 +133,10 @@ def layer_histograms(
 def _finite(entries: Tensor) -> Tensor:
     """The entries of which max − min cannot overflow, ``[n]``, in double precision."""
     flat = entries.flatten().cpu().double()
-    if flat.numel() and not flat.norm(torch.inf) <= _LARGEST:  # NaN if an entry is NaN
-        flat = flat[flat.abs() <= _LARGEST]
+    if flat.numel():
+        low, high = flat.aminmax()  # NaN if an entry is NaN
+        if not (low >= -_LARGEST and high <= _LARGEST):
+            return flat[flat.abs() <= _LARGEST]
     return flat
 
 
