@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+from deltaflow.system.errors import UserError
+
 _SIZES = (3, 4, 2)  # units of the trial network's layers
 _STEPS = 3
 _TOLERANCE = 1e-6  # relative difference of a parameter: the order of sums may differ
@@ -40,6 +42,23 @@ def couples_replicas(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> b
     return not all(torch.allclose(alone, other, rtol=_TOLERANCE) for other in others)
 
 
+def require_independent_replicas(
+    optimizer: Callable[[Iterable[Parameter]], Optimizer], name: str
+) -> None:
+    """Refuse an optimizer that couples replicas (``ValueError``).
+
+    Args:
+        optimizer: makes an optimizer from parameters whose dimension 0 is the replica.
+        name: name of its class, for the message.
+    """
+    if couples_replicas(optimizer):
+        raise UserError(
+            f"With several seeds or folds the optimizer must update entry by entry. Found {name}, "
+            "in which one network's gradient changes another's update. Use `n_seeds=1`, or an "
+            "optimizer such as sgd or adam."
+        )
+
+
 def shares_a_pass(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> bool:
     """Whether an optimizer can share a forward and backward pass with other optimizers.
 
@@ -54,6 +73,16 @@ def shares_a_pass(optimizer: Callable[[Iterable[Parameter]], Optimizer]) -> bool
     except Exception:
         return False
     return same and len(losses) == 2 * _STEPS and not couples_replicas(optimizer)
+
+
+def require_a_pass_a_step(shares: bool) -> None:
+    """Refuse step sizes that follow losses, unless the optimizer :func:`shares_a_pass`."""
+    if not shares:
+        raise UserError(
+            "With several seeds or folds, each step size follows its own validation loss if the "
+            "optimizer asks for the loss once a step. Found one that does not. Use `n_seeds=1`, "
+            "or an optimizer such as sgd or adam."
+        )
 
 
 def _trained_parameters(

@@ -1,5 +1,6 @@
 """Replicas that end before the stack does: some diverge, some stop early."""
 
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
@@ -22,7 +23,10 @@ class EndingReplicas(pl.LightningModule):
         diverged_at: ``[R]``, the step at which the replica diverged; −1 if it has not.
         ended_at: ``[R]``, the number of updates after which the replica ended; −1 if it has not.
         ended_after: ``[R]``, the number of epochs after which it ended; −1 if it has not.
+        validated: ``[R]`` for each metric, the values of the last validation.
     """
+
+    validated: Mapping[str, Tensor]
 
     def __init__(self, network: FullyConnected, patience: Patience | None) -> None:
         super().__init__()
@@ -91,6 +95,14 @@ class EndingReplicas(pl.LightningModule):
         self.ended_at.masked_fill_(stops, self.global_step)
         self.ended_after.masked_fill_(stops, self.trainer.current_epoch + 1)
         self._store_weights()
+
+    def _stop_early(self) -> None:
+        """End replicas whose metric no longer improves, and the training if none is left."""
+        if self.waiting is not None:
+            stops = self.waiting.update(self.validated[self.waiting.patience.metric])
+            self._end_replicas(stops.to(self.diverged.device) & ~self.diverged)
+        if bool((self.diverged | self.ended).all()):
+            self.trainer.should_stop = True
 
     def _store_weights(self) -> None:
         self._ended = self.ended.nonzero().squeeze(1)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import SGD, Optimizer
 
 from deltaflow.nn.backpropagation import Gradients
-from deltaflow.training.parts import Batch, Outputs, Part, PartObserver
+from deltaflow.training.parts import Batch, Outputs, Part, PartObserver, Pass
 from deltaflow.training.updates import Updates
 
 _OURS = ("deltaflow.", "lightning.")  # modules of callbacks that ask for the gradients they read
@@ -51,6 +51,19 @@ class LayerwiseSGD:
         self._parts = parts if possible else ()
         self._updates = {}
         self.needs_gradients = True  # the first step of the optimizers makes their momentum
+
+    def training_pass(self, with_gradients: bool, observer: PartObserver | None) -> Pass:
+        """What is done with each part in the next training step.
+
+        Args:
+            with_gradients: whether the parts compute their gradients.
+            observer: observes the step.
+        """
+        if self.begin_step():
+            return partial(self.evaluate, observer=observer)
+        if with_gradients:
+            return partial(Part.evaluate_with_gradients, observer=observer)
+        return Part.evaluate
 
     def begin_step(self) -> bool:
         """Decide whether this step updates the weights in the backward pass."""

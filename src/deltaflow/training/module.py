@@ -1,7 +1,6 @@
 """The LightningModule of a stacked network, its objective and its optimizer."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any, cast
 
 import torch
@@ -14,7 +13,6 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from deltaflow.nn.backpropagation import has_hooks
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
-from deltaflow.system.errors import UserError
 from deltaflow.training import parts as in_parts
 from deltaflow.training.contracts import (
     check_closure_called,
@@ -22,11 +20,15 @@ from deltaflow.training.contracts import (
     check_step_sizes,
     without_stop_iteration,
 )
-from deltaflow.training.coupling import couples_replicas, shares_a_pass
+from deltaflow.training.coupling import (
+    require_a_pass_a_step,
+    require_independent_replicas,
+    shares_a_pass,
+)
 from deltaflow.training.early_stopping import Patience
 from deltaflow.training.endings import EndingReplicas
 from deltaflow.training.layerwise_sgd import LayerwiseSGD
-from deltaflow.training.parts import Batch, Outputs, Part, PartObserver
+from deltaflow.training.parts import Batch, Outputs, Part, PartObserver, Pass
 from deltaflow.training.slices import SchedulerOfSlices, optimizers_of_slices, watches_loss
 from deltaflow.training.states import match_memory_layouts
 from deltaflow.training.updates import Updates, fused
@@ -53,13 +55,11 @@ class StackedModule(EndingReplicas):
     Attributes:
         parts: the parts of the stack that are trained separately; one part if it is not divided.
         losses: ``[R]``, the loss of the last training batch.
-        validated: ``[R]`` for each metric, the values of the last validation.
         layerwise: updates the parts during the backward pass where possible.
         observer: observes the current training step of each part.
     """
 
     losses: Tensor
-    validated: Mapping[str, Tensor]
 
     def __init__(
         self,
@@ -94,12 +94,8 @@ class StackedModule(EndingReplicas):
         """
         optimizer = fused(self.optimizer(self.network.parameters()))
         check_step_sizes(optimizer)
-        if self.network.n_replicas > 1 and couples_replicas(self.optimizer):
-            raise UserError(
-                "With several seeds or folds the optimizer must update entry by entry. Found "
-                f"{type(optimizer).__name__}, in which one network's gradient changes another's "
-                "update. Use `n_seeds=1`, or an optimizer such as sgd or adam."
-            )
+        if self.network.n_replicas > 1:
+            require_independent_replicas(self.optimizer, type(optimizer).__name__)
         if self.scheduler is None:
             return self._slice_optimizers() or {"optimizer": optimizer}
         scheduler = self.scheduler(optimizer)
@@ -134,16 +130,13 @@ class StackedModule(EndingReplicas):
         several = self.network.n_replicas > 1
         shares = several and shares_a_pass(self.optimizer)
         one_by_one = several and watches_loss(self)
-        if one_by_one and not shares:
-            raise UserError(
-                "With several seeds or folds, each step size follows its own validation loss "
-                "if the optimizer asks for the loss once a step. Found one that does not. Use "
-                "`n_seeds=1`, or an optimizer such as sgd or adam."
-            )
+        if one_by_one:
+            require_a_pass_a_step(shares)
         self.make_parts(shares)
         self.has_slice_optimizers = len(self.parts) > 1 or one_by_one
-        every = slice(0, self.network.n_replicas)
-        return optimizers_of_slices(self, [(every, self)]) if self.has_slice_optimizers else None
+        if not self.has_slice_optimizers:
+            return None
+        return optimizers_of_slices(self, [(slice(0, self.network.n_replicas), self)])
 
     def on_train_start(self) -> None:
         """Choose how gradients are computed, and whether layers are updated one by one."""
@@ -201,11 +194,7 @@ class StackedModule(EndingReplicas):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Outputs:
         """Compute the loss and predictions of a batch, and the gradients if the parts do that."""
-        do: Callable[[Part, Batch, int, bool], Outputs] = Part.evaluate
-        if self.layerwise.begin_step():
-            do = partial(self.layerwise.evaluate, observer=self.observer)
-        elif self.parts_compute_gradients:
-            do = partial(Part.evaluate_with_gradients, observer=self.observer)
+        do = self.layerwise.training_pass(self.parts_compute_gradients, self.observer)
         outputs = self._each(do, batch)
         self._evaluated = True
         loss = outputs["sample_loss"].mean(1)
@@ -247,17 +236,13 @@ class StackedModule(EndingReplicas):
         self._mark_diverged(~self._finite() | self._overflowing)
         if isinstance(schedule := cast(Any, self.lr_schedulers()), SchedulerOfSlices):
             schedule.watch(self.validated["loss"])
-        if self.waiting is not None:
-            stops = self.waiting.update(self.validated[self.waiting.patience.metric])
-            self._end_replicas(stops.to(self.diverged.device) & ~self.diverged)
-        if bool((self.diverged | self.ended).all()):
-            self.trainer.should_stop = True
+        self._stop_early()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the entries that are needed to rebuild and use the network."""
         checkpoint.update(self.checkpoint_entries)
 
-    def _each(self, do: Callable[[Part, Batch, int, bool], Outputs], batch: Batch) -> Outputs:
+    def _each(self, do: Pass, batch: Batch) -> Outputs:
         step, mode = self.global_step, self.network.training
         outputs = self.workers.each(self.parts, lambda p: do(p, batch, step, mode))
         return in_parts.joined_outputs(outputs)

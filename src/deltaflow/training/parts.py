@@ -170,6 +170,10 @@ class PartObserver(Protocol):
         """Observe the updated weights of a part."""
 
 
+Pass = Callable[[Part, Batch, int, bool], Outputs]
+"""Evaluates a batch of the whole stack with a part, at the step with a number, training or not."""
+
+
 def number_of_parts(network: FullyConnected, batch_size: int) -> int:
     """The number of parts into which a stack is divided.
 
