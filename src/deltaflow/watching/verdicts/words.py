@@ -4,10 +4,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from deltaflow.system.escaping import listing
 from deltaflow.verdicts.thresholds import NEGLIGIBLE
 from deltaflow.verdicts.verdict import Numbers, Verdict
-
-_MAX_NAMES = 3
 
 
 def words(verdict: Verdict, names: Sequence[str]) -> str:
@@ -17,17 +16,12 @@ def words(verdict: Verdict, names: Sequence[str]) -> str:
         verdict: the verdict.
         names: names of all layers, in the order of the table.
     """
-    n: dict[str, Any] = {**verdict.numbers, "where": _named(verdict.layers, names)}
+    where = listing([names[layer - 1] for layer in verdict.layers], most=3)
+    n: dict[str, Any] = {**verdict.numbers, "where": where}
     if "depth" in n:
         n["change"] = _change(n, names)
     said = _SENTENCES[verdict.kind]
     return said.format_map(n) if isinstance(said, str) else said(n)
-
-
-def _named(layers: Sequence[int], names: Sequence[str]) -> str:
-    shown = ", ".join(f"`{names[layer - 1]}`" for layer in layers[:_MAX_NAMES])
-    more = len(layers) - _MAX_NAMES
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _divergence(n: Numbers) -> str:
