@@ -95,7 +95,7 @@ def _train_in_sweep(
 
 
 def train_pending(
-    pending: Sequence[PendingRun], console: Console | None = None, bar: Progress | None = None
+    pending: Sequence[PendingRun], console: Console | None, bar: Progress | None = None
 ) -> list[float | None]:
     """Train pending runs as one stack.
 

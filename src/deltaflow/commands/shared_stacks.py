@@ -182,7 +182,7 @@ class SharedStacks:
         except IndexError:
             return None
 
-    def results(self, wait: bool = False) -> dict[int, TrainedStack]:
+    def results(self, wait: bool) -> dict[int, TrainedStack]:
         """New results of the second process, by index of the stack.
 
         Args:

@@ -93,7 +93,7 @@ class ActiveRun:
             ending.error.__cause__ = caught
             self.outcome = ending.error
 
-    def load_data(self, shared: ReplicaDataModule | None = None) -> None:
+    def load_data(self, shared: ReplicaDataModule | None) -> None:
         """Check the settings and load the data.
 
         Args:

@@ -51,7 +51,7 @@ def stack_key(config: DictConfig) -> str | None:
     return settings_text(tree)
 
 
-def max_networks(config: DictConfig, n_processes: int = 1) -> int:
+def max_networks(config: DictConfig, n_processes: int) -> int:
     """The largest number of networks in a stack.
 
     It is ``sweep.max_networks``. If that is null, it is the number that fits into a quarter of the

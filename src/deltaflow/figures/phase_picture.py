@@ -28,7 +28,7 @@ def phase_picture(
     title: str,
     here: tuple[float, float],
     edge: Edge | None,
-    runs: Sequence[PhasePoint] = (),
+    runs: Sequence[PhasePoint],
 ) -> Figure:
     """Draw the phase diagram.
 

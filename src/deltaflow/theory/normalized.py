@@ -118,7 +118,7 @@ def _chain(
     moments: Moments,
     layers: tuple[Sequence[float], Sequence[float]],
     products: Array,
-    dropout: float = 0.0,
+    dropout: float,
 ) -> Graph:
     """Build the graph of a network with σ_w² and σ_b² of each layer in ``layers``."""
     made: list[Operation] = [operations.Source(products, np.zeros(len(products)))]

@@ -112,7 +112,7 @@ def fixed_point(
 
 
 def fixed_point_at(
-    moments: Moments, weight: float, q: float, dropout: float = 0.0, neutral: bool = False
+    moments: Moments, weight: float, q: float, dropout: float, neutral: bool = False
 ) -> FixedPoint:
     """The properties of a fixed point of the variance.
 
@@ -146,7 +146,7 @@ def fixed_point_at(
 
 
 def basins(
-    moments: Moments, sigma_w: float, sigma_b: float, starts: Array, dropout: float = 0.0
+    moments: Moments, sigma_w: float, sigma_b: float, starts: Array, dropout: float
 ) -> NDArray[np.intp]:
     """Group starts by their limit; different limits have a repelling fixed point between them.
 

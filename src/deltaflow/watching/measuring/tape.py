@@ -60,10 +60,10 @@ class StepTape:
         self,
         layers: list[WatchedLayer],
         model: nn.Module,
-        loss_scale: Callable[[], float] = lambda: 1.0,
-        tracks_all: bool = False,
-        functions: ScalarFunctions | None = None,
-        last: WatchedLayer | None = None,
+        loss_scale: Callable[[], float],
+        tracks_all: bool,
+        functions: ScalarFunctions,
+        last: WatchedLayer | None,
     ) -> None:
         self.layers = layers
         self.model = model
@@ -73,7 +73,7 @@ class StepTape:
         self.steps: dict[WatchedLayer, LayerStep] = {}
         self.numbers: dict[WatchedLayer, dict[str, float]] = {}
         self._n_samples = 0
-        self.tracker = OutputTracker({} if functions is None else functions)
+        self.tracker = OutputTracker(functions)
         self.activations: list[tuple[str, bool]] = []
         self._hooks: list[Any] = []
         self._is_forward_over = self._is_backward_begun = False
