@@ -38,7 +38,7 @@ WHILE_MADE = {
     "words for a start": (["init._target_=broken.DrawingWords"], "draw", "<U1"),
     "start of another shape": (["init._target_=broken.DrawingOneRow"], "[32, 4]", "shape [4]"),
     "start with holes": (["init._target_=broken.DrawingHoles"], "finite", "float64"),
-    "holes": (["data._target_=broken.holes"], "finite number", "row 0, column 0"),
+    "holes": (["data._target_=broken.holes"], "number must be finite", "row 0, column 0"),
 }  # fmt: skip
 WHILE_TRAINING = {
     "activation": (["activation._target_=broken.RaisingInTraining"], "activation", "ramp"),
