@@ -94,6 +94,7 @@ def test_claims_are_judged_beside_the_median(capsys):
     assert "|train.py/train.pydiagnostics=off|1.00|1.00to1.00|≤1.2|yes|" in cells
 
 
+@pytest.mark.usefixtures("quick_imports")
 def test_a_whole_process_is_compared_with_a_script_that_does_the_same():
     work = trainings.Work.of(["n_seeds=2", "trainer.max_epochs=1"])
     clocks = benchmark._script(work, work)

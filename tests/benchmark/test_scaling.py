@@ -40,6 +40,7 @@ def test_jax_reaches_the_same_weights(own, tolerance):
     assert all((reached[name] != start[name]).any() for name in start)
 
 
+@pytest.mark.usefixtures("quick_imports")
 @pytest.mark.parametrize(
     "own", [[], ["data.batch_size=50", "activation=relu", "data.split=[1,0,0]"]]
 )
@@ -184,6 +185,7 @@ def test_whatever_is_measured_can_be_trained(own):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_imports")
 def test_a_run_has_a_process_of_its_own():
     small, large = (
         scaling.run([*scaling.WORK, *SHORT, f"network.width={width}"], 2) for width in (8, 1024)

@@ -17,6 +17,8 @@ from processes import Command, start
 from running import CONF
 from traps import at_call
 
+pytestmark = pytest.mark.usefixtures("quick_imports")  # of workers
+
 EXTRAS = {"joblib": ("hydra_joblib_launcher", "parallel"),
           "submitit_local": ("hydra_submitit_launcher", "slurm"),
           "ray": ("hydra_ray_launcher", "ray")}  # fmt: skip
@@ -42,18 +44,10 @@ def launcher(request) -> str:
     return str(request.param)
 
 
-def _of_workers(folder: Path) -> dict[str, str]:
-    """Variables by which workers find what is in a folder, and look for no garbage in imports."""
-    (folder / "sitecustomize.py").write_text(
-        "import atexit, gc; gc.disable(); atexit.register(gc.freeze)"
-    )
-    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {"PYTHONPATH": path}
-
-
 def _train(folder: Path, *arguments: str) -> Command:
-    """A command that has ended."""
-    command = start(arguments, folder, environment=_of_workers(folder))
+    """A command that has ended; the workers of launchers find what is in its folder."""
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = start(arguments, folder, environment={"PYTHONPATH": path})
     command.wait()
     return command
 
@@ -190,8 +184,7 @@ def test_workers_that_outlive_their_sweep_end_it_and_nothing_is_done_twice(tmp_p
     conduct(tmp_path / "undisturbed")
     killed = tmp_path / "killed"
     stays = partial(at_call, "deltaflow.sweep.report.report_on", "before", "SIGSTOP")
-    joblib = [*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"]
-    conductor = start(joblib, killed, stays, environment=_of_workers(tmp_path))
+    conductor = start([*LONG, "hydra/launcher=joblib", "hydra.sweep.dir=sweep"], killed, stays)
     while not _summaries(killed / "sweep"):
         assert conductor.runs(0.01)
     workers = psutil.Process(conductor.process.pid).children(recursive=True)
