@@ -26,15 +26,7 @@ from deltaflow.training.module import StackedModule
 
 
 def datamodule(config: DictConfig, samples: Samples | None = None) -> ReplicaDataModule:
-    """Build the data module: the samples, split and standardised.
-
-    Args:
-        config: the run's configuration.
-        samples: samples in memory, which replace the source that ``data`` names.
-
-    Raises:
-        ValueError: if the source rejects its settings, or the data cannot be split as asked.
-    """
+    """Build the data module; arguments and errors as for :func:`builders.data`."""
     return builders.data(config, ReplicaDataModule, samples)
 
 
