@@ -219,6 +219,7 @@ def test_what_is_no_file_is_refused(save, tmp_path):
     save("a,b\n1,2\n", "flowers.csv")
     (tmp_path / "folder.csv").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
     save("", "table.xlsx")
     save("", "table.csv.gz")
     for path, parts in {
@@ -226,6 +227,7 @@ def test_what_is_no_file_is_refused(save, tmp_path):
         "nowhere/t.csv": ("file that exists", "nowhere", "Check folder and name."),
         "x" * 300 + ".csv": ("file that exists", "xxx.csv", "Check"),
         "folder.csv": ("must be a file", "the folder folder.csv"),
+        "loop.csv": ("must be a file", "loop.csv, a link that leads to none"),
         "pipe.csv": ("must be a file", "no regular file: pipe.csv"),
         "table.csv.gz": (".csv, .tsv, .txt, .parquet, .pq", "table.csv.gz", "Decompress"),
         os.devnull: ("must be a file", f"no regular file: {os.devnull}"),

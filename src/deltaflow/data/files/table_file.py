@@ -125,6 +125,11 @@ def _refuse_path(path: str, file: Path) -> None:
     """Refuse a path that is not a file of a known kind (``ValueError``)."""
     if not os.path.exists(file):
         folder = file.absolute().parent
+        if os.path.lexists(file):
+            raise UserError(
+                f"A table must be a file. Found {literal(path)}, a link that leads to none. Name "
+                "what it should lead to."
+            )
         there = [p.name for p in folder.iterdir()] if folder.is_dir() else []
         nearest = difflib.get_close_matches(file.name, there, n=1)
         advice = f"Did you mean {literal(nearest[0])}?" if nearest else "Check folder and name."
