@@ -183,6 +183,7 @@ def test_findings_can_end_the_program(tmp_path):
     ("attempt", "message"),
     [
         (lambda path: watch(nn.Sequential(nn.ReLU()), path), "must have a linear layer"),
+        (lambda path: watch(nn.Linear(2, 2, dtype=torch.cfloat), path), "of real numbers"),
         (lambda path: watch(torch.compile(nn.Linear(2, 2)), path), "torch.compile"),
         (lambda path: watch(nn.Linear(2, 2), path, every_n_steps=0), "at least 1. Found 0"),
         (lambda path: watch(nn.Linear(2, 2), path, fail_on=["vanish"]), "Found `vanish`"),
@@ -196,6 +197,7 @@ def test_findings_can_end_the_program(tmp_path):
     ],
     ids=[
         "nothing to watch",
+        "complex",
         "compiled",
         "cadence",
         "kind",
@@ -211,6 +213,35 @@ def test_findings_can_end_the_program(tmp_path):
 def test_what_cannot_be_watched(attempt, message, tmp_path):
     with pytest.raises(UserError, match=message):
         attempt(tmp_path / "run")
+
+
+@pytest.mark.parametrize("first", [0, 64], ids=["first", "later"])
+def test_batches_without_samples_stop_no_training(first, tmp_path):
+    torch.manual_seed(0)
+    x, y = blobs()
+    model = chain([2, 8, 2], nn.ReLU)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with watch(model, tmp_path / "run") as flow:
+        for n in (first, 0, 64, 0, 64):
+            loss = nn.functional.cross_entropy(model(x[:n]), y[:n], reduction="sum") / 64
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            flow.step(loss)
+    with_samples = flow.run.layers.filter(layer=1)["delta_norm"].is_not_null().to_list()
+    assert with_samples == [first > 0, False, True, False, True]
+
+
+def test_layers_of_complex_numbers_are_left_out(tmp_path):
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.waves, self.head = nn.Linear(2, 4, dtype=torch.cfloat), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.waves(x.to(torch.cfloat)).abs())
+
+    assert check(Mixed(), blobs(), nn.functional.cross_entropy).names == ("head",)
 
 
 def test_a_taken_directory_is_left_alone(tmp_path):

@@ -63,6 +63,9 @@ class ModelTheory:
         if kwargs or len(args) != 1 or not isinstance(args[0], Tensor):
             self.nothing = "Theory knows models of one tensor. Found one of other arguments."
             return
+        if not args[0].numel():
+            self.nothing = "Theory needs samples. Found none in the first batch."
+            return
         with torch._C.DisableTorchFunction(), torch.random.fork_rng(devices=[]):
             try:
                 self._graph = read_graph(self._traced, self._twin, args[0])

@@ -153,7 +153,7 @@ class StepTape:
             if layer not in self.steps:
                 self.steps[layer] = LayerStep(layer.weight.detach().clone())
                 self._add_gradient_hook(layer)
-            if not torch.is_grad_enabled():
+            if not torch.is_grad_enabled() or not z.numel():  # an empty batch has no samples
                 return
             if layer is next((one for one, step in self.steps.items() if step.calls), layer):
                 # a pass begins

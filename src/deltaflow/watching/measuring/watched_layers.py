@@ -120,12 +120,12 @@ def watched_layers(model: nn.Module) -> list[WatchedLayer]:
     found = [
         WatchedLayer(name or type(module).__name__, module)
         for name, module in model.named_modules()
-        if isinstance(module, _KINDS)
+        if isinstance(module, _KINDS) and not module.weight.is_complex()
     ]
     if not found:
         raise UserError(
-            "A watched model must have a linear layer or a convolution. Found none in "
-            f"{type(model).__name__}. Hand over the model that has them."
+            "A watched model must have a linear layer or a convolution, of real numbers. Found "
+            f"none in {type(model).__name__}. Hand over the model that has them."
         )
     return found
 
