@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from deltaflow.commands.analysis import report as reporting
-from running import ROOT
+from running import ROOT, exit_status
 from written import write_run
 
 SHORT = ["logger=none", "trainer.max_epochs=1", "network.width=4"]
@@ -30,11 +30,7 @@ def report(monkeypatch, tmp_path, capsys):
 
     def command(*arguments: str) -> Said:
         monkeypatch.chdir(tmp_path)
-        status = 0
-        try:
-            reporting.main(arguments)
-        except SystemExit as stop:
-            status = int(stop.code or 0)
+        status = exit_status(reporting.main, arguments)
         captured = capsys.readouterr()
         return Said(status, captured.out, captured.err)
 

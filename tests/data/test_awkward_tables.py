@@ -60,18 +60,6 @@ GOOD = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def save(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(content, name="t.csv"):
-        data = content if isinstance(content, bytes) else content.encode()
-        (tmp_path / name).write_bytes(data)
-        return name
-
-    return write
-
-
 @pytest.mark.parametrize("content", GOOD.values(), ids=GOOD)
 def test_what_is_plain_but_for_its_looks_is_read_right(content, save):
     samples = table(save(content), "k", None, None, [])

@@ -130,10 +130,15 @@ def type_in(monkeypatch, directory: Path, *arguments: str, full_error: str = "0"
     with pytest.MonkeyPatch.context() as patch:
         if not any(one.startswith(("experiment=", "hydra.mode", "--", "-c")) for one in arguments):
             compose_once(patch)
-        try:
-            train.main()
-        except SystemExit as stop:
-            return int(stop.code or 0)
+        return exit_status(train.main)
+
+
+def exit_status(command: Callable, *arguments: object) -> int:
+    """Call a command, which may end the process; the exit status that it has then."""
+    try:
+        command(*arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
     return 0
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from deltaflow.commands.analysis import check
+from running import exit_status
 
 MODELS = """
 import torch
@@ -41,11 +42,7 @@ def said(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(tmp_path)
 
     def command(*arguments):
-        status = 0
-        try:
-            check.main(arguments)
-        except SystemExit as stop:
-            status = stop.code
+        status = exit_status(check.main, arguments)
         return *capsys.readouterr(), status
 
     return command

@@ -7,7 +7,7 @@ from made_tables import TABLE, mixed_table
 
 from deltaflow import load_run
 from deltaflow.commands.analysis import predict
-from running import run
+from running import exit_status, run
 
 QUICK = ["trainer.max_epochs=1", "diagnostics=off", "logger=none", "network.width=4"]
 
@@ -21,11 +21,7 @@ def trained(tmp_path_factory):
 
 
 def typed(*arguments):
-    try:
-        predict.main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        return stop.code
-    return 0
+    return exit_status(predict.main, [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

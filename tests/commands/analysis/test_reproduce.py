@@ -10,7 +10,7 @@ import pytest
 from deltaflow import run_sweep
 from deltaflow.commands.analysis import reproduce
 from deltaflow.records import LAYERS, METRICS, differences, parquet_bytes
-from running import run
+from running import exit_status, run
 
 SHORT = ["data=moons", "trainer.max_epochs=2", "logger=none", "n_seeds=2", "network.depth=2"]
 
@@ -37,11 +37,7 @@ def said(capsys):
     """Output, message and status of the command."""
 
     def command(*arguments):
-        status = 0
-        try:
-            reproduce.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            status = stop.code
+        status = exit_status(reproduce.main, [str(argument) for argument in arguments])
         return *capsys.readouterr(), status
 
     return command

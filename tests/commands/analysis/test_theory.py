@@ -21,7 +21,7 @@ from deltaflow.records import read_summary
 from deltaflow.terminal.theory import print_theory
 from deltaflow.theory import Moments, edge_of_chaos, fixed_point, predict, typical_variances
 from deltaflow.theory.network import Theory
-from running import CONF, TABLE, composed, options, run
+from running import CONF, TABLE, composed, exit_status, options, run
 
 TANH = ["activation=tanh", "init=normal", "init.sigma_w=1.2", "init.sigma_b=0.2"]
 
@@ -50,11 +50,7 @@ def said(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def command(*arguments: str) -> Said:
-        status = 0
-        try:
-            theory.main(arguments)
-        except SystemExit as stop:
-            status = stop.code
+        status = exit_status(theory.main, arguments)
         captured = capsys.readouterr()
         return Said(status, captured.out, captured.err)
 

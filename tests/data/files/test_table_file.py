@@ -17,19 +17,6 @@ from written import metrics
 FRAME = pl.DataFrame({"a": [1, 2], "b": [0.5, -3.0], "c": ["x", "ü"]})
 
 
-@pytest.fixture
-def save(tmp_path, monkeypatch):
-    """Write a file into the working directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(content, name="t.csv"):
-        data = content if isinstance(content, bytes) else content.encode()
-        (tmp_path / name).write_bytes(data)
-        return name
-
-    return write
-
-
 def rows_of(name, columns=None):
     """As they stand in the file."""
     file = open_table(name)
