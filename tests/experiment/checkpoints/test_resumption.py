@@ -1,6 +1,7 @@
 """Runs that were stopped and go on: to the very weights and tables of one that was not."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,20 @@ def stopped(overrides, directory, monkeypatch, at, error=KeyboardInterrupt):
     return str(raised.value)
 
 
+@pytest.fixture(scope="session")
+def interrupted(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("interrupted") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        stopped(SHORT, directory, patch, 9)
+    return directory
+
+
+@pytest.fixture
+def left(interrupted, tmp_path):
+    """What an interrupted run has left."""
+    return shutil.copytree(interrupted, tmp_path / "run")
+
+
 def resumed(overrides, directory):
     return run([*overrides, f"resume='{directory}'"], directory)
 
@@ -115,10 +130,9 @@ def test_a_stack_in_parts_goes_on(name, tmp_path, monkeypatch):
     assert differences(tmp_path / "whole", tmp_path / "run") == []
 
 
-def test_moments_of_another_memory_layout_go_on(whole, tmp_path, monkeypatch):
+def test_moments_of_another_memory_layout_go_on(whole, left):
     """Checkpoints of earlier versions hold them input by input, which fused kernels misread."""
-    stopped(SHORT, tmp_path / "run", monkeypatch, 9)
-    path = tmp_path / "run" / CHECKPOINT
+    path = left / CHECKPOINT
     kept = torch.load(path, weights_only=True)
     (optimizer,) = kept["optimizer_states"]
     n_changed = 0
@@ -129,8 +143,8 @@ def test_moments_of_another_memory_layout_go_on(whole, tmp_path, monkeypatch):
                 n_changed += moments[name].stride() != moment.stride()
     assert n_changed > 2
     torch.save(kept, path)
-    resumed(SHORT, tmp_path / "run")
-    assert differences(whole("adam"), tmp_path / "run") == []
+    resumed(SHORT, left)
+    assert differences(whole("adam"), left) == []
 
 
 def test_an_interruption_writes_what_is_held(whole, tmp_path, monkeypatch):
@@ -160,19 +174,17 @@ def test_tensorboard_shows_what_it_would_have(tmp_path, monkeypatch):
     assert scalars(tmp_path / "run") == scalars(whole)
 
 
-def test_what_a_killed_process_left_is_taken_up(whole, tmp_path, monkeypatch):
-    stopped(SHORT, tmp_path / "run", monkeypatch, 9)
-    summary = read_summary(tmp_path / "run")
-    write_summary(tmp_path / "run", type(summary)(**vars(summary) | {"status": "running"}))
-    resumed(SHORT, tmp_path / "run")
-    assert differences(whole("adam"), tmp_path / "run") == []
+def test_what_a_killed_process_left_is_taken_up(whole, left):
+    summary = read_summary(left)
+    write_summary(left, type(summary)(**vars(summary) | {"status": "running"}))
+    resumed(SHORT, left)
+    assert differences(whole("adam"), left) == []
 
 
-def test_without_a_checkpoint_it_begins_again(whole, tmp_path, monkeypatch):
-    stopped(SHORT, tmp_path / "run", monkeypatch, 9)
-    (tmp_path / "run" / CHECKPOINT).unlink()
-    resumed(SHORT, tmp_path / "run")
-    assert differences(whole("adam"), tmp_path / "run") == []
+def test_without_a_checkpoint_it_begins_again(whole, left):
+    (left / CHECKPOINT).unlink()
+    resumed(SHORT, left)
+    assert differences(whole("adam"), left) == []
 
 
 def test_one_that_has_ended_is_left_alone(whole):
@@ -180,12 +192,6 @@ def test_one_that_has_ended_is_left_alone(whole):
     with pytest.raises(ValueError, match=r"must have been stopped. Found one that has completed"):
         resumed(SHORT, whole("adam"))
     assert read_summary(whole("adam")) == before
-
-
-@pytest.fixture
-def left(tmp_path, monkeypatch):
-    stopped(SHORT, tmp_path / "run", monkeypatch, 9)
-    return tmp_path / "run"
 
 
 def test_other_settings_are_another_run(left):
