@@ -99,9 +99,7 @@ STACKS = [
 
 RANDOM = DRAW.standard_normal((3, 90))
 NOISE = DRAW.permutation(np.repeat(["blue", "green", "red"], 30))
-TABLES |= {
-    "rows": {"Unnamed: 0": range(90), "a": RANDOM[0], "b": RANDOM[1], "k": np.sort(NOISE)},
-}
+TABLES |= {"rows": {"Unnamed: 0": range(90), "a": RANDOM[0], "b": RANDOM[1], "k": np.sort(NOISE)}}
 DEFAULTS = {  # overrides at the default steps, and what may be said
     "F14": ("data=table data.path=rows.csv data.target=k n_seeds=4", {"by_heart"}),
     "F16a": ("data=sine loss=mse", {"healthy", "partial"}),

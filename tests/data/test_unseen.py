@@ -15,12 +15,7 @@ COLUMNS = (
 N_INPUTS = 7
 CLASSES = Preprocessing(COLUMNS, [0.0] * 7, [1.0] * 7, "kind", ["3", "x"], [], [], [])
 NUMBERS = Preprocessing(COLUMNS[:1], [0.0], [1.0], "y", [], ["y"], [0.0], [1.0])
-ROWS = {
-    "zip": ["01", "01"],
-    "wild": [True, False],
-    "colour": ["red", "blue"],
-    "size": [1.5, -2],
-}
+ROWS = {"zip": ["01", "01"], "wild": [True, False], "colour": ["red", "blue"], "size": [1.5, -2]}
 FEATURES = [[1.5, 0, 0, 1, 1, 1, 0], [-2, 1, 0, 0, 0, 1, 0]]
 
 

@@ -62,10 +62,7 @@ def theirs(data: str, split: int, directory, settings: dict[str, object]) -> flo
 
 @pytest.mark.parametrize(
     ("data", "settings"),
-    [
-        *((data, {}) for data in SPLITS),
-        *((data, SGD) for data in ("wine", "breast_cancer")),
-    ],
+    [*((data, {}) for data in SPLITS), *((data, SGD) for data in ("wine", "breast_cancer"))],
     ids=lambda value: value if isinstance(value, str) else value.get("solver", "defaults"),
 )
 def test_the_mean_over_ten_seeds_is_within_two_points(data, settings, ours, tmp_path):

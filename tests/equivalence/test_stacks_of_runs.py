@@ -21,20 +21,14 @@ SHARED = [
 ]  # fmt: skip
 RUNS = [
     ["activation=relu", "loss.class_weight=[3,1,2]"],
-    [
-        "activation=tanh",
-        "optimizer=adam",
-        "optimizer.lr=0.01",
-        "network.dropout=0.2",
-        "data.label_noise=0.2",
-        "loss.class_weight=balanced",
-    ],
+    ["activation=tanh", "optimizer=adam", "optimizer.lr=0.01", "network.dropout=0.2",
+     "data.label_noise=0.2", "loss.class_weight=balanced"],
     ["loss.class_weight=balanced", "optimizer=adam", "optimizer.lr=0.01", "scheduler=cosine"],
     ["activation=sigmoid", "loss=bce", "scheduler=step", "optimizer=rmsprop", "optimizer.lr=0.01"],
     ["activation=leaky", "loss=mse", "optimizer.lr=1e6"],
     ["activation=relu", "init=he", "trainer.gradient_clip_norm=0.1", "seed=7", "n_seeds=3"],
     ["activation=gelu", "optimizer=adamw", "optimizer.lr=0.01", "scheduler=onecycle"],
-]
+]  # fmt: skip
 ROUNDING = 1e-10  # of a quantity after a hundred steps
 DIVIDED = 1e-6  # the same, where an optimizer divides by what may be small
 

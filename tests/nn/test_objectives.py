@@ -281,8 +281,7 @@ def test_weights_are_those_of_pytorch():
 
 
 @pytest.mark.parametrize(
-    "asked",
-    ["equal", [], [1, 2], [1, 2, 3, 4], [1, 0, 1], [1, -1, 1], [1, np.inf, 1], [1, "x", 2]],
+    "asked", ["equal", [], [1, 2], [1, 2, 3, 4], [1, 0, 1], [1, -1, 1], [1, np.inf, 1], [1, "x", 2]]
 )
 @pytest.mark.parametrize("loss", [CrossEntropy, lambda *a: BinaryCrossEntropy(a[0], 0.5, a[1])])
 def test_weights_must_be_one_for_each_class(loss, asked):

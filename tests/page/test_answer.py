@@ -12,8 +12,7 @@ pytestmark = pytest.mark.slow
 
 def cells(page):
     return page.eval_on_selector_all(
-        "#matrix tbody tr",
-        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))",
+        "#matrix tbody tr", "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
     )
 
 

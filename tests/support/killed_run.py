@@ -164,10 +164,7 @@ def _is_killed(
 
 
 def _train_until(
-    trap: Callable[[], None] | None,
-    train: Callable[[str, bool], None],
-    directory: str,
-    go_on: bool,
+    trap: Callable[[], None] | None, train: Callable[[str, bool], None], directory: str, go_on: bool
 ) -> None:
     """Train in a group of processes of its own, until the trap kills it; its pictures are blank."""
     os.setsid()

@@ -66,7 +66,7 @@ def frames(tab):
     return tab.evaluate(
         """() => Object.fromEntries([...Bokeh.documents[0].all_models].filter(
             one => one.type == 'Figure').map(({name, title, x_range, y_range}) => [name, [
-                title.text, x_range.start, x_range.end, y_range.start, y_range.end]]))""",
+                title.text, x_range.start, x_range.end, y_range.start, y_range.end]]))"""
     )
 
 
@@ -100,7 +100,7 @@ def focus(tab, name):
                 let one = document.activeElement;
                 while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement;
                 return one?.labels?.[0]?.innerText || one?.innerText || one?.ariaLabel || '';
-            }""",
+            }"""
         )
         if found.strip() == name:
             return

@@ -124,10 +124,7 @@ def test_a_space_that_makes_no_sense_is_refused(typed, said):
         search_space([typed], DEFAULTS)
 
 
-SPACE = [
-    Dimension("a", "interval(-1,1)", (), -1.0, 1.0),
-    Dimension("b", "x,y", ("x", "y")),
-]
+SPACE = [Dimension("a", "interval(-1,1)", (), -1.0, 1.0), Dimension("b", "x,y", ("x", "y"))]
 TPE = {"_target_": "optuna.samplers.TPESampler", "seed": 0, "n_startup_trials": 4}
 
 

@@ -10,12 +10,7 @@ from torch import nn
 from deltaflow.nn.initializers import Normal
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import CrossEntropy, MeanSquaredError
-from deltaflow.nn.stacking import (
-    JoinedObjective,
-    joined_network,
-    network_slice,
-    objective_slice,
-)
+from deltaflow.nn.stacking import JoinedObjective, joined_network, network_slice, objective_slice
 from deltaflow.nn.task import Classification
 from deltaflow.training import parts as in_parts
 from deltaflow.training.workers import Workers

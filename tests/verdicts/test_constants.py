@@ -9,12 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from deltaflow.nn.network import OUTPUT_ACTIVATIONS
-from deltaflow.nn.objectives import (
-    BinaryCrossEntropy,
-    CrossEntropy,
-    MeanSquaredError,
-    Objective,
-)
+from deltaflow.nn.objectives import BinaryCrossEntropy, CrossEntropy, MeanSquaredError, Objective
 from deltaflow.nn.task import Classification, Regression
 from deltaflow.verdicts.evidence import constants
 

@@ -160,11 +160,7 @@ def test_a_class_that_is_never_predicted_is_named(counts, predicted, overrides):
 
 @pytest.mark.parametrize(
     ("counts", "predicted"),
-    [
-        ([98, 2], [99, 1]),
-        ([50, 50, 0], [50, 50, 0]),
-        ([40, 40, 20], [60, 40, 0]),
-    ],
+    [([98, 2], [99, 1]), ([50, 50, 0], [50, 50, 0]), ([40, 40, 20], [60, 40, 0])],
 )
 def test_classes_that_are_predicted_or_not_there_are_not_missed(counts, predicted):
     assert kinds(of_classes(counts, predicted)) == ["healthy"]

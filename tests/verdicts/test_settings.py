@@ -49,10 +49,7 @@ def test_sizes_beyond_a_factor_of_ten_are_named_where_little_is_explained(
     inputs, target, named, at_fault
 ):
     judged = evidence(
-        inputs=inputs,
-        target_second_moment=target,
-        standardized=not at_fault,
-        losses=LITTLE,
+        inputs=inputs, target_second_moment=target, standardized=not at_fault, losses=LITTLE
     )
     if not (named and at_fault):
         assert kinds(judged) == ["partial"]

@@ -195,21 +195,9 @@ def test_findings_can_end_the_program(tmp_path):
         (lambda path: watch(nn.Linear(2, 2), path, settings={"a": [1]}), "Found list for `a`"),
         (lambda path: check(nn.Linear(2, 2), torch.ones(3, 2)), "pair of inputs and targets"),
     ],
-    ids=[
-        "nothing to watch",
-        "complex",
-        "compiled",
-        "cadence",
-        "kind",
-        "text",
-        "healthy",
-        "file",
-        "below a file",
-        "loss",
-        "setting",
-        "batch",
-    ],
-)
+    ids=["nothing to watch", "complex", "compiled", "cadence", "kind", "text", "healthy", "file",
+         "below a file", "loss", "setting", "batch"],
+)  # fmt: skip
 def test_what_cannot_be_watched(attempt, message, tmp_path):
     with pytest.raises(UserError, match=message):
         attempt(tmp_path / "run")

@@ -82,8 +82,7 @@ def resumed(overrides, directory):
 
 
 @pytest.mark.parametrize(
-    ("name", "at"),
-    [("adam", 9), ("adam", 2), ("adam", 12), ("sgd", 6), ("bce", 3)],
+    ("name", "at"), [("adam", 9), ("adam", 2), ("adam", 12), ("sgd", 6), ("bce", 3)]
 )
 def test_it_ends_as_if_nothing_had_happened(name, at, whole, tmp_path, monkeypatch):
     said = stopped(OTHERS[name], tmp_path / "run", monkeypatch, at)
