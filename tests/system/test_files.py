@@ -63,6 +63,16 @@ def test_a_full_disk_is_told_with_the_name_of_the_file(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_read_only_disk_is_told_by_the_name_that_was_asked_for(monkeypatch, tmp_path):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(OSError, match=r"Read-only file system: '[^']*/asked\.txt'"):
+        replace_file(tmp_path / "asked.txt", b"text")
+
+
 def test_a_link_is_replaced_and_what_it_leads_to_is_not(tmp_path):
     (tmp_path / "private").write_text("mine")
     (tmp_path / "a").symlink_to(tmp_path / "private")

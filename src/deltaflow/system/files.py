@@ -245,4 +245,5 @@ def _temporary(path: Path, content: bytes) -> Iterator[Path]:
             raise
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone, or was never made because no file can be
+            temporary.unlink()
