@@ -233,10 +233,21 @@ def test_an_end_that_says_it_is_huge_is_not_read(tmp_path):
         (b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.", "names os system"),
         (b"\x80\x02c\x1b[31m\nx\n.", "names"),
         (b"\x80\x02ccollections\nOrderedDict\n]\x85R.", "fills dictionaries as no run does"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "is none that PyTorch has written"),
+        (b"(S'true'\nios\nsystem\n.", "is none that PyTorch has written"),
         (b"\x80\x02ccollections\nOrderedDict\nq\x000h\x00]\x85R.", "fills dictionaries"),
         (b"", "cannot be read"),
     ],
-    ids=["bytes", "command", "escape", "dictionary", "dictionary by memory", "empty"],
+    ids=[
+        "bytes",
+        "command",
+        "escape",
+        "dictionary",
+        "stack",
+        "instance",
+        "dictionary by memory",
+        "empty",
+    ],
 )
 def test_a_pickle_names_nothing_but_tensors(part, match, tmp_path):
     refused(forged(tmp_path, lambda _: part), match)

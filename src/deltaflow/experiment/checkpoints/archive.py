@@ -36,6 +36,7 @@ _CALLED = re.compile(
     r"torch(\.storage)? [A-Za-z0-9]+Storage|torch (bool|b?float[0-9]+|u?int[0-9]+|complex[0-9]+)"
 )
 """Globals that a pickle may name. None of them allocates more memory than the file has bytes."""
+_OTHER_GLOBALS = ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4")  # of other protocols
 _COPIES = "collections OrderedDict"  # copies its argument, so it may only be called without one
 
 
@@ -155,6 +156,8 @@ def _check_pickle(pickled: bytes) -> None:
         name = operation.name
         if name == "GLOBAL" and not _CALLED.fullmatch(str(argument)):
             raise ValueError(f"its `data.pkl` names {brief(str(argument))}")
+        if name in _OTHER_GLOBALS:
+            raise ValueError("its `data.pkl` is none that PyTorch has written")
         if expected == "EMPTY_TUPLE" and name in ("BINPUT", "LONG_BINPUT"):
             copies.add(argument)
             continue
