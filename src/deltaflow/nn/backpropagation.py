@@ -22,7 +22,8 @@ layers with normalisation, dropout or a φ without a formula are differentiated 
 True
 """
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, cast
@@ -57,24 +58,38 @@ class LayerPass:
     h: Tensor | None = None
 
 
+class Buffers(threading.local):
+    """Memory for passes, which networks of the same layer sizes share; each thread has its own.
+
+    Attributes:
+        passes: the tensors of each layer, by the shape of the input and the kinds of the layers.
+        gradients: those of a linear layer's weight and bias, by the shape of the weight.
+    """
+
+    def __init__(self) -> None:
+        self.passes: dict[Hashable, list[LayerPass]] = {}
+        self.gradients: dict[torch.Size, Gradients] = {}
+
+
 class Backpropagation:
     """Computes both passes through a network whose parameters stay in the same memory.
 
     Args:
         network: R networks.
+        buffers: memory for the passes, if it is shared with other networks.
 
     Attributes:
         passes: the tensors of each layer in the last pass, input to output; the next pass with the
-            same number of samples overwrites them.
+            same buffers overwrites them.
     """
 
-    def __init__(self, network: FullyConnected) -> None:
+    def __init__(self, network: FullyConnected, buffers: Buffers | None = None) -> None:
         self.network = network
         self.passes: list[LayerPass] = []
         self._linears = [_Linear(linear) for linear in network.layers]
         self._hidden = [_hidden(network, layer) for layer in range(network.depth)]
-        self._buffers: dict[torch.Size, list[LayerPass]] = {}
-        self._reused: dict[torch.Size, Gradients] = {}  # for updates during the backward pass
+        self._kinds = tuple(map(type, self._hidden))
+        self._buffers = Buffers() if buffers is None else buffers
 
     @torch.no_grad()
     def forward(self, x: Tensor, step: int = 0) -> Tensor:
@@ -84,9 +99,10 @@ class Backpropagation:
             x: inputs, ``[R, batch, n_features]``.
             step: number of the training step, on which dropout depends.
         """
-        if x.shape not in self._buffers:
-            self._buffers[x.shape] = [linear.make_buffers(x) for linear in self._linears]
-        self.passes = self._buffers[x.shape]
+        known, key = self._buffers.passes, (x.shape, self._kinds)
+        if key not in known:
+            known[key] = [linear.make_buffers(x) for linear in self._linears]
+        self.passes = known[key]
         h = x
         for linear, hidden, passed in zip(
             self._linears, [*self._hidden, None], self.passes, strict=True
@@ -115,26 +131,14 @@ class Backpropagation:
             if update is None:
                 linear.set_gradients(passed.fed, delta)
             else:
-                shape = linear.weight.shape
-                if shape not in self._reused:
-                    self._reused[shape] = linear.make_gradients()
-                linear.compute_gradients(passed.fed, delta, self._reused[shape])
-                update(layer, self._reused[shape])
+                known, shape = self._buffers.gradients, linear.weight.shape
+                if shape not in known:
+                    known[shape] = linear.make_gradients()
+                linear.compute_gradients(passed.fed, delta, known[shape])
+                update(layer, known[shape])
             if before is not None:
                 self._hidden[layer - 1].backward(before)
                 delta = cast(Tensor, before.z.grad)
-
-
-def has_hooks(network: nn.Module) -> bool:
-    """Whether modules or parameters have hooks, which only autograd calls.
-
-    PyTorch has no public way to ask for hooks, so private attributes are read.
-    """
-    of_modules = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    of_parameters = ("_backward_hooks", "_post_accumulate_grad_hooks")
-    return any(getattr(m, name, None) for m in network.modules() for name in of_modules) or any(
-        getattr(p, name, None) for p in network.parameters() for name in of_parameters
-    )
 
 
 class _Linear:

@@ -220,3 +220,15 @@ class FullyConnected(nn.Module):
         if self.output_activation is not None:
             modules.append(copy.deepcopy(self.output_activation))
         return nn.Sequential(*modules).train(self.training)
+
+
+def has_hooks(network: nn.Module) -> bool:
+    """Whether modules or parameters have hooks, which only autograd calls.
+
+    PyTorch has no public way to ask for hooks, so private attributes are read.
+    """
+    of_modules = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    of_parameters = ("_backward_hooks", "_post_accumulate_grad_hooks")
+    return any(getattr(m, name, None) for m in network.modules() for name in of_modules) or any(
+        getattr(p, name, None) for p in network.parameters() for name in of_parameters
+    )

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from deltaflow.nn.backpropagation import has_hooks
-from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.network import FullyConnected, has_hooks
 from deltaflow.nn.objectives import Objective
 from deltaflow.training import parts as in_parts
 from deltaflow.training.contracts import (

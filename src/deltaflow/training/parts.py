@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from deltaflow.nn import loss_gradients
-from deltaflow.nn.backpropagation import Backpropagation, LayerUpdate
+from deltaflow.nn.backpropagation import Backpropagation, Buffers, LayerUpdate
 from deltaflow.nn.loss_gradients import LossAndGradient
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.objectives import Objective
@@ -208,8 +208,9 @@ def split_into_parts(
             Part(own, network_slice(network, own), objective_slice(objective, own))
             for own in starmap(slice, pairwise(ends))
         ]
+    buffers = Buffers()
     for part in parts if by_formula else []:
-        part.backpropagation = Backpropagation(part.network)
+        part.backpropagation = Backpropagation(part.network, buffers)
     return parts
 
 

@@ -121,7 +121,7 @@ def _select_replicas(state: dict[str, Any], replicas: slice, wanted: slice) -> d
         if not isinstance(value, Tensor):
             return value
         by_replica = value.ndim > 0 and len(value) == n
-        return (value[selected] if by_replica else value).clone()  # step counts must not be shared
+        return value[selected] if by_replica else value
 
     cuts = {
         number: {name: cut(value) for name, value in parameter.items()}
@@ -131,13 +131,16 @@ def _select_replicas(state: dict[str, Any], replicas: slice, wanted: slice) -> d
 
 
 def _join_states(pieces: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Join the states of adjacent replicas; values without a replica axis come from the first."""
-    if len(pieces) == 1:
-        return pieces[0]
+    """Join the states of adjacent replicas, in memory of their own.
+
+    Values without a replica axis come from the first.
+    """
 
     def join(values: Sequence[Any]) -> Any:
-        by_replica = isinstance(values[0], Tensor) and values[0].ndim > 0
-        return torch.cat(list(values)) if by_replica else values[0]
+        if not isinstance(values[0], Tensor):
+            return values[0]
+        by_replica = values[0].ndim > 0 and len(values) > 1
+        return torch.cat(list(values)) if by_replica else values[0].clone()
 
     first = pieces[0]
     joined = {

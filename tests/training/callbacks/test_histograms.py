@@ -46,7 +46,7 @@ def witness(monkeypatch) -> Witness:
 
 def histograms_of(network, going):
     gradients = [linear.weight.grad for linear in network.layers]
-    return layer_histograms(network, gradients, going, Workers())
+    return layer_histograms(network, [[one] for one in gradients], going, Workers())
 
 
 def histograms(directory) -> dict[tuple[str, int], object]:

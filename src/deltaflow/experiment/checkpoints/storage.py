@@ -1,7 +1,9 @@
 """Holds and writes checkpoints, of a single run or of the runs of a stack."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from omegaconf import DictConfig
+from torch import Tensor
 
 from deltaflow.experiment.checkpoints.archive import CHECKPOINT, read_archive
 from deltaflow.system.files import make_folder, replace_file
+from deltaflow.system.signals import interrupts_deferred
 from deltaflow.training.callbacks import Checkpoints, FlowRecorder, MetricRecorder
 from deltaflow.training.stack import Stack
 
@@ -31,17 +35,17 @@ class Storage(TorchCheckpointIO):
         super().__init__()
         self.path = None if directory is None else directory / CHECKPOINT
         self._is_holding = False
-        self._held: bytes | None = None
+        self._held = _Copy()
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write a checkpoint to disk; inside :meth:`hold`, keep it in memory instead."""
         if self._is_holding:
-            self._held = content_of(checkpoint)
+            self._held.take(checkpoint)
             return
         if self.path == Path(path):
-            self._held = None
+            self._held = _Copy()
         write_checkpoint(Path(path), content_of(checkpoint))
 
     def hold(self, trainer: Any, module: Any) -> None:
@@ -54,9 +58,9 @@ class Storage(TorchCheckpointIO):
 
     def write(self) -> None:
         """Write the held state, unless it was written already."""
-        if self._held is not None and self.path is not None:
-            write_checkpoint(self.path, self._held)
-            self._held = None
+        if self._held.content is not None and self.path is not None:
+            write_checkpoint(self.path, content_of(self._held.content))
+            self._held = _Copy()
 
     def load_checkpoint(self, path: str | Path, *_: Any, **__: Any) -> dict[str, Any]:
         """Read the checkpoint of a run directory with :func:`read_archive`.
@@ -74,18 +78,54 @@ class StackStorage:
 
     def __init__(self, directories: Sequence[Path]) -> None:
         self.paths = [directory / CHECKPOINT for directory in directories]
-        self._held: list[dict[str, Any]] = []
+        self._held = [_Copy() for _ in directories]
 
     def hold(self, trainer: Any, module: Stack) -> None:
         """Copy the state of each run into memory."""
-        self._held = [module.checkpoint(index) for index in range(len(self.paths))]
+        with interrupts_deferred():  # all states must be of the same step
+            for index, held in enumerate(self._held):
+                held.take(module.checkpoint(index))
 
     def write(self) -> None:
         """Write the held states. All are serialised before the first is written."""
-        contents = [content_of(kept) for kept in self._held]
+        states = [one.content for one in self._held if one.content is not None]
+        contents = [content_of(state) for state in states]
         for path, content in zip(self.paths, contents, strict=False):  # nothing may be held
             write_checkpoint(path, content)
-        self._held = []
+        self._held = [_Copy() for _ in self.paths]
+
+
+class _Copy:
+    """A copy of a checkpoint in memory, which the next checkpoint overwrites.
+
+    Attributes:
+        content: the copied checkpoint; ``None`` if there is none.
+    """
+
+    def __init__(self) -> None:
+        self.content: dict[str, Any] | None = None
+        self._tensors: list[Tensor] = []
+
+    def take(self, checkpoint: dict[str, Any]) -> None:
+        """Copy a checkpoint, in the memory of the last copy where tensors have the same shape."""
+        with interrupts_deferred():
+            before, self._tensors, self.content = self._tensors, [], None
+            found = list(_tensors(checkpoint))
+            for tensor, old in zip_longest(found, before[: len(found)]):
+                fits = old is not None and (old.shape, old.dtype) == (tensor.shape, tensor.dtype)
+                own = old if fits else torch.empty_like(tensor, device="cpu")
+                self._tensors.append(own.copy_(tensor.detach()))
+            known = {id(tensor): own for tensor, own in zip(found, self._tensors, strict=True)}
+            self.content = deepcopy(checkpoint, known)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in nested dictionaries and sequences."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors(one)
 
 
 def checkpoints(

@@ -66,7 +66,7 @@ class HistogramRecorder(pl.Callback):
         of_parts = [
             [linear.weight.grad for linear in part.network.layers] for part in pl_module.parts
         ]
-        gradients = [torch.cat(layer) for layer in zip(*of_parts, strict=True)]
+        gradients = list(zip(*of_parts, strict=True))
         summaries = []
         for run in self.destinations:
             active = torch.zeros_like(pl_module.diverged)
@@ -96,7 +96,7 @@ class HistogramRecorder(pl.Callback):
 
 def layer_histograms(
     network: FullyConnected,
-    gradients: Sequence[Tensor | None],
+    gradients: Sequence[Sequence[Tensor | None]],
     active: Tensor,
     workers: Workers,
 ) -> Any:
@@ -104,7 +104,8 @@ def layer_histograms(
 
     Args:
         network: the network before its update.
-        gradients: ``[R, fan_in, fan_out]`` of each layer; ``None`` where there is no gradient.
+        gradients: for each layer, those of the parts of the stack, ``[r, fan_out, fan_in]``;
+            ``None`` where there is no gradient.
         active: ``[R]``, bool: the replicas that are counted.
         workers: count several layers at the same time.
 
@@ -113,21 +114,25 @@ def layer_histograms(
     """
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    every = bool(active.all())
-
-    def counted(tag: str, entries: Tensor) -> Any:
-        entries = entries.detach()
-        finite = _finite(entries if every else entries[active])
+    def counted(tag: str, parts: Sequence[Tensor]) -> Any:
+        found = _selected(parts, active)
+        finite = _finite(found[0] if len(found) == 1 else torch.cat(found))
         return [Summary.Value(tag=tag, histo=_histogram(finite))] if len(finite) else []
 
     tagged = [
-        (layer_tag(name, layer), entries)
+        (layer_tag(name, layer), [part.detach() for part in parts if part is not None])
         for layer, (linear, gradient) in enumerate(zip(network.layers, gradients, strict=True), 1)
-        for name, entries in (("weight", linear.weight), ("weight_grad", gradient))
-        if entries is not None
+        for name, parts in (("weight", [linear.weight]), ("weight_grad", gradient))
+        if parts[0] is not None
     ]
     values = workers.each(tagged, lambda one: counted(*one))
     return Summary(value=chain.from_iterable(values))
+
+
+def _selected(parts: Sequence[Tensor], active: Tensor) -> list[Tensor]:
+    """The active replicas of each part, without a copy of a part of which all are active."""
+    masks = active.split([len(part) for part in parts])
+    return [part if mask.all() else part[mask] for part, mask in zip(parts, masks, strict=True)]
 
 
 def _finite(entries: Tensor) -> Tensor:
