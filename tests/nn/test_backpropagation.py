@@ -6,9 +6,9 @@ from torch import nn
 
 from deltaflow.flow.tape import Tape
 from deltaflow.nn.activations import Tanh
-from deltaflow.nn.backpropagation import Backpropagation, has_hooks
+from deltaflow.nn.backpropagation import Backpropagation
 from deltaflow.nn.initializers import He, Normal
-from deltaflow.nn.network import FullyConnected
+from deltaflow.nn.network import FullyConnected, has_hooks
 from deltaflow.nn.slopes import formula
 from deltaflow.nn.stacking import joined_network
 

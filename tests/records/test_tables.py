@@ -3,7 +3,13 @@ from contextlib import suppress
 import polars as pl
 import pytest
 
-from deltaflow.records import METRICS, TableWriter, read_table, reading
+from deltaflow.records import METRICS, TableWriter, read_table, reading, tables
+
+
+@pytest.fixture(autouse=True, params=[tables._BLOCK_ROWS, 1], ids=["whole", "blocks"])
+def block_rows(request, monkeypatch) -> None:
+    """Small tables are sorted as a whole, large ones in blocks."""
+    monkeypatch.setattr(tables, "_BLOCK_ROWS", request.param)
 
 
 def _rows(epoch: int, seeds=(1, 0)) -> pl.DataFrame:
@@ -68,6 +74,26 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "metrics.parquet").write_text("not a table")
     with pytest.raises(ValueError, match=r"metrics\.parquet must be a Parquet file"):
         read_table(tmp_path, METRICS)
+
+
+def test_a_table_is_the_same_in_blocks_and_in_order(tmp_path, monkeypatch):
+    rows = [_rows(epoch, seeds) for epoch, seeds in ((2, range(9)), (0, (8, 3, 5)), (1, range(6)))]
+    monkeypatch.setattr(tables, "_BLOCK_ROWS", 4)
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=0)
+    for frame in rows:
+        writer.append(frame)
+    writer.close()
+    assert read_table(tmp_path, METRICS).equals(pl.concat(rows).sort("seed", "epoch"))
+
+
+def test_what_a_killed_process_left_while_sorting_is_removed(tmp_path):
+    (tmp_path / "records" / "sorting-1234").mkdir(parents=True)
+    (tmp_path / "records" / "sorting-1234" / "0.parquet").write_bytes(b"half of")
+    writer = TableWriter(tmp_path, METRICS, flush_seconds=0)
+    writer.append(_rows(0))
+    writer.close()
+    assert _written(tmp_path) == ["metrics.parquet"]
+    assert not (tmp_path / "records").exists()
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from deltaflow.flow import kernels
 from deltaflow.flow.tape import Tape
-from deltaflow.nn.backpropagation import LayerPass
+from deltaflow.nn.hidden_layers import LayerPass
 from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.slopes import slope
 from deltaflow.nn.stacking import ByReplica

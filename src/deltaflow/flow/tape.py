@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deltaflow.nn.backpropagation import Backpropagation, LayerPass
+from deltaflow.nn.backpropagation import Backpropagation
+from deltaflow.nn.hidden_layers import LayerPass
 from deltaflow.nn.network import FullyConnected
 
 

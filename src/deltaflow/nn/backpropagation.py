@@ -23,39 +23,18 @@ True
 """
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any, cast
+from collections.abc import Callable, Hashable
+from typing import cast
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from deltaflow.nn.layers import StackedDropout, StackedLinear
+from deltaflow.nn.hidden_layers import LayerPass, hidden_layer
+from deltaflow.nn.layers import StackedLinear
 from deltaflow.nn.network import FullyConnected
-from deltaflow.nn.slopes import Formula, formula
-from deltaflow.nn.stacking import ByReplica
 
 Gradients = tuple[Tensor, Tensor]  # of a weight, [R, fan_out, fan_in], and of a bias, [R, fan_out]
 LayerUpdate = Callable[[int, Gradients], None]  # of the linear layer with a number, from 0
-
-
-@dataclass
-class LayerPass:
-    """The tensors of one layer in a pass, ``[R, B, …]`` each.
-
-    Attributes:
-        fed: the layer's input h_{l−1}.
-        z: the pre-activation, the output of the linear layer; the backward pass sets ``z.grad``.
-        u: the input of φ: z, or normalised z; ``None`` for the output layer.
-        h: φ(u); ``None`` for the output layer.
-    """
-
-    fed: Tensor
-    z: Tensor
-    u: Tensor | None = None
-    h: Tensor | None = None
 
 
 class Buffers(threading.local):
@@ -63,12 +42,13 @@ class Buffers(threading.local):
 
     Attributes:
         passes: the tensors of each layer, by the shape of the input and the kinds of the layers.
-        gradients: those of a linear layer's weight and bias, by the shape of the weight.
+        gradients: those of a linear layer's weight and bias, by the shape of the weight and the
+            number of the layer, which is ``None`` in a pass that updates the layers.
     """
 
     def __init__(self) -> None:
         self.passes: dict[Hashable, list[LayerPass]] = {}
-        self.gradients: dict[torch.Size, Gradients] = {}
+        self.gradients: dict[tuple[torch.Size, int | None], Gradients] = {}
 
 
 class Backpropagation:
@@ -87,7 +67,7 @@ class Backpropagation:
         self.network = network
         self.passes: list[LayerPass] = []
         self._linears = [_Linear(linear) for linear in network.layers]
-        self._hidden = [_hidden(network, layer) for layer in range(network.depth)]
+        self._hidden = [hidden_layer(network, layer) for layer in range(network.depth)]
         self._kinds = tuple(map(type, self._hidden))
         self._buffers = Buffers() if buffers is None else buffers
 
@@ -114,13 +94,17 @@ class Backpropagation:
         return self.passes[-1].z
 
     @torch.no_grad()
-    def backward(self, gradient: Tensor, update: LayerUpdate | None = None) -> None:
+    def backward(
+        self, gradient: Tensor, update: LayerUpdate | None = None, in_buffers: bool = False
+    ) -> None:
         """Set the gradient of every parameter, or update the linear layers without setting them.
 
         Args:
             gradient: gradient of the loss by the result of :meth:`forward`, in the same shape.
             update: called for each linear layer, the last first, with its number and its gradients,
                 as soon as the layer may change; layers of one shape have the same two tensors.
+            in_buffers: whether the gradients that are set lie in the buffers, too, and the next
+                pass overwrites them.
         """
         delta = self.passes[-1].z.grad = gradient
         for layer in reversed(range(len(self._linears))):
@@ -128,17 +112,33 @@ class Backpropagation:
             before = self.passes[layer - 1] if layer else None
             if before is not None:
                 torch.bmm(delta, linear.weight, out=cast(Tensor, before.z.grad))
-            if update is None:
-                linear.set_gradients(passed.fed, delta)
+            gradients = linear.gradients
+            if in_buffers or update is not None:
+                gradients = self._buffer(layer, None if update is not None else layer)
+            elif gradients is None:
+                gradients = linear.gradients = linear.make_gradients()
+            linear.compute_gradients(passed.fed, delta, gradients)
+            if update is not None:
+                update(layer, gradients)
             else:
-                known, shape = self._buffers.gradients, linear.weight.shape
-                if shape not in known:
-                    known[shape] = linear.make_gradients()
-                linear.compute_gradients(passed.fed, delta, known[shape])
-                update(layer, known[shape])
+                linear.set_gradients(gradients)
             if before is not None:
                 self._hidden[layer - 1].backward(before)
                 delta = cast(Tensor, before.z.grad)
+
+    def release_gradients(self) -> None:
+        """Free the memory of the gradients of linear layers; a pass that sets them makes new."""
+        for linear in self._linears:
+            linear.gradients = None
+            for parameter in linear.parameters:
+                parameter.grad = None
+
+    def _buffer(self, layer: int, number: int | None) -> Gradients:
+        linear, known = self._linears[layer], self._buffers.gradients
+        key = linear.weight.shape, number
+        if key not in known:
+            known[key] = linear.make_gradients()
+        return known[key]
 
 
 class _Linear:
@@ -149,7 +149,7 @@ class _Linear:
         self.weight = linear.weight.detach()
         self.transposed = self.weight.transpose(1, 2)  # [R, fan_in, fan_out]
         self.bias = linear.bias.detach().unsqueeze(1)
-        self._gradients = self.make_gradients()
+        self.gradients: Gradients | None = None
 
     def make_buffers(self, x: Tensor) -> LayerPass:
         """Make the buffers of the layer for a batch of the shape of ``x``."""
@@ -168,78 +168,8 @@ class _Linear:
         torch.bmm(delta.transpose(1, 2), fed, out=weight)
         torch.sum(delta, 1, out=bias)
 
-    def set_gradients(self, fed: Tensor, delta: Tensor) -> None:
-        """Set the gradients of weight and bias, summed over the batch."""
-        self.compute_gradients(fed, delta, self._gradients)
-        for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
+    def set_gradients(self, gradients: Gradients) -> None:
+        """Set the gradients of weight and bias."""
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
             if parameter.grad is not gradient:
                 parameter.grad = gradient
-
-
-class _ByFormula:
-    """A hidden layer with φ alone; each range of replicas has a φ with a formula."""
-
-    def __init__(self, formulas: list[tuple[slice, Formula]]) -> None:
-        self.formulas = formulas
-
-    def forward(self, passed: LayerPass, step: int) -> Tensor:
-        if passed.h is None:
-            passed.u, passed.h = passed.z.detach(), torch.empty_like(passed.z)
-        for phi, u, h in self._each(passed.z, passed.h):
-            phi.apply(u, h)
-        return passed.h
-
-    def backward(self, passed: LayerPass) -> None:
-        for phi, u, h, delta in self._each(passed.z, passed.h, passed.z.grad):
-            phi.multiply_by_slope(delta, u, h)
-
-    def _each(self, *tensors: Tensor | None) -> Iterator[tuple[Any, ...]]:
-        for replicas, phi in self.formulas:
-            if len(self.formulas) == 1:
-                yield phi, *tensors
-            else:
-                yield phi, *(cast(Tensor, tensor)[replicas] for tensor in tensors)
-
-
-class _ByAutograd:
-    """Normalisation, φ and dropout of a hidden layer, with a graph from z to the next input."""
-
-    def __init__(self, network: FullyConnected, layer: int) -> None:
-        self.normalization = network.normalizations[layer]
-        self.phi = network.activations[layer]
-        self.dropout = cast(StackedDropout, network.dropouts[layer])
-        self.seeds = network.seeds
-        self._inputs: list[Tensor] = []  # z, γ, β
-        self._output: Tensor
-
-    def forward(self, passed: LayerPass, step: int) -> Tensor:
-        z = passed.z.detach().requires_grad_()
-        with torch.enable_grad():
-            u = self.normalization(z)
-            h = self.phi(u)
-            self._output = self.dropout(h, self.seeds, step)
-        self._inputs = [z, *self.normalization.parameters()]
-        passed.u, passed.h = u.detach(), h.detach()
-        return self._output.detach()
-
-    def backward(self, passed: LayerPass) -> None:
-        delta = cast(Tensor, passed.z.grad)
-        found = torch.autograd.grad(self._output, self._inputs, delta)
-        delta.copy_(found[0])
-        for parameter, gradient in zip(self._inputs[1:], found[1:], strict=True):
-            parameter.grad = gradient
-
-
-def _hidden(network: FullyConnected, layer: int) -> _ByFormula | _ByAutograd:
-    phi = network.activations[layer]
-    ranges: list[tuple[int, nn.Module]] = [(network.n_replicas, phi)]
-    if isinstance(phi, ByReplica):
-        ranges = list(zip(phi.sizes, phi.functions, strict=True))
-    dropout = cast(StackedDropout, network.dropouts[layer])
-    formulas = [formula(function) for _, function in ranges]
-    plain = network.normalization is None and not np.any(dropout.rate)
-    if not plain or any(found is None for found in formulas):
-        return _ByAutograd(network, layer)
-    ends = accumulate(size for size, _ in ranges)
-    slices = [slice(end - size, end) for end, (size, _) in zip(ends, ranges, strict=True)]
-    return _ByFormula(list(zip(slices, cast(list[Formula], formulas), strict=True)))

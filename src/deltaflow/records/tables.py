@@ -1,6 +1,9 @@
 """Writes tables: in chunks during a run, and as one file at its end."""
 
 import io
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -17,6 +20,10 @@ from deltaflow.records.reading import (
 from deltaflow.records.schema import Schema
 from deltaflow.records.trust import trust_file
 from deltaflow.system.files import make_folder, replace_file
+
+_BLOCK_ROWS = 500_000  # rows that are sorted at a time
+_GROUP_ROWS = 50_000  # rows of a group in a chunk
+_SORTING = "sorting-"  # beginning of the name of a folder of sorted blocks
 
 
 class TableWriter:
@@ -84,9 +91,9 @@ class TableWriter:
         self._flushed_at = monotonic()
         if self._frames:
             make_folder(self.directory / CHUNKS)
-            name, rows = self._chunk(self._n_named), pl.concat(self._frames)
+            name, rows = self._chunk(self._n_named), self.schema.sort(pl.concat(self._frames))
             self._n_named += 1
-            replace_file(self.directory / name, parquet_bytes(rows))
+            replace_file(self.directory / name, parquet_bytes(rows, _GROUP_ROWS))
             self._chunks[name] = len(rows)
             self._frames = []
 
@@ -103,42 +110,82 @@ class TableWriter:
         path = self.directory / name
         if path.exists() and not (self._chunks or self._frames):
             return
-        before = [read_part(self.directory, name, self.schema)] if path.exists() else []
-        chunks = {chunk: self._read(chunk) for chunk in self._chunks}
-        known = [frame for frame in chunks.values() if frame is not None]
-        if self._frames:  # a large table takes its memory twice at most
-            self._frames = [self.schema.sort(pl.concat(self._frames))]
-        rows = pl.concat([*before, *known, *self._frames, self.schema.frame({})])
-        if before:  # after an interruption, rows may be both in the file and in a chunk
-            rows = rows.unique(self.schema.key, keep="first")
-        replace_file(path, parquet_bytes(self.schema.sort(rows)))
+        is_large = sum(self._chunks.values()) + sum(map(len, self._frames)) > _BLOCK_ROWS
+        if is_large and not path.exists():
+            self.flush()
+            read = {chunk: self._read(chunk, self.schema.key[:1]) for chunk in self._chunks}
+            content = self._sort_in_blocks(
+                {c: keys for c, keys in read.items() if keys is not None}
+            )
+        else:
+            before = [read_part(self.directory, name, self.schema)] if path.exists() else []
+            read = {chunk: self._read(chunk) for chunk in self._chunks}
+            known = [frame for frame in read.values() if frame is not None]
+            rows = pl.concat([*before, *known, *self._frames, self.schema.frame({})])
+            if before:  # after an interruption, rows may be both in the file and in a chunk
+                rows = rows.unique(self.schema.key, keep="first")
+            content = parquet_bytes(self.schema.sort(rows))
+        replace_file(path, content)
         trust_file(path)
         self._frames = []
-        self.n_lost += sum(self._chunks[chunk] for chunk, frame in chunks.items() if frame is None)
+        lost = {chunk for chunk, frame in read.items() if frame is None}
+        self.n_lost += sum(self._chunks[chunk] for chunk in lost)
         self._chunks = {}
         for chunk in map(self._chunk, range(self._n_named)):
-            if chunks.get(chunk, rows) is not None:  # a damaged chunk is kept: it may be repaired
+            if chunk not in lost:  # a damaged chunk is kept: it may be repaired
                 (self.directory / chunk).unlink(missing_ok=True)
+        for left in (self.directory / CHUNKS).glob(f"{_SORTING}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         with suppress(OSError):  # the folder has chunks of another table, or does not exist
             (self.directory / CHUNKS).rmdir()
 
     def _chunk(self, number: int) -> str:
         return f"{CHUNKS}/{self.schema.name}-{number:05d}.parquet"
 
-    def _read(self, chunk: str) -> pl.DataFrame | None:
+    def _sort_in_blocks(self, keys: Mapping[str, pl.DataFrame]) -> bytes:
+        """The bytes of the whole table, of which a block of rows at a time is in memory.
+
+        Args:
+            keys: the first column of the key of each chunk.
+        """
+        if not keys:
+            return parquet_bytes(self.schema.frame({}))
+        column = self.schema.key[0]
+        ordered = pl.concat(keys.values()).to_series().sort()
+        starts = ordered.gather_every(_BLOCK_ROWS).unique(maintain_order=True).to_list()
+        rows = pl.scan_parquet([self.directory / chunk for chunk in keys])
+        content = io.BytesIO()
+        with tempfile.TemporaryDirectory(prefix=_SORTING, dir=self.directory / CHUNKS) as folder:
+            blocks = [Path(folder) / f"{number}.parquet" for number in range(len(starts))]
+            for path, start, end in zip(blocks, starts, [*starts[1:], None], strict=True):
+                within = pl.col(column) >= start
+                if end is not None:
+                    within &= pl.col(column) < end
+                replace_file(
+                    path, parquet_bytes(rows.filter(within).collect().sort(self.schema.key))
+                )
+            pl.scan_parquet(blocks).sink_parquet(content)
+        return content.getvalue()
+
+    def _read(self, chunk: str, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
         """The rows of a chunk; ``None``, after a warning, if it cannot be read."""
         try:
-            return read_part(self.directory, chunk, self.schema)
+            rows = read_part(self.directory, chunk, self.schema)
+            return rows if columns is None else rows.select(columns)
         except (OSError, ValueError) as error:
             warn_of_loss(error)
             return None
 
 
-def parquet_bytes(frame: pl.DataFrame) -> bytes:
+def parquet_bytes(frame: pl.DataFrame, group_rows: int | None = None) -> bytes:
     """The bytes of a Parquet file.
 
     polars does not write the file itself, because it raises no ``OSError`` on a full disk.
+
+    Args:
+        frame: the rows.
+        group_rows: rows of a group, which a scan for some values may leave out.
     """
     buffer = io.BytesIO()
-    frame.write_parquet(buffer)
+    frame.write_parquet(buffer, row_group_size=group_rows)
     return buffer.getvalue()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
-from deltaflow.nn.backpropagation import Gradients
+from deltaflow.nn.backpropagation import Backpropagation, Gradients
 from deltaflow.training.parts import Batch, Outputs, Part, PartObserver, Pass
 from deltaflow.training.updates import Updates
 
@@ -71,7 +71,11 @@ class LayerwiseSGD:
         ready = all(
             _momenta(one, 0) for one in updates if one.optimizer.param_groups[0]["momentum"]
         )
+        was_used = self.is_used
         self.is_used = len(updates) > 0 and ready and not self.needs_gradients
+        if self.is_used and not was_used:  # gradients take as much memory as the weights
+            for part in self._parts:
+                cast(Backpropagation, part.backpropagation).release_gradients()
         self.needs_gradients = False
         return self.is_used
 
@@ -87,7 +91,9 @@ class LayerwiseSGD:
         update = partial(_update, self._updates[first])
         if observer is None:
             return part.evaluate_with_gradients(batch, step, training, update)
-        outputs = part.evaluate_with_gradients(batch, step, training, observer=observer)
+        outputs = part.evaluate_with_gradients(
+            batch, step, training, observer=observer, in_buffers=True
+        )
         for layer, linear in enumerate(part.network.layers):
             update(layer, (cast(Tensor, linear.weight.grad), cast(Tensor, linear.bias.grad)))
         observer.after_update(part)

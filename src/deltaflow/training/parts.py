@@ -74,6 +74,7 @@ class Part:
         training: bool,
         update: LayerUpdate | None = None,
         observer: "PartObserver | None" = None,
+        in_buffers: bool = False,
     ) -> Outputs:
         """Evaluate the batch, and set the gradient of the mean loss of each replica.
 
@@ -84,6 +85,7 @@ class Part:
             update: called with each layer's gradients, which are then not set; it needs
                 ``backpropagation``.
             observer: observes the gradients, if they are set.
+            in_buffers: whether the gradients that are set may be overwritten by the next part's.
         """
         if self.backpropagation is None:
             for parameter in self.parameters:
@@ -95,7 +97,7 @@ class Part:
                 self.network.train(training)
             z = self.backpropagation.forward(batch[0][self.replicas], step)
             outputs, gradient = self._outputs_with_gradient(z, batch[1][self.replicas])
-            self.backpropagation.backward(gradient, update)
+            self.backpropagation.backward(gradient, update, in_buffers)
         if observer is not None:
             observer.after_backward(self)
         return outputs | {"sample_loss": outputs["sample_loss"].detach()}

@@ -45,7 +45,7 @@ class Storage(TorchCheckpointIO):
             self._held.take(checkpoint)
             return
         if self.path == Path(path):
-            self._held = _Copy()
+            self._held = _Copy()  # before the content takes as much memory
         write_checkpoint(Path(path), content_of(checkpoint))
 
     def hold(self, trainer: Any, module: Any) -> None:
