@@ -106,17 +106,20 @@ class Schema:
                 )
         return frame
 
+    def is_in_order(self, frame: pl.DataFrame) -> bool:
+        """Whether the rows are in the order of the key, each key once."""
+        after: pl.Expr = pl.lit(False)
+        for name in reversed(self.key):
+            one, before = pl.col(name), pl.col(name).shift(1)
+            after = (one > before) | ((one == before) & after)
+        return bool(frame.select(after.slice(1).fill_null(False).all()).item())
+
     def sort(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The rows in the order of the key; the frame itself if they are, each row once.
 
         To sort a large table that is in order already would take its memory once more.
         """
-        after: pl.Expr = pl.lit(False)
-        for name in reversed(self.key):
-            one, before = pl.col(name), pl.col(name).shift(1)
-            after = (one > before) | ((one == before) & after)
-        is_in_order = frame.select(after.slice(1).fill_null(False).all()).item()
-        return frame if is_in_order else frame.sort(self.key)
+        return frame if self.is_in_order(frame) else frame.sort(self.key)
 
     def markdown(self) -> str:
         """The schema as a Markdown table."""

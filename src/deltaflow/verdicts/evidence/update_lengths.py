@@ -14,7 +14,7 @@ def numbers(rows: pl.DataFrame, column: str) -> Array:
 
 
 def update_lengths(layers: pl.DataFrame, first: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Add a column with the ``length`` of updates, and leave out rows where it is not finite.
+    """The ``length`` of updates by layer and step, without rows where it is not finite.
 
     The length is relative to the largest of three: the weights at that step, those at the start,
     and weights of RMS 1/√fan_in, which keep the size of signals. Otherwise an update of small
@@ -27,8 +27,10 @@ def update_lengths(layers: pl.DataFrame, first: pl.DataFrame, keys: Sequence[str
     """
     size = pl.col("weight_rms")
     longest = pl.max_horizontal(size, "first", 1 / pl.col("fan_in").sqrt())
+    needed = dict.fromkeys([*keys, "layer", "step", "fan_in", "weight_rms", "update_ratio"])
     return (
-        layers.join(first.select(*keys, first="weight_rms"), on=keys)
+        layers.select(*needed)
+        .join(first.select(*keys, first="weight_rms"), on=keys)
         .with_columns(length=pl.col("update_ratio") * size / longest)
         .filter(pl.col("length").is_finite())
     )
