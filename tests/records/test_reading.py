@@ -56,6 +56,11 @@ def test_a_file_that_says_its_end_is_huge_is_not_read(tmp_path):
     refused(tmp_path, "its end is not that of a Parquet file")
 
 
+def test_columns_of_another_table_are_no_rows(tmp_path):
+    pl.DataFrame({"x": [1]}).write_parquet(tmp_path / "layers.parquet")
+    refused(tmp_path, "it has no column seed, step, layer")
+
+
 def test_a_thousand_columns_are_too_many(tmp_path):
     wide = pl.DataFrame({f"c{n}": [0] for n in range(1001)})
     wide.write_parquet(tmp_path / "layers.parquet")
@@ -68,7 +73,7 @@ def test_a_thousand_columns_are_too_many(tmp_path):
         (lambda t: t.with_columns(seed=pl.col("seed").cast(pl.Float64)), "`seed` is Float64"),
         (lambda t: t.with_columns(seed=pl.concat_list("seed")), "`seed` is List"),
         (lambda t: t.with_columns(layer=pl.lit("\x1b[31m")), "`layer` is String"),
-        (lambda t: t.drop("layer"), "`layer` is null in some row"),
+        (lambda t: t.drop("layer"), "it has no column layer"),
         (lambda t: t.with_columns(step=pl.lit(None, pl.Int64)), "`step` is null in some row"),
         (lambda t: t.with_columns(step=-pl.col("step")), "`step` is not from 0 to "),
         (lambda t: t.with_columns(seed=pl.lit(2**63 - 1)), "`seed` is not from 0 to "),

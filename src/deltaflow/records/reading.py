@@ -185,6 +185,9 @@ def _decoded(
         advice = "Leave the run out"
         if n_rows > _ROWS + _ROWS_PER_BYTE * (size := os.fstat(file.fileno()).st_size):
             raise ValueError(f"{n_rows:,} rows in {size:,} bytes are none that a run has measured")
+        needed = (c.name for c in schema.columns if not c.nullable and c.default is None)
+        if missing := [column for column in needed if column not in there]:
+            raise ValueError(f"it has no column {', '.join(missing)}")
         require_memory(n_held + n_rows * len(types) * _CELL, "A table", f"{n_rows:,} rows", advice)
         frame = pl.read_parquet(file, columns=[column for column in types if column in there])
         absent = [c.absent for c in schema.columns if c.name in types and c.name not in there]
