@@ -67,6 +67,8 @@ def test_a_sweep_that_goes_on_keeps_its_directory():
 @example("null")
 @example("007")
 @example("1e3")
+@example("a\\")
+@example('a\\"')
 def test_what_to_type_to_go_on_is_understood_by_the_shell_and_by_hydra(directory):
     (typed,) = shlex.split(resume_override(directory))
     (override,) = OverridesParser.create().parse_overrides([typed])
@@ -78,8 +80,9 @@ def test_names_differ_even_within_one_process_and_second():
 
 
 @pytest.mark.parametrize(
-    "name", ["a=b,c", "(1) é.csv", 'say "so".csv', "it's.csv", "~", "{a: b}", "[a]", "two  spaces"]
-)
+    "name", ["a=b,c", "(1) é.csv", 'say "so".csv', "it's.csv", "~", "{a: b}", "[a]", "two  spaces",
+             "null", "2026", "a\\"]
+)  # fmt: skip
 def test_a_path_that_exists_is_one_text_as_it_stands(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     typed = [f"resume={name}", f"+sweep.resume=./{name}", f"data.path={tmp_path / name}"]

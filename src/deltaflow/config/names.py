@@ -15,7 +15,7 @@ SLUG_BYTES = 80  # file systems allow 255 bytes, and other parts of a name are a
 SLUG = re.compile(r"[0-9]{1,9}(_[A-Za-z0-9_.=,+-]{0,80})?")
 """Matches the names that `slug` makes, and a few more."""
 _PATHS = ("resume", "sweep.resume", "data.path")
-_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")  # a text that needs no quotes
+_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")  # most of these texts need no quotes
 _CLASS = re.compile(r"_target_\b|^[+~]*hydra\b")
 
 
@@ -98,18 +98,13 @@ def resume_override(sweep: str, key: str = "sweep.resume") -> str:
     >>> resume_override("outputs/sweep_2026"), resume_override("a, b")
     ('sweep.resume=outputs/sweep_2026', '\'sweep.resume="a, b"\'')
     """
-    plain = f"{key}={sweep}"
-    if _PLAIN.fullmatch(sweep):
-        (override,) = OverridesParser.create().parse_overrides([plain])
-        if override.value() == sweep:  # names such as null, FALSE or 007 need quotes
-            return plain
-    return shlex.quote(f"{key}={quoted(sweep)}")
+    return shlex.quote(_as_text(key, sweep))
 
 
 def quoted(text: str) -> str:
     """A text in quotes that Hydra's override grammar accepts."""
-    escaped = re.sub(r'(\\*)"', r"\1\1\"", text)
-    return f'"{escaped}"'
+    doubled = re.sub(r'(\\+)(?="|\Z)', r"\1\1", text)  # backslashes before a quote
+    return '"' + doubled.replace('"', r"\"") + '"'
 
 
 def with_quoted_paths(overrides: Sequence[str]) -> list[str]:
@@ -122,9 +117,18 @@ def with_quoted_paths(overrides: Sequence[str]) -> list[str]:
     for override in overrides:
         key, sign, value = override.partition("=")
         is_path = sign and key.lstrip("+") in _PATHS and os.path.lexists(value)
-        is_plain = _PLAIN.fullmatch(value) is not None
-        found.append(f"{key}={quoted(value)}" if is_path and not is_plain else override)
+        found.append(_as_text(key, value) if is_path else override)
     return found
+
+
+def _as_text(key: str, text: str) -> str:
+    """The override of a setting by a text, in quotes if the grammar would not read it as one."""
+    plain = f"{key}={text}"
+    if _PLAIN.fullmatch(text):
+        (override,) = OverridesParser.create().parse_overrides([plain])
+        if override.value() == text:  # names such as null, FALSE or 007 need quotes
+            return plain
+    return f"{key}={quoted(text)}"
 
 
 def _key(override: str) -> str:
