@@ -60,6 +60,7 @@ def test_a_folder_without_runs_is_refused(tmp_path, made):
 def test_a_folder_of_several_runs_is_not_one(tmp_path):
     for name in ("10_a", "2_b"):
         write_run(tmp_path / "sweep" / name)
+    (tmp_path / "sweep" / "link").symlink_to(tmp_path)  # no reason for a warning
     expected = r"Found 2 runs below .*\. Name one, such as `.*/sweep/2_b`\.$"
     with pytest.raises(ValueError, match=expected):
         named_run(tmp_path)

@@ -80,7 +80,7 @@ def find_runs(directories: Iterable[str | Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for name in directories:
-        folders = sorted(_runs_below(Path(name)), key=natural_order)
+        folders = sorted(_runs_below(Path(name), warns=True), key=natural_order)
         if not folders:
             raise UserError(
                 f"Runs must be given by folders that hold some. Found no {SUMMARY} in {name}. "
@@ -170,13 +170,15 @@ def relative_path(directory: Path, start: Path) -> str:
     return encodable(Path(os.path.relpath(directory, start)).as_posix())
 
 
-def _runs_below(folder: Path) -> Iterable[Path]:
+def _runs_below(folder: Path, warns: bool = False) -> Iterable[Path]:
+    """Find the run directories in a folder, and warn of links if wanted."""
     for name, folders, files in os.walk(folder):
         if SUMMARY in (*folders, *files):  # a folder of this name is reported later
             folders.clear()  # folders inside a run are not searched
             yield Path(name)
         folders[:] = [folder for folder in folders if not folder.startswith(".")]
-        _warn_of_links([os.path.join(name, folder) for folder in folders])
+        if warns:
+            _warn_of_links([os.path.join(name, folder) for folder in folders])
 
 
 def _warn_of_links(folders: Sequence[str]) -> None:
