@@ -48,10 +48,22 @@ def test_the_first_step_is_predicted_from_the_weights_as_they_are(make, tmp_path
     assert "(theory ×" in run.record.verdicts[0].words
 
 
+class Complex(nn.Module):
+    """A layer of complex numbers, whose sizes go into one of real numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.waves, self.head = nn.Linear(2, 4, dtype=torch.cfloat), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.waves(x.to(torch.cfloat)).abs())
+
+
 @pytest.mark.parametrize(
     ("model", "x", "words"),
-    [(LeNet(), torch.randn(16, 1, 8, 8), "Conv2d"), (Gated(), torch.randn(16, 2), "mul")],
-)
+    [(LeNet(), torch.randn(16, 1, 8, 8), "Conv2d"), (Gated(), torch.randn(16, 2), "mul"),
+     (Complex(), torch.randn(16, 2), "complex weights of `waves`")],
+)  # fmt: skip
 def test_where_there_is_no_theory_the_summary_says_why(model, x, words, tmp_path):
     run = trained(model, tmp_path / "run", (x, torch.randint(0, 2, (16,))), n_steps=1)
     assert words in run.record.theory.nothing

@@ -101,6 +101,8 @@ class _Reader:
     def _module(self, node: fx.Node, module: nn.Module) -> None:
         given, name = node.args[0], str(node.target)
         assert isinstance(given, fx.Node)
+        if any(x.is_complex() for x in module.parameters()):
+            raise _nothing(f"complex weights of `{name}`")
         if any(True for _ in module.parameters()):
             if name in self.seen:
                 raise _nothing(f"`{name}`, which is called twice")
