@@ -34,6 +34,16 @@ def test_rows_are_consolidated_in_the_order_of_the_key(tmp_path):
     assert table.select("seed", "epoch").rows() == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
+@pytest.mark.parametrize("name", ["loss.class_weight=[3,1]", "a*b?", "~{x}"])
+def test_the_name_of_a_folder_may_have_special_characters(name, tmp_path):
+    (tmp_path / name).mkdir()
+    writer = TableWriter(tmp_path / name, METRICS, flush_seconds=0)
+    for epoch in (1, 0):
+        writer.append(_rows(epoch))
+    writer.close()
+    assert len(read_table(tmp_path / name, METRICS)) == 4
+
+
 def test_what_was_flushed_can_be_read_while_the_run_is_going(tmp_path):
     writer = TableWriter(tmp_path, METRICS, flush_seconds=0)
     writer.append(_rows(0))

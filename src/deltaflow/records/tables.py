@@ -153,7 +153,7 @@ class TableWriter:
         column = self.schema.key[0]
         ordered = pl.concat(keys.values()).to_series().sort()
         starts = ordered.gather_every(_BLOCK_ROWS).unique(maintain_order=True).to_list()
-        rows = pl.scan_parquet([self.directory / chunk for chunk in keys])
+        rows = _scan([self.directory / chunk for chunk in keys])
         content = io.BytesIO()
         with tempfile.TemporaryDirectory(prefix=_SORTING, dir=self.directory / CHUNKS) as folder:
             blocks = [Path(folder) / f"{number}.parquet" for number in range(len(starts))]
@@ -164,7 +164,7 @@ class TableWriter:
                 replace_file(
                     path, parquet_bytes(rows.filter(within).collect().sort(self.schema.key))
                 )
-            pl.scan_parquet(blocks).sink_parquet(content)
+            _scan(blocks).sink_parquet(content)
         return content.getvalue()
 
     def _read(self, chunk: str, columns: Sequence[str] | None = None) -> pl.DataFrame | None:
@@ -175,6 +175,10 @@ class TableWriter:
         except (OSError, ValueError) as error:
             warn_of_loss(error)
             return None
+
+
+def _scan(paths: list[Path]) -> pl.LazyFrame:
+    return pl.scan_parquet(paths, glob=False)  # the name of a folder may have brackets
 
 
 def parquet_bytes(frame: pl.DataFrame, group_rows: int | None = None) -> bytes:
