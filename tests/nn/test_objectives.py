@@ -287,3 +287,12 @@ def test_weights_are_those_of_pytorch():
 def test_weights_must_be_one_for_each_class(loss, asked):
     with pytest.raises(ValueError, match=r"3 classes a, b, c\. Found .*class_weight=\[1,1,2\]"):
         loss(COUNTED, asked)
+
+
+@pytest.mark.parametrize("loss", [ce, bce, mse])
+def test_losses_under_autocast_are_in_single_precision(loss):
+    objective = loss(THREE)
+    z, target = tensor(outputs_of(3)).bfloat16(), tensor(targets_of(THREE))
+    expected = objective.sample_loss(z.float(), target)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(objective.sample_loss(z, target), expected)

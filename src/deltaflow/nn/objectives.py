@@ -218,8 +218,12 @@ def _probability(threshold: float) -> float:
 
 
 def log_probabilities(output: Tensor) -> Tensor:
-    """Log-softmax of logits, ``[n_classes, R, B]``: ten times as fast in this order if few."""
-    return output.movedim(-1, 0).contiguous().log_softmax(0)
+    """Log-softmax of logits, ``[n_classes, R, B]``: ten times as fast in this order if few.
+
+    It is in single precision at least, which autocast does not see to on a CPU.
+    """
+    dtype = torch.promote_types(output.dtype, torch.float32)
+    return output.movedim(-1, 0).contiguous().log_softmax(0, dtype=dtype)
 
 
 def check_outputs(output: Tensor, expected: tuple[int, ...], target: Tensor) -> None:
