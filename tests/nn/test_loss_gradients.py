@@ -74,6 +74,20 @@ class Focal(CrossEntropy):
         return (1 - (-loss).exp()).square() * loss
 
 
+class Powered(CrossEntropy):
+    """A loss of a user, who raises it to a power where classes are weighted."""
+
+    def weighted(self, loss, target):
+        return super().weighted(loss, target).square()
+
+
+class Smoothed(BinaryCrossEntropy):
+    """A loss of a user, who smooths the targets by the outputs."""
+
+    def encode(self, output, target):
+        return 0.9 * super().encode(output, target) + 0.1 * output.sigmoid()
+
+
 class OtherMetrics(CrossEntropy):
     """The loss is ours, the metrics are not."""
 
@@ -84,6 +98,8 @@ class OtherMetrics(CrossEntropy):
 def test_only_losses_of_our_own_have_a_formula():
     assert formula(Focal(THREE)) is None
     assert formula(JoinedObjective([CrossEntropy(THREE), Focal(THREE)], [1, 1])) is None
+    assert formula(Powered(THREE)) is None
+    assert formula(Smoothed(THREE, 0.5)) is None
     assert formula(OtherMetrics(THREE)) is not None
     changed = CrossEntropy(THREE)
     changed.sample_loss = lambda output, target: output.sum(-1)

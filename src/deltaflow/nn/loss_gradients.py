@@ -35,7 +35,8 @@ def formula(objective: Objective) -> LossAndGradient | None:
     """The function that computes a loss and its gradient; ``None`` if there is no formula.
 
     Args:
-        objective: a subclass with a loss of its own, or a loss set on the instance, has none.
+        objective: an objective with methods of its own for the loss, for the weights of classes or
+            for the encoding of targets has none, whether of a subclass or set on the instance.
 
     Returns:
         It takes outputs, ``[R, B, n_outputs]``, and targets, and returns the loss of each sample,
@@ -46,8 +47,17 @@ def formula(objective: Objective) -> LossAndGradient | None:
         each = [formula(one) for one in objective.objectives]
         known = [one for one in each if one is not None]
         return partial(_joined, known, objective.sizes) if len(known) == len(each) else None
-    made = _FORMULAS.get(getattr(objective.sample_loss, "__func__", None))
-    return None if made is None else partial(made, objective)
+    made = _FORMULAS.get(_function(objective.sample_loss))
+    if made is None or (
+        (_function(objective.weighted), _function(objective.encode))
+        != (Objective.weighted, Objective.encode)
+    ):
+        return None
+    return partial(made, objective)
+
+
+def _function(method: Any) -> Any:
+    return getattr(method, "__func__", None)
 
 
 def _cross_entropy(
