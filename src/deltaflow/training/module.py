@@ -201,11 +201,6 @@ class StackedModule(EndingReplicas):
         self._mark_diverged(~self.losses.isfinite())
         return outputs | {"loss": loss.sum()}
 
-    def on_after_backward(self) -> None:
-        """Let the observer see the gradients, unless it has seen those of each part."""
-        if self.observer is not None and not self.parts_compute_gradients:
-            self.workers.each(self.parts, self.observer.after_backward)
-
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Compute the gradients, unless the parts have computed them."""
         if not self.parts_compute_gradients:

@@ -211,6 +211,24 @@ def test_an_epochs_last_step_is_not_recorded_where_more_follow(tmp_path):
     assert sorted(set(layers.layers["step"])) == [0, 17]
 
 
+class Halving(pl.Callback):
+    """Halves all gradients."""
+
+    def on_after_backward(self, trainer, pl_module):
+        for parameter in pl_module.parameters():
+            parameter.grad.mul_(0.5)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_are_measured_before_a_users_callback_changes_them(precision, tmp_path):
+    settings = [f"trainer.precision={precision}", "trainer.max_epochs=1", "logger=none"]
+    plain = run(settings, tmp_path / "plain").layers.filter(step=0)
+    halving = f"+callbacks.halve._target_={__name__}.Halving"
+    halved = run([*settings, halving], tmp_path / "halved").layers.filter(step=0)
+    assert halved["weight_grad_norm"].equals(plain["weight_grad_norm"])
+    assert not halved["update_ratio"].equals(plain["update_ratio"])
+
+
 class FailInStep(pl.Callback):
     """Raises in the middle of a step, after the forward pass."""
 
@@ -225,11 +243,16 @@ class FailInStep(pl.Callback):
 
 @pytest.fixture
 def failed(tmp_path, monkeypatch):
-    """The network of a run that broke in its fourth step, and the rows that it left."""
+    """The network of a run that broke in its fourth step, and the rows that it left.
+
+    In this precision the passes are recorded by hooks.
+    """
     fail = FailInStep(step=3)
     monkeypatch.setattr("deltaflow.experiment.building.assembly.callbacks", lambda config: [fail])
     with pytest.raises(RuntimeError, match="lights"):
-        run(["diagnostics.every_n_steps=1", "logger=none"], tmp_path)
+        run(
+            ["diagnostics.every_n_steps=1", "logger=none", "trainer.precision=bf16-mixed"], tmp_path
+        )
     return fail.network, read_table(tmp_path, LAYERS)
 
 

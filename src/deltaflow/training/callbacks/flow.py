@@ -79,6 +79,11 @@ class FlowRecorder(pl.Callback):
             }
             pl_module.observer = self
 
+    def on_after_backward(self, trainer: Any, pl_module: Any) -> None:
+        """Measure the gradients, unless the parts have computed them."""
+        if self._tapes and not pl_module.parts_compute_gradients:
+            pl_module.workers.each(pl_module.parts, self.after_backward)
+
     def after_backward(self, part: Part) -> None:
         """Measure the gradients of a part before they are clipped, and copy the weights.
 
