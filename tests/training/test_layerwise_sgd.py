@@ -3,6 +3,7 @@
 import pytest
 import torch
 from lightning.pytorch import Callback
+from torch.optim.lr_scheduler import LRScheduler
 
 from deltaflow.training import parts
 from deltaflow.training.layerwise_sgd import LayerwiseSGD
@@ -135,3 +136,43 @@ def test_a_users_callback_finds_the_gradients_of_every_step(steps, tmp_path):
     found = run(settings, tmp_path)
     assert len(steps) == found.summary["n_steps"]
     assert not any(steps)
+
+
+class LaterMomentum(LRScheduler):
+    """A schedule of a user, whose momentum begins after some epochs."""
+
+    def get_lr(self) -> list[float]:
+        if self.last_epoch > 0:
+            self.optimizer.param_groups[0]["momentum"] = 0.9
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+
+def later_momentum(optimizer, **settings) -> LaterMomentum:
+    return LaterMomentum(optimizer)
+
+
+def test_a_schedule_may_begin_to_use_momentum(steps, tmp_path, monkeypatch):
+    settings = [*SMALL, "optimizer.momentum=0", f"scheduler._target_={__name__}.later_momentum"]
+    ours = run(settings, tmp_path / "ours")
+    n_batches = len(steps) // 2  # of an epoch
+    assert steps == ([False] + [True] * (n_batches - 1)) * 2
+    with monkeypatch.context() as patch:
+        patch.setattr(LayerwiseSGD, "begin_step", lambda self: False)
+        theirs = run(settings, tmp_path / "theirs")
+    assert all(map(torch.equal, weights(ours), weights(theirs)))
+
+
+def test_no_gradient_stays_in_memory_that_no_step_needs(steps, tmp_path, monkeypatch):
+    kept = []
+    evaluate = LayerwiseSGD.evaluate
+
+    def noted(self, part, *arguments, **settings):
+        views = [view for update in part.updates for view in update.views]
+        kept.extend(one.grad for one in [*views, *part.parameters] if one.grad is not None)
+        assert not any(update.given for update in part.updates)
+        return evaluate(self, part, *arguments, **settings)
+
+    monkeypatch.setattr(LayerwiseSGD, "evaluate", noted)
+    run_all([[*SMALL, "optimizer.lr=0.05"], [*SMALL, "optimizer.lr=0.2"]], tmp_path)
+    assert any(steps)
+    assert not kept

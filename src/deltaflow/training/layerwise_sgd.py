@@ -49,7 +49,6 @@ class LayerwiseSGD:
         foreign = any(not type(one).__module__.startswith(_OURS) for one in callbacks)
         possible = not (clips or foreign) and all(map(_has_sgd_alone, parts))
         self._parts = parts if possible else ()
-        self._updates = {}
         self.needs_gradients = True  # the first step of the optimizers makes their momentum
 
     def training_pass(self, with_gradients: bool, observer: PartObserver | None) -> Pass:
@@ -73,9 +72,10 @@ class LayerwiseSGD:
         )
         was_used = self.is_used
         self.is_used = len(updates) > 0 and ready and not self.needs_gradients
-        if self.is_used and not was_used:  # gradients take as much memory as the weights
-            for part in self._parts:
-                cast(Backpropagation, part.backpropagation).release_gradients()
+        if self.is_used and not was_used:
+            self._updates = {}  # the steps before may have made momentum
+            for part in self._parts:  # gradients take as much memory as the weights
+                _release_gradients(part)
         self.needs_gradients = False
         return self.is_used
 
@@ -140,6 +140,14 @@ def _update(layers: Sequence[Sequence[_LayerUpdate]], layer: int, gradients: Gra
             maximize=group["maximize"],
             is_first_step=False,
         )
+
+
+def _release_gradients(part: Part) -> None:
+    cast(Backpropagation, part.backpropagation).release_gradients()
+    for update in part.updates:
+        update.given.clear()
+        for view in update.views:
+            view.grad = None
 
 
 def _has_sgd_alone(part: Part) -> bool:
