@@ -30,7 +30,7 @@ def parts_of(data):
                "test": data.test_dataloader()}  # fmt: skip
     for r in range(len(data.seeds)):
         yield {
-            name: rows_of(loader)[r, : (data.n_judged(name) or [None] * (r + 1))[r]].tolist()
+            name: rows_of(loader)[r, : (data.n_own_rows(name) or [None] * (r + 1))[r]].tolist()
             for name, loader in loaders.items()
         }
 

@@ -43,7 +43,7 @@ def assert_as_autograd(network, by_formula, x, step=0):
         torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-10, atol=1e-12)
     for ours, theirs in zip(by_formula.passes, tape.layers, strict=True):
         torch.testing.assert_close(ours.z.grad, theirs.z.grad, rtol=1e-10, atol=1e-12)
-        for name in ("fed", "z", "u", "h"):
+        for name in ("inputs", "z", "u", "h"):
             one, other = getattr(ours, name), getattr(theirs, name)
             assert (one is None) == (other is None)
             if one is not None:

@@ -13,8 +13,6 @@ from deltaflow.records import METRICS, Interval, Summary, number_replicas
 
 MAIN_METRICS = ("accuracy", "r2", "loss")
 """The metrics by which runs are judged; the first one that a run has is used."""
-MINIMIZED = ("loss", "rmse")
-"""The metrics of which a smaller value is better."""
 
 
 def results(

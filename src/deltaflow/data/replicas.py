@@ -142,7 +142,7 @@ class ReplicaData:
         """The fold of each replica, ``[R]``."""
         return torch.arange(len(self.seeds)) % self.n_folds
 
-    def n_judged(self, part: str) -> list[int] | None:
+    def n_own_rows(self, part: str) -> list[int] | None:
         """Number of rows of a part for each replica, without padding; ``None`` if none is padded.
 
         Args:

@@ -21,7 +21,7 @@ from deltaflow.nn.network import FullyConnected
 from deltaflow.nn.slopes import slope
 from deltaflow.nn.stacking import network_slice
 
-_MOST_VALUES = 2**22  # activations in a pass over the probe set, so that they stay in the cache
+_MAX_VALUES = 2**22  # activations in a pass over the probe set, so that they stay in the cache
 
 
 def with_flat_parts(network: FullyConnected) -> list[tuple[slice, FullyConnected]]:
@@ -77,7 +77,7 @@ def dead_fractions(
 @torch.no_grad()
 def _steepest_slopes(network: FullyConnected, probe: Tensor) -> list[Tensor]:
     """The greatest |φ'| of each hidden unit over the probe set, ``[R, 1, N]`` each."""
-    n_rows = max(1, _MOST_VALUES // (network.n_replicas * sum(network.sizes)))
+    n_rows = max(1, _MAX_VALUES // (network.n_replicas * sum(network.sizes)))
     steepest: list[Tensor] = []
     for rows in probe.split(n_rows, dim=1):
         h, found = rows, []

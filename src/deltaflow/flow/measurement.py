@@ -54,7 +54,7 @@ def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -
         ValueError: if a gradient is missing.
     """
     n_layers, n_samples = len(network.layers), tape.layers[0].z.shape[1]
-    gradient_norms, bias_norms, weight_norms, delta_norms, fed_norms = ([] for _ in range(5))
+    gradient_norms, bias_norms, weight_norms, delta_norms, input_norms = ([] for _ in range(5))
     forward: list[dict[str, Tensor | None]] = []
     h, h_norms = None, None  # of the previous layer
     for layer, (linear, passed) in enumerate(zip(network.layers, tape.layers, strict=True)):
@@ -63,9 +63,9 @@ def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -
         weight_norms.append(kernels.frobenius(_detached(linear.weight)))
         # ``z.grad`` is the gradient of the batch mean, δ that of the loss of one sample.
         delta_norms.append(kernels.sample_norms(_detached(passed.z.grad)) * n_samples)
-        if h_norms is None or passed.fed is not h:
-            h_norms = kernels.sample_norms(_detached(passed.fed))
-        fed_norms.append(h_norms)
+        if h_norms is None or passed.inputs is not h:
+            h_norms = kernels.sample_norms(_detached(passed.inputs))
+        input_norms.append(h_norms)
         values, h_norms = _forward(network, layer, passed, effective_rank)
         forward.append(values)
         h = passed.h
@@ -84,7 +84,7 @@ def measure(network: FullyConnected, tape: Tape, effective_rank: bool = False) -
         "weight_rms": torch.stack(weight_norms) / (fan_in * fan_out).sqrt(),
     }
     if not network.mixes_samples:
-        second_moment = kernels.sample_gradient_second_moment(delta, torch.stack(fed_norms))
+        second_moment = kernels.sample_gradient_second_moment(delta, torch.stack(input_norms))
         found["sample_grad_rms"] = kernels.sample_grad_rms(second_moment, fan_in * fan_out)
         if n_samples > 1:
             noise = kernels.gradient_noise(second_moment, norm, n_samples)

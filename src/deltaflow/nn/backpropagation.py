@@ -87,7 +87,7 @@ class Backpropagation:
         for linear, hidden, passed in zip(
             self._linears, [*self._hidden, None], self.passes, strict=True
         ):
-            passed.fed = h
+            passed.inputs = h
             torch.baddbmm(linear.bias, h, linear.transposed, out=passed.z)
             if hidden is not None:
                 h = hidden.forward(passed, step)
@@ -117,7 +117,7 @@ class Backpropagation:
                 gradients = self._buffer(layer, None if update is not None else layer)
             elif gradients is None:
                 gradients = linear.gradients = linear.make_gradients()
-            linear.compute_gradients(passed.fed, delta, gradients)
+            linear.compute_gradients(passed.inputs, delta, gradients)
             if update is not None:
                 update(layer, gradients)
             else:
@@ -162,10 +162,10 @@ class _Linear:
         weight, bias = self.parameters
         return torch.empty_like(weight.detach()), torch.empty_like(bias.detach())
 
-    def compute_gradients(self, fed: Tensor, delta: Tensor, gradients: Gradients) -> None:
+    def compute_gradients(self, inputs: Tensor, delta: Tensor, gradients: Gradients) -> None:
         """Write the gradients of weight and bias, summed over the batch, into ``gradients``."""
         weight, bias = gradients
-        torch.bmm(delta.transpose(1, 2), fed, out=weight)
+        torch.bmm(delta.transpose(1, 2), inputs, out=weight)
         torch.sum(delta, 1, out=bias)
 
     def set_gradients(self, gradients: Gradients) -> None:

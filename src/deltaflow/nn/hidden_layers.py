@@ -23,13 +23,13 @@ class LayerPass:
     """The tensors of one layer in a pass, ``[R, B, …]`` each.
 
     Attributes:
-        fed: the layer's input h_{l−1}.
+        inputs: the layer's input h_{l−1}.
         z: the pre-activation, the output of the linear layer; the backward pass sets ``z.grad``.
         u: the input of φ: z, or normalised z; ``None`` for the output layer.
         h: φ(u); ``None`` for the output layer.
     """
 
-    fed: Tensor
+    inputs: Tensor
     z: Tensor
     u: Tensor | None = None
     h: Tensor | None = None

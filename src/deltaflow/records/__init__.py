@@ -28,7 +28,7 @@ from deltaflow.records.fields import (
 from deltaflow.records.reading import read_columns, read_table
 from deltaflow.records.recording import DirectoryLostError, Recording
 from deltaflow.records.runs import RUNS, runs_schema
-from deltaflow.records.schema import LAYERS, METRICS, Column, Schema, number_replicas
+from deltaflow.records.schema import LAYERS, METRICS, MINIMIZED, Column, Schema, number_replicas
 from deltaflow.records.search import SearchRecord, read_search, write_search
 from deltaflow.records.summary import (
     SUMMARY,
@@ -43,6 +43,7 @@ from deltaflow.records.trust import Fingerprint, trust_files, trusted_files
 __all__ = [
     "LAYERS",
     "METRICS",
+    "MINIMIZED",
     "RUNS",
     "STATUSES",
     "SUMMARY",

@@ -25,7 +25,7 @@ from deltaflow.system.errors import UserError
 from deltaflow.system.escaping import brief, encodable
 
 LONGEST_TEXT = 100_000  # characters
-_MOST_ENTRIES = 10_000  # of a list or an object, unless its type says otherwise
+_MAX_ENTRIES = 10_000  # of a list or an object, unless its type says otherwise
 _GREATEST = 2**63  # the smallest whole number that a table cannot hold
 
 _CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]")  # except tabs and line feeds
@@ -66,7 +66,7 @@ def decode(kind: type[_Record], value: Any, name: str = "") -> _Record:
 
 
 @cache
-def _check(kind: Any, most: int = _MOST_ENTRIES) -> _Check:
+def _check(kind: Any, most: int = _MAX_ENTRIES) -> _Check:
     """The function that checks and decodes values of a type."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:

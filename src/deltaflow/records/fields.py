@@ -17,7 +17,7 @@ from deltaflow.records.details import (
 from deltaflow.system.processes import is_process_alive
 
 Status = Literal["completed", "diverged", "failed", "interrupted", "running"]
-_MOST_FOLDS = 1_000_000
+_MAX_FOLDS = 1_000_000
 STATUSES: tuple[str, ...] = get_args(Status)
 """The statuses that a run may have, the best first."""
 
@@ -210,8 +210,8 @@ class Summary:
     def n_folds(self) -> int:
         """Number of folds per seed; 1 if the replicas do not fit ``folds``."""
         n_seeds = len({replica.seed for replica in self.replicas})
-        if not 1 <= self.folds <= _MOST_FOLDS or n_seeds * self.folds != len(self.replicas):
-            return 1 if self.replicas or self.folds < 1 else min(self.folds, _MOST_FOLDS)
+        if not 1 <= self.folds <= _MAX_FOLDS or n_seeds * self.folds != len(self.replicas):
+            return 1 if self.replicas or self.folds < 1 else min(self.folds, _MAX_FOLDS)
         return self.folds
 
     @property

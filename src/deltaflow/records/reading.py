@@ -28,11 +28,11 @@ CHUNKS = "records"
 
 _LARGEST = 2**32  # bytes of a file
 _LONGEST_FOOTER = 2**24  # bytes of a file's metadata
-_MOST_COLUMNS = 1000
+_MAX_COLUMNS = 1000
 _ROWS = 1_000_000  # allowed in any file, because equal rows compress to almost nothing
 _ROWS_PER_BYTE = 100  # allowed in addition
 _CELL = 24  # bytes of memory per value: the value and two temporary copies
-_MOST = {"layer": 100_000}  # the largest value of a column
+_MAX_VALUES_OF = {"layer": 100_000}  # the largest value of a column
 _GREATEST = 2**62  # the largest value of other columns of whole numbers
 _SPLITS = ("train", "validation", "test")
 _LONGEST_REASON = 300  # characters
@@ -177,7 +177,7 @@ def _decoded(
     with open_file(directory, name, _LARGEST) as file:
         found = footer(file, _LONGEST_FOOTER)
         there, n_rows = found.types, found.n_rows
-        if len(there) > _MOST_COLUMNS:
+        if len(there) > _MAX_COLUMNS:
             raise ValueError(f"it has {len(there):,} columns")
         for column, kind in types.items():
             if there.get(column, kind) != kind:
@@ -222,7 +222,7 @@ def _checked(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
         if values.null_count():
             raise ValueError(f"`{column.name}` is null in some row")
         if column.dtype == pl.Int64:
-            most = _MOST.get(column.name, _GREATEST)
+            most = _MAX_VALUES_OF.get(column.name, _GREATEST)
             if not values.is_between(0, most).all():
                 raise ValueError(f"`{column.name}` is not from 0 to {most:,} in some row")
         elif not values.is_in(_SPLITS).all():

@@ -222,3 +222,6 @@ METRICS = Schema(
                "classes"),
     ),
 )  # fmt: skip
+
+MINIMIZED = ("loss", "rmse")
+"""The metrics of which a smaller value is better."""

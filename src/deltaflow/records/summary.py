@@ -27,7 +27,7 @@ _WRITTEN = (
 )  # fmt: skip
 """Files that a run writes. A directory that has one of them is not taken by another run."""
 _LARGEST = 2**26  # bytes of a summary, enough for fifty thousand replicas
-_MOST_VALUES = 2**22  # of a summary; decoded, each takes far more memory than in the file
+_MAX_VALUES = 2**22  # of a summary; decoded, each takes far more memory than in the file
 
 
 class DirectoryTakenError(UserError):
@@ -128,8 +128,8 @@ def read_summary(directory: Path) -> Summary:
                 f"A {SUMMARY} must say how its run goes. Found it empty in {where}: the run has "
                 "only begun, or was stopped as it did. Read it later, or run again."
             )
-        if sum(content.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
-            raise ValueError(f"more than {_MOST_VALUES:,} values")
+        if sum(content.count(mark) for mark in (b",", b"[", b"{")) > _MAX_VALUES:
+            raise ValueError(f"more than {_MAX_VALUES:,} values")
         values = json.loads(content, parse_constant=lambda _: None)  # not finite: null
         return decode(Summary, values)
     except (EmptySummaryError, UnusableFileError):

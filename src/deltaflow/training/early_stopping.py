@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-_MINIMIZED = ("loss", "rmse")  # for other metrics, larger is better
+from deltaflow.records import MINIMIZED
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Waiting(nn.Module):
         Returns:
             ``[R]``, bool: whether the replica's patience is used up.
         """
-        values = values.to(self.best) * (1 if self.patience.metric in _MINIMIZED else -1)
+        values = values.to(self.best) * (1 if self.patience.metric in MINIMIZED else -1)
         better = values < self.best - self.patience.min_delta
         self.best.copy_(torch.where(better, values, self.best))
         self.waited.copy_(torch.where(better, 0, self.waited + 1))

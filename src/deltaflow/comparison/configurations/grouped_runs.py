@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from deltaflow.comparison.collection import CollectedRun
 from deltaflow.comparison.configurations.configuration import Axis, Configuration
 from deltaflow.comparison.configurations.grouping import configurations, distinct, numbered
-from deltaflow.comparison.results import MAIN_METRICS, MINIMIZED
+from deltaflow.comparison.results import MAIN_METRICS
 from deltaflow.comparison.series.table_series import Tables, read_tables
 from deltaflow.comparison.statistics.intervals import Scale, scale_of
+from deltaflow.records import MINIMIZED
 from deltaflow.system.wording import listed
 
 

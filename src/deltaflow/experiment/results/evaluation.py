@@ -116,13 +116,13 @@ def _evaluate_classes(
     if k > _MAX_CLASSES or (part == "training" and data.n_folds > 1):
         return None
     counts = np.zeros((k, k), dtype=int)
-    n_judged = None if part == "training" else data.n_judged(part)
+    n_own_rows = None if part == "training" else data.n_own_rows(part)
     features, targets, seen = [], [], 0
     with torch.no_grad():
         for x, y in _batches(data, part):
             taken = objective.predict(network(x))[list(replicas)].cpu().numpy()
             true, place = y[list(replicas)].cpu().numpy(), seen + np.arange(y.shape[1])
-            limits = np.array(n_judged or [len(place) + seen] * len(y))[list(replicas), None]
+            limits = np.array(n_own_rows or [len(place) + seen] * len(y))[list(replicas), None]
             counted = place < limits
             np.add.at(counts, (true[counted], taken[counted]), 1)
             seen += y.shape[1]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from omegaconf import DictConfig
 
 from deltaflow.comparison.flow_numbers import FLOW_NUMBERS
-from deltaflow.comparison.results import MAIN_METRICS, MINIMIZED
-from deltaflow.records import METRICS, Replica, Summary
+from deltaflow.comparison.results import MAIN_METRICS
+from deltaflow.records import METRICS, MINIMIZED, Replica, Summary
 from deltaflow.system.errors import UserError
 
 MOMENTS = ("final", "best", "test")

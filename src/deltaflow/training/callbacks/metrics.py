@@ -96,7 +96,7 @@ class MetricRecorder(pl.Callback):
         loss, prediction, target = (
             torch.cat([batch[name] for batch in batches], dim=1) for name in batches[0]
         )
-        counts = trainer.datamodule.n_judged(split)  # type: ignore[attr-defined]
+        counts = trainer.datamodule.n_own_rows(split)  # type: ignore[attr-defined]
         metrics = _loss_and_metrics(pl_module.objective, loss, prediction, target, counts)
         finite = loss.isfinite().all(1).cpu()
         values = {
