@@ -37,6 +37,8 @@ def slug(varied: Sequence[str], number: int | str, overrides: Sequence[str]) -> 
 
     >>> slug(["network.depth", "data.path"], 3, ["n_seeds=9", "network.depth=5", "data.path=/my t"])
     '3_depth=5,path=-my-t'
+    >>> slug(["network.hidden_sizes"], 4, ["network.hidden_sizes=[64,32]"])
+    '4_hidden_sizes=64-32'
     >>> slug(["optimizer.lr"], 10, ["optimizer.lr=0.011000000000000001"])  # of a range of floats
     '10_lr=0.011'
     """
@@ -136,6 +138,8 @@ def _key(override: str) -> str:
 
 
 def _readable(overrides: str) -> str:
+    lists = re.compile(r"\[([^\[\]]*)\]")  # [64,32] becomes 64-32
+    overrides = lists.sub(lambda found: re.sub(r"[,\s]+", "-", found[1].strip()), overrides)
     return re.sub(r"[^A-Za-z0-9_.=,+-]+", "-", overrides).strip("-.,")
 
 
