@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from deltaflow import train
 from deltaflow.records import LAYERS, METRICS, read_summary, read_table
 from killing import alike, conduct, results
 from processes import start
@@ -68,6 +69,17 @@ def test_the_name_of_a_run_goes_on_as_a_shell_completes_it(tmp_path, monkeypatch
     end(tmp_path / name, "interrupted")
     assert type_in(monkeypatch, tmp_path, f"resume={name}") == 0
     assert read_summary(tmp_path / name).status == "completed"
+    assert "deltaflow:" not in capfd.readouterr().err
+
+
+def test_a_run_of_python_goes_on_whatever_its_table_is_called(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{n},{'ab'[n % 2]}" for n in range(40)]
+    (tmp_path / "é=1,2.csv").write_text("\n".join(["x,y", *rows]))
+    train([*SHORT, "data=table", "data.path=é=1,2.csv", "data.target=y"], "run")
+    end(tmp_path / "run", "interrupted")
+    assert type_in(monkeypatch, tmp_path, "resume=run") == 0
+    assert read_summary(tmp_path / "run").status == "completed"
     assert "deltaflow:" not in capfd.readouterr().err
 
 

@@ -7,7 +7,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from deltaflow.commands.analysis import report as reporting
-from deltaflow.config.messages import INTERRUPTED, entry_point, explain, in_one_message
+from deltaflow.config.messages import (
+    INTERRUPTED,
+    entry_point,
+    explain,
+    in_one_message,
+    print_warnings,
+)
 from deltaflow.system.errors import UserError
 from running import composed
 
@@ -160,7 +166,8 @@ def test_a_warning_is_shown_once_in_each_command(capsys):
         with in_one_message():
             warnings.simplefilter("default")
             for _ in range(3):
-                with warnings.catch_warnings():  # as around each run of a sweep
+                print_warnings()  # as a worker does before each run of a sweep
+                with warnings.catch_warnings():  # as around each run
                     warnings.warn("It saturates.", stacklevel=1)
             warnings.warn("It explodes.", stacklevel=1)
         said = capsys.readouterr().err

@@ -147,19 +147,28 @@ def entry_point(run: Callable[[Sequence[str]], None]) -> Callable[..., None]:
     return main
 
 
-def print_warnings() -> None:
-    """Print warnings as messages from now on, each once, except those meant for developers."""
-    printed: set[str] = set()
+class WarningPrinter:
+    """Prints each warning as a message, once."""
 
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        if str(message) not in printed:
-            printed.add(str(message))
+    def __init__(self) -> None:
+        self._printed: set[str] = set()
+
+    def __call__(self, message: Warning | str, *_: object, **__: object) -> None:
+        """Take the place of :func:`warnings.showwarning`."""
+        if str(message) not in self._printed:
+            self._printed.add(str(message))
             print_error(f"warning: {message}")
 
+
+def print_warnings() -> None:
+    """Print warnings as messages from now on, each once, except those meant for developers.
+
+    A worker calls this before each of its runs; what it has printed is not printed again.
+    """
     for category in (DeprecationWarning, FutureWarning):  # these concern libraries
         warnings.simplefilter("ignore", category)
-    warnings.simplefilter("always", append=True)  # Python's default is once per process
-    warnings.showwarning = show
+    if not isinstance(warnings.showwarning, WarningPrinter):
+        warnings.showwarning = WarningPrinter()
 
 
 def print_error(message: str) -> None:
