@@ -46,6 +46,7 @@ def test_a_sweep_with_an_unknown_option_is_refused_before_it_starts(deltaflow):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("always")
 def test_a_warning_of_several_runs_is_shown_once(deltaflow):
     twice = ["network.output_activation=softmax", "hydra/launcher=basic"]
     said = deltaflow("-m", "activation=relu,tanh", *twice, *SHORT)
