@@ -173,6 +173,7 @@ def test_no_gradient_stays_in_memory_that_no_step_needs(steps, tmp_path, monkeyp
         return evaluate(self, part, *arguments, **settings)
 
     monkeypatch.setattr(LayerwiseSGD, "evaluate", noted)
-    run_all([[*SMALL, "optimizer.lr=0.05"], [*SMALL, "optimizer.lr=0.2"]], tmp_path)
+    monkeypatch.setattr(parts, "_PART_BYTES", 2**20)  # two parts, so the second run is in both
+    run_all([[*SMALL, f"optimizer.lr={rate}"] for rate in (0.05, 0.1, 0.2)], tmp_path)
     assert any(steps)
     assert not kept

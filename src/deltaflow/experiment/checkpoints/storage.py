@@ -88,9 +88,12 @@ class StackStorage:
 
     def write(self) -> None:
         """Write the held states. All are serialised before the first is written."""
-        states = [one.content for one in self._held if one.content is not None]
-        contents = [content_of(state) for state in states]
-        for path, content in zip(self.paths, contents, strict=False):  # nothing may be held
+        contents = [
+            (path, content_of(held.content))
+            for path, held in zip(self.paths, self._held, strict=True)
+            if held.content is not None
+        ]
+        for path, content in contents:
             write_checkpoint(path, content)
         self._held = [_Copy() for _ in self.paths]
 
