@@ -10,7 +10,7 @@ same buffers and builds no graph, so a step of a small stack takes a fraction of
 layers with normalisation, dropout or a φ without a formula are differentiated by autograd.
 
 >>> from deltaflow.nn.initializers import He
->>> network = FullyConnected([2, 8, 1], nn.ReLU(), n_replicas=3)
+>>> network = FullyConnected([2, 8, 1], torch.nn.ReLU(), n_replicas=3)
 >>> network.initialize(He(), seeds=[0, 1, 2])
 >>> x, by_formula = torch.ones(3, 5, 2), Backpropagation(network)
 >>> output = by_formula.forward(x)

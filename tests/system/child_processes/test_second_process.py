@@ -40,32 +40,24 @@ def test_an_error_there_is_raised_here_and_leaves_the_next_alone(other):
     assert other.submit(operator.neg, 1).result() == -1
 
 
-class Foreign:
-    """A value that can be pickled there, and is an error to read, here or there."""
-
-    def __init__(self, where):
-        self.where = where
-
-    def __reduce__(self):
-        return _refuse_in, (self.where,)
-
-
-def _refuse_in(where):
-    if where != os.getpid():
-        return Foreign(where)
-    raise ImportError(f"no such thing in {where}" + 10_000 * "!")
+REFUSAL = (  # an expression that raises an error and names the process
+    "(_ for _ in ()).throw(ImportError("
+    "f'no such thing in {__import__(\"os\").getpid()}' + 9999 * '!'))"
+)
+REFUSED = f"type('Refused', (), {{'__reduce__': lambda self: (eval, ({REFUSAL!r},))}})()"
+"""An expression for a value that can be pickled, and is an error to read. Nothing is imported."""
 
 
 def test_an_answer_that_cannot_be_read_leaves_the_next_alone(other):
     with pytest.raises(ImportError, match=f"no such thing in {os.getpid()}!"):
-        other.submit(Foreign, os.getpid()).result()
+        other.submit(eval, REFUSED).result()
     assert [other.submit(operator.neg, n).result() for n in range(3)] == [0, -1, -2]
 
 
 def test_a_question_that_cannot_be_read_there_leaves_the_next_alone(other):
     there = other.submit(os.getpid).result()
     with pytest.raises(ImportError, match=f"no such thing in {there}!"):
-        other.submit(operator.is_, Foreign(there), None).result()
+        other.submit(operator.is_, eval(REFUSED), None).result()
     assert other.submit(os.getpid).result() == there
 
 
